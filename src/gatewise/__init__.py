@@ -1,0 +1,1 @@
+"""gatewise: from raw rows to an LSTM-family model that is trained honestly, proved and saved."""

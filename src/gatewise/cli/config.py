@@ -1,0 +1,36 @@
+"""`gatewise config`: what an experiment's configuration resolves to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    group = typer.Typer(help="Show and check configurations.", no_args_is_help=True)
+    group.command("show")(show)
+    app.add_typer(group, name="config")
+
+
+@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+def show(
+    said: Said,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of YAML.")] = False,
+) -> None:
+    """Print the resolved config; feeding it back with --config gives the same hash.
+
+    Example: gatewise config show --model gru --horizon 5 > mine.yaml
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.config.load import load_config, to_yaml
+
+    config = load_config(said.file, said.assignments, said.overrides)
+    if as_json:
+        print_json({"hash": config.digest, "config": config.to_dict()})
+    else:
+        print(f"# hash: {config.digest}")
+        print(to_yaml(config), end="")

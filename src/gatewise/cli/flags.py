@@ -1,0 +1,106 @@
+"""Named flags as data: one table says which config field each flag sets, and what it is for.
+
+A command takes them as one `overrides` mapping, so no command function carries twenty parameters.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+@dataclass(frozen=True)
+class Flag:
+    """`name` as typed, the dotted config `field` that it sets, its type and help."""
+
+    name: str
+    field: str
+    type: Any
+    help: str
+
+
+DATA_FLAGS = (
+    Flag("--data", "data.paths", list[str], "File, folder or glob; repeat for several."),
+    Flag("--source", "data.source", str, "files, or sp500 / nasdaq: daily bars that come with gatewise."),
+    Flag("--format", "data.format", str, "auto, csv, parquet, feather, kline, lean."),
+    Flag("--stamp", "data.stamp", str, "Whether stamps are the bar's open or close."),
+    Flag("--time-column", "data.time_column", str, "Column that holds the time."),
+    Flag("--time-format", "data.time_format", str, "strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns."),
+    Flag("--timezone", "data.timezone", str, "Zone of stamps that carry none, like America/Chicago."),
+    Flag("--day-first/--month-first", "data.day_first", bool, "Settles dates like 03.04.2020."),
+    Flag("--symbol-column", "data.symbol_column", str, "Column that holds the symbol."),
+    Flag("--symbol", "data.symbol", str, "Name for a file without a symbol column."),
+    Flag("--timeframe", "data.timeframe", str, "Length of a bar, like 1m, 1h, 1d."),
+    Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
+    Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
+)
+MODEL_FLAGS = (
+    Flag("--model", "model.name", str, "Model name; see gatewise models list."),
+    Flag("--hidden-size", "model.hidden_size", int, "Units in the recurrent state."),
+    Flag("--num-layers", "model.num_layers", int, "Stacked recurrent layers."),
+    Flag("--dropout", "model.dropout", float, "Between layers and before the head."),
+    Flag("--seq-len", "windows.sequence_length", int, "Rows in a window."),
+    Flag("--batch-size", "training.batch_size", int, "Windows in a step."),
+)
+TRAIN_FLAGS = (
+    Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
+    Flag("--target", "target.kind", str, "triple_barrier, direction, forward_return, next_row."),
+    Flag("--learning-rate", "training.learning_rate", float, "Peak learning rate."),
+    Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner."),
+    Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),
+    Flag("--device", "training.device", str, "auto, cpu, cuda, cuda:1."),
+    Flag("--precision", "training.precision", str, "auto, fp32, bf16, fp16."),
+    Flag("--seed", "training.seed", int, "Same seed, same weights."),
+)
+
+
+def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds --config, --set and `flags` to a command whose first parameter is `said: Said`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "said"]
+        extra = [
+            _parameter("config", Path | None, typer.Option("--config", help="YAML or JSON file."), None),
+            _parameter("set_", list[str], typer.Option("--set", help="Any field: --set model.hidden_size=64."), []),
+            *(_parameter(_identifier(f), f.type | None, typer.Option(f.name, help=f.help), None) for f in flags),
+        ]
+
+        def wrapper(**given: Any) -> None:
+            said = Said(
+                given.pop("config"),
+                tuple(given.pop("set_")),
+                {f.field: value for f in flags if (value := given.pop(_identifier(f))) not in (None, [])},
+            )
+            command(said=said, **given)
+
+        parameters = [*own, *extra]
+        wrapper.__name__ = command.__name__
+        wrapper.__doc__ = command.__doc__
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it
+        wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        return wrapper
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the command line said about the config: a file, --set assignments, and flags as dotted overrides."""
+
+    file: Path | None
+    assignments: tuple[str, ...]
+    overrides: dict[str, Any]
+
+
+def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=Annotated[annotation, option])
+
+
+def _identifier(flag: Flag) -> str:
+    return flag.name.split("/")[0].lstrip("-").replace("-", "_")

@@ -1,0 +1,23 @@
+"""How commands speak: one JSON object or a table for people on stdout, log lines on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Exactly one JSON object on stdout; NaN and infinities are not JSON and are refused."""
+    print(json.dumps(value, allow_nan=False, default=str))
+
+
+def set_up_logging(quiet: bool) -> None:
+    """Sends what gatewise says on the way to stderr, bare; with `quiet` only warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("gatewise")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)

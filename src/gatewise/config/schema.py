@@ -1,0 +1,243 @@
+"""What can be said about an experiment: one model a section, every field with its unit and its bounds.
+
+The parts themselves take flat arguments and know nothing of these classes; `experiment.py` builds the parts from them.
+Checks that span sections live in `ExperimentConfig` alone and name the field to change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
+
+from gatewise.errors import UnknownNameError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_duration(value: object) -> object:
+    """`90s`, `5m`, `1h`, `1d`, `1w` -> timedelta; anything else is handed on to pydantic."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip())):
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, str):
+        raise ValueError(f"a duration is a number and a unit of {', '.join(_UNITS)}, like 5m or 7d")
+    return value
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest spelling that `parse_duration` reads back: 300 s -> `5m`."""
+    seconds = value.total_seconds()
+    for unit in ("d", "h", "m"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{int(seconds // _UNITS[unit])}{unit}"
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """Frozen, typed, and closed: an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """Where rows come from and how their columns are read. `None` means: detect it, or refuse."""
+
+    source: Literal["files", "sp500", "nasdaq"] = "files"  # the last two: daily bars that the package arch carries
+    paths: tuple[str, ...] = ()
+    format: Literal["auto", "csv", "parquet", "feather", "kline", "lean"] = "auto"
+    time_column: str | None = None
+    time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
+    timezone: str | None = None  # IANA name of the stamps' zone where they carry none
+    day_first: bool | None = None
+    stamp: Literal["open", "close"] | None = None  # None: a name may tell; else open, the later and so the safe reading
+    symbol_column: str | None = None
+    symbol: str | None = None  # names the series of a file that carries no symbol column
+    symbols: tuple[str, ...] = ()  # keep only these
+    columns: tuple[str, ...] = ()  # keep only these numeric columns
+    timeframe: Duration | None = None  # None: the most frequent step
+    gap_tolerance: Duration | None = None  # None: one timeframe within the day, seven days for daily rows and slower
+    on_duplicate: Literal["error", "first", "last"] = "error"
+    start: datetime | None = None  # rows knowable at or after, UTC
+    end: datetime | None = None  # rows knowable before, UTC
+
+
+class FeatureConfig(Section):
+    """Which columns of numbers the model eats, and how they are scaled (fitted on training rows only)."""
+
+    sets: tuple[str, ...] = ("market39",)
+    columns: tuple[str, ...] = ()  # raw columns of the table, as they are, after the sets
+    scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
+    clip: Annotated[float, Field(gt=0)] | None = None  # bound scaled values to ±clip; None: leave them
+
+    @model_validator(mode="after")
+    def _something_to_eat(self) -> Self:
+        if not self.sets and not self.columns:
+            raise ValueError("at least one of features.sets and features.columns must name something")
+        return self
+
+
+class TargetConfig(Section):
+    """What is predicted, and from when on it is known."""
+
+    kind: Literal["triple_barrier", "direction", "forward_return", "next_row"] = "triple_barrier"
+    horizon: int = Field(20, ge=1)  # rows; next_row predicts the row `horizon` ahead
+    barrier: Literal["volatility", "fixed"] = "volatility"
+    upper: float = Field(1.0, gt=0)  # multiples of trailing volatility over the horizon, or a fraction of the price
+    lower: float = Field(1.0, gt=0)
+    volatility_rows: int = Field(60, ge=2)
+    on_both: Literal["down", "up", "flat"] = "down"  # a bar that touches both barriers; down is the cautious reading
+    cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
+    columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
+
+
+class WindowConfig(Section):
+    """How rows become sequences."""
+
+    sequence_length: int = Field(60, ge=1)
+    stride: int = Field(1, ge=1)  # every stride-th row ends a training window; evaluation always uses every row
+    supervise: Literal["last", "every"] = "last"
+    burn_in: int = Field(0, ge=0)  # with every: the first steps whose outputs are not scored
+
+    @model_validator(mode="after")
+    def _burn_in_fits(self) -> Self:
+        if self.burn_in >= self.sequence_length:
+            raise ValueError("windows.burn_in must be below windows.sequence_length")
+        return self
+
+
+class SplitConfig(Section):
+    """Chronological parts. What is left after train and val is test; `test: 0` gives a plain train/val split."""
+
+    train: float = Field(0.70, gt=0, lt=1)
+    val: float = Field(0.15, gt=0, lt=1)
+    test: Fraction = 0.15
+    purge_rows: int = Field(0, ge=0)  # at least this many; label spans and input reach are always purged
+    embargo_rows: int | None = Field(None, ge=0)
+    embargo: Duration | None = None  # None and no embargo_rows: five days of rows, at most 2 % of the series
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-9:
+            raise ValueError(
+                f"split.train + split.val + split.test must be 1; got {self.train + self.val + self.test:g}"
+            )
+        if self.embargo_rows is not None and self.embargo is not None:
+            raise ValueError("give split.embargo_rows or split.embargo, not both")
+        return self
+
+
+class ModelConfig(Section):
+    """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
+
+    name: str
+
+
+class RecurrentConfig(ModelConfig):
+    """lstm and gru."""
+
+    hidden_size: int = Field(256, ge=1)
+    num_layers: int = Field(2, ge=1)
+    dropout: Fraction = 0.3
+    bidirectional: bool = False
+    input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
+
+
+MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
+    "lstm": RecurrentConfig,
+    "gru": RecurrentConfig,
+}
+
+
+class TrainingConfig(Section):
+    """The loop: optimizer, schedule, stopping, precision, device."""
+
+    batch_size: int = Field(512, ge=1)
+    auto_batch_size: bool = False
+    max_epochs: int = Field(100, ge=1)
+    windows_per_epoch: int | None = Field(None, ge=1)  # a fresh random sample each epoch; None: all
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    gradient_clip: float | None = Field(1.0, gt=0)
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    scheduler: Literal["cosine", "step", "exponential", "plateau", "constant"] = "cosine"
+    warmup_epochs: int = Field(5, ge=0)  # linear, cosine only
+    step_size: int = Field(30, ge=1)  # step
+    gamma: float | None = Field(None, gt=0, le=1)  # step (None: 0.1) and exponential (None: 0.95)
+    plateau_patience: int = Field(10, ge=0)
+    plateau_factor: float = Field(0.5, gt=0, lt=1)
+    early_stopping_patience: int = Field(15, ge=1)
+    min_delta: float = Field(1e-4, ge=0)
+    loss: Literal["auto", "mse", "mae", "huber"] = "auto"  # auto: cross-entropy for classes, mse for numbers
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    seed: int = Field(42, ge=0)
+    checkpoint_every_epochs: int = Field(1, ge=1)
+
+
+class EvaluationConfig(Section):
+    """How results are judged."""
+
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    bootstrap_samples: int = Field(500, ge=50)
+    block_rows: int | None = Field(None, ge=1)  # None: the larger of the horizon and the cube root of the sample size
+    baseline_rows: int = Field(100_000, ge=100)  # baselines are fitted on at most this many training rows
+    cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price, for the indicative backtest
+
+
+class ExperimentConfig(Section):
+    """A whole experiment; everything that `gatewise train` does follows from it."""
+
+    name: str = Field("gatewise", min_length=1)
+    data: DataConfig = DataConfig()
+    features: FeatureConfig = FeatureConfig()
+    target: TargetConfig = TargetConfig()
+    windows: WindowConfig = WindowConfig()
+    split: SplitConfig = SplitConfig()
+    model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _model_by_name(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        name = value.get("name", "lstm")
+        if name not in MODEL_CONFIGS:
+            raise UnknownNameError("model", str(name), MODEL_CONFIGS)
+        return MODEL_CONFIGS[name](**{"name": name, **value})
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if isinstance(self.training.class_weights, tuple) and self.target.kind not in ("triple_barrier", "direction"):
+            raise ValueError(f"training.class_weights need classes; target.kind is {self.target.kind}")
+        if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
+            raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; feeding them back gives an equal config."""
+        return self.model_dump(mode="json")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the resolved values, first 16 hex digits."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]

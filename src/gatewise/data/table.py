@@ -1,0 +1,130 @@
+"""The Table: a validated long frame of rows that each say when they may be used."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
+
+SYMBOL = "symbol"
+TIME = "time"
+OHLC = ("open", "high", "low", "close")
+OHLCV = (*OHLC, "volume")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one or many symbols, sorted by symbol and time, each stamped with the moment it is knowable.
+
+    Not to be confused with a file's rows: sources that stamp a bar's open are shifted by one timeframe before they
+    become a Table. Missing values are null, never NaN; nothing is filled. A row number of `frame` is the address that
+    features, labels, splits and windows share.
+
+    Attributes:
+        frame: `symbol` (String), `time` (Datetime[us, UTC]), then Float64 columns.
+        timeframe: the usual step between two rows of a symbol.
+        gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
+    """
+
+    frame: pl.DataFrame
+    timeframe: timedelta
+    gap_tolerance: timedelta
+
+    def __post_init__(self) -> None:
+        dtypes = dict(self.frame.schema)
+        if list(dtypes)[:2] != [SYMBOL, TIME]:
+            raise SchemaError(f"a table starts with columns symbol, time; got {list(dtypes)[:2]}")
+        if dtypes[SYMBOL] != pl.String or dtypes[TIME] != pl.Datetime("us", "UTC"):
+            raise SchemaError(f"symbol must be String and time Datetime[us, UTC]; got {dtypes[SYMBOL]}, {dtypes[TIME]}")
+        wrong = [name for name in self.columns if dtypes[name] != pl.Float64]
+        if wrong:
+            raise SchemaError(f"columns must be Float64; got {', '.join(f'{n}: {dtypes[n]}' for n in wrong)}")
+        if self.frame.is_empty():
+            raise NotEnoughRowsError("a table needs at least one row; got none")
+        if self.timeframe <= timedelta(0) or self.gap_tolerance < self.timeframe:
+            raise SchemaError(f"0 < timeframe <= gap tolerance must hold; got {self.timeframe}, {self.gap_tolerance}")
+        same = self.frame[SYMBOL].to_numpy()[1:] == self.frame[SYMBOL].to_numpy()[:-1]
+        if np.any(np.diff(self.time_us)[same] <= 0) or len(self.symbols) != 1 + int(np.sum(~same)):
+            raise QualityError("rows must be sorted by symbol and time, with no time twice in a symbol")
+
+    @property
+    def num_rows(self) -> int:
+        return self.frame.height
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The numeric columns, in order."""
+        return tuple(self.frame.columns[2:])
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(self.frame[SYMBOL].unique(maintain_order=True).to_list())
+
+    @cached_property
+    def time_us(self) -> npt.NDArray[np.int64]:
+        """Microseconds since the epoch at which each row is knowable."""
+        return self.frame[TIME].dt.epoch("us").to_numpy()
+
+    @cached_property
+    def segment_start(self) -> npt.NDArray[np.int64]:
+        """For each row the first row of its segment: the longest run of one symbol without a gap."""
+        starts = np.ones(self.num_rows, dtype=bool)
+        symbol = self.frame[SYMBOL].to_numpy()
+        tolerance_us = self.gap_tolerance // timedelta(microseconds=1)
+        starts[1:] = (symbol[1:] != symbol[:-1]) | (np.diff(self.time_us) > tolerance_us)
+        return np.maximum.accumulate(np.where(starts, np.arange(self.num_rows), 0))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over symbols, times, names and values: equal tables, equal prints, on every machine."""
+        digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns)).encode())
+        digest.update(np.ascontiguousarray(self.segment_start).tobytes())
+        digest.update(np.ascontiguousarray(self.time_us).tobytes())
+        for name in self.columns:
+            digest.update(np.ascontiguousarray(self.frame[name].fill_null(float("nan")).to_numpy()).tobytes())
+        return digest.hexdigest()
+
+    def with_frame(self, frame: pl.DataFrame) -> Table:
+        """The same clock over other rows."""
+        return Table(frame, self.timeframe, self.gap_tolerance)
+
+
+def require_bars(table: Table) -> None:
+    """Checks that a table is bars: OHLCV present, finite, positive prices, low <= open, close <= high.
+
+    Raises:
+        SchemaError: a column is missing.
+        QualityError: the first row that breaks a rule, by symbol and time.
+    """
+    missing = [name for name in OHLCV if name not in table.columns]
+    if missing:
+        raise SchemaError(
+            f"bars need columns {', '.join(OHLCV)}; missing: {', '.join(missing)} (have: {', '.join(table.columns)})",
+            "name raw columns instead: --set features.sets=[] --set features.columns=[...]",
+        )
+    low, high = pl.col("low"), pl.col("high")
+    rules = {
+        "prices must be positive and finite": pl.any_horizontal(
+            (pl.col(c) <= 0) | pl.col(c).is_infinite() for c in OHLC
+        ),
+        "volume must be finite and not negative": (pl.col("volume") < 0) | pl.col("volume").is_infinite(),
+        "low <= open, close <= high must hold": (low > pl.min_horizontal("open", "close"))
+        | (high < pl.max_horizontal("open", "close")),
+    }
+    for rule, broken in rules.items():
+        offenders = table.frame.filter(broken.fill_null(False))
+        if offenders.height:
+            row = offenders.row(0, named=True)
+            values = ", ".join(f"{c}={row[c]:g}" for c in OHLCV if row[c] is not None)
+            raise QualityError(
+                f"{rule}; {offenders.height} rows break it, the first at {row[SYMBOL]} {row[TIME]:%Y-%m-%d %H:%M:%S}: "
+                f"{values}",
+                "see them with: gatewise data check FILE",
+            )

@@ -1,0 +1,115 @@
+"""What can go wrong, as one tree of types.
+
+A message says what must hold, what came instead and, in `hint`, what to do about it. The command line prints both on
+one line each and exits with code 2; nothing below raises a bare exception at a user.
+
+    GatewiseError
+    ├── ConfigError             a value or key that can't be
+    │   └── UnknownNameError    a name that is in no table; the nearest ones are listed
+    ├── DataError               what is wrong with rows
+    │   ├── ReadError           a file that is not what its name says, empty, or unreadable
+    │   ├── AmbiguousError      a column or stamp with two readings; the flag that settles it is named
+    │   ├── SchemaError         columns missing or renamed, another timeframe
+    │   ├── QualityError        duplicates, broken OHLC order, infinite or negative values
+    │   └── NotEnoughRowsError  fewer rows than a window needs, or a part of the split left empty
+    ├── LabelError              labels outside their range, a class that training never sees
+    ├── TrainingError           the loop can't go on
+    │   ├── DivergedError       the loss is no longer a number
+    │   └── MemoryExhaustedError  the device has no room even for the smallest batch
+    ├── StorageError            a disk that is full or not writable
+    ├── BundleError             a bundle that is damaged, incomplete or of another version
+    ├── RunNotFoundError        a run id or folder that does not exist
+    └── MissingExtraError       an optional package is absent; the extra is named
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GatewiseError(Exception):
+    """Base of every error that a user may meet.
+
+    Args:
+        message: what must hold and what came, one line.
+        hint: what to do, one line; `None` when the message says it all.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigError(GatewiseError):
+    """A key or value of the configuration that can't be."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that its table does not hold."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        guess = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}", f"{guess}valid: {', '.join(names)}")
+
+
+class DataError(GatewiseError):
+    """Something is wrong with rows."""
+
+
+class ReadError(DataError):
+    """A file that is empty, unreadable, or not what its name says."""
+
+
+class AmbiguousError(DataError):
+    """Two readings are possible; the hint names the flag that settles it."""
+
+
+class SchemaError(DataError):
+    """Columns missing or renamed, or another timeframe than asked for."""
+
+
+class QualityError(DataError):
+    """Rows that break a rule of the table: duplicates, OHLC order, infinite or negative values."""
+
+
+class NotEnoughRowsError(DataError):
+    """Fewer rows than a window needs, or a part of the split is left empty."""
+
+
+class LabelError(GatewiseError):
+    """Labels outside their range, or a class that training never sees."""
+
+
+class TrainingError(GatewiseError):
+    """The training loop can't go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss is no longer a finite number."""
+
+
+class MemoryExhaustedError(TrainingError):
+    """The device has no room even for the smallest batch."""
+
+
+class StorageError(GatewiseError):
+    """A disk that is full or a place that is not writable."""
+
+
+class BundleError(GatewiseError):
+    """A bundle that is damaged, incomplete, or written by another version."""
+
+
+class RunNotFoundError(GatewiseError):
+    """No run or bundle of that name."""
+
+
+class MissingExtraError(GatewiseError):
+    """An optional package is absent."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed", f"pip install 'gatewise[{extra}]'")

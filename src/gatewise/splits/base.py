@@ -1,0 +1,51 @@
+"""What a split is made of: the span that each sample touches, and the index sets that keep spans apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """For each sample (a row that can end a window and has a label) the stretch of time that it touches.
+
+    Times, not row numbers, so that samples of different symbols compare. All arrays are int64 [samples], in
+    microseconds since the epoch but for `row`; samples are in order of `row`.
+
+    Attributes:
+        row: the row of the table at which the prediction is made.
+        first_us: time of the first row that the input reaches back to (window and feature lookback).
+        time_us: time of `row`.
+        last_us: time at which the label is known.
+    """
+
+    row: Rows
+    first_us: Rows
+    time_us: Rows
+    last_us: Rows
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the table at which samples are made, one array a part, ascending.
+
+    Attributes:
+        train, val, test: int64; test is empty for a plain train/val split.
+        purged_rows: samples dropped because their span touches an evaluated part's.
+        embargo_rows: samples dropped by the embargo alone.
+        embargo_us: the embargo in force.
+        cutoffs_us: the first `time_us` of val and of test.
+    """
+
+    train: Rows
+    val: Rows
+    test: Rows
+    purged_rows: int
+    embargo_rows: int
+    embargo_us: int
+    cutoffs_us: tuple[int, ...]

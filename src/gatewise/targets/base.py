@@ -1,0 +1,34 @@
+"""What a label is: a value, and the row from which on it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of every row of a Table.
+
+    Attributes:
+        y: int64 [rows] class numbers, or float32 [rows, outputs] for regression. Where not valid, 0.
+        known_at: int64 [rows]; the row of the table at whose time the label is settled, always > the row itself;
+            -1 where not valid.
+        valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
+        classes: class names in order of their numbers; empty for regression.
+        outputs: names of the regression outputs; empty for classes.
+        unit: of the regression outputs, for people.
+    """
+
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    known_at: npt.NDArray[np.int64]
+    valid: npt.NDArray[np.bool_]
+    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    unit: str
+
+    @property
+    def is_classes(self) -> bool:
+        return bool(self.classes)
