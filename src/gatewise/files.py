@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -10,9 +11,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gatewise.errors import StorageError
+from gatewise.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:  # the command line's --help must not import Polars
+    import polars as pl
 
 
 def home() -> Path:
@@ -79,6 +83,32 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Writes rows as CSV or Parquet, by the suffix; times in CSV are ISO 8601 with Z.
+
+    Raises:
+        ConfigError: another suffix.
+        StorageError: the disk is full or not writable.
+    """
+    require_frame_suffix(path)
+    # Through memory, as Polars' Parquet writer wraps a full disk into an error of its own that carries no errno.
+    buffer = io.BytesIO()
+    if path.suffix == ".csv":
+        frame.write_csv(buffer, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+    else:
+        frame.write_parquet(buffer)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def require_frame_suffix(path: Path) -> None:
+    """Refuses, before any work is done, a name that `write_frame` can't write."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise ConfigError(
+            f"rows are written as .csv or .parquet; got {path.name!r}", "name a file like predictions.csv"
+        )
 
 
 def sha256_file(path: Path) -> str:
