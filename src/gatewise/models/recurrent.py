@@ -1,0 +1,42 @@
+"""lstm and gru: a recurrent stack, dropout, and a linear head on the last step or on each."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from gatewise.nn.recurrent import Recurrent
+from gatewise.nn.recurrent_op import Cell, Readout
+
+
+class RecurrentNet(nn.Module):
+    """x [batch, steps, features] -> outputs [batch, outputs], or [batch, steps, outputs] with `readout="every"`.
+
+    Outputs are logits for classes and scaled values for regression; no activation is applied.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        num_features: int,
+        num_outputs: int,
+        hidden_size: int = 256,
+        num_layers: int = 2,
+        dropout: float = 0.3,
+        bidirectional: bool = False,
+        readout: Readout = "last",
+    ) -> None:
+        super().__init__()
+        self.readout: Readout = readout
+        self.rnn = Recurrent(cell, num_features, hidden_size, num_layers, bidirectional, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(self.rnn.output_size, num_outputs)
+
+    def forward(self, x_BTF: Tensor) -> Tensor:
+        readout: Readout = self.readout if self.training else "last"
+        out: Tensor = self.head(self.dropout(self.rnn(x_BTF, readout)))
+        return out
+
+    def hidden_states(self, x_BTF: Tensor) -> Tensor:
+        """The top layer's states [batch, steps, hidden_size · directions]."""
+        states: Tensor = self.rnn(x_BTF, "every")
+        return states

@@ -1,0 +1,68 @@
+"""The zoo as a table: a model joins by one entry here (and its fields in config/schema.py where they are new)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from gatewise.config.schema import MODEL_CONFIGS, ModelConfig, RecurrentConfig
+from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.models.recurrent import RecurrentNet
+from gatewise.nn.recurrent_op import Cell, Readout
+
+Build = Callable[[ModelConfig, int, int, Readout], nn.Module]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the street needs to know of a model.
+
+    Attributes:
+        consumes: `sequences` [batch, steps, features] or `rows` [batch, features].
+        build: (config, num_features, num_outputs, readout) -> module.
+        summary, source: one line for people, and the paper.
+    """
+
+    consumes: Literal["sequences", "rows"]
+    build: Build
+    summary: str
+    source: str
+
+
+def _recurrent(cell: Cell) -> Build:
+    def build(config: ModelConfig, num_features: int, num_outputs: int, readout: Readout) -> nn.Module:
+        assert isinstance(config, RecurrentConfig)
+        fields = config.model_dump(exclude={"name", "input_features"})
+        return RecurrentNet(cell, num_features, num_outputs, readout=readout, **fields)
+
+    return build
+
+
+MODELS: dict[str, ModelSpec] = {
+    "lstm": ModelSpec(
+        "sequences", _recurrent("lstm"), "Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000"
+    ),
+    "gru": ModelSpec("sequences", _recurrent("gru"), "Gated recurrent unit", "Cho et al. 2014"),
+}
+assert MODELS.keys() == MODEL_CONFIGS.keys()
+
+
+def build_model(config: ModelConfig, num_features: int, num_outputs: int, readout: Readout = "last") -> nn.Module:
+    """The module that a config describes, freshly initialised from torch's global generator.
+
+    Raises:
+        UnknownNameError: no model of that name.
+        ConfigError: `input_features` is given and disagrees with the features.
+    """
+    if config.name not in MODELS:
+        raise UnknownNameError("model", config.name, MODELS)
+    wanted = getattr(config, "input_features", None)
+    if wanted is not None and wanted != num_features:
+        raise ConfigError(
+            f"model.input_features must be the number of features, {num_features}; got {wanted}",
+            "leave it null to take what the features give",
+        )
+    return MODELS[config.name].build(config, num_features, num_outputs, readout)

@@ -1,0 +1,94 @@
+"""Which device and which precision, each with the reason that the run prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gatewise.errors import ConfigError
+
+AMPERE = (8, 0)
+TURING = (7, 0)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """`dtype` of the autocast region (float32: none), whether gradients are scaled (fp16), and why."""
+
+    dtype: torch.dtype
+    scale_gradients: bool
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype]
+
+    @contextmanager
+    def autocast(self, device: torch.device) -> Iterator[None]:
+        """The region in which matrix products run in `dtype`."""
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+            yield
+
+
+def choose_device(name: str = "auto") -> tuple[torch.device, str]:
+    """The device and a name for people, like `cuda:0 (NVIDIA H200)`.
+
+    Raises:
+        ConfigError: a device that this machine does not have.
+    """
+    if name == "auto":
+        name = "cuda:0" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}")
+    if device.type == "cpu":
+        return torch.device("cpu"), f"cpu ({torch.get_num_threads()} threads)"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = device.index or 0
+    if index >= count:
+        raise ConfigError(f"no CUDA device {index}: this machine has {count}", "--device cpu, or leave it at auto")
+    return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)})"
+
+
+def choose_precision(name: str, device: torch.device) -> Precision:
+    """`auto`: bf16 on GPUs from Ampere on, fp16 with gradient scaling on Volta and Turing, else fp32.
+
+    Raises:
+        ConfigError: a precision that the device does not carry.
+    """
+    if device.type == "cuda":
+        capability = torch.cuda.get_device_capability(device)
+        title = torch.cuda.get_device_name(device)
+        if name == "auto":
+            name = "bf16" if capability >= AMPERE else "fp16" if capability >= TURING else "fp32"
+        if name == "bf16" and capability < AMPERE:
+            raise ConfigError(f"bf16 needs an Ampere GPU or later; {title} is older", "--precision fp16 or fp32")
+        reason = f"{title} has compute capability {capability[0]}.{capability[1]}"
+    elif name == "auto":
+        name, reason = "fp32", "the default on CPUs; --precision bf16 is faster where avx512_bf16 is there"
+    elif name == "bf16":
+        if not cpu_has_bf16():
+            raise ConfigError("bf16 on the CPU needs avx512_bf16 or amx_bf16; this CPU has neither", "--precision fp32")
+        reason = "asked for, and the CPU has avx512_bf16"
+    elif name == "fp16":
+        raise ConfigError("fp16 needs a GPU", "--precision bf16 or fp32")
+    else:
+        reason = "asked for"
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    return Precision(dtype, name == "fp16", reason)
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bf16 natively (Linux: read from /proc/cpuinfo)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -1,0 +1,198 @@
+"""The training loop: fit -> epoch -> step, training and validation through the same epoch function.
+
+The loop never waits for the device within an epoch; sums are read once at its end.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from gatewise.config.schema import TrainingConfig
+from gatewise.errors import DivergedError
+from gatewise.training.device import Precision
+from gatewise.training.listeners import Listener
+from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.optimizers import make_optimizer
+from gatewise.training.schedules import Plateau, Schedule, make_schedule
+from gatewise.training.state import TrainState
+from gatewise.training.step import Step, Totals
+from gatewise.training.stopping import EarlyStopping
+from gatewise.windows import Windows, epoch_order, mix_seed
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a fit ended; the model itself carries the best epoch's weights.
+
+    Attributes:
+        history: one dict an epoch: train_loss, val_loss, learning_rate, seconds, ... (classes: val_f1, val_accuracy).
+        windows_per_second: median over epochs of training windows a second, validation not counted.
+        interrupted: Ctrl-C came after the first whole epoch.
+    """
+
+    history: list[dict[str, float]]
+    best_epoch: int
+    best_loss: float
+    windows_per_second: float
+    interrupted: bool
+
+    @property
+    def epochs(self) -> int:
+        return len(self.history)
+
+
+def fit(
+    model: nn.Module,
+    windows: Windows,
+    train_rows: Rows,
+    val_rows: Rows,
+    settings: TrainingConfig,
+    precision: Precision,
+    num_classes: int,
+    listener: Listener,
+    saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
+    save: Callable[[TrainState], None] | None = None,
+) -> FitResult:
+    """Trains `model` in place and leaves the best epoch's weights in it.
+
+    Args:
+        windows: the supervised series; `train_rows` and `val_rows` end its windows.
+        num_classes: 0 for regression.
+        saved: a `TrainState` as tensors and values, to go on from; the result is that of an undisturbed run.
+        save: called with the state after every `settings.checkpoint_every_epochs` epochs.
+
+    Raises:
+        DivergedError: the loss is not finite.
+        MemoryExhaustedError: not even one window fits.
+    """
+    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
+    state = TrainState(
+        model,
+        optimizer,
+        EarlyStopping(settings.early_stopping_patience, settings.min_delta),
+        Plateau(settings.plateau_factor, settings.plateau_patience),
+        batch_size=settings.batch_size,
+        threads=torch.get_num_threads(),
+    )
+    device = windows.matrix.device
+    scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
+    if saved is not None:
+        state.load(*saved)
+        scaler.load_state_dict(state.loss_scale)
+    loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
+    step = Step(
+        model, optimizer, scaler, windows, loss, precision, settings.gradient_clip, listener, settings.batch_size
+    )
+    schedule = make_schedule(
+        settings.scheduler, settings.max_epochs, settings.warmup_epochs, settings.step_size, settings.gamma
+    )
+    train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
+    interrupted = False
+    try:
+        while state.epoch < settings.max_epochs and not state.stopping.should_stop:
+            _fit_epoch(state, step, schedule, train, val, settings, num_classes)
+            state.loss_scale = scaler.state_dict()
+            listener.on_epoch(state.epoch, state.history[-1])
+            if save is not None and state.epoch % settings.checkpoint_every_epochs == 0:
+                save(state)
+        if state.stopping.should_stop:
+            listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
+    except KeyboardInterrupt:
+        if not state.best:
+            raise
+        interrupted = True
+    model.load_state_dict(state.best)
+    return FitResult(
+        state.history,
+        state.stopping.best_epoch,
+        state.stopping.best_loss,
+        median(epoch["windows_per_second"] for epoch in state.history),
+        interrupted,
+    )
+
+
+def _fit_epoch(
+    state: TrainState,
+    step: Step,
+    schedule: Schedule,
+    train: Tensor,
+    val: Tensor,
+    settings: TrainingConfig,
+    num_classes: int,
+) -> None:
+    """Trains for an epoch, validates, and moves `state` on; an interrupted epoch leaves the record as it was."""
+    started = time.perf_counter()
+    # Dropout draws from the global generator; seeding it by epoch makes the epoch a pure function of the state.
+    torch.manual_seed(mix_seed(settings.seed, ~state.epoch & 0xFFFFFFFF))
+    order = epoch_order(train, settings.seed, state.epoch, settings.windows_per_epoch)
+    peak = settings.learning_rate * state.plateau.scale
+
+    def learning_rate(position: float) -> float:
+        return peak * schedule(state.epoch + position)
+
+    trained = run_epoch(step, order, settings.batch_size, num_classes, state.epoch + 1, learning_rate)
+    train_seconds = time.perf_counter() - started
+    validated = run_epoch(step, val, settings.batch_size, num_classes, state.epoch + 1)
+    if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
+        raise DivergedError(
+            f"the loss must stay finite; epoch {state.epoch + 1} gave train {trained['loss']}, val {validated['loss']}",
+            "lower --learning-rate or --set training.gradient_clip=0.5",
+        )
+    state.epoch += 1
+    if settings.scheduler == "plateau":
+        state.plateau.observe(validated["loss"])
+    if state.stopping.observe(state.epoch, validated["loss"]):
+        state.best = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
+    state.history.append(
+        {f"train_{name}": value for name, value in trained.items()}
+        | {f"val_{name}": value for name, value in validated.items()}
+        | {
+            "learning_rate": learning_rate(0.5),
+            "seconds": time.perf_counter() - started,
+            "windows_per_second": len(order) / train_seconds,
+        }
+    )
+
+
+def run_epoch(
+    step: Step,
+    rows: Tensor,
+    batch_size: int,
+    num_classes: int,
+    epoch: int,
+    learning_rate: Callable[[float], float] | None = None,
+) -> dict[str, float]:
+    """One pass over `rows`: a training epoch if a learning rate is given, else an evaluation. Every row counts.
+
+    Args:
+        learning_rate: from how much of the epoch has gone by, in [0, 1), to the rate.
+
+    Returns:
+        loss, and for classes accuracy and macro f1, over the whole pass.
+    """
+    training = learning_rate is not None
+    step.model.train(training)
+    totals = Totals(num_classes, rows.device)
+    batches = rows.split(batch_size)
+    with torch.set_grad_enabled(training):
+        for number, rows_B in enumerate(batches):
+            if learning_rate is not None:
+                for group in step.optimizer.param_groups:
+                    group["lr"] = learning_rate((number + 0.5) / len(batches))
+                step.train(rows_B, totals)
+                step.listener.on_step(epoch, number + 1, len(batches))
+            else:
+                step.evaluate(rows_B, totals)
+    return totals.read()
