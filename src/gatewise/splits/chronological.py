@@ -1,0 +1,95 @@
+"""The oldest samples train, the next ones choose, the newest ones judge; nothing that the later parts touch is kept."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import numpy as np
+
+from gatewise.config.schema import SplitConfig, format_duration
+from gatewise.errors import NotEnoughRowsError
+from gatewise.splits.base import Spans, Split
+from gatewise.splits.embargo import embargo_us
+from gatewise.splits.purge import Mask, purge
+
+_log = logging.getLogger("gatewise.splits")
+
+
+def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
+    """Cuts samples by time into train, val and test, then purges and embargoes what comes before each cut.
+
+    Fractions count samples in order of time. A cutoff is one moment for all symbols, so samples of one moment stay in
+    one part. Test is never shortened: val gives way to test, and train to the val that is left and to test.
+
+    Args:
+        spans: the samples; in microseconds.
+        spec: fractions, embargo, least purge. `test: 0` gives a plain train/val split with no test.
+        timeframe: one row's worth of time.
+
+    Returns:
+        Row numbers of the table. What was dropped and why is also said in the log.
+
+    Raises:
+        NotEnoughRowsError: a part is empty, at once or after purging; names the part and the fields to change.
+    """
+    asked = {"train": spec.train, "val": spec.val, "test": spec.test}
+    train, val, test = _parts(spans, spec)
+    sizes = {"train": int(train.sum()), "val": int(val.sum()), "test": int(test.sum())}
+    for part, size in sizes.items():
+        if asked[part] and not size:
+            raise NotEnoughRowsError(
+                f"the {part} part must hold at least one sample; got none of {spans.row.size} "
+                f"(split.{part}={asked[part]:g})",
+                f"give more rows, a larger split.{part}, or a shorter windows.sequence_length",
+            )
+    cutoffs = tuple(int(spans.time_us[part].min()) for part in (val, test) if part.any())
+
+    step_us = timeframe // timedelta(microseconds=1)
+    gap_us, origin = embargo_us(spec, timeframe, spans)
+    least_us = spec.purge_rows * step_us
+    of_val = purge(spans, val, test, embargo_before_us=gap_us, least_distance_us=least_us)
+    of_train = purge(spans, train, of_val.kept | test, embargo_before_us=gap_us, least_distance_us=least_us)
+    for part, left in (("val", of_val), ("train", of_train)):
+        if not left.kept.any():
+            raise NotEnoughRowsError(
+                f"the {part} part must keep at least one sample; all {sizes[part]} were dropped: "
+                f"{left.purged.sum()} purged, {left.embargoed.sum()} embargoed ({_words(gap_us)}), "
+                f"of {spans.row.size} samples in all",
+                f"give more rows, or lower windows.sequence_length, target.horizon, split.embargo, split.purge_rows or "
+                f"the features' lookback, or raise split.{part}",
+            )
+    purged = int(of_val.purged.sum() + of_train.purged.sum())
+    embargoed = int(of_val.embargoed.sum() + of_train.embargoed.sum())
+    _log.info(
+        "split: train %s, val %s, test %s samples; %s purged (label or input touches a later part), "
+        "%s embargoed (%s = %g rows; %s)",
+        *(f"{int(n):,}" for n in (of_train.kept.sum(), of_val.kept.sum(), test.sum(), purged, embargoed)),
+        _words(gap_us),
+        gap_us / step_us,
+        origin,
+    )
+    return Split(
+        train=spans.row[of_train.kept],
+        val=spans.row[of_val.kept],
+        test=spans.row[test],
+        purged_rows=purged,
+        embargo_rows=embargoed,
+        embargo_us=gap_us,
+        cutoffs_us=cutoffs,
+    )
+
+
+def _parts(spans: Spans, spec: SplitConfig) -> tuple[Mask, Mask, Mask]:
+    ordered = np.sort(spans.time_us)
+    num_train = round(spec.train * ordered.size)
+    num_judged_last = ordered.size - round((spec.train + spec.val) * ordered.size) if spec.test else 0
+    never = np.iinfo(np.int64).max
+    ends = (num_train, ordered.size - num_judged_last)
+    first_val, first_test = (int(ordered[end]) if end < ordered.size else never for end in ends)
+    train, test = spans.time_us < first_val, spans.time_us >= first_test
+    return train, ~train & ~test, test
+
+
+def _words(duration_us: int) -> str:
+    return format_duration(timedelta(microseconds=duration_us))
