@@ -14,8 +14,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
-    "errors config files | data | features | targets | splits | windows | nn | models | training | evaluation | bundle"
-    " | experiment | selection | registry | runtime | serving | export audit | cli"
+    "errors config files host | data | features | targets | rows splits | samples | windows | fold nn | models"
+    " | training | estimator | evaluation | bundle | experiment | selection | registry | runtime | serving"
+    " | export audit | cli"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}
 BEFORE_TORCH = [name for name, place in PLACE.items() if place < PLACE["windows"]]

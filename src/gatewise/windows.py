@@ -8,23 +8,15 @@ on as a [batch, time, features] view: recurrent backends work time-major, so the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gatewise.features.scaling import Scaler
-
-
-def window_rows(
-    valid: npt.NDArray[np.bool_], segment_start: npt.NDArray[np.int64], sequence_length: int
-) -> npt.NDArray[np.int64]:
-    """Rows t whose window t-T+1..t is valid throughout and lies in one segment (one symbol, no gap). Ascending."""
-    rows = np.arange(len(valid))
-    last_invalid = np.maximum.accumulate(np.where(valid, -1, rows))
-    first_usable = np.maximum(segment_start, last_invalid + 1)
-    return np.flatnonzero(rows - first_usable + 1 >= sequence_length)
+if TYPE_CHECKING:
+    from gatewise.features.scaling import Scaler
 
 
 @dataclass(frozen=True)
@@ -44,6 +36,7 @@ class Windows:
         matrix: float32 [rows, features], unscaled.
         center, inverse_scale: float32 [features]; x is scaled as (x - center) · inverse_scale after the gather.
         sequence_length: T.
+        clip: scaled values are bounded to ±clip.
         y: int64 [rows] or float32 [rows, outputs] (scaled); `None` where nothing is supervised.
         row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
@@ -53,13 +46,19 @@ class Windows:
     center: Tensor
     inverse_scale: Tensor
     sequence_length: int
+    clip: float | None = None
     y: Tensor | None = None
     row_weight: Tensor | None = None
     steps_scored: int = 1
 
     @classmethod
     def over(
-        cls, values: npt.NDArray[np.float32], scaler: Scaler, sequence_length: int, device: torch.device
+        cls,
+        values: npt.NDArray[np.float32],
+        scaler: Scaler,
+        sequence_length: int,
+        device: torch.device,
+        clip: float | None = None,
     ) -> Windows:
         """Puts a feature matrix on the device; on the CPU the array's own memory is used."""
         return cls(
@@ -67,6 +66,7 @@ class Windows:
             torch.as_tensor(scaler.center, dtype=torch.float32, device=device),
             torch.as_tensor(1.0 / scaler.scale, dtype=torch.float32, device=device),
             sequence_length,
+            clip,
         )
 
     def supervised(
@@ -89,7 +89,10 @@ class Windows:
         steps_T = torch.arange(1 - self.sequence_length, 1, device=rows_B.device)
         index_TB = steps_T[:, None] + rows_B
         x_TBF = self.matrix.index_select(0, index_TB.view(-1)).view(*index_TB.shape, -1)
-        return x_TBF.sub_(self.center).mul_(self.inverse_scale).transpose(0, 1)
+        x_TBF.sub_(self.center).mul_(self.inverse_scale)
+        if self.clip is not None:
+            x_TBF.clamp_(-self.clip, self.clip)
+        return x_TBF.transpose(0, 1)
 
     def batch(self, rows_B: Tensor) -> Batch:
         """A supervised batch. With several steps scored, y and weight run window by window, step by step."""

@@ -1,0 +1,72 @@
+"""From a Table to samples: features, labels, the rows that can be predicted from, and the span that each touches.
+
+Nothing here is fitted, so it is the same for every split of the same table; what is fitted lives in fold.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import Table
+from gatewise.errors import NotEnoughRowsError
+from gatewise.features.base import FeatureMatrix
+from gatewise.features.build import build_features
+from gatewise.rows import window_rows
+from gatewise.splits.base import Spans
+from gatewise.splits.spans import make_spans
+from gatewise.targets.base import Labels
+from gatewise.targets.make import make_labels
+
+logger = logging.getLogger("gatewise.samples")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Everything about a table that no fitting touches.
+
+    Attributes:
+        rows: int64, ascending; rows with a full gap-free window and a valid label.
+        reach_rows: rows before a sample's own that its input depends on: window and feature lookback.
+        steps_scored: how many of a training window's last steps are supervised.
+    """
+
+    table: Table
+    matrix: FeatureMatrix
+    labels: Labels
+    rows: npt.NDArray[np.int64]
+    spans: Spans
+    reach_rows: int
+    steps_scored: int
+
+
+def make_samples(config: ExperimentConfig, table: Table) -> Samples:
+    """Builds features, labels and spans.
+
+    Raises:
+        NotEnoughRowsError: no row of the table has a full window and a label.
+    """
+    length = config.windows.sequence_length
+    scored = 1 if config.windows.supervise == "last" else length - config.windows.burn_in
+    matrix = build_features(table, config.features)
+    labels = make_labels(table, config.target)
+    reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
+    rows = window_rows(matrix.valid, table.segment_start, length)
+    rows = rows[labels.valid[rows] & (rows - reach >= table.segment_start[rows])]
+    logger.info(
+        "%s rows, %d features (lookback %d), windows of %d: %s samples",
+        f"{table.num_rows:,}", len(matrix.names), matrix.lookback, length, f"{len(rows):,}",
+    )  # fmt: skip
+    if len(rows) == 0:
+        longest = int(np.max(np.arange(table.num_rows) - table.segment_start)) + 1
+        raise NotEnoughRowsError(
+            f"a sample needs {reach + 1} gap-free rows and a label {config.target.horizon} rows on; "
+            f"the longest gap-free stretch has {longest} of {table.num_rows} rows",
+            "shorten --seq-len or --horizon, or widen --gap-tolerance",
+        )
+    spans = make_spans(table, rows, reach, labels.known_at, scored)
+    return Samples(table, matrix, labels, rows, spans, reach, scored)

@@ -1,0 +1,289 @@
+"""The training loop: what a step is, what is kept, and that a run cut off anywhere ends with the same weights.
+
+A loop that restores the last epoch instead of the best, or forgets the optimizer's moments on resume, still trains.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gatewise.config.schema import RecurrentConfig, TrainingConfig
+from gatewise.errors import DivergedError, MemoryExhaustedError
+from gatewise.models.registry import MODELS, build_model
+from gatewise.training.device import choose_precision
+from gatewise.training.fit import FitResult, fit
+from gatewise.training.inference import INFERENCE_BATCH, predict_outputs
+from gatewise.training.losses import cross_entropy
+from gatewise.training.optimizers import make_optimizer
+from gatewise.training.step import Step, Totals
+from gatewise.windows import Windows
+
+CPU = torch.device("cpu")
+FP32 = choose_precision("fp32", CPU)
+STEPS = 5
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.epochs: list[Mapping[str, float]] = []
+        self.messages: list[str] = []
+        self.steps = 0
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        self.steps += 1
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        self.epochs.append(values)
+
+    def on_message(self, text: str) -> None:
+        self.messages.append(text)
+
+
+def make_windows(num_classes: int = 2, rows: int = 400) -> Windows:
+    """A series whose label is the sign of the last step's first feature."""
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(rows, 3)).astype(np.float32)
+    plain = Windows(torch.from_numpy(matrix), torch.zeros(3), torch.ones(3), STEPS)
+    if num_classes:
+        return plain.supervised((matrix[:, 0] > 0).astype(np.int64), np.ones(rows, np.float32))
+    return plain.supervised(matrix[:, :1] * 2, np.ones(rows, np.float32))
+
+
+TRAIN, VAL = np.arange(STEPS, 300), np.arange(310, 400)
+
+
+def settings(**changes: object) -> TrainingConfig:
+    fields = {"batch_size": 64, "max_epochs": 4, "learning_rate": 0.02, "warmup_epochs": 0, "seed": 5}
+    return TrainingConfig(**(fields | changes))
+
+
+def small_model(name: str = "lstm", outputs: int = 2, dropout: float = 0.2) -> nn.Module:
+    torch.manual_seed(11)
+    return build_model(RecurrentConfig(name=name, hidden_size=8, num_layers=2, dropout=dropout), 3, outputs)
+
+
+def run(model: nn.Module, config: TrainingConfig, listener: Recorder | None = None, **more: object) -> FitResult:
+    return fit(model, make_windows(), TRAIN, VAL, config, FP32, 2, listener or Recorder(), **more)
+
+
+def weights(model: nn.Module) -> list[torch.Tensor]:
+    return [value.clone() for value in model.state_dict().values()]
+
+
+def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_planted_signal_is_learnt(name) -> None:
+    model, recorder = small_model(name, dropout=0.0), Recorder()
+    run(model, settings(max_epochs=12), recorder)
+    assert recorder.epochs[-1]["val_accuracy"] > 0.9
+    assert recorder.epochs[-1]["val_loss"] < 0.4
+    truth = make_windows().y[VAL].numpy()
+    assert (predict_outputs(model, make_windows(), VAL).argmax(1) == truth).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name) -> None:
+    models = [small_model(name) for _ in range(3)]
+    for model, seed in zip(models, (5, 5, 6), strict=True):
+        run(model, settings(seed=seed))
+    assert same(weights(models[0]), weights(models[1]))
+    assert not same(weights(models[0]), weights(models[2]))
+
+
+@pytest.mark.parametrize("scheduler", ["cosine", "plateau"])
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_a_run_cut_off_between_epochs_resumes_to_the_same_weights_bit_for_bit(scheduler, stop_after) -> None:
+    config = settings(max_epochs=5, scheduler=scheduler, plateau_patience=0, optimizer="adam")
+    whole, states = small_model(), []
+
+    def keep(state) -> None:
+        tensors, values = state.to_tensors()
+        states.append(({k: v.clone() for k, v in tensors.items()}, copy.deepcopy(values)))
+
+    undisturbed = run(whole, config, save=keep)
+    resumed = small_model()
+    nn.init.zeros_(resumed.head.weight)  # whatever the fresh model holds, the checkpoint wins
+    result = run(resumed, config, saved=states[stop_after - 1])
+    assert same(weights(whole), weights(resumed))
+    assert [e["val_loss"] for e in result.history] == [e["val_loss"] for e in undisturbed.history]
+
+
+def test_a_run_cut_off_within_an_epoch_resumes_to_the_same_weights_bit_for_bit() -> None:
+    config, states = settings(max_epochs=4), []
+
+    def keep(state) -> None:
+        tensors, values = state.to_tensors()
+        states.append(({k: v.clone() for k, v in tensors.items()}, copy.deepcopy(values)))
+
+    class Killed(BaseException):
+        pass
+
+    class Killer(Recorder):
+        def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+            if (epoch, step) == (3, 2):
+                raise Killed
+
+    with pytest.raises(Killed):
+        run(small_model(), config, Killer(), save=keep)
+    whole, resumed = small_model(), small_model()
+    run(whole, config)
+    run(resumed, config, saved=states[-1])
+    assert same(weights(whole), weights(resumed))
+
+
+def test_the_best_epochs_weights_are_left_in_the_model_not_the_last() -> None:
+    seen: list[tuple[float, list[torch.Tensor]]] = []
+    model = small_model()
+    result = run(
+        model,
+        settings(max_epochs=12, learning_rate=0.5, scheduler="constant", early_stopping_patience=12),
+        save=lambda state: seen.append((state.history[-1]["val_loss"], weights(state.model))),
+    )
+    losses = [loss for loss, _ in seen]
+    assert losses.index(min(losses)) != len(losses) - 1, (
+        "the planted rate must overshoot"
+    )
+    assert result.best_epoch == losses.index(min(losses)) + 1
+    assert same(weights(model), seen[result.best_epoch - 1][1])
+
+
+def test_early_stopping_ends_the_run_and_says_so() -> None:
+    recorder = Recorder()
+    result = run(small_model(), settings(max_epochs=50, min_delta=10.0, early_stopping_patience=2), recorder)
+    assert result.epochs == 3
+    assert "patience=2" in recorder.messages[-1]
+
+
+def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_passed_on() -> None:
+    class Impatient(Recorder):
+        def __init__(self, epoch: int) -> None:
+            super().__init__()
+            self.at = epoch
+
+        def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+            if epoch == self.at and step == 2:
+                raise KeyboardInterrupt
+
+    model, best = small_model(), []
+    result = run(model, settings(), Impatient(3), save=lambda s: best.append([v.clone() for v in s.best.values()]))
+    assert result.interrupted
+    assert result.epochs == 2
+    assert same(weights(model), best[-1])
+    with pytest.raises(KeyboardInterrupt):
+        run(small_model(), settings(), Impatient(1))
+
+
+def make_step(model: nn.Module, windows: Windows, piece: int, recorder: Recorder | None = None) -> Step:
+    optimizer = make_optimizer("adamw", model, 0.01, 0.0)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    return Step(model, optimizer, scaler, windows, cross_entropy, FP32, 1.0, recorder or Recorder(), piece)
+
+
+def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights() -> None:
+    y = make_windows().y.numpy()
+    windows = make_windows().supervised(y, np.where(y == 0, 3.0, 0.5).astype(np.float32))
+    rows = torch.from_numpy(TRAIN[:50])
+    models = [small_model(dropout=0.0).train() for _ in range(2)]
+    totals = [Totals(2, CPU) for _ in models]
+    for model, piece, total in zip(models, (64, 7), totals, strict=True):
+        make_step(model, windows, piece).train(rows, total)
+    for a, b in zip(weights(models[0]), weights(models[1]), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    assert totals[0].read() == pytest.approx(totals[1].read(), rel=1e-6)
+
+
+def test_the_weighted_loss_is_that_of_torch() -> None:
+    y = make_windows().y.numpy()
+    class_weight = torch.tensor([3.0, 0.5])
+    windows = make_windows().supervised(y, class_weight.numpy()[y])
+    model = small_model(dropout=0.0)
+    totals = Totals(2, CPU)
+    make_step(model, windows, 64).evaluate(torch.from_numpy(VAL), totals)
+    reference = nn.functional.cross_entropy(
+        model.eval()(windows.gather(torch.from_numpy(VAL))), windows.y[VAL], class_weight
+    )
+    assert totals.read()["loss"] == pytest.approx(reference.item(), rel=1e-5)
+
+
+def test_macro_f1_and_accuracy_are_those_of_sklearn() -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    rng = np.random.default_rng(0)
+    truth, logits = torch.from_numpy(rng.integers(0, 3, 200)), torch.from_numpy(rng.normal(size=(200, 3)))
+    totals = Totals(3, CPU)
+    for part in (slice(0, 90), slice(90, 200)):
+        totals.add(torch.tensor(1.0), torch.tensor(1.0), logits[part], truth[part])
+    said = logits.argmax(1)
+    assert totals.read()["f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+    assert totals.read()["accuracy"] == pytest.approx(accuracy_score(truth, said))
+
+
+class Cramped(nn.Module):
+    """A model on a device with room for `room` windows."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.inner, self.room = small_model(dropout=0.0), room
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > self.room:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory")
+        return self.inner(x)
+
+
+def test_a_batch_too_large_for_memory_is_halved_and_said_and_trains_to_the_same_weights() -> None:
+    roomy, cramped, recorder = small_model(dropout=0.0), Cramped(20), Recorder()
+    run(roomy, settings(batch_size=16, max_epochs=2, learning_rate=1e-3))
+    windows, rows = make_windows(), torch.from_numpy(TRAIN[:64])
+    step = make_step(cramped.train(), windows, 64, recorder)
+    step.train(rows, Totals(2, CPU))
+    reference = small_model(dropout=0.0).train()
+    make_step(reference, windows, 64).train(rows, Totals(2, CPU))
+    for a, b in zip(weights(reference), weights(cramped), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    assert step.piece == 16
+    assert "pieces of 16" in recorder.messages[-1]
+
+
+def test_no_room_for_a_single_window_is_an_error_with_remedies() -> None:
+    with pytest.raises(MemoryExhaustedError) as caught:
+        make_step(Cramped(0).train(), make_windows(), 4).train(torch.from_numpy(TRAIN[:4]), Totals(2, CPU))
+    assert "--seq-len" in (caught.value.hint or "")
+
+
+def test_a_loss_that_is_no_number_is_an_error() -> None:
+    windows = make_windows()
+    windows.matrix[100] = float("nan")
+    with pytest.raises(DivergedError):
+        fit(small_model(), windows, TRAIN, VAL, settings(), FP32, 2, Recorder())
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_regression_learns_a_linear_target(loss) -> None:
+    torch.manual_seed(1)
+    model, recorder = small_model(outputs=1, dropout=0.0), Recorder()
+    fit(model, make_windows(0), TRAIN, VAL, settings(max_epochs=15, loss=loss), FP32, 0, recorder)
+    assert recorder.epochs[-1]["val_loss"] < 0.3 * recorder.epochs[0]["val_loss"]
+
+
+def test_windows_per_epoch_bounds_the_steps_and_draws_afresh() -> None:
+    recorder = Recorder()
+    run(small_model(), settings(max_epochs=2, windows_per_epoch=100, batch_size=32), recorder)
+    assert recorder.steps == 2 * 4
+
+
+def test_a_row_scores_the_same_bits_whatever_stands_beside_it() -> None:
+    model, windows = small_model(), make_windows()
+    rows = np.arange(STEPS, 400)
+    whole = predict_outputs(model, windows, rows)
+    for some in (rows[:1], rows[100:101], rows[37:120], rows[::-1].copy(), rows[-INFERENCE_BATCH - 1 :]):
+        np.testing.assert_array_equal(predict_outputs(model, windows, some), whole[some - STEPS])
