@@ -16,7 +16,8 @@ class Feature:
     Attributes:
         name: the column's name in the matrix.
         lookback: rows that the value depends on, itself among them; 1 for a value of the row alone.
-        expression: Polars expression over the columns of a Table, written as if the table were one gap-free symbol.
+        expression: Polars expression over the columns of a Table and the shared steps of `features.steps`, written as
+            if the table were one gap-free symbol.
         requires: the table columns that the expression reads.
         formula, unit, source: for the reference page.
     """

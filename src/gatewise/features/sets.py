@@ -1,0 +1,63 @@
+"""The feature sets: names that stand for lists of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import polars as pl
+
+from gatewise.data.table import OHLCV
+from gatewise.features.base import Feature
+from gatewise.features.clock import clock
+from gatewise.features.flow import FLOW
+from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
+from gatewise.features.steps import CLOSE, window_mean
+from gatewise.features.trend import AVERAGES, DIRECTION, OSCILLATORS
+
+
+def raw(column: str) -> Feature:
+    """A column of the table as it is."""
+    return Feature(
+        name=column,
+        lookback=1,
+        expression=pl.col(column),
+        requires=(column,),
+        formula=f"the column {column} as it is",
+        unit="the column's own",
+        source="the table",
+    )
+
+
+SMA_VALUE = Feature(
+    name="sma_value",
+    lookback=20,
+    expression=window_mean(CLOSE, 20),
+    requires=("close",),
+    formula="the table's own column sma_value if it has one; else the mean of C over 20 rows",
+    unit="price",
+    source="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
+)
+
+
+def market39(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
+    """39 causal, scale-free features of OHLCV."""
+    return (*RETURNS, *BAR_SHAPE, *VOLATILITY, *AVERAGES, *DIRECTION, *OSCILLATORS, *FLOW, *clock(timeframe))
+
+
+def ohlcv(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
+    """The five columns of a bar as they are; prices keep their level, so a scaler matters."""
+    return tuple(raw(column) for column in OHLCV)
+
+
+def ticker(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
+    """The five columns of a bar and a moving average of the close, sma_value."""
+    return (*ohlcv(columns, timeframe), raw("sma_value") if "sma_value" in columns else SMA_VALUE)
+
+
+# Every set here is made of bars: OHLCV must be present and in order.
+SETS: dict[str, Callable[[Sequence[str], timedelta | None], tuple[Feature, ...]]] = {
+    "market39": market39,
+    "ohlcv": ohlcv,
+    "ticker": ticker,
+}
