@@ -1,9 +1,123 @@
-"""`gatewise runs`."""
+"""`gatewise runs` and `gatewise ui`: what was trained, and where its files are."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from gatewise.registry.info import RunInfo
+
+_JSON = typer.Option("--json", help="One JSON object instead of a table.")
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the group and the verb `ui`."""
+    group = typer.Typer(help="List and show runs.", no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("show")(show)
+    app.add_typer(group, name="runs")
+    app.command("ui")(ui)
+
+
+def list_(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, latest first.")] = 20,
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """List runs, latest first.
+
+    Example: gatewise runs list --limit 5
+    """
+    from gatewise.registry.runs import list_runs
+
+    infos = list_runs(limit)
+    if as_json:
+        from gatewise.cli.output import print_json
+
+        print_json({"runs": [info.to_dict() for info in infos]})
+    else:
+        _print_table(infos)
+
+
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="A run's id, or enough of its start.")],
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Show one run: its settings, numbers and files.
+
+    Example: gatewise runs show 3f2a
+    """
+    from gatewise.registry.runs import find_info
+
+    info = find_info(run_id)
+    if as_json:
+        from gatewise.cli.output import print_json
+
+        files = [str(path) for path in info.files]
+        print_json({**info.to_dict(), "params": info.params, "tags": info.tags, "files": files})
+    else:
+        _print_run(info)
+
+
+def ui(
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = 5000,
+) -> None:
+    """Serve MLflow's pages of the runs on this machine, until Ctrl-C.
+
+    Example: gatewise ui --port 5001
+    """
+    import os
+    import sys
+
+    from gatewise.registry.pages import HOST, pages_command
+
+    command, environment = pages_command(port)
+    print(f"MLflow's pages: http://{HOST}:{port} (Ctrl-C stops)", file=sys.stderr, flush=True)
+    # The server takes this process's place, so that no signal can stop the one and leave the other.
+    os.execve(command[0], command, environment)
+
+
+def _print_table(infos: list[RunInfo]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not infos:
+        console.print("no runs yet; try: gatewise train --source sp500")
+        return
+    table = Table("id", "name", "model", "status", "started (UTC)", "took", "val", "test", box=None, pad_edge=False)
+    for info in infos:
+        started = f"{info.started_utc:%Y-%m-%d %H:%M}"
+        took = _duration(info.duration_seconds)
+        parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
+        table.add_row(info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts)
+    console.print(table)
+
+
+def _print_run(info: RunInfo) -> None:
+    took = _duration(info.duration_seconds)
+    print(f"run {info.run_id} ({info.status.lower()})")
+    print(f"experiment {info.name}, model {info.model}, started {info.started_utc:%Y-%m-%d %H:%M:%S} UTC, took {took}")
+    print("\nnumbers (the last of each)")
+    for name, value in sorted(info.metrics.items()):
+        print(f"  {name:<32} {value:.6g}")
+    print("\nsettings that say something (all of them: config.yaml)")
+    for name, text in info.params.items():
+        if text not in ("null", "[]"):
+            print(f"  {name:<32} {text}")
+    print(f"\nfiles in {info.folder}")
+    for path in info.files:
+        print(f"  {path.relative_to(info.folder)}")
+
+
+def _metric(metric: tuple[str, float] | None) -> str:
+    return "" if metric is None else f"{metric[0].replace('/', '_').split('_', 1)[1]} {metric[1]:.4g}"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "still runs"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{seconds:.1f}s"

@@ -1,0 +1,43 @@
+"""Runs by their folders: found by the start of an id, without asking the tracker, which takes seconds to import."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from gatewise.errors import RunNotFoundError
+from gatewise.files import home
+
+
+def run_folder(run_id: str) -> Path:
+    """`$GATEWISE_HOME/runs/<run id>`."""
+    return home() / "runs" / run_id
+
+
+def find_run_folder(text: str) -> Path:
+    """The folder of the run whose id is or starts with `text`, found without asking the tracker.
+
+    Raises:
+        RunNotFoundError: no run of this home, or more than one.
+    """
+    runs = home() / "runs"
+    folders = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    return runs / match_id(text, [path.name for path in folders])
+
+
+def match_id(text: str, ids: list[str]) -> str:
+    """The one id that starts with `text`; `ids` come latest first.
+
+    Raises:
+        RunNotFoundError: none does, or more than one.
+    """
+    fitting = [run_id for run_id in ids if text and run_id.startswith(text)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        shown = ", ".join(fitting[:3])
+        raise RunNotFoundError(f"{text!r} must fit one run; it fits {len(fitting)}: {shown}", "give more of the id")
+    near = difflib.get_close_matches(text, ids, n=1, cutoff=0.7)
+    guess = f"did you mean {near[0]}? " if near else f"the latest: {', '.join(ids[:3])}; " if ids else ""
+    raise RunNotFoundError(f"no run has an id that starts with {text!r}", f"{guess}see: gatewise runs list")

@@ -1,0 +1,118 @@
+"""The line to MLflow: where the records live, how the client is made quiet, and how its failures become ours.
+
+Importing MLflow takes about 1.7 s, so nothing here does it before a run is started or looked up. The first SQLite
+database of a home is migrated through MLflow's whole history of schemas (0.7 s, or 0.5 s without waiting for the disk
+at each step); it is made beside its place and renamed, so that a process killed meanwhile leaves no half of one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatewise.errors import StorageError
+from gatewise.files import atomic_file, home
+
+# Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
+# server that is down is given up after seconds instead of MLflow's four minutes: runs.py keeps the values and retries.
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+def tracking_uri() -> str:
+    """`$MLFLOW_TRACKING_URI`, or the SQLite file `$GATEWISE_HOME/mlflow.db`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database()}"
+
+
+def artifact_folder() -> Path:
+    """Where artifacts go when records go to the default database."""
+    return home() / "artifacts"
+
+
+def connect() -> Any:
+    """An `MlflowClient` at `tracking_uri()`.
+
+    Raises:
+        StorageError: the database can't be made or read. A server is first spoken to, and found missing, by the first
+            call inside `talking`.
+    """
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    uri = tracking_uri()
+    with talking(uri):
+        from mlflow.tracking import MlflowClient
+
+        # Whatever its store logs as an error also comes as an exception, which `talking` puts into one line.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        if uri == f"sqlite:///{_database()}":
+            _ensure_database(_database())
+        return MlflowClient(uri)
+
+
+@contextmanager
+def talking(uri: str) -> Iterator[None]:
+    """Wraps calls to MLflow: no warnings of its parts, and one StorageError for all the ways in which it fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+            raise StorageError(f"tracking at {uri} failed: {_first_line(error)}", _hint(uri, str(error))) from error
+
+
+def _database() -> Path:
+    return home() / "mlflow.db"
+
+
+def _ensure_database(path: Path) -> None:
+    if path.exists():
+        # MLflow retries a file that is no database for minutes.
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master")
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"{path} must be an SQLite database: {error}", "move it away; a new one is made"
+            ) from error
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy import Engine, event
+
+    def hurry(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    with atomic_file(path) as temporary:
+        event.listen(Engine, "connect", hurry)
+        try:
+            store = SqlAlchemyStore(f"sqlite:///{temporary}", artifact_folder().as_uri())
+            store.engine.dispose()
+        finally:
+            event.remove(Engine, "connect", hurry)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+
+
+def _hint(uri: str, text: str) -> str:
+    if "out-of-date database schema" in text:
+        return f"mlflow db upgrade {uri}"
+    if uri.startswith(("http:", "https:")):
+        return "start the server, or unset MLFLOW_TRACKING_URI to record into GATEWISE_HOME"
+    if "No module named" in text:
+        return "install the database's driver"
+    return "check MLFLOW_TRACKING_URI and GATEWISE_HOME"
