@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from gatewise.features.scaling import fit_scaler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatewise.features.scaling import fit_scaler
 from gatewise.rows import rows_in_windows, window_rows
 from gatewise.windows import Windows, epoch_order, mix_seed
 

@@ -67,7 +67,7 @@ def class_weights(
         return np.asarray(rule, np.float32)
     if rule == "none":
         return np.ones(len(classes), np.float32)
-    return (counts.sum() / (len(classes) * counts)).astype(np.float32)
+    return np.asarray(counts.sum() / (len(classes) * counts), np.float32)
 
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:
@@ -80,4 +80,5 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device:
     if labels.is_classes:
         return windows.supervised(labels.y, weight * fold.class_weights[labels.y], samples.steps_scored)
     assert fold.target_scaler is not None
-    return windows.supervised(fold.target_scaler.transform(labels.y), weight, samples.steps_scored)
+    y = fold.target_scaler.transform(np.asarray(labels.y, np.float32))
+    return windows.supervised(np.asarray(y, np.float32), weight, samples.steps_scored)
