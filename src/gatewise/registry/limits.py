@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 _PARAM_LENGTH = 500  # the smallest limit among the servers in use; newer ones take 6000
+_NAME_LENGTH = 250
 
 
 def flat_params(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -25,5 +25,6 @@ def _shorten(text: str) -> str:
 
 
 def metric_name(name: str) -> str:
-    """MLflow takes letters, digits and `_-. :/`; users' columns hold more."""
-    return posixpath.normpath(re.sub(r"[^\w\-. :/]", "_", name))[:250].lstrip("/")
+    """MLflow takes letters, digits and `_-. :`, in parts like those of a path; users' columns hold more."""
+    parts = re.sub(r"[^\w\-. :/]", "_", name)[:_NAME_LENGTH].split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")) or "_"

@@ -147,9 +147,9 @@ def start_run(config: ExperimentConfig) -> Run:
     Raises:
         StorageError: the tracker can't be reached or the folder can't be written; nothing has been trained yet.
     """
-    from mlflow.entities import Param
-
     client, uri = connect(), tracking_uri()
+    from mlflow.entities import Param  # after connect, which turns telemetry off before MLflow's first import
+
     name = f"{config.model.name}-{config.target.kind}-{config.target.horizon}"
     tags = {_OURS: version("gatewise"), "gatewise.config_hash": config.digest}
     with talking(uri):
