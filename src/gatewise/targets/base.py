@@ -20,6 +20,7 @@ class Labels:
         classes: class names in order of their numbers; empty for regression.
         outputs: names of the regression outputs; empty for classes.
         unit: of the regression outputs, for people.
+        lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
     """
 
     y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
@@ -28,6 +29,7 @@ class Labels:
     classes: tuple[str, ...]
     outputs: tuple[str, ...]
     unit: str
+    lookback: int = 1
 
     @property
     def is_classes(self) -> bool:
