@@ -2,7 +2,7 @@
 
 model.safetensors   tensors
 <name>.json         values, one file a name
-manifest.json       SHA-256 of every other file
+manifest.json       SHA-256 of every other file, and one over those
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from gatewise.errors import BundleError
@@ -32,11 +32,12 @@ def write_sealed(folder: Path, documents: Mapping[str, Any], tensors: Mapping[st
         StorageError: the disk is full or not writable; what was at `folder` before is untouched.
     """
     with atomic_folder(folder) as temporary:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary / TENSORS)
+        ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        (temporary / TENSORS).write_bytes(save(ready))  # save_file reports a full disk as no OSError
         for name, values in documents.items():
             write_json(temporary / f"{name}.json", values)
-        hashes = {path.name: sha256_file(path) for path in sorted(temporary.iterdir())}
-        write_json(temporary / MANIFEST, {"sha256": hashes})
+        hashes = {path.name: sha256_file(path) for path in temporary.iterdir()}
+        write_json(temporary / MANIFEST, _manifest(hashes))
 
 
 def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -49,11 +50,7 @@ def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise BundleError(
             f"{folder} must be a folder with {MANIFEST}; there is none", "give a run id or a bundle folder"
         )
-    try:
-        hashes: dict[str, str] = json.loads((folder / MANIFEST).read_bytes())["sha256"]
-        expected = dict(hashes)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"{folder / MANIFEST} is damaged", REMEDY) from error
+    expected = _read_manifest(folder / MANIFEST)
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
     for name in sorted(expected.keys() - present):
         raise BundleError(f"{folder / name} is missing", REMEDY)
@@ -62,13 +59,39 @@ def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     content = {}
     for name, wanted in expected.items():
         # Hashed from the bytes that are used, so that nothing can change in between.
-        content[name] = (folder / name).read_bytes()
+        content[name] = _read(folder / name)
         if hashlib.sha256(content[name]).hexdigest() != wanted:
             raise BundleError(f"{folder / name} has changed since it was written: its SHA-256 differs", REMEDY)
-    documents = {
-        name.removesuffix(".json"): json.loads(data) for name, data in content.items() if name.endswith(".json")
-    }
     try:
+        documents = {
+            name.removesuffix(".json"): json.loads(data) for name, data in content.items() if name.endswith(".json")
+        }
         return documents, load(content[TENSORS])
-    except (SafetensorError, KeyError) as error:
-        raise BundleError(f"{folder / TENSORS} does not hold tensors", REMEDY) from error
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BundleError(f"{folder} does not hold tensors and JSON: {error}", REMEDY) from error
+
+
+def _manifest(hashes: Mapping[str, str]) -> dict[str, Any]:
+    whole = hashlib.sha256("".join(f"{name} {hashes[name]}\n" for name in sorted(hashes)).encode()).hexdigest()
+    return {"files": dict(hashes), "sha256": whole}
+
+
+def _read_manifest(path: Path) -> dict[str, str]:
+    text = _read(path)
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+        hashes: dict[str, str] = manifest["files"]
+        # Compared as bytes, so that not even a blank can differ from what was written.
+        intact = text == (json.dumps(_manifest(hashes), indent=2, sort_keys=True) + "\n").encode()
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BundleError(f"{path} is damaged", REMEDY) from error
+    if not intact:
+        raise BundleError(f"{path} has changed since it was written", REMEDY)
+    return hashes
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"can't read {path}: {error.strerror}", REMEDY) from error
