@@ -1,0 +1,88 @@
+"""The nouns of judging: a value with its interval, a class prediction, and scores that add up over rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import DivergedError, LabelError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number measured on evaluation rows and the bounds that resampling them gives it; low <= value <= high."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class ClassPrediction:
+    """What is said about n rows.
+
+    Attributes:
+        prob: float64 [n, classes], rows sum to 1.
+        label: int64 [n], the class decided on; the most probable one unless the predictor decides otherwise.
+    """
+
+    prob: Floats
+    label: Ints
+
+
+class Scores(Protocol):
+    """Per-row contributions whose sum over any multiset of rows settles every metric on those rows."""
+
+    @property
+    def contributions(self) -> Floats:
+        """[n, q]."""
+
+    @property
+    def loss(self) -> Floats:
+        """[n], the per-row loss that decides between two predictors."""
+
+    def metrics(self, sums: Floats) -> dict[str, Floats]:
+        """Metrics [...] from sums [..., q] of contributions."""
+
+
+def class_prediction(prob: npt.ArrayLike, label: Ints | None = None) -> ClassPrediction:
+    """Checks probabilities and decides.
+
+    Args:
+        prob: [n, classes], finite, not negative; rows are brought to sum to 1 exactly.
+        label: int64 [n]; `None`: the most probable class, the lowest number on a tie.
+
+    Raises:
+        DivergedError: a probability is negative or not finite.
+    """
+    p = np.asarray(prob, dtype=np.float64)
+    total = p.sum(axis=1, keepdims=True)
+    bad = int(np.sum(~(np.isfinite(p).all(axis=1) & (p >= 0).all(axis=1) & (total[:, 0] > 0))))
+    if bad:
+        raise DivergedError(
+            f"predicted probabilities must be finite and not negative; {bad} of {len(p)} rows are not",
+            "lower training.learning_rate or set training.gradient_clip",
+        )
+    return ClassPrediction(p / total, np.argmax(p, axis=1) if label is None else label)
+
+
+def check_labels(y: Ints, num_classes: int) -> Ints:
+    """Class numbers as int64 [n].
+
+    Raises:
+        LabelError: one lies outside 0..classes-1, or there is none at all.
+    """
+    if not len(y):
+        raise LabelError("evaluation needs at least one labelled row; got none")
+    if y.min() < 0 or y.max() >= num_classes:
+        raise LabelError(f"labels must lie in 0..{num_classes - 1}; got {y.min()}..{y.max()}")
+    return y.astype(np.int64, copy=False)

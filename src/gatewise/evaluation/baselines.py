@@ -1,0 +1,166 @@
+"""What a model has to beat: predictors that see training rows only, and one row instead of a window.
+
+`prior` says the training labels' shares or mean. `logistic` or `ridge` and `boosting` read the last row's features. The
+strength of the linear ones and the rounds of boosting are chosen on the newest sixth of the training rows, from whose
+labels the older rows are purged; then all training rows are fitted, so that the baselines are as good as they honestly
+can be. `persistence` is in its own module, since it needs to know when labels became known.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
+
+Features = npt.NDArray[np.float32]
+ClassPredictor = Callable[[Features], ClassPrediction]
+ValuePredictor = Callable[[Features], Floats]
+
+_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # logistic's C
+_PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # ridge's alpha
+_TAIL = 1 / 6
+_LEAST_TAIL = 30  # rows; below, nothing is chosen and the middle setting is taken
+_BOUND = 8.0  # standard deviations; a spike in new data must not blow a linear baseline up
+_ROUNDS = 150
+
+
+def choose_rows(time_us: Ints, limit: int) -> Ints:
+    """Positions of at most `limit` rows, in order of time, evenly strided back from the latest one."""
+    order = np.argsort(time_us, kind="stable")
+    if len(order) <= limit:
+        return order
+    back = np.floor(np.arange(limit) * (len(order) / limit)).astype(np.int64)
+    strided: Ints = order[::-1][back][::-1]
+    return strided
+
+
+def class_prior(y: Ints, num_classes: int) -> Floats:
+    """Shares of the classes, float64 [classes], with one row added to each: a class never seen is not impossible."""
+    counts = np.bincount(y, minlength=num_classes) + 1.0
+    shares: Floats = counts / counts.sum()
+    return shares
+
+
+def fit_class_baselines(
+    x: Features, y: Ints, num_classes: int, time_us: Ints, known_us: Ints, seed: int
+) -> dict[str, ClassPredictor]:
+    """prior, logistic and boosting.
+
+    Args:
+        x: float32 [n, features], features of the training rows, in order of time.
+        y: int64 [n], classes; some may be absent, and get the prior's floor.
+        num_classes: of the target.
+        time_us, known_us: int64 [n], when each row is predicted and when its label is known.
+        seed: of the boosting.
+    """
+    prior = class_prior(y, num_classes)
+
+    def say_prior(rows: Features) -> ClassPrediction:
+        return class_prediction(np.broadcast_to(prior, (len(rows), num_classes)))
+
+    if len(np.unique(y)) < 2:  # nothing to tell apart
+        return {"prior": say_prior, "logistic": say_prior, "boosting": say_prior}
+    scaler = StandardScaler().fit(x.astype(np.float64))
+    head, tail = _head_and_tail(time_us, known_us)
+    tail = tail[np.isin(y[tail], y[head])]
+    if len(tail) < _LEAST_TAIL or len(np.unique(y[head])) < 2:
+        head = tail = head[:0]
+
+    def logistic(rows: Ints, strength: float) -> Any:
+        with warnings.catch_warnings():
+            # A flat likelihood that lbfgs has not wholly climbed is still a fair baseline.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return LogisticRegression(C=strength, max_iter=200).fit(_standard(scaler, x[rows]), y[rows])
+
+    def tail_loss(strength: float) -> float:
+        fitted = logistic(head, strength)
+        prob = fitted.predict_proba(_standard(scaler, x[tail]))
+        said = prob[np.arange(len(tail)), np.searchsorted(fitted.classes_, y[tail])]
+        return float(-np.log(np.maximum(said, 1e-15)).mean())
+
+    everything = np.arange(len(y))
+    strength = min(_STRENGTHS, key=tail_loss) if len(tail) else _STRENGTHS[2]
+    linear = logistic(everything, strength)
+    trees = _boosted(HistGradientBoostingClassifier, x, y, head, tail, seed)
+    return {
+        "prior": say_prior,
+        "logistic": lambda rows: _filled(linear.predict_proba(_standard(scaler, rows)), linear.classes_, prior),
+        "boosting": lambda rows: _filled(trees.predict_proba(rows), trees.classes_, prior),
+    }
+
+
+def fit_value_baselines(
+    x: Features, y: npt.NDArray[np.float32], time_us: Ints, known_us: Ints, seed: int
+) -> dict[str, ValuePredictor]:
+    """prior (the training mean), ridge and boosting; y is float [n, outputs], all else as `fit_class_baselines`."""
+    truth = y.astype(np.float64)
+    mean = truth.mean(axis=0)
+    spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
+    scaler = StandardScaler().fit(x.astype(np.float64))
+    features, scaled = _standard(scaler, x), (truth - mean) / spread
+    head, tail = _head_and_tail(time_us, known_us)
+    if len(tail) < _LEAST_TAIL or len(head) < _LEAST_TAIL:
+        head = tail = head[:0]
+
+    def tail_loss(penalty: float) -> float:
+        fitted = Ridge(alpha=penalty).fit(features[head], scaled[head])
+        return float(np.square(fitted.predict(features[tail]).reshape(len(tail), -1) - scaled[tail]).mean())
+
+    linear = Ridge(alpha=min(_PENALTIES, key=tail_loss) if len(tail) else _PENALTIES[2]).fit(features, scaled)
+    trees = [
+        _boosted(HistGradientBoostingRegressor, x, np.ascontiguousarray(column), head, tail, seed)
+        for column in scaled.T
+    ]
+    return {
+        "prior": lambda rows: np.broadcast_to(mean, (len(rows), len(mean))),
+        "ridge": lambda rows: linear.predict(_standard(scaler, rows)).reshape(len(rows), -1) * spread + mean,
+        "boosting": lambda rows: np.stack([tree.predict(rows) for tree in trees], axis=1) * spread + mean,
+    }
+
+
+def _head_and_tail(time_us: Ints, known_us: Ints) -> tuple[Ints, Ints]:
+    """Older rows whose label is known before the newest sixth begins, and that newest sixth."""
+    first = int(len(time_us) * (1 - _TAIL))
+    tail = np.arange(first, len(time_us))
+    return np.flatnonzero(known_us[:first] < time_us[first]), tail
+
+
+def _boosted(make: Callable[..., Any], x: Features, y: npt.NDArray[Any], head: Ints, tail: Ints, seed: int) -> Any:
+    """Rounds chosen by the loss on the tail, then fitted on everything."""
+    settings = {
+        "learning_rate": 0.05,
+        "max_leaf_nodes": 15,
+        "min_samples_leaf": int(np.clip(len(x) // 500, 20, 200)),
+        "max_bins": 63,
+        "random_state": seed,
+    }
+    rounds = _ROUNDS // 3
+    # Two OpenMP threads wait for each other at every split: beside one busy process they took 14 s where one took 3 s.
+    with threadpool_limits(1, user_api="openmp"):
+        if len(tail):
+            trial = make(max_iter=_ROUNDS, early_stopping=True, n_iter_no_change=10, **settings)
+            trial.fit(x[head], y[head], X_val=x[tail], y_val=y[tail])
+            rounds = max(1, int(np.argmax(trial.validation_score_)))
+        return make(max_iter=rounds, early_stopping=False, **settings).fit(x, y)
+
+
+def _standard(scaler: StandardScaler, x: Features) -> Floats:
+    standard: Floats = np.clip(scaler.transform(x.astype(np.float64)), -_BOUND, _BOUND)
+    return standard
+
+
+def _filled(prob: Floats, classes: Ints, prior: Floats) -> ClassPrediction:
+    """Columns for all classes; the absent ones take the prior's floor from the others."""
+    out = np.tile(prior, (len(prob), 1))
+    out[:, classes] = prob * prior[classes].sum()
+    return class_prediction(out)

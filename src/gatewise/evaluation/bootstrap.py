@@ -1,0 +1,124 @@
+"""How far a metric could have come out otherwise: a circular block bootstrap over moments in time.
+
+Neighbouring evaluation rows are not independent. The labels of rows less than a horizon apart are settled by the same
+bars, their windows overlap, and a market's moods last. So whole blocks of consecutive moments are drawn (Politis and
+Romano 1992; the draws are `arch`'s). A moment is one time stamp with the rows of all symbols at it: symbols share their
+blocks, because they move together and blocks drawn for each symbol alone would make the interval too narrow.
+
+Every predictor is summed over the same draws, so differences between predictors are paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
+from scipy import stats
+from scipy.sparse import csr_array
+
+from gatewise.evaluation.base import Floats, Interval, Ints
+
+LEAST_BLOCKS = 10
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Which rows happen together.
+
+    Attributes:
+        of_row: int64 [n], the moment of each row, counted from 0 in order of time.
+        count: number of moments.
+        a_row: moments that pass while a symbol moves on by one row; 1 where all symbols share one clock.
+    """
+
+    of_row: Ints
+    count: int
+    a_row: float
+
+    def sums(self, contributions: Floats) -> Floats:
+        """[count, q] from [n, q]."""
+        order = np.argsort(self.of_row, kind="stable")
+        starts = np.searchsorted(self.of_row[order], np.arange(self.count))
+        return np.add.reduceat(contributions[order], starts, axis=0)
+
+
+def moments(time_us: Ints, symbol: Ints) -> Moments:
+    """Groups rows by time; `time_us` and `symbol` (a number for each symbol) are int64 [n]."""
+    unique, of_row = np.unique(time_us, return_inverse=True)
+    longest = int(np.unique(symbol, return_counts=True)[1].max())
+    return Moments(of_row.astype(np.int64), len(unique), len(unique) / longest)
+
+
+def block_moments(when: Moments, loss: Floats, horizon: int, block_rows: int | None = None) -> int:
+    """The block length, in moments.
+
+    Args:
+        when: the rows' moments.
+        loss: float64 [n], the model's loss on each row.
+        horizon: rows that a label looks ahead.
+        block_rows: a length in rows that is given; `None`: the largest of the horizon, the cube root of the number of
+            moments, and the length that Politis and White (2004, corrected by Patton, Politis and White 2009) find in
+            the loss's own memory. The horizon alone is too short: nominal 95 % intervals of a mean over 5,000 rows with
+            horizon 20 held the truth 89 % of the time, with the third candidate 93 %.
+
+    Returns:
+        At most a tenth of the moments, so that there is something to draw from.
+    """
+    if block_rows is not None:
+        wanted = block_rows * when.a_row
+    else:
+        wanted = max(horizon * when.a_row, when.count ** (1 / 3), _memory(when, loss))
+    return max(1, min(int(np.ceil(wanted)), when.count // LEAST_BLOCKS))
+
+
+def resampled_sums(contributions: Floats, when: Moments, block: int, samples: int, seed: int) -> Floats:
+    """Sums of `contributions` [n, q] over `samples` draws of blocks: float64 [samples, q]."""
+    by_moment = when.sums(contributions)
+    draws = CircularBlockBootstrap(block, np.arange(when.count), seed=np.random.default_rng(seed)).bootstrap(samples)
+    # A draw is whole blocks and a last one cut short, so it is enough to add up the sums of blocks by where they start.
+    starts = np.stack([drawn[0][::block] for drawn, _ in draws])
+    last_length = when.count - (starts.shape[1] - 1) * block
+    running = np.cumsum(np.concatenate([np.zeros((1, by_moment.shape[1])), by_moment, by_moment[:block]]), axis=0)
+    whole, last = (running[size : size + when.count] - running[: when.count] for size in (block, last_length))
+    per_draw = starts.shape[1] - 1
+    picks = csr_array(
+        (np.ones(samples * per_draw), starts[:, :-1].ravel(), np.arange(samples + 1) * per_draw),
+        shape=(samples, when.count),
+    )
+    sums: Floats = picks @ whole + last[starts[:, -1]]
+    return sums
+
+
+def interval(
+    value: float, replicates: Floats, confidence: float, blocks: float, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
+    """The interval around `value` that the replicates' spread gives.
+
+    Quantiles of the replicates about their own mean, set around the value: a resample of a binned measure such as ece
+    is biased upwards, which would push a plain percentile interval off the value. The spread is widened by Student's t
+    over the normal, as it comes from no more than `blocks` independent stretches.
+
+    Args:
+        value: the metric on the rows themselves.
+        replicates: float64 [samples].
+        confidence: such as 0.95.
+        blocks: number of blocks that the moments hold.
+        bounds: the metric's range; the interval is cut there.
+    """
+    tail = (1 - confidence) / 2
+    freedom = max(blocks - 1, 1.0)
+    widen = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail) * np.sqrt((freedom + 1) / freedom)
+    below, above = np.quantile(replicates - replicates.mean(), [tail, 1 - tail]) * widen
+    low, high = value + min(float(below), 0.0), value + max(float(above), 0.0)
+    return Interval(value, min(value, max(low, bounds[0])), max(value, min(high, bounds[1])))
+
+
+def _memory(when: Moments, loss: Floats) -> float:
+    """Politis and White's block length of the mean loss by moment; 1 where there is too little to measure it."""
+    series = when.sums(np.stack([loss, np.ones_like(loss)], axis=1))
+    mean = series[:, 0] / series[:, 1]
+    if when.count < 50 or np.ptp(mean) <= 1e-12 * np.abs(mean).max():
+        return 1.0
+    found = float(optimal_block_length(mean)["circular"].iloc[0])
+    return found if np.isfinite(found) else 1.0

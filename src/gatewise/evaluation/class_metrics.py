@@ -1,0 +1,155 @@
+"""Classification metrics as functions of sums over rows.
+
+Support, predictions and hits of each class, log loss, Brier score and the signed calibration gap of each confidence
+bin are sums over rows, and every metric follows from them. So a bootstrap replicate is a weighted sum instead of a pass
+over rows: 500 replicates of 80,000 rows, 3 classes and 5 predictors take about a second on two cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import DivergedError
+from gatewise.evaluation.base import ClassPrediction, Floats, Ints, check_labels, class_prediction
+
+CALIBRATION_BINS = 15
+LEAST_BIN_ROWS = 20  # few rows take fewer bins: the gap of a bin of three rows is noise
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Said against seen, by bins of equal row count over the probability of the decided class.
+
+    Attributes:
+        confidence, accuracy: float64 [bins], the means of each bin that holds rows.
+        rows: int64 [bins].
+    """
+
+    confidence: Floats
+    accuracy: Floats
+    rows: Ints
+
+    def to_dict(self) -> dict[str, list[float]]:
+        return {
+            "confidence": self.confidence.tolist(),
+            "accuracy": self.accuracy.tolist(),
+            "rows": self.rows.tolist(),
+        }
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Contributions [n, 3 + bins + 3·classes]: 1, log loss, Brier, gap by bin; support, predicted, hit by class."""
+
+    contributions: Floats
+    classes: tuple[str, ...]
+
+    @property
+    def loss(self) -> Floats:
+        return self.contributions[:, 1]
+
+    def metrics(self, sums: Floats) -> dict[str, Floats]:
+        """Metrics [...] of sums [..., q]; see `classification_metrics` for what each is."""
+        num_classes = len(self.classes)
+        n = sums[..., 0]
+        gaps = sums[..., 3 : 3 + CALIBRATION_BINS]
+        support, predicted, hits = np.moveaxis(
+            sums[..., 3 + CALIBRATION_BINS :].reshape(*sums.shape[:-1], 3, num_classes), -2, 0
+        )
+        by_class = {
+            "precision": _ratio(hits, predicted),
+            "recall": _ratio(hits, support),
+            "f1": _ratio(2 * hits, support + predicted),
+        }
+        occurs = (support + predicted) > 0
+        found = {
+            "accuracy": hits.sum(-1) / n,
+            "balanced_accuracy": by_class["recall"].sum(-1) / (support > 0).sum(-1),
+        }
+        found |= {f"macro_{name}": (v * occurs).sum(-1) / occurs.sum(-1) for name, v in by_class.items()}
+        found |= {f"weighted_{name}": (v * support).sum(-1) / n for name, v in by_class.items()}
+        found |= {"log_loss": sums[..., 1] / n, "brier": sums[..., 2] / n, "ece": np.abs(gaps).sum(-1) / n}
+        for number, label in enumerate(self.classes):
+            found |= {f"{name}_{label}": v[..., number] for name, v in by_class.items()}
+        return found
+
+
+def class_scores(y: Ints, prediction: ClassPrediction, classes: Sequence[str]) -> ClassScores:
+    """Per-row contributions of a prediction; y int64 [n]."""
+    y = check_labels(y, len(classes))
+    prob, label = prediction.prob, prediction.label
+    if prob.shape != (len(y), len(classes)):
+        raise DivergedError(f"a prediction must have shape {(len(y), len(classes))}; got {prob.shape}")
+    n, rows = len(y), np.arange(len(y))
+    said, said_of_y = prob[rows, label], prob[rows, y]
+    bins = _equal_mass_bins(said)
+    out = np.zeros((n, 3 + CALIBRATION_BINS + 3 * len(classes)))
+    out[:, 0] = 1
+    out[:, 1] = -np.log(np.maximum(said_of_y, np.finfo(np.float64).eps))
+    out[:, 2] = np.square(prob).sum(axis=1) - 2 * said_of_y + 1
+    out[rows, 3 + bins] = said - (label == y)
+    first = 3 + CALIBRATION_BINS
+    out[rows, first + y] = 1
+    out[rows, first + len(classes) + label] = 1
+    hit = rows[label == y]
+    out[hit, first + 2 * len(classes) + y[hit]] = 1
+    return ClassScores(out, tuple(classes))
+
+
+def classification_metrics(
+    y: Ints, prob: npt.ArrayLike, classes: Sequence[str], label: Ints | None = None
+) -> dict[str, float]:
+    """How good class probabilities are.
+
+    Args:
+        y: int64 [n], true classes.
+        prob: [n, classes].
+        classes: names in order of their numbers.
+        label: int64 [n], the classes decided on; `None`: the most probable.
+
+    Returns:
+        accuracy; balanced_accuracy (mean recall of the classes that occur); macro_ and weighted_ precision, recall, f1
+        (macro: over classes that occur or are predicted; 0 where a ratio has no denominator, as scikit-learn);
+        precision_<class>, recall_<class>, f1_<class>; log_loss (natural, probabilities floored at 2.2e-16); brier
+        (Brier 1950, summed over classes, 0 to 2); ece: expected calibration error, the mean over rows of
+        |mean confidence - accuracy| of the row's bin, with up to 15 bins of equal row count (20 or more) over the
+        probability of the decided class (Nguyen and O'Connor 2015), since weak models' confidences crowd into a few
+        equal-width bins; n.
+
+    Raises:
+        LabelError: a label outside the classes, or no rows.
+        DivergedError: probabilities negative or not finite.
+    """
+    scores = class_scores(y, class_prediction(prob, label), classes)
+    found = scores.metrics(scores.contributions.sum(axis=0))
+    return {name: float(value) for name, value in found.items()} | {"n": float(len(y))}
+
+
+def confusion_counts(y: Ints, label: Ints, num_classes: int) -> Ints:
+    """int64 [classes, classes]: rows true, columns decided."""
+    return np.bincount(y * num_classes + label, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def reliability(y: Ints, prediction: ClassPrediction) -> Reliability:
+    """The bins behind `ece`."""
+    said = prediction.prob[np.arange(len(y)), prediction.label]
+    bins = _equal_mass_bins(said)
+    rows = np.bincount(bins, minlength=CALIBRATION_BINS)
+    held = rows > 0
+    confidence = np.bincount(bins, said, CALIBRATION_BINS)[held] / rows[held]
+    accuracy = np.bincount(bins, prediction.label == y, CALIBRATION_BINS)[held] / rows[held]
+    return Reliability(confidence, accuracy, rows[held].astype(np.int64))
+
+
+def _equal_mass_bins(said: Floats) -> Ints:
+    bins = min(CALIBRATION_BINS, max(1, len(said) // LEAST_BIN_ROWS))
+    edges = np.quantile(said, np.arange(1, bins) / bins)
+    return np.searchsorted(edges, said, side="right").astype(np.int64)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.zeros_like(above, dtype=np.float64), where=below > 0)

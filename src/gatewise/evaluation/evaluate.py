@@ -1,0 +1,223 @@
+"""From a table, labels and a model's predictions to verdicts: baselines fitted once, every part judged alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.schema import EvaluationConfig, TargetConfig
+from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.backtest import backtest, class_positions
+from gatewise.evaluation.base import Floats, Ints, Scores, class_prediction
+from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
+from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
+from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
+from gatewise.evaluation.persistence import class_persistence, last_known_row
+from gatewise.evaluation.value_metrics import value_scores
+from gatewise.targets.base import Labels
+
+_log = logging.getLogger("gatewise.evaluation")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Verdicts by part, and how the baselines came about.
+
+    Attributes:
+        parts: by name.
+        baseline_rows: training rows that the baselines were fitted on.
+        notes: what a reader of the numbers should know.
+    """
+
+    parts: dict[str, PartResult]
+    baseline_rows: int
+    notes: tuple[str, ...]
+
+    def metrics(self) -> dict[str, dict[str, dict[str, float]]]:
+        """{part: {metric: {value, low, high}}} of the model."""
+        return {part: result.to_dict()["metrics"] for part, result in self.parts.items()}
+
+    def baselines(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+        """{baseline: {part: {metric: {value, low, high}}}}."""
+        plain = {part: result.to_dict()["baselines"] for part, result in self.parts.items()}
+        names: Iterable[str] = next(iter(plain.values()), {})
+        return {name: {part: found[name] for part, found in plain.items()} for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        parts = {part: result.to_dict() for part, result in self.parts.items()}
+        return {"parts": parts, "baseline_rows": self.baseline_rows, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What all parts share."""
+
+    table: Table
+    labels: Labels
+    symbol: Ints
+    target: TargetConfig
+    spec: EvaluationConfig
+    seed: int
+
+
+def evaluate_parts(
+    table: Table,
+    labels: Labels,
+    train_rows: Ints,
+    part_rows: Mapping[str, Ints],
+    predictions: Mapping[str, npt.NDArray[Any]],
+    features_at: Callable[[Ints], npt.NDArray[np.float32]],
+    *,
+    target: TargetConfig,
+    spec: EvaluationConfig,
+    seed: int,
+) -> Evaluation:
+    """Judges predictions on every part beside baselines that were fitted on training rows only.
+
+    Args:
+        table, labels: aligned.
+        train_rows: int64, rows of the table that may be learned from.
+        part_rows: int64 [n] a part, ascending rows to be judged on; all labelled.
+        predictions: a part's class probabilities [n, classes], or values [n, outputs] in the labels' own unit.
+        features_at: rows -> float32 [rows, features], the scaled features of the rows themselves.
+        target: kind and horizon.
+        spec: how results are judged.
+        seed: of baselines and resampling.
+
+    Raises:
+        LabelError: labels outside the classes, or a part without rows.
+        DivergedError: predictions that are not finite.
+    """
+    symbol = (table.frame[SYMBOL].rle_id().to_numpy()).astype(np.int64)
+    ground = _Ground(table, labels, symbol, target, spec, seed)
+    chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
+    x, when, known = features_at(chosen), table.time_us[chosen], table.time_us[labels.known_at[chosen]]
+    notes = [_fitted_on(len(chosen), len(train_rows))]
+    judge = _judge_classes if labels.is_classes else _judge_values
+    fit: Any
+    if labels.is_classes:
+        fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed)
+        absent = [c for number, c in enumerate(labels.classes) if not np.any(labels.y[train_rows] == number)]
+        if absent:
+            notes.append(f"Training never saw the class {', '.join(absent)}; baselines give it the least probability.")
+    else:
+        fit = fit_value_baselines(x, labels.y[chosen].astype(np.float32), when, known, seed)
+    parts = {}
+    for part, rows in part_rows.items():
+        parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
+        _log.info(parts[part].summary)
+    return Evaluation(parts, len(chosen), tuple(notes))
+
+
+def _judge_classes(
+    ground: _Ground, part: str, train_rows: Ints, rows: Ints, prob: npt.NDArray[Any], x: Any, fitted: Any
+) -> PartResult:
+    labels = ground.labels
+    every_y = labels.y.astype(np.int64)
+    y, said = every_y[rows], class_prediction(prob)
+    last = last_known_row(labels.known_at, labels.valid, _symbol_start(ground.symbol))
+    prior = class_prior(every_y[train_rows], len(labels.classes))
+    predicted = {name: predict(x) for name, predict in fitted.items()}
+    predicted["persistence"] = class_persistence(every_y, last, train_rows, rows, prior)
+    model = class_scores(y, said, labels.classes)
+    scores = {name: class_scores(y, prediction, labels.classes) for name, prediction in predicted.items()}
+    result = _judged(ground, part, rows, model, scores, "log_loss", ("prior",))
+    result = replace(
+        result,
+        confusion=confusion_counts(y, said.label, len(labels.classes)),
+        reliability=reliability(y, said),
+    )
+    return _with_backtest(ground, result, rows, class_positions(said.label, labels.classes))
+
+
+def _judge_values(
+    ground: _Ground, part: str, train_rows: Ints, rows: Ints, value: npt.NDArray[Any], x: Any, fitted: Any
+) -> PartResult:
+    labels, outputs = ground.labels, ground.labels.outputs
+    said = np.asarray(value, dtype=np.float64).reshape(len(rows), -1)
+    start = _reference(ground, rows)
+    moved = labels.y[train_rows].astype(np.float64) - _reference(ground, train_rows)
+    spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
+    scale = np.where(spread > 0, spread, 1.0)
+    predicted = {name: predict(x) for name, predict in fitted.items()}
+    predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
+    y = labels.y[rows]
+    model = value_scores(y, said, outputs, start, scale)
+    scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
+    result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"))
+    position = None
+    if ground.target.kind == "forward_return":
+        position = np.sign(said[:, 0])
+    elif "close" in outputs:
+        number = outputs.index("close")
+        position = np.sign(said[:, number] - start[:, number])
+    return _with_backtest(ground, result, rows, position)
+
+
+def _judged(
+    ground: _Ground,
+    part: str,
+    rows: Ints,
+    model: Scores,
+    scores: Mapping[str, Scores],
+    metric: str,
+    chance: Sequence[str],
+) -> PartResult:
+    return judge_part(
+        part,
+        model,
+        scores,
+        deciding_metric=metric,
+        chance=chance,
+        time_us=ground.table.time_us[rows],
+        symbol=ground.symbol[rows],
+        horizon=ground.target.horizon,
+        confidence=ground.spec.confidence,
+        samples=ground.spec.bootstrap_samples,
+        block_rows=ground.spec.block_rows,
+        seed=ground.seed,
+    )
+
+
+def _with_backtest(ground: _Ground, result: PartResult, rows: Ints, position: Floats | None) -> PartResult:
+    if position is None or "close" not in ground.table.columns:
+        return result
+    rule = backtest(
+        position,
+        rows,
+        close=ground.table.frame["close"].to_numpy(),
+        segment_start=ground.table.segment_start,
+        time_us=ground.table.time_us,
+        symbol=ground.symbol,
+        cost=ground.spec.cost,
+    )
+    if rule is None:
+        return result
+    spec = ground.spec
+    sharpe = sharpe_interval(rule, ground.target.horizon, spec.confidence, spec.bootstrap_samples, ground.seed)
+    return replace(result, backtest=rule, sharpe=sharpe)
+
+
+def _reference(ground: _Ground, rows: Ints) -> Floats:
+    """Where each predicted number starts from: the columns' present values (NaN: missing) for next_row, else zero."""
+    outputs = ground.labels.outputs
+    if ground.target.kind != "next_row":
+        return np.zeros((len(rows), len(outputs)))
+    present = ground.table.frame.select(outputs).to_numpy()[rows]
+    return present.astype(np.float32).astype(np.float64)  # as the labels are: rounding must not look like a move
+
+
+def _symbol_start(symbol: Ints) -> Ints:
+    first = np.concatenate([[True], np.diff(symbol) != 0])
+    return np.maximum.accumulate(np.where(first, np.arange(len(symbol)), 0))
+
+
+def _fitted_on(chosen: int, available: int) -> str:
+    if chosen == available:
+        return f"Baselines were fitted on all {available:,} training rows."
+    return f"Baselines were fitted on {chosen:,} of {available:,} training rows, evenly spaced back from the latest."

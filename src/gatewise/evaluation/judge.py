@@ -1,0 +1,213 @@
+"""The verdict on one part: every metric with its interval, beside baselines on the same rows, and what that means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gatewise.evaluation.backtest import Backtest, sharpe_of_sums
+from gatewise.evaluation.base import Floats, Interval, Ints, Scores
+from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, interval, moments, resampled_sums
+from gatewise.evaluation.class_metrics import Reliability
+
+_BOUNDS = {"log_loss": (0, np.inf), "brier": (0, 2), "mae": (0, np.inf), "rmse": (0, np.inf), "r2": (-np.inf, 1)}
+_WORDS = {"log_loss": "log loss", "rmse": "RMSE"}
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """How a model did on one part of the split.
+
+    Attributes:
+        part: val or test.
+        rows: evaluated rows; the model and every baseline are scored on exactly these.
+        metrics: of the model.
+        baselines: the same metrics of each baseline.
+        deciding_metric: log_loss or rmse; lower is better.
+        best_baseline: the baseline that is lowest in it on these rows.
+        differences: model minus each baseline in the deciding metric, paired: over the same resamples.
+        beats_baseline: True where the whole interval of the difference to the best baseline lies below zero; False
+            where it lies at or above zero; `None` where it holds zero or the rows are fewer than ten horizons or 30.
+        chance: the baseline that knows nothing: `prior`, and for numbers `persistence` where that is better.
+        beats_chance: as beats_baseline, beside `chance`.
+        summary: the verdict in words.
+        block_rows, samples, confidence: of the bootstrap.
+        confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
+        reliability: `None` for regression.
+        backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
+    """
+
+    part: str
+    rows: int
+    metrics: dict[str, Interval]
+    baselines: dict[str, dict[str, Interval]]
+    deciding_metric: str
+    best_baseline: str
+    differences: dict[str, Interval]
+    beats_baseline: bool | None
+    chance: str
+    beats_chance: bool | None
+    summary: str
+    block_rows: int
+    samples: int
+    confidence: float
+    confusion: Ints | None = None
+    reliability: Reliability | None = None
+    backtest: Backtest | None = None
+    sharpe: Interval | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, without curves."""
+        rule = None
+        if self.backtest is not None and self.sharpe is not None:
+            rule = self.backtest.to_dict() | {"sharpe": self.sharpe.to_dict()}
+        return {
+            "part": self.part,
+            "rows": self.rows,
+            "metrics": _plain(self.metrics),
+            "baselines": {name: _plain(found) for name, found in self.baselines.items()},
+            "deciding_metric": self.deciding_metric,
+            "best_baseline": self.best_baseline,
+            "differences": _plain(self.differences),
+            "beats_baseline": self.beats_baseline,
+            "chance": self.chance,
+            "beats_chance": self.beats_chance,
+            "summary": self.summary,
+            "bootstrap": {"block_rows": self.block_rows, "samples": self.samples, "confidence": self.confidence},
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "reliability": None if self.reliability is None else self.reliability.to_dict(),
+            "backtest": rule,
+        }
+
+
+def judge_part(
+    part: str,
+    model: Scores,
+    baselines: Mapping[str, Scores],
+    *,
+    deciding_metric: str,
+    chance: Sequence[str],
+    time_us: Ints,
+    symbol: Ints,
+    horizon: int,
+    confidence: float,
+    samples: int,
+    block_rows: int | None,
+    seed: int,
+) -> PartResult:
+    """Judges a model beside baselines on the same rows.
+
+    Args:
+        part: name, for the words.
+        model, baselines: scores of the same n rows.
+        deciding_metric: log_loss or rmse.
+        chance: the baselines that know nothing of the features; the best of them stands for chance.
+        time_us, symbol: int64 [n], when each row is predicted and a number for its symbol.
+        horizon: rows that a label looks ahead.
+        confidence, samples, block_rows, seed: of the bootstrap; see `block_moments` for the block's default.
+    """
+    when = moments(time_us, symbol)
+    block = block_moments(when, model.loss, horizon, block_rows)
+    blocks = when.count / block
+    everyone = {"model": model, **baselines}
+    together = np.concatenate([scores.contributions for scores in everyone.values()], axis=1)
+    sums = np.split(
+        resampled_sums(together, when, block, samples, seed),
+        np.cumsum([scores.contributions.shape[1] for scores in everyone.values()])[:-1],
+        axis=1,
+    )
+    values = {name: scores.metrics(scores.contributions.sum(axis=0)) for name, scores in everyone.items()}
+    replicates = {name: scores.metrics(s) for (name, scores), s in zip(everyone.items(), sums, strict=True)}
+
+    def intervals(name: str) -> dict[str, Interval]:
+        return {
+            metric: interval(float(value), replicates[name][metric], confidence, blocks, _bounds(metric))
+            for metric, value in values[name].items()
+        }
+
+    def difference(name: str) -> Interval:
+        value = float(values["model"][deciding_metric] - values[name][deciding_metric])
+        spread = replicates["model"][deciding_metric] - replicates[name][deciding_metric]
+        return interval(value, spread, confidence, blocks)
+
+    differences = {name: difference(name) for name in baselines}
+
+    def lowest(names: Iterable[str]) -> str:
+        return min(names, key=lambda name: float(values[name][deciding_metric]))
+
+    best, guess = lowest(baselines), lowest(chance)
+    enough = when.count >= max(30, LEAST_BLOCKS * horizon * when.a_row)
+    result = PartResult(
+        part=part,
+        rows=len(time_us),
+        metrics=intervals("model"),
+        baselines={name: intervals(name) for name in baselines},
+        deciding_metric=deciding_metric,
+        best_baseline=best,
+        differences=differences,
+        beats_baseline=_beats(differences[best]) if enough else None,
+        chance=guess,
+        beats_chance=_beats(differences[guess]) if enough else None,
+        summary="",
+        block_rows=max(1, round(block / when.a_row)),
+        samples=samples,
+        confidence=confidence,
+    )
+    return replace(result, summary=_summary(result, enough))
+
+
+def sharpe_interval(rule: Backtest, horizon: int, confidence: float, samples: int, seed: int) -> Interval:
+    """The rule's Sharpe ratio with its interval, over blocks of its steps."""
+    when = moments(rule.time_us, np.zeros_like(rule.time_us))
+    block = block_moments(when, rule.net, horizon)
+    sums = resampled_sums(
+        np.stack([np.ones_like(rule.net), rule.net, np.square(rule.net)], axis=1), when, block, samples, seed
+    )
+    replicates: Floats = sharpe_of_sums(sums, rule.steps_per_year)
+    return interval(rule.sharpe, replicates, confidence, when.count / block)
+
+
+def _beats(difference: Interval) -> bool | None:
+    if difference.high < 0:
+        return True
+    return False if difference.low >= 0 else None
+
+
+def _summary(result: PartResult, enough: bool) -> str:
+    metric, best = result.deciding_metric, result.best_baseline
+    verdict = {
+        True: f"the model beats the best baseline, {best}, beyond the interval",
+        False: f"the model does not beat the best baseline, {best}",
+        None: f"it is undecided whether the model beats the best baseline, {best}",
+    }[result.beats_baseline]
+    numbers = (
+        f"{_WORDS[metric]} {result.metrics[metric].value:.4g} against {result.baselines[best][metric].value:.4g}, "
+        f"difference {_signed(result.differences[best])} at {result.confidence:.0%}"
+    )
+    words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
+    if not enough:
+        words.append("These rows are too few for a verdict: it takes ten horizons and at least 30.")
+    if result.beats_chance is not True:
+        words.append(f"As far as these rows can tell, the model is no better than chance{_beside_chance(result)}.")
+    return " ".join(words)
+
+
+def _beside_chance(result: PartResult) -> str:
+    if result.chance == result.best_baseline:
+        return ""
+    return f": against {result.chance} the difference is {_signed(result.differences[result.chance])}"
+
+
+def _signed(difference: Interval) -> str:
+    return f"{difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]"
+
+
+def _bounds(metric: str) -> tuple[float, float]:
+    return next((bounds for name, bounds in _BOUNDS.items() if metric.startswith(name)), (0.0, 1.0))
+
+
+def _plain(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+    return {name: found.to_dict() for name, found in intervals.items()}

@@ -1,0 +1,117 @@
+"""Regression metrics as functions of sums over rows, for the same reason as the classes' ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import DivergedError, LabelError
+from gatewise.evaluation.base import Floats
+
+_COLUMNS = 6  # of each output: |error|, error², y, y² (both about y's mean), direction hit, has a direction
+
+
+@dataclass(frozen=True)
+class ValueScores:
+    """Contributions [n, 1 + 6·outputs], and what is needed to read their sums."""
+
+    contributions: Floats
+    outputs: tuple[str, ...]
+    scale: Floats
+    has_direction: bool
+
+    @property
+    def loss(self) -> Floats:
+        squared = self.contributions[:, 1:].reshape(-1, len(self.outputs), _COLUMNS)[:, :, 1]
+        return np.asarray((squared / np.square(self.scale)).mean(axis=1), dtype=np.float64)
+
+    def metrics(self, sums: Floats) -> dict[str, Floats]:
+        """Metrics [...] of sums [..., q]; see `regression_metrics` for what each is."""
+        n = sums[..., 0, None]
+        each = sums[..., 1:].reshape(*sums.shape[:-1], len(self.outputs), _COLUMNS)
+        absolute, squared, y, y2, hit, directed = np.moveaxis(each, -1, 0)
+        spread = y2 - np.square(y) / n
+        # Sums about the full sample's mean leave rounding dust where y is constant; scikit-learn's reading is kept.
+        constant = spread <= 1e-12 * np.maximum(y2, np.finfo(np.float64).tiny)
+        r2 = np.where(constant, np.where(squared == 0, 1.0, 0.0), 1 - squared / np.where(constant, 1.0, spread))
+        mse = squared / n
+        by_output = {"mae": absolute / n, "rmse": np.sqrt(mse), "r2": r2}
+        found = {
+            "mae": (by_output["mae"] / self.scale).mean(-1),
+            "rmse": np.sqrt((mse / np.square(self.scale)).mean(-1)),
+            "r2": r2.mean(-1),
+        }
+        if self.has_direction:
+            right = np.divide(hit, directed, out=np.full_like(hit, 0.5), where=directed > 0)
+            by_output["directional_accuracy"] = right
+            found["directional_accuracy"] = right.mean(-1)
+        if len(self.outputs) > 1:
+            for number, output in enumerate(self.outputs):
+                found |= {f"{name}_{output}": value[..., number] for name, value in by_output.items()}
+        return found
+
+
+def value_scores(
+    y: npt.ArrayLike,
+    value: npt.ArrayLike,
+    outputs: Sequence[str],
+    reference: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+) -> ValueScores:
+    """Per-row contributions of a prediction; arguments as `regression_metrics`."""
+    truth, said = (np.asarray(a, dtype=np.float64).reshape(-1, len(outputs)) for a in (y, value))
+    if not len(truth):
+        raise LabelError("evaluation needs at least one labelled row; got none")
+    if truth.shape != said.shape or not np.isfinite(said).all():
+        raise DivergedError(
+            f"predictions must be finite and of shape {truth.shape}; got shape {said.shape}, "
+            f"{int(np.sum(~np.isfinite(said)))} values not finite",
+            "lower training.learning_rate or set training.gradient_clip",
+        )
+    error, centred = said - truth, truth - truth.mean(axis=0)
+    centred[:, np.ptp(truth, axis=0) == 0] = 0
+    hit, directed = np.zeros_like(error), np.zeros_like(error)
+    if reference is not None:
+        start = np.asarray(reference, dtype=np.float64).reshape(truth.shape)
+        went, meant = np.sign(np.nan_to_num(truth - start)), np.sign(np.nan_to_num(said - start))
+        directed = (went != 0).astype(np.float64)
+        hit = directed * np.where(meant == 0, 0.5, went == meant)
+    each = np.stack([np.abs(error), np.square(error), centred, np.square(centred), hit, directed], axis=-1)
+    unit = np.ones(len(outputs)) if scale is None or len(outputs) == 1 else np.asarray(scale, dtype=np.float64)
+    contributions = np.concatenate([np.ones((len(truth), 1)), each.reshape(len(truth), -1)], axis=1)
+    return ValueScores(contributions, tuple(outputs), unit, reference is not None)
+
+
+def regression_metrics(
+    y: npt.ArrayLike,
+    value: npt.ArrayLike,
+    outputs: Sequence[str],
+    reference: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+) -> dict[str, float]:
+    """How good predicted numbers are.
+
+    Args:
+        y, value: [n, outputs], true and predicted, in the outputs' own units.
+        outputs: names.
+        reference: [n, outputs], where each number started from: 0 for a return, the last value for a level. NaN: that
+            row has no direction. `None`: no output has one.
+        scale: [outputs], the unit in which several outputs are put together (their usual move in training, so that
+            volume does not drown prices); not used for one output, which stays in its own unit.
+
+    Returns:
+        mae, rmse, r2 and, with a reference, directional_accuracy: the share of rows that moved whose move has the
+        predicted sign; a prediction of no move counts one half. With several outputs also <metric>_<output> in the
+        output's own unit; then mae and rmse put the outputs together in units of `scale`, and r2 is their mean. r2 is 1
+        or 0 where y is constant, as scikit-learn. n.
+
+    Raises:
+        LabelError: no rows.
+        DivergedError: a prediction is not finite.
+    """
+    scores = value_scores(y, value, outputs, reference, scale)
+    found = scores.metrics(scores.contributions.sum(axis=0))
+    return {name: float(v) for name, v in found.items()} | {"n": float(len(scores.contributions))}
