@@ -1,0 +1,263 @@
+"""A trained thing as a folder, and the only thing that predicts: validation, files and live rows go through it.
+
+bundle.json holds all but the weights; sealed.py keeps both under hashes. A prediction depends on its row's window:
+features have exact lookbacks and every forward pass has one shape, so the other rows of a table and their number do not
+change a bit of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from gatewise.bundle.schema import require_schema, require_windows
+from gatewise.bundle.state import from_json, provenance_of, schema_hash, to_json
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
+from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
+from gatewise.features.base import FeatureMatrix
+from gatewise.features.build import build_features, resolve_features
+from gatewise.features.scaling import Scaler
+from gatewise.fold import Fold
+from gatewise.models.registry import build_model
+from gatewise.samples import Samples
+from gatewise.sealed import read_sealed, write_sealed
+from gatewise.training.device import choose_device
+from gatewise.training.inference import predict_outputs
+from gatewise.windows import Windows
+
+FORMAT = "gatewise-bundle/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """Everything that scoring new rows takes, and where it came from.
+
+    Attributes:
+        config: of the experiment; its data section says how files of the same kind are read.
+        feature_names: the matrix's columns, in order.
+        required_columns: the table's columns that the features read; others are ignored.
+        lookback: rows that the longest feature depends on. A live buffer needs `rows_needed`.
+        timeframe: the step between rows; a table of another one is refused.
+        classes: class names in order of the probabilities; empty for regression.
+        outputs, unit: names of the regression outputs and their unit; empty for classes.
+        scaler: of the features. target_scaler: of the regression outputs; `None` for classes.
+        weights: the module's tensors by name, on the CPU.
+        metrics: what the evaluation said, JSON values.
+        symbols: those trained on.
+        data_fingerprint: of the whole table.
+        provenance: rows, first and last time, versions of the packages in use; JSON values.
+        gatewise_version, created_utc: of the code and the moment.
+    """
+
+    config: ExperimentConfig
+    feature_names: tuple[str, ...]
+    required_columns: tuple[str, ...]
+    lookback: int
+    timeframe: timedelta
+    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    unit: str
+    scaler: Scaler
+    target_scaler: Scaler | None
+    weights: Mapping[str, Tensor]
+    metrics: Mapping[str, Any]
+    symbols: tuple[str, ...]
+    data_fingerprint: str
+    provenance: Mapping[str, Any]
+    gatewise_version: str
+    created_utc: datetime
+
+    @classmethod
+    def of(
+        cls,
+        config: ExperimentConfig,
+        samples: Samples,
+        fold: Fold,
+        model: nn.Module,
+        metrics: Mapping[str, Any] | None = None,
+    ) -> Bundle:
+        """From what training left behind. `dataclasses.replace(bundle, metrics=...)` adds numbers that come later."""
+        table, matrix, labels = samples.table, samples.matrix, samples.labels
+        features = resolve_features(config.features, table.columns, table.timeframe)
+        read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
+        return cls(
+            config=config,
+            feature_names=matrix.names,
+            required_columns=tuple(dict.fromkeys((*(OHLCV if config.features.sets else ()), *read))),
+            lookback=matrix.lookback,
+            timeframe=table.timeframe,
+            classes=labels.classes,
+            outputs=labels.outputs,
+            unit=labels.unit,
+            scaler=fold.scaler,
+            target_scaler=fold.target_scaler,
+            weights={name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
+            metrics=metrics or {},
+            symbols=table.symbols,
+            data_fingerprint=table.fingerprint,
+            provenance=provenance_of(table),
+            gatewise_version=version("gatewise"),
+            created_utc=datetime.now(UTC),
+        )
+
+    @property
+    def rows_needed(self) -> int:
+        """The gap-free rows that one prediction takes: a window and, before it, the features' lookback."""
+        return self.config.windows.sequence_length + self.lookback - 1
+
+    @property
+    def schema_hash(self) -> str:
+        """SHA-256 over what a table and a prediction must be: features, columns, timeframe, target, window length."""
+        return schema_hash(self)
+
+    def save(self, folder: Path) -> None:
+        """Writes the folder, whole or not at all.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        write_sealed(folder, {"bundle": {"format": FORMAT, **to_json(self)}}, self.weights)
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Reads what `save` wrote; every hash, the schema and the weights' shapes are checked.
+
+        Raises:
+            BundleError: a file is missing, added or changed, or the bundle is of another version; the file is named.
+        """
+        documents, weights = read_sealed(folder)
+        values = documents.get("bundle", {})
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise BundleError(
+                f"{folder} must hold {FORMAT}; got {values.get('format') if isinstance(values, dict) else None}",
+                f"this is gatewise {version('gatewise')}; use the version that wrote it",
+            )
+        try:
+            bundle = cls(weights=weights, **from_json(values))
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise BundleError(
+                f"{folder}/bundle.json can't be understood: {error}", "use the gatewise that wrote it"
+            ) from error
+        bundle._check(folder, values.get("schema_hash"))
+        return bundle
+
+    def predict(self, table: Table, rows: npt.NDArray[np.int64] | None = None, device: str = "auto") -> pl.DataFrame:
+        """Scores rows of a table; a prediction is knowable at its row's time.
+
+        Args:
+            rows: row numbers to score; `None`: every row with a full gap-free window.
+            device: auto, cpu, cuda or cuda:N.
+
+        Returns:
+            symbol, time, then prob_<class> columns and label (the most probable class), or the outputs in their own
+            units; one row for each of `rows`, in their order.
+
+        Raises:
+            SchemaError: another timeframe, or a column that the features read is missing.
+            NotEnoughRowsError: no row, or one of `rows`, has a full gap-free window.
+        """
+        matrix = self.features(table)
+        scorable = self.scorable_rows(table, matrix)
+        if rows is not None and len(missing := np.setdiff1d(rows, scorable)):
+            raise NotEnoughRowsError(
+                f"a prediction takes {self.rows_needed} gap-free rows; row {missing[0]} has fewer",
+                "leave rows out to score every row that has enough",
+            )
+        chosen = scorable if rows is None else rows
+        return self.frame(table, chosen, self.predict_rows(matrix, chosen, device))
+
+    def features(self, table: Table) -> FeatureMatrix:
+        """The table's feature matrix, from the required columns alone.
+
+        Raises:
+            SchemaError, NotEnoughRowsError: see `predict`.
+        """
+        require_schema(table, self.required_columns, self.timeframe)
+        own = table.with_frame(table.frame.select(SYMBOL, TIME, *self.required_columns))
+        matrix = build_features(own, self.config.features)
+        if (matrix.names, matrix.lookback) != (self.feature_names, self.lookback):
+            raise BundleError(
+                "this version of gatewise builds other features than the bundle was trained on",
+                f"use gatewise {self.gatewise_version}, or train anew",
+            )
+        return matrix
+
+    def scorable_rows(self, table: Table, matrix: FeatureMatrix) -> npt.NDArray[np.int64]:
+        """Rows with a full gap-free window, ascending, at least one.
+
+        Raises:
+            NotEnoughRowsError: there is none.
+        """
+        return require_windows(table, matrix.valid, self.config.windows.sequence_length, self.lookback)
+
+    def predict_rows(
+        self, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
+    ) -> npt.NDArray[np.float64]:
+        """Probabilities [len(rows), classes], or values [len(rows), outputs] in the outputs' own units.
+
+        The lower half of `predict`, for a matrix that is there already; `rows` must be scorable ones.
+        """
+        place, _ = choose_device(device)
+        windows = Windows.over(
+            matrix.values, self.scaler, self.config.windows.sequence_length, place, self.config.features.clip
+        )
+        outputs = predict_outputs(self._module(place), windows, rows).astype(np.float64)
+        if self.target_scaler is not None:
+            return np.asarray(self.target_scaler.inverse(outputs), dtype=np.float64)
+        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+
+    def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
+        """What `predict_rows` gave, as the rows that `predict` returns."""
+        keys = table.frame[rows].select(SYMBOL, TIME)
+        if not self.classes:
+            return keys.with_columns(pl.Series(name, predicted[:, i]) for i, name in enumerate(self.outputs))
+        columns = [pl.Series(f"prob_{name}", predicted[:, i]) for i, name in enumerate(self.classes)]
+        return keys.with_columns(*columns, pl.Series("label", np.array(self.classes)[predicted.argmax(axis=1)]))
+
+    @cached_property
+    def _modules(self) -> dict[torch.device, nn.Module]:
+        return {}
+
+    def _module(self, device: torch.device) -> nn.Module:
+        if device not in self._modules:
+            self._modules[device] = self._fresh_module().to(device)
+            self._modules[device].load_state_dict(dict(self.weights))
+            self._modules[device].eval()
+        return self._modules[device]
+
+    def _fresh_module(self) -> nn.Module:
+        with torch.random.fork_rng(devices=[]):  # building draws initial weights; the caller's generator stays put
+            return build_model(self.config.model, len(self.feature_names), len(self.classes or self.outputs))
+
+    def _check(self, folder: Path, schema_hash: object) -> None:
+        """What hashes can't hold: that the parts of a bundle fit each other."""
+        if schema_hash != self.schema_hash:
+            raise BundleError(f"{folder}/bundle.json must match its own schema hash", "use the gatewise that wrote it")
+        if self.scaler.names != self.feature_names:
+            raise BundleError(f"{folder}/bundle.json: the scaler must be for the features; it is for other columns")
+        if self.target_scaler is not None and self.target_scaler.names != self.outputs:
+            raise BundleError(f"{folder}/bundle.json: the target scaler must be for the outputs")
+        if bool(self.classes) == (self.target_scaler is not None):
+            raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both")
+        wanted = {name: tuple(value.shape) for name, value in self._fresh_module().state_dict().items()}
+        got = {name: tuple(value.shape) for name, value in self.weights.items()}
+        for name in sorted(wanted.keys() | got.keys()):
+            if wanted.get(name) != got.get(name):
+                raise BundleError(
+                    f"{folder}/model.safetensors: {name} must be {wanted.get(name, 'absent')}; got "
+                    f"{got.get(name, 'nothing')}",
+                    "the weights are of another model; copy the bundle again from where it was trained",
+                )

@@ -1,0 +1,63 @@
+"""What a table must be for a bundle to score it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.schema import format_duration
+from gatewise.data.table import Table
+from gatewise.errors import NotEnoughRowsError, SchemaError
+from gatewise.rows import window_rows
+
+
+def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta) -> None:
+    """Checks the step between rows and that every column is there under its name.
+
+    Raises:
+        SchemaError: what differs; the nearest name is in the hint.
+    """
+    if table.timeframe != timeframe:
+        wanted, got = format_duration(timeframe), format_duration(table.timeframe)
+        raise SchemaError(
+            f"the model was trained on rows of {wanted}; these are of {got}",
+            f"give rows of {wanted}; if these are, say so: --timeframe {wanted}",
+        )
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise SchemaError(
+            f"the model reads columns that must be there; missing: {', '.join(missing)} "
+            f"(have: {', '.join(table.columns)})",
+            _guess(missing, [name for name in table.columns if name not in columns]),
+        )
+
+
+def require_windows(
+    table: Table, valid: npt.NDArray[np.bool_], sequence_length: int, lookback: int
+) -> npt.NDArray[np.int64]:
+    """Rows with a full gap-free window, ascending, at least one.
+
+    Raises:
+        NotEnoughRowsError: there is none.
+    """
+    rows = window_rows(valid, table.segment_start, sequence_length)
+    if not len(rows):
+        longest = int(np.max(np.arange(table.num_rows) - table.segment_start)) + 1
+        raise NotEnoughRowsError(
+            f"a prediction takes {sequence_length + lookback - 1} gap-free rows with all values present; the longest "
+            f"stretch without a gap has {longest} of {table.num_rows} rows",
+            "give more of the rows before the first one to score, or widen --gap-tolerance",
+        )
+    return rows
+
+
+def _guess(missing: list[str], spare: list[str]) -> str:
+    by_lower = {name.lower(): name for name in spare}
+    for name in missing:
+        if near := difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5):
+            return f"rename {by_lower[near[0]]!r} to {name!r} if that is what it holds"
+    return "give a file with the columns that the model was trained on"
