@@ -6,12 +6,13 @@ Nothing here is fitted, so it is the same for every split of the same table; wha
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, FeatureConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
@@ -44,16 +45,24 @@ class Samples:
     steps_scored: int
 
 
-def make_samples(config: ExperimentConfig, table: Table) -> Samples:
+def make_samples(
+    config: ExperimentConfig,
+    table: Table,
+    features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features,
+    label: Callable[[Table, TargetConfig], Labels] = make_labels,
+) -> Samples:
     """Builds features, labels and spans.
+
+    Args:
+        features, label: the parts to use; the audit passes others to prove that it would notice.
 
     Raises:
         NotEnoughRowsError: no row of the table has a full window and a label.
     """
     length = config.windows.sequence_length
     scored = 1 if config.windows.supervise == "last" else length - config.windows.burn_in
-    matrix = build_features(table, config.features)
-    labels = make_labels(table, config.target)
+    matrix = features(table, config.features)
+    labels = label(table, config.target)
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
     rows = window_rows(matrix.valid, table.segment_start, length)
     rows = rows[labels.valid[rows] & (rows - reach >= table.segment_start[rows])]

@@ -1,9 +1,97 @@
-"""`gatewise models`."""
+"""`gatewise models`: what the zoo holds, what a model's fields are, and how much memory it takes."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from gatewise.cli.flags import MODEL_FLAGS, Said, config_flags
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the group."""
+    group = typer.Typer(help="List and describe models.", no_args_is_help=True)
+    group.command("list")(list_models)
+    group.command("show")(show)
+    group.command("memory")(memory)
+    app.add_typer(group, name="models")
+
+
+def list_models(as_json: AsJson = False) -> None:
+    """List the models.
+
+    Example: gatewise models list
+    """
+    from gatewise.cli.output import print_json, print_table
+    from gatewise.models.registry import MODELS
+
+    rows = [
+        {"name": name, "consumes": spec.consumes, "summary": spec.summary, "source": spec.source}
+        for name, spec in MODELS.items()
+    ]
+    if as_json:
+        print_json({"models": rows})
+    else:
+        print_table("", [*rows[0]], [[*row.values()] for row in rows])
+
+
+def show(name: str, as_json: AsJson = False) -> None:
+    """Show a model's preset: every field with its default.
+
+    Example: gatewise models show lstm
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.config.load import preset
+    from gatewise.errors import UnknownNameError
+    from gatewise.models.registry import MODELS
+
+    if name not in MODELS:
+        raise UnknownNameError("model", name, MODELS)
+    spec, fields = MODELS[name], preset(name)
+    if as_json:
+        print_json({"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields})
+        return
+    print(f"{name}: {spec.summary} ({spec.source}); consumes {spec.consumes}")
+    for key, value in fields.items():
+        print(f"  {key}: {'null' if value is None else str(value).lower() if isinstance(value, bool) else value}")
+
+
+@config_flags(*MODEL_FLAGS)
+def memory(
+    said: Said,
+    features: Annotated[int, typer.Option("--features", help="Number of input features.")] = 39,
+    rows: Annotated[int, typer.Option("--rows", help="Rows of the series kept on the device.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda: whose account to give.")] = "cpu",
+    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    as_json: AsJson = False,
+) -> None:
+    """Account for the memory that a training step takes, item by item.
+
+    Example: gatewise models memory --model lstm --batch-size 512 --seq-len 60 --features 25 --hidden-size 256
+    """
+    from gatewise.cli.output import print_json, print_table
+    from gatewise.config.load import load_config
+    from gatewise.training.memory import estimate_memory
+
+    config = load_config(said.file, said.assignments, said.overrides)
+    account = estimate_memory(
+        config.model,
+        batch_size=config.training.batch_size,
+        sequence_length=config.windows.sequence_length,
+        num_features=features,
+        num_rows=rows,
+        device=device,
+        precision=precision,
+    )
+    if as_json:
+        print_json(account.to_dict())
+    else:
+        items = account.to_dict()["megabytes"]
+        print_table(
+            f"{config.model.name}: a training step on {device}, {precision}",
+            ["item", "MB"],
+            [[name, f"{value:,.1f}"] for name, value in items.items()],
+        )

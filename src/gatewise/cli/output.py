@@ -21,3 +21,17 @@ def set_up_logging(quiet: bool) -> None:
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table for people on stdout; columns of numbers are set to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and all(row[number][:1].isdigit() or row[number][:1] == "-" for row in rows)
+        table.add_column(column, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)
