@@ -71,6 +71,7 @@ class DataConfig(Section):
     symbol: str | None = None  # names the series of a file that carries no symbol column
     symbols: tuple[str, ...] = ()  # keep only these
     columns: tuple[str, ...] = ()  # keep only these numeric columns
+    rename: dict[str, str] = {}  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
     timeframe: Duration | None = None  # None: the most frequent step
     gap_tolerance: Duration | None = None  # None: one timeframe within the day, seven days for daily rows and slower
     on_duplicate: Literal["error", "first", "last"] = "error"

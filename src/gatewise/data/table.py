@@ -50,8 +50,9 @@ class Table:
             raise NotEnoughRowsError("a table needs at least one row; got none")
         if self.timeframe <= timedelta(0) or self.gap_tolerance < self.timeframe:
             raise SchemaError(f"0 < timeframe <= gap tolerance must hold; got {self.timeframe}, {self.gap_tolerance}")
-        same = self.frame[SYMBOL].to_numpy()[1:] == self.frame[SYMBOL].to_numpy()[:-1]
-        if np.any(np.diff(self.time_us)[same] <= 0) or len(self.symbols) != 1 + int(np.sum(~same)):
+        if self.frame[SYMBOL].null_count() or self.frame[TIME].null_count():
+            raise QualityError("every row must have a symbol and a time")
+        if np.any((np.diff(self.time_us) <= 0) & ~self._opens[1:]) or len(self.symbols) != int(np.sum(self._opens)):
             raise QualityError("rows must be sorted by symbol and time, with no time twice in a symbol")
 
     @property
@@ -73,18 +74,23 @@ class Table:
         return self.frame[TIME].dt.epoch("us").to_numpy()
 
     @cached_property
+    def _opens(self) -> npt.NDArray[np.bool_]:
+        """True at the first row of each symbol's block."""
+        symbol = self.frame[SYMBOL]
+        return (symbol != symbol.shift()).fill_null(True).to_numpy()
+
+    @cached_property
     def segment_start(self) -> npt.NDArray[np.int64]:
         """For each row the first row of its segment: the longest run of one symbol without a gap."""
-        starts = np.ones(self.num_rows, dtype=bool)
-        symbol = self.frame[SYMBOL].to_numpy()
-        tolerance_us = self.gap_tolerance // timedelta(microseconds=1)
-        starts[1:] = (symbol[1:] != symbol[:-1]) | (np.diff(self.time_us) > tolerance_us)
+        starts = self._opens.copy()
+        starts[1:] |= np.diff(self.time_us) > self.gap_tolerance // timedelta(microseconds=1)
         return np.maximum.accumulate(np.where(starts, np.arange(self.num_rows), 0))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over symbols, times, names and values: equal tables, equal prints, on every machine."""
+        """SHA-256 over symbols, times, segments, names and values: equal tables, equal prints, on every machine."""
         digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns)).encode())
+        digest.update(np.flatnonzero(self._opens).tobytes())
         digest.update(np.ascontiguousarray(self.segment_start).tobytes())
         digest.update(np.ascontiguousarray(self.time_us).tobytes())
         for name in self.columns:
