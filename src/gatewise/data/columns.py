@@ -1,0 +1,237 @@
+"""Which column is what: time, symbol and OHLCV by their usual spellings; all others keep their names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from gatewise.data.table import OHLC, OHLCV
+from gatewise.data.text import ROW
+from gatewise.errors import AmbiguousError, SchemaError
+
+Stamp = Literal["open", "close"]
+
+# Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
+# CoinAPI, CryptoDataDownload, Yahoo, Stooq, Nasdaq, Barchart, Alpha Vantage, Dukascopy, MetaTrader, HistData.
+OPEN_TIMES = (
+    "open_time",
+    "opentime",
+    "time_open",
+    "start_time",
+    "starttime",
+    "time_period_start",
+    "period_start",
+    "bar_start",
+    "window_start",
+    "candle_begin_time",
+)
+CLOSE_TIMES = (
+    "close_time",
+    "closetime",
+    "time_close",
+    "end_time",
+    "endtime",
+    "time_period_end",
+    "period_end",
+    "bar_end",
+    "window_end",
+)
+EPOCHS = ("unix", "unix_timestamp", "unix_time", "unixtime", "epoch", "epoch_ms", "timestamp_ms", "unix_ms")
+NEUTRAL_TIMES = (
+    "timestamp",
+    "timestamp_utc",
+    "utc_timestamp",
+    "datetime",
+    "datetime_utc",
+    "date_time",
+    "time_utc",
+    "utc_time",
+    "gmt_time",
+    "utc",
+    "ts",
+    "ts_event",
+    "time",
+    "date",
+    "date_utc",
+    "local_time",
+    "trade_date",
+    "ds",
+)
+ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
+SYMBOLS = ("symbol", "ticker", "tic", "sym", "pair", "instrument", "asset", "coin", "unique_id", "series_id")
+VALUES: dict[str, tuple[str, ...]] = {
+    "open": ("open", "o", "open_price", "price_open", "first"),
+    "high": ("high", "h", "high_price", "price_high"),
+    "low": ("low", "l", "low_price", "price_low"),
+    "close": ("close", "c", "close_price", "price_close", "close_last", "last"),
+    "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "real_volume", "tick_volume", "tickvol"),
+    "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
+}
+CALENDAR = ("year", "month", "day", "hour", "minute", "second")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What a file's columns are for.
+
+    Attributes:
+        time: the column of the time, or several that hold its parts.
+        stamp: whether the time column's name says that it holds the bar's open or close.
+        symbol: the column of the symbol, if any.
+        names: column in the file -> column in the table, for all that may hold numbers.
+        notes: what was left out, and why.
+    """
+
+    time: tuple[str, ...]
+    stamp: Stamp | None
+    symbol: str | None
+    names: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def normalise(column: str) -> str:
+    """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)` -> date, adj_close, open, time_utc."""
+    plain = re.sub(r"[\s.\-/()#<>]+", "_", column.strip().strip("\"'").lower()).strip("_")
+    return re.sub(r"^\d+_(?=[a-z])", "", plain)
+
+
+def find_roles(
+    name: str,
+    frame: pl.DataFrame,
+    time_column: str | None,
+    symbol_column: str | None,
+    rename: Mapping[str, str],
+) -> Roles:
+    """Finds the roles of a raw frame's columns.
+
+    Args:
+        name: how errors call the file.
+        frame: as read; only names, types and first values are looked at.
+        time_column: a column, or several separated by commas, where the user said so.
+        symbol_column: likewise.
+        rename: table column -> file column, where the user said so.
+
+    Raises:
+        SchemaError: a column that was named is absent, or no column holds a time.
+        AmbiguousError: two columns spell the same role.
+    """
+    columns = [column for column in frame.columns if column != ROW]
+    spelled: dict[str, str] = {}
+    for column in columns:
+        spelling = normalise(column)
+        if spelling in spelled and spelling in {*ALL_TIMES, *SYMBOLS, *sum(VALUES.values(), ())}:
+            raise AmbiguousError(
+                f"{name}: columns {spelled[spelling]!r} and {column!r} both spell {spelling}",
+                "rename one of them in the header",
+            )
+        spelled.setdefault(spelling, column)
+    time = _time(name, frame, columns, spelled, time_column)
+    symbol = _named(name, columns, symbol_column, "--symbol-column") if symbol_column else _first(SYMBOLS, spelled)
+    names, notes = _values(name, columns, spelled, rename, frame, symbol)
+    spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
+    if spare:
+        notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (--time-column chooses)")
+    for column in (*time, *spare, *([symbol] if symbol else [])):
+        names.pop(column, None)
+    for column in columns:
+        if column.startswith(("__unnamed_", "__index_level_", "Unnamed: ")) and column in names:
+            names.pop(column)
+            notes.append("a column without a name left out")
+    if len(time) == 1 and normalise(time[0]) in OPEN_TIMES:
+        stamp: Stamp | None = "open"
+    else:
+        stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
+    return Roles(time, stamp, symbol, names, tuple(notes))
+
+
+def _time(
+    name: str, frame: pl.DataFrame, columns: list[str], spelled: dict[str, str], said: str | None
+) -> tuple[str, ...]:
+    if said:
+        parts = (said,) if said in columns or "," not in said else tuple(part.strip() for part in said.split(","))
+        return tuple(_named(name, columns, part, "--time-column") for part in parts)
+    if "date" in spelled and "time" in spelled and _holds_time_of_day(frame[spelled["time"]]):
+        better = _first((*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")]), spelled)
+        return (better,) if better else (spelled["date"], spelled["time"])
+    if found := _first(ALL_TIMES, spelled):
+        return (found,)
+    if {"year", "month", "day"} <= spelled.keys():
+        return tuple(spelled[part] for part in CALENDAR if part in spelled)
+    typed = [column for column in columns if frame[column].dtype.is_temporal() and frame[column].dtype != pl.Time]
+    nameless = [c for c in columns if c.startswith("__unnamed_") and _looks_like_dates(frame[c])]
+    if len(typed or nameless) == 1:
+        return tuple(typed or nameless)
+    raise SchemaError(
+        f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
+        "--time-column NAME (or parts: --time-column year,month,day,hour); rows without a time can't be used",
+    )
+
+
+def _values(
+    name: str,
+    columns: list[str],
+    spelled: dict[str, str],
+    rename: Mapping[str, str],
+    frame: pl.DataFrame,
+    symbol: str | None,
+) -> tuple[dict[str, str], list[str]]:
+    found = {target: _named(name, columns, column, f"data.rename.{target}") for target, column in rename.items()}
+    loose = {t: c for t, spellings in VALUES.items() if t not in found and (c := _first(spellings, spelled))}
+    if "close" not in found | loose and {"open", "high", "low"} <= found.keys() | loose.keys() and "price" in spelled:
+        loose["close"] = spelled["price"]
+    # Short spellings such as c or vol mean close and volume among bars only; elsewhere they are names of their own.
+    bars = set(OHLC) <= found.keys() | loose.keys()
+    found |= {t: c for t, c in loose.items() if (bars or normalise(c) == t) and c not in found.values()}
+    notes = []
+    if "volume" not in found and set(OHLC) <= found.keys() and (guess := _volume_of(columns, frame, symbol)):
+        found["volume"] = guess
+        notes.append(f"volume is read from {guess!r} (--set data.rename.volume=… chooses)")
+    back = {column: target for target, column in found.items()}
+    names = {column: back.get(column, column) for column in columns if column != "ignore"}  # klines' last, always 0
+    for column in [c for c in columns if c not in back and c in (*OHLCV, "symbol", "time")]:
+        names[column] = f"{column}_"  # another column was renamed onto this name
+    return names, notes
+
+
+def _volume_of(columns: list[str], frame: pl.DataFrame, symbol: str | None) -> str | None:
+    """`Volume BTC` beside `Volume USD` for symbol BTC/USD: the base coin's is the traded volume."""
+    volumes = [column for column in columns if re.match(r"volume[\s_]", column.strip().lower())]
+    if len(volumes) == 1:
+        return volumes[0]
+    traded = str(frame[symbol][0]).lower() if symbol else ""
+    based = [c for c in volumes if traded.startswith(re.split(r"[\s_]", c.strip().lower(), maxsplit=1)[1])]
+    return based[0] if len(based) == 1 else None
+
+
+def _named(name: str, columns: Sequence[str], column: str, flag: str) -> str:
+    if column in columns:
+        return column
+    near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? {flag} takes one of: " if near else f"{flag} takes one of: "
+    raise SchemaError(f"{name} has no column {column!r}", hint + _listed(columns))
+
+
+def _first(spellings: Sequence[str], spelled: Mapping[str, str]) -> str | None:
+    return next((spelled[spelling] for spelling in spellings if spelling in spelled), None)
+
+
+def _holds_time_of_day(column: pl.Series) -> bool:
+    values = column.drop_nulls()
+    if column.dtype == pl.Time:
+        return True
+    return column.dtype == pl.String and len(values) > 0 and bool(re.match(r"\s*\d{1,2}:\d{2}", values[0]))
+
+
+def _looks_like_dates(column: pl.Series) -> bool:
+    values = column.drop_nulls()
+    return column.dtype == pl.String and len(values) > 0 and bool(re.match(r"\s*\d{1,4}[-/.]\d{1,2}[-/.]", values[0]))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    named = [column for column in columns if not column.startswith("__unnamed_")]
+    return ", ".join(named[:12]) + (f", … ({len(named)} in all)" if len(named) > 12 else "")

@@ -1,0 +1,110 @@
+"""From a data config to a Table: the data edge in one screen."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import polars as pl
+
+from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.rows import Rows, read_rows
+from gatewise.data.samples import sample_config
+from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
+from gatewise.data.text import ROW
+from gatewise.data.timeframe import FILE, STAMP
+from gatewise.errors import NotEnoughRowsError, QualityError
+
+_log = logging.getLogger("gatewise.data")
+
+
+def load_table(spec: DataConfig) -> Table:
+    """Reads, types, stamps, checks and sorts rows; nothing is filled, and nothing dropped without a word.
+
+    What was assumed or left out goes to the log `gatewise.data`. Bars' own rules (OHLC order, positive prices) are
+    `require_bars`' to check, as a table need not be bars.
+
+    Raises:
+        ConfigError: no data is named.
+        ReadError: a file is absent, unreadable, or not what its name says; a cell is no number or no time.
+        AmbiguousError: two readings are possible; the hint names the flag that settles it.
+        SchemaError: columns are missing or differ between files; another timeframe than asked for.
+        QualityError: infinite values, a known column without any value, or a time twice in a symbol.
+        NotEnoughRowsError: no row is left, or one row only and no timeframe given.
+    """
+    rows = read_rows(sample_config(spec))
+    for note in rows.notes:
+        _log.info("%s", note)
+    if rows.timeframe is None or rows.gap_tolerance is None:
+        raise NotEnoughRowsError(
+            f"{rows.files[0]}: the timeframe is the most frequent step between rows; got {rows.frame.height} row(s) "
+            "and no step",
+            "--timeframe 1m (or whatever a row lasts)",
+        )
+    _refuse_infinite(rows)
+    _refuse_empty(rows)
+    frame = _once(_in_order(rows.frame), rows, spec.on_duplicate).drop(STAMP, FILE, ROW)
+    # A tolerance below the timeframe would make every step a gap.
+    table = Table(frame, rows.timeframe, max(rows.gap_tolerance, rows.timeframe))
+    _log.info("%s", _summary(table))
+    return table
+
+
+def _refuse_infinite(rows: Rows) -> None:
+    for column in rows.columns:
+        if (infinite := rows.frame[column].is_infinite().fill_null(False)).any():
+            first = rows.frame.row(int(infinite.arg_max() or 0), named=True)
+            raise QualityError(
+                f"{rows.address(first)}: {column} must be finite; {int(infinite.sum())} rows are infinite",
+                "empty those cells (a missing value), or leave the column out: --set data.columns=[…]",
+            )
+
+
+def _refuse_empty(rows: Rows) -> None:
+    for column in rows.columns:
+        if rows.frame[column].null_count() == rows.frame.height:
+            raise QualityError(
+                f"{rows.files[0]}: column {column!r} holds no number in any of {rows.frame.height} rows",
+                "leave it out: --set data.columns=[…], or take another for it: --set data.rename."
+                f"{column if column in OHLCV else 'close'}=NAME",
+            )
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sorted by symbol and stamp, and said where the files were not; rows of one stamp stay in the files' order."""
+    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
+    falls = (symbol == symbol.shift()) & (stamp < stamp.shift())
+    back, within = frame.select(
+        (falls | (symbol < symbol.shift())).sum().alias("back"), (falls & (pl.col(FILE) == pl.col(FILE).shift())).sum()
+    ).row(0)
+    if within:
+        _log.info("%d rows lie before the row above them: sorted by symbol and time", within)
+    return frame.sort(SYMBOL, STAMP, maintain_order=True) if back else frame
+
+
+def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:
+    """Of rows in order, those that share a stamp with the row above settled, or refused."""
+    again = ((frame[SYMBOL] == frame[SYMBOL].shift()) & (frame[STAMP] == frame[STAMP].shift())).fill_null(False)
+    count = int(again.sum())
+    if not count:
+        return frame
+    if keep == "error":
+        second = frame.row(int(again.arg_max() or 0), named=True)
+        raise QualityError(
+            f"{count} rows repeat a time of their symbol, the first at {rows.address(second)}",
+            "--on-duplicate first or --on-duplicate last keeps one row of each time",
+        )
+    _log.info("%d rows repeat a time of their symbol: the %s of each is kept", count, keep)
+    return frame.filter(~again if keep == "first" else ~again.shift(-1, fill_value=False))
+
+
+def _summary(table: Table) -> str:
+    first, last = pl.Series([table.frame[TIME].min(), table.frame[TIME].max()]).dt.strftime("%Y-%m-%d %H:%M")
+    names = table.symbols
+    symbols = f"{len(names)} symbols" if len(names) > 3 else ", ".join(names)
+    gaps = int((table.segment_start == np.arange(table.num_rows)).sum()) - len(names)
+    return (
+        f"{table.num_rows:,} rows of {symbols} at {format_duration(table.timeframe)}, usable from "
+        f"{first} to {last} UTC; {gaps:,} gaps longer than "
+        f"{format_duration(table.gap_tolerance)}; columns {', '.join(table.columns)}"
+    )

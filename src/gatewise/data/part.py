@@ -1,0 +1,127 @@
+"""One file's rows: columns by their roles, cells as numbers, stamps in UTC, and the name of the series."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import polars as pl
+
+from gatewise.config.schema import DataConfig
+from gatewise.data.clock import Reading, read_stamps
+from gatewise.data.columns import Stamp, find_roles
+from gatewise.data.discover import KINDS, bare
+from gatewise.data.numbers import to_numbers
+from gatewise.data.read import read_raw
+from gatewise.data.table import OHLCV, SYMBOL
+from gatewise.data.text import ROW, Raw
+from gatewise.data.timeframe import STAMP
+from gatewise.data.unpack import Blob
+from gatewise.errors import ReadError, SchemaError
+
+# Where the symbol ends in a file's name: at the timeframe or at a date.
+_STEP = r"\d+ ?(?:s|sec|m|min|t|h|hour|d|day|w|wk|mo|month)s?"
+_DATE = r"(?:19|20)\d{2}(?:[-_.]?\d{2}){0,2}"
+_NAME_ENDS = rf"(?:[-_ .](?:{_STEP}|{_DATE})|(?<=\w)[-_ .](?:daily|hourly|minute))(?![A-Za-z0-9])"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one file.
+
+    Attributes:
+        name: how errors call it.
+        frame: symbol, `__stamp` (Datetime[us, UTC], as in the file), `__row`, then Float64 columns.
+        stamp: what the stamps are of, where it is known.
+        zone: whose midnights bound days.
+        texts: columns left out because they hold no numbers.
+        notes: what was assumed or left out.
+    """
+
+    name: str
+    frame: pl.DataFrame
+    stamp: Stamp | None
+    zone: str
+    texts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def name_symbol(file: PurePath) -> str:
+    """`BTCUSDT-1m-2022.parquet` -> BTCUSDT; a name that is only a date gives its folder's."""
+    plain = bare(Path(file))
+    stem = plain.stem if plain.suffix.lower() in KINDS else plain.name
+    ahead = re.split(_NAME_ENDS, f"-{stem}", maxsplit=1, flags=re.IGNORECASE)[0].lstrip("-")
+    return ahead or file.parent.name or stem
+
+
+def read_part(blob: Blob, spec: DataConfig) -> Part:
+    """Reads one file.
+
+    Raises:
+        ReadError, AmbiguousError, SchemaError: what the file holds can't be read, or in two ways.
+    """
+    raw = read_raw(blob, spec.format)
+    roles = find_roles(raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename)
+    rows = raw.frame[ROW]
+    symbols, notes = _symbols(raw, roles.symbol, blob.file, spec.symbol)
+    how = Reading(spec.time_format, spec.timezone, spec.day_first)
+    stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
+    chosen = _chosen(raw.name, roles.names, spec.columns)
+    values, texts = _values(raw, chosen, spec.columns)
+    frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
+    return Part(raw.name, frame, roles.stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
+
+
+def _symbols(raw: Raw, column: str | None, file: PurePath, said: str | None) -> tuple[pl.Series, list[str]]:
+    if column is None:
+        name = said or name_symbol(file)
+        notes = [] if said else [f"no symbol column: the file's name gives {name} (--symbol says otherwise)"]
+        return pl.repeat(name, raw.frame.height, dtype=pl.String, eager=True), notes
+    symbols = raw.frame[column].cast(pl.String).str.strip_chars()
+    if (empty := symbols.is_null() | (symbols == "")).any():
+        row = raw.frame[ROW][int(empty.arg_max() or 0)]
+        raise ReadError(f"{raw.name} column {column!r} row {row} holds no symbol", "take that row out")
+    if said and symbols.n_unique() > 1:
+        raise SchemaError(
+            f"{raw.name}: --symbol {said} names one series; column {column!r} holds {symbols.n_unique()}",
+            "--set data.symbols=[A,B] keeps some of them",
+        )
+    return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
+
+
+def _chosen(name: str, names: dict[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """File column -> table column for the columns to keep; `wanted` may use either name."""
+    if not wanted:
+        return names
+    back = {target: column for column, target in names.items()}
+    chosen = {}
+    for want in wanted:
+        column = back.get(want) or (want if want in names else None)
+        if column is None:
+            near = difflib.get_close_matches(want, [*back, *names], n=1, cutoff=0.5)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise SchemaError(f"{name} has no column {want!r} to keep", f"{guess}data.columns takes: {', '.join(back)}")
+        chosen[column] = names[column]
+    return chosen
+
+
+def _values(raw: Raw, chosen: dict[str, str], wanted: Sequence[str]) -> tuple[list[pl.Series], tuple[str, ...]]:
+    columns = list(chosen)
+    kept, texts = [], []
+    for column, numbers in zip(columns, to_numbers(raw.name, [raw.frame[c] for c in columns]), strict=True):
+        target, wrong = chosen[column], numbers.wrong
+        needed = target in OHLCV or bool(wanted)
+        if len(wrong) > numbers.values.count() and not needed:
+            texts.append(target)
+            continue
+        if len(wrong):
+            row, cell = raw.frame[ROW][int(wrong[0])], raw.frame[column][int(wrong[0])]
+            raise ReadError(
+                f"{raw.name} column {column!r} row {row}: {cell!r} is no number ({len(wrong)} such cells)",
+                "mend them (an empty cell is a missing value), or leave the column out: --set data.columns=[…]",
+            )
+        kept.append(numbers.values.alias(target))
+    return kept, tuple(texts)

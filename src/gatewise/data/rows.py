@@ -1,0 +1,165 @@
+"""Rows of all files in one frame, typed and stamped, not yet judged: a Table is made of them, a check looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.columns import Stamp
+from gatewise.data.discover import find_files
+from gatewise.data.part import Part, read_part
+from gatewise.data.table import OHLCV, SYMBOL, TIME
+from gatewise.data.text import ROW
+from gatewise.data.timeframe import FILE, STAMP, default_gap_tolerance, find_steps, hold_against, knowable
+from gatewise.data.unpack import open_blobs
+from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
+
+_KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet": "parquet", "feather": "feather"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of all files, in the files' order.
+
+    Attributes:
+        frame: symbol, time (when knowable), Float64 columns, then `__stamp` (as in the file), `__file`, `__row`.
+        files: names, by `__file`.
+        timeframe: asked for, or the most frequent step; None where no symbol has two rows.
+        gap_tolerance: None with the timeframe.
+        notes: what was assumed, left out or skipped, for people.
+    """
+
+    frame: pl.DataFrame
+    files: tuple[str, ...]
+    timeframe: timedelta | None
+    gap_tolerance: timedelta | None
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(c for c in self.frame.columns if c not in (SYMBOL, TIME, STAMP, FILE, ROW))
+
+    def address(self, row: dict[str, Any]) -> str:
+        """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""
+        return f"{self.files[row[FILE]]} row {row[ROW]} ({row[SYMBOL]} {row[STAMP]:%Y-%m-%d %H:%M:%S})"
+
+
+def read_rows(spec: DataConfig) -> Rows:
+    """Reads the files of a data config; raises what makes them unreadable and counts nothing.
+
+    Raises:
+        ReadError, AmbiguousError, SchemaError, UnknownNameError, NotEnoughRowsError: see the steps.
+    """
+    paths, notes = find_files(spec.paths)
+    blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
+    parts = [read_part(blob, spec) for blob in blobs]
+    notes += _merged_notes(parts)
+    files = tuple(part.name for part in parts)
+    frame = _concat(parts)
+    if spec.symbols:
+        known = frame[SYMBOL].unique().to_list()
+        for symbol in spec.symbols:
+            if symbol not in known:
+                raise UnknownNameError("symbol", symbol, known)
+        frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
+    steps = find_steps(frame)
+    timeframe = spec.timeframe or steps.common
+    if timeframe is not None:
+        if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
+            hold_against(frame, files, timeframe, asked=spec.timeframe is not None)
+        if spec.timeframe is None:
+            notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {steps.share:.1%} of all")
+    frame = _timed(frame, parts, spec.stamp, timeframe, notes)
+    frame = _between(frame, spec.start, spec.end)
+    frame = _without_empty(frame, spec.columns, notes)
+    tolerance = spec.gap_tolerance or (default_gap_tolerance(timeframe) if timeframe else None)
+    return Rows(frame, files, timeframe, tolerance, tuple(notes))
+
+
+def _merged_notes(parts: Sequence[Part]) -> list[str]:
+    """One line a fact, however many files share it."""
+    of: dict[str, list[str]] = {}
+    for part in parts:
+        for note in part.notes:
+            of.setdefault(note, []).append(part.name)
+        if part.texts:
+            of.setdefault(f"left out, as they hold no numbers: {', '.join(part.texts)}", []).append(part.name)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {note}" for note, names in of.items()
+    ]
+
+
+def _concat(parts: Sequence[Part]) -> pl.DataFrame:
+    texts = {text for part in parts for text in part.texts}
+    first = [column for column in parts[0].frame.columns if column not in texts]
+    frames = []
+    for number, part in enumerate(parts):
+        columns = [column for column in part.frame.columns if column not in texts]
+        if set(columns) != set(first):
+            lacks, adds = sorted(set(first) - set(columns)), sorted(set(columns) - set(first))
+            what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
+            raise SchemaError(
+                f"files must hold the same columns; {part.name} {' and '.join(what)} beside {parts[0].name}",
+                "load them apart, or keep what they share: --set data.columns=[open,high,low,close,volume]",
+            )
+        frames.append(part.frame.select(first).with_columns(pl.lit(number, pl.UInt32).alias(FILE)))
+    return pl.concat(frames) if frames[1:] else frames[0]
+
+
+def _timed(
+    frame: pl.DataFrame, parts: Sequence[Part], said: Stamp | None, timeframe: timedelta | None, notes: list[str]
+) -> pl.DataFrame:
+    """Adds `time`, the moment each row is knowable."""
+    ways = [(said or part.stamp or "open", part.zone) for part in parts]
+    if said is None and timeframe is not None:
+        told = {part.stamp for part in parts} - {None}
+        why = "by the time column's name" if told else "which is the later and so the safe reading (--stamp close)"
+        kinds = " and ".join(sorted({way for way, _ in ways}))
+        notes.append(f"stamps are taken as the bar's {kinds}, {why}")
+    if timeframe is None:
+        time = pl.col(STAMP)
+    elif len(set(ways)) == 1:
+        time = _usable(ways[0], timeframe)
+    else:
+        time = pl.coalesce(
+            pl.when(pl.col(FILE).is_in([n for n, w in enumerate(ways) if w == way])).then(_usable(way, timeframe))
+            for way in sorted(set(ways))
+        )
+    values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
+    return frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
+
+
+def _usable(way: tuple[Stamp, str], timeframe: timedelta) -> pl.Expr:
+    return knowable(pl.col(STAMP), timeframe, way[1]) if way[0] == "open" else pl.col(STAMP)
+
+
+def _between(frame: pl.DataFrame, start: datetime | None, end: datetime | None) -> pl.DataFrame:
+    bounds = [
+        pl.col(TIME) >= _utc(start) if start else pl.lit(True),
+        pl.col(TIME) < _utc(end) if end else pl.lit(True),
+    ]
+    kept = frame.filter(*bounds) if start or end else frame
+    if kept.is_empty():
+        raise NotEnoughRowsError(
+            f"no row is knowable between {start or 'the beginning'} and {end or 'the end'}; the data runs from "
+            f"{frame[TIME].min()!s} to {frame[TIME].max()!s}",
+            "data.start and data.end are in UTC",
+        )
+    return kept
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _without_empty(frame: pl.DataFrame, wanted: Sequence[str], notes: list[str]) -> pl.DataFrame:
+    keep = {SYMBOL, TIME, STAMP, FILE, ROW, *OHLCV, *wanted}
+    empty = [c for c in frame.columns if c not in keep and frame[c].null_count() == frame.height]
+    if empty:
+        notes.append(f"left out, as they hold no value in any row: {', '.join(empty)}")
+    return frame.drop(empty)

@@ -1,0 +1,185 @@
+"""From a file to named bytes that are what they claim to be: unpacked, sniffed, and held against the file's name."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from gatewise.data.discover import KINDS, bare, kind_by_name
+from gatewise.errors import ReadError
+
+_GZIP, _XZ, _BZ2, _ZIP, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
+_SUFFIX_OF = {_GZIP: ".gz", _XZ: ".xz", _BZ2: ".bz2", _ZIP: ".zip"}
+_STREAMS: dict[bytes, Callable[[bytes], bytes]] = {_GZIP: gzip.decompress, _XZ: lzma.decompress, _BZ2: bz2.decompress}
+_SIGNATURES = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "feather"),
+    (b"FEA1", "Feather version 1"),
+    (_ZSTD, "a zstd archive"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF"),
+    (b"\x89HDF", "HDF5"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
+)
+_ELSEWHERE = {
+    ".ts": "a UCR/UEA file of labelled samples, not rows in time",
+    ".xlsx": "an Excel workbook",
+    ".xls": "an Excel workbook",
+    ".json": "JSON",
+    ".jsonl": "JSON lines",
+    ".pkl": "a pickle, which can run code when read",
+    ".pickle": "a pickle, which can run code when read",
+    ".h5": "HDF5",
+    ".npy": "a NumPy array",
+    ".npz": "a NumPy archive",
+    ".zst": "packed with zstd",
+    ".7z": "a 7z archive",
+    ".rar": "a RAR archive",
+}
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Unpacked bytes.
+
+    Attributes:
+        name: how errors call it; one of several members of a zip is `archive.zip:member.csv`.
+        file: the path whose stem and folders may name the symbol and the day.
+        data: the bytes.
+        kind: csv, parquet or feather.
+    """
+
+    name: str
+    file: PurePath
+    data: bytes
+    kind: str
+
+
+def open_blobs(path: Path, kind: str | None) -> Iterator[Blob]:
+    """Yields what a file holds: itself unpacked, or each data member of a zip.
+
+    Args:
+        path: an existing file.
+        kind: csv, parquet or feather where the user said so, which silences the file's name; None: the name must
+            agree with the content.
+
+    Raises:
+        ReadError: unreadable, empty, truncated, damaged or encrypted, or not what its name says.
+    """
+    suffix = bare(path).suffix.lower()
+    if kind is None and suffix in _ELSEWHERE:
+        raise ReadError(f"{path} is {_ELSEWHERE[suffix]}; gatewise reads CSV, Parquet and Feather", _rewrite(suffix))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"can't read {path}: {error.strerror or error}", f"ls -l {path}") from error
+    if kind is None:
+        _held_against_name(path, data)
+    if data.startswith(_ZIP):
+        yield from _members(path, data, kind)
+    else:
+        yield _blob(str(path), path, _peel(str(path), data), kind)
+
+
+def _held_against_name(path: Path, data: bytes) -> None:
+    packed = next((suffix for magic, suffix in _SUFFIX_OF.items() if data.startswith(magic)), None)
+    named = path.suffix.lower() if path.suffix.lower() in _SUFFIX_OF.values() else None
+    if packed == named or not data:
+        return
+    if packed is None:
+        raise ReadError(
+            f"{path} is not what its name says: no {named} archive but {_describe(data)}",
+            "give --format csv, parquet or feather to read it whatever its name",
+        )
+    raise ReadError(
+        f"{path} is not what its name says: it is packed as {packed}",
+        f"rename it to {path.name}{packed}, or give --format csv, parquet or feather",
+    )
+
+
+def _members(path: Path, data: bytes, kind: str | None) -> Iterator[Blob]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = [
+                info
+                for info in archive.infolist()
+                if not info.is_dir() and not PurePath(info.filename).name.startswith((".", "__"))
+                if "__MACOSX" not in PurePath(info.filename).parts
+            ]
+            chosen = [info for info in infos if kind_by_name(Path(info.filename))] if len(infos) > 1 else infos
+            if len(chosen) > 1:
+                chosen = [info for info in chosen if bare(Path(info.filename)).suffix.lower() != ".txt"] or chosen
+            if not chosen:
+                held = ", ".join(info.filename for info in infos[:5]) or "nothing"
+                raise ReadError(f"{path} holds no data member; it holds {held}", f"members end in {', '.join(KINDS)}")
+            for info in sorted(chosen, key=lambda one: one.filename):
+                name = f"{path}:{info.filename}" if chosen[1:] else str(path)
+                yield _blob(name, PurePath(path.parent, info.filename), _peel(name, archive.read(info)), kind)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise ReadError(f"{path} is a damaged zip: {_first_line(error)}", "fetch it again") from error
+    except RuntimeError as error:  # zipfile's way to say that a password is needed
+        raise ReadError(f"{path} can't be unpacked: {_first_line(error)}", "unpack it by hand") from error
+
+
+def _peel(name: str, data: bytes) -> bytes:
+    while stream := next((magic for magic in _STREAMS if data.startswith(magic)), None):
+        try:
+            data = _STREAMS[stream](data)
+        except (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
+            raise ReadError(
+                f"{name} is a damaged or truncated {_SUFFIX_OF[stream]} file: {_first_line(error)}", "fetch it again"
+            ) from error
+    return data
+
+
+def _blob(name: str, file: PurePath, data: bytes, kind: str | None) -> Blob:
+    if not data.strip(b" \r\n\t\x00"):
+        raise ReadError(f"{name} is empty ({len(data)} bytes)", "fetch or write it again")
+    content = _describe(data)
+    said = kind or kind_by_name(Path(file)) or (content if content in ("parquet", "feather") else "csv")
+    if content not in (said, "text"):
+        hint = f"--format {content}" if content in ("parquet", "feather") else "gatewise reads CSV, Parquet and Feather"
+        raise ReadError(f"{name} is not what its name says: {said} was expected, the content is {content}", hint)
+    if content == "text" and said != "csv":
+        raise ReadError(
+            f"{name} is not what its name says: {said} was expected, the content is text", "--format csv reads it"
+        )
+    return Blob(name, file, data, said)
+
+
+def _describe(data: bytes) -> str:
+    for magic, what in _SIGNATURES:
+        if data.startswith(magic):
+            return what
+    head = data[:4096]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text"
+    if b"\x00" in head:
+        return "binary, no text"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page"
+    if start.startswith((b'{"', b"[{", b"{\n")):
+        return "JSON"
+    return "text"
+
+
+def _rewrite(suffix: str) -> str:
+    if suffix == ".ts":
+        return "write it as a long CSV with a symbol and a time for each row of each sample"
+    return "write it as CSV or Parquet"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
