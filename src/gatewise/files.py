@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +41,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        _sync(temporary)
         temporary.replace(path)
     except OSError as error:
         raise _storage_error(path, error) from error
@@ -61,11 +60,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
+        for file in temporary.rglob("*"):
+            _sync(file)
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.rename(old / path.name)
-            temporary.rename(path)
-            shutil.rmtree(old)
+            _swap(temporary, path)
         else:
             temporary.rename(path)
     except OSError as error:
@@ -115,6 +113,28 @@ def sha256_file(path: Path) -> str:
     """The file's SHA-256 as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def _swap(new: Path, path: Path) -> None:
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    try:
+        path.rename(aside / path.name)
+        try:
+            new.rename(path)
+        except OSError:
+            (aside / path.name).rename(path)
+            raise
+    except OSError:
+        with suppress(OSError):  # not empty where even the way back failed: the old folder is kept then
+            aside.rmdir()
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
