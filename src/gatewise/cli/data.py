@@ -1,9 +1,83 @@
-"""`gatewise data`."""
+"""`gatewise data`: what is in files, and what is wrong with them, before anything is trained on them."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+
+if TYPE_CHECKING:
+    from gatewise.data.quality import Report
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds the group."""
+    group = typer.Typer(help="Look at data files.", no_args_is_help=True)
+    group.callback()(_group)  # keeps `check` a word of its own while it is the only one
+    group.command("check")(check)
+    app.add_typer(group, name="data")
+
+
+def _group() -> None:
+    """Look at data files."""
+
+
+@config_flags(*DATA_FLAGS)
+def check(
+    said: Said,
+    files: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs: one data set together.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words about how the files were read.")] = False,
+) -> None:
+    """Count what is wrong with files and say where; exit code 1 where they can't be trained on as they are.
+
+    Example: gatewise data check BTCUSDT-1m.parquet --stamp open
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.config.load import load_config
+    from gatewise.data.quality import check_data
+
+    paths = [*(files or []), *said.overrides.get("data.paths", [])]
+    overrides = {**said.overrides, "data.paths": paths or None}
+    report = check_data(load_config(said.file, said.assignments, overrides).data)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        _print_report(report, quiet)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _print_report(report: Report, quiet: bool) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from gatewise.config.schema import format_duration
+
+    console, words = Console(), Console(stderr=True)
+    for note in () if quiet else report.notes:
+        words.print(escape(note), style="dim", highlight=False)
+    names = ", ".join(report.symbols[:6]) + (f", … ({len(report.symbols)})" if len(report.symbols) > 6 else "")
+    timeframe = format_duration(report.timeframe) if report.timeframe else "unknown"
+    console.print(
+        escape(
+            f"{report.rows:,} rows of {names} in {report.files} file(s), timeframe {timeframe}\n"
+            f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}"
+        ),
+        highlight=False,
+    )
+    table = Table()
+    table.add_column("finding")
+    table.add_column("count", justify="right")
+    table.add_column("where (the first ones; gaps: the longest), and what to do", overflow="fold")
+    for finding in report.findings:
+        bad = finding.count > 0 and finding.blocks
+        lines = [*finding.examples, f"→ {finding.remedy}"] if finding.count else []
+        style = "red" if bad else ("yellow" if finding.count else "green")
+        table.add_row(finding.kind.replace("_", " "), f"{finding.count:,}", escape("\n".join(lines)), style=style)
+    console.print(table)
+    verdict = "fit to train on" if report.ok else "not fit to train on as it is: see the rows in red"
+    console.print(verdict, style="green" if report.ok else "bold red", highlight=False)

@@ -1,0 +1,247 @@
+"""What is wrong with rows, counted and located; nothing is refused here and nothing repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any
+
+import polars as pl
+
+from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.rows import Rows, read_rows
+from gatewise.data.samples import sample_config
+from gatewise.data.table import OHLC, SYMBOL, TIME
+from gatewise.data.timeframe import FILE, STAMP
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of fault.
+
+    Attributes:
+        kind: its key in `gatewise data check --json`.
+        count: rows, or for gaps steps, for nan cells, for empty and constant columns.
+        blocks: true where the rows can't be trained on as they are.
+        examples: where the first ones are.
+        remedy: what to do.
+    """
+
+    kind: str
+    count: int
+    blocks: bool
+    examples: tuple[str, ...]
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of a check.
+
+    Attributes:
+        files, rows: how many were read.
+        symbols: their names, sorted.
+        timeframe: None where no symbol has two rows.
+        start, end: first and last moment at which a row is knowable, ISO, UTC.
+        first_stamp, last_stamp: the first and last time as the file stamps rows, in UTC.
+        findings: every kind that was looked for, also those found nowhere.
+        notes: what was assumed or left out while reading.
+    """
+
+    files: int
+    rows: int
+    symbols: tuple[str, ...]
+    timeframe: timedelta | None
+    start: str
+    end: str
+    first_stamp: str
+    last_stamp: str
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing blocks; gaps, missing values, zero volume and disorder do not."""
+        return not any(finding.count and finding.blocks for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of `gatewise data check --json`."""
+        return {
+            "files": self.files,
+            "rows": self.rows,
+            "symbols": len(self.symbols),
+            "timeframe": format_duration(self.timeframe) if self.timeframe else None,
+            "start": self.start,
+            "end": self.end,
+            **{finding.kind: finding.count for finding in self.findings},
+            "ok": self.ok,
+            "symbol_names": list(self.symbols),
+            "first_stamp": self.first_stamp,
+            "last_stamp": self.last_stamp,
+            "notes": list(self.notes),
+        }
+
+
+def check_data(spec: DataConfig) -> Report:
+    """Reads what `load_table` would read and counts what is wrong with it.
+
+    Raises:
+        ReadError, AmbiguousError, SchemaError: what can't be read can't be counted either; see `load_table`.
+    """
+    rows = read_rows(sample_config(spec))
+    frame = rows.frame
+    low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
+    prices = [column for column in OHLC if column in frame.columns]
+    infinite = [pl.col(column).is_infinite() for column in rows.columns]
+    findings = [
+        _gaps(rows),
+        _duplicates(rows, settled=spec.on_duplicate != "error"),
+        _disorder(rows),
+        _rows(
+            rows,
+            "ohlc_violations",
+            (pl.col("low") > low) | (pl.col("high") < high) if len(prices) == len(OHLC) else None,
+            "low <= open, close <= high must hold: mend or take out those rows, or use columns as they are",
+            shown=OHLC,
+        ),
+        _missing(rows),
+        _rows(
+            rows,
+            "zero_volume",
+            pl.col("volume") == 0 if "volume" in frame.columns else None,
+            "nothing, where nothing was traded",
+            blocks=False,
+        ),
+        _rows(
+            rows,
+            "infinite",
+            pl.any_horizontal(infinite) if infinite else None,
+            "empty those cells (a missing value)",
+            shown=rows.columns[:6],
+        ),
+        _rows(
+            rows,
+            "non_positive",
+            pl.any_horizontal(pl.col(column) <= 0 for column in prices) if prices else None,
+            "returns need positive prices: mend or take out those rows",
+            shown=tuple(prices),
+        ),
+        _rows(
+            rows,
+            "negative_volume",
+            pl.col("volume") < 0 if "volume" in frame.columns else None,
+            "mend those cells, or empty them (a missing value)",
+            shown=("volume",),
+        ),
+        _columns(rows, "empty_columns", lambda c: c.count() == 0, "leave them out: --set data.columns=[…]", True),
+        _columns(
+            rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
+        ),
+    ]
+    return Report(
+        len(rows.files),
+        frame.height,
+        tuple(frame[SYMBOL].unique().sort().to_list()),
+        rows.timeframe,
+        *_span(frame[TIME]),
+        *_span(frame[STAMP]),
+        tuple(findings),
+        rows.notes,
+    )
+
+
+def _rows(
+    rows: Rows,
+    kind: str,
+    broken: pl.Expr | None,
+    remedy: str,
+    blocks: bool = True,
+    shown: tuple[str, ...] = (),
+) -> Finding:
+    """Rows for which an expression is true; no such rows where the columns that it needs are absent."""
+    if broken is None:
+        return Finding(kind, 0, blocks, (), remedy)
+    found = rows.frame.filter(broken.fill_null(False))
+    examples = []
+    for row in found.head(_SHOWN).iter_rows(named=True):
+        values = ", ".join(f"{column}={row[column]:g}" for column in shown if row[column] is not None)
+        examples.append(f"{_where(rows, row)}{': ' + values if values else ''}")
+    return Finding(kind, found.height, blocks, tuple(examples), remedy)
+
+
+def _where(rows: Rows, row: dict[str, Any]) -> str:
+    """The address, with the file's name only where there is more than one, and without its folders."""
+    address = rows.address(row).removeprefix(rows.files[row[FILE]]).lstrip()
+    return f"{PurePath(rows.files[row[FILE]]).name} {address}" if rows.files[1:] else address
+
+
+def _gaps(rows: Rows) -> Finding:
+    remedy = "nothing: no window crosses a gap; --gap-tolerance says how long a step still is none"
+    if rows.gap_tolerance is None:
+        return Finding("gaps", 0, False, (), remedy)
+    before = pl.col(STAMP).shift()
+    steps = (
+        rows.frame.select(SYMBOL, STAMP)
+        .sort(SYMBOL, STAMP)
+        .with_columns(before.alias("before"), (pl.col(STAMP) - before).alias("step"))
+        .filter(pl.col(SYMBOL) == pl.col(SYMBOL).shift(), pl.col("step") > rows.gap_tolerance)
+    )
+    longest = steps.sort("step", descending=True, maintain_order=True).head(_SHOWN)
+    examples = tuple(
+        f"{row[SYMBOL]} from {row['before']:%Y-%m-%d %H:%M:%S} to {row[STAMP]:%Y-%m-%d %H:%M:%S}: {row['step']}"
+        for row in longest.iter_rows(named=True)
+    )
+    return Finding("gaps", steps.height, False, examples, remedy)
+
+
+def _duplicates(rows: Rows, settled: bool) -> Finding:
+    ordered = rows.frame.sort(SYMBOL, STAMP, maintain_order=True)
+    again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
+    same_values = pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
+    found = ordered.filter(again)
+    equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
+    examples = [_where(rows, row) for row in found.head(_SHOWN).iter_rows(named=True)]
+    if found.height:
+        examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
+    return Finding(
+        "duplicates", found.height, not settled, tuple(examples), "--on-duplicate first or --on-duplicate last"
+    )
+
+
+def _disorder(rows: Rows) -> Finding:
+    """Rows earlier than the row above them in the same file and symbol."""
+    stamp = pl.col(STAMP)
+    frame = rows.frame.with_columns(
+        (stamp < stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("falls"),
+        (stamp > stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("rises"),
+    )
+    found = frame.filter("falls")
+    examples = [_where(rows, row) for row in found.head(_SHOWN).iter_rows(named=True)]
+    if found.height > frame["rises"].sum():
+        examples.insert(0, "the newest row comes first")
+    return Finding(
+        "out_of_order", found.height, False, tuple(examples), "nothing: rows are sorted when they are loaded"
+    )
+
+
+def _missing(rows: Rows) -> Finding:
+    counts = {column: rows.frame[column].null_count() for column in rows.columns}
+    most = sorted(((count, column) for column, count in counts.items() if count), reverse=True)
+    examples = tuple(f"{column}: {count:,} of {rows.frame.height:,}" for count, column in most[:_SHOWN])
+    return Finding(
+        "nan", sum(counts.values()), False, examples, "nothing is filled: rows whose inputs are missing are not used"
+    )
+
+
+def _columns(rows: Rows, kind: str, broken: Callable[[pl.Series], bool], remedy: str, blocks: bool = False) -> Finding:
+    found = tuple(column for column in rows.columns if broken(rows.frame[column]))
+    return Finding(kind, len(found), blocks, found, remedy)
+
+
+def _span(times: pl.Series) -> tuple[str, str]:
+    first, last = pl.Series([times.min(), times.max()]).dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
+    return first, last
