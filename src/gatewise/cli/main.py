@@ -6,6 +6,7 @@ Data goes to stdout (with --json exactly one object), words to stderr; an error 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 
 import typer
@@ -21,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+# Typer carries its own copy of click and hands on only this subclass of its usage error.
+_UsageError = typer.BadParameter.__bases__[0]
+
 for group in (data, models, config, runs):
     group.register(app)
 for verb in (train, predict, audit):
@@ -29,22 +33,35 @@ for verb in (train, predict, audit):
 
 def run() -> None:
     """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 130 Ctrl-C."""
+    as_json = "--json" in sys.argv
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped container keeps its best weights, as Ctrl-C does
     try:
-        app()
+        code = app(standalone_mode=False)
     except GatewiseError as error:
-        sys.exit(report_error(error, as_json="--json" in sys.argv))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = report_error(type(error).__name__, error.message, error.hint, as_json)
+    except _UsageError as error:
+        if as_json:
+            code = report_error("UsageError", error.format_message(), "see --help", as_json)
+        else:
+            error.show()
+            code = 2
+    except (KeyboardInterrupt, typer.Abort) as error:
+        message = str(error.__cause__ or error)
+        report_error("Interrupted", f"interrupted {message}".strip(), None, as_json)
+        code = 130
+    sys.exit(code)
 
 
-def report_error(error: GatewiseError, as_json: bool) -> int:
-    """Prints a typed error and returns the exit code."""
+def report_error(kind: str, message: str, hint: str | None, as_json: bool) -> int:
+    """Prints an error, on stdout as an object with --json and else on stderr, and returns the exit code."""
     if as_json:
-        body = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-        print(json.dumps({"error": body}))
+        print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}))
     else:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
+        if hint:
+            print(f"hint: {hint}", file=sys.stderr)
     return 2
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

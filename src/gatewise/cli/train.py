@@ -1,9 +1,91 @@
-"""`gatewise train`."""
+"""`gatewise train`: from rows to a proved, saved model."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+
+if TYPE_CHECKING:
+    from gatewise.evaluation.evaluate import Evaluation
+    from gatewise.experiment import Outcome
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
+    app.command("train")(train)
+
+
+@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+def train(
+    said: Said,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was cut off.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
+) -> None:
+    """Train a model on purged chronological parts, judge it beside baselines, save a bundle and a report.
+
+    Example: gatewise train --data BTCUSDT-1m.parquet --stamp open --model lstm --horizon 20 --seq-len 60
+    """
+    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.progress import EpochProgress
+    from gatewise.config.load import load_config
+    from gatewise.errors import ConfigError
+    from gatewise.registry.folders import find_run_folder
+    from gatewise.registry.train import train as train_and_record
+
+    set_up_logging(quiet)
+    if resume and (said.file or said.assignments or said.overrides):
+        raise ConfigError(
+            "--resume takes the run's own config; leave other settings out", "start a new run to change them"
+        )
+    if resume:
+        config = load_config(find_run_folder(resume) / "config.yaml")
+    else:
+        config = load_config(said.file, said.assignments, said.overrides)
+    with EpochProgress(config.training.max_epochs, quiet) as progress:
+        run_id, outcome = train_and_record(None if resume else config, listeners=(progress,), resume=resume)
+    if as_json:
+        print_json({"run_id": run_id, **outcome.to_dict()})
+    else:
+        _print_outcome(run_id, outcome)
+
+
+def _print_outcome(run_id: str, outcome: Outcome) -> None:
+    from gatewise.cli.output import print_table
+
+    print()
+    columns, rows = _comparison(outcome.evaluation)
+    print_table("", columns, rows)
+    print()
+    for result in outcome.evaluation.parts.values():
+        print(result.summary)
+    print(
+        f"\nrun          {run_id}"
+        f"\nreport       {outcome.report}"
+        f"\npredictions  {outcome.predictions}"
+        f"\nbundle       {outcome.bundle}"
+        "\n\nnext:"
+        f"\n  gatewise predict --model {run_id[:8]} --data NEW_ROWS.csv -o predictions.csv"
+        f"\n  gatewise runs show {run_id[:8]}"
+        "\n  gatewise ui"
+    )
+
+
+def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """The deciding metrics of model and baselines, part by part, with the model's interval."""
+    names = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
+    first = next(iter(evaluation.parts.values()))
+    shown = [name for name in names if name in first.metrics]
+    rows = []
+    for part, result in evaluation.parts.items():
+        for who, metrics in {"model": result.metrics, **result.baselines}.items():
+            cells = []
+            for name in shown:
+                found = metrics[name]
+                spread = f" [{found.low:.4g}, {found.high:.4g}]" if who == "model" else ""
+                cells.append(f"{found.value:.4g}{spread}")
+            rows.append([part, who, *cells])
+    return ["part", "who", *shown], rows

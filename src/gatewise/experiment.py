@@ -1,0 +1,162 @@
+"""One experiment from table to verdict: the table of contents of a run.
+
+Everything that is fitted is fitted on training rows; validation rows stop the training; test rows are read once, by the
+bundle that was saved, through the same code that will score files and live rows.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from gatewise.bundle import Bundle, with_targets
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.load import load_table
+from gatewise.data.table import Table
+from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.report import write_report
+from gatewise.evaluation.report_gather import gather_report
+from gatewise.files import write_frame, write_json
+from gatewise.fold import fit_fold
+from gatewise.samples import make_samples
+from gatewise.splits.base import Split
+from gatewise.splits.chronological import chronological_split
+from gatewise.trainer import Trained, train_model
+from gatewise.training.listeners import Listener, Listeners
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C after at least one whole epoch; the best weights so far are in the bundle."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made.
+
+    Attributes:
+        folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
+        peak_memory_mb: of this process, or of the GPU where one was used.
+    """
+
+    folder: Path
+    trained: Trained
+    split: Split
+    evaluation: Evaluation
+    peak_memory_mb: float
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.parquet"
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """Of the newest part that was judged."""
+        return list(self.evaluation.parts.values())[-1].beats_baseline
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface of `gatewise train --json`, without the run's id."""
+        fit = self.trained.fit
+        return {
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "predictions": str(self.predictions),
+            "device": self.trained.device,
+            "precision": self.trained.precision.name,
+            "batch_size": self.trained.batch_size,
+            "epochs": fit.epochs,
+            "best_epoch": fit.best_epoch,
+            "windows": {"train": len(self.split.train), "val": len(self.split.val), "test": len(self.split.test)},
+            "windows_per_second": round(fit.windows_per_second, 1),
+            "peak_memory_mb": round(self.peak_memory_mb, 1),
+            "metrics": self.evaluation.metrics(),
+            "baselines": self.evaluation.baselines(),
+            "beats_baseline": self.beats_baseline,
+            "purged_rows": self.split.purged_rows,
+            "embargo_rows": self.split.embargo_rows,
+        }
+
+
+def run_experiment(
+    config: ExperimentConfig,
+    folder: Path,
+    table: Table | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Runs an experiment and leaves its files in `folder`; a checkpoint found there is gone on from.
+
+    Args:
+        table: the rows; `None` loads what `config.data` names.
+        listener: hears every number on the way.
+
+    Raises:
+        GatewiseError: see the parts; what was written before stays whole.
+        Interrupted: Ctrl-C; the bundle holds the best weights so far.
+    """
+    listener = listener or Listeners(())
+    table = load_table(config.data) if table is None else table
+    samples = make_samples(config, table)
+    split = chronological_split(samples.spans, config.split, table.timeframe)
+    fold = fit_fold(config, samples, split.train)
+    trained = train_model(config, samples, fold, split.train, split.val, listener, folder / "checkpoint.safetensors")
+    bundle = Bundle.of(config, samples, fold, trained.model)
+    if trained.fit.interrupted:
+        bundle_folder = folder / "bundle"
+        bundle.save(bundle_folder)
+        raise Interrupted(
+            f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
+            f"go on with: gatewise train --resume {folder.name}"
+        )
+    parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
+    predicted = {
+        part: bundle.predict_rows(samples.matrix, rows, config.training.device) for part, rows in parts.items()
+    }
+    evaluation = evaluate_parts(
+        table,
+        samples.labels,
+        split.train,
+        parts,
+        predicted,
+        lambda rows: np.asarray(fold.scaler.transform(samples.matrix.values[rows]), np.float32),
+        target=config.target,
+        spec=config.evaluation,
+        seed=config.training.seed,
+    )
+    bundle = replace(bundle, metrics=evaluation.metrics())
+    outcome = Outcome(folder, trained, split, evaluation, _peak_memory_mb())
+    bundle.save(outcome.bundle)
+    frames = [
+        with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
+        for part, rows in parts.items()
+    ]
+    write_frame(outcome.predictions, pl.concat(frames))
+    write_frame(outcome.predictions.with_suffix(".csv"), pl.concat(frames))
+    write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
+    facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
+    fit = trained.fit
+    write_report(
+        outcome.report,
+        gather_report(config, samples, split, evaluation, predicted, fit.history, fit.best_epoch, facts),
+    )
+    return outcome
+
+
+def _peak_memory_mb() -> float:
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
+    kilobyte = 1 if sys.platform == "darwin" else 1024  # macOS counts in bytes, Linux in KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte / 2**20

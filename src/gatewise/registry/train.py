@@ -1,0 +1,75 @@
+"""A recorded run: the experiment, with MLflow, the history file and the run's folder listening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gatewise.config.load import load_config
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import Table
+from gatewise.experiment import Outcome, run_experiment
+from gatewise.registry.history import History
+from gatewise.registry.runs import Run, find_run, start_run
+from gatewise.training.listeners import Listener, Listeners
+
+
+class _Recorder:
+    """Hands each epoch to MLflow and keeps history.parquet up to date, so that a killed run has both."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.path = run.folder / "history.parquet"
+        self.history = History.read(self.path) if self.path.exists() else History()
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        pass
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        self.history.on_epoch(epoch, values)
+        self.history.write(self.path)
+        self.run.log(epoch, values)
+
+    def on_message(self, text: str) -> None:
+        pass
+
+
+def train(
+    config: ExperimentConfig | None = None,
+    table: Table | None = None,
+    listeners: Sequence[Listener] = (),
+    resume: str | None = None,
+) -> tuple[str, Outcome]:
+    """Runs and records an experiment; returns the run's id and what it made.
+
+    Args:
+        config: what to run; with `resume` it is read from the run's folder and must be left out.
+        table: the rows; `None` loads what `config.data` names.
+        resume: id (or its start) of a run that was cut off; it ends as if it had not been.
+
+    Raises:
+        RunNotFoundError: nothing to resume.
+        GatewiseError: see `run_experiment`; the run is then marked FAILED.
+        Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
+    """
+    if resume is None:
+        run = start_run(config or ExperimentConfig())
+    else:
+        run = find_run(resume)
+        run.reopen()
+    with run:
+        config = load_config(run.folder / "config.yaml")
+        outcome = run_experiment(config, run.folder, table, Listeners((*listeners, _Recorder(run))))
+        run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
+        for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
+            run.log_artifacts(path)
+    return run.run_id, outcome
+
+
+def flat_metrics(outcome: Outcome) -> dict[str, float]:
+    """{part/metric: value} of the model, {part/baseline/metric: value} of the baselines' deciding metric."""
+    values: dict[str, float] = {}
+    for part, result in outcome.evaluation.parts.items():
+        values |= {f"{part}/{name}": interval.value for name, interval in result.metrics.items()}
+        metric = result.deciding_metric
+        values |= {f"{part}/{name}/{metric}": found[metric].value for name, found in result.baselines.items()}
+    return values

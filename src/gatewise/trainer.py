@@ -1,0 +1,85 @@
+"""One model on one fold: builds it, sizes its batch, fits it. What `train`, cross-validation and the audit call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.fold import Fold, make_windows
+from gatewise.models.registry import build_model
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
+from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
+from gatewise.training.device import Precision, choose_device, choose_precision
+from gatewise.training.fit import FitResult, fit
+from gatewise.training.listeners import Listener
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that carries its best weights, how it got there, and where.
+
+    Attributes:
+        device: for people, like `cuda:0 (NVIDIA H200)`.
+        batch_size: the one used, measured or given.
+    """
+
+    model: nn.Module
+    fit: FitResult
+    device: str
+    precision: Precision
+    batch_size: int
+
+
+def train_model(
+    config: ExperimentConfig,
+    samples: Samples,
+    fold: Fold,
+    train_rows: Rows,
+    val_rows: Rows,
+    listener: Listener,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Trains the configured model; the same config, rows and thread count give the same weights.
+
+    Args:
+        checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from it.
+
+    Raises:
+        ConfigError: a device, precision or batch size that can't be.
+        BundleError: the checkpoint is damaged or of another config or other data.
+        DivergedError, MemoryExhaustedError: see `fit`.
+    """
+    key = f"{config.digest}/{samples.table.fingerprint}"
+    saved = load_checkpoint(checkpoint, key) if checkpoint else None
+    settings = config.training
+    device, device_words = choose_device(settings.device)
+    precision = choose_precision(settings.precision, device)
+    windows = make_windows(config, samples, fold, device)
+    num_classes = len(samples.labels.classes)
+
+    def build() -> nn.Module:
+        torch.manual_seed(settings.seed)
+        outputs = num_classes or len(samples.labels.outputs)
+        readout = config.windows.supervise
+        return build_model(config.model, len(samples.matrix.names), outputs, readout).to(device)
+
+    listener.on_message(f"Device: {device_words}")
+    listener.on_message(f"Precision: {precision.name} ({precision.reason})")
+    if saved:
+        settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
+    listener.on_message(f"Batch size: {settings.batch_size}")
+    if saved:
+        listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
+    model = build()
+    save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
+    stride = config.windows.stride
+    result = fit(
+        model, windows, train_rows[::stride], val_rows, settings, precision, num_classes, listener, saved, save
+    )
+    return Trained(model, result, device_words, precision, settings.batch_size)
