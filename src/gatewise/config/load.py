@@ -42,6 +42,7 @@ def load_config(
     file: Path | None = None,
     assignments: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
+    base: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
     """Resolves a config.
 
@@ -49,6 +50,7 @@ def load_config(
         file: YAML or JSON, nested as `gatewise config show` prints it or flat as the shipped presets are.
         assignments: `a.b=value` strings, the value read as YAML.
         overrides: dotted names to values; `None` values are skipped, so that flags not given say nothing.
+        base: nested values below all of these, such as a saved config's; `None`: the model's preset.
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
@@ -63,6 +65,8 @@ def load_config(
     for key, value in (overrides or {}).items():
         if value is not None:
             _put(said, key, value)
+    if base is not None:
+        return build_config(_merge(base, said))
     name = said.get("model", {}).get("name", "lstm") if isinstance(said.get("model", {}), dict) else "lstm"
     if name not in MODEL_CONFIGS:
         raise UnknownNameError("model", str(name), MODEL_CONFIGS)
