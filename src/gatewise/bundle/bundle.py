@@ -7,7 +7,7 @@ change a bit of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -21,9 +21,10 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from gatewise.bundle.reading import reading_config
 from gatewise.bundle.schema import require_schema, require_windows
 from gatewise.bundle.state import from_json, provenance_of, schema_hash, to_json
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
@@ -152,6 +153,18 @@ class Bundle:
             ) from error
         bundle._check(folder, values.get("schema_hash"))
         return bundle
+
+    def reading(
+        self, file: Path | None = None, assignments: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+    ) -> DataConfig:
+        """How files of new rows are read: as the training files were, but for what is said here.
+
+        `load_table(bundle.reading(overrides={"data.paths": ["new.parquet"]}))` gives a table to predict.
+
+        Raises:
+            ConfigError: something is said that can't be, or that concerns anything but data.
+        """
+        return reading_config(self.config, file, assignments, overrides or {})
 
     def predict(self, table: Table, rows: npt.NDArray[np.int64] | None = None, device: str = "auto") -> pl.DataFrame:
         """Scores rows of a table; a prediction is knowable at its row's time.

@@ -41,3 +41,18 @@ def match_id(text: str, ids: list[str]) -> str:
     near = difflib.get_close_matches(text, ids, n=1, cutoff=0.7)
     guess = f"did you mean {near[0]}? " if near else f"the latest: {', '.join(ids[:3])}; " if ids else ""
     raise RunNotFoundError(f"no run has an id that starts with {text!r}", f"{guess}see: gatewise runs list")
+
+
+def find_bundle(text: str) -> Path:
+    """The bundle folder that `text` names: a bundle, a run's folder, or enough of a run's id.
+
+    Raises:
+        RunNotFoundError: no such folder and no such run, or a run that has no bundle (yet).
+    """
+    path = Path(text)
+    folder = path if path.is_dir() else find_run_folder(text)
+    if (folder / "config.yaml").is_file() and not (folder / "bundle").is_dir():
+        raise RunNotFoundError(
+            f"run {folder.name} has no bundle", f"see how it ended: gatewise runs show {folder.name}"
+        )
+    return folder / "bundle" if (folder / "bundle").is_dir() else folder
