@@ -1,0 +1,144 @@
+"""From a Table and a target's spec to labels that say when they become known."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.schema import TargetConfig
+from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
+from gatewise.targets import direction as binary
+from gatewise.targets.base import Labels
+from gatewise.targets.forward_return import forward_return
+from gatewise.targets.next_row import next_row
+from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
+
+log = logging.getLogger("gatewise.targets")
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+def make_labels(table: Table, spec: TargetConfig) -> Labels:
+    """Labels every row of `table`; rows whose path leaves their segment or meets a missing value are invalid.
+
+    Raises:
+        SchemaError: the target reads a column that the table lacks.
+        UnknownNameError, ConfigError: next_row names a column that the table lacks, or one twice.
+        QualityError: a price that is not positive and finite, or a value beyond float32.
+        NotEnoughRowsError: no row has its whole path.
+    """
+    labels = KINDS[spec.kind](table, spec)
+    if not labels.valid.any():
+        need = spec.horizon + labels.lookback
+        raise NotEnoughRowsError(
+            f"target {spec.kind} needs {need} rows in a row without gap or missing value, and a price that moves; "
+            f"none of {table.num_rows} rows has them",
+            "give more rows, lower --horizon, or raise --gap-tolerance",
+        )
+    _tell(labels, spec)
+    return labels
+
+
+def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
+    # Here, not above: importing the compiler takes longer than most commands need it for.
+    from gatewise.targets.triple_barrier import CLASSES, trailing_volatility, triple_barrier
+
+    (close, high, low), present = _prices(table, ("close", "high", "low"))
+    run_start, run_end = run_bounds(table.segment_start, present)
+    unit: npt.NDArray[np.float64] = np.ones(close.size)
+    if spec.barrier == "volatility":
+        unit = trailing_volatility(close, run_start, spec.volatility_rows) * math.sqrt(spec.horizon)
+    y, known_at = triple_barrier(
+        close,
+        high,
+        low,
+        spec.upper * unit + spec.cost,
+        spec.lower * unit + spec.cost,
+        run_end,
+        horizon=spec.horizon,
+        on_both=CLASSES.index(spec.on_both),
+    )
+    lookback = spec.volatility_rows + 1 if spec.barrier == "volatility" else 1
+    return Labels(y, known_at, known_at >= 0, CLASSES, (), "", lookback)
+
+
+def _direction(table: Table, spec: TargetConfig) -> Labels:
+    (close,), present = _prices(table, ("close",))
+    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    return Labels(binary.direction(close, known_at), known_at, known_at >= 0, binary.CLASSES, (), "")
+
+
+def _forward_return(table: Table, spec: TargetConfig) -> Labels:
+    (close,), present = _prices(table, ("close",))
+    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    y = forward_return(close, known_at)
+    return Labels(y, known_at, known_at >= 0, (), ("forward_return",), f"log return over {spec.horizon} rows")
+
+
+def _next_row(table: Table, spec: TargetConfig) -> Labels:
+    names = spec.columns or table.columns
+    for name in names:
+        if name not in table.columns:
+            raise UnknownNameError("target column", name, table.columns)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"target.columns must differ; got {', '.join(names)}", "name each column once")
+    columns, present = _columns(table, names)
+    for name, column in zip(names, columns, strict=True):
+        _refuse(table, name, column, np.abs(column) > _FLOAT32_MAX, "target values must lie within float32")
+    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    return Labels(next_row(columns, known_at), known_at, known_at >= 0, (), tuple(names), "the column's own")
+
+
+KINDS: dict[str, Callable[[Table, TargetConfig], Labels]] = {
+    "triple_barrier": _triple_barrier,
+    "direction": _direction,
+    "forward_return": _forward_return,
+    "next_row": _next_row,
+}
+
+
+def _columns(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
+    present = np.ones(table.num_rows, dtype=bool)
+    for name in names:
+        if table.frame[name].null_count():
+            present &= table.frame[name].is_not_null().to_numpy()
+    return [table.frame[name].to_numpy() for name in names], present
+
+
+def _prices(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise SchemaError(
+            f"this target needs columns {', '.join(names)}; missing: {', '.join(missing)} "
+            f"(have: {', '.join(table.columns)})",
+            "predict columns instead: --target next_row",
+        )
+    columns, present = _columns(table, names)
+    for name, column in zip(names, columns, strict=True):
+        _refuse(table, name, column, (column <= 0) | np.isinf(column), "prices must be positive and finite")
+    return columns, present
+
+
+def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Flags, rule: str) -> None:
+    rows: Rows = np.flatnonzero(broken)
+    if rows.size:
+        symbol, time = table.frame[SYMBOL][int(rows[0])], table.frame[TIME][int(rows[0])]
+        raise QualityError(
+            f"{rule}; {rows.size} rows break it, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
+            f"{name}={column[rows[0]]:g}",
+            "see them with: gatewise data check FILE",
+        )
+
+
+def _tell(labels: Labels, spec: TargetConfig) -> None:
+    count = int(labels.valid.sum())
+    shares = ""
+    if labels.is_classes:
+        counts = np.bincount(labels.y[labels.valid].astype(np.int64), minlength=len(labels.classes))
+        shares = ": " + ", ".join(f"{name} {n / count:.1%}" for name, n in zip(labels.classes, counts, strict=True))
+    log.info("%s, horizon %d rows: %d of %d rows labelled%s", spec.kind, spec.horizon, count, labels.valid.size, shares)
