@@ -1,0 +1,140 @@
+"""Permuted labels: with nothing to learn, nothing may be learnt.
+
+Labels are shuffled over training and judged samples together, so the judged labels are exchangeable whatever the
+features look like. A learner's loss on them is then one draw from its losses under reshufflings of the judged labels,
+and its rank among those is an exact p-value that assumes no distribution (Ojala and Garriga 2010). Better than all but
+1 % of the reshufflings, twice in a row with fresh shuffles, is called a leak; an honest pipeline meets that once in
+10,000 audits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from gatewise.audit.base import Case, Check, Parts, quiet_parts, small_config
+from gatewise.config.schema import ExperimentConfig
+from gatewise.fold import Fold, make_windows
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
+from gatewise.training.inference import predict_outputs
+from gatewise.training.listeners import Listeners
+
+NUM_TRAIN, NUM_JUDGED = 4_000, 2_000
+NUM_SHUFFLES = 999
+ALARM = 0.01
+
+Y = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A learner's whole world: samples whose labels mean nothing, and scalers for them."""
+
+    parts: Parts
+    config: ExperimentConfig
+    samples: Samples
+    fold: Fold
+    train: Rows
+    judged: Rows
+
+
+def check_permuted_labels(case: Case) -> Check:
+    """A small model of the audited kind and a tree that remembers its training judge permuted labels by luck alone."""
+    rng = case.rng("permuted labels")
+    train, judged = _nearest(case)
+    said = []
+    with quiet_parts():
+        for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
+            for _ in range(2):
+                task = _permuted(case, train, judged, rng)
+                loss, low, high, p_value = _rank(learn(task), task.samples.labels.y[judged], rng)
+                if p_value > ALARM:
+                    break
+            else:
+                return Check(
+                    "permuted labels",
+                    False,
+                    f"{name} predicts labels that were permuted: its loss is {loss:.4f} on {judged.size:,} later "
+                    f"samples, where luck gives {low:.4f} to {high:.4f}",
+                )
+            said.append(f"{name} loses {loss:.4f}, luck {low:.4f} to {high:.4f}")
+    return Check(
+        "permuted labels",
+        True,
+        f"{'; '.join(said)} (trained on {train.size:,}, judged on {judged.size:,} samples)",
+    )
+
+
+def _nearest(case: Case) -> tuple[Rows, Rows]:
+    """The oldest samples of the next part, and the training samples nearest to them in time: the likeliest to leak."""
+    time_us, split = case.table.time_us, case.split
+    judged = split.val[np.argsort(time_us[split.val], kind="stable")[:NUM_JUDGED]]
+    moments = np.sort(time_us[judged])
+    after = np.searchsorted(moments, time_us[split.train])
+    later = np.abs(moments[np.minimum(after, moments.size - 1)] - time_us[split.train])
+    earlier = np.abs(time_us[split.train] - moments[np.maximum(after - 1, 0)])
+    order = np.argsort(np.minimum(earlier, later), kind="stable")
+    return split.train[np.sort(order[:NUM_TRAIN])], judged
+
+
+def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> Task:
+    config = small_config(case.config, int(rng.integers(2**31)))
+    samples, labels = replace(case.samples, steps_scored=1), case.samples.labels
+    fold = case.parts.fit_fold(config, samples, case.split.train)
+    rows = np.union1d(train, judged)
+    y = labels.y.copy()
+    y[rows] = y[rng.permutation(rows)]
+    return Task(case.parts, config, replace(samples, labels=replace(labels, y=y)), fold, train, judged)
+
+
+def _model(task: Task) -> Callable[[Y], Losses]:
+    trained = task.parts.train(task.config, task.samples, task.fold, task.train, task.judged, Listeners(()))
+    windows = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
+    outputs = predict_outputs(trained.model, windows, task.judged).astype(np.float64)
+    if task.fold.target_scaler is not None:
+        return _squared(task, outputs)
+    top = outputs.max(axis=1, keepdims=True)
+    log_p = outputs - top - np.log(np.exp(outputs - top).sum(axis=1, keepdims=True))
+    return lambda y: -log_p[np.arange(len(y)), y]
+
+
+def _tree(task: Task) -> Callable[[Y], Losses]:
+    """Grown until every training sample has its leaf: a sample that it has seen, it knows."""
+    seen, judged = (task.samples.matrix.values[rows] for rows in (task.train, task.judged))
+    y = task.samples.labels.y[task.train]
+    if task.fold.target_scaler is not None:
+        guess = (
+            DecisionTreeRegressor(random_state=0)
+            .fit(seen, task.fold.target_scaler.transform(_floats(y)))
+            .predict(judged)
+        )
+        return _squared(task, guess.reshape(len(judged), -1))
+    label = DecisionTreeClassifier(random_state=0).fit(seen, y).predict(judged)
+    return lambda y: (label != y).astype(np.float64)
+
+
+def _squared(task: Task, scaled: Losses) -> Callable[[Y], Losses]:
+    scaler = task.fold.target_scaler
+    assert scaler is not None
+    return lambda y: np.asarray(((scaled - scaler.transform(_floats(y))) ** 2).mean(axis=1))
+
+
+def _floats(y: Y) -> npt.NDArray[np.float32]:
+    return np.asarray(y, np.float32)
+
+
+def _rank(losses: Callable[[Y], Losses], y: Y, rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """Mean loss, the middle 98 % of what reshuffled labels give, and the share of those that is as low."""
+    loss = float(losses(y).mean())
+    by_luck = np.array([losses(y[rng.permutation(len(y))]).mean() for _ in range(NUM_SHUFFLES)])
+    low, high = np.quantile(by_luck, [ALARM, 1 - ALARM])
+    # A rounding apart is equal: a guess that does not depend on the sample ties with every shuffle.
+    as_low = np.sum(by_luck <= loss + 1e-9 * abs(loss))
+    return loss, float(low), float(high), float((1 + as_low) / (1 + NUM_SHUFFLES))

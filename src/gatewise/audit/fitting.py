@@ -1,0 +1,95 @@
+"""What is fitted: do scalers and weights change when everything that training does not touch does?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from gatewise.audit.base import Case, Check, moment, quiet_parts, small_config, some
+from gatewise.audit.corrupt import corrupt
+from gatewise.features.scaling import Scaler
+from gatewise.fold import Fold
+from gatewise.samples import Samples
+from gatewise.training.listeners import Listeners
+
+NUM_TRAINED = 2_000
+
+
+def check_scaler(case: Case) -> Check:
+    """Scalers and class weights stay the same to the bit when all rows outside training windows hold garbage."""
+    config, samples, train = case.config, case.samples, case.split.train
+    rng = case.rng("scaler")
+    inside = np.zeros(case.table.num_rows, dtype=bool)
+    for step in range(config.windows.sequence_length):
+        inside[train - step] = True
+    values = samples.matrix.values.copy()
+    values[~inside] = rng.normal(1e3, 1e4, (int((~inside).sum()), values.shape[1])).astype(np.float32)
+    labelled = np.isin(np.arange(case.table.num_rows), train)
+    y = samples.labels.y.copy()
+    if samples.labels.is_classes:
+        y[~labelled] = rng.integers(0, len(samples.labels.classes), int((~labelled).sum()))
+    else:
+        y[~labelled] = rng.normal(1e3, 1e4, y[~labelled].shape)
+    garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=replace(samples.labels, y=y))
+    with quiet_parts():
+        before, after = (case.parts.fit_fold(config, s, train) for s in (samples, garbled))
+    if offence := _changed(before, after, samples):
+        return Check("scaler", False, f"fitted on rows outside training: {offence}")
+    return Check(
+        "scaler",
+        True,
+        f"scaler{'' if before.target_scaler is None else 's'} and class weights unchanged with garbage in the "
+        f"{int((~inside).sum()):,} of {inside.size:,} rows outside training windows",
+    )
+
+
+def check_training(case: Case) -> Check:
+    """From corrupted bars to weights: nothing trained changes when everything after training's last moment does."""
+    samples, split, rng = case.samples, case.split, case.rng("training")
+    cut_us = int(samples.spans.last_us[np.isin(samples.rows, split.train)].max())
+    table = corrupt(case.table, case.table.time_us > cut_us, "other prices", rng)
+    train = np.sort(split.train[np.argsort(case.table.time_us[split.train], kind="stable")[-NUM_TRAINED:]])
+    val = split.val[:NUM_TRAINED]
+    config = small_config(case.config, int(rng.integers(2**31)))
+    with quiet_parts():
+        other = case.parts.make_samples(case.config, table)
+        # Should prices that stood still be moved, a row may gain a label, and fractions of more samples cut elsewhere.
+        if np.array_equal(samples.rows, other.rows):
+            again = case.parts.split(other.spans, case.config.split, table.timeframe)
+            # A label not yet settled at the cut may settle sooner in another future, and its sample clear the purge.
+            settled = samples.rows[samples.spans.last_us <= cut_us]
+            if not np.array_equal(np.intersect1d(again.train, settled), split.train):
+                return Check("training", False, f"split: train changes with prices after {moment(cut_us)}")
+        folds = [case.parts.fit_fold(case.config, s, split.train) for s in (samples, other)]
+        if offence := _changed(folds[0], folds[1], samples):
+            return Check("training", False, f"{offence} changes with prices after {moment(cut_us)}")
+        trained = [
+            case.parts.train(config, replace(s, steps_scored=1), fold, train, val, Listeners(()))
+            for s, fold in zip((samples, other), folds, strict=True)
+        ]
+    before, after = (model.model.state_dict() for model in trained)
+    if moved := [name for name, weight in before.items() if not torch.equal(weight, after[name])]:
+        return Check("training", False, f"weights ({some(moved)}) change with prices after {moment(cut_us)}")
+    return Check(
+        "training",
+        True,
+        f"split, scalers and the weights of a small {case.config.model.name} ({train.size:,} samples, one epoch) are "
+        f"the same to the bit with all {int((case.table.time_us > cut_us).sum()):,} rows after training corrupted",
+    )
+
+
+def _changed(before: Fold, after: Fold, samples: Samples) -> str | None:
+    pairs = [("feature scaler", before.scaler, after.scaler, samples.matrix.names)]
+    if before.target_scaler is not None and after.target_scaler is not None:
+        pairs.append(("target scaler", before.target_scaler, after.target_scaler, samples.labels.outputs))
+    for what, was, now, names in pairs:
+        moved = [name for name, same in zip(names, _same(was, now), strict=True) if not same]
+        if moved:
+            return f"{what} ({some(moved)})"
+    return None if np.array_equal(before.class_weights, after.class_weights) else "class weights"
+
+
+def _same(one: Scaler, other: Scaler) -> list[bool]:
+    return [bool(same) for same in (np.asarray(one.center) == other.center) & (np.asarray(one.scale) == other.scale)]

@@ -1,0 +1,103 @@
+"""Labels: does one change after it is said to be known, or with rows before its lookback?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.audit.base import Case, Check, describe_cover, describe_row, moment, quiet_parts, same_bits
+from gatewise.audit.corrupt import Future, corrupt, worlds
+from gatewise.data.table import Table
+from gatewise.errors import DataError
+from gatewise.targets.base import Labels
+
+Mask = npt.NDArray[np.bool_]
+
+
+def check_labels(case: Case) -> Check:
+    """A label settled at `known_at` changes with no row after that, nor with one before the label's lookback."""
+    rng, kind = case.rng("labels"), case.config.target.kind
+    compared = num_futures = 0
+    last_world, base = None, case.samples.labels
+    with quiet_parts():
+        for world, future in worlds(case.chunk, rng):
+            if world is not last_world:
+                last_world, base = world, _labels(case, world)
+            other = _labels(case, future.table)
+            if offence := _early(base, world) or _changed_by_future(base, other, future, world):
+                return Check("labels", False, f"{kind}: {offence}")
+            compared += int(_settled(base, world, future.cut_us).sum())
+            num_futures += 1
+        if offence := _changed_by_past(case, rng):
+            return Check("labels", False, f"{kind}: {offence}")
+    return Check(
+        "labels",
+        True,
+        f"{kind}: {compared:,} settled labels unchanged under {num_futures} corrupted futures; "
+        f"{describe_cover(case.chunk)}",
+    )
+
+
+def _labels(case: Case, table: Table) -> Labels:
+    try:
+        return case.parts.make_labels(table, case.config.target)
+    except DataError:  # no row of so short a table has its whole path: nothing is labelled
+        like = case.samples.labels
+        nowhere = np.full(table.num_rows, -1)
+        return replace(like, y=like.y[:0], known_at=nowhere, valid=nowhere >= 0)
+
+
+def _early(labels: Labels, table: Table) -> str | None:
+    early = np.flatnonzero(labels.valid & (labels.known_at <= np.arange(table.num_rows)))
+    return f"known_at is not after its row at {describe_row(table, early[0])}" if early.size else None
+
+
+def _settled(labels: Labels, table: Table, cut_us: int) -> Mask:
+    return labels.valid & (table.time_us[labels.known_at] <= cut_us)
+
+
+def _changed_by_future(base: Labels, other: Labels, future: Future, table: Table) -> str | None:
+    was = _settled(base, table, future.cut_us)[future.kept]
+    now = _settled(other, future.table, future.cut_us)[future.at]
+    rows, at = future.kept[was & now], future.at[was & now]
+    # A label may be withdrawn where the rows of its horizon are missing: a matter of presence, not of values.
+    appears = now & ~was if future.removes_rows else now != was
+    changes = (
+        ("known_at", future.kept, appears),
+        ("known_at", rows, table.time_us[base.known_at[rows]] != future.table.time_us[other.known_at[at]]),
+        ("y", rows, _differs(base.y[rows], other.y[at])),
+    )
+    for name, numbers, changed in changes:
+        if changed.any():
+            row = int(numbers[np.flatnonzero(changed)[0]])
+            say = f"{describe_row(table, row)}, known at {_known(base, table, row)},"
+            return f"{name} of {say} changes when rows after {moment(future.cut_us)} are {future.what}"
+    return None
+
+
+def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
+    table = case.chunk
+    base = _labels(case, table)
+    cut_us = int(np.median(table.time_us))
+    changed = corrupt(table, table.time_us <= cut_us, "other prices", rng)
+    other = _labels(case, changed)
+    oldest = np.arange(table.num_rows) - (base.lookback - 1)
+    inside = oldest >= table.segment_start
+    rows = np.flatnonzero(inside & base.valid & (table.time_us[np.maximum(oldest, 0)] > cut_us))
+    differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.y[rows], other.y[rows])
+    if not differs.any():
+        return None
+    row = int(rows[np.flatnonzero(differs)[0]])
+    return f"y of {describe_row(table, row)} changes with rows before the declared lookback of {base.lookback}"
+
+
+def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Mask:
+    if one.dtype == np.float32:
+        return np.asarray(~same_bits(one.astype(np.float32), other.astype(np.float32)).all(axis=1))
+    return np.asarray(one != other)
+
+
+def _known(labels: Labels, table: Table, row: int) -> str:
+    return moment(int(table.time_us[labels.known_at[row]])) if labels.valid[row] else "no time"

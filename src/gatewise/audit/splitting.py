@@ -1,0 +1,121 @@
+"""The split, checked again without any of the code that made it.
+
+The purge looks spans up among merged intervals of time. Here they are laid on the grid of the table's own moments and
+counted: two closed spans whose ends lie on a grid meet exactly if they share a moment of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from gatewise.audit.base import Case, Check, describe_row
+from gatewise.config.schema import format_duration
+from gatewise.splits.base import Rows
+
+PARTS = ("train", "val", "test")
+JUDGED = {"train": ("val", "test"), "val": ("test",)}  # whose spans a part's must not meet
+
+
+@dataclass(frozen=True)
+class _Places:
+    """For each table row that is a sample, where it stands on the grid of moments; garbage in other rows."""
+
+    grid_us: Rows
+    first: Rows
+    own: Rows
+    last: Rows
+
+
+def check_split(case: Case) -> Check:
+    """Nothing that an earlier part touches, inputs or labels, is touched by a later part; the embargo lies between."""
+    offence = _misplaced(case)
+    if not offence:
+        places = _lay_on_grid(case)
+        offence = next(filter(None, (_too_close(case, places, part) for part in JUDGED)), None)
+    if offence:
+        return Check("split", False, offence)
+    sizes = ", ".join(f"{part} {getattr(case.split, part).size:,}" for part in PARTS)
+    return Check(
+        "split",
+        True,
+        f"{sizes} of {case.samples.rows.size:,} samples: no span meets a later part's, "
+        f"and an embargo of {_words(case.split.embargo_us)} lies between",
+    )
+
+
+def _misplaced(case: Case) -> str | None:
+    table, split = case.table, case.split
+    for part in PARTS:
+        rows = getattr(split, part)
+        if np.unique(rows).size != rows.size or not np.isin(rows, case.samples.rows).all():
+            return f"{part} holds rows twice, or rows that are no samples"
+        for later in JUDGED.get(part, ()):
+            others = getattr(split, later)
+            if rows.size and others.size and table.time_us[rows].max() >= table.time_us[others].min():
+                newest = rows[np.argmax(table.time_us[rows])]
+                return f"{part} is not older than {later}: {describe_row(table, newest)} is in {part}"
+    if split.test.size:
+        newest_samples = case.samples.rows[table.time_us[case.samples.rows] >= table.time_us[split.test].min()]
+        if newest_samples.size != split.test.size:
+            return f"test was shortened: {newest_samples.size - split.test.size} of its samples are missing"
+    return None
+
+
+def _lay_on_grid(case: Case) -> _Places:
+    windows, labels, table = case.config.windows, case.samples.labels, case.table
+    grid_us, own = np.unique(table.time_us, return_inverse=True)
+    scored = 1 if windows.supervise == "last" else windows.sequence_length - windows.burn_in
+    oldest = np.arange(table.num_rows) - (windows.sequence_length - 1) - (case.samples.matrix.lookback - 1)
+    last_row = np.where(labels.valid, labels.known_at, 0)
+    for step in range(1, scored):
+        last_row[step:] = np.maximum(last_row[step:], np.where(labels.valid, labels.known_at, 0)[:-step])
+    return _Places(grid_us, own[np.maximum(oldest, 0)], own, own[last_row])
+
+
+def _too_close(case: Case, places: _Places, part: str) -> str | None:
+    rows = getattr(case.split, part)
+    judged = np.concatenate([getattr(case.split, later) for later in JUDGED[part]])
+    if not rows.size or not judged.size:
+        return None
+    edges = np.zeros(places.grid_us.size + 1, dtype=np.int64)
+    np.add.at(edges, places.first[judged], 1)
+    np.add.at(edges, places.last[judged] + 1, -1)
+    touched = np.cumsum(edges)[:-1] > 0
+    before = np.concatenate([[0], np.cumsum(touched)])
+    meets = before[places.last[rows] + 1] > before[places.first[rows]]
+    if meets.any():
+        return _say(case, part, rows[meets], "span meets a later part's")
+
+    least_us = case.config.split.purge_rows * (case.table.timeframe // timedelta(microseconds=1))
+    gaps = (
+        ("embargo", places.last, np.flatnonzero(touched), _embargo_us(case)),
+        ("least distance split.purge_rows", places.own, np.unique(places.own[judged]), least_us),
+    )
+    for what, mine, theirs, gap_us in gaps:
+        following = np.append(places.grid_us[theirs], np.iinfo(np.int64).max)[np.searchsorted(theirs, mine[rows])]
+        near = following - places.grid_us[mine[rows]] <= gap_us
+        if gap_us and near.any():
+            return _say(case, part, rows[near], f"{what} of {_words(gap_us)} is not kept")
+    return None
+
+
+def _embargo_us(case: Case) -> int:
+    """The embargo that the config asks for, or the one that the split says it chose."""
+    spec, step = case.config.split, timedelta(microseconds=1)
+    if spec.embargo is not None:
+        return spec.embargo // step
+    if spec.embargo_rows is not None:
+        return spec.embargo_rows * (case.table.timeframe // step)
+    return case.split.embargo_us
+
+
+def _say(case: Case, part: str, rows: Rows, what: str) -> str:
+    samples = "1 sample's" if rows.size == 1 else f"{rows.size:,} samples'"
+    return f"{samples} {what}: {part}, first {describe_row(case.table, rows[0])}"
+
+
+def _words(duration_us: int) -> str:
+    return format_duration(timedelta(microseconds=duration_us))
