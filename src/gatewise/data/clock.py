@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import zoneinfo
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import polars as pl
 
 from gatewise.data.columns import CALENDAR, normalise
 from gatewise.data.formats import apply_format, parse_text
-from gatewise.errors import AmbiguousError, ReadError, UnknownNameError
+from gatewise.errors import AmbiguousError, ConfigError, ReadError
 
 # Microseconds in a unit; a unit is taken where every stamp then lies within the years 1980 to 2100.
 _EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
@@ -60,11 +61,13 @@ def read_stamps(
         ReadError: a row without a time, or a stamp that can't be read.
         AmbiguousError: two readings are possible: day and month, epoch unit, mixed formats or zones, the hour that
             a change of clocks repeats.
-        UnknownNameError: no such time zone.
+        ConfigError: no such time zone.
     """
     zone = how.timezone
-    if zone is not None and zone not in zoneinfo.available_timezones():
-        raise UnknownNameError("time zone", zone, zoneinfo.available_timezones())
+    if zone is not None and zone not in (zones := zoneinfo.available_timezones()):
+        near = difflib.get_close_matches(zone, zones, n=1, cutoff=0.5)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(f"unknown time zone {zone!r}", f"{guess}zones have IANA names, such as UTC, America/New_York")
     label = ",".join(columns)
     column = frame[columns[0]] if len(columns) == 1 else _join(name, frame, columns, rows)
     if column.dtype == pl.String:
@@ -145,7 +148,11 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
     if compact is not None and not found:
         return compact, False
     if len(found) != 1 or compact is not None:
-        both = f"{found[0]} or dates, both fit" if compact is not None else "none of s, ms, us, ns since 1970"
+        both = (
+            f"{found[0]} and dates both fit"
+            if compact is not None
+            else "no epoch unit puts all of them in 1980 to 2100"
+        )
         raise AmbiguousError(
             f"{name} column {label!r} holds numbers from {low:.0f} (row {rows[int(numbers.argmin())]}) to {high:.0f}: "
             f"{both}",

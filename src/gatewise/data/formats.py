@@ -141,15 +141,18 @@ def _misfit(
         return ReadError(f"{address} is no date and time{said}", _FORMAT_HINT)
     offsets = [bool(re.search(r":\d{2}.*" + _OFFSET, text[position])) for position in (0, where)]
     if offsets == [True, False]:
-        what = "carries no offset from UTC while others do"
+        what, hint = "carries no offset from UTC while others do", _ZONE_HINT
     elif offsets == [False, True]:
-        what = "carries an offset from UTC while others do not"
+        what, hint = "carries an offset from UTC while others do not", _ZONE_HINT
     else:
-        what = f"is written otherwise than row {rows[0]}: {text[0]!r}{said}"
-    return AmbiguousError(f"{address} {what}", _FORMAT_HINT)
+        what, hint = f"is written otherwise than row {rows[0]}: {text[0]!r}{said}", _FORMAT_HINT
+    return AmbiguousError(f"{address} {what}", hint)
 
 
 _FORMAT_HINT = "--time-format '%Y-%m-%d %H:%M:%S' or epoch_ms says how stamps are written; --time-column names another"
+
+
+_ZONE_HINT = "give every stamp an offset, or none and --timezone"
 
 
 def _plain(moment: object) -> str:

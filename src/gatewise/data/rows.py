@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -65,7 +66,10 @@ def read_rows(spec: DataConfig) -> Rows:
         known = frame[SYMBOL].unique().to_list()
         for symbol in spec.symbols:
             if symbol not in known:
-                raise UnknownNameError("symbol", symbol, known)
+                few = (
+                    known if len(known) <= 20 else difflib.get_close_matches(symbol, known, n=10) or sorted(known)[:10]
+                )
+                raise UnknownNameError("symbol", symbol, few)
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
     steps = find_steps(frame)
     timeframe = spec.timeframe or steps.common

@@ -90,6 +90,7 @@ def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
                 f"{blob.name} must have {len(names)} columns ({', '.join(names)}); got {len(first)}",
                 "leave --format out to read a file with a header",
             )
+    _refuse_cut(blob.name, data, separator, len(names))
     frame = _cells(blob.name, data, separator, skipped, _unique(blob.name, names))
     frame, cut = _trim(frame)
     if frame.is_empty():
@@ -134,6 +135,19 @@ def _cells(name: str, data: bytes, separator: str, skipped: int, names: list[str
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _misread(name, data, separator, skipped, len(names), error) from error
     return frame.with_row_index(ROW, offset=1)
+
+
+def _refuse_cut(name: str, data: bytes, separator: str, width: int) -> None:
+    """A last line without its end and with cells missing is a transfer that broke off, not missing values."""
+    if data.endswith((b"\n", b"\r")):
+        return
+    last = data[data.rfind(b"\n") + 1 :][-100_000:].decode("utf-8", errors="replace")
+    cells = len(_split(last, separator))
+    if cells < width and last.strip(" \t\x00\x1a") and not re.search(_WORDS, last):
+        raise ReadError(
+            f"{name} looks cut off: its last line has {cells} of {width} cells and no line end ({last[:40]!r})",
+            "fetch it again, or take that line out",
+        )
 
 
 def _misread(name: str, data: bytes, separator: str, skipped: int, width: int, error: BaseException) -> ReadError:

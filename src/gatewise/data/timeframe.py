@@ -66,7 +66,7 @@ def hold_against(frame: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
     for row in per_file.iter_rows(named=True):
         if row["shortest"] > 1.5 * timeframe or row["middle"] * 1.5 < timeframe:
             usual = row["shortest"] if row["shortest"] > 1.5 * timeframe else row["middle"]
-            against = "asked for" if asked else f"of the {len(files)} files together, or of their other symbols"
+            against = "asked for" if asked else "of the other rows"
             raise SchemaError(
                 f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {format_duration(usual)}; the timeframe {against} "
                 f"is {format_duration(timeframe)}",

@@ -16,7 +16,8 @@ from gatewise.data.discover import KINDS, bare, kind_by_name
 from gatewise.errors import ReadError
 
 _GZIP, _XZ, _BZ2, _ZIP, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
-_SUFFIX_OF = {_GZIP: ".gz", _XZ: ".xz", _BZ2: ".bz2", _ZIP: ".zip"}
+_EMPTY_ZIP = b"PK\x05\x06"
+_SUFFIX_OF = {_GZIP: ".gz", _XZ: ".xz", _BZ2: ".bz2", _ZIP: ".zip", _EMPTY_ZIP: ".zip"}
 _STREAMS: dict[bytes, Callable[[bytes], bytes]] = {_GZIP: gzip.decompress, _XZ: lzma.decompress, _BZ2: bz2.decompress}
 _SIGNATURES = (
     (b"PAR1", "parquet"),
@@ -86,7 +87,7 @@ def open_blobs(path: Path, kind: str | None) -> Iterator[Blob]:
         raise ReadError(f"can't read {path}: {error.strerror or error}", f"ls -l {path}") from error
     if kind is None:
         _held_against_name(path, data)
-    if data.startswith(_ZIP):
+    if data.startswith((_ZIP, _EMPTY_ZIP)):
         yield from _members(path, data, kind)
     else:
         yield _blob(str(path), path, _peel(str(path), data), kind)
