@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +34,8 @@ class PartResult:
             where it lies at or above zero; `None` where it holds zero or the rows are fewer than ten horizons or 30.
         chance: the baseline that knows nothing: `prior`, and for numbers `persistence` where that is better.
         beats_chance: as beats_baseline, beside `chance`.
-        summary: the verdict in words.
+        headline, summary: the verdict in words, short and with its numbers.
+        enough: whether the rows are enough for a verdict.
         block_rows, samples, confidence: of the bootstrap.
         confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
         reliability: `None` for regression.
@@ -50,7 +52,9 @@ class PartResult:
     beats_baseline: bool | None
     chance: str
     beats_chance: bool | None
+    headline: str
     summary: str
+    enough: bool
     block_rows: int
     samples: int
     confidence: float
@@ -75,6 +79,7 @@ class PartResult:
             "beats_baseline": self.beats_baseline,
             "chance": self.chance,
             "beats_chance": self.beats_chance,
+            "headline": self.headline,
             "summary": self.summary,
             "bootstrap": {"block_rows": self.block_rows, "samples": self.samples, "confidence": self.confidence},
             "confusion": None if self.confusion is None else self.confusion.tolist(),
@@ -151,12 +156,14 @@ def judge_part(
         beats_baseline=_beats(differences[best]) if enough else None,
         chance=guess,
         beats_chance=_beats(differences[guess]) if enough else None,
+        headline="",
         summary="",
+        enough=enough,
         block_rows=max(1, round(block / when.a_row)),
         samples=samples,
         confidence=confidence,
     )
-    return replace(result, summary=_summary(result, enough))
+    return replace(result, headline=_headline(result), summary=_summary(result))
 
 
 def sharpe_interval(rule: Backtest, horizon: int, confidence: float, samples: int, seed: int) -> Interval:
@@ -176,33 +183,55 @@ def _beats(difference: Interval) -> bool | None:
     return False if difference.low >= 0 else None
 
 
-def _summary(result: PartResult, enough: bool) -> str:
+def _headline(result: PartResult) -> str:
+    best = result.best_baseline
+    if not result.enough:
+        return "Too few rows for a verdict"
+    if result.beats_baseline:
+        return f"Beats the best baseline, {best}"
+    if result.beats_chance is not True:
+        return "No better than chance"
+    if result.beats_baseline is None:
+        return f"Better than chance; undecided against {best}"
+    return f"Better than chance, but not better than {best}"
+
+
+def _summary(result: PartResult) -> str:
     metric, best = result.deciding_metric, result.best_baseline
     verdict = {
         True: f"the model beats the best baseline, {best}, beyond the interval",
         False: f"the model does not beat the best baseline, {best}",
         None: f"it is undecided whether the model beats the best baseline, {best}",
     }[result.beats_baseline]
+    places = decimals(result.metrics[metric].value)
     numbers = (
-        f"{_WORDS[metric]} {result.metrics[metric].value:.4g} against {result.baselines[best][metric].value:.4g}, "
-        f"difference {_signed(result.differences[best])} at {result.confidence:.0%}"
+        f"{_WORDS[metric]} {result.metrics[metric].value:.{places}f} against "
+        f"{result.baselines[best][metric].value:.{places}f}, difference {_signed(result.differences[best], places)} at "
+        f"{result.confidence:.0%}"
     )
     words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
-    if not enough:
+    if not result.enough:
         words.append("These rows are too few for a verdict: it takes ten horizons and at least 30.")
     if result.beats_chance is not True:
         words.append(f"As far as these rows can tell, the model is no better than chance{_beside_chance(result)}.")
     return " ".join(words)
 
 
+def decimals(size: float) -> int:
+    """Places after the point that show a number of this size to about four digits."""
+    digits = math.floor(math.log10(abs(size))) if size else 0
+    return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits >= -2 else 3 - digits))
+
+
 def _beside_chance(result: PartResult) -> str:
     if result.chance == result.best_baseline:
         return ""
-    return f": against {result.chance} the difference is {_signed(result.differences[result.chance])}"
+    places = decimals(result.metrics[result.deciding_metric].value)
+    return f": against {result.chance} the difference is {_signed(result.differences[result.chance], places)}"
 
 
-def _signed(difference: Interval) -> str:
-    return f"{difference.value:+.3g} [{difference.low:+.3g}, {difference.high:+.3g}]"
+def _signed(difference: Interval, places: int) -> str:
+    return f"{difference.value:+.{places}f} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
 
 
 def _bounds(metric: str) -> tuple[float, float]:

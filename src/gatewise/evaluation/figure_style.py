@@ -1,0 +1,42 @@
+"""How every picture of a report looks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from gatewise.evaluation.base import Ints
+
+INK, QUIET, GRID, PAPER = "#1d2530", "#67717f", "#e4e7ec", "#ffffff"
+MODEL, BASELINE, ACCENT = "#0b5cad", "#98a2b1", "#d1711f"
+GOOD, OPEN, BAD = "#1c7a55", "#8a5a00", "#a3312a"
+
+
+def date_text(time_us: Ints) -> npt.NDArray[Any]:
+    """Times as text to the second, which Plotly draws as they are; numbers it would move to the reader's zone."""
+    return np.datetime_as_string(time_us.astype("datetime64[us]").astype("datetime64[s]"))
+
+
+def styled(figure: go.Figure, legend: bool = True) -> go.Figure:
+    """Gives a figure the report's fonts, margins and quiet axes."""
+    figure.update_layout(
+        template="none",
+        paper_bgcolor=PAPER,
+        plot_bgcolor=PAPER,
+        font={"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 12, "color": INK},
+        margin={"l": 64, "r": 20, "t": 34, "b": 52},
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        hoverlabel={"bgcolor": PAPER, "font": {"color": INK}},
+        autosize=True,
+    )
+    axes = {
+        "gridcolor": GRID, "zeroline": False, "linecolor": GRID, "tickcolor": GRID, "automargin": True,
+        "tickfont": {"color": QUIET}, "title": {"font": {"color": QUIET, "size": 12}},
+    }  # fmt: skip
+    figure.update_xaxes(**axes)
+    figure.update_yaxes(**axes)
+    return figure

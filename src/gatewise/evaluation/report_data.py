@@ -1,0 +1,83 @@
+"""What a report shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.evaluate import Evaluation
+from gatewise.evaluation.judge import PartResult
+
+MOST_POINTS = 2_000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A run of samples of one kind (train, purged, val, test) in a lane (a symbol, or a fold)."""
+
+    lane: str
+    kind: str
+    start_us: int
+    end_us: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Some of a part's rows for the pictures of a regression: at most 2,000, evenly taken.
+
+    Attributes:
+        time_us: int64 [m].
+        y, value: float64 [m, outputs], true and predicted, in the outputs' own units.
+    """
+
+    time_us: Ints
+    y: Floats
+    value: Floats
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that report.html shows.
+
+    Attributes:
+        title: what was trained on what.
+        facts: what was run, group by group: {group: {name: words}}.
+        evaluation: the verdicts; the newest part speaks at the top.
+        classes, outputs: of the target; one of them is empty.
+        history: one mapping an epoch: train_loss, val_loss, learning_rate.
+        best_epoch: counted from 1; its weights were kept.
+        stretches: the split in time.
+        class_counts: {part: int64 [classes]}, train among the parts; empty for regression.
+        predicted: {part: rows}; empty for classes.
+        config_yaml: the resolved config.
+        notes: what a reader should know beside the numbers.
+    """
+
+    title: str
+    facts: Mapping[str, Mapping[str, str]]
+    evaluation: Evaluation
+    classes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    history: Sequence[Mapping[str, float]]
+    best_epoch: int
+    stretches: tuple[Stretch, ...]
+    class_counts: Mapping[str, Ints]
+    predicted: Mapping[str, Predicted]
+    config_yaml: str
+    notes: tuple[str, ...]
+
+    @property
+    def verdict(self) -> PartResult:
+        """Of the newest part: test where there is one, else val."""
+        return list(self.evaluation.parts.values())[-1]
+
+
+def thinned(count: int, most: int = MOST_POINTS) -> Ints:
+    """At most `most` positions of `count`, evenly taken, first and last among them."""
+    if count <= most:
+        return np.arange(count)
+    return np.linspace(0, count - 1, most).round().astype(np.int64)

@@ -1,0 +1,178 @@
+"""How a run's parts become what its report shows: facts in words, the split in time, some rows for the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.load import to_yaml
+from gatewise.config.schema import ExperimentConfig, format_duration
+from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.base import Ints
+from gatewise.evaluation.evaluate import Evaluation
+from gatewise.evaluation.report_data import Predicted, ReportData, Stretch, thinned
+from gatewise.samples import Samples
+from gatewise.splits.base import Split
+
+_MOST_LANES = 8
+
+
+def gather_report(
+    config: ExperimentConfig,
+    samples: Samples,
+    split: Split,
+    evaluation: Evaluation,
+    predictions: Mapping[str, npt.NDArray[Any]],
+    history: Sequence[Mapping[str, float]],
+    best_epoch: int,
+    run: Mapping[str, str],
+) -> ReportData:
+    """Gathers a run's parts for its report.
+
+    Args:
+        predictions: {part: [n, classes] or [n, outputs]} on the rows of `split.val` and `split.test`.
+        history, best_epoch: of the fit; epochs count from 1.
+        run: more facts in words, such as {"Run": id, "Device": "cpu"}.
+    """
+    labels, table = samples.labels, samples.table
+    rows = {"train": split.train, "val": split.val, "test": split.test}
+    rows = {part: r for part, r in rows.items() if len(r)}
+    class_counts: dict[str, Ints] = {}
+    predicted: dict[str, Predicted] = {}
+    if labels.is_classes:
+        class_counts = {
+            part: np.bincount(labels.y[r].astype(np.int64), minlength=len(labels.classes)) for part, r in rows.items()
+        }
+    else:
+        for part in evaluation.parts:
+            some = thinned(len(rows[part]))
+            at = rows[part][some]
+            value = np.asarray(predictions[part], dtype=np.float64).reshape(-1, len(labels.outputs))[some]
+            predicted[part] = Predicted(table.time_us[at], labels.y[at].astype(np.float64), value)
+    target = config.target.kind.replace("_", " ")
+    return ReportData(
+        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {_count(config.target.horizon, 'row')} ahead",
+        facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
+        evaluation=evaluation,
+        classes=labels.classes,
+        outputs=labels.outputs,
+        history=history,
+        best_epoch=best_epoch,
+        stretches=split_stretches(table, samples.rows, split),
+        class_counts=class_counts,
+        predicted=predicted,
+        config_yaml=to_yaml(config),
+        notes=(*evaluation.notes, *_notes(config, evaluation)),
+    )
+
+
+def split_stretches(table: Table, rows: Ints, split: Split) -> tuple[Stretch, ...]:
+    """The split in time: runs of samples of one kind, symbol by symbol; samples in no part are `purged`.
+
+    Args:
+        rows: int64, all samples, ascending.
+    """
+    kinds = ("purged", "train", "val", "test")
+    kind = np.zeros(len(rows), dtype=np.int64)
+    for number, part in enumerate((split.train, split.val, split.test), start=1):
+        kind[np.isin(rows, part, assume_unique=True)] = number
+    lane = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)[rows]
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(kind) != 0) | (np.diff(lane) != 0)]))
+    ends = np.concatenate([starts[1:], [len(rows)]])
+    shown = np.unique(lane)[:_MOST_LANES]
+    time_us = table.time_us[rows]
+    return tuple(
+        Stretch(table.symbols[int(lane[a])], kinds[int(kind[a])], int(time_us[a]), int(time_us[b - 1]), int(b - a))
+        for a, b in zip(starts, ends, strict=True)
+        if lane[a] in shown
+    )
+
+
+def _facts(
+    config: ExperimentConfig,
+    samples: Samples,
+    split: Split,
+    evaluation: Evaluation,
+    epochs: int,
+    best_epoch: int,
+    run: Mapping[str, str],
+) -> dict[str, dict[str, str]]:
+    table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
+    step_us = table.timeframe // timedelta(microseconds=1)
+    predicts = ", ".join(labels.classes or labels.outputs) + (f" ({labels.unit})" if labels.unit else "")
+    parts = {"Train": split.train, "Validation": split.val, "Test": split.test}
+    model = {
+        name.replace("_", " "): str(value)
+        for name, value in config.model.model_dump().items()
+        if name != "name" and value is not None
+    }
+    return {
+        "Data": {
+            "Symbols": _names(table.symbols),
+            "Rows": f"{table.num_rows:,} of {format_duration(table.timeframe)}",
+            "From": _day(int(table.time_us.min())),
+            "To": _day(int(table.time_us.max())),
+            "Gap-free segments": f"{len(np.unique(table.segment_start)):,}",
+        },
+        "Question": {
+            "Target": f"{config.target.kind.replace('_', ' ')}, {_count(config.target.horizon, 'row')} ahead",
+            "Predicts": predicts,
+            "Features": f"{len(samples.matrix.names)} ({', '.join((*config.features.sets, *config.features.columns))})",
+            "Window": _count(config.windows.sequence_length, "row"),
+            "Scaler": config.features.scaler,
+        },
+        "Split": {
+            **{part: _count(len(rows), "window") for part, rows in parts.items() if len(rows)},
+            "Purged": _count(split.purged_rows, "window"),
+            "Embargo": f"{split.embargo_us / step_us:g} rows, {_count(split.embargo_rows, 'window')} dropped",
+        },
+        "Model": {"Name": config.model.name, **{name.capitalize(): value for name, value in model.items()}},
+        "Training": {
+            "Epochs": f"{epochs}, best {best_epoch}",
+            "Batch": _count(config.training.batch_size, "window"),
+            "Optimizer": f"{config.training.optimizer}, {config.training.scheduler}",
+            "Learning rate": f"{config.training.learning_rate:g}",
+            "Seed": str(config.training.seed),
+        },
+        "Judging": {
+            "Intervals": f"{judged.confidence:.0%}, {judged.samples} resamples",
+            "Blocks": ", ".join(f"{part} {result.block_rows:,} rows" for part, result in evaluation.parts.items()),
+            "Baselines": ", ".join(judged.baselines),
+            **run,
+        },
+    }
+
+
+def _notes(config: ExperimentConfig, evaluation: Evaluation) -> list[str]:
+    notes = []
+    if "test" in evaluation.parts:
+        notes.append("Validation rows chose the epoch whose weights were kept, so their numbers flatter the model.")
+    else:
+        notes.append("Without a test part the judged rows also chose the epoch, so their numbers flatter the model.")
+    notes.append(
+        "Intervals come from resampling blocks of neighbouring rows, since labels overlap in time. They say how far "
+        "the numbers could have come out otherwise in a market like this one, not what another market would do."
+    )
+    if any(result.backtest is not None for result in evaluation.parts.values()):
+        notes.append(
+            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4%} of "
+            "the price for each unit of position changed, no slippage, no funding."
+        )
+    return notes
+
+
+def _names(symbols: Sequence[str]) -> str:
+    shown = ", ".join(symbols[:4])
+    return shown if len(symbols) <= 4 else f"{shown} and {len(symbols) - 4} more"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _day(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,100 @@
+"""The pieces that a report's page is put together from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from gatewise.evaluation.base import Interval
+from gatewise.evaluation.judge import PartResult, decimals
+
+_LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
+_WORDS = {"ece": "calibration error", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
+
+
+class Pictures:
+    """Collects figures: a frame in the page now, the data at its end."""
+
+    def __init__(self) -> None:
+        self._json: list[str] = []
+
+    def add(self, figure: go.Figure, title: str, caption: str, wide: bool = False, height: int = 340) -> str:
+        """HTML of the frame; `wide` takes the page's whole width, `height` is in CSS pixels."""
+        place = f"plot-{len(self._json)}"
+        # "<" can only stand inside a JSON string, where the escape means the same and ends no script element.
+        self._json.append(figure.to_json().replace("<", "\\u003c"))
+        return (
+            f'<figure class="{"wide" if wide else "half"}"><h3>{escape(title)}</h3>'
+            f'<div class="plot" id="{place}" style="height:{height}px" role="img" aria-label="{escape(title)}"></div>'
+            f"<figcaption>{escape(caption)}</figcaption></figure>"
+        )
+
+    def scripts(self) -> str:
+        """The figures' data as JSON script elements, which run nothing by themselves."""
+        return "\n".join(
+            f'<script type="application/json" class="figure" data-plot="plot-{number}">{text}</script>'
+            for number, text in enumerate(self._json)
+        )
+
+
+def section(title: str, contents: Iterable[str]) -> str:
+    """A titled part of the page; `contents` is HTML."""
+    return f'<section><h2>{escape(title)}</h2><div class="grid">{"".join(contents)}</div></section>'
+
+
+def named_values(values: Mapping[str, str]) -> str:
+    """A list of names and words."""
+    return "<dl>" + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in values.items()) + "</dl>"
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """A list of sentences."""
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def folded(summary: str, content: str) -> str:
+    """HTML `content` that opens on a click."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def metric_table(result: PartResult, metrics: Sequence[str], caption: str, differences: bool = False) -> str:
+    """Metrics down, model and baselines across, each with its interval; `differences` adds the paired ones."""
+    columns = {"model": result.metrics, **result.baselines}
+    lines = [_metric_row(metric, {name: found[metric] for name, found in columns.items()}) for metric in metrics]
+    if differences:
+        label = f"{metric_words(result.deciding_metric)}: model − baseline, paired"
+        places = decimals(result.metrics[result.deciding_metric].value)
+        cells = "".join(f"<td>{_cell(result.differences[name], places, '+')}</td>" for name in result.baselines)
+        lines.append(f'<tr class="difference"><th scope="row">{escape(label)}</th><td class="model">–</td>{cells}</tr>')
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
+    return (
+        f'<div class="scroll"><table><caption>{escape(caption)}, {result.rows:,} rows, {result.confidence:.0%} '
+        f"intervals. Underlined: the best of the row.</caption><thead><tr><td></td>{head}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def metric_words(metric: str) -> str:
+    """log_loss -> log loss; rmse_close -> RMSE close."""
+    for key, words in _WORDS.items():
+        if metric == key or metric.startswith(f"{key}_"):
+            return f"{words}{metric[len(key) :].replace('_', ' ', 1)}"
+    return metric.replace("_", " ").replace("f1", "F1", 1)
+
+
+def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
+    values = [interval.value for interval in found.values()]
+    best = min(values) if metric.startswith(_LOWER_IS_BETTER) else max(values)
+    places = decimals(max(abs(value) for value in values))
+    cells = "".join(
+        f'<td class="{"model " * (name == "model")}{"best" * (interval.value == best)}">{_cell(interval, places)}</td>'
+        for name, interval in found.items()
+    )
+    return f'<tr><th scope="row">{escape(metric_words(metric))}</th>{cells}</tr>'
+
+
+def _cell(found: Interval, places: int, sign: str = "") -> str:
+    value, low, high = (f"{number:{sign}.{places}f}" for number in (found.value, found.low, found.high))
+    return f"<b>{value}</b><small>{low} to {high}</small>".replace("-", "−")
