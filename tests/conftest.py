@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+# Before torch loads: tests run beside each other, and OpenMP's threads would spin against them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(os.environ.get("GATEWISE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -40,3 +49,51 @@ def gatewise_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _empty_tracki
     monkeypatch.setenv("GATEWISE_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return home
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on stdout; anything else there fails the test."""
+        value = json.loads(self.out)
+        assert isinstance(value, dict)
+        return value
+
+
+Cli = Callable[..., Said]
+
+
+@pytest.fixture
+def cli(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Runs `gatewise ARGS` in this process, in a home of its own."""
+
+    def run_command(*words: object) -> Said:
+        from gatewise.cli.main import run
+
+        monkeypatch.setattr(sys, "argv", ["gatewise", *map(str, words)])
+        before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as ended:
+                run()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        captured = capsys.readouterr()
+        return Said(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run_command
+
+
+# A whole experiment that takes about a second: daily bars that come along, a model of a few hundred weights.
+TINY = (
+    *("--source", "sp500", "--horizon", "3", "--seq-len", "8", "--hidden-size", "4", "--num-layers", "1"),
+    *("--batch-size", "256", "--max-epochs", "3", "--set", "features.sets=[ohlcv]"),
+    *("--set", "training.windows_per_epoch=512", "--set", "evaluation.bootstrap_samples=50"),
+)

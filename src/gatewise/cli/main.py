@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from typing import cast
 
 import typer
 
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # Typer carries its own copy of click and hands on only this subclass of its usage error.
-_UsageError = typer.BadParameter.__bases__[0]
+_UsageError = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
 
 for group in (data, models, config, runs):
     group.register(app)

@@ -232,6 +232,11 @@ class ExperimentConfig(Section):
             raise ValueError(f"training.class_weights need classes; target.kind is {self.target.kind}")
         if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
+        if self.windows.supervise == "every" and getattr(self.model, "bidirectional", False):
+            raise ValueError(
+                "windows.supervise must be last for a bidirectional model: its reverse direction shows earlier steps "
+                "what comes after them"
+            )
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import DivergedError
+from gatewise.errors import ConfigError, DivergedError
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
@@ -74,9 +74,16 @@ def fit(
         save: called with the state after every `settings.checkpoint_every_epochs` epochs.
 
     Raises:
+        ConfigError: the batch is larger than the training part.
         DivergedError: the loss is not finite.
         MemoryExhaustedError: not even one window fits.
     """
+    available = min(len(train_rows), settings.windows_per_epoch or len(train_rows))
+    if settings.batch_size > available:
+        raise ConfigError(
+            f"training.batch_size must not exceed the {available:,} windows of an epoch; got {settings.batch_size}",
+            f"--batch-size {available} or less, or more rows",
+        )
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
     state = TrainState(
         model,

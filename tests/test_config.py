@@ -1,0 +1,167 @@
+"""What is said wins in a stated order, and what can't be is refused with the nearest name.
+
+A misread key would train something else than what its owner believes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gatewise.config.load import FLAT_FIELDS, build_config, load_config, preset, to_yaml
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, ModelConfig, format_duration, parse_duration
+from gatewise.errors import ConfigError, ReadError, UnknownNameError
+
+SEED_000 = {
+    "hidden_size": 256,
+    "num_layers": 2,
+    "dropout": 0.3,
+    "bidirectional": False,
+    "sequence_length": 60,
+    "input_features": None,
+    "learning_rate": 0.001,
+    "weight_decay": 0.0001,
+    "gradient_clip": 1.0,
+    "optimizer": "adamw",
+    "scheduler": "cosine",
+    "warmup_epochs": 5,
+    "batch_size": 512,
+    "max_epochs": 100,
+    "early_stopping_patience": 15,
+    "min_delta": 0.0001,
+}
+
+
+def test_the_lstm_preset_is_that_of_the_training_guide_field_by_field() -> None:
+    assert preset("lstm") == SEED_000
+
+
+@pytest.mark.parametrize("model", MODEL_CONFIGS)
+def test_every_presets_fields_reach_the_config(model) -> None:
+    values = load_config(overrides={"model.name": model}).to_dict()
+    for key, value in preset(model).items():
+        section, field = FLAT_FIELDS[key].split(".")
+        assert values[section][field] == value
+
+
+def test_preset_gives_way_to_file_file_to_set_and_set_to_flags(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("model: {hidden_size: 1, num_layers: 1, dropout: 0.1}\n")
+    config = load_config(file, ["model.num_layers=4", "model.dropout=0.4"], {"model.dropout": 0.5, "model.name": None})
+    assert config.model.model_dump() == {
+        "name": "lstm",
+        "hidden_size": 1,
+        "num_layers": 4,
+        "dropout": 0.5,
+        "bidirectional": False,
+        "input_features": None,
+    }
+
+
+def test_flat_and_nested_files_and_json_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "flat.yaml").write_text("model: gru\nhidden_size: 7\nsequence_length: 9\n")
+    (tmp_path / "nested.json").write_text(
+        json.dumps({"model": {"name": "gru", "hidden_size": 7}, "windows": {"sequence_length": 9}})
+    )
+    flat, nested = (load_config(tmp_path / name) for name in ("flat.yaml", "nested.json"))
+    assert flat == nested
+    assert flat.model.name == "gru"
+
+
+def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
+    config = load_config(
+        assignments=[
+            "data.timeframe=5m",
+            "data.start=2020-01-01",
+            "training.class_weights=[1, 2, 3]",
+            "split.embargo=2d",
+        ]
+    )
+    (tmp_path / "back.yaml").write_text(to_yaml(config))
+    (tmp_path / "back.json").write_text(json.dumps(config.to_dict()))
+    assert load_config(tmp_path / "back.yaml").digest == config.digest
+    assert load_config(tmp_path / "back.json").digest == config.digest
+    assert load_config(assignments=["training.seed=1"]).digest != config.digest
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("model.hiden_size=3", "did you mean 'hidden_size'?"),
+        ("hiden_size=3", "did you mean 'hidden_size'?"),
+        ("training.lerning_rate=3", "did you mean 'learning_rate'?"),
+        ("nope.a=3", "valid: "),
+        ("model.name=lstn", "did you mean 'lstm'?"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_and_the_valid_ones(assignment, words) -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        load_config(assignments=[assignment])
+    assert words in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("training.batch_size=0", "training.batch_size"),
+        ("training.batch_size=many", "training.batch_size"),
+        ("model.dropout=1.0", "model.dropout"),
+        ("split.train=0.9", "must be 1"),
+        ("data.timeframe=5x", "like 5m"),
+        ("windows.burn_in=60", "windows.burn_in"),
+        ("training.scheduler=cosin", "'cosine'"),
+        ("training.learning_rate=.inf", "training.learning_rate"),
+        ("features.sets=[]", "features.columns"),
+        ("training.loss=mse", "training.loss"),
+        ("no equals sign", "a.b=value"),
+        ("name.a=3", "name: "),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_that_names_the_field(assignment, words) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(assignments=[assignment])
+    assert words in caught.value.message + (caught.value.hint or "")
+    assert "\n" not in caught.value.message
+
+
+def test_bidirectional_models_can_not_be_scored_at_every_step() -> None:
+    with pytest.raises(ConfigError, match=r"windows\.supervise"):
+        load_config(assignments=["windows.supervise=every", "model.bidirectional=true"])
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ReadError, match=r"bad\.yaml"):
+        load_config(tmp_path / "bad.yaml")
+    with pytest.raises(ReadError, match="absent"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_numbers_written_as_people_write_them_are_numbers() -> None:
+    assert load_config(assignments=["training.learning_rate=1e-4"]).training.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize("text", ["90s", "5m", "1h", "7d", "36h", "0.5s"])
+def test_durations_are_spelt_back_as_they_were_read(text: str) -> None:
+    assert format_duration(parse_duration(text)) == text  # type: ignore[arg-type]
+
+
+def test_every_field_of_the_config_is_closed_and_frozen() -> None:
+    sections = [ExperimentConfig, ModelConfig, *MODEL_CONFIGS.values()]
+    sections += [type(getattr(ExperimentConfig(), name)) for name in ExperimentConfig.model_fields if name != "name"]
+    for section in sections:
+        assert section.model_config["extra"] == "forbid"
+        assert section.model_config["frozen"]
+
+
+def test_config_show_prints_what_feeds_back(cli, tmp_path: Path) -> None:
+    said = cli("config", "show", "--model", "gru", "--horizon", 5, "--seq-len", 30, "--set", "data.gap_tolerance=3m")
+    assert said.code == 0
+    (tmp_path / "shown.yaml").write_text(said.out)
+    again = cli("config", "show", "--config", tmp_path / "shown.yaml", "--json").json
+    assert again["hash"] in said.out.splitlines()[0]
+    assert build_config(yaml.safe_load(said.out)).target.horizon == 5
