@@ -127,7 +127,7 @@ def equity_curve(rule: Backtest) -> go.Figure:
 def predicted_against_actual(rows: Predicted, output: int, name: str) -> go.Figure:
     """True values over predicted ones; a perfect model lies on the diagonal."""
     y, value = rows.y[:, output], rows.value[:, output]
-    ends = np.array([min(y.min(), value.min()), max(y.max(), value.max())])
+    ends = np.array([value.min(), value.max()])  # the axes have scales of their own: timid predictions stay visible
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(x=value, y=y, mode="markers", name="rows", marker={"color": MODEL, "size": 4, "opacity": 0.35})

@@ -220,7 +220,7 @@ def _summary(result: PartResult) -> str:
 def decimals(size: float) -> int:
     """Places after the point that show a number of this size to about four digits."""
     digits = math.floor(math.log10(abs(size))) if size else 0
-    return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits >= -2 else 3 - digits))
+    return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
 
 
 def _beside_chance(result: PartResult) -> str:

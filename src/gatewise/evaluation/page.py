@@ -48,7 +48,7 @@ figure { break-inside: avoid; } .plot { width: 100%; }
 figcaption { color: var(--quiet); font-size: .86rem; line-height: 1.45; margin-top: 4px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
-caption { text-align: left; color: var(--quiet); font-size: .86rem; padding-bottom: 8px; }
+.caption { color: var(--quiet); font-size: .86rem; margin: 0 0 8px; }
 th, td { padding: 7px 12px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tbody th { text-align: left; font-weight: 500; position: sticky; left: 0; background: #fff; }
 thead th { color: var(--quiet); font-weight: 600; border-bottom: 2px solid var(--line); }
@@ -67,22 +67,30 @@ pre { background: var(--wash); padding: 16px; overflow-x: auto; font-size: .8rem
 ul { padding-left: 20px; } li { margin-bottom: 6px; }
 footer { margin-top: 56px; color: var(--quiet); font-size: .82rem; border-top: 1px solid var(--line);
   padding-top: 14px; }
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main { padding: 24px 16px 48px; } h1 { font-size: 1.5rem; } h2 { margin-top: 40px; }
   .grid > .half { grid-column: 1 / -1; } .columns dl { columns: 1; } th, td { padding: 7px 8px; }
 }
 @media print {
   @page { margin: 14mm; }
   main { max-width: none; padding: 0; } body { font-size: 10.5pt; } h2 { break-after: avoid; margin-top: 28px; }
-  table { font-size: 8pt; break-inside: avoid; } th, td { padding: 4px 6px; } .scroll { overflow: visible; }
+  table { font-size: 8pt; } .facts > div { break-inside: avoid; } th, td { padding: 4px 6px; } .scroll { overflow: visible; }
   td.model, .verdict, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .plot { height: auto !important; } .plot svg.main-svg { width: 100%; height: auto; }
+  tbody th { position: static; } tr { break-inside: avoid; } .facts { grid-template-columns: 1fr 1fr; }
+  .plot .svg-container, .plot .main-svg { width: 100% !important; height: 100% !important; }
 }
 """
 
 DRAW = """
 for (const script of document.querySelectorAll("script.figure")) {
   const figure = JSON.parse(script.textContent);
-  Plotly.newPlot(script.dataset.plot, figure.data, figure.layout, {responsive: true, displayModeBar: false});
+  const plot = document.getElementById(script.dataset.plot);
+  // On paper the page is narrower than on screen: with a view box the drawing shrinks to its frame.
+  const frame = () => plot.querySelectorAll(".main-svg").forEach((svg) =>
+    svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`));
+  Plotly.newPlot(plot, figure.data, figure.layout, {responsive: true, displayModeBar: false}).then(() => {
+    frame();
+    plot.on("plotly_afterplot", frame);
+  });
 }
 """

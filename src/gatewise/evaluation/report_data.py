@@ -11,7 +11,8 @@ from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
 
-MOST_POINTS = 2_000
+MOST_POINTS = 2_000  # of a curve
+MOST_DOTS = 1_000  # of a scatter
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Some of a part's rows for the pictures of a regression: at most 2,000, evenly taken.
+    """Some of a part's rows for the pictures of a regression: at most 1,000, evenly taken.
 
     Attributes:
         time_us: int64 [m].

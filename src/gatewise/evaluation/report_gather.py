@@ -14,7 +14,7 @@ from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints
 from gatewise.evaluation.evaluate import Evaluation
-from gatewise.evaluation.report_data import Predicted, ReportData, Stretch, thinned
+from gatewise.evaluation.report_data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
 
@@ -49,7 +49,7 @@ def gather_report(
         }
     else:
         for part in evaluation.parts:
-            some = thinned(len(rows[part]))
+            some = thinned(len(rows[part]), MOST_DOTS)
             at = rows[part][some]
             value = np.asarray(predictions[part], dtype=np.float64).reshape(-1, len(labels.outputs))[some]
             predicted[part] = Predicted(table.time_us[at], labels.y[at].astype(np.float64), value)
@@ -66,7 +66,7 @@ def gather_report(
         class_counts=class_counts,
         predicted=predicted,
         config_yaml=to_yaml(config),
-        notes=(*evaluation.notes, *_notes(config, evaluation)),
+        notes=(*evaluation.notes, *_notes(config, evaluation, len(labels.outputs))),
     )
 
 
@@ -147,7 +147,7 @@ def _facts(
     }
 
 
-def _notes(config: ExperimentConfig, evaluation: Evaluation) -> list[str]:
+def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> list[str]:
     notes = []
     if "test" in evaluation.parts:
         notes.append("Validation rows chose the epoch whose weights were kept, so their numbers flatter the model.")
@@ -157,9 +157,13 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation) -> list[str]:
         "Intervals come from resampling blocks of neighbouring rows, since labels overlap in time. They say how far "
         "the numbers could have come out otherwise in a market like this one, not what another market would do."
     )
+    if outputs > 1:
+        notes.append(
+            "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
+        )
     if any(result.backtest is not None for result in evaluation.parts.values()):
         notes.append(
-            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4%} of "
+            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} of "
             "the price for each unit of position changed, no slippage, no funding."
         )
     return notes

@@ -70,9 +70,9 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
         lines.append(f'<tr class="difference"><th scope="row">{escape(label)}</th><td class="model">–</td>{cells}</tr>')
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     return (
-        f'<div class="scroll"><table><caption>{escape(caption)}, {result.rows:,} rows, {result.confidence:.0%} '
-        f"intervals. Underlined: the best of the row.</caption><thead><tr><td></td>{head}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
+        f'<div><p class="caption">{escape(caption)}, {result.rows:,} rows, {result.confidence:.0%} intervals. '
+        f'Underlined: the best of the row.</p><div class="scroll"><table aria-label="{escape(caption)}">'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></div>"
     )
 
 
