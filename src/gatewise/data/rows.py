@@ -16,7 +16,7 @@ from gatewise.data.discover import find_files
 from gatewise.data.part import Part, read_part
 from gatewise.data.table import OHLCV, SYMBOL, TIME
 from gatewise.data.text import ROW
-from gatewise.data.timeframe import FILE, STAMP, default_gap_tolerance, find_steps, hold_against, knowable
+from gatewise.data.timeframe import FILE, STAMP, default_gap_tolerance, hold_against, knowable, most_frequent, steps_of
 from gatewise.data.unpack import open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
@@ -71,13 +71,14 @@ def read_rows(spec: DataConfig) -> Rows:
                 )
                 raise UnknownNameError("symbol", symbol, few)
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
-    steps = find_steps(frame)
-    timeframe = spec.timeframe or steps.common
+    steps = steps_of(frame)
+    common, share = most_frequent(steps)
+    timeframe = spec.timeframe or common
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
-            hold_against(frame, files, timeframe, asked=spec.timeframe is not None)
+            hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
-            notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {steps.share:.1%} of all")
+            notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
     frame = _timed(frame, parts, spec.stamp, timeframe, notes)
     frame = _between(frame, spec.start, spec.end)
     frame = _without_empty(frame, spec.columns, notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -17,26 +16,31 @@ DAY = timedelta(days=1)
 _FEW_STEPS = 3
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Steps between the rows of a symbol, in order of time, equal stamps left out.
+def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
+    """Steps between the rows of each symbol in order of time, equal stamps left out.
 
-    Attributes:
-        common: the most frequent step, the shorter one on a tie; None where no symbol has two rows.
-        share: how many of all steps are the common one, 0 to 1.
+    Args:
+        frame: holds symbol, `__stamp` and `__file`, in any order.
+
+    Returns:
+        symbol, `__file` (the later row's), step, and whether both rows are of one file.
     """
+    ordered = frame.select(SYMBOL, FILE, STAMP).sort(SYMBOL, STAMP)
+    return ordered.select(
+        SYMBOL,
+        FILE,
+        pl.col(STAMP).diff().alias("step"),
+        (pl.col(FILE) == pl.col(FILE).shift()).alias("same_file"),
+        (pl.col(SYMBOL) == pl.col(SYMBOL).shift()).alias("same_symbol"),
+    ).filter("same_symbol", pl.col("step") > timedelta(0))
 
-    common: timedelta | None
-    share: float
 
-
-def find_steps(frame: pl.DataFrame) -> Steps:
-    """Args: frame: holds symbol and `__stamp`, in any order."""
-    steps = _steps(frame, [SYMBOL]).to_series(-1)
+def most_frequent(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
+    """The most frequent step, the shorter one on a tie, and its share of all; None where no symbol has two rows."""
     if steps.is_empty():
-        return Steps(None, 0.0)
-    counts = pl.DataFrame({"step": steps}).group_by("step").len().sort(["len", "step"], descending=[True, False])
-    return Steps(counts["step"][0], counts["len"][0] / len(steps))
+        return None, 0.0
+    step, count = steps.group_by("step").len().sort(["len", "step"], descending=[True, False]).row(0)
+    return step, count / steps.height
 
 
 def default_gap_tolerance(timeframe: timedelta) -> timedelta:
@@ -44,18 +48,18 @@ def default_gap_tolerance(timeframe: timedelta) -> timedelta:
     return timeframe if timeframe < DAY else max(timeframe, 7 * DAY)
 
 
-def hold_against(frame: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> None:
+def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> None:
     """Checks that every file and symbol steps by about `timeframe`.
 
     A row stamped with its bar's open is usable one timeframe later, so too short a timeframe would let it be used
-    before it is known.
+    before it is known. Only rows that follow each other within a file are looked at, as files may share a series.
 
     Raises:
         SchemaError: every step of a file is longer than 1.5 timeframes, or its median step shorter than one by as much.
     """
-    steps = _steps(frame, [FILE, SYMBOL])
     per_file = (
-        steps.group_by(FILE, SYMBOL, maintain_order=True)
+        steps.filter("same_file")
+        .group_by(FILE, SYMBOL, maintain_order=True)
         .agg(
             pl.len().alias("count"),
             pl.col("step").min().alias("shortest"),
@@ -86,10 +90,3 @@ def knowable(stamp: pl.Expr, timeframe: timedelta, zone: str) -> pl.Expr:
     wall = stamp.dt.convert_time_zone(zone).dt.replace_time_zone(None) + timeframe
     by_calendar = wall.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null").dt.convert_time_zone("UTC")
     return pl.coalesce(by_calendar, plain)
-
-
-def _steps(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    ordered = frame.select(*keys, STAMP).sort(*keys, STAMP)
-    same = pl.all_horizontal(pl.col(key) == pl.col(key).shift() for key in keys)
-    step = pl.col(STAMP).diff().alias("step")
-    return ordered.select(*keys, step, same.alias("same")).filter("same", pl.col("step") > timedelta(0)).drop("same")
