@@ -42,6 +42,13 @@ class GatewiseError(Exception):
         self.hint = hint
 
 
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM after something worth keeping was made; the text says what was kept and how to go on.
+
+    Outside the tree, as `KeyboardInterrupt` is: whoever handles errors should not swallow it.
+    """
+
+
 class ConfigError(GatewiseError):
     """A key or value of the configuration that can't be."""
 

@@ -20,6 +20,7 @@ from gatewise.bundle import Bundle, with_targets
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
+from gatewise.errors import Interrupted
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
@@ -30,10 +31,6 @@ from gatewise.splits.base import Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.trainer import Trained, train_model
 from gatewise.training.listeners import Listener, Listeners
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C after at least one whole epoch; the best weights so far are in the bundle."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from typing import cast
 import typer
 
 from gatewise.cli import audit, config, data, models, predict, runs, train
-from gatewise.errors import GatewiseError
+from gatewise.errors import GatewiseError, Interrupted
+
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 app = typer.Typer(
     name="gatewise",
@@ -46,10 +48,9 @@ def run() -> None:
         else:
             error.show()
             code = 2
-    except (KeyboardInterrupt, typer.Abort) as error:
-        message = str(error.__cause__ or error)
-        report_error("Interrupted", f"interrupted {message}".strip(), None, as_json)
-        code = 130
+    except Interrupted as error:
+        report_error("Interrupted", f"interrupted {error}", None, as_json)
+        code = INTERRUPTED
     sys.exit(code)
 
 

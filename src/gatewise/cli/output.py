@@ -24,14 +24,16 @@ def set_up_logging(quiet: bool) -> None:
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table for people on stdout; columns of numbers are set to the right."""
+    """A table for people on stdout; columns of numbers are set to the right, and no cell is folded."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        numeric = bool(rows) and all(row[number][:1].isdigit() or row[number][:1] == "-" for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        numeric = bool(rows) and all(row[number][:1] in set("0123456789-[") for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
+    console.print(table)

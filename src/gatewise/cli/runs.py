@@ -82,15 +82,21 @@ def _print_table(infos: list[RunInfo]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(highlight=False, markup=False)
     if not infos:
         console.print("no runs yet; try: gatewise train --source sp500")
         return
-    table = Table("id", "name", "model", "status", "started (UTC)", "took", "val", "test", box=None, pad_edge=False)
+    if not console.is_terminal:
+        console.width = 160  # a pipe has no width to fit into
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", no_wrap=True, overflow="ellipsis")
+    for title in ("model", "status", "started (UTC)", "took", "val", "test"):
+        table.add_column(title, no_wrap=True, justify="right" if title in ("took", "val", "test") else "left")
     for info in infos:
         started = f"{info.started_utc:%Y-%m-%d %H:%M}"
-        took = _duration(info.duration_seconds)
         parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
+        took = _duration(info.duration_seconds)
         table.add_row(info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts)
     console.print(table)
 
@@ -112,7 +118,10 @@ def _print_run(info: RunInfo) -> None:
 
 
 def _metric(metric: tuple[str, float] | None) -> str:
-    return "" if metric is None else f"{metric[0].replace('/', '_').split('_', 1)[1]} {metric[1]:.4g}"
+    if metric is None:
+        return ""
+    name = metric[0].replace("/", "_").split("_", 1)[1].removeprefix("macro_")
+    return f"{name} {metric[1]:.4g}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -82,10 +82,8 @@ def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
     rows = []
     for part, result in evaluation.parts.items():
         for who, metrics in {"model": result.metrics, **result.baselines}.items():
-            cells = []
-            for name in shown:
-                found = metrics[name]
-                spread = f" [{found.low:.4g}, {found.high:.4g}]" if who == "model" else ""
-                cells.append(f"{found.value:.4g}{spread}")
-            rows.append([part, who, *cells])
+            rows.append([part, who, *(f"{metrics[name].value:.3f}" for name in shown)])
+            if who == "model":
+                bounds = [f"[{metrics[name].low:.3f}, {metrics[name].high:.3f}]" for name in shown]
+                rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
     return ["part", "who", *shown], rows

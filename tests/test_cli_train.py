@@ -1,0 +1,217 @@
+"""`gatewise train` as a user types it: one object or words, everything in its folder, and no cut leaves half a file."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from safetensors.numpy import load_file
+
+from conftest import TINY
+from gatewise.bundle import Bundle
+
+KEYS = {
+    "run_id",
+    "bundle",
+    "report",
+    "predictions",
+    "device",
+    "precision",
+    "epochs",
+    "best_epoch",
+    "windows",
+    "windows_per_second",
+    "peak_memory_mb",
+    "metrics",
+    "baselines",
+    "beats_baseline",
+    "purged_rows",
+    "embargo_rows",
+}
+
+
+def test_json_is_one_object_with_the_promised_keys_and_every_file_is_there(cli) -> None:
+    said = cli("train", *TINY, "--json", "--quiet")
+    value = said.json
+    assert said.code == 0
+    assert value.keys() >= KEYS
+    assert set(value["windows"]) == {"train", "val", "test"}
+    for part in ("val", "test"):
+        for metric in ("accuracy", "macro_f1", "log_loss", "brier", "ece"):
+            found = value["metrics"][part][metric]
+            assert found["low"] <= found["value"] <= found["high"]
+    assert set(value["baselines"]) == {"prior", "persistence", "logistic", "boosting"}
+    assert value["beats_baseline"] in (True, False, None)
+    assert {path.name for path in Path(value["bundle"]).parent.iterdir()} == {
+        "bundle",
+        "checkpoint.safetensors",
+        "config.yaml",
+        "history.parquet",
+        "metrics.json",
+        "predictions.csv",
+        "predictions.parquet",
+        "report.html",
+    }
+    assert said.err == ""
+
+
+def test_the_predictions_file_holds_what_the_metrics_say(cli) -> None:
+    value = cli("train", *TINY, "--json", "--quiet").json
+    frame = pl.read_parquet(value["predictions"])
+    assert frame.columns == ["symbol", "time", "part", "prob_down", "prob_flat", "prob_up", "label", "target"]
+    for part in ("val", "test"):
+        rows = frame.filter(part=part)
+        assert rows.height == value["windows"][part]
+        assert (rows["label"] == rows["target"]).mean() == pytest.approx(value["metrics"][part]["accuracy"]["value"])
+        chosen = pl.concat(rows.filter(target=name)[f"prob_{name}"] for name in ("down", "flat", "up"))
+        assert -np.log(chosen).mean() == pytest.approx(value["metrics"][part]["log_loss"]["value"], rel=1e-6)
+
+
+def test_people_read_epochs_a_table_and_what_to_type_next(cli) -> None:
+    said = cli("train", *TINY)
+    assert "Epoch 1/3:  train_loss=" in said.err
+    assert "val_f1=" in said.err
+    assert "baseline" in said.out
+    assert "gatewise predict --model" in said.out
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("direction", ["prob_down", "prob_up", "label", "target"]),
+        ("forward_return", ["forward_return", "target_forward_return"]),
+        ("next_row", ["open", "high", "low", "close", "volume"]),
+    ],
+)
+def test_every_target_runs_the_whole_street(cli, kind, columns) -> None:
+    value = cli("train", *TINY, "--target", kind, "--json", "--quiet").json
+    frame = pl.read_parquet(value["predictions"])
+    assert set(columns) <= set(frame.columns)
+    if kind == "next_row":
+        assert 500 < frame["close"].mean() < 2500, "predictions come back in price units"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--model", "gru"],
+        ["--set", "windows.supervise=every", "--set", "windows.burn_in=3"],
+        ["--set", "model.bidirectional=true"],
+        ["--set", "training.class_weights=balanced", "--set", "features.scaler=robust", "--set", "features.clip=4"],
+        ["--set", "split.train=0.8", "--set", "split.val=0.2", "--set", "split.test=0"],
+        ["--set", "windows.stride=3", "--set", "training.windows_per_epoch=400"],
+    ],
+)
+def test_other_ways_to_train_end_in_a_judged_bundle(cli, change) -> None:
+    value = cli("train", *TINY, *change, "--json", "--quiet").json
+    assert value["metrics"]["val"]["log_loss"]["value"] > 0
+    assert Bundle.load(Path(value["bundle"])).metrics == value["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["--model", "lstn"], "UnknownNameError"),
+        (["--set", "features.sets=[market93]"], "UnknownNameError"),
+        (["--batch-size", "100000"], "ConfigError"),
+        (["--seq-len", "6000"], "NotEnoughRowsError"),
+        (["--horizon", "9000"], "NotEnoughRowsError"),
+        (["--set", "target.barrier=fixed", "--set", "target.upper=50"], "LabelError"),
+        (["--set", "split.embargo=3000d"], "NotEnoughRowsError"),
+        (["--device", "cuda:7"], "ConfigError"),
+        (["--precision", "fp16"], "ConfigError"),
+        (["--data", "/nowhere.csv", "--source", "files"], "ReadError"),
+        (["--resume", "abc"], "ConfigError"),
+        (["--bogus"], "UsageError"),
+    ],
+)
+def test_what_can_not_be_is_one_line_a_hint_and_exit_code_2(cli, words, kind) -> None:
+    said = cli("train", *TINY, *words, "--json", "--quiet")
+    assert said.code == 2
+    assert said.json["error"]["type"] == kind
+    assert said.json["error"]["hint"]
+    assert "\n" not in said.json["error"]["message"]
+    people = cli("train", *TINY, *words, "--quiet")
+    assert people.code == 2
+    assert "Traceback" not in people.err
+    assert people.out == ""
+
+
+def test_a_loss_that_runs_away_is_an_error_and_the_run_is_marked_failed(cli) -> None:
+    said = cli("train", *TINY, "--learning-rate", 1e30, "--set", "training.gradient_clip=null", "--json", "--quiet")
+    assert said.json["error"]["type"] == "DivergedError"
+    assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["FAILED"]
+
+
+def test_a_full_disk_while_saving_leaves_nothing_half_written(cli, monkeypatch, gatewise_home: Path) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("gatewise.files.os.fsync", full)
+    said = cli("train", *TINY, "--json", "--quiet")
+    assert said.code == 2
+    assert said.json["error"]["type"] == "StorageError"
+    assert "No space left" in said.json["error"]["message"]
+    leftovers = [path for path in (gatewise_home / "runs").rglob("*") if path.is_file()]
+    assert leftovers == []
+
+
+def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone_on_from(cli, monkeypatch) -> None:
+    from gatewise.training.fit import _fit_epoch
+
+    def impatient(state, *rest) -> None:
+        if state.epoch == 2:
+            raise KeyboardInterrupt
+        _fit_epoch(state, *rest)
+
+    monkeypatch.setattr("gatewise.training.fit._fit_epoch", impatient)
+    said = cli("train", *TINY, "--json", "--quiet")
+    assert said.code == 130
+    run_id = said.json["error"]["message"].split("--resume ")[1]
+    assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["KILLED"]
+    monkeypatch.setattr("gatewise.training.fit._fit_epoch", _fit_epoch)
+    assert cli("train", "--resume", run_id[:10], "--json", "--quiet").json["epochs"] == 3
+    assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["FINISHED"]
+
+
+def run_process(home: Path, *words: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"GATEWISE_HOME": str(home)}
+    command = [sys.executable, "-c", "from gatewise.cli.main import run; run()", *words]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, object]:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return dict(json.loads(out))
+
+
+def test_a_run_killed_in_an_epoch_resumes_to_the_weights_of_an_undisturbed_run_bit_for_bit(gatewise_home: Path) -> None:
+    words = ("train", *TINY, "--max-epochs", "8", "--set", "training.windows_per_epoch=1024", "--json")
+    undisturbed = run_process(gatewise_home, *words)
+    whole = finish(undisturbed)
+    doomed = run_process(gatewise_home, *words)
+    deadline = time.monotonic() + 60
+    for line in doomed.stderr or ():
+        if line.startswith("Epoch 3/"):
+            break
+        assert time.monotonic() < deadline
+    doomed.send_signal(signal.SIGKILL)
+    doomed.communicate()
+    (killed,) = {path.name for path in (gatewise_home / "runs").iterdir()} - {str(whole["run_id"])}
+    resumed = finish(run_process(gatewise_home, "train", "--resume", killed[:12], "--json"))
+    assert resumed["run_id"] == killed
+    tensors = [load_file(Path(str(run["bundle"])) / "model.safetensors") for run in (whole, resumed)]
+    for name in tensors[0]:
+        np.testing.assert_array_equal(tensors[0][name], tensors[1][name])
+    assert whole["metrics"] == resumed["metrics"]
+    assert whole["epochs"] == resumed["epochs"]
