@@ -77,7 +77,7 @@ def cut_moments(table: Table, rng: np.random.Generator) -> list[int]:
     resumed = np.flatnonzero((start[1:] != start[:-1]) & (name[1:] == name[:-1])) + 1
     edges = [int(moments[1])]
     if resumed.size:
-        row = int(rng.choice(resumed))
+        row = int(resumed[np.argmax(resumed - start[resumed - 1])])  # the longest segment: its last row is complete
         edges += [int(table.time_us[row - 1]), int(table.time_us[min(row + 1, table.num_rows - 1)])]
     return sorted({*cuts.tolist(), *edges} - {int(moments[-1])})
 

@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gatewise.audit.base import Case, Check, moment, quiet_parts, small_config, some
 from gatewise.audit.corrupt import corrupt
+from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import Scaler
 from gatewise.fold import Fold
 from gatewise.samples import Samples
+from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listeners
 
 NUM_TRAINED = 2_000
+MOST_TRIES = 3
 
 
 def check_scaler(case: Case) -> Check:
@@ -60,16 +64,14 @@ def check_training(case: Case) -> Check:
             again = case.parts.split(other.spans, case.config.split, table.timeframe)
             # A label not yet settled at the cut may settle sooner in another future, and its sample clear the purge.
             settled = samples.rows[samples.spans.last_us <= cut_us]
-            if not np.array_equal(np.intersect1d(again.train, settled), split.train):
+            kept = np.array_equal(np.intersect1d(again.train, settled), split.train)
+            if not kept or again.cutoffs_us != split.cutoffs_us:
                 return Check("training", False, f"split: train changes with prices after {moment(cut_us)}")
         folds = [case.parts.fit_fold(case.config, s, split.train) for s in (samples, other)]
         if offence := _changed(folds[0], folds[1], samples):
             return Check("training", False, f"{offence} changes with prices after {moment(cut_us)}")
-        trained = [
-            case.parts.train(config, replace(s, steps_scored=1), fold, train, val, Listeners(()))
-            for s, fold in zip((samples, other), folds, strict=True)
-        ]
-    before, after = (model.model.state_dict() for model in trained)
+        both = [replace(s, steps_scored=1) for s in (samples, other)]
+        before, after = _train_alike(case, config, both, folds, train, val)
     if moved := [name for name, weight in before.items() if not torch.equal(weight, after[name])]:
         return Check("training", False, f"weights ({some(moved)}) change with prices after {moment(cut_us)}")
     return Check(
@@ -78,6 +80,21 @@ def check_training(case: Case) -> Check:
         f"split, scalers and the weights of a small {case.config.model.name} ({train.size:,} samples, one epoch) are "
         f"the same to the bit with all {int((case.table.time_us > cut_us).sum()):,} rows after training corrupted",
     )
+
+
+def _train_alike(
+    case: Case, config: ExperimentConfig, samples: list[Samples], folds: list[Fold], train: Rows, val: Rows
+) -> list[dict[str, Tensor]]:
+    """Weights of one training each. The thread count follows the machine's load and moves last bits: it must agree."""
+    states: list[dict[str, Tensor]] = []
+    for _ in range(MOST_TRIES):
+        states, threads = [], set()
+        for one, fold in zip(samples, folds, strict=True):
+            states.append(case.parts.train(config, one, fold, train, val, Listeners(())).model.state_dict())
+            threads.add(torch.get_num_threads())
+        if len(threads) == 1:
+            break
+    return states
 
 
 def _changed(before: Fold, after: Fold, samples: Samples) -> str | None:

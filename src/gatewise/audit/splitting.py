@@ -57,10 +57,10 @@ def _misplaced(case: Case) -> str | None:
             if rows.size and others.size and table.time_us[rows].max() >= table.time_us[others].min():
                 newest = rows[np.argmax(table.time_us[rows])]
                 return f"{part} is not older than {later}: {describe_row(table, newest)} is in {part}"
-    if split.test.size:
-        newest_samples = case.samples.rows[table.time_us[case.samples.rows] >= table.time_us[split.test].min()]
-        if newest_samples.size != split.test.size:
-            return f"test was shortened: {newest_samples.size - split.test.size} of its samples are missing"
+    spec, size = case.config.split, case.samples.rows.size
+    missing = size - round((spec.train + spec.val) * size) - split.test.size
+    if spec.test and missing > 0:
+        return f"test was shortened: {missing} of its samples are missing"
     return None
 
 
