@@ -74,7 +74,8 @@ footer { margin-top: 56px; color: var(--quiet); font-size: .82rem; border-top: 1
 @media print {
   @page { margin: 14mm; }
   main { max-width: none; padding: 0; } body { font-size: 10.5pt; } h2 { break-after: avoid; margin-top: 28px; }
-  table { font-size: 8pt; } .facts > div { break-inside: avoid; } th, td { padding: 4px 6px; } .scroll { overflow: visible; }
+  table { font-size: 8pt; } .facts > div { break-inside: avoid; }
+  th, td { padding: 4px 6px; } .scroll { overflow: visible; }
   td.model, .verdict, pre { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   tbody th { position: static; } tr { break-inside: avoid; } .facts { grid-template-columns: 1fr 1fr; }
   .plot .svg-container, .plot .main-svg { width: 100% !important; height: 100% !important; }
