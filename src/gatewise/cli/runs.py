@@ -90,7 +90,7 @@ def _print_table(infos: list[RunInfo]) -> None:
         console.width = 160  # a pipe has no width to fit into
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis")
+    table.add_column("name", overflow="fold")  # the one that gives way on a narrow terminal
     for title in ("model", "status", "started (UTC)", "took", "val", "test"):
         table.add_column(title, no_wrap=True, justify="right" if title in ("took", "val", "test") else "left")
     for info in infos:
