@@ -144,6 +144,24 @@ class SplitConfig(Section):
         return self
 
 
+class CvConfig(Section):
+    """How folds are cut. Embargo and least purge are those of `split`, whose fractions play no part here."""
+
+    splitter: Literal["expanding", "sliding", "kfold", "combinatorial"] = "expanding"
+    n_splits: int = Field(5, ge=2)  # test blocks; combinatorial: groups that the series is cut into
+    test_groups: int = Field(2, ge=1)  # combinatorial: groups that are tested together
+    val: float = Field(0.15, gt=0, lt=1)  # share of a fold's training samples, its newest, that stops the training
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.splitter == "combinatorial" and self.test_groups >= self.n_splits:
+            raise ValueError(
+                f"cv.test_groups must be below cv.n_splits; got {self.test_groups} of {self.n_splits} groups: "
+                "none would be left to train on"
+            )
+        return self
+
+
 class ModelConfig(Section):
     """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
 
@@ -212,6 +230,7 @@ class ExperimentConfig(Section):
     target: TargetConfig = TargetConfig()
     windows: WindowConfig = WindowConfig()
     split: SplitConfig = SplitConfig()
+    cv: CvConfig = CvConfig()
     model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
