@@ -1,0 +1,169 @@
+"""`gatewise runs` and `gatewise ui`, and runs on a real MLflow server, which the latter is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewise.config.load import load_config
+from gatewise.registry.runs import Run, find_info, start_run
+
+
+@pytest.fixture
+def run(gatewise_home: Path) -> Run:
+    with start_run(load_config(overrides={"name": "bars", "data.source": "sp500"})) as run:
+        run.on_epoch(1, {"val_loss": 1.25, "train_loss": float("nan")})
+        run.log(1, {"val/macro_f1": 0.41, "test/macro_f1": 0.39})
+    return run
+
+
+def test_the_list_is_one_object_with_the_promised_keys(cli: Any, run: Run) -> None:
+    said = cli("runs", "list", "--json")
+    assert (said.code, said.err) == (0, "")
+    (entry,) = json.loads(said.out)["runs"]
+    assert (entry["run_id"], entry["name"], entry["model"], entry["status"]) == (run.run_id, "bars", "lstm", "FINISHED")
+    assert entry["metrics"]["val/macro_f1"] == 0.41
+    assert entry["metrics"]["train_loss"] is None
+    assert entry["duration_seconds"] >= 0
+
+
+def test_people_see_a_line_a_run(cli: Any, run: Run) -> None:
+    said = cli("runs", "list")
+    line = said.out.splitlines()[1]
+    assert line.split()[:4] == [run.run_id[:8], "bars", "lstm", "finished"]
+    assert "f1 0.41" in line
+    assert "f1 0.39" in line
+
+
+def test_a_home_without_runs_says_what_to_type(cli: Any, gatewise_home: Path) -> None:
+    assert "gatewise train" in cli("runs", "list").out
+    assert cli("runs", "list", "--json").json == {"runs": []}
+
+
+def test_show_names_settings_numbers_and_files(cli: Any, run: Run) -> None:
+    said = cli("runs", "show", run.run_id[:6])
+    assert "bars" in said.out
+    assert "val_loss" in said.out
+    assert "config.yaml" in said.out
+    assert "sp500" in said.out
+    value = cli("runs", "show", run.run_id[:6], "--json").json
+    assert value["files"] == [str(run.folder / "config.yaml")]
+    assert value["params"]["data.source"] == "sp500"
+
+
+def test_a_run_that_does_not_exist_is_refused_in_one_line(cli: Any, run: Run) -> None:
+    said = cli("runs", "show", "zz", "--json")
+    assert said.code == 2
+    assert json.loads(said.out)["error"]["type"] == "RunNotFoundError"
+    assert run.run_id in json.loads(said.out)["error"]["hint"]
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line(cli: Any, gatewise_home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = cli("ui", "--port", taken.getsockname()[1])
+    assert said.code == 2
+    assert "must be free" in said.err
+
+
+def test_a_server_has_pages_of_its_own(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    said = cli("ui")
+    assert said.code == 2
+    assert "open http://127.0.0.1:9" in said.err
+
+
+# ---- a real server on loopback: `gatewise ui` itself
+
+
+class Pages:
+    """`gatewise ui` as a process, up before it is handed on."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        code = (
+            "import sys; sys.argv = ['gatewise', 'ui', '--port', sys.argv[1]]; from gatewise.cli.main import run; run()"
+        )
+        environment = {**os.environ, "GATEWISE_HOME": str(home)}
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        with (home / "ui.log").open("a") as log:
+            command = [sys.executable, "-c", code, str(port)]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
+        deadline = time.monotonic() + 60
+        while not self.answers():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self.stop()
+                raise AssertionError(f"the pages did not come up: {(home / 'ui.log').read_text()}")
+            time.sleep(0.1)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+        self.process.wait(20)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def pages(gatewise_home: Path, port: int) -> Iterator[Pages]:
+    pages = Pages(gatewise_home, port)
+    yield pages
+    if pages.process.poll() is None:
+        pages.stop()
+
+
+def test_runs_go_to_a_server_and_outlive_its_death(
+    cli: Any, run: Run, pages: Pages, gatewise_home: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with urllib.request.urlopen(pages.url, timeout=10) as page:
+        assert b"MLflow" in page.read()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", pages.url)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert [entry["run_id"] for entry in cli("runs", "list", "--json").json["runs"]] == [run.run_id]
+
+    remote = start_run(load_config())
+    remote.on_epoch(1, {"val_loss": 3.0})
+    remote.log_artifacts(remote.folder / "config.yaml")
+    uploaded = gatewise_home / "artifacts"
+    assert [path.read_bytes() for path in uploaded.rglob("config.yaml")] == [
+        (remote.folder / "config.yaml").read_bytes()
+    ]
+
+    pages.stop()
+    remote.on_epoch(2, {"val_loss": 2.0})
+    remote.log_artifacts(remote.folder / "config.yaml")
+    again = Pages(gatewise_home, port)
+    try:
+        remote.on_epoch(3, {"val_loss": 1.0})
+        remote.finish("FINISHED")
+        info = find_info(remote.run_id)
+        assert (info.status, info.metrics["val_loss"]) == ("FINISHED", 1.0)
+        history = remote._client.get_metric_history(remote.run_id, "val_loss")
+        assert [(metric.step, metric.value) for metric in history] == [(1, 3.0), (2, 2.0), (3, 1.0)]
+    finally:
+        again.stop(signal.SIGINT)
+    assert not again.answers()
