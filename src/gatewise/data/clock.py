@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import zoneinfo
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from gatewise.errors import AmbiguousError, ConfigError, ReadError
 # Microseconds in a unit; a unit is taken where every stamp then lies within the years 1980 to 2100.
 _EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
 _EPOCH_FROM_S, _EPOCH_TO_S = 315_532_800, 4_102_444_800
+_OLDEST, _NEWEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
 _DAY_US = 86_400_000_000
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 
@@ -82,6 +84,13 @@ def read_stamps(
             "take those rows out, or name another column: --time-column",
         )
     wall, aware = _moments(name, label, column, rows, how)
+    if (outside := ~wall.is_between(_OLDEST, _NEWEST)).any():
+        wrong = int(outside.arg_max() or 0)
+        raise ReadError(
+            f"{name} column {label!r} row {rows[wrong]}: {column.to_physical()[wrong]!r} is not between "
+            f"{_OLDEST.year} and {_NEWEST.year}",
+            "take that row out, or say how stamps are written: --time-format",
+        )
     notes = []
     if aware:
         return Stamps(wall.dt.replace_time_zone("UTC"), zone or "UTC", ())

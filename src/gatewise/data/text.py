@@ -104,7 +104,8 @@ def _utf8(blob: Blob) -> bytes:
             return blob.data.decode("utf-16").encode()
         except UnicodeDecodeError as error:
             raise ReadError(f"{blob.name} begins as UTF-16 text and isn't", "write it as UTF-8") from error
-    return blob.data.removeprefix(b"\xef\xbb\xbf")
+    data = blob.data.removeprefix(b"\xef\xbb\xbf")
+    return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
 def _layout(lines: list[str]) -> tuple[str, int]:
@@ -195,7 +196,7 @@ def _headerless_hint(blob: Blob, width: int) -> str:
 
 
 def _split(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line.strip("\r")], delimiter=separator), [])
+    return next(csv.reader([line.replace("\r", "")], delimiter=separator), [])
 
 
 def _is_number(cell: str) -> bool:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -111,26 +112,31 @@ def _held_against_name(path: Path, data: bytes) -> None:
 
 def _members(path: Path, data: bytes, kind: str | None) -> Iterator[Blob]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            infos = [
-                info
-                for info in archive.infolist()
-                if not info.is_dir() and not PurePath(info.filename).name.startswith((".", "__"))
-                if "__MACOSX" not in PurePath(info.filename).parts
-            ]
-            chosen = [info for info in infos if kind_by_name(Path(info.filename))] if len(infos) > 1 else infos
-            if len(chosen) > 1:
-                chosen = [info for info in chosen if bare(Path(info.filename)).suffix.lower() != ".txt"] or chosen
-            if not chosen:
-                held = ", ".join(info.filename for info in infos[:5]) or "nothing"
-                raise ReadError(f"{path} holds no data member; it holds {held}", f"members end in {', '.join(KINDS)}")
-            for info in sorted(chosen, key=lambda one: one.filename):
-                name = f"{path}:{info.filename}" if chosen[1:] else str(path)
-                yield _blob(name, PurePath(path.parent, info.filename), _peel(name, archive.read(info)), kind)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-        raise ReadError(f"{path} is a damaged zip: {_first_line(error)}", "fetch it again") from error
-    except RuntimeError as error:  # zipfile's way to say that a password is needed
+        held = _unzip(path, data)
+    except RuntimeError as error:  # zipfile's way to say that a password or a method is missing
         raise ReadError(f"{path} can't be unpacked: {_first_line(error)}", "unpack it by hand") from error
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError) as error:
+        raise ReadError(f"{path} is a damaged zip: {_first_line(error)}", "fetch it again") from error
+    for member, content in held:
+        name = f"{path}:{member}" if held[1:] else str(path)
+        yield _blob(name, PurePath(path.parent, member), _peel(name, content), kind)
+
+
+def _unzip(path: Path, data: bytes) -> list[tuple[str, bytes]]:
+    """The members that hold data, by name: all of a known kind, or the only one whatever its name."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [
+            info.filename
+            for info in archive.infolist()
+            if not info.is_dir() and not any(part.startswith((".", "__")) for part in PurePath(info.filename).parts)
+        ]
+        chosen = [name for name in names if kind_by_name(Path(name))] if names[1:] else names
+        if chosen[1:]:  # a .txt beside others is a read-me
+            chosen = [name for name in chosen if bare(Path(name)).suffix.lower() != ".txt"] or chosen
+        if not chosen:
+            there = ", ".join(names[:5]) or "nothing"
+            raise ReadError(f"{path} holds no data member; it holds {there}", f"members end in {', '.join(KINDS)}")
+        return [(name, archive.read(name)) for name in sorted(chosen)]
 
 
 def _peel(name: str, data: bytes) -> bytes:
