@@ -1,0 +1,246 @@
+"""Laws of the clock: what is ambiguous is refused, changes of the clock are met, no bar is usable before it ends.
+
+An hour too early is a look at the future that every metric rewards.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_files import as_csv, bars, expected, load, put
+from gatewise.data.formats import parse_text
+from gatewise.data.timeframe import knowable
+from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError, SchemaError
+
+NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def series(stamps: list[object]) -> str:
+    return "time,value\n" + "".join(f"{stamp},{row}\n" for row, stamp in enumerate(stamps))
+
+
+def refusal(folder: Path, stamps: list[object], **said: Any) -> DataError:
+    file = put(folder, "X.csv", series(stamps))
+    with pytest.raises(DataError) as caught:
+        load(file, **said)
+    assert str(file) in caught.value.message
+    assert "'time'" in caught.value.message
+    assert caught.value.hint is not None
+    assert "\n" not in caught.value.message + caught.value.hint
+    return caught.value
+
+
+@given(st.lists(st.dates(datetime(1990, 1, 1).date(), datetime(2060, 1, 1).date()), min_size=1, max_size=20))
+def test_the_order_of_day_and_month_is_taken_only_where_the_column_proves_it(days: list[Any]) -> None:
+    text = pl.Series([f"{day:%d/%m/%Y}" for day in days])
+    rows = pl.Series(range(1, len(days) + 1))
+    if any(day.day > 12 for day in days):
+        assert parse_text("f", "c", text, rows, None).values.dt.date().to_list() == days
+    else:
+        with pytest.raises(AmbiguousError, match="proves"):
+            parse_text("f", "c", text, rows, None)
+    assert parse_text("f", "c", text, rows, True).values.dt.date().to_list() == days
+
+
+@pytest.mark.parametrize("stamp", ["{:02d}.03.2020", "{}/3/2020 10:00", "03-{:02d}-20", "{:02d}/03/2020 09:00 PM"])
+def test_an_ambiguous_date_is_refused_and_either_flag_settles_it(stamp: str, tmp_path: Path) -> None:
+    stamps: list[object] = [stamp.format(day) for day in range(1, 12)]
+    error = refusal(tmp_path, stamps)
+    assert isinstance(error, AmbiguousError)
+    assert "--day-first or --month-first" in str(error.hint)
+    one, other = (load(tmp_path / "X.csv", day_first=first, stamp="close").frame["time"] for first in (True, False))
+    assert {(time.month, time.day) for time in one} == {(time.day, time.month) for time in other}
+    assert one.to_list() != other.to_list()
+
+
+def test_a_date_of_three_readings_is_refused_and_a_format_settles_it(tmp_path: Path) -> None:
+    stamps: list[object] = ["01/02/03", "01/02/04", "01/02/05"]
+    refusal(tmp_path, stamps)
+    times = load(tmp_path / "X.csv", time_format="%y/%m/%d").frame["time"]
+    assert times[0] == datetime(2001, 2, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "row", "words"),
+    [
+        (["13/01/2020", "14/01/2020", "01/15/2020"], 3, "written otherwise"),
+        (["2020-01-01", "2020-01-02 00:00", "2020-01-03"], 2, "written otherwise"),
+        (["1/2/2020", "1/3/20", "1/15/2020"], 2, "written otherwise"),
+        (["2020-01-01T00:00:00Z", "2020-01-01T00:01:00", "2020-01-01T00:02:00Z"], 2, "no offset from UTC"),
+        (["2020-01-01 00:00", "2020-01-01 00:01+00:00"], 2, "carries an offset"),
+        (["2020-01-01 00:00", "2020-02-30 00:00"], 2, "written otherwise"),
+    ],
+)
+def test_mixed_formats_and_zones_are_refused_with_the_row(
+    stamps: list[object], row: int, words: str, tmp_path: Path
+) -> None:
+    error = refusal(tmp_path, stamps)
+    assert isinstance(error, AmbiguousError)
+    assert f"row {row}:" in error.message
+    assert words in error.message
+
+
+def test_stamps_that_carry_their_own_offsets_may_differ_in_them(tmp_path: Path) -> None:
+    stamps: list[object] = ["2020-03-08T01:00:00-05:00", "2020-03-08T03:00:00-04:00", "2020-03-08T08:00:00Z"]
+    times = load(put(tmp_path, "X.csv", series(stamps)), stamp="close").frame["time"].to_list()
+    assert times == [datetime(2020, 3, 8, hour, tzinfo=UTC) for hour in (6, 7, 8)]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "words"),
+    [
+        (["soon", "later"], "no known time"),
+        (["2020-13-45 10:00", "2020-01-01 10:00"], "no date and time"),
+        (["2020-01-01 10:00", "", "2020-01-01 10:02"], "row 2 holds no time"),
+        (["1.67E+12", "1.68E+12"], "no known time"),
+    ],
+)
+def test_what_is_no_time_is_refused(stamps: list[object], words: str, tmp_path: Path) -> None:
+    error = refusal(tmp_path, stamps)
+    assert isinstance(error, ReadError)
+    assert words in error.message
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        [0, 60, 120],
+        [43831.5, 43832.5],
+        [1577836800, 1577836860000],
+        [2030010100, 2030010101],  # 2030-01-01 00 and 01, or two seconds in 2034
+        [252460800, 1577836800],  # 1978 is before the years in which units are told apart
+    ],
+)
+def test_numbers_that_may_be_several_times_are_refused(stamps: list[object], tmp_path: Path) -> None:
+    error = refusal(tmp_path, stamps)
+    assert isinstance(error, AmbiguousError)
+    assert "--time-format epoch_s" in str(error.hint)
+
+
+def test_an_epoch_outside_the_usual_years_is_read_when_said(tmp_path: Path) -> None:
+    table = load(put(tmp_path, "X.csv", series([0, 60, 120])), time_format="epoch_s", stamp="close")
+    assert table.frame["time"].to_list() == [datetime(1970, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
+
+
+def test_dates_without_separators_are_dates(tmp_path: Path) -> None:
+    table = load(put(tmp_path, "X.csv", series([20191230, 20191231, 20200101])))
+    assert table.frame["time"].to_list() == [datetime(2019, 12, 31, tzinfo=UTC) + DAY * day for day in range(3)]
+
+
+def test_a_wrong_format_is_refused_with_the_row_that_it_misses(tmp_path: Path) -> None:
+    stamps: list[object] = ["2020-01-01 10:00", "2020-01-01 10.01"]
+    assert "row 2: '2020-01-01 10.01'" in refusal(tmp_path, stamps, time_format="%Y-%m-%d %H:%M").message
+    assert "row 1" in refusal(tmp_path, stamps, time_format="epoch_s").message
+
+
+def wall_clock(first: datetime, rows: int, step: timedelta) -> pl.DataFrame:
+    """Bars stamped by the clock on a wall in New York, as Python's own zone data reads it."""
+    frame = bars(rows, step, first)
+    stamps = [f"{moment.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}" for moment in frame["time"]]
+    return frame.with_columns(pl.Series("time", stamps))
+
+
+@pytest.mark.parametrize("minutes", [60, 30, 1])
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("day", [datetime(2020, 3, 8, 3, tzinfo=UTC), datetime(2020, 11, 1, 2, tzinfo=UTC)])
+def test_changes_of_the_clock_leave_neither_gap_nor_overlap(
+    day: datetime, newest_first: bool, minutes: int, tmp_path: Path
+) -> None:
+    step = timedelta(minutes=minutes)
+    frame = wall_clock(day, 600 // minutes, step)
+    file = put(tmp_path, "X.csv", (frame.reverse() if newest_first else frame).write_csv())
+    table = load(file, timezone="America/New_York", timeframe=step)
+    assert table.fingerprint == expected(bars(600 // minutes, step, day), step).fingerprint
+
+
+def test_each_symbol_of_a_long_file_meets_the_change_on_its_own(tmp_path: Path) -> None:
+    frame = wall_clock(datetime(2020, 11, 1, 2, tzinfo=UTC), 10, HOUR)
+    long = pl.concat([frame.select(pl.lit(name).alias("symbol"), pl.all()) for name in ("A", "B")])
+    for ordered in (long, long.sort("time", maintain_order=True)):
+        times = load(put(tmp_path, "X.csv", ordered.write_csv()), timezone="America/New_York").frame
+        for symbol in ("A", "B"):
+            hours = times.filter(symbol=symbol)["time"].diff().drop_nulls().unique().to_list()
+            assert hours == [HOUR]
+
+
+def test_an_hour_that_happens_twice_but_is_there_once_is_refused(tmp_path: Path) -> None:
+    frame = wall_clock(datetime(2020, 11, 1, 2, tzinfo=UTC), 10, HOUR).unique("time", maintain_order=True)
+    with pytest.raises(AmbiguousError, match=r"01:00:00 happens twice in America/New_York"):
+        load(put(tmp_path, "X.csv", frame.write_csv()), timezone="America/New_York")
+
+
+def test_a_time_that_the_clock_skips_is_refused(tmp_path: Path) -> None:
+    stamps: list[object] = ["2020-03-08 01:30", "2020-03-08 02:30", "2020-03-08 03:30"]
+    error = refusal(tmp_path, stamps, timezone="America/New_York")
+    assert "row 2" in error.message
+    assert "does not exist" in error.message
+
+
+def test_an_unknown_zone_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    file = put(tmp_path, "X.csv", as_csv(bars()))
+    with pytest.raises(ConfigError) as caught:
+        load(file, timezone="America/NewYork")
+    assert "America/New_York" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/London", "Australia/Sydney", "UTC"])
+def test_a_day_is_usable_when_the_next_one_begins_there(zone: str, tmp_path: Path) -> None:
+    days = [datetime(2020, 1, 1) + DAY * day for day in range(366)]
+    file = put(tmp_path, "X.csv", series([f"{day:%Y-%m-%d}" for day in days]))
+    times = load(file, timezone=zone).frame["time"].to_list()
+    assert times == [(day + DAY).replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(UTC) for day in days]
+
+
+@given(step=st.sampled_from([timedelta(minutes=1), HOUR, DAY, 7 * DAY]), row=st.integers(0, 20))
+def test_no_bar_is_usable_before_the_next_one_opens(step: timedelta, row: int) -> None:
+    opens = [datetime(2020, 10, 30, 4, tzinfo=UTC) + step * number for number in range(row + 2)]
+    frame = pl.DataFrame({"t": opens}, schema={"t": pl.Datetime("us", "UTC")})
+    for zone in ("UTC", "America/New_York"):
+        usable = frame.select(knowable(pl.col("t"), step, zone)).to_series()
+        clock = zoneinfo.ZoneInfo(zone)
+        wall = opens[row].astimezone(clock).replace(tzinfo=None) + step
+        ends = wall.replace(tzinfo=clock).astimezone(UTC) if step >= DAY else opens[row] + step
+        assert usable[row] == ends
+
+
+def test_the_timeframe_is_the_most_frequent_step_within_symbols(tmp_path: Path) -> None:
+    minutes = [0, 1, 2, 3, 10, 11, 40]
+    text = "symbol,time,value\n" + "".join(
+        f"{symbol},2020-01-01 0{hour}:{minute:02d},1\n" for hour, symbol in enumerate("AB") for minute in minutes
+    )
+    table = load(put(tmp_path, "X.csv", text))
+    assert table.timeframe == table.gap_tolerance == timedelta(minutes=1)
+    assert len(set(table.segment_start.tolist())) == 6
+
+
+@pytest.mark.parametrize(
+    ("step", "tolerance"), [(HOUR, HOUR), (DAY, 7 * DAY), (7 * DAY, 7 * DAY), (28 * DAY, 28 * DAY)]
+)
+def test_the_tolerance_is_a_timeframe_within_the_day_and_a_week_for_days(
+    step: timedelta, tolerance: timedelta, tmp_path: Path
+) -> None:
+    table = load(put(tmp_path, "X.csv", as_csv(bars(9, step))))
+    assert (table.timeframe, table.gap_tolerance) == (step, tolerance)
+
+
+def test_another_timeframe_than_the_rows_have_is_refused(tmp_path: Path) -> None:
+    file = put(tmp_path, "X.csv", as_csv(bars()))
+    for asked in ("1m", "1d"):
+        with pytest.raises(SchemaError, match="step by 1h") as caught:
+            load(file, timeframe=asked)
+        assert caught.value.hint == "--timeframe 1h"
+
+
+def test_a_sparse_series_takes_the_timeframe_that_it_is_told(tmp_path: Path) -> None:
+    frame = bars(60)[[0, 2, 4, 6, 8, 9, 11, 13, 15, 40]]
+    assert load(put(tmp_path, "X.csv", as_csv(frame))).timeframe == 2 * HOUR
+    assert load(tmp_path / "X.csv", timeframe="1h").fingerprint == expected(frame).fingerprint
