@@ -93,7 +93,7 @@ def test_an_off_by_one_purge_is_caught_without_an_embargo_too() -> None:
     config = small_experiment(target__kind="direction", split__embargo_rows=0)
     check = check_split(case_of(config=config, parts=Parts(split=off_by_one_at("last_us"))))
     assert not check.passed
-    assert check.detail.startswith("1 sample's span meets a later part's: train, first row ")
+    assert check.detail.startswith("1 sample's span meets a later part's: train, first A 2024-01-0")
 
 
 def test_cutoffs_that_differ_by_symbol_are_caught() -> None:

@@ -57,7 +57,7 @@ def test_a_label_known_at_its_own_row_is_caught() -> None:
     honest = case_of()
     check = check_labels(replace(honest, parts=Parts(make_labels=known_at_once)))
     assert not check.passed
-    assert check.detail.startswith("triple_barrier: known_at is not after its row at row ")
+    assert check.detail.startswith("triple_barrier: known_at is not after its row at A 2024-01-0")
 
 
 def test_a_label_that_reads_further_back_than_it_says_is_caught() -> None:

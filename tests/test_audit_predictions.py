@@ -42,7 +42,7 @@ def centred_on_the_rows_at_hand(bundle: Bundle, table: Table, rows: Rows) -> pl.
 def test_a_prediction_that_looks_at_later_rows_is_caught(predict: object) -> None:
     check = check_predictions(case_of(parts=Parts(predict=predict)))  # type: ignore[arg-type]
     assert not check.passed
-    assert check.detail.startswith("the prediction at row ")
+    assert check.detail.startswith("the prediction at A 2024-01-0")
 
 
 def test_a_prediction_that_depends_on_its_batch_is_caught_by_scoring_it_alone() -> None:

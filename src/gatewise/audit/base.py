@@ -98,9 +98,9 @@ def moment(time_us: int) -> str:
     return str(np.datetime64(int(time_us), "us").astype("datetime64[s]")).replace("T", " ")
 
 
-def describe_row(table: Table, row: int) -> str:
-    """`row 17 (BTC 2024-01-01 00:17:00)`."""
-    return f"row {row} ({table.frame[SYMBOL][int(row)]} {moment(table.time_us[row])})"
+def name_row(table: Table, row: int) -> str:
+    """`BTC 2024-01-01 00:17:00`: what people know a row by, in a chunk as in the whole table."""
+    return f"{table.frame[SYMBOL][int(row)]} {moment(table.time_us[row])}"
 
 
 def describe_cover(table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, describe_cover, describe_row, quiet_parts, same_bits, some
+from gatewise.audit.base import Case, Check, describe_cover, name_row, quiet_parts, same_bits, some
 from gatewise.audit.corrupt import Future, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
@@ -52,7 +52,7 @@ def _changed_features(base: FeatureMatrix, other: FeatureMatrix, future: Future,
     was, now = base.valid[future.kept], other.valid[future.at]
     if np.any(was != now):
         row = future.kept[np.flatnonzero(was != now)[0]]
-        return f"validity changes at {describe_row(table, row)} when later rows are {future.what}"
+        return f"validity changes at {name_row(table, row)} when later rows are {future.what}"
     rows, at = future.kept[was], future.at[was]
     same = same_bits(base.values[rows], other.values[at])
     offenders = np.flatnonzero(~same.all(axis=0))
@@ -62,7 +62,7 @@ def _changed_features(base: FeatureMatrix, other: FeatureMatrix, future: Future,
     first = int(np.flatnonzero(~same[:, offenders[0]])[0])
     before, after = (float(m.values[r, offenders[0]]) for m, r in ((base, rows[first]), (other, at[first])))
     return (
-        f"{some(names)} look{'s' if len(names) == 1 else ''} ahead: {names[0]} at {describe_row(table, rows[first])} "
+        f"{some(names)} look{'s' if len(names) == 1 else ''} ahead: {names[0]} at {name_row(table, rows[first])} "
         f"changes from {before:g} to {after:g} when rows later than the cut are {future.what}"
     )
 
@@ -78,7 +78,7 @@ def check_live_parity(case: Case) -> Check:
             begin = int(row) - base.lookback + 1
             buffer = table.with_frame(table.frame.slice(max(begin, 0), int(row) + 1 - max(begin, 0)))
             live = _features(case, buffer)
-            where = f"at {describe_row(table, row)}, from the last {base.lookback} rows alone"
+            where = f"at {name_row(table, row)}, from the last {base.lookback} rows alone"
             if not live.valid[-1]:
                 return Check("live parity", False, f"the row is not valid {where}")
             batch, alone = base.values[row].astype(np.float64), live.values[-1].astype(np.float64)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.audit.base import Case, Check, describe_cover, describe_row, moment, quiet_parts, same_bits
+from gatewise.audit.base import Case, Check, describe_cover, moment, name_row, quiet_parts, same_bits
 from gatewise.audit.corrupt import Future, corrupt, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
@@ -51,7 +51,7 @@ def _labels(case: Case, table: Table) -> Labels:
 
 def _early(labels: Labels, table: Table) -> str | None:
     early = np.flatnonzero(labels.valid & (labels.known_at <= np.arange(table.num_rows)))
-    return f"known_at is not after its row at {describe_row(table, early[0])}" if early.size else None
+    return f"known_at is not after its row at {name_row(table, early[0])}" if early.size else None
 
 
 def _settled(labels: Labels, table: Table, cut_us: int) -> Mask:
@@ -72,7 +72,7 @@ def _changed_by_future(base: Labels, other: Labels, future: Future, table: Table
     for name, numbers, changed in changes:
         if changed.any():
             row = int(numbers[np.flatnonzero(changed)[0]])
-            say = f"{describe_row(table, row)}, known at {_known(base, table, row)},"
+            say = f"{name_row(table, row)}, known at {_known(base, table, row)},"
             return f"{name} of {say} changes when rows after {moment(future.cut_us)} are {future.what}"
     return None
 
@@ -90,7 +90,7 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
     if not differs.any():
         return None
     row = int(rows[np.flatnonzero(differs)[0]])
-    return f"y of {describe_row(table, row)} changes with rows before the declared lookback of {base.lookback}"
+    return f"y of {name_row(table, row)} changes with rows before the declared lookback of {base.lookback}"
 
 
 def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Mask:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from gatewise.audit.base import Case, Check, describe_row, quiet_parts, small_config
+from gatewise.audit.base import Case, Check, name_row, quiet_parts, small_config
 from gatewise.audit.corrupt import cut_moments, futures
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
@@ -41,12 +41,12 @@ def check_predictions(case: Case) -> Check:
                     return Check(
                         "predictions",
                         False,
-                        f"the prediction at {describe_row(table, row)} changes when later rows are {future.what}",
+                        f"the prediction at {name_row(table, row)} changes when later rows are {future.what}",
                     )
                 compared += rows.size
         apart, row = _furthest_alone(case, bundle, scorable, rng)
     if apart > SINGLE_TOLERANCE:
-        where = f"{describe_row(table, row)} scored alone, from its last {bundle.rows_needed} rows"
+        where = f"{name_row(table, row)} scored alone, from its last {bundle.rows_needed} rows"
         return Check("predictions", False, f"{where}, differs by {apart:.2g} from the same row among others")
     return Check(
         "predictions",

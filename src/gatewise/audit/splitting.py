@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, describe_row
+from gatewise.audit.base import Case, Check, name_row
 from gatewise.config.schema import format_duration
 from gatewise.splits.base import Rows
 
@@ -56,7 +56,7 @@ def _misplaced(case: Case) -> str | None:
             others = getattr(split, later)
             if rows.size and others.size and table.time_us[rows].max() >= table.time_us[others].min():
                 newest = rows[np.argmax(table.time_us[rows])]
-                return f"{part} is not older than {later}: {describe_row(table, newest)} is in {part}"
+                return f"{part} is not older than {later}: {name_row(table, newest)} is in {part}"
     spec, size = case.config.split, case.samples.rows.size
     missing = size - round((spec.train + spec.val) * size) - split.test.size
     if spec.test and missing > 0:
@@ -114,7 +114,7 @@ def _embargo_us(case: Case) -> int:
 
 def _say(case: Case, part: str, rows: Rows, what: str) -> str:
     samples = "1 sample's" if rows.size == 1 else f"{rows.size:,} samples'"
-    return f"{samples} {what}: {part}, first {describe_row(case.table, rows[0])}"
+    return f"{samples} {what}: {part}, first {name_row(case.table, rows[0])}"
 
 
 def _words(duration_us: int) -> str:
