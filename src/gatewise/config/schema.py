@@ -216,7 +216,7 @@ class EvaluationConfig(Section):
 
     confidence: float = Field(0.95, gt=0.5, lt=1)
     bootstrap_samples: int = Field(500, ge=50)
-    block_rows: int | None = Field(None, ge=1)  # None: the larger of the horizon and the cube root of the sample size
+    block_rows: int | None = Field(None, ge=1)  # None: the horizon, n^(1/3) or the memory of the loss
     baseline_rows: int = Field(100_000, ge=100)  # baselines are fitted on at most this many training rows
     cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price, for the indicative backtest
 
