@@ -30,7 +30,7 @@ from gatewise.registry.folders import find_run_folder, match_id
 from gatewise.registry.history import History
 from gatewise.registry.limits import flat_params, metric_name
 from gatewise.registry.runs import Run, find_info, find_run, list_runs, start_run
-from gatewise.registry.tracking import connect
+from gatewise.registry.tracking import _put, connect
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_a_home_that_cannot_be_written_fails_in_one_line(tmp_path: Path, monkeyp
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(StorageError, match="can't write"):
+    with pytest.raises(StorageError, match="Not a directory"):
         start_run(load_config())
 
 
@@ -288,6 +288,23 @@ def test_a_database_whose_making_was_interrupted_leaves_nothing_behind(
     with pytest.raises(KeyboardInterrupt):
         connect()
     assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_database_that_another_process_made_meanwhile_is_kept(
+    gatewise_home: Path, config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = start_run(config)
+    first, empty = gatewise_home / "mlflow.db", tmp_path / "empty.db"
+    empty.write_bytes(b"")
+    _put(empty, first)
+    assert [info.run_id for info in list_runs()] == [run.run_id]
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    _put(empty, tmp_path / "no links here.db")
+    assert not empty.exists()
 
 
 def test_the_first_run_of_a_home_says_nothing_and_tells_nobody(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Importing MLflow takes about 1.7 s, so nothing here does it before a run is started or looked up. The first SQLite
 database of a home is migrated through MLflow's whole history of schemas (0.7 s, or 0.5 s without waiting for the disk
-at each step); it is made beside its place and renamed, so that a process killed meanwhile leaves no half of one.
+at each step); it is made beside its place and linked into it, so that a process killed meanwhile leaves no half of one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.errors import StorageError
-from gatewise.files import atomic_file, home
+from gatewise.files import home
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
 # server that is down is given up after seconds instead of MLflow's four minutes: runs.py keeps the values and retries.
@@ -95,16 +96,33 @@ def _ensure_database(path: Path) -> None:
     def hurry(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    with atomic_file(path) as temporary:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        made = Path(folder) / path.name
         event.listen(Engine, "connect", hurry)
         try:
-            store = SqlAlchemyStore(f"sqlite:///{temporary}", artifact_folder().as_uri())
+            store = SqlAlchemyStore(f"sqlite:///{made}", artifact_folder().as_uri())
             store.engine.dispose()
         finally:
             event.remove(Engine, "connect", hurry)
+        with made.open("rb") as written:
+            os.fsync(written.fileno())
+        _put(made, path)
+
+
+def _put(made: Path, path: Path) -> None:
+    # Linked, as a rename would take the place of one that another process made, and ran with, meanwhile.
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError:  # a filesystem without links
+        made.rename(path)
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
 
 
