@@ -20,7 +20,9 @@ from gatewise.evaluation.class_metrics import class_scores, confusion_counts, re
 CLASSES = ("down", "flat", "up", "moon", "crash")
 
 
-def random_case(seed: int, n: int, num_classes: int, used: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def random_case(
+    seed: int, n: int, num_classes: int, used: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
     return rng.integers(0, used, n), rng.dirichlet(np.full(num_classes, 0.7), n)
 
@@ -45,9 +47,10 @@ def test_classification_metrics_are_those_of_scikit_learn(seed: int, n: int, num
         expected |= {f"{name}_{c}": v for c, v in zip(names, values, strict=True)}
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
     assert found["n"] == n
-    assert confusion_counts(y, label, num_classes).tolist() == sk.confusion_matrix(
-        y, label, labels=range(num_classes)
-    ).tolist()
+    assert (
+        confusion_counts(y, label, num_classes).tolist()
+        == sk.confusion_matrix(y, label, labels=range(num_classes)).tolist()
+    )
 
 
 def test_calibration_error_is_the_gap_between_what_was_said_and_what_was_right() -> None:

@@ -1,0 +1,194 @@
+"""The report is opened long after the run, on a machine without network, by someone who decides on it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gatewise.config.load import load_config
+from gatewise.config.schema import EvaluationConfig, ExperimentConfig
+from gatewise.data.table import Table
+from gatewise.errors import StorageError
+from gatewise.evaluation import evaluate_parts
+from gatewise.evaluation.report import render, write_report
+from gatewise.evaluation.report_data import ReportData, thinned
+from gatewise.evaluation.report_gather import gather_report, split_stretches
+from gatewise.features.base import FeatureMatrix
+from gatewise.samples import Samples
+from gatewise.splits.base import Spans, Split
+from gatewise.targets.base import Labels
+
+N = 1_200
+
+
+def make_table(symbols: int = 1) -> Table:
+    start = datetime(2021, 3, 1, tzinfo=UTC)
+    time = pl.datetime_range(start, start + timedelta(hours=N - 1), "1h", eager=True, time_unit="us")
+    close = 100 + np.cumsum(np.random.default_rng(0).normal(size=N)) / 10
+    frames = [pl.DataFrame({"symbol": [f"S{k}"] * N, "time": time, "close": close}) for k in range(symbols)]
+    return Table(pl.concat(frames), timedelta(hours=1), timedelta(hours=1))
+
+
+def make_report(kind: str = "triple_barrier", classes: tuple[str, ...] = ("down", "flat", "up")) -> ReportData:
+    table, rng = make_table(), np.random.default_rng(1)
+    x = rng.normal(size=(N, 3)).astype(np.float32)
+    known = np.where(np.arange(N) < N - 1, np.arange(N) + 1, -1)
+    if kind == "triple_barrier":
+        labels = Labels(rng.integers(0, len(classes), N), known, known >= 0, classes, (), "", 1)
+    else:
+        labels = Labels(rng.normal(size=(N, 1)).astype(np.float32), known, known >= 0, (), (kind,), "log return", 1)
+    rows = np.arange(20, N - 1)
+    split = Split(rows[:700], rows[720:900], rows[920:], 30, 10, 5 * 3_600_000_000, (0, 0))
+    spans = Spans(rows, table.time_us[rows], table.time_us[rows], table.time_us[rows + 1])
+    matrix = FeatureMatrix(x, np.ones(N, dtype=bool), ("a", "b", "c"), 2)
+    samples = Samples(table, matrix, labels, rows, spans, 10, 1)
+    config: ExperimentConfig = load_config(None, [f"target.kind={kind}", "target.horizon=1"])
+    parts = {"val": split.val, "test": split.test}
+    width = len(classes) if labels.is_classes else 1
+    predictions = {part: rng.dirichlet(np.full(width, 20.0), len(r)) for part, r in parts.items()}
+    if not labels.is_classes:
+        predictions = {part: rng.normal(size=(len(r), 1)) * 0.1 for part, r in parts.items()}
+    evaluation = evaluate_parts(
+        table, labels, split.train, parts, predictions, lambda r: x[r],
+        target=config.target, spec=EvaluationConfig(bootstrap_samples=50), seed=0,
+    )  # fmt: skip
+    history = [{"train_loss": 1 / k, "val_loss": 1.1 / k, "learning_rate": 1e-3 / k} for k in range(1, 8)]
+    return gather_report(config, samples, split, evaluation, predictions, history, 7, {"Run": "abc123"})
+
+
+@pytest.fixture(scope="module")
+def report() -> ReportData:
+    return make_report()
+
+
+@pytest.fixture(scope="module")
+def page(report: ReportData) -> str:
+    return render(report)
+
+
+class Elements(HTMLParser):
+    """Collects start tags and the text of scripts and of everything else."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script" and self.scripts:
+            attrs, so_far = self.scripts[-1]
+            self.scripts[-1] = (attrs, so_far + data)
+        else:
+            self.text += data
+
+
+def test_the_page_asks_for_nothing_and_its_policy_forbids_what_a_script_could_ask_for(page: str) -> None:
+    found = Elements(page)
+    for tag, attrs in found.tags:
+        assert not {"src", "href", "srcset", "data", "action", "poster"} & set(attrs), (tag, attrs)
+        assert tag not in {"link", "iframe", "img", "object", "embed", "base"}
+    policy = next(a["content"] for t, a in found.tags if t == "meta" and a.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+    own = [text for attrs, text in found.scripts if attrs.get("type") == "application/json" or len(text) < 10_000]
+    assert not any("http:" in text or "https:" in text for text in own)
+
+
+def test_every_picture_has_its_frame_and_data_that_are_json(page: str) -> None:
+    found = Elements(page)
+    frames = [a["id"] for t, a in found.tags if t == "div" and a.get("class") == "plot"]
+    drawn = {a["data-plot"]: json.loads(text) for a, text in found.scripts if a.get("type") == "application/json"}
+    assert frames == list(drawn)
+    assert len(frames) == 2 + 2 * 3 + 1 + 2
+    assert all(figure["data"] for figure in drawn.values())
+
+
+def test_the_page_says_the_verdict_and_holds_every_number_that_the_evaluation_found(
+    report: ReportData, page: str
+) -> None:
+    text = Elements(page).text.replace("−", "-")
+    test = report.evaluation.parts["test"]
+    assert test.summary in text
+    assert test.headline in text
+    for result in report.evaluation.parts.values():
+        for found in (result.metrics, *result.baselines.values()):
+            for name in ("accuracy", "log_loss", "macro_f1", "brier", "precision_up"):
+                assert f"{found[name].value:.4f}" in text
+                assert f"{found[name].low:.4f} to {found[name].high:.4f}" in text
+    for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "indicative"):
+        assert words in text, words
+
+
+def test_names_from_data_cannot_break_out_of_the_page() -> None:
+    evil = "</script><script>alert(1)</script>"
+    found = Elements(render(make_report(classes=("down", evil, "up"))))
+    assert sum(t == "script" for t, _ in found.tags) == len(found.scripts)
+    assert not any(text.startswith("alert") for _, text in found.scripts)
+    assert evil in found.text
+
+
+def test_a_regression_report_shows_predicted_and_actual_and_errors() -> None:
+    text = Elements(render(make_report("forward_return"))).text
+    assert "forward return: actual over predicted" in text
+    assert "forward return: errors in time" in text
+    assert "Confusion matrix" not in text
+
+
+def test_the_file_is_whole_or_absent_and_not_too_large(
+    report: ReportData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run" / "report.html"
+    write_report(path, report)
+    assert path.stat().st_size < 6_000_000
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StorageError, match="No space left"):
+        write_report(path, report)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+
+
+def test_long_curves_are_thinned_and_keep_their_ends() -> None:
+    kept = thinned(80_000)
+    assert len(kept) == 2_000
+    assert (kept[0], kept[-1]) == (0, 79_999)
+    assert np.ptp(np.diff(kept)) <= 1
+    assert thinned(5).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_the_split_in_time_is_told_symbol_by_symbol() -> None:
+    table = make_table(symbols=2)
+    rows = np.concatenate([np.arange(10, 110), N + np.arange(10, 110)])
+    train = np.concatenate([np.arange(10, 60), N + np.arange(10, 60)])
+    test = np.concatenate([np.arange(70, 110), N + np.arange(70, 110)])
+    none = np.empty(0, dtype=np.int64)
+    found = split_stretches(table, rows, Split(train, none, test, 20, 0, 0, (0,)))
+    assert [(s.lane, s.kind, s.rows) for s in found] == [
+        (lane, kind, count) for lane in ("S0", "S1") for kind, count in (("train", 50), ("purged", 10), ("test", 40))
+    ]
+    assert found[0].start_us == table.time_us[10]
+    assert found[0].end_us == table.time_us[59]
