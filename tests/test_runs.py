@@ -185,11 +185,11 @@ def test_parameters_fit_every_servers_limits() -> None:
 def test_a_tracker_that_is_down_stops_a_run_before_it_starts_and_within_seconds(
     gatewise_home: Path, config: ExperimentConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     started = time.monotonic()
-    with pytest.raises(StorageError, match=r"tracking at http://127\.0\.0\.1:9 failed") as caught:
+    with pytest.raises(StorageError, match="tracking at") as caught:
         start_run(config)
-    assert "\n" not in caught.value.message
+    assert caught.value.message == "tracking at http://me:***@127.0.0.1:9 failed: Connection refused"
     assert caught.value.hint is not None
     assert "MLFLOW_TRACKING_URI" in caught.value.hint
     assert time.monotonic() - started < 15

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import tempfile
 import warnings
@@ -29,6 +30,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_NO_ANSWER = ("Connection refused", "timed out", "Name or service not known", "name resolution", "unreachable")
 
 
 def tracking_uri() -> str:
@@ -72,7 +74,8 @@ def talking(uri: str) -> Iterator[None]:
         try:
             yield
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
-            raise StorageError(f"tracking at {uri} failed: {_first_line(error)}", _hint(uri, str(error))) from error
+            words = _without_password(f"tracking at {uri} failed: {_first_line(error)}")
+            raise StorageError(words, _without_password(_hint(uri, str(error)))) from error
 
 
 def _database() -> Path:
@@ -123,7 +126,13 @@ def _put(made: Path, path: Path) -> None:
 def _first_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # Of a request that failed MLflow tells the address, the path and the whole chain of causes; the last one tells.
+    return next((words for words in _NO_ANSWER if words in lines[0]), lines[0].rstrip("."))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^/:@\s]*):[^/@\s]+@", r"\1:***@", text)
 
 
 def _hint(uri: str, text: str) -> str:
