@@ -24,8 +24,18 @@ def pages_command(port: int) -> tuple[list[str], dict[str, str]]:
         raise ConfigError("MLFLOW_TRACKING_URI names a server, which shows its own pages", f"open {uri}")
     _require_free(port)
     connect()
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--artifacts-destination", artifact_folder().as_uri(), "--host", HOST, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--artifacts-destination",
+        artifact_folder().as_uri(),
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    ]
     command += ["--workers", "1", "--uvicorn-opts", "--log-level warning"]
     # The job runner is for MLflow's own language-model features and would start processes of its own.
     quiet = {
@@ -33,7 +43,8 @@ def pages_command(port: int) -> tuple[list[str], dict[str, str]]:
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "PYTHONWARNINGS": "ignore",
     }
-    return command, {**quiet, **os.environ}
+    # A database's address may hold a password, and arguments are for everyone on the machine to see.
+    return command, {**quiet, **os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
 
 
 def _require_free(port: int) -> None:
