@@ -61,20 +61,20 @@ def test_calibration_error_is_the_gap_between_what_was_said_and_what_was_right()
 
 def test_calibration_error_is_that_of_bins_gone_through_one_by_one() -> None:
     rng = np.random.default_rng(5)
-    prob = rng.dirichlet(np.ones(3), 900)
+    prob = rng.dirichlet(np.ones(3), 1_500)
     y = np.array([rng.choice(3, p=p) for p in prob])
     said, right = prob.max(axis=1), prob.argmax(axis=1) == y
     order = np.argsort(said)
     gaps = [abs(said[b].mean() - right[b].mean()) * len(b) for b in np.split(order, 15)]
     found = classification_metrics(y, prob, CLASSES[:3])["ece"]
-    assert found == pytest.approx(sum(gaps) / 900, abs=1e-12)
+    assert found == pytest.approx(sum(gaps) / 1_500, abs=1e-12)
     drawn = reliability(y, class_prediction(prob))
-    assert np.sum(np.abs(drawn.confidence - drawn.accuracy) * drawn.rows) / 900 == pytest.approx(found)
-    assert drawn.rows.tolist() == [60] * 15
+    assert np.sum(np.abs(drawn.confidence - drawn.accuracy) * drawn.rows) / 1_500 == pytest.approx(found)
+    assert drawn.rows.tolist() == [100] * 15
 
 
 def test_few_rows_take_fewer_calibration_bins() -> None:
-    y, prob = random_case(3, 45, 3, 3)
+    y, prob = random_case(3, 250, 3, 3)
     assert len(reliability(y, class_prediction(prob)).rows) == 2
 
 

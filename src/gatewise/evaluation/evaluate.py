@@ -95,6 +95,7 @@ def evaluate_parts(
     """
     symbol = (table.frame[SYMBOL].rle_id().to_numpy()).astype(np.int64)
     ground = _Ground(table, labels, symbol, target, spec, seed)
+    _log.info("judging %s beside baselines", ", ".join(f"{part} ({len(r):,} rows)" for part, r in part_rows.items()))
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     x, when, known = features_at(chosen), table.time_us[chosen], table.time_us[labels.known_at[chosen]]
     notes = [_fitted_on(len(chosen), len(train_rows))]
@@ -110,7 +111,6 @@ def evaluate_parts(
     parts = {}
     for part, rows in part_rows.items():
         parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
-        _log.info(parts[part].summary)
     return Evaluation(parts, len(chosen), tuple(notes))
 
 
