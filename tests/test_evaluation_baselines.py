@@ -33,9 +33,7 @@ def test_persistence_takes_the_latest_label_that_is_known_and_no_later_one(seed:
     known_at = np.arange(n) + rng.integers(1, 8, n)  # later rows may well be known sooner
     valid = (known_at < end) & (rng.random(n) < 0.8)
     known_at[~valid] = -1
-    expected = [
-        max((s for s in range(start[t], t + 1) if valid[s] and known_at[s] <= t), default=-1) for t in range(n)
-    ]
+    expected = [max((s for s in range(start[t], t + 1) if valid[s] and known_at[s] <= t), default=-1) for t in range(n)]
     assert last_known_row(known_at, valid, start).tolist() == expected
 
 
