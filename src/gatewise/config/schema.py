@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
@@ -144,20 +145,32 @@ class SplitConfig(Section):
         return self
 
 
+MOST_FOLDS = 10_000
+
+
 class CvConfig(Section):
     """How folds are cut. Embargo and least purge are those of `split`, whose fractions play no part here."""
 
     splitter: Literal["expanding", "sliding", "kfold", "combinatorial"] = "expanding"
     n_splits: int = Field(5, ge=2)  # test blocks; combinatorial: groups that the series is cut into
     test_groups: int = Field(2, ge=1)  # combinatorial: groups that are tested together
-    val: float = Field(0.15, gt=0, lt=1)  # share of a fold's training samples, its newest, that stops the training
+    val: float = Field(0.15, gt=0, lt=1)  # share of a fold's training samples, the newest, that stops its training
+
+    @property
+    def num_folds(self) -> int:
+        """How many models one seed of one configuration takes."""
+        return math.comb(self.n_splits, self.test_groups) if self.splitter == "combinatorial" else self.n_splits
 
     @model_validator(mode="after")
-    def _something_to_train_on(self) -> Self:
+    def _folds_can_be(self) -> Self:
         if self.splitter == "combinatorial" and self.test_groups >= self.n_splits:
             raise ValueError(
                 f"cv.test_groups must be below cv.n_splits; got {self.test_groups} of {self.n_splits} groups: "
                 "none would be left to train on"
+            )
+        if self.num_folds > MOST_FOLDS:
+            raise ValueError(
+                f"cv.n_splits and cv.test_groups must make at most {MOST_FOLDS:,} folds; got {self.num_folds:,}"
             )
         return self
 

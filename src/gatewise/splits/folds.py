@@ -1,0 +1,160 @@
+"""Cross-validation's folds: a splitter says what is tested, the purge what may still be trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from gatewise.config.schema import CvConfig, SplitConfig, format_duration
+from gatewise.errors import NotEnoughRowsError
+from gatewise.splits.base import Rows, Spans
+from gatewise.splits.combinatorial import combinatorial, kfold
+from gatewise.splits.embargo import embargo_us
+from gatewise.splits.purge import Mask, purge
+from gatewise.splits.walk_forward import walk_forward
+
+_log = logging.getLogger("gatewise.splits")
+
+_REMEDIES = {
+    "expanding": "lower cv.n_splits",
+    "sliding": "lower cv.n_splits",
+    "kfold": "raise cv.n_splits",
+    "combinatorial": "lower cv.test_groups",
+}
+
+
+@dataclass(frozen=True)
+class FoldSplit:
+    """One fold. Rows of the table at which samples are made, int64, ascending; a row is in one of them or in none.
+
+    Attributes:
+        number: counts from 1.
+        train: what the model learns from.
+        val: the newest of what may be trained on; stops the training.
+        test: what the fold is judged on.
+        purged: not trained on, because their span touches val's or test's.
+        embargoed: not trained on, because they lie within the embargo around val or test.
+        cutoff_us: the first moment of test.
+    """
+
+    number: int
+    train: Rows
+    val: Rows
+    test: Rows
+    purged: Rows
+    embargoed: Rows
+    cutoff_us: int
+
+    @property
+    def purged_rows(self) -> int:
+        """How many samples were purged."""
+        return self.purged.size
+
+    @property
+    def embargo_rows(self) -> int:
+        """How many samples were dropped by the embargo alone."""
+        return self.embargoed.size
+
+
+def make_folds(spans: Spans, cv: CvConfig, split: SplitConfig, timeframe: timedelta) -> tuple[FoldSplit, ...]:
+    """Cuts samples into folds.
+
+    No span in train or val has a moment in common with one in test, nor one in train with one in val, in any symbol;
+    the embargo lies between them on either side. Test is never shortened. Within a fold, val is the newest `cv.val` of
+    what the purge against test left over, so it is newer than all of train; where a test block lies in the midst of it,
+    it goes on beyond.
+
+    Args:
+        spans: the samples; in microseconds.
+        cv: the splitter and its numbers.
+        split: embargo and least purge; its fractions play no part.
+        timeframe: one row's worth of time.
+
+    Returns:
+        `cv.num_folds` folds, in order of their test blocks. What was dropped is also said in the log, a line a fold.
+
+    Raises:
+        NotEnoughRowsError: more splits than the data carries, or a fold that the purge emptied; names the fold and the
+            fields to change.
+    """
+    gap_us, origin = embargo_us(split, timeframe, spans)
+    least_us = split.purge_rows * (timeframe // timedelta(microseconds=1))
+    size = f"{spans.row.size:,}"
+    _log.info("folds: %s, %s, of %s samples; embargo %s (%s)", cv.num_folds, cv.splitter, size, _words(gap_us), origin)
+    return tuple(
+        _make_fold(spans, number, candidates, test, cv, gap_us, least_us)
+        for number, (candidates, test) in enumerate(fold_masks(spans, cv), start=1)
+    )
+
+
+def fold_masks(spans: Spans, cv: CvConfig) -> Iterator[tuple[Mask, Mask]]:
+    """Yields each fold's (what may be trained on, what is tested), bool [samples], before any purge."""
+    if cv.splitter == "combinatorial":
+        return combinatorial(spans.time_us, cv.n_splits, cv.test_groups)
+    if cv.splitter == "kfold":
+        return kfold(spans.time_us, cv.n_splits)
+    return walk_forward(spans.time_us, cv.n_splits, sliding=cv.splitter == "sliding")
+
+
+def backtest_paths(folds: Sequence[FoldSplit]) -> tuple[Rows, ...]:
+    """The backtest path that each tested row belongs to, so that over all folds a path tests its rows once each.
+
+    Walk-forward and k-fold test a row once: all is path 0. Combinatorial folds test it in as many folds as there are
+    paths; the first of these goes to path 0, the second to path 1, and so on, as in `combinatorial_paths`.
+
+    Returns:
+        int64 [len(fold.test)] for each fold, aligned with `fold.test`.
+    """
+    rows = np.concatenate([fold.test for fold in folds])
+    order = np.argsort(rows, kind="stable")
+    first = np.flatnonzero(np.diff(rows[order], prepend=-1))
+    path = np.empty(rows.size, dtype=np.int64)
+    path[order] = np.arange(rows.size) - np.repeat(first, np.diff(np.append(first, rows.size)))
+    return tuple(np.split(path, np.cumsum([fold.test.size for fold in folds])[:-1]))
+
+
+def _make_fold(
+    spans: Spans, number: int, candidates: Mask, test: Mask, cv: CvConfig, gap_us: int, least_us: int
+) -> FoldSplit:
+    around = {"embargo_before_us": gap_us, "embargo_after_us": gap_us, "least_distance_us": least_us}
+    of_test = purge(spans, candidates, test, **around)
+    val = _newest(spans.time_us, of_test.kept, cv.val)
+    of_val = purge(spans, of_test.kept & ~val, val, **around)
+    purged, embargoed = of_test.purged | of_val.purged, of_test.embargoed | of_val.embargoed
+    name = f"fold {number} of {cv.num_folds:,}"
+    sizes = (
+        f"train {of_val.kept.sum():,}, val {val.sum():,}, test {test.sum():,} samples; "
+        f"{purged.sum():,} purged, {embargoed.sum():,} embargoed ({_words(gap_us)})"
+    )
+    if not of_val.kept.any():
+        raise NotEnoughRowsError(
+            f"{name} must keep samples to train on; none is left of {candidates.sum():,}: {sizes}",
+            f"give more rows, {_REMEDIES[cv.splitter]}, or lower cv.val, windows.sequence_length, target.horizon, "
+            "split.embargo, split.purge_rows or the features' lookback",
+        )
+    cutoff_us = int(spans.time_us[test].min())
+    _log.info("%s: %s; test from %s", name, sizes, np.datetime64(cutoff_us, "us").astype("datetime64[s]"))
+    return FoldSplit(
+        number=number,
+        train=spans.row[of_val.kept],
+        val=spans.row[val],
+        test=spans.row[test],
+        purged=spans.row[purged],
+        embargoed=spans.row[embargoed],
+        cutoff_us=cutoff_us,
+    )
+
+
+def _newest(time_us: Rows, kept: Mask, share: float) -> Mask:
+    """At least one sample, where there is one, and the whole of the oldest moment that is in."""
+    ordered = np.sort(time_us[kept])
+    count = max(1, round(share * ordered.size))
+    return kept & (time_us >= ordered[-count]) if ordered.size else kept
+
+
+def _words(duration_us: int) -> str:
+    return format_duration(timedelta(microseconds=duration_us))
