@@ -59,7 +59,7 @@ def _print_report(report: Report, quiet: bool) -> None:
 
     console, words = Console(), Console(stderr=True)
     for note in () if quiet else report.notes:
-        words.print(escape(note), style="dim", highlight=False)
+        words.print(escape(note), style="dim", highlight=False, soft_wrap=True)
     names = ", ".join(report.symbols[:6]) + (f", … ({len(report.symbols)})" if len(report.symbols) > 6 else "")
     timeframe = format_duration(report.timeframe) if report.timeframe else "unknown"
     console.print(
@@ -68,6 +68,7 @@ def _print_report(report: Report, quiet: bool) -> None:
             f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}"
         ),
         highlight=False,
+        soft_wrap=True,
     )
     table = Table()
     table.add_column("finding")

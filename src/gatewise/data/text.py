@@ -113,7 +113,9 @@ def _layout(lines: list[str]) -> tuple[str, int]:
     best = (0, 0, ",", 0)
     for separator in _SEPARATORS:
         counts = [len(_split(line, separator)) if line.strip() else 0 for line in lines]
-        cells, agree = Counter(count for count in counts if count > 1).most_common(1)[0] if max(counts) > 1 else (1, 0)
+        if max(counts) < 2:
+            continue
+        cells, agree = Counter(count for count in counts if count > 1).most_common(1)[0]
         if (agree, cells) > best[:2]:
             best = (agree, cells, separator, counts.index(cells))
     if best[0] == 0:
@@ -190,7 +192,7 @@ def _unique(name: str, names: list[str]) -> list[str]:
 
 
 def _headerless_hint(blob: Blob, width: int) -> str:
-    if width == 6 and re.search(r"(^|_)(trade|minute|second)", blob.file.stem):
+    if width == 6 and re.search(r"_(trade|minute|second)\b", f"{blob.name} {blob.file.stem}"):
         return "a LEAN minute file? --format lean"
     return "write a first line with the columns' names, such as time,open,high,low,close,volume"
 
