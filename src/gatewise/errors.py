@@ -15,7 +15,8 @@ one line each and exits with code 2; nothing below raises a bare exception at a 
     ├── LabelError              labels outside their range, a class that training never sees
     ├── TrainingError           the loop can't go on
     │   ├── DivergedError       the loss is no longer a number
-    │   └── MemoryExhaustedError  the device has no room even for the smallest batch
+    │   ├── MemoryExhaustedError  the device has no room even for the smallest batch
+    │   └── LostWorkerError     a process that trained is gone, and so was the one that tried again
     ├── StorageError            a disk that is full or not writable
     ├── BundleError             a bundle that is damaged, incomplete or of another version
     ├── RunNotFoundError        a run id or folder that does not exist
@@ -101,6 +102,10 @@ class DivergedError(TrainingError):
 
 class MemoryExhaustedError(TrainingError):
     """The device has no room even for the smallest batch."""
+
+
+class LostWorkerError(TrainingError):
+    """A process that trained is gone, killed or crashed, and so was the one that tried again."""
 
 
 class StorageError(GatewiseError):

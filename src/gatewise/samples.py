@@ -60,7 +60,7 @@ def make_samples(
         NotEnoughRowsError: no row of the table has a full window and a label.
     """
     length = config.windows.sequence_length
-    scored = 1 if config.windows.supervise == "last" else length - config.windows.burn_in
+    scored = config.windows.steps_scored
     matrix = features(table, config.features)
     labels = label(table, config.target)
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)

@@ -123,6 +123,11 @@ class WindowConfig(Section):
             raise ValueError("windows.burn_in must be below windows.sequence_length")
         return self
 
+    @property
+    def steps_scored(self) -> int:
+        """How many of a training window's last steps are supervised."""
+        return 1 if self.supervise == "last" else self.sequence_length - self.burn_in
+
 
 class SplitConfig(Section):
     """Chronological parts. What is left after train and val is test; `test: 0` gives a plain train/val split."""
