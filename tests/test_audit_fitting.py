@@ -214,3 +214,16 @@ def test_honest_parts_pass(name: str) -> None:
     for check in (check_split, check_scaler, check_training):
         result = check(case)
         assert result.passed, result.detail
+
+
+def test_training_on_labels_of_earlier_steps_that_settle_after_the_cut_is_caught_by_its_weights() -> None:
+    config = small_experiment(windows__supervise="every", split__embargo_rows=0, target__horizon=30)
+    case = case_of(random_walk(seed=1), config=config)
+    spans, labels, table = case.samples.spans, case.samples.labels, case.table
+    last_step_alone = replace(spans, last_us=table.time_us[labels.known_at[spans.row]])
+    split = chronological_split(last_step_alone, config.split, table.timeframe)
+    forgetful = replace(case, split=split, samples=replace(case.samples, spans=last_step_alone))
+    assert check_training(case).passed
+    result = check_training(replace(forgetful, parts=Parts(split=lambda *_: split)))
+    assert not result.passed
+    assert result.detail.startswith("weights (")

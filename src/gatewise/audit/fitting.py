@@ -56,7 +56,9 @@ def check_training(case: Case) -> Check:
     table = corrupt(case.table, case.table.time_us > cut_us, "other prices", rng)
     train = np.sort(split.train[np.argsort(case.table.time_us[split.train], kind="stable")[-NUM_TRAINED:]])
     val = split.val[:NUM_TRAINED]
-    config = small_config(case.config, int(rng.integers(2**31)))
+    # Scored steps as configured: labels of a window's earlier steps must be settled by the cut too.
+    windows = case.config.windows.model_copy(update={"stride": 1})
+    config = small_config(case.config, int(rng.integers(2**31))).model_copy(update={"windows": windows})
     with quiet_parts():
         other = case.parts.make_samples(case.config, table)
         # Should prices that stood still be moved, a row may gain a label, and fractions of more samples cut elsewhere.
@@ -70,8 +72,7 @@ def check_training(case: Case) -> Check:
         folds = [case.parts.fit_fold(case.config, s, split.train) for s in (samples, other)]
         if offence := _changed(folds[0], folds[1], samples):
             return Check("training", False, f"{offence} changes with prices after {moment(cut_us)}")
-        both = [replace(s, steps_scored=1) for s in (samples, other)]
-        before, after = _train_alike(case, config, both, folds, train, val)
+        before, after = _train_alike(case, config, [samples, other], folds, train, val)
     if moved := [name for name, weight in before.items() if not torch.equal(weight, after[name])]:
         return Check("training", False, f"weights ({some(moved)}) change with prices after {moment(cut_us)}")
     return Check(
