@@ -7,19 +7,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import check_cv, cross_val_score
+from sklearn.model_selection import GridSearchCV, check_cv, cross_val_predict, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 
+from gatewise.config.schema import CvConfig
 from gatewise.errors import DataError, NotEnoughRowsError
-from gatewise.splits.base import Spans
-from gatewise.splits.protocol import PurgedHoldout, purged_pair
-
-MINUTE_US = 60_000_000
-
-
-def plain_spans(num_rows: int, reach: int, horizon: int) -> Spans:
-    row = np.arange(reach, num_rows - horizon)
-    return Spans(row, (row - reach) * MINUTE_US, row * MINUTE_US, (row + horizon) * MINUTE_US)
+from gatewise.splits.protocol import PurgedFolds, PurgedHoldout, purged_pair
+from span_tables import plain_spans
 
 
 def test_cross_val_score_runs_on_a_purged_holdout() -> None:
@@ -64,3 +58,46 @@ def test_a_side_left_empty_and_another_length_are_refused() -> None:
         next(PurgedHoldout(spans, 0.001).split())
     with pytest.raises(DataError, match="one row a span, 40; got 41"):
         next(PurgedHoldout(spans).split(np.zeros((41, 2))))
+
+
+@pytest.mark.parametrize(
+    ("cv", "num_folds"),
+    [
+        (CvConfig(), 5),
+        (CvConfig(splitter="sliding", n_splits=4), 4),
+        (CvConfig(splitter="kfold"), 5),
+        (CvConfig(splitter="combinatorial", n_splits=6), 15),
+    ],
+)
+def test_cross_val_score_and_grid_search_run_on_every_splitter(cv: CvConfig, num_folds: int) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = X @ np.array([1.0, -2.0, 0.5])
+    folds = PurgedFolds(plain_spans(307, 4, 3), cv, timedelta(minutes=5))
+    assert check_cv(folds) is folds
+    assert folds.get_n_splits(X, y) == num_folds
+    scores = cross_val_score(Ridge(alpha=1e-6), X, y, cv=folds)
+    assert scores == pytest.approx(np.ones(num_folds))
+    search = GridSearchCV(Ridge(), {"alpha": [1e-6, 1e6]}, cv=folds).fit(X, y)
+    assert search.best_params_ == {"alpha": 1e-6}
+
+
+def test_cross_val_predict_gives_each_sample_of_a_k_fold_one_prediction_that_its_own_label_took_no_part_in() -> None:
+    # Sums over overlapping futures of pure noise: only a neighbour that shares most of them would predict.
+    rng = np.random.default_rng(1)
+    y = np.convolve(rng.normal(size=2_019), np.ones(20), "valid")
+    X = np.arange(2_000, dtype=float)[:, None]
+    knn = KNeighborsRegressor(3)
+    blocks = CvConfig(splitter="kfold", n_splits=200)  # ten samples each, half a horizon
+    honest = cross_val_predict(knn, X, y, cv=PurgedFolds(plain_spans(2_020, 0, 20), blocks))
+    leaky = cross_val_predict(knn, X, y, cv=PurgedFolds(plain_spans(2_001, 0, 1), blocks))
+    assert np.corrcoef(leaky, y)[0, 1] > 0.7
+    assert abs(np.corrcoef(honest, y)[0, 1]) < 0.2
+
+
+def test_folds_whose_training_is_purged_away_and_another_length_are_refused() -> None:
+    spans = plain_spans(60, 10, 10)
+    with pytest.raises(NotEnoughRowsError, match="training side"):
+        list(PurgedFolds(spans, CvConfig(n_splits=4)).split())
+    with pytest.raises(DataError, match="one row a span, 40; got 41"):
+        next(PurgedFolds(spans).split(np.zeros((41, 2))))

@@ -157,7 +157,7 @@ class CvConfig(Section):
     """How folds are cut. Embargo and least purge are those of `split`, whose fractions play no part here."""
 
     splitter: Literal["expanding", "sliding", "kfold", "combinatorial"] = "expanding"
-    n_splits: int = Field(5, ge=2)  # test blocks; combinatorial: groups that the series is cut into
+    n_splits: int = Field(5, ge=2, le=MOST_FOLDS)  # test blocks; combinatorial: groups that the series is cut into
     test_groups: int = Field(2, ge=1)  # combinatorial: groups that are tested together
     val: float = Field(0.15, gt=0, lt=1)  # share of a fold's training samples, the newest, that stops its training
 
@@ -175,7 +175,8 @@ class CvConfig(Section):
             )
         if self.num_folds > MOST_FOLDS:
             raise ValueError(
-                f"cv.n_splits and cv.test_groups must make at most {MOST_FOLDS:,} folds; got {self.num_folds:,}"
+                f"cv.n_splits and cv.test_groups must make at most {MOST_FOLDS:,} folds; "
+                f"got all choices of {self.test_groups} groups of {self.n_splits}"
             )
         return self
 

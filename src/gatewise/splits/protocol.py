@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
 import numpy as np
 
+from gatewise.config.schema import CvConfig
 from gatewise.errors import DataError, NotEnoughRowsError
 from gatewise.splits.base import Rows, Spans
+from gatewise.splits.folds import fold_masks
 from gatewise.splits.purge import Mask, purge
 
 
@@ -47,9 +49,8 @@ class PurgedHoldout:
             NotEnoughRowsError: a side is empty.
             DataError: X has another number of samples than there are spans.
         """
+        _check_length(self.spans, X)
         size = self.spans.row.size
-        if X is not None and len(X) != size:
-            raise DataError(f"X must have one row a span, {size}; got {len(X)}")
         ordered = np.sort(self.spans.time_us)
         begin = size - round(self.fraction * size)
         evaluated = self.spans.time_us >= ordered[begin] if 0 < begin < size else np.zeros(size, dtype=bool)
@@ -58,6 +59,39 @@ class PurgedHoldout:
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Always 1."""
         return 1
+
+
+@dataclass(frozen=True)
+class PurgedFolds:
+    """Walk-forward, k-fold or combinatorial folds, purged on both sides.
+
+    Not to be confused with `make_folds`, which also sets a validation part aside and speaks of table rows. Of the
+    splitters, `kfold` alone tests every sample once, which is what `cross_val_predict` asks for.
+
+    Attributes:
+        spans: one span a sample, in the order of the rows of X.
+        cv: the splitter and its numbers; `cv.val` plays no part.
+        embargo: least time between the spans of what is trained on and what is evaluated, before and after.
+    """
+
+    spans: Spans
+    cv: CvConfig = field(default_factory=CvConfig)
+    embargo: timedelta = timedelta(0)
+
+    def split(self, X: Any = None, y: Any = None, groups: Any = None) -> Iterator[tuple[Rows, Rows]]:
+        """Yields a pair for each fold.
+
+        Raises:
+            NotEnoughRowsError: more splits than the samples carry, or a side is empty.
+            DataError: X has another number of samples than there are spans.
+        """
+        _check_length(self.spans, X)
+        for training, evaluated in fold_masks(self.spans, self.cv):
+            yield purged_pair(self.spans, training, evaluated, embargo_before=self.embargo, embargo_after=self.embargo)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """`cv.num_folds`."""
+        return self.cv.num_folds
 
 
 def purged_pair(
@@ -89,3 +123,8 @@ def purged_pair(
             "give more rows, fewer splits, a shorter window or horizon, or a smaller embargo",
         )
     return np.flatnonzero(left.kept), np.flatnonzero(evaluated)
+
+
+def _check_length(spans: Spans, X: Any) -> None:
+    if X is not None and len(X) != spans.row.size:
+        raise DataError(f"X must have one row a span, {spans.row.size}; got {len(X)}")
