@@ -18,6 +18,7 @@ from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_ba
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.persistence import class_persistence, last_known_row
+from gatewise.evaluation.reference import start_values, usual_moves
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.targets.base import Labels
 
@@ -140,10 +141,8 @@ def _judge_values(
 ) -> PartResult:
     labels, outputs = ground.labels, ground.labels.outputs
     said = np.asarray(value, dtype=np.float64).reshape(len(rows), -1)
-    start = _reference(ground, rows)
-    moved = labels.y[train_rows].astype(np.float64) - _reference(ground, train_rows)
-    spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
-    scale = np.where(spread > 0, spread, 1.0)
+    start = start_values(ground.table, labels, ground.target.kind, rows)
+    scale = usual_moves(ground.table, labels, ground.target.kind, train_rows)
     predicted = {name: predict(x) for name, predict in fitted.items()}
     predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
     y = labels.y[rows]
@@ -201,15 +200,6 @@ def _with_backtest(ground: _Ground, result: PartResult, rows: Ints, position: Fl
     spec = ground.spec
     sharpe = sharpe_interval(rule, ground.target.horizon, spec.confidence, spec.bootstrap_samples, ground.seed)
     return replace(result, backtest=rule, sharpe=sharpe)
-
-
-def _reference(ground: _Ground, rows: Ints) -> Floats:
-    """Where each predicted number starts from: the columns' present values (NaN: missing) for next_row, else zero."""
-    outputs = ground.labels.outputs
-    if ground.target.kind != "next_row":
-        return np.zeros((len(rows), len(outputs)))
-    present = ground.table.frame.select(outputs).to_numpy()[rows]
-    return present.astype(np.float32).astype(np.float64)  # as the labels are: rounding must not look like a move
 
 
 def _symbol_start(symbol: Ints) -> Ints:
