@@ -152,3 +152,8 @@ def test_data_that_can_not_be_trained_on_are_an_error_and_no_verdict(tmp_path: P
     said = cli("audit", "--data", as_csv(random_walk(150), tmp_path), "--stamp", "close", "--json", *FLAGS)
     assert said.code == 2
     assert said.json["error"]["type"] == "NotEnoughRowsError"
+
+
+def test_the_docs_explain_every_check() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "honesty.md").read_text(encoding="utf-8")
+    assert [name for name in CHECKS if f"- **{name}**: " not in text] == []

@@ -3,7 +3,7 @@
 Labels are shuffled over training and judged samples together, so the judged labels are exchangeable whatever the
 features look like. A learner's loss on them is then one draw from its losses under reshufflings of the judged labels,
 and its rank among those is an exact p-value that assumes no distribution (Ojala and Garriga 2010). Better than all but
-1 % of the reshufflings, twice in a row with fresh shuffles, is called a leak; an honest pipeline meets that once in
+1 % of the reshufflings, twice in a row with fresh shuffles, is called a leak; an honest learner meets that once in
 10,000 audits.
 """
 
