@@ -188,14 +188,14 @@ def make_step(model: nn.Module, windows: Windows, piece: int, recorder: Recorder
     return Step(model, optimizer, scaler, windows, cross_entropy, FP32, 1.0, recorder or Recorder(), piece)
 
 
-def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights() -> None:
+def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights_and_dropout() -> None:
     y = make_windows().y.numpy()
     windows = make_windows().supervised(y, np.where(y == 0, 3.0, 0.5).astype(np.float32))
     rows = torch.from_numpy(TRAIN[:50])
-    models = [small_model(dropout=0.0).train() for _ in range(2)]
+    models = [small_model(dropout=0.4).train() for _ in range(2)]
     totals = [Totals(2, CPU) for _ in models]
     for model, piece, total in zip(models, (64, 7), totals, strict=True):
-        make_step(model, windows, piece).train(rows, total)
+        make_step(model, windows, piece).train(rows, total, key=3)
     for a, b in zip(weights(models[0]), weights(models[1]), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
     assert totals[0].read() == pytest.approx(totals[1].read(), rel=1e-6)

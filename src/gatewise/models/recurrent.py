@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from gatewise.nn.dropout import Dropout
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell, Readout
 
@@ -28,7 +29,7 @@ class RecurrentNet(nn.Module):
         super().__init__()
         self.readout: Readout = readout
         self.rnn = Recurrent(cell, num_features, hidden_size, num_layers, bidirectional, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(self.rnn.output_size, num_outputs)
 
     def forward(self, x_BTF: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gatewise.nn.dropout import Dropout
 from gatewise.nn.recurrent_op import GATES, Cell, Readout, StackShape, State, recurrent
 
 
@@ -32,7 +33,8 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.shape = StackShape(cell, hidden_size, num_layers, bidirectional, dropout)
+        self.shape = StackShape(cell, hidden_size, num_layers, bidirectional)
+        self.between = Dropout(dropout)
         bound = 1 / math.sqrt(hidden_size)
         rows = GATES[cell] * hidden_size
         self.names: list[str] = []
@@ -52,4 +54,6 @@ class Recurrent(nn.Module):
     def forward(self, x_BTF: Tensor, readout: Readout = "last", initial: State | None = None) -> Tensor:
         """[B, D·H] of the last step, or [B, T, D·H] of every step."""
         weights = [self.get_parameter(name) for name in self.names]
-        return recurrent(x_BTF, weights, initial, self.shape, readout, self.training)
+        places = self.shape.num_layers - 1
+        drop = self.between.draw(places) if places else None
+        return recurrent(x_BTF, weights, initial, self.shape, readout, self.training, drop)

@@ -1,6 +1,6 @@
 """The recurrent stack as one functional op, and the seam behind which its backends stand.
 
-    recurrent(x_BTF, weights, initial, shape, readout) -> h
+    recurrent(x_BTF, weights, initial, shape, readout, training, drop) -> h
 
 With `readout="last"` only the last step is read, so the top layer's reverse direction is one cell step instead of T:
 exact, and a third of the work of a two-layer bidirectional stack. One-directional, the last state is taken as is.
@@ -18,7 +18,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from gatewise.nn.dropout import Drop
 
 Cell = Literal["lstm", "gru"]
 Readout = Literal["last", "every"]
@@ -37,7 +38,6 @@ class StackShape:
     hidden_size: int
     num_layers: int
     bidirectional: bool
-    dropout: float = 0.0  # between layers, in training only
 
     @property
     def num_directions(self) -> int:
@@ -51,6 +51,7 @@ def recurrent(
     shape: StackShape,
     readout: Readout,
     training: bool,
+    drop: Drop | None = None,
 ) -> Tensor:
     """Runs the stack.
 
@@ -59,32 +60,42 @@ def recurrent(
         weights: flat, in torch's order (head of this file).
         initial: h0 (and c0 for lstm), zeros when `None`.
         readout: `last` gives [B, D·H] as `nn.LSTM(x)[0][:, -1]` would; `every` gives [B, T, D·H].
-        training: whether dropout between layers is on.
+        training: whether a gradient may be asked for.
+        drop: dropout of each layer's output but the last's; place n is that above layer n.
     """
-    return BACKENDS[x_BTF.device.type](x_BTF, weights, initial, shape, readout, training)
+    return BACKENDS[x_BTF.device.type](x_BTF, weights, initial, shape, readout, training, drop)
 
 
 def _layerwise(
-    x_BTF: Tensor, weights: Sequence[Tensor], initial: State | None, shape: StackShape, readout: Readout, training: bool
+    x_BTF: Tensor,
+    weights: Sequence[Tensor],
+    initial: State | None,
+    shape: StackShape,
+    readout: Readout,
+    training: bool,
+    drop: Drop | None,
 ) -> Tensor:
-    """torch's fused layers: oneDNN for lstm on CPUs, cuDNN on GPUs."""
-    directions = shape.num_directions
+    """torch's fused layers: oneDNN for lstm on CPUs, cuDNN on GPUs; a call a layer if dropout stands between them."""
+    directions, layers = shape.num_directions, shape.num_layers
     if initial is None:
-        zeros = x_BTF.new_zeros(shape.num_layers * directions, x_BTF.shape[0], shape.hidden_size)
+        zeros = x_BTF.new_zeros(layers * directions, x_BTF.shape[0], shape.hidden_size)
         initial = (zeros, zeros) if shape.cell == "lstm" else (zeros,)
-    top = WEIGHTS_A_DIRECTION * directions
     cut = readout == "last" and shape.bidirectional
+    whole = layers - 1 if cut else layers
+    a_call = 1 if drop is not None else max(whole, 1)
+    out_BTH = x_BTF
+    for layer in range(0, whole, a_call):
+        states = tuple(state[layer * directions : (layer + a_call) * directions] for state in initial)
+        flat = weights[layer * directions * WEIGHTS_A_DIRECTION : (layer + a_call) * directions * WEIGHTS_A_DIRECTION]
+        out_BTH, last = _fused(out_BTH, states, flat, shape.cell, a_call, shape.bidirectional, training)
+        if drop is not None and layer < layers - 1:
+            out_BTH = drop.at(layer)(out_BTH)
     if not cut:
-        out_BTH, last = _fused(x_BTF, initial, weights, shape, shape.num_layers, shape.bidirectional, training)
         return last[-1] if readout == "last" else out_BTH
-    below = x_BTF
-    if shape.num_layers > 1:
-        lower = tuple(state[:-directions] for state in initial)
-        below, _ = _fused(x_BTF, lower, weights[:-top], shape, shape.num_layers - 1, True, training)
-        below = functional.dropout(below, shape.dropout, training)
-    forward, reverse = weights[-top:-WEIGHTS_A_DIRECTION], weights[-WEIGHTS_A_DIRECTION:]
-    _, last = _fused(below, tuple(state[-2:-1] for state in initial), forward, shape, 1, False, training)
-    first_reverse = _cell_step(below[:, -1], tuple(state[-1] for state in initial), reverse, shape.cell)
+    forward, reverse = weights[-2 * WEIGHTS_A_DIRECTION : -WEIGHTS_A_DIRECTION], weights[-WEIGHTS_A_DIRECTION:]
+    top = tuple(state[-2:-1] for state in initial)
+    _, last = _fused(out_BTH, top, forward, shape.cell, 1, False, training)
+    first_reverse = _cell_step(out_BTH[:, -1], tuple(state[-1] for state in initial), reverse, shape.cell)
     return torch.cat((last[-1], first_reverse), dim=1)
 
 
@@ -92,14 +103,13 @@ def _fused(
     x_BTF: Tensor,
     state: State,
     weights: Sequence[Tensor],
-    shape: StackShape,
+    cell: Cell,
     num_layers: int,
     bidirectional: bool,
     training: bool,
 ) -> tuple[Tensor, Tensor]:
-    dropout = shape.dropout if num_layers > 1 else 0.0
-    flags = (True, num_layers, dropout, training, bidirectional, True)
-    if shape.cell == "lstm":
+    flags = (True, num_layers, 0.0, training, bidirectional, True)
+    if cell == "lstm":
         out, last, _ = torch.lstm(x_BTF, list(state), list(weights), *flags)
     else:
         out, last = torch.gru(x_BTF, state[0], list(weights), *flags)
@@ -112,5 +122,5 @@ def _cell_step(x_BF: Tensor, state: State, weights: Sequence[Tensor], cell: Cell
     return torch.gru_cell(x_BF, state[0], *weights)
 
 
-Backend = Callable[[Tensor, Sequence[Tensor], State | None, StackShape, Readout, bool], Tensor]
+Backend = Callable[[Tensor, Sequence[Tensor], State | None, StackShape, Readout, bool, Drop | None], Tensor]
 BACKENDS: dict[str, Backend] = {"cpu": _layerwise, "cuda": _layerwise}

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
+from gatewise.nn.dropout import epoch_key
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
@@ -27,7 +28,7 @@ from gatewise.training.schedules import Plateau, Schedule, make_schedule
 from gatewise.training.state import TrainState
 from gatewise.training.step import Step, Totals
 from gatewise.training.stopping import EarlyStopping
-from gatewise.windows import Windows, epoch_order, mix_seed
+from gatewise.windows import Windows, epoch_order
 
 Rows = npt.NDArray[np.int64]
 
@@ -141,15 +142,14 @@ def _fit_epoch(
 ) -> None:
     """Trains for an epoch, validates, and moves `state` on; an interrupted epoch leaves the record as it was."""
     started = time.perf_counter()
-    # Dropout draws from the global generator; seeding it by epoch makes the epoch a pure function of the state.
-    torch.manual_seed(mix_seed(settings.seed, ~state.epoch & 0xFFFFFFFF))
     order = epoch_order(train, settings.seed, state.epoch, settings.windows_per_epoch)
     peak = settings.learning_rate * state.plateau.scale
 
     def learning_rate(position: float) -> float:
         return peak * schedule(state.epoch + position)
 
-    trained = run_epoch(step, order, settings.batch_size, num_classes, state.epoch + 1, learning_rate)
+    key = epoch_key(settings.seed, state.epoch)
+    trained = run_epoch(step, order, settings.batch_size, num_classes, state.epoch + 1, learning_rate, key)
     train_seconds = time.perf_counter() - started
     validated = run_epoch(step, val, settings.batch_size, num_classes, state.epoch + 1)
     if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
@@ -180,11 +180,13 @@ def run_epoch(
     num_classes: int,
     epoch: int,
     learning_rate: Callable[[float], float] | None = None,
+    key: int = 0,
 ) -> dict[str, float]:
     """One pass over `rows`: a training epoch if a learning rate is given, else an evaluation. Every row counts.
 
     Args:
         learning_rate: from how much of the epoch has gone by, in [0, 1), to the rate.
+        key: what dropout draws from; see `epoch_key`.
 
     Returns:
         loss, and for classes accuracy and macro f1, over the whole pass.
@@ -198,7 +200,7 @@ def run_epoch(
             if learning_rate is not None:
                 for group in step.optimizer.param_groups:
                     group["lr"] = learning_rate((number + 0.5) / len(batches))
-                step.train(rows_B, totals)
+                step.train(rows_B, totals, key + number)
                 step.listener.on_step(epoch, number + 1, len(batches))
             else:
                 step.evaluate(rows_B, totals)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.errors import MemoryExhaustedError
+from gatewise.nn.dropout import drawing
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import Loss
@@ -35,11 +36,16 @@ class Step:
     listener: Listener
     piece: int
 
-    def train(self, rows_B: Tensor, totals: Totals) -> None:
-        """Forward, backward, clip, update; halves `piece` and tries again when memory runs out."""
+    def train(self, rows_B: Tensor, totals: Totals, key: int = 0) -> None:
+        """Forward, backward, clip, update; halves `piece` and tries again when memory runs out.
+
+        Args:
+            key: what dropout draws from in this step, below 2^63.
+        """
+        key_scalar = torch.full((), key, dtype=torch.int64, device=rows_B.device)
         while True:
             try:
-                sums = self._gradients(rows_B)
+                sums = self._gradients(rows_B, key_scalar)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -61,12 +67,13 @@ class Step:
         """Forward only; for an epoch in evaluation mode."""
         totals.add(*self._forward(replace(self.windows, steps_scored=1), rows_B)[1:])
 
-    def _gradients(self, rows_B: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _gradients(self, rows_B: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         self.optimizer.zero_grad(set_to_none=True)
         parts = []
         pieces = rows_B.split(self.piece)
-        for rows in pieces:
-            mean, *sums = self._forward(self.windows, rows)
+        for number, rows in enumerate(pieces):
+            with drawing(key, first_row=number * self.piece):
+                mean, *sums = self._forward(self.windows, rows)
             share = 1.0 if len(pieces) == 1 else sums[1] / self.windows.weight_of(rows_B)
             self.scaler.scale(mean * share).backward()
             parts.append(sums)
