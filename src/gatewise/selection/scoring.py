@@ -1,0 +1,71 @@
+"""What predictions on a fold's test rows are worth, and what the prior says, which knows nothing of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.base import Floats
+from gatewise.evaluation.baselines import class_prior
+from gatewise.evaluation.class_metrics import classification_metrics
+from gatewise.evaluation.reference import start_values, usual_moves
+from gatewise.evaluation.value_metrics import regression_metrics
+from gatewise.splits.base import Rows
+from gatewise.targets.base import Labels
+
+PRIOR = "prior"
+
+
+def deciding_metric(labels: Labels) -> str:
+    """The proper score by which models are compared; lower is better."""
+    return "log_loss" if labels.is_classes else "rmse"
+
+
+def score(
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
+) -> dict[str, float]:
+    """Metrics by name of predictions on `rows`.
+
+    Args:
+        kind: of the target.
+        train_rows: what was learned from; only the unit in which several outputs are put together comes from them.
+        predictions: [rows, classes] probabilities, or [rows, outputs] in the outputs' own units.
+
+    Raises:
+        DivergedError: predictions that are not finite.
+    """
+    if labels.is_classes:
+        found = classification_metrics(labels.y[rows].astype(np.int64), predictions, labels.classes)
+    else:
+        found = regression_metrics(
+            labels.y[rows],
+            predictions,
+            labels.outputs,
+            start_values(table, labels, kind, rows),
+            usual_moves(table, labels, kind, train_rows),
+        )
+    return {name: value for name, value in found.items() if name != "n"}
+
+
+def score_symbols(
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
+) -> dict[str, dict[str, float]]:
+    """Metrics of each symbol that has rows, where the table has several; the arguments are those of `score`."""
+    if len(table.symbols) == 1:
+        return {}
+    symbol = table.frame[SYMBOL][rows].to_numpy()
+    own = {name: np.flatnonzero(symbol == name) for name in table.symbols}
+    return {
+        name: score(table, labels, kind, train_rows, rows[at], predictions[at]) for name, at in own.items() if at.size
+    }
+
+
+def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float32]:
+    """The training labels' shares or mean, said `count` times: float32 [count, outputs]."""
+    said: Floats
+    if labels.is_classes:
+        said = class_prior(labels.y[train_rows].astype(np.int64), len(labels.classes))
+    else:
+        said = labels.y[train_rows].astype(np.float64).mean(axis=0)
+    return np.tile(said.astype(np.float32), (count, 1))
