@@ -244,3 +244,37 @@ def test_a_sparse_series_takes_the_timeframe_that_it_is_told(tmp_path: Path) -> 
     frame = bars(60)[[0, 2, 4, 6, 8, 9, 11, 13, 15, 40]]
     assert load(put(tmp_path, "X.csv", as_csv(frame))).timeframe == 2 * HOUR
     assert load(tmp_path / "X.csv", timeframe="1h").fingerprint == expected(frame).fingerprint
+
+
+def test_a_zone_that_a_typed_column_carries_bounds_its_days(tmp_path: Path) -> None:
+    days = [datetime(2020, 1, 1) + DAY * day for day in range(366)]
+    wall = pl.Series("time", days, dtype=pl.Datetime("us")).dt.replace_time_zone("America/New_York")
+    pl.DataFrame({"time": wall, "value": range(366)}).write_parquet(tmp_path / "X.parquet")
+    times = load(tmp_path / "X.parquet").frame["time"].to_list()
+    assert times == [(day + DAY).replace(tzinfo=NEW_YORK).astimezone(UTC) for day in days]
+
+
+def test_files_stamped_at_opens_and_at_closes_go_together(tmp_path: Path) -> None:
+    frame = bars(20)
+    put(tmp_path, "X-2020.csv", as_csv(frame[:10].rename({"time": "open_time"})))
+    closes = frame[10:].with_columns(pl.col("time") + HOUR).rename({"time": "close_time"})
+    put(tmp_path, "X-2021.csv", as_csv(closes))
+    assert load(tmp_path).fingerprint == expected(frame).fingerprint
+
+
+def test_a_thinly_traded_symbol_needs_the_timeframe_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, "A.csv", as_csv(bars(30)))
+    put(tmp_path, "B.csv", as_csv(bars(30)[::5]))
+    with pytest.raises(SchemaError, match=r"B\.csv: rows of B step by 5h") as caught:
+        load(tmp_path)
+    assert "--timeframe 1h" in str(caught.value.hint)
+    with caplog.at_level("INFO", "gatewise"):
+        table = load(tmp_path, timeframe="1h")
+    assert table.num_rows == 36
+    assert "rows of B step by 5h; taken for rows of 1h" in caplog.text
+
+
+def test_a_tolerance_below_the_timeframe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="gap tolerance") as caught:
+        load(put(tmp_path, "X.csv", as_csv(bars())), gap_tolerance="5m")
+    assert "--gap-tolerance" in str(caught.value.hint)

@@ -24,7 +24,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_files import FIRST, as_csv, bars, expected, load, put
+from gatewise.config.schema import DataConfig
+from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
+from gatewise.data.discover import KINDS, PACKED
 from gatewise.data.part import name_symbol
+from gatewise.data.quality import check_data
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
 
@@ -373,3 +377,10 @@ def test_the_samples_are_the_bars_that_arch_hands_out(source: str) -> None:
     for name in ("Open", "High", "Low", "Close", "Volume"):
         assert table.frame[name.lower()].to_list() == reference[name].to_list()
     require_bars(table)
+
+
+def test_the_page_on_data_files_lists_every_spelling_suffix_and_count() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "data-files.md").read_text(encoding="utf-8")
+    report = check_data(DataConfig(source="sp500")).to_dict()
+    words = [*ALL_TIMES, *SYMBOLS, *itertools.chain(*VALUES.values()), *KINDS, *PACKED, *report]
+    assert [word for word in words if f"`{word}`" not in page] == []

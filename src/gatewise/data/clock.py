@@ -38,7 +38,7 @@ class Stamps:
 
     Attributes:
         values: Datetime[us, UTC], no null.
-        zone: the zone whose midnights bound days; UTC where stamps carry offsets and no zone is said.
+        zone: the zone whose midnights bound days: said, or the column's own; UTC where only offsets are known.
         notes: what was assumed.
     """
 
@@ -93,7 +93,8 @@ def read_stamps(
         )
     notes = []
     if aware:
-        return Stamps(wall.dt.replace_time_zone("UTC"), zone or "UTC", ())
+        typed = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
+        return Stamps(wall.dt.replace_time_zone("UTC"), zone or typed or "UTC", ())
     if zone is None:
         if not normalise(columns[0]).startswith(("utc", "gmt")) and not normalise(columns[0]).endswith("utc"):
             notes.append("stamps carry no zone: read as UTC (--timezone says otherwise)")

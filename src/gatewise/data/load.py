@@ -44,8 +44,7 @@ def load_table(spec: DataConfig) -> Table:
     _refuse_infinite(rows)
     _refuse_empty(rows)
     frame = _once(_in_order(rows.frame), rows, spec.on_duplicate).drop(STAMP, FILE, ROW)
-    # A tolerance below the timeframe would make every step a gap.
-    table = Table(frame, rows.timeframe, max(rows.gap_tolerance, rows.timeframe))
+    table = Table(frame, rows.timeframe, rows.gap_tolerance)
     _log.info("%s", _summary(table))
     return table
 

@@ -76,7 +76,7 @@ def read_rows(spec: DataConfig) -> Rows:
     timeframe = spec.timeframe or common
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
-            hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
+            notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
     frame = _timed(frame, parts, spec.stamp, timeframe, notes)

@@ -49,7 +49,10 @@ class Table:
         if self.frame.is_empty():
             raise NotEnoughRowsError("a table needs at least one row; got none")
         if self.timeframe <= timedelta(0) or self.gap_tolerance < self.timeframe:
-            raise SchemaError(f"0 < timeframe <= gap tolerance must hold; got {self.timeframe}, {self.gap_tolerance}")
+            raise SchemaError(
+                f"0 < timeframe <= gap tolerance must hold; got {self.timeframe}, {self.gap_tolerance}",
+                "--gap-tolerance takes at least one --timeframe",
+            )
         if self.frame[SYMBOL].null_count() or self.frame[TIME].null_count():
             raise QualityError("every row must have a symbol and a time")
         if np.any((np.diff(self.time_us) <= 0) & ~self._opens[1:]) or len(self.symbols) != int(np.sum(self._opens)):

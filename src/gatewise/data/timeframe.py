@@ -48,34 +48,43 @@ def default_gap_tolerance(timeframe: timedelta) -> timedelta:
     return timeframe if timeframe < DAY else max(timeframe, 7 * DAY)
 
 
-def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> None:
-    """Checks that every file and symbol steps by about `timeframe`.
+def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> list[str]:
+    """Checks that rows step by about `timeframe`: not all longer than 1.5 of it, nor their median shorter than 2/3.
 
     A row stamped with its bar's open is usable one timeframe later, so too short a timeframe would let it be used
     before it is known. Only rows that follow each other within a file are looked at, as files may share a series.
 
+    Args:
+        steps: of `steps_of`.
+        files: names, by `__file`.
+        timeframe: the common one.
+        asked: the user gave it. Then it must fit the rows as a whole; files and symbols that it does not fit, such as
+            thinly traded ones, are told in the notes. Else it must fit each.
+
+    Returns:
+        Notes.
+
     Raises:
-        SchemaError: every step of a file is longer than 1.5 timeframes, or its median step shorter than one by as much.
+        SchemaError: names a file and symbol of another step.
     """
-    per_file = (
-        steps.filter("same_file")
-        .group_by(FILE, SYMBOL, maintain_order=True)
-        .agg(
-            pl.len().alias("count"),
-            pl.col("step").min().alias("shortest"),
-            pl.col("step").median().alias("middle"),
+    inner = steps.filter("same_file")
+    found = [pl.len().alias("count"), pl.col("step").min().alias("least"), pl.col("step").median().alias("middle")]
+    odd = (pl.col("least") > 1.5 * timeframe) | (pl.col("middle") * 1.5 < timeframe)
+    others = inner.group_by(FILE, SYMBOL, maintain_order=True).agg(found).filter(odd, pl.col("count") >= _FEW_STEPS)
+    if others.is_empty():
+        return []
+    row = others.row(0, named=True)
+    usual = format_duration(row["least"] if row["least"] > 1.5 * timeframe else row["middle"])
+    first = f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {usual}"
+    if not asked:
+        raise SchemaError(
+            f"{first}; the timeframe of the other rows is {format_duration(timeframe)}",
+            f"load files and symbols of one timeframe at a time, or insist: --timeframe {format_duration(timeframe)}",
         )
-        .filter(pl.col("count") >= _FEW_STEPS)
-    )
-    for row in per_file.iter_rows(named=True):
-        if row["shortest"] > 1.5 * timeframe or row["middle"] * 1.5 < timeframe:
-            usual = row["shortest"] if row["shortest"] > 1.5 * timeframe else row["middle"]
-            against = "asked for" if asked else "of the other rows"
-            raise SchemaError(
-                f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {format_duration(usual)}; the timeframe {against} "
-                f"is {format_duration(timeframe)}",
-                f"--timeframe {format_duration(usual)}" if asked else "load files of one timeframe at a time",
-            )
+    if not inner.select(found).filter(odd).is_empty():
+        raise SchemaError(f"{first}; the timeframe asked for is {format_duration(timeframe)}", f"--timeframe {usual}")
+    more = f", and {others.height - 1} other series step otherwise too" if others.height > 1 else ""
+    return [f"{first}{more}; taken for rows of {format_duration(timeframe)}, as asked"]
 
 
 def knowable(stamp: pl.Expr, timeframe: timedelta, zone: str) -> pl.Expr:
