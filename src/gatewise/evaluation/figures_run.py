@@ -12,7 +12,8 @@ from gatewise.evaluation.base import Ints
 from gatewise.evaluation.figure_style import ACCENT, INK, MODEL, QUIET, date_text, styled
 from gatewise.evaluation.report_data import Stretch, thinned
 
-PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "val": "#e2a04a", "test": "#2c8a72"}
+PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "embargoed": "#97a0ae", "val": "#e2a04a", "test": "#2c8a72"}
+DROPPED = ("purged", "embargoed")
 # Okabe and Ito's palette, told apart by colour-blind readers; flat is grey because it is the absence of a view.
 CLASSES = {"down": "#d55e00", "flat": "#98a2b1", "up": "#0072b2"}
 _MORE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#98a2b1", "#1d2530")
@@ -55,8 +56,12 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> 
     return styled(figure)
 
 
-def split_timeline(stretches: Sequence[Stretch]) -> go.Figure:
-    """Train, purged, validation and test stretches in time, a lane a symbol or fold."""
+def split_timeline(stretches: Sequence[Stretch], told_apart: bool = False) -> go.Figure:
+    """Train, purged, embargoed, validation and test stretches in time, a lane a symbol or fold.
+
+    Args:
+        told_apart: whether embargoed stretches are named so; else purged stands for both.
+    """
     figure = go.Figure()
     for kind, colour in PARTS.items():
         own = [s for s in stretches if s.kind == kind]
@@ -68,8 +73,8 @@ def split_timeline(stretches: Sequence[Stretch]) -> go.Figure:
                     x=np.array([(s.end_us - s.start_us) / 1e3 for s in own]),
                     y=[s.lane for s in own],
                     orientation="h",
-                    name="purged or embargoed" if kind == "purged" else kind,
-                    marker={"color": colour, "line": {"color": INK if kind == "purged" else colour, "width": 0.5}},
+                    name="purged or embargoed" if kind == "purged" and not told_apart else kind,
+                    marker={"color": colour, "line": {"color": INK if kind in DROPPED else colour, "width": 0.5}},
                     customdata=[f"{s.rows:,}" for s in own],
                     hovertemplate=f"{kind}: %{{customdata}} samples from %{{base}}<extra></extra>",
                     width=0.55,

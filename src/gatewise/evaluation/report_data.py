@@ -17,7 +17,7 @@ MOST_DOTS = 1_000  # of a scatter
 
 @dataclass(frozen=True)
 class Stretch:
-    """A run of samples of one kind (train, purged, val, test) in a lane (a symbol, or a fold)."""
+    """A run of samples of one kind (train, purged, embargoed, val, test) in a lane (a symbol, or a fold)."""
 
     lane: str
     kind: str
