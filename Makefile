@@ -18,11 +18,12 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_features.py
+	$(BIN)/python benchmarks/bench_memory.py
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_busy.py
 
 docs: .venv/.dev
-	$(BIN)/python -m gatewise.features.reference --write docs/features.md
+	$(BIN)/python -m gatewise.features.reference docs/features.md
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -9,7 +9,7 @@ from arch.bootstrap import CircularBlockBootstrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.evaluation.bootstrap import block_moments, interval, moments, resampled_sums
+from gatewise.evaluation.bootstrap import block_moments, draw, interval, moments
 
 Ints = npt.NDArray[np.int64]
 
@@ -20,7 +20,7 @@ def one_symbol(n: int) -> tuple[Ints, Ints]:
 
 def interval_of_mean(x: npt.NDArray[np.float64], block: int, samples: int, seed: int) -> tuple[float, float]:
     when = moments(*one_symbol(len(x)))
-    means = resampled_sums(x[:, None], when, block, samples, seed)[:, 0] / len(x)
+    means = draw(when, block, samples, seed).sums(x[:, None])[:, 0] / len(x)
     found = interval(float(x.mean()), means, 0.95, len(x) / block)
     return found.low, found.high
 
@@ -36,7 +36,7 @@ def test_resampled_sums_are_those_of_arch_s_own_draws(num_moments: int, block: i
     kept[:num_moments] = True
     time, symbol = time[kept], symbol[kept]
     x = rng.normal(size=(len(time), 3))
-    found = resampled_sums(x, moments(time, symbol), block, 7, seed)
+    found = draw(moments(time, symbol), block, 7, seed).sums(x)
     draws = CircularBlockBootstrap(block, np.arange(num_moments), seed=np.random.default_rng(seed)).bootstrap(7)
     for got, (drawn, _) in zip(found, draws, strict=True):
         expected = sum(x[time == moment].sum(axis=0) for moment in drawn[0])
@@ -65,9 +65,9 @@ def test_intervals_of_independent_rows_cover_the_truth() -> None:
 
 def test_a_symbol_that_repeats_another_does_not_narrow_the_interval() -> None:
     x = np.random.default_rng(2).normal(size=400)
-    alone = resampled_sums(x[:, None], moments(*one_symbol(400)), 8, 100, 3) / 400
+    alone = draw(moments(*one_symbol(400)), 8, 100, 3).sums(x[:, None]) / 400
     time, symbol = np.tile(np.arange(400), 2), np.repeat([0, 1], 400)
-    both = resampled_sums(np.concatenate([x, x])[:, None], moments(time, symbol), 8, 100, 3) / 800
+    both = draw(moments(time, symbol), 8, 100, 3).sums(np.concatenate([x, x])[:, None]) / 800
     np.testing.assert_allclose(both, alone)
 
 
@@ -110,6 +110,6 @@ def test_an_interval_holds_its_value_and_stays_in_its_bounds(value: float, drawn
 def test_the_same_seed_draws_the_same_blocks_and_another_seed_others() -> None:
     x = np.random.default_rng(6).normal(size=(100, 2))
     when = moments(*one_symbol(100))
-    first = resampled_sums(x, when, 5, 50, 7)
-    assert np.array_equal(first, resampled_sums(x, when, 5, 50, 7))
-    assert not np.array_equal(first, resampled_sums(x, when, 5, 50, 8))
+    first = draw(when, 5, 50, 7).sums(x)
+    assert np.array_equal(first, draw(when, 5, 50, 7).sums(x))
+    assert not np.array_equal(first, draw(when, 5, 50, 8).sums(x))

@@ -39,6 +39,7 @@ class Outcome:
 
     Attributes:
         folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
+        data_fingerprint: of the table.
         peak_memory_mb: of this process, or of the GPU where one was used.
     """
 
@@ -46,6 +47,7 @@ class Outcome:
     trained: Trained
     split: Split
     evaluation: Evaluation
+    data_fingerprint: str
     peak_memory_mb: float
 
     @property
@@ -134,7 +136,7 @@ def run_experiment(
         seed=config.training.seed,
     )
     bundle = replace(bundle, metrics=evaluation.metrics())
-    outcome = Outcome(folder, trained, split, evaluation, _peak_memory_mb())
+    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, _peak_memory_mb())
     bundle.save(outcome.bundle)
     frames = [
         with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)

@@ -72,22 +72,48 @@ def block_moments(when: Moments, loss: Floats, horizon: int, block_rows: int | N
     return max(1, min(int(np.ceil(wanted)), when.count // LEAST_BLOCKS))
 
 
-def resampled_sums(contributions: Floats, when: Moments, block: int, samples: int, seed: int) -> Floats:
-    """Sums of `contributions` [n, q] over `samples` draws of blocks: float64 [samples, q]."""
-    by_moment = when.sums(contributions)
-    draws = CircularBlockBootstrap(block, np.arange(when.count), seed=np.random.default_rng(seed)).bootstrap(samples)
-    # A draw is whole blocks and a last one cut short, so it is enough to add up the sums of blocks by where they start.
-    starts = np.stack([drawn[0][::block] for drawn, _ in draws])
-    last_length = when.count - (starts.shape[1] - 1) * block
-    running = np.cumsum(np.concatenate([np.zeros((1, by_moment.shape[1])), by_moment, by_moment[:block]]), axis=0)
-    whole, last = (running[size : size + when.count] - running[: when.count] for size in (block, last_length))
+@dataclass(frozen=True)
+class Draws:
+    """Resamples of the moments, drawn once and summed over for every predictor.
+
+    A draw is whole blocks and a last one cut short, so it is enough to add up the sums of blocks by where they start.
+
+    Attributes:
+        picks: [samples, moments], how often a whole block that starts at a moment is drawn.
+        last_start: int64 [samples], where the block cut short starts.
+        block, last_length: in moments.
+    """
+
+    when: Moments
+    picks: csr_array
+    last_start: Ints
+    block: int
+    last_length: int
+
+    def sums(self, contributions: Floats) -> Floats:
+        """Sums of `contributions` [n, q] over each draw: float64 [samples, q]."""
+        count = self.when.count
+        by_moment = self.when.sums(contributions)
+        running = np.zeros((count + self.block + 1, by_moment.shape[1]))
+        np.cumsum(by_moment, axis=0, out=running[1 : count + 1])
+        np.cumsum(by_moment[: self.block], axis=0, out=running[count + 1 :])
+        running[count + 1 :] += running[count]
+        whole = running[self.block : self.block + count] - running[:count]
+        last = running[self.last_start + self.last_length] - running[self.last_start]
+        sums: Floats = self.picks @ whole + last
+        return sums
+
+
+def draw(when: Moments, block: int, samples: int, seed: int) -> Draws:
+    """Draws `samples` resamples in blocks of `block` moments."""
+    drawn = CircularBlockBootstrap(block, np.arange(when.count), seed=np.random.default_rng(seed)).bootstrap(samples)
+    starts = np.stack([moment[0][::block] for moment, _ in drawn])
     per_draw = starts.shape[1] - 1
     picks = csr_array(
         (np.ones(samples * per_draw), starts[:, :-1].ravel(), np.arange(samples + 1) * per_draw),
         shape=(samples, when.count),
     )
-    sums: Floats = picks @ whole + last[starts[:, -1]]
-    return sums
+    return Draws(when, picks, starts[:, -1], block, when.count - per_draw * block)
 
 
 def interval(

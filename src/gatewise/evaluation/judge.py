@@ -11,7 +11,7 @@ import numpy as np
 
 from gatewise.evaluation.backtest import Backtest, sharpe_of_sums
 from gatewise.evaluation.base import Floats, Interval, Ints, Scores
-from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, interval, moments, resampled_sums
+from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, draw, interval, moments
 from gatewise.evaluation.class_metrics import Reliability
 
 _BOUNDS = {"log_loss": (0, np.inf), "brier": (0, 2), "mae": (0, np.inf), "rmse": (0, np.inf), "r2": (-np.inf, 1)}
@@ -118,14 +118,9 @@ def judge_part(
     block = block_moments(when, model.loss, horizon, block_rows)
     blocks = when.count / block
     everyone = {"model": model, **baselines}
-    together = np.concatenate([scores.contributions for scores in everyone.values()], axis=1)
-    sums = np.split(
-        resampled_sums(together, when, block, samples, seed),
-        np.cumsum([scores.contributions.shape[1] for scores in everyone.values()])[:-1],
-        axis=1,
-    )
+    drawn = draw(when, block, samples, seed)
     values = {name: scores.metrics(scores.contributions.sum(axis=0)) for name, scores in everyone.items()}
-    replicates = {name: scores.metrics(s) for (name, scores), s in zip(everyone.items(), sums, strict=True)}
+    replicates = {name: scores.metrics(drawn.sums(scores.contributions)) for name, scores in everyone.items()}
 
     def intervals(name: str) -> dict[str, Interval]:
         return {
@@ -170,9 +165,8 @@ def sharpe_interval(rule: Backtest, horizon: int, confidence: float, samples: in
     """The rule's Sharpe ratio with its interval, over blocks of its steps."""
     when = moments(rule.time_us, np.zeros_like(rule.time_us))
     block = block_moments(when, rule.net, horizon)
-    sums = resampled_sums(
-        np.stack([np.ones_like(rule.net), rule.net, np.square(rule.net)], axis=1), when, block, samples, seed
-    )
+    moves = np.stack([np.ones_like(rule.net), rule.net, np.square(rule.net)], axis=1)
+    sums = draw(when, block, samples, seed).sums(moves)
     replicates: Floats = sharpe_of_sums(sums, rule.steps_per_year)
     return interval(rule.sharpe, replicates, confidence, when.count / block)
 

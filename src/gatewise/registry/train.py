@@ -59,6 +59,7 @@ def train(
     with run:
         config = load_config(run.folder / "config.yaml")
         outcome = run_experiment(config, run.folder, table, Listeners((*listeners, _Recorder(run))))
+        run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
         run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
         for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
             run.log_artifacts(path)
