@@ -15,10 +15,12 @@ import zipfile
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -339,6 +341,24 @@ def test_text_and_empty_columns_are_left_out_and_that_is_said(tmp_path: Path, ca
     assert table.columns == ("open", "high", "low", "close", "volume")
     assert "no numbers: weather" in caplog.text
     assert "no value in any row: Open Int" in caplog.text
+
+
+def test_types_of_arrow_become_numbers_and_text_or_are_left_out_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = BARS.height
+    table = BARS.drop("volume").to_arrow()
+    table = table.append_column("ticker", pa.array(["X"] * rows).dictionary_encode())
+    cents = [Decimal(str(volume)) for volume in BARS["volume"]]
+    table = table.append_column("volume", pa.array(cents, pa.decimal256(40, 1)))
+    table = table.append_column("legs", pa.array([[1.0, 2.0]] * rows))
+    table = table.append_column("lag", pa.array([(1, 2, 3)] * rows, pa.month_day_nano_interval()))
+    with pa.OSFile(str(tmp_path / "odd.arrow"), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    with caplog.at_level("INFO", "gatewise"):
+        assert load(tmp_path / "odd.arrow").fingerprint == WANTED
+    assert "legs (list" in caplog.text
+    assert "lag (month_day_nano_interval)" in caplog.text
 
 
 def test_what_was_assumed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

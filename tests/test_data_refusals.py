@@ -43,6 +43,12 @@ def parquet(frame: pl.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def feather(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer)
+    return buffer.getvalue()
+
+
 def zipped(**members: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -310,6 +316,7 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "X.csv.xz": lambda: lzma.compress(BYTES),
     "X.zip": lambda: zipped(X_csv=BYTES),
     "X.parquet": lambda: parquet(bars(12)),
+    "X.feather": lambda: feather(bars(12)),
 }
 
 

@@ -75,8 +75,6 @@ def read_stamps(
     if column.dtype == pl.String:
         column = column.str.strip_chars(" \t\r\"'")
         column = column.set((column == "").fill_null(False), None)
-    elif column.dtype in (pl.Categorical, pl.Enum):
-        column = column.cast(pl.String)
     if column.null_count():
         row = rows[int(column.is_null().arg_max() or 0)]
         raise ReadError(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import polars as pl
+import pyarrow as pa
+from pyarrow import ipc, parquet
 
 from gatewise.data.text import KLINE, ROW, Raw, read_text
 from gatewise.data.unpack import Blob
-from gatewise.errors import ReadError
+from gatewise.errors import ReadError, SchemaError
 
 LEAN = ("open_time", "open", "high", "low", "close", "volume")
 _LEAN_UNSCALED = ("crypto", "cryptofuture", "forex", "cfd", "future")
@@ -37,19 +38,39 @@ def read_raw(blob: Blob, layout: str) -> Raw:
 
 
 def _columnar(blob: Blob) -> Raw:
-    what = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
-    reader = {"parquet": pl.read_parquet, "feather": pl.read_ipc}[blob.kind]
+    # By Arrow's own library, and validated: on damaged files Polars' readers print Rust panics or abort the process.
+    source = pa.BufferReader(blob.data)
     try:
-        frame = reader(io.BytesIO(blob.data))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise ReadError(
-            f"{blob.name} is a damaged or truncated {what} file: {str(error).splitlines()[0]}", "fetch it again"
-        ) from error
-    if frame.is_empty():
-        raise ReadError(f"{blob.name} has {frame.width} columns and no rows", "fetch or write it again")
-    texts = [c for c, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
-    frame = frame.with_columns(pl.col(texts).cast(pl.String)).rename({"": "__unnamed_0"}, strict=False)
-    return Raw(blob.name, frame.with_row_index(ROW, offset=1))
+        table = parquet.ParquetFile(source).read() if blob.kind == "parquet" else ipc.open_file(source).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        what = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ReadError(f"{blob.name} is a damaged or truncated {what} file: {reason}", "fetch it again") from error
+    if len(set(table.column_names)) < table.num_columns:
+        raise SchemaError(f"{blob.name} has two columns of one name", "rename one of them")
+    if table.num_rows == 0:
+        raise ReadError(f"{blob.name} has {table.num_columns} columns and no rows", "fetch or write it again")
+    plain = _plain(table)
+    odd = [f"{field.name} ({field.type})" for field in table.schema if field.name not in plain]
+    frame = pl.DataFrame(pl.from_arrow(pa.table(plain))).rename({"": "__unnamed_0"}, strict=False)
+    notes = (f"left out, as they hold neither numbers, text nor times: {', '.join(odd)}",) if odd else ()
+    return Raw(blob.name, frame.with_row_index(ROW, offset=1), notes)
+
+
+def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Columns of numbers, text and times; decimals as Float64, dictionaries spelled out."""
+    kept = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
+        kind = column.type
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        if text or pa.types.is_null(kind) or (pa.types.is_primitive(kind) and not pa.types.is_interval(kind)):
+            kept[name] = column
+    return kept
 
 
 def _lean(blob: Blob) -> Raw:
