@@ -85,31 +85,35 @@ class Windows:
         )
 
     def gather(self, rows_B: Tensor) -> Tensor:
-        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled."""
+        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled.
+
+        Rows may carry axes before the batch's, as of members; so does x then, and the scales may differ along them.
+        """
         steps_T = torch.arange(1 - self.sequence_length, 1, device=rows_B.device)
-        index_TB = steps_T[:, None] + rows_B
+        index_TB = steps_T[:, None] + rows_B[..., None, :]
         x_TBF = self.matrix.index_select(0, index_TB.view(-1)).view(*index_TB.shape, -1)
         x_TBF.sub_(self.center).mul_(self.inverse_scale)
         if self.clip is not None:
             x_TBF.clamp_(-self.clip, self.clip)
-        return x_TBF.transpose(0, 1)
+        return x_TBF.transpose(-3, -2)
 
     def batch(self, rows_B: Tensor) -> Batch:
         """A supervised batch. With several steps scored, y and weight run window by window, step by step."""
         assert self.y is not None
         assert self.row_weight is not None
-        scored = self._scored(rows_B)
+        scored = self.scored_rows(rows_B)
         return Batch(self.gather(rows_B), self.y[scored], self.row_weight[scored])
 
     def weight_of(self, rows_B: Tensor) -> Tensor:
         """Summed weight of the labels of a batch, a scalar."""
         assert self.row_weight is not None
-        return self.row_weight[self._scored(rows_B)].sum()
+        return self.row_weight[self.scored_rows(rows_B)].sum()
 
-    def _scored(self, rows_B: Tensor) -> Tensor:
+    def scored_rows(self, rows_B: Tensor) -> Tensor:
+        """The rows whose labels a batch is scored on, window by window, step by step; axes before B stay."""
         if self.steps_scored == 1:
             return rows_B
-        return (rows_B[:, None] + torch.arange(1 - self.steps_scored, 1, device=rows_B.device)).view(-1)
+        return (rows_B[..., None] + torch.arange(1 - self.steps_scored, 1, device=rows_B.device)).flatten(-2)
 
 
 def epoch_order(rows: Tensor, seed: int, epoch: int, limit: int | None = None) -> Tensor:

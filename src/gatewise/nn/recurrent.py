@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.nn.dropout import Dropout
+from gatewise.nn.recurrent_members import recurrent_members
 from gatewise.nn.recurrent_op import GATES, Cell, Readout, StackShape, State, recurrent
 
 
@@ -21,6 +22,9 @@ class Recurrent(nn.Module):
         input_size, hidden_size, num_layers: as in torch.
         bidirectional: adds a reverse direction, which sees the whole window at every step.
         dropout: between layers, in training.
+
+    Attributes:
+        over_members: set where the module is mapped over the members of a fleet.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.shape = StackShape(cell, hidden_size, num_layers, bidirectional)
         self.between = Dropout(dropout)
+        self.over_members = False
         bound = 1 / math.sqrt(hidden_size)
         rows = GATES[cell] * hidden_size
         self.names: list[str] = []
@@ -53,7 +58,9 @@ class Recurrent(nn.Module):
 
     def forward(self, x_BTF: Tensor, readout: Readout = "last", initial: State | None = None) -> Tensor:
         """[B, D·H] of the last step, or [B, T, D·H] of every step."""
-        weights = [self.get_parameter(name) for name in self.names]
+        # Not get_parameter: under torch.func weights are tensors that are no Parameters.
+        weights = [getattr(self, name) for name in self.names]
         places = self.shape.num_layers - 1
         drop = self.between.draw(places) if places else None
-        return recurrent(x_BTF, weights, initial, self.shape, readout, self.training, drop)
+        op = recurrent_members if self.over_members else recurrent
+        return op(x_BTF, weights, initial, self.shape, readout, self.training, drop)
