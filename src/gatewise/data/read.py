@@ -59,13 +59,13 @@ def _columnar(blob: Blob) -> Raw:
 
 
 def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
-    """Columns of numbers, text and times; decimals as Float64, dictionaries spelled out."""
+    """Columns of numbers, text and times; decimals as text, dictionaries spelled out."""
     kept = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
+            column = column.cast(pa.string())  # Arrow's own cast to floats is off by one bit in places
         kind = column.type
         text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
         if text or pa.types.is_null(kind) or (pa.types.is_primitive(kind) and not pa.types.is_interval(kind)):
