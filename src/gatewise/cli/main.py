@@ -12,6 +12,7 @@ from typing import cast
 
 import typer
 
+from gatewise import host
 from gatewise.cli import audit, config, data, models, predict, runs, train
 from gatewise.errors import GatewiseError, Interrupted
 
@@ -37,6 +38,7 @@ for verb in (train, predict, audit):
 def run() -> None:
     """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 130 Ctrl-C."""
     as_json = "--json" in sys.argv
+    host.prepare()
     signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped container keeps its best weights, as Ctrl-C does
     try:
         code = app(standalone_mode=False)
