@@ -13,6 +13,8 @@ from gatewise.errors import DivergedError, LabelError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_BOUNDS = {"log_loss": (0, np.inf), "brier": (0, 2), "mae": (0, np.inf), "rmse": (0, np.inf), "r2": (-np.inf, 1)}
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -52,6 +54,11 @@ class Scores(Protocol):
 
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         """Metrics [...] from sums [..., q] of contributions."""
+
+
+def metric_bounds(metric: str) -> tuple[float, float]:
+    """The range of a metric of that name; what is not listed is a share."""
+    return next((bounds for name, bounds in _BOUNDS.items() if metric.startswith(name)), (0.0, 1.0))
 
 
 def class_prediction(prob: npt.ArrayLike, label: Ints | None = None) -> ClassPrediction:

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.backtest import Backtest, sharpe_of_sums
-from gatewise.evaluation.base import Floats, Interval, Ints, Scores
+from gatewise.evaluation.base import Floats, Interval, Ints, Scores, metric_bounds
 from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, draw, interval, moments
 from gatewise.evaluation.class_metrics import Reliability
 
-_BOUNDS = {"log_loss": (0, np.inf), "brier": (0, 2), "mae": (0, np.inf), "rmse": (0, np.inf), "r2": (-np.inf, 1)}
 _WORDS = {"log_loss": "log loss", "rmse": "RMSE"}
 
 
@@ -124,7 +123,7 @@ def judge_part(
 
     def intervals(name: str) -> dict[str, Interval]:
         return {
-            metric: interval(float(value), replicates[name][metric], confidence, blocks, _bounds(metric))
+            metric: interval(float(value), replicates[name][metric], confidence, blocks, metric_bounds(metric))
             for metric, value in values[name].items()
         }
 
@@ -226,10 +225,6 @@ def _beside_chance(result: PartResult) -> str:
 
 def _signed(difference: Interval, places: int) -> str:
     return f"{difference.value:+.{places}f} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
-
-
-def _bounds(metric: str) -> tuple[float, float]:
-    return next((bounds for name, bounds in _BOUNDS.items() if metric.startswith(name)), (0.0, 1.0))
 
 
 def _plain(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
