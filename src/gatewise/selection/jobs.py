@@ -79,7 +79,7 @@ class JobResult:
 
     Attributes:
         key: the job's.
-        metrics: on the fold's test rows.
+        metrics: on the fold's test rows; `n` is their number.
         by_symbol: the same for each symbol of a job over several.
         n_train, n_val, n_test: samples of the fold.
         epochs, best_epoch: how long training went, and the epoch whose weights predict.

@@ -24,7 +24,7 @@ def deciding_metric(labels: Labels) -> str:
 def score(
     table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
 ) -> dict[str, float]:
-    """Metrics by name of predictions on `rows`.
+    """Metrics by name of predictions on `rows`, and `n`, how many those are.
 
     Args:
         kind: of the target.
@@ -35,16 +35,14 @@ def score(
         DivergedError: predictions that are not finite.
     """
     if labels.is_classes:
-        found = classification_metrics(labels.y[rows].astype(np.int64), predictions, labels.classes)
-    else:
-        found = regression_metrics(
-            labels.y[rows],
-            predictions,
-            labels.outputs,
-            start_values(table, labels, kind, rows),
-            usual_moves(table, labels, kind, train_rows),
-        )
-    return {name: value for name, value in found.items() if name != "n"}
+        return classification_metrics(labels.y[rows].astype(np.int64), predictions, labels.classes)
+    return regression_metrics(
+        labels.y[rows],
+        predictions,
+        labels.outputs,
+        start_values(table, labels, kind, rows),
+        usual_moves(table, labels, kind, train_rows),
+    )
 
 
 def score_symbols(

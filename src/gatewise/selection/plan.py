@@ -1,0 +1,112 @@
+"""What a cross-validation compares: models x horizons x seeds, and the symbols that each learns alone or together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from gatewise.config.load import build_config
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError
+from gatewise.selection.jobs import Job, make_job
+from gatewise.selection.shared import ALL, SharedData
+
+# Models are compared on the same rows of the same data, so only the others may differ between them.
+_SAME = ("data", "features", "target", "split", "cv", "evaluation")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A cross-validation to be.
+
+    Attributes:
+        models: configs by the name under which results are shown; all alike but for model, training and windows.
+        horizons: rows ahead, in the order in which results are shown.
+        num_seeds: each model is trained with this many seeds, from `training.seed` upwards.
+        per_symbol: one model for each symbol instead of one for all.
+    """
+
+    models: Mapping[str, ExperimentConfig]
+    horizons: tuple[int, ...]
+    num_seeds: int = 1
+    per_symbol: bool = False
+
+    def __post_init__(self) -> None:
+        for name, given in (("models", self.models), ("horizons", self.horizons)):
+            if not given:
+                raise ConfigError(f"cross-validation needs {name} to compare; got none")
+        if len(set(self.horizons)) < len(self.horizons) or min(self.horizons) < 1:
+            said = ", ".join(map(str, self.horizons))
+            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {said}", "--horizons 5,20")
+        if self.num_seeds < 1:
+            raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "--seeds 3")
+        for section, (name, config) in product(_SAME, self.models.items()):
+            if getattr(config, section) != getattr(self.base, section):
+                raise ConfigError(
+                    f"models are compared on the same rows, so {section} must be alike for all; {name} has another"
+                )
+
+    @property
+    def base(self) -> ExperimentConfig:
+        """The first model's config: what it says of data, features and folds holds for all."""
+        return next(iter(self.models.values()))
+
+    @property
+    def num_folds(self) -> int:
+        return self.base.cv.num_folds
+
+    @property
+    def most_jobs(self) -> int:
+        """Jobs, if one symbol or all are learned together; known before any row is read."""
+        return len(self.models) * len(self.horizons) * self.num_seeds * self.num_folds
+
+    def config(self, model: str, horizon: int, seed: int | None = None) -> ExperimentConfig:
+        """What is trained for one model and horizon, with a seed or with the first."""
+        config = self.models[model]
+        target = config.target.model_copy(update={"horizon": horizon})
+        training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
+        return config.model_copy(update={"target": target, "training": training})
+
+    def seeds(self, model: str) -> range:
+        """The seeds of a model."""
+        first = self.models[model].training.seed
+        return range(first, first + self.num_seeds)
+
+    def configs(self) -> list[ExperimentConfig]:
+        """One for each model and horizon."""
+        return [self.config(model, horizon) for horizon in self.horizons for model in self.models]
+
+    def jobs(self, shared: SharedData) -> Iterator[Job]:
+        """Every training, in the order in which results are shown: horizon, model, fold, seed, symbol.
+
+        A symbol that has no test row in a fold has nothing to be judged on there, and no job.
+        """
+        symbols = shared.table.symbols if self.per_symbol and len(shared.table.symbols) > 1 else (ALL,)
+        for horizon, model in product(self.horizons, self.models):
+            for fold in shared.horizons[horizon].folds:
+                for seed, symbol in product(self.seeds(model), symbols):
+                    if shared.fold(horizon, fold.number, symbol).test.size:
+                        yield make_job(self.config(model, horizon, seed), shared, fold.number, model, symbol)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; `from_dict` reads them back."""
+        models = {name: config.to_dict() for name, config in self.models.items()}
+        return {**vars(self), "models": models, "horizons": list(self.horizons)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """What `to_dict` gave."""
+        models = {name: build_config(config) for name, config in values["models"].items()}
+        return cls(**{**values, "models": models, "horizons": tuple(values["horizons"])})
+
+
+def first_difference(old: Any, new: Any, path: str = "") -> str | None:
+    """Where two plans' values part, for people: `models.lstm.model.hidden_size: 64 then, 128 now`; `None`: nowhere."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            if found := first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key)):
+                return found
+        return None
+    return None if old == new else f"{path}: {old!r} then, {new!r} now"

@@ -1,0 +1,126 @@
+"""From folds to one number a model: mean, spread, and how far the mean could have come out otherwise.
+
+The interval is Student's t over folds with the correction of Nadeau and Bengio (2003). Seeds are averaged first: they
+share their rows, so they are no independent evidence. Folds are none quite either, since their training parts overlap,
+and with combinatorial folds their test parts too; plain t intervals are then too narrow. The correction widens the
+variance of the mean of J folds from s²/J to s²·(1/J + n_test/n_train), which is on the safe side. A bootstrap of the
+out-of-fold rows would take the trained models as given and miss how much a fold's training matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from gatewise.evaluation.base import Floats, metric_bounds
+from gatewise.selection.frames import Prediction
+from gatewise.selection.scoring import PRIOR
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric over folds and seeds; `None` where one value has no spread, or one fold no interval.
+
+    Attributes:
+        mean: over folds, each the mean over its seeds.
+        std: standard deviation over all folds and seeds, divisor n - 1.
+        low, high: where the mean may lie.
+    """
+
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+
+    def to_dict(self) -> dict[str, float | None]:
+        return {"mean": self.mean, "std": self.std, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One model at one horizon.
+
+    Attributes:
+        folds: how many of them are in; fewer than planned where some failed.
+        metrics: by name.
+        against_prior: the deciding metric minus the prior's on the same folds; below zero the model is better.
+    """
+
+    model: str
+    horizon: int
+    folds: int
+    metrics: dict[str, Estimate]
+    against_prior: Estimate
+
+    @property
+    def name(self) -> str:
+        """lstm@20."""
+        return f"{self.model}@{self.horizon}"
+
+    @property
+    def beats_prior(self) -> bool | None:
+        """True and False where the whole interval lies on one side; else undecided."""
+        if self.against_prior.low is None or self.against_prior.high is None:
+            return None
+        if self.against_prior.high < 0:
+            return True
+        return False if self.against_prior.low >= 0 else None
+
+
+def summarize(predictions: Sequence[Prediction], deciding: str, confidence: float) -> list[Summary]:
+    """One for each model and horizon, in the order in which they come; the prior's stand last in their horizon.
+
+    Args:
+        deciding: name of the metric in which the prior is to be beaten.
+        confidence: of the intervals, such as 0.95.
+    """
+    prior = {(p.horizon, p.fold.number): p.metrics[deciding] for p in predictions if p.model == PRIOR}
+    found = []
+    for (horizon, model), some in groupby(predictions, key=lambda p: (p.horizon, p.model)):
+        of = list(some)
+        names = [name for name in of[0].metrics if name != "n"]
+        metrics = {name: estimate(of, [p.metrics[name] for p in of], confidence, metric_bounds(name)) for name in names}
+        beside = [p.metrics[deciding] - prior[horizon, p.fold.number] for p in of]
+        folds = len({p.fold.number for p in of})
+        found.append(Summary(model, horizon, folds, metrics, estimate(of, beside, confidence)))
+    return found
+
+
+def estimate(
+    of: Sequence[Prediction],
+    values: Sequence[float],
+    confidence: float,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
+    """Mean, spread and interval of one value a prediction."""
+    numbers = np.array([p.fold.number for p in of])
+    every: Floats = np.array(values, dtype=np.float64)
+    folds = np.unique(numbers)
+    by_fold = np.array([every[numbers == number].mean() for number in folds])
+    std = float(every.std(ddof=1)) if every.size > 1 else None
+    mean = float(by_fold.mean())
+    if folds.size < 2:
+        return Estimate(mean, std, None, None)
+    tested, trained = (np.mean([getattr(p.fold, part).size for p in of]) for part in ("test", "train"))
+    half = corrected_half_width(by_fold, float(tested / trained), confidence)
+    return Estimate(mean, std, min(mean, max(mean - half, bounds[0])), max(mean, min(mean + half, bounds[1])))
+
+
+def corrected_half_width(by_fold: Floats, test_to_train: float, confidence: float) -> float:
+    """Half the interval around the mean of folds: t_{J-1} · s · sqrt(1/J + n_test/n_train).
+
+    Args:
+        by_fold: float64 [J], J >= 2.
+        test_to_train: samples tested for each one trained on.
+        confidence: such as 0.95.
+
+    Source: C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52 (2003), 239-281.
+    """
+    from scipy import stats
+
+    spread = float(np.std(by_fold, ddof=1))
+    quantile = float(stats.t.ppf((1 + confidence) / 2, by_fold.size - 1))
+    return quantile * spread * float(np.sqrt(1 / by_fold.size + test_to_train))
