@@ -138,7 +138,7 @@ def test_no_fold_trains_on_what_touches_its_val_or_test_and_none_wastes_a_sample
     if least:
         beside = np.abs(time[:, None] - time) <= least * MINUTE_US
         touched, close = touched | beside, close | beside
-    num_first = time.size - cv.n_splits * (time.size // (cv.n_splits + 1))
+    num_first = (time < folds[0].cutoff_us).sum()
     for fold in folds:
         train, val, test, purged, embargoed = (
             np.isin(spans.row, rows) for rows in (fold.train, fold.val, fold.test, fold.purged, fold.embargoed)
@@ -147,8 +147,7 @@ def test_no_fold_trains_on_what_touches_its_val_or_test_and_none_wastes_a_sample
         if cv.splitter in ("expanding", "sliding"):
             may = time < fold.cutoff_us
         if cv.splitter == "sliding":
-            before = np.sort(time[may])
-            may &= time >= before[before.size - num_first] if before.size > num_first else may
+            may &= time >= np.sort(time[may])[-num_first]
         by_test = may & close[:, test].any(axis=1)
         left = may & ~by_test
         assert np.array_equal(val, left & (time >= time[val].min()))

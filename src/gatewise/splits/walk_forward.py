@@ -20,7 +20,8 @@ def walk_forward(time_us: Rows, n_splits: int, *, sliding: bool = False) -> Iter
     Args:
         time_us: int64 [samples], any order.
         n_splits: test blocks.
-        sliding: train on as many samples as the first fold has, the newest before the block, instead of on all.
+        sliding: train on as many samples as the first fold has, the newest before the block, instead of on all; of the
+            oldest moment among them, on the whole.
 
     Raises:
         NotEnoughRowsError: more blocks than the data carries.
@@ -32,5 +33,5 @@ def walk_forward(time_us: Rows, n_splits: int, *, sliding: bool = False) -> Iter
     for number in range(n_splits):
         training = block <= number
         if sliding:
-            training &= time_us >= ordered[number * num_tested]
+            training &= time_us >= ordered[np.sum(training) - np.sum(block == 0)]
         yield training, block == number + 1
