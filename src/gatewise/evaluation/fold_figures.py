@@ -28,7 +28,9 @@ def fold_timeline(spans: Spans, folds: Sequence[FoldSplit]) -> go.Figure:
         spans: the samples that the folds were cut from.
     """
     shown = [folds[k] for k in thinned(len(folds), MOST_LANES)]
-    figure = split_timeline([stretch for fold in shown for stretch in _stretches(spans, fold)], told_apart=True)
+    moments, place = np.unique(spans.time_us, return_inverse=True)
+    stretches = [stretch for fold in shown for stretch in _stretches(spans.row, moments, place, fold)]
+    figure = split_timeline(stretches, told_apart=True)
     figure.update_yaxes(automargin=True, tickmode="linear", dtick=1)
     if len(shown) < len(folds):
         figure.add_annotation(
@@ -43,12 +45,15 @@ def timeline_height(num_folds: int) -> int:
     return 130 + max(24 * min(num_folds, MOST_LANES), 110)
 
 
-def _stretches(spans: Spans, fold: FoldSplit) -> Iterator[Stretch]:
-    """Runs of moments of one kind; where symbols differ within a moment, the kind of most of its samples."""
-    kind = np.zeros(spans.row.size, dtype=np.int64)
+def _stretches(row: Ints, moments: Ints, place: Ints, fold: FoldSplit) -> Iterator[Stretch]:
+    """Runs of moments of one kind; where symbols differ within a moment, the kind of most of its samples.
+
+    Args:
+        row, place: of each sample, its row and its place among `moments`.
+    """
+    kind = np.zeros(row.size, dtype=np.int64)
     for number, name in enumerate(_KINDS[1:], start=1):
-        kind[np.searchsorted(spans.row, getattr(fold, name))] = number
-    moments, place = np.unique(spans.time_us, return_inverse=True)
+        kind[np.searchsorted(row, getattr(fold, name))] = number
     counts = np.bincount(place * len(_KINDS) + kind, minlength=moments.size * len(_KINDS)).reshape(-1, len(_KINDS))
     of_moment = counts.argmax(axis=1)
     starts = np.flatnonzero(np.diff(of_moment, prepend=-1))
