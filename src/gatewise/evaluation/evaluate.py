@@ -18,7 +18,7 @@ from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_ba
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.persistence import class_persistence, last_known_row
-from gatewise.evaluation.reference import start_values, usual_moves
+from gatewise.evaluation.reference import start_values, usual_moves, value_positions
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.targets.base import Labels
 
@@ -149,12 +149,7 @@ def _judge_values(
     model = value_scores(y, said, outputs, start, scale)
     scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
     result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"))
-    position = None
-    if ground.target.kind == "forward_return":
-        position = np.sign(said[:, 0])
-    elif "close" in outputs:
-        number = outputs.index("close")
-        position = np.sign(said[:, number] - start[:, number])
+    position = value_positions(ground.target.kind, outputs, said, start)
     return _with_backtest(ground, result, rows, position)
 
 

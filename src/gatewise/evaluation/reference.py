@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gatewise.data.table import Table
@@ -23,3 +25,17 @@ def usual_moves(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
     moved = labels.y[rows].astype(np.float64) - start_values(table, labels, kind, rows)
     spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
     return np.where(spread > 0, spread, 1.0)
+
+
+def value_positions(kind: str, outputs: Sequence[str], value: Floats, start: Floats) -> Floats | None:
+    """The naive rule's side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
+
+    Args:
+        value, start: [rows, outputs], predicted, and where each number starts from.
+    """
+    if kind == "forward_return":
+        return np.sign(value[:, 0])
+    if "close" in outputs:
+        number = list(outputs).index("close")
+        return np.sign(value[:, number] - start[:, number])
+    return None
