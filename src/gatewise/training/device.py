@@ -30,7 +30,10 @@ class Precision:
     @contextmanager
     def autocast(self, device: torch.device) -> Iterator[None]:
         """The region in which matrix products run in `dtype`."""
-        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+        # No cache of cast weights: threads share it, and its tensors carry the graph of whoever made them.
+        with torch.autocast(
+            device.type, self.dtype, enabled=self.dtype != torch.float32, cache_enabled=device.type != "cpu"
+        ):
             yield
 
 

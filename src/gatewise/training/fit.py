@@ -19,14 +19,16 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
+from gatewise.host import choose_threads, keep_freed_memory
 from gatewise.nn.dropout import epoch_key
+from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.optimizers import make_optimizer
 from gatewise.training.schedules import Plateau, Schedule, make_schedule
 from gatewise.training.state import TrainState
-from gatewise.training.step import Step, Totals
+from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.training.stopping import EarlyStopping
 from gatewise.windows import Windows, epoch_order
 
@@ -100,27 +102,31 @@ def fit(
         state.load(*saved)
         scaler.load_state_dict(state.loss_scale)
     loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
-    step = Step(
-        model, optimizer, scaler, windows, loss, precision, settings.gradient_clip, listener, settings.batch_size
-    )
     schedule = make_schedule(
         settings.scheduler, settings.max_epochs, settings.warmup_epochs, settings.step_size, settings.gamma
     )
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
+    piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
+    threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
+    listener.on_message(f"Threads: {threads} ({reason})")
+    keep_freed_memory()
     interrupted = False
-    try:
-        while state.epoch < settings.max_epochs and not state.stopping.should_stop:
-            _fit_epoch(state, step, schedule, train, val, settings, num_classes)
-            state.loss_scale = scaler.state_dict()
-            listener.on_epoch(state.epoch, state.history[-1])
-            if save is not None and state.epoch % settings.checkpoint_every_epochs == 0:
-                save(state)
-        if state.stopping.should_stop:
-            listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
-    except KeyboardInterrupt:
-        if not state.best:
-            raise
-        interrupted = True
+    with crew(threads) as members:
+        clip = settings.gradient_clip
+        step = Step(model, optimizer, scaler, windows, loss, precision, clip, listener, piece, members)
+        try:
+            while state.epoch < settings.max_epochs and not state.stopping.should_stop:
+                _fit_epoch(state, step, schedule, train, val, settings, num_classes)
+                state.loss_scale = scaler.state_dict()
+                listener.on_epoch(state.epoch, state.history[-1])
+                if save is not None and state.epoch % settings.checkpoint_every_epochs == 0:
+                    save(state)
+            if state.stopping.should_stop:
+                listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
+        except KeyboardInterrupt:
+            if not state.best:
+                raise
+            interrupted = True
     model.load_state_dict(state.best)
     return FitResult(
         state.history,

@@ -1,20 +1,45 @@
-"""One optimizer step, cut into smaller pieces when the device has no room for the batch at once."""
+"""One optimizer step: a batch cut into pieces, which the crew's threads run side by side and whose gradients add up.
+
+On CPUs a piece is small enough for its activations to stay near the caches; on a GPU it is the whole batch until memory
+runs out. Only the pieces that run hold activations, so memory depends on the piece and not on the batch.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from gatewise.errors import MemoryExhaustedError
 from gatewise.nn.dropout import drawing
+from gatewise.training.crew import Crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import Loss
 from gatewise.windows import Windows
 
+# Summed loss, summed weight, outputs [N, K], y [N, …].
+Sums = tuple[Tensor, Tensor, Tensor, Tensor]
+
 REMEDIES = "try --batch-size 256, --seq-len 30, --hidden-size 128 or --num-layers 1"
+
+
+# Floating-point operations that a piece should hold at least, so that its overhead in Python (about 0.5 ms) is small.
+PIECE_OPERATIONS = 7.5e7
+SMALLEST_PIECE, MOST_PIECES = 16, 8
+
+
+def piece_rows(batch_size: int, sequence_length: int, num_weights: int, device: torch.device) -> int:
+    """Windows in a piece: a function of shapes alone, so that results do not depend on how many threads there are.
+
+    Up to eight pieces of at least 16 windows and of enough work each; the whole batch on a GPU.
+    """
+    if device.type != "cpu":
+        return batch_size
+    operations = 6.0 * batch_size * sequence_length * num_weights
+    pieces = int(max(1, min(MOST_PIECES, batch_size // SMALLEST_PIECE, operations / PIECE_OPERATIONS)))
+    return -(-batch_size // pieces)
 
 
 @dataclass
@@ -35,6 +60,7 @@ class Step:
     gradient_clip: float | None
     listener: Listener
     piece: int
+    crew: Crew = field(default_factory=lambda: Crew(1))
 
     def train(self, rows_B: Tensor, totals: Totals, key: int = 0) -> None:
         """Forward, backward, clip, update; halves `piece` and tries again when memory runs out.
@@ -61,29 +87,43 @@ class Step:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        totals.add(*sums)
+        for part in sums:
+            totals.add(*part)
 
     def evaluate(self, rows_B: Tensor, totals: Totals) -> None:
         """Forward only; for an epoch in evaluation mode."""
-        totals.add(*self._forward(replace(self.windows, steps_scored=1), rows_B)[1:])
+        windows, pieces = replace(self.windows, steps_scored=1), rows_B.split(self.piece)
+        self.crew.take(len(pieces), lambda i: self._forward(windows, pieces[i]), lambda sums: totals.add(*sums))
 
-    def _gradients(self, rows_B: Tensor, key: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        self.optimizer.zero_grad(set_to_none=True)
-        parts = []
+    def _gradients(self, rows_B: Tensor, key: Tensor) -> list[Sums]:
+        """Leaves the batch's gradients in the parameters; returns the pieces' sums."""
         pieces = rows_B.split(self.piece)
-        for number, rows in enumerate(pieces):
-            with drawing(key, first_row=number * self.piece):
-                mean, *sums = self._forward(self.windows, rows)
-            share = 1.0 if len(pieces) == 1 else sums[1] / self.windows.weight_of(rows_B)
-            self.scaler.scale(mean * share).backward()
-            parts.append(sums)
-        if len(parts) == 1:
-            return parts[0][0], parts[0][1], parts[0][2], parts[0][3]
-        loss, weight = (torch.stack([part[i] for part in parts]).sum() for i in (0, 1))
-        return loss, weight, torch.cat([part[2] for part in parts]), torch.cat([part[3] for part in parts])
+        whole = self.windows.weight_of(rows_B).clamp_min(1e-12)
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        total: list[Tensor | None] = [None] * len(parameters)
+        sums: list[Sums] = []
 
-    def _forward(self, windows: Windows, rows_B: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """(mean loss, summed loss, summed weight, outputs [N, K], y [N, …]); all but the first detached."""
+        def work(index: int) -> tuple[tuple[Tensor | None, ...], Sums]:
+            with drawing(key, first_row=index * self.piece):
+                loss, weight, outputs, y = self._forward(self.windows, pieces[index])
+            gradients = torch.autograd.grad(self.scaler.scale(loss / whole), parameters, allow_unused=True)
+            return gradients, (loss.detach(), weight, outputs, y)
+
+        def collect(part: tuple[tuple[Tensor | None, ...], Sums]) -> None:
+            for index, gradient in enumerate(part[0]):
+                so_far = total[index]
+                if gradient is not None:
+                    # A copy, because oneDNN gives one tensor as the gradient of both biases, and clipping scales it.
+                    total[index] = gradient.clone() if so_far is None else so_far.add_(gradient)
+            sums.append(part[1])
+
+        self.crew.take(len(pieces), work, collect)
+        for parameter, gradient in zip(parameters, total, strict=True):
+            parameter.grad = gradient
+        return sums
+
+    def _forward(self, windows: Windows, rows_B: Tensor) -> Sums:
+        """The sums of a piece; all but the first are detached."""
         batch = windows.batch(rows_B)
         with self.precision.autocast(batch.x_BTF.device):
             outputs = self.model(batch.x_BTF)
@@ -91,8 +131,7 @@ class Step:
             outputs = outputs[:, -windows.steps_scored :].flatten(0, 1)
         outputs = outputs.float()
         loss = (self.loss(outputs, batch.y) * batch.weight).sum()
-        weight = batch.weight.sum()
-        return loss / weight.clamp_min(1e-12), loss.detach(), weight, outputs.detach(), batch.y
+        return loss, batch.weight.sum(), outputs.detach(), batch.y
 
 
 class Totals:

@@ -1,0 +1,100 @@
+"""The crew's laws: order, exactness, and nothing that depends on how many threads there are.
+
+A race here would be silent: training would go on, with other weights on each run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from gatewise.config.schema import TrainingConfig
+from gatewise.features.scaling import fit_scaler
+from gatewise.models.recurrent import RecurrentNet
+from gatewise.training import fit as fitting
+from gatewise.training.crew import Crew, crew
+from gatewise.training.device import Precision
+from gatewise.training.fit import fit
+from gatewise.training.listeners import Listeners
+from gatewise.training.step import piece_rows
+from gatewise.windows import Windows
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_results_are_collected_in_the_order_of_the_pieces_whoever_is_first(size: int) -> None:
+    members, collected = Crew(size), []
+
+    def work(index: int) -> int:
+        time.sleep(0.003 * (index % 3 == 0))
+        return index
+
+    members.take(40, work, collected.append)
+    members.close()
+    assert collected == list(range(40))
+
+
+def test_an_exception_of_any_member_reaches_the_caller_after_all_have_stopped() -> None:
+    running = threading.Semaphore(0)
+
+    def work(index: int) -> None:
+        running.release()
+        time.sleep(0.01)
+        running.acquire()
+        if index == 3:
+            raise MemoryError("no room")
+
+    members = Crew(3)
+    with pytest.raises(MemoryError, match="no room"):
+        members.take(1000, work, lambda result: None)
+    assert not running.acquire(blocking=False)
+    members.take(2, lambda index: None, lambda result: None)
+    members.close()
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_members_compute_on_one_core_in_the_caller_s_grad_mode(inference: bool) -> None:
+    seen = []
+
+    def work(index: int) -> tuple[int, bool, bool]:
+        time.sleep(0.01)
+        return torch.get_num_threads(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    before = torch.get_num_threads()
+    with crew(3) as members, torch.inference_mode(inference), torch.set_grad_enabled(not inference):
+        members.take(9, work, seen.append)
+    assert set(seen) == {(1, not inference, inference)}
+    assert torch.get_num_threads() == before
+
+
+def test_weights_are_the_same_bits_on_one_thread_and_on_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(threads: int) -> dict[str, torch.Tensor]:
+        monkeypatch.setattr(fitting, "choose_threads", lambda: (threads, "said so"))
+        values = np.random.default_rng(0).normal(size=(600, 5)).astype(np.float32)
+        rows = np.arange(19, 600)
+        windows = Windows.over(values, fit_scaler("standard", values, rows, tuple("abcde")), 20, CPU)
+        y = (values[:, 0] > 0).astype(np.int64)
+        windows = windows.supervised(y, np.ones(600, np.float32))
+        torch.manual_seed(0)
+        model = RecurrentNet("lstm", 5, 2, hidden_size=32, dropout=0.4, bidirectional=True)
+        settings = TrainingConfig(batch_size=128, max_epochs=2)
+        fit(model, windows, rows[:400], rows[450:], settings, Precision(torch.float32, False, ""), 2, Listeners([]))
+        return model.state_dict()
+
+    assert piece_rows(128, 20, 40_000, CPU) < 64
+    one, three = train(1), train(3)
+    assert all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_pieces_cover_any_batch_and_a_gpu_takes_it_whole() -> None:
+    for batch in (1, 15, 16, 31, 32, 100, 512, 4096):
+        piece = piece_rows(batch, 60, 60_000, CPU)
+        assert 1 <= piece <= batch
+        assert piece >= min(batch, 16)
+        assert piece_rows(batch, 60, 60_000, torch.device("cuda")) == batch
+    assert piece_rows(512, 2, 500, CPU) == 512
