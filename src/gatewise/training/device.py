@@ -52,7 +52,7 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
     if device.type not in ("cpu", "cuda"):
         raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}")
     if device.type == "cpu":
-        return torch.device("cpu"), f"cpu ({torch.get_num_threads()} threads)"
+        return torch.device("cpu"), "cpu"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     index = device.index or 0
     if index >= count:

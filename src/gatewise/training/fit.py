@@ -5,11 +5,8 @@ The loop never waits for the device within an epoch; sums are read once at its e
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError, DivergedError
+from gatewise.errors import ConfigError
 from gatewise.host import choose_threads, keep_freed_memory
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
@@ -26,34 +23,12 @@ from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.optimizers import make_optimizer
-from gatewise.training.schedules import Plateau, Schedule, make_schedule
+from gatewise.training.progress import FitResult, Progress
 from gatewise.training.state import TrainState
 from gatewise.training.step import Step, Totals, piece_rows
-from gatewise.training.stopping import EarlyStopping
 from gatewise.windows import Windows, epoch_order
 
 Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """How a fit ended; the model itself carries the best epoch's weights.
-
-    Attributes:
-        history: one dict an epoch: train_loss, val_loss, learning_rate, seconds, ... (classes: val_f1, val_accuracy).
-        windows_per_second: median over epochs of training windows a second, validation not counted.
-        interrupted: Ctrl-C came after the first whole epoch.
-    """
-
-    history: list[dict[str, float]]
-    best_epoch: int
-    best_loss: float
-    windows_per_second: float
-    interrupted: bool
-
-    @property
-    def epochs(self) -> int:
-        return len(self.history)
 
 
 def fit(
@@ -81,30 +56,18 @@ def fit(
         DivergedError: the loss is not finite.
         MemoryExhaustedError: not even one window fits.
     """
-    available = min(len(train_rows), settings.windows_per_epoch or len(train_rows))
-    if settings.batch_size > available:
-        raise ConfigError(
-            f"training.batch_size must not exceed the {available:,} windows of an epoch; got {settings.batch_size}",
-            f"--batch-size {available} or less, or more rows",
-        )
+    check_batch_size(settings, len(train_rows))
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
     state = TrainState(
-        model,
-        optimizer,
-        EarlyStopping(settings.early_stopping_patience, settings.min_delta),
-        Plateau(settings.plateau_factor, settings.plateau_patience),
-        batch_size=settings.batch_size,
-        threads=torch.get_num_threads(),
+        model, optimizer, Progress.start(settings), batch_size=settings.batch_size, threads=torch.get_num_threads()
     )
+    progress = state.progress
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
     if saved is not None:
         state.load(*saved)
         scaler.load_state_dict(state.loss_scale)
     loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
-    schedule = make_schedule(
-        settings.scheduler, settings.max_epochs, settings.warmup_epochs, settings.step_size, settings.gamma
-    )
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
@@ -115,68 +78,44 @@ def fit(
         clip = settings.gradient_clip
         step = Step(model, optimizer, scaler, windows, loss, precision, clip, listener, piece, members)
         try:
-            while state.epoch < settings.max_epochs and not state.stopping.should_stop:
-                _fit_epoch(state, step, schedule, train, val, settings, num_classes)
+            while not progress.finished:
+                _fit_epoch(state, step, train, val, num_classes)
                 state.loss_scale = scaler.state_dict()
-                listener.on_epoch(state.epoch, state.history[-1])
-                if save is not None and state.epoch % settings.checkpoint_every_epochs == 0:
+                listener.on_epoch(progress.epoch, progress.history[-1])
+                if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
                     save(state)
-            if state.stopping.should_stop:
+            if progress.stopping.should_stop:
                 listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
         except KeyboardInterrupt:
             if not state.best:
                 raise
             interrupted = True
     model.load_state_dict(state.best)
-    return FitResult(
-        state.history,
-        state.stopping.best_epoch,
-        state.stopping.best_loss,
-        median(epoch["windows_per_second"] for epoch in state.history),
-        interrupted,
-    )
+    return progress.result(interrupted)
 
 
-def _fit_epoch(
-    state: TrainState,
-    step: Step,
-    schedule: Schedule,
-    train: Tensor,
-    val: Tensor,
-    settings: TrainingConfig,
-    num_classes: int,
-) -> None:
+def check_batch_size(settings: TrainingConfig, num_train: int) -> None:
+    """Raises ConfigError if an epoch of `num_train` windows, or of `windows_per_epoch`, is smaller than a batch."""
+    available = min(num_train, settings.windows_per_epoch or num_train)
+    if settings.batch_size > available:
+        raise ConfigError(
+            f"training.batch_size must not exceed the {available:,} windows of an epoch; got {settings.batch_size}",
+            f"--batch-size {available} or less, or more rows",
+        )
+
+
+def _fit_epoch(state: TrainState, step: Step, train: Tensor, val: Tensor, num_classes: int) -> None:
     """Trains for an epoch, validates, and moves `state` on; an interrupted epoch leaves the record as it was."""
     started = time.perf_counter()
-    order = epoch_order(train, settings.seed, state.epoch, settings.windows_per_epoch)
-    peak = settings.learning_rate * state.plateau.scale
-
-    def learning_rate(position: float) -> float:
-        return peak * schedule(state.epoch + position)
-
-    key = epoch_key(settings.seed, state.epoch)
-    trained = run_epoch(step, order, settings.batch_size, num_classes, state.epoch + 1, learning_rate, key)
+    progress, settings = state.progress, state.progress.settings
+    order = epoch_order(train, settings.seed, progress.epoch, settings.windows_per_epoch)
+    key, number = epoch_key(settings.seed, progress.epoch), progress.epoch + 1
+    trained = run_epoch(step, order, settings.batch_size, num_classes, number, progress.learning_rate, key)
     train_seconds = time.perf_counter() - started
-    validated = run_epoch(step, val, settings.batch_size, num_classes, state.epoch + 1)
-    if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
-        raise DivergedError(
-            f"the loss must stay finite; epoch {state.epoch + 1} gave train {trained['loss']}, val {validated['loss']}",
-            "lower --learning-rate or --set training.gradient_clip=0.5",
-        )
-    state.epoch += 1
-    if settings.scheduler == "plateau":
-        state.plateau.observe(validated["loss"])
-    if state.stopping.observe(state.epoch, validated["loss"]):
+    validated = run_epoch(step, val, settings.batch_size, num_classes, number)
+    seconds = time.perf_counter() - started
+    if progress.observe(trained, validated, seconds, len(order) / train_seconds):
         state.best = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
-    state.history.append(
-        {f"train_{name}": value for name, value in trained.items()}
-        | {f"val_{name}": value for name, value in validated.items()}
-        | {
-            "learning_rate": learning_rate(0.5),
-            "seconds": time.perf_counter() - started,
-            "windows_per_second": len(order) / train_seconds,
-        }
-    )
 
 
 def run_epoch(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from gatewise.host import choose_threads
+from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.windows import Windows
 
@@ -19,20 +21,24 @@ def predict_outputs(
     model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], precision: Precision | None = None
 ) -> npt.NDArray[np.float32]:
     """Outputs [len(rows), outputs] float32 of the windows that end at `rows`; fp32 unless `precision` says else."""
+    if not len(rows):
+        raise ValueError("rows must not be empty")
     device = windows.matrix.device
     padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % INFERENCE_BATCH)])
+    batches = torch.from_numpy(padded).to(device).split(INFERENCE_BATCH)
+    outputs: list[Tensor] = []
+
+    def work(index: int) -> Tensor:
+        x_BTF = windows.gather(batches[index])
+        if precision is None:
+            return torch.as_tensor(model(x_BTF))
+        with precision.autocast(device):
+            return torch.as_tensor(model(x_BTF).float())
+
     was_training = model.training
     model.eval()
-    chunks = []
-    with torch.inference_mode():
-        for rows_B in torch.from_numpy(padded).to(device).split(INFERENCE_BATCH):
-            if precision is None:
-                chunks.append(model(windows.gather(rows_B)))
-            else:
-                with precision.autocast(device):
-                    chunks.append(model(windows.gather(rows_B)).float())
+    threads = choose_threads()[0] if device.type == "cpu" else 1
+    with torch.inference_mode(), crew(min(threads, len(batches))) as members:
+        members.take(len(batches), work, outputs.append)
     model.train(was_training)
-    if not chunks:
-        raise ValueError("rows must not be empty")
-    outputs: npt.NDArray[np.float32] = torch.cat(chunks)[: len(rows)].cpu().numpy()
-    return outputs
+    return np.asarray(torch.cat(outputs)[: len(rows)].cpu().numpy())

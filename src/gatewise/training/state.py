@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gatewise.training.schedules import Plateau
-from gatewise.training.stopping import EarlyStopping
+from gatewise.training.progress import Progress
 
 
 @dataclass
@@ -22,15 +21,11 @@ class TrainState:
     # evolving
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    stopping: EarlyStopping
-    plateau: Plateau
-    epoch: int = 0
+    progress: Progress
     loss_scale: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)
     # reported
-    history: list[dict[str, float]] = field(default_factory=list)
     batch_size: int = 0
-    threads: int = 0
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and JSON values for the rest."""
@@ -39,13 +34,9 @@ class TrainState:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
         values = {
-            "epoch": self.epoch,
-            "stopping": asdict(self.stopping),
-            "plateau": asdict(self.plateau),
+            **self.progress.to_dict(),
             "loss_scale": self.loss_scale,
-            "history": self.history,
             "batch_size": self.batch_size,
-            "threads": self.threads,
         }
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, values
 
@@ -64,10 +55,6 @@ class TrainState:
             index, slot = name.split("/")
             saved["state"].setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict(saved)
-        self.stopping = EarlyStopping(**values["stopping"])
-        self.plateau = Plateau(**values["plateau"])
-        self.epoch = values["epoch"]
+        self.progress.load(values)
         self.loss_scale = values["loss_scale"]
-        self.history = values["history"]
         self.batch_size = values["batch_size"]
-        self.threads = values["threads"]
