@@ -169,7 +169,7 @@ def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone
     from gatewise.training.fit import _fit_epoch
 
     def impatient(state, *rest) -> None:
-        if state.epoch == 2:
+        if state.progress.epoch == 2:
             raise KeyboardInterrupt
         _fit_epoch(state, *rest)
 

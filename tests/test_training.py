@@ -17,10 +17,11 @@ from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
 from gatewise.models.registry import MODELS, build_model
 from gatewise.training.device import choose_precision
-from gatewise.training.fit import FitResult, fit
+from gatewise.training.fit import fit
 from gatewise.training.inference import INFERENCE_BATCH, predict_outputs
 from gatewise.training.losses import cross_entropy
 from gatewise.training.optimizers import make_optimizer
+from gatewise.training.progress import FitResult
 from gatewise.training.step import Step, Totals
 from gatewise.windows import Windows
 
@@ -146,12 +147,10 @@ def test_the_best_epochs_weights_are_left_in_the_model_not_the_last() -> None:
     result = run(
         model,
         settings(max_epochs=12, learning_rate=0.5, scheduler="constant", early_stopping_patience=12),
-        save=lambda state: seen.append((state.history[-1]["val_loss"], weights(state.model))),
+        save=lambda state: seen.append((state.progress.history[-1]["val_loss"], weights(state.model))),
     )
     losses = [loss for loss, _ in seen]
-    assert losses.index(min(losses)) != len(losses) - 1, (
-        "the planted rate must overshoot"
-    )
+    assert losses.index(min(losses)) != len(losses) - 1, "the planted rate must overshoot"
     assert result.best_epoch == losses.index(min(losses)) + 1
     assert same(weights(model), seen[result.best_epoch - 1][1])
 

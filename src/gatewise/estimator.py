@@ -22,9 +22,10 @@ from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.models.registry import MODELS, build_model
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.device import choose_device, choose_precision
-from gatewise.training.fit import FitResult, fit
+from gatewise.training.fit import fit
 from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listener, Listeners
+from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
 
 Array = npt.NDArray[Any]

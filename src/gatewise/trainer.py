@@ -16,8 +16,9 @@ from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
-from gatewise.training.fit import FitResult, fit
+from gatewise.training.fit import fit
 from gatewise.training.listeners import Listener
+from gatewise.training.progress import FitResult
 
 
 @dataclass(frozen=True)

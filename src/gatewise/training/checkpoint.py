@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -12,10 +12,16 @@ from torch import Tensor
 
 from gatewise.errors import BundleError
 from gatewise.files import atomic_file
-from gatewise.training.state import TrainState
 
 
-def save_checkpoint(path: Path, state: TrainState, key: str) -> None:
+class State(Protocol):
+    """A training state that can be written: `TrainState` and `FleetState`."""
+
+    def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors by name, and JSON values for the rest."""
+
+
+def save_checkpoint(path: Path, state: State, key: str) -> None:
     """Writes a state whole or not at all; `key` names the config and data that it belongs to."""
     tensors, values = state.to_tensors()
     with atomic_file(path) as temporary:

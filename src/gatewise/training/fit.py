@@ -58,9 +58,7 @@ def fit(
     """
     check_batch_size(settings, len(train_rows))
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
-    state = TrainState(
-        model, optimizer, Progress.start(settings), batch_size=settings.batch_size, threads=torch.get_num_threads()
-    )
+    state = TrainState(model, optimizer, Progress.start(settings), batch_size=settings.batch_size)
     progress = state.progress
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
