@@ -1,6 +1,7 @@
 """Where jobs run: in this process, in worker processes of this machine, or on Ray (ray_compute.py).
 
-Whatever the place, a job's numbers are the same: every job runs in one thread, on data that was made once.
+Whatever the place, a job's numbers are the same, bit for bit on the CPU: training does not depend on how many threads
+share it, and the data is made once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from gatewise.errors import GatewiseError, LostWorkerError
-from gatewise.selection.crew import Worker
+from gatewise.host import choose_threads
 from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, run_job
 from gatewise.selection.shared import SharedData, save_shared
 from gatewise.selection.store import JobStore
+from gatewise.selection.worker_process import Worker
 
 _log = logging.getLogger("gatewise.cv")
 TRIES = 2
@@ -51,7 +53,7 @@ class Compute(Protocol):
 class InProcess:
     """One job after the other, here."""
 
-    words = "one after the other in this process, one thread"
+    words = "one after the other in this process"
 
     def start(self, jobs: int) -> None:
         """There is nothing to get ready."""
@@ -73,7 +75,7 @@ class InProcess:
 
 
 class LocalCompute:
-    """Worker processes on this machine, each with one thread; they die with this process, however it dies.
+    """Worker processes on this machine that share its cores; they die with this process, however it dies.
 
     A worker that is lost in the middle of a job is replaced and the job tried once more, from its checkpoint.
     """
@@ -81,16 +83,18 @@ class LocalCompute:
     def __init__(self, workers: int) -> None:
         assert workers >= 1
         self.workers = workers
+        self.threads = max(1, choose_threads()[0] // workers)
         self._team: list[Worker] = []
 
     @property
     def words(self) -> str:
-        return f"{self.workers} process{'es' if self.workers > 1 else ''} on this machine, one thread each"
+        threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.workers} processes on this machine, {threads} each"
 
     def start(self, jobs: int) -> None:
         """Starts the workers, which take seconds to import what they train with."""
         while len(self._team) < min(self.workers, jobs):
-            self._team.append(Worker())
+            self._team.append(Worker(self.threads))
 
     def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
         """See `Compute`."""
@@ -116,7 +120,7 @@ class LocalCompute:
                     how, lost = worker.end(), worker.job
                     if lost is None:
                         raise LostWorkerError(f"a worker process must start; it did not ({how})") from None
-                    self._team[place] = Worker()
+                    self._team[place] = Worker(self.threads)
                     self._team[place].open(data)
                     losses[lost.key] += 1
                     if losses[lost.key] < TRIES:

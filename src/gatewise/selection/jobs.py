@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -167,7 +165,7 @@ def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> st
 
 
 def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path | None = None) -> JobResult:
-    """Fits scalers and class weights, trains and predicts, on the job's fold alone, in one thread.
+    """Fits scalers and class weights, trains and predicts, on the job's fold alone.
 
     Args:
         checkpoint: where the state is kept on the way; training goes on from it if it is there.
@@ -188,13 +186,12 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
     for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
         if not rows.size:
             raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
-    with one_thread():
-        fitted = fit_fold(config, samples, fold.train)
-        trained = train_model(config, samples, fitted, fold.train, fold.val, listener, checkpoint)
-        if trained.fit.interrupted:  # the best weights so far are no result; the checkpoint goes on from here
-            raise KeyboardInterrupt
-        bundle = Bundle.of(config, samples, fitted, trained.model)
-        said = bundle.predict_rows(samples.matrix, fold.test, config.training.device).astype(np.float32)
+    fitted = fit_fold(config, samples, fold.train)
+    trained = train_model(config, samples, fitted, fold.train, fold.val, listener, checkpoint)
+    if trained.fit.interrupted:  # the best weights so far are no result; the checkpoint goes on from here
+        raise KeyboardInterrupt
+    bundle = Bundle.of(config, samples, fitted, trained.model)
+    said = bundle.predict_rows(samples.matrix, fold.test, config.training.device).astype(np.float32)
     judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
     return JobResult(
         job.key,
@@ -209,19 +206,6 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
         said,
         time.perf_counter() - started,
     )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch computes in one thread: jobs side by side need no more, and their bits do not hang on how many run."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def error_to_dict(error: GatewiseError) -> dict[str, Any]:

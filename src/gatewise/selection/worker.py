@@ -1,4 +1,4 @@
-"""A worker process: opens the shared data once, then trains job after job in one thread until its parent is gone.
+"""A worker process: opens the shared data once, then trains job after job until its parent is gone.
 
 Run as `python -m gatewise.selection.worker FD`, FD being one end of a socket pair. Not a child of multiprocessing,
 which would run the caller's own script again in each worker and pickle what passes between. Both sides speak JSON, but

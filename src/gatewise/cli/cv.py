@@ -1,0 +1,153 @@
+"""`gatewise cv`: every model on every fold with every seed, honestly compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Flag, Said, config_flags
+
+if TYPE_CHECKING:
+    from gatewise.selection.compute import Compute
+    from gatewise.selection.cv import CvOutcome
+    from gatewise.selection.plan import Plan
+
+CV_FLAGS = (
+    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial."),
+    Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
+    Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
+)
+# Said in the plural here.
+_ONE_OF = ("--model", "--horizon")
+FLAGS = tuple(flag for flag in (*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS) if flag.name not in _ONE_OF)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("cv")(cv)
+
+
+@config_flags(*FLAGS)
+def cv(
+    said: Said,
+    models: Annotated[str | None, typer.Option(help="Models to compare, like lstm,gru.")] = None,
+    horizons: Annotated[str | None, typer.Option(help="Rows ahead that the target looks, like 5,20.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each model on each fold.")] = None,
+    per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,
+    compute: Annotated[str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.")] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; 1 trains in this one.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a cross-validation.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
+) -> None:
+    """Compare models by purged cross-validation: out-of-fold predictions on the same rows, intervals, overfitting.
+
+    Exit code 2 also where some folds failed; the others' results are in the report all the same.
+
+    Example: gatewise cv --source sp500 --models lstm,gru --horizons 5,20 --n-splits 5 --seq-len 60 --seeds 3
+    """
+    from gatewise.cli.cv_progress import CvProgress
+    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.selection.cv import cross_validate, failure_words, resume_cv, start_cv
+    from gatewise.selection.jobs import error_to_dict
+    from gatewise.selection.store import find_cv_folder
+
+    set_up_logging(quiet)
+    anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol
+    plan = _plan(said, models, horizons, seeds, per_symbol) if anything or not resume else None
+    place = make_compute(compute, workers)
+    if resume is not None:
+        folder = find_cv_folder(resume)
+        plan = resume_cv(folder, plan)
+    else:
+        assert plan is not None
+        folder = start_cv(plan)
+    with CvProgress(quiet) as progress:
+        outcome = cross_validate(plan, folder, place, progress)
+    error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
+    if as_json:
+        print_json(outcome.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        if error:
+            raise typer.Exit(2)
+    else:
+        _print_outcome(outcome)
+        if error:
+            raise error
+
+
+def make_compute(name: str, workers: int | None) -> Compute:
+    """The place that `--compute` and `--workers` name."""
+    from gatewise.errors import ConfigError
+    from gatewise.host import choose_threads
+    from gatewise.selection.compute import InProcess, LocalCompute
+
+    if name == "local":
+        count = workers or choose_threads()[0]
+        return LocalCompute(count) if count > 1 else InProcess()
+    raise ConfigError(f"--compute is local, ray or an address like ray://head:10001; got {name!r}")
+
+
+def _plan(said: Said, models: str | None, horizons: str | None, seeds: int | None, per_symbol: bool) -> Plan:
+    from gatewise.config.load import load_config
+    from gatewise.selection.plan import Plan
+
+    def config(**more: Any) -> Any:
+        return load_config(said.file, said.assignments, said.overrides | more)
+
+    names = _listed("--models", models) if models is not None else [config().model.name]
+    configs = {name: config(**{"model.name": name}) for name in names}
+    first = configs[names[0]]
+    ahead = _whole("--horizons", horizons) if horizons is not None else (first.target.horizon,)
+    return Plan(configs, ahead, seeds or 1, per_symbol)
+
+
+def _listed(flag: str, text: str) -> list[str]:
+    """Names with commas between, each once, at least one.
+
+    Raises:
+        ConfigError: not so.
+    """
+    from gatewise.errors import ConfigError
+
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ConfigError(f"{flag} takes names with commas between, each once; got {text!r}")
+    return names
+
+
+def _whole(flag: str, text: str) -> tuple[int, ...]:
+    from gatewise.errors import ConfigError
+
+    try:
+        return tuple(int(word) for word in _listed(flag, text))
+    except ValueError as error:
+        raise ConfigError(f"{flag} takes whole numbers with commas between; got {text!r}") from error
+
+
+def _print_outcome(outcome: CvOutcome) -> None:
+    from gatewise.cli.output import print_table
+
+    print()
+    wanted = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
+    shown = [name for name in wanted if name in outcome.summaries[0].metrics]
+    rows = []
+    for of in outcome.summaries:
+        found = [of.metrics[name] for name in shown]
+        spread = ["" if e.std is None else f" ± {e.std:.3f}" for e in found]
+        rows.append([of.name, str(of.folds), *(f"{e.mean:.3f}{s}" for e, s in zip(found, spread, strict=True))])
+        if any(e.low is not None for e in found):
+            confidence = outcome.plan.base.evaluation.confidence
+            bounds = [f"[{e.low:.3f}, {e.high:.3f}]" for e in found]
+            rows.append([f"  {confidence:.0%} interval", "", *bounds])
+    print_table("", ["model@horizon", "folds", *shown], rows)
+    print()
+    print(outcome.verdict.headline)
+    for line in outcome.verdict.lines:
+        print(f"- {line}")
+    print(
+        f"\ncv           {outcome.folder.name}"
+        f"\nreport       {outcome.report}"
+        f"\nfolds        {outcome.folder / 'folds.parquet'}"
+        f"\nout of fold  {outcome.out_of_fold}"
+    )

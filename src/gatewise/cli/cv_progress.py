@@ -1,0 +1,100 @@
+"""A cross-validation on a terminal: a bar over all trainings with the time left, one for each that runs, and a line for
+each that is done. On stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+if TYPE_CHECKING:
+    from gatewise.selection.jobs import Job, JobFailure, JobResult
+
+
+class CvProgress:
+    """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+        self.bar = Progress(
+            *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
+        )
+        self.overall: TaskID | None = None
+        self.running: dict[str, TaskID] = {}
+        self.share: dict[str, float] = {}  # of each job's epochs that are done
+        self.total = self.ended = 0
+        self.began = 0.0
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
+        self.total = len(jobs)
+        self._say(f"{len(jobs)} trainings to run{f', {resumed} finished before' if resumed else ''}")
+        if jobs:
+            self.overall = self.bar.add_task("all", total=len(jobs), words="")
+
+    def on_start(self, job: Job) -> None:
+        self.began = self.began or time.monotonic()
+        self.share[job.key] = 0.0
+        if job.key not in self.running:  # a lost worker's job starts twice
+            self.running[job.key] = self.bar.add_task(job.words, total=job.config.training.max_epochs, words="")
+
+    def on_epoch(self, job: Job, epoch: int) -> None:
+        most = job.config.training.max_epochs
+        self.share[job.key] = epoch / most
+        if job.key in self.running:
+            self.bar.update(self.running[job.key], completed=epoch, words=f"epoch {epoch}/{most}")
+        self._draw_overall()
+
+    def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
+        self.ended += 1
+        self.share[job.key] = 1.0
+        if job.key in self.running:
+            self.bar.remove_task(self.running.pop(job.key))
+        self._draw_overall()
+        self._say(f"[{self.ended}/{self.total}] {job.words}: {_outcome(answer)}{self._left()}")
+
+    def _draw_overall(self) -> None:
+        if self.overall is not None:
+            words = f"{self.ended}/{self.total} trainings{self._left()}"
+            self.bar.update(self.overall, completed=sum(self.share.values()), words=words)
+
+    def _left(self) -> str:
+        """Time left at the pace so far; training may stop early, so it is rather too long than too short."""
+        done = sum(self.share.values())
+        if not done or self.ended == self.total:
+            return ""
+        return f", {_duration((time.monotonic() - self.began) * (self.total - done) / done)} left"
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            self.console.print(text, markup=False)
+
+
+def _outcome(answer: JobResult | JobFailure) -> str:
+    from gatewise.selection.jobs import JobFailure
+
+    if isinstance(answer, JobFailure):
+        return f"FAILED: {answer.error.message}"
+    metric = "log_loss" if "log_loss" in answer.metrics else "rmse"
+    epochs = f"{answer.epochs} epoch{'s' if answer.epochs > 1 else ''}, best {answer.best_epoch}"
+    return f"{metric.replace('_', ' ')} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

@@ -1,0 +1,242 @@
+"""Cross-validation from plan to report: every model on every fold with every seed, each fold fitted on its own part.
+
+The folder `$GATEWISE_HOME/cv/<id>` holds the plan, a file a finished job, and at the end folds.parquet,
+out_of_fold.parquet, summary.json and report.html. A cross-validation that was killed goes on from there, and its table
+is that of one that was not, bit for bit on the CPU but for the seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import polars as pl
+
+from gatewise.config.load import to_yaml
+from gatewise.data.load import load_table
+from gatewise.data.table import Table
+from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
+from gatewise.files import write_frame, write_json, write_text
+from gatewise.selection.compute import Compute
+from gatewise.selection.frames import COUNTS, NAMES, folds_frame, gather, out_of_fold_frame
+from gatewise.selection.jobs import Job, JobFailure, JobResult, error_from_dict, error_to_dict
+from gatewise.selection.measures import measure_overfitting
+from gatewise.selection.overfitting import OverfittingReport
+from gatewise.selection.plan import Plan, first_difference
+from gatewise.selection.scoring import deciding_metric
+from gatewise.selection.shared import make_shared
+from gatewise.selection.store import JobStore, cv_folder
+from gatewise.selection.summary import Summary, summarize
+from gatewise.selection.verdict import Verdict, judge
+
+_log = logging.getLogger("gatewise.cv")
+
+
+class CvListener(Protocol):
+    """Hears how a cross-validation goes."""
+
+    def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
+        """These jobs are to be run; `resumed` more were finished before."""
+
+    def on_start(self, job: Job) -> None:
+        """Its training begins, or goes on."""
+
+    def on_epoch(self, job: Job, epoch: int) -> None:
+        """So many of its epochs are done."""
+
+    def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
+        """It is done, or came to nothing."""
+
+
+@dataclass(frozen=True)
+class CvOutcome:
+    """What a cross-validation found.
+
+    Attributes:
+        folder: holds folds.parquet, out_of_fold.parquet, summary.json and report.html.
+        frame: see `folds_frame`.
+        summaries: one a model and horizon, the prior's last in their horizon.
+        verdict: in words.
+        failures: jobs that came to nothing; their folds are missing from all else.
+        num_jobs: how many trainings the plan takes; resumed of them were finished before.
+        compute: where the others ran, in words.
+    """
+
+    plan: Plan
+    folder: Path
+    frame: pl.DataFrame
+    summaries: list[Summary]
+    overfitting: OverfittingReport
+    verdict: Verdict
+    failures: list[JobFailure]
+    num_jobs: int
+    resumed: int
+    compute: str
+    fleet: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def out_of_fold(self) -> Path:
+        return self.folder / "out_of_fold.parquet"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface of `gatewise cv --json`."""
+        names = [name for name in NAMES if name != "cutoff"]
+        metrics = [name for name in self.frame.columns if name not in (*NAMES, *COUNTS)]
+        folds = [
+            {name: line[name] for name in (*names, "n_train", "n_test")} | {"metrics": {m: line[m] for m in metrics}}
+            for line in self.frame.iter_rows(named=True)
+        ]
+        summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
+        return {
+            "id": self.folder.name,
+            "verdict": self.verdict.headline,
+            "folds": folds,
+            "summary": summary,
+            "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},
+            **self.overfitting.to_dict(),
+            "out_of_fold": str(self.out_of_fold),
+            "report": str(self.report),
+            "fleet": self.fleet,
+            "compute": self.compute,
+            "resumed": self.resumed,
+            "failures": [failure.to_dict() for failure in self.failures],
+        }
+
+
+def start_cv(plan: Plan) -> Path:
+    """The folder of a new cross-validation, with its plan in it.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    folder = cv_folder(uuid.uuid4().hex)
+    for number, (name, config) in enumerate(plan.models.items()):
+        write_text(folder / (f"config-{name}.yaml" if number else "config.yaml"), to_yaml(config))
+    write_json(folder / "plan.json", plan.to_dict())
+    return folder
+
+
+def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
+    """The plan of a cross-validation that goes on.
+
+    Args:
+        plan: what was asked for, if anything was: it must be the same.
+
+    Raises:
+        ConfigError: it is another; the first difference is named.
+        ReadError: the folder's plan can't be read.
+    """
+    path = folder / "plan.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        found = Plan.from_dict(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReadError(f"{path} must hold the plan of a cross-validation; it does not", "start a new one") from error
+    if plan is not None and (difference := first_difference(kept, json.loads(json.dumps(plan.to_dict())))):
+        raise ConfigError(
+            f"--resume goes on with what {folder.name} was started with; {difference}",
+            "leave the settings out, or start a new one without --resume",
+        )
+    return found
+
+
+def cross_validate(
+    plan: Plan, folder: Path, compute: Compute, listener: CvListener, table: Table | None = None
+) -> CvOutcome:
+    """Runs what of a plan is not done yet, and sums everything up.
+
+    Args:
+        folder: of `start_cv`, or one to go on with.
+        compute: where jobs run; entered and left here.
+        table: the rows; `None` loads what the plan's data section names.
+
+    Raises:
+        NotEnoughRowsError: more splits than the data carries, or folds emptied by the purge.
+        ConfigError: the data has changed since the cross-validation began, or another process works on it.
+        GatewiseError: nothing finished: the first failure. Else failures are in the outcome.
+        Interrupted: Ctrl-C; what is finished is kept.
+    """
+    store = JobStore(folder)
+    done: dict[str, JobResult] = {}
+    jobs: list[Job] = []
+    try:
+        with store.lock(), compute:
+            compute.start(plan.most_jobs)
+            table = load_table(plan.base.data) if table is None else table
+            _require_same_data(folder, table)
+            shared = make_shared(plan.configs(), table)
+            jobs = list(plan.jobs(shared))
+            done = {job.key: result for job in jobs if (result := store.read(job.key)) is not None}
+            resumed = len(done)
+            waiting = [job for job in jobs if job.key not in done]
+            listener.on_plan(waiting, resumed)
+            failures: dict[str, JobFailure] = {}
+            by_key = {job.key: job for job in waiting}
+            for answer in compute.map(waiting, shared, store, listener):
+                if isinstance(answer, JobResult):
+                    store.write(answer)
+                    done[answer.key] = answer
+                    listener.on_end(by_key[answer.key], answer)
+                else:
+                    failures[answer.job.key] = answer
+                    listener.on_end(answer.job, answer)
+    except KeyboardInterrupt:
+        how = f"go on with: gatewise cv --resume {folder.name}"
+        raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
+    failed = [failures[job.key] for job in jobs if job.key in failures]
+    finished = [(job, done[job.key]) for job in jobs if job.key in done]
+    predictions = gather(finished, shared, plan.base.target.kind)
+    if not any(prediction.seed is not None for prediction in predictions):
+        raise failure_words(failed, len(jobs))
+    labels = next(iter(shared.horizons.values())).labels
+    deciding, confidence = deciding_metric(labels), plan.base.evaluation.confidence
+    summaries = summarize(predictions, deciding, confidence)
+    overfitting = measure_overfitting(predictions, shared, plan.base)
+    outcome = CvOutcome(
+        plan,
+        folder,
+        folds_frame(predictions),
+        summaries,
+        overfitting,
+        judge(summaries, overfitting, deciding, confidence, complete=not failed),
+        failed,
+        len(jobs),
+        resumed,
+        compute.words,
+        {"used": False, "why": "processes"},
+    )
+    write_frame(folder / "folds.parquet", outcome.frame)
+    write_frame(outcome.out_of_fold, out_of_fold_frame(predictions, shared))
+    write_json(folder / "summary.json", outcome.to_dict())
+    return outcome
+
+
+def failure_words(failures: Sequence[JobFailure], num_jobs: int) -> GatewiseError:
+    """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
+    first = failures[0]
+    message = f"{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
+    return error_from_dict({**error_to_dict(first.error), "message": message})
+
+
+def _require_same_data(folder: Path, table: Table) -> None:
+    path = folder / "data.json"
+    now = {"fingerprint": table.fingerprint, "rows": table.num_rows, "symbols": list(table.symbols)}
+    if not path.exists():
+        write_json(path, now)
+        return
+    then = json.loads(path.read_text(encoding="utf-8"))
+    if then != now:
+        raise ConfigError(
+            f"the data must be those that {folder.name} was started with; there were {then['rows']:,} rows, now there "
+            f"are {table.num_rows:,}, of other values",
+            "start a new one without --resume",
+        )

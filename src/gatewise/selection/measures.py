@@ -1,0 +1,104 @@
+"""From out-of-fold predictions to the measures of overfitting: what is a trial, and which rows judge it.
+
+A trial is what a reader of the table would choose between, a model at a horizon: its seeds, and the backtest paths of
+combinatorial folds, are averaged row by row. All trials are judged on the rows that every one of them predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import SYMBOL
+from gatewise.evaluation.backtest import backtest, class_positions
+from gatewise.evaluation.base import Floats, Ints, class_prediction
+from gatewise.evaluation.class_metrics import class_scores
+from gatewise.evaluation.reference import start_values, usual_moves, value_positions
+from gatewise.evaluation.value_metrics import value_scores
+from gatewise.selection.frames import Prediction
+from gatewise.selection.overfitting import OverfittingReport, overfitting_report
+from gatewise.selection.scoring import PRIOR
+from gatewise.selection.shared import SharedData
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Means over seeds and paths by row of the table: loss [rows], said [rows, outputs]; seen counts how many."""
+
+    loss: Floats
+    said: Floats
+    seen: Ints
+
+
+def measure_overfitting(
+    predictions: Sequence[Prediction], shared: SharedData, config: ExperimentConfig
+) -> OverfittingReport:
+    """Judges the choice among a cross-validation's models and horizons.
+
+    Of several horizons each trial's loss is counted from its own horizon's prior, since losses on different labels do
+    not compare.
+
+    Args:
+        config: target, cost, confidence and seed; those of the first model.
+    """
+    table = shared.table
+    trials: dict[tuple[int, str], _Trial] = {}
+    for horizon, model in dict.fromkeys((p.horizon, p.model) for p in predictions):
+        own = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
+        trials[horizon, model] = _average(own, shared, config.target.kind)
+    rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
+    symbol = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
+    models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
+    names = {key: f"{key[1]}@{key[0]}" for key in models}
+    priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
+    several = len(priors) > 1
+    returns: dict[str, Floats] = {}
+    for (horizon, model), trial in models.items():
+        position = _position(trial, rows, shared, horizon, config.target.kind)
+        if position is not None and "close" in table.columns:
+            close = table.frame["close"].to_numpy()
+            clock = {"segment_start": table.segment_start, "time_us": table.time_us, "symbol": symbol}
+            rule = backtest(position, rows, close=close, **clock, cost=config.evaluation.cost)
+            if rule is not None:
+                returns[names[horizon, model]] = rule.net
+    return overfitting_report(
+        {names[key]: trial.loss[rows] - (priors[key[0]] if several else 0) for key, trial in models.items()},
+        np.zeros(len(rows)) if several else next(iter(priors.values())),
+        time_us=table.time_us[rows],
+        symbol=symbol[rows],
+        horizon=max(shared.horizons),
+        seed=config.training.seed,
+        returns=returns or None,
+        confidence=config.evaluation.confidence,
+    )
+
+
+def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
+    table, labels = shared.table, shared.horizons[of[0].horizon].labels
+    seen = np.zeros(table.num_rows, np.int64)
+    loss = np.zeros(table.num_rows)
+    said = np.zeros((table.num_rows, of[0].said.shape[1]))
+    for one in of:
+        y = labels.y[one.rows]
+        if labels.is_classes:
+            lost = class_scores(y.astype(np.int64), class_prediction(one.said), labels.classes).loss
+        else:
+            scale = usual_moves(table, labels, kind, one.fold.train)
+            lost = value_scores(y, one.said, labels.outputs, None, scale).loss
+        seen[one.rows] += 1
+        loss[one.rows] += lost
+        said[one.rows] += one.said
+    times = np.maximum(seen, 1)
+    return _Trial(loss / times, said / times[:, None], seen)
+
+
+def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int, kind: str) -> Floats | None:
+    labels = shared.horizons[horizon].labels
+    if labels.is_classes:
+        return class_positions(trial.said[rows].argmax(axis=1), labels.classes)
+    start = start_values(shared.table, labels, kind, rows)
+    position = value_positions(kind, labels.outputs, trial.said[rows], start)
+    return None if position is None else np.nan_to_num(position)

@@ -1,0 +1,102 @@
+"""The parent's side of a worker process: start it, give it a job, hear what it says, know how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from gatewise.selection import worker
+from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, error_from_dict
+
+_FAREWELL_SECONDS = 5.0
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+class Worker:
+    """One process that trains.
+
+    Attributes:
+        connection: readable when there is something to hear, or when the process is gone.
+        job: what it works on.
+        ready: whether it has opened the shared data.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        ours, theirs = socket.socketpair()
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        self._process = subprocess.Popen(
+            # -P: the folder that the user happens to stand in must not lend modules to the worker.
+            [sys.executable, "-P", "-m", worker.__name__, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=self._words,
+            stderr=self._words,
+            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
+        )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self.job: Job | None = None
+        self.ready = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def open(self, shared: Path) -> None:
+        """Says where the shared data lies."""
+        self._say({"shared": str(shared)})
+
+    def give(self, job: Job, checkpoint: Path) -> None:
+        """Hands over a job; one at a time."""
+        assert self.ready
+        assert self.job is None
+        self.job = job
+        self._say({"job": job.to_dict(), "checkpoint": str(checkpoint)})
+
+    def hear(self, listener: JobListener) -> JobResult | JobFailure | None:
+        """Takes in what was said; `None` if it was not the end of a job.
+
+        Raises:
+            EOFError, OSError: the process is gone.
+        """
+        data = self.connection.recv_bytes()
+        kind, rest = data[:1], data[1:]
+        if kind == worker.READY:
+            self.ready = True
+            return None
+        assert self.job is not None
+        job = self.job
+        if kind == worker.EPOCH:
+            listener.on_epoch(job, int(rest))
+            return None
+        self.job = None
+        return (
+            JobResult.from_bytes(rest) if kind == worker.RESULT else JobFailure(job, error_from_dict(json.loads(rest)))
+        )
+
+    def end(self) -> str:
+        """Ends the process if it still runs, and says how it ended: `killed by SIGKILL`, or its last words."""
+        self.connection.close()
+        try:
+            code = self._process.wait(_FAREWELL_SECONDS)  # the closed connection has told it
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace").strip().splitlines()
+        self._words.close()
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit code {code}{f': {words[-1].strip()}' if words else ''}"
+
+    def _say(self, values: dict[str, object]) -> None:
+        with suppress(OSError):  # it is gone: hearing it will tell
+            self.connection.send_bytes(json.dumps(values).encode())
