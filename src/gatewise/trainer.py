@@ -14,11 +14,15 @@ from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.listeners import Listener
+from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
+from gatewise.training.trial import try_batch_sizes
+from gatewise.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -70,17 +74,40 @@ def train_model(
         readout = config.windows.supervise
         return build_model(config.model, len(samples.matrix.names), outputs, readout).to(device)
 
+    stride = config.windows.stride
+    rows = train_rows[::stride]
+    model = build()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    shape = ", ".join(f"{name}={value}" for name, value in config.model if name != "name" and value is not None)
+    listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
+                        f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
     listener.on_message(f"Device: {device_words}")
     listener.on_message(f"Precision: {precision.name} ({precision.reason})")
     if saved:
         settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
-    listener.on_message(f"Batch size: {settings.batch_size}")
-    if saved:
         listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
-    model = build()
+    elif settings.auto_batch_size:
+        choice = _measure_batch_size(config, windows, rows, precision, num_classes, build())
+        settings = settings.model_copy(update={"batch_size": choice.batch_size})
+        speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
+        listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
+    listener.on_message(f"Batch size: {settings.batch_size}")
     save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
-    stride = config.windows.stride
-    result = fit(
-        model, windows, train_rows[::stride], val_rows, settings, precision, num_classes, listener, saved, save
-    )
+    result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
     return Trained(model, result, device_words, precision, settings.batch_size)
+
+
+def _measure_batch_size(
+    config: ExperimentConfig, windows: Windows, rows: Rows, precision: Precision, num_classes: int, model: nn.Module
+) -> BatchSizeChoice:
+    """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""
+
+    def memory_bytes(batch_size: int) -> int:
+        return estimate_memory(
+            config.model, batch_size, windows.sequence_length, windows.matrix.shape[1], precision=precision.name
+        ).total
+
+    device = windows.matrix.device
+    return try_batch_sizes(
+        model, windows, torch.from_numpy(rows).to(device), config.training, precision, num_classes, memory_bytes
+    )

@@ -28,7 +28,9 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    if title:
+        print(title)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         numeric = bool(rows) and all(row[number][:1] in set("0123456789-[") for row in rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
