@@ -10,7 +10,7 @@ from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Flag, Said,
 
 if TYPE_CHECKING:
     from gatewise.selection.compute import Compute
-    from gatewise.selection.cv import CvOutcome
+    from gatewise.selection.outcome import CvOutcome
     from gatewise.selection.plan import Plan
 
 CV_FLAGS = (
@@ -49,7 +49,7 @@ def cv(
     """
     from gatewise.cli.cv_progress import CvProgress
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.selection.cv import cross_validate, failure_words, resume_cv, start_cv
+    from gatewise.selection.cv import cross_validate, resume_cv, start_cv
     from gatewise.selection.jobs import error_to_dict
     from gatewise.selection.store import find_cv_folder
 
@@ -65,6 +65,8 @@ def cv(
         folder = start_cv(plan)
     with CvProgress(quiet) as progress:
         outcome = cross_validate(plan, folder, place, progress)
+    from gatewise.selection.outcome import failure_words  # with all that judges, which only now is loaded
+
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
         print_json(outcome.to_dict() | ({"error": error_to_dict(error)} if error else {}))

@@ -8,33 +8,24 @@ is that of one that was not, bit for bit on the CPU but for the seconds.
 from __future__ import annotations
 
 import json
-import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import polars as pl
+from typing import TYPE_CHECKING, Protocol
 
 from gatewise.config.load import to_yaml
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
-from gatewise.files import write_frame, write_json, write_text
+from gatewise.errors import ConfigError, Interrupted, ReadError
+from gatewise.files import write_json, write_text
 from gatewise.selection.compute import Compute
-from gatewise.selection.frames import COUNTS, NAMES, folds_frame, gather, out_of_fold_frame
-from gatewise.selection.jobs import Job, JobFailure, JobResult, error_from_dict, error_to_dict
-from gatewise.selection.measures import measure_overfitting
-from gatewise.selection.overfitting import OverfittingReport
+from gatewise.selection.jobs import Job, JobFailure, JobResult
 from gatewise.selection.plan import Plan, first_difference
-from gatewise.selection.scoring import deciding_metric
 from gatewise.selection.shared import make_shared
 from gatewise.selection.store import JobStore, cv_folder
-from gatewise.selection.summary import Summary, summarize
-from gatewise.selection.verdict import Verdict, judge
 
-_log = logging.getLogger("gatewise.cv")
+if TYPE_CHECKING:
+    from gatewise.selection.outcome import CvOutcome
 
 
 class CvListener(Protocol):
@@ -51,65 +42,6 @@ class CvListener(Protocol):
 
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         """It is done, or came to nothing."""
-
-
-@dataclass(frozen=True)
-class CvOutcome:
-    """What a cross-validation found.
-
-    Attributes:
-        folder: holds folds.parquet, out_of_fold.parquet, summary.json and report.html.
-        frame: see `folds_frame`.
-        summaries: one a model and horizon, the prior's last in their horizon.
-        verdict: in words.
-        failures: jobs that came to nothing; their folds are missing from all else.
-        num_jobs: how many trainings the plan takes; resumed of them were finished before.
-        compute: where the others ran, in words.
-    """
-
-    plan: Plan
-    folder: Path
-    frame: pl.DataFrame
-    summaries: list[Summary]
-    overfitting: OverfittingReport
-    verdict: Verdict
-    failures: list[JobFailure]
-    num_jobs: int
-    resumed: int
-    compute: str
-    fleet: dict[str, Any]
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def out_of_fold(self) -> Path:
-        return self.folder / "out_of_fold.parquet"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The machine interface of `gatewise cv --json`."""
-        names = [name for name in NAMES if name != "cutoff"]
-        metrics = [name for name in self.frame.columns if name not in (*NAMES, *COUNTS)]
-        folds = [
-            {name: line[name] for name in (*names, "n_train", "n_test")} | {"metrics": {m: line[m] for m in metrics}}
-            for line in self.frame.iter_rows(named=True)
-        ]
-        summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
-        return {
-            "id": self.folder.name,
-            "verdict": self.verdict.headline,
-            "folds": folds,
-            "summary": summary,
-            "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},
-            **self.overfitting.to_dict(),
-            "out_of_fold": str(self.out_of_fold),
-            "report": str(self.report),
-            "fleet": self.fleet,
-            "compute": self.compute,
-            "resumed": self.resumed,
-            "failures": [failure.to_dict() for failure in self.failures],
-        }
 
 
 def start_cv(plan: Plan) -> Path:
@@ -170,7 +102,7 @@ def cross_validate(
     jobs: list[Job] = []
     try:
         with store.lock(), compute:
-            compute.start(plan.most_jobs)
+            compute.start(plan.most_jobs - store.num_results)
             table = load_table(plan.base.data) if table is None else table
             _require_same_data(folder, table)
             shared = make_shared(plan.configs(), table)
@@ -192,39 +124,19 @@ def cross_validate(
     except KeyboardInterrupt:
         how = f"go on with: gatewise cv --resume {folder.name}"
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
-    failed = [failures[job.key] for job in jobs if job.key in failures]
-    finished = [(job, done[job.key]) for job in jobs if job.key in done]
-    predictions = gather(finished, shared, plan.base.target.kind)
-    if not any(prediction.seed is not None for prediction in predictions):
-        raise failure_words(failed, len(jobs))
-    labels = next(iter(shared.horizons.values())).labels
-    deciding, confidence = deciding_metric(labels), plan.base.evaluation.confidence
-    summaries = summarize(predictions, deciding, confidence)
-    overfitting = measure_overfitting(predictions, shared, plan.base)
-    outcome = CvOutcome(
+    # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
+    from gatewise.selection.conclude import conclude
+
+    return conclude(
         plan,
         folder,
-        folds_frame(predictions),
-        summaries,
-        overfitting,
-        judge(summaries, overfitting, deciding, confidence, complete=not failed),
-        failed,
-        len(jobs),
-        resumed,
-        compute.words,
-        {"used": False, "why": "processes"},
+        shared,
+        finished=[(job, done[job.key]) for job in jobs if job.key in done],
+        failures=[failures[job.key] for job in jobs if job.key in failures],
+        resumed=resumed,
+        compute=compute.words,
+        fleet={"used": False, "why": "processes"},
     )
-    write_frame(folder / "folds.parquet", outcome.frame)
-    write_frame(outcome.out_of_fold, out_of_fold_frame(predictions, shared))
-    write_json(folder / "summary.json", outcome.to_dict())
-    return outcome
-
-
-def failure_words(failures: Sequence[JobFailure], num_jobs: int) -> GatewiseError:
-    """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
-    first = failures[0]
-    message = f"{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
-    return error_from_dict({**error_to_dict(first.error), "message": message})
 
 
 def _require_same_data(folder: Path, table: Table) -> None:

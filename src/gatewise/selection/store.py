@@ -50,6 +50,11 @@ class JobStore:
             temporary.write_bytes(result.to_bytes())
         self.checkpoint(result.key).unlink(missing_ok=True)
 
+    @property
+    def num_results(self) -> int:
+        """How many results there are, of whatever key."""
+        return len(list(self._jobs.glob("*.safetensors")))
+
     def checkpoint(self, key: str) -> Path:
         """Where a job keeps its state on the way."""
         return self._jobs / f"{key}.checkpoint"

@@ -15,28 +15,9 @@ from itertools import groupby
 
 import numpy as np
 
-from gatewise.evaluation.base import Floats, metric_bounds
+from gatewise.evaluation.base import Estimate, Floats, metric_bounds
 from gatewise.selection.frames import Prediction
 from gatewise.selection.scoring import PRIOR
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A metric over folds and seeds; `None` where one value has no spread, or one fold no interval.
-
-    Attributes:
-        mean: over folds, each the mean over its seeds.
-        std: standard deviation over all folds and seeds, divisor n - 1.
-        low, high: where the mean may lie.
-    """
-
-    mean: float
-    std: float | None
-    low: float | None
-    high: float | None
-
-    def to_dict(self) -> dict[str, float | None]:
-        return {"mean": self.mean, "std": self.std, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)

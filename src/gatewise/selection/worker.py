@@ -52,12 +52,13 @@ def main(descriptor: int) -> None:
     threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
     parent = Connection(descriptor)
 
-    # While the parent still reads its files; torch takes seconds.
+    # While the parent still reads its files; these take seconds.
     import gatewise.bundle
     import gatewise.trainer  # noqa: F401
     from gatewise.selection.jobs import Job, error_to_dict, run_job
     from gatewise.selection.shared import open_shared
 
+    _warm_up()
     shared = open_shared(Path(json.loads(parent.recv_bytes())["shared"]))
     parent.send_bytes(READY)
     while True:
@@ -71,6 +72,15 @@ def main(descriptor: int) -> None:
             parent.send_bytes(FAILURE + json.dumps(error_to_dict(error)).encode())
         else:
             parent.send_bytes(RESULT + result.to_bytes())
+
+
+def _warm_up() -> None:
+    """One step of one weight: torch's optimizers import a compiler at their first, two seconds of it."""
+    import torch
+
+    weight = torch.nn.Parameter(torch.ones(1))
+    weight.grad = torch.ones(1)
+    torch.optim.AdamW([weight]).step()
 
 
 def _die_with_parent(descriptor: int) -> None:

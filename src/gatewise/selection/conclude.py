@@ -1,0 +1,68 @@
+"""From finished jobs to the tables, the measures, the verdict and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gatewise.evaluation.cv_report import write_cv_report
+from gatewise.files import write_frame, write_json
+from gatewise.selection.frames import folds_frame, gather, out_of_fold_frame
+from gatewise.selection.jobs import Job, JobFailure, JobResult
+from gatewise.selection.measures import measure_overfitting
+from gatewise.selection.outcome import CvOutcome, failure_words
+from gatewise.selection.plan import Plan
+from gatewise.selection.report_gather import gather_page
+from gatewise.selection.scoring import PRIOR, deciding_metric
+from gatewise.selection.shared import SharedData
+from gatewise.selection.summary import summarize
+from gatewise.selection.verdict import judge
+
+
+def conclude(
+    plan: Plan,
+    folder: Path,
+    shared: SharedData,
+    *,
+    finished: Sequence[tuple[Job, JobResult]],
+    failures: Sequence[JobFailure],
+    resumed: int,
+    compute: str,
+    fleet: dict[str, Any],
+) -> CvOutcome:
+    """Sums up what is finished and writes folds.parquet, out_of_fold.parquet, summary.json and report.html.
+
+    Args:
+        finished, failures: in the plan's order.
+
+    Raises:
+        GatewiseError: no fold is finished: the first failure, with how many there are.
+        StorageError: the disk is full or not writable.
+    """
+    num_jobs = len(finished) + len(failures)
+    predictions = gather(finished, shared, plan.base.target.kind)
+    if all(prediction.model == PRIOR for prediction in predictions):
+        raise failure_words(failures, num_jobs)
+    deciding = deciding_metric(next(iter(shared.horizons.values())).labels)
+    confidence = plan.base.evaluation.confidence
+    summaries = summarize(predictions, deciding, confidence)
+    overfitting = measure_overfitting(predictions, shared, plan.base)
+    outcome = CvOutcome(
+        plan=plan,
+        folder=folder,
+        frame=folds_frame(predictions),
+        summaries=summaries,
+        overfitting=overfitting,
+        verdict=judge(summaries, overfitting, deciding, confidence, complete=not failures),
+        failures=list(failures),
+        num_jobs=num_jobs,
+        resumed=resumed,
+        compute=compute,
+        fleet=fleet,
+    )
+    write_frame(folder / "folds.parquet", outcome.frame)
+    write_frame(outcome.out_of_fold, out_of_fold_frame(predictions, shared))
+    write_cv_report(outcome.report, gather_page(outcome, predictions, shared, deciding))
+    write_json(folder / "summary.json", outcome.to_dict())
+    return outcome

@@ -1,0 +1,84 @@
+"""What a cross-validation found, and how it says so to machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gatewise.errors import GatewiseError
+from gatewise.selection.frames import COUNTS, NAMES
+from gatewise.selection.jobs import JobFailure, error_from_dict, error_to_dict
+from gatewise.selection.overfitting import OverfittingReport
+from gatewise.selection.plan import Plan
+from gatewise.selection.summary import Summary
+from gatewise.selection.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class CvOutcome:
+    """What a cross-validation found.
+
+    Attributes:
+        folder: holds folds.parquet, out_of_fold.parquet, summary.json and report.html.
+        frame: see `folds_frame`.
+        summaries: one a model and horizon, the prior's last in their horizon.
+        verdict: in words.
+        failures: jobs that came to nothing; their folds are missing from all else.
+        num_jobs: how many trainings the plan takes; resumed of them were finished before.
+        compute: where the others ran, in words.
+    """
+
+    plan: Plan
+    folder: Path
+    frame: pl.DataFrame
+    summaries: list[Summary]
+    overfitting: OverfittingReport
+    verdict: Verdict
+    failures: list[JobFailure]
+    num_jobs: int
+    resumed: int
+    compute: str
+    fleet: dict[str, Any]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def out_of_fold(self) -> Path:
+        return self.folder / "out_of_fold.parquet"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface of `gatewise cv --json`."""
+        names = [name for name in NAMES if name != "cutoff"]
+        metrics = [name for name in self.frame.columns if name not in (*NAMES, *COUNTS)]
+        folds = [
+            {name: line[name] for name in (*names, "n_train", "n_test")} | {"metrics": {m: line[m] for m in metrics}}
+            for line in self.frame.iter_rows(named=True)
+        ]
+        summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
+        return {
+            "id": self.folder.name,
+            "verdict": self.verdict.headline,
+            "folds": folds,
+            "summary": summary,
+            "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},
+            **self.overfitting.to_dict(),
+            "out_of_fold": str(self.out_of_fold),
+            "report": str(self.report),
+            "fleet": self.fleet,
+            "compute": self.compute,
+            "resumed": self.resumed,
+            "failures": [failure.to_dict() for failure in self.failures],
+        }
+
+
+def failure_words(failures: Sequence[JobFailure], num_jobs: int) -> GatewiseError:
+    """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
+    first = failures[0]
+    message = f"{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
+    return error_from_dict({**error_to_dict(first.error), "message": message})

@@ -1,0 +1,141 @@
+"""How a cross-validation's outcome becomes what its page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gatewise.config.load import to_yaml
+from gatewise.config.schema import format_duration
+from gatewise.evaluation.base import Interval
+from gatewise.evaluation.cv_figures import Dots
+from gatewise.evaluation.cv_report import CvPage, HorizonPage
+from gatewise.evaluation.fold_figures import fold_timeline, timeline_height
+from gatewise.selection.frames import Prediction
+from gatewise.selection.outcome import CvOutcome
+from gatewise.selection.scoring import PRIOR
+from gatewise.selection.shared import ALL, SharedData
+from gatewise.selection.summary import Summary
+from gatewise.selection.verdict import measures
+
+_MOST_NAMES = 6
+
+
+def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str) -> CvPage:
+    """Puts an outcome and the predictions behind it into words, tables and pictures."""
+    plan = outcome.plan
+    apart = {of.name: of.against_prior for of in outcome.summaries if of.model != PRIOR}
+    return CvPage(
+        title=_title(outcome, shared),
+        headline=outcome.verdict.headline,
+        tone=outcome.verdict.tone,
+        lines=outcome.verdict.lines,
+        deciding=deciding,
+        confidence=plan.base.evaluation.confidence,
+        horizons=[_horizon(h, outcome.summaries, predictions, shared, deciding) for h in shared.horizons],
+        against_prior={
+            name: Interval(of.mean, of.low, of.high)
+            for name, of in apart.items()
+            if of.low is not None and of.high is not None
+        },
+        measures=measures(outcome.overfitting),
+        failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],
+        facts=_facts(outcome, shared),
+        notes=_notes(outcome),
+        configs={name: to_yaml(config) for name, config in plan.models.items()},
+    )
+
+
+def _horizon(
+    horizon: int, summaries: Sequence[Summary], predictions: Sequence[Prediction], shared: SharedData, deciding: str
+) -> HorizonPage:
+    of = shared.horizons[horizon]
+    own = [p for p in predictions if p.horizon == horizon]
+    dots = {
+        model: _dots([p for p in own if p.model == model], deciding) for model in dict.fromkeys(p.model for p in own)
+    }
+    days = [str(np.datetime64(fold.cutoff_us, "us").astype("datetime64[D]")) for fold in of.folds]
+    return HorizonPage(
+        horizon=horizon,
+        estimates={s.model: s.metrics for s in summaries if s.horizon == horizon},
+        prior=dots.pop(PRIOR),
+        dots=dots,
+        cutoffs=days,
+        timeline=fold_timeline(of.spans, of.folds),
+        timeline_height=timeline_height(len(of.folds)),
+        by_symbol=_by_symbol(own, deciding),
+    )
+
+
+def _dots(of: Sequence[Prediction], deciding: str) -> Dots:
+    return Dots(np.array([float(p.fold.number) for p in of]), np.array([p.metrics[deciding] for p in of]))
+
+
+def _by_symbol(of: Sequence[Prediction], deciding: str) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, list[float]]] = {}
+    for prediction in of:
+        for line in prediction.lines:
+            if line.symbol != ALL:
+                values.setdefault(line.symbol, {}).setdefault(prediction.model, []).append(line.metrics[deciding])
+    return {
+        symbol: {model: float(np.mean(found)) for model, found in models.items()} for symbol, models in values.items()
+    }
+
+
+def _title(outcome: CvOutcome, shared: SharedData) -> str:
+    plan, symbols = outcome.plan, shared.table.symbols
+    names = ", ".join(symbols[:_MOST_NAMES]) + (
+        f" and {len(symbols) - _MOST_NAMES} more" if len(symbols) > _MOST_NAMES else ""
+    )
+    target = plan.base.target.kind.replace("_", " ")
+    ahead = " and ".join(map(str, plan.horizons))
+    return f"{', '.join(plan.models)} on {names}: {target}, {ahead} rows ahead"
+
+
+def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
+    plan, table = outcome.plan, shared.table
+    cv = plan.base.cv
+    times = table.frame["time"]
+    first = next(iter(shared.horizons.values())).folds[0]
+    groups = f", {cv.test_groups} of {cv.n_splits} groups each" if cv.splitter == "combinatorial" else ""
+    return {
+        "Data": {
+            "Rows": f"{table.num_rows:,}",
+            "Symbols": f"{len(table.symbols)}, {'one model each' if plan.per_symbol else 'learned together'}",
+            "Timeframe": format_duration(table.timeframe),
+            "First row": str(times.min()),
+            "Last row": str(times.max()),
+            "Features": str(len(shared.matrix.names)),
+        },
+        "Folds": {
+            "Splitter": f"{cv.splitter}, {plan.num_folds} folds{groups}",
+            "Stops training": f"the newest {cv.val:.0%} of each training part",
+            "Fold 1": f"train {first.train.size:,}, val {first.val.size:,}, test {first.test.size:,}",
+            "Dropped in fold 1": f"{first.purged_rows:,} purged, {first.embargo_rows:,} embargoed",
+        },
+        "Trainings": {
+            "In all": f"{outcome.num_jobs}, of which {outcome.resumed} from before and {len(outcome.failures)} failed",
+            "Seeds": str(plan.num_seeds),
+            "Where": outcome.compute,
+            "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
+            "Id": outcome.folder.name,
+        },
+    }
+
+
+def _notes(outcome: CvOutcome) -> list[str]:
+    notes = [
+        "Every number is out of fold: scalers, class weights and early stopping were fitted on the fold's own training "
+        "part, and no span of a training sample touches a test sample's.",
+        "All models of a horizon are judged on the same rows.",
+        "Intervals are Student's t over folds, seeds averaged first, with the correction of Nadeau and Bengio (2003) "
+        "for training parts that overlap. With few folds they are wide; that is what few folds know.",
+        "Nothing here was chosen by a test row. Once you choose a model by these numbers, that is no longer so: the "
+        "measures of overfitting say how much that choice is worth, and fresh rows say more.",
+    ]
+    if outcome.plan.base.cv.splitter == "combinatorial":
+        notes.append(
+            "Combinatorial folds test each row several times; by row, its predictions are averaged before the measures."
+        )
+    return notes
