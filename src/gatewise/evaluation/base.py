@@ -29,6 +29,25 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A metric over folds and seeds; `None` where one value has no spread, or one fold no interval.
+
+    Attributes:
+        mean: over folds, each the mean over its seeds.
+        std: standard deviation over all folds and seeds, divisor n - 1.
+        low, high: where the mean may lie.
+    """
+
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+
+    def to_dict(self) -> dict[str, float | None]:
+        return {"mean": self.mean, "std": self.std, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
 class ClassPrediction:
     """What is said about n rows.
 
