@@ -1,7 +1,7 @@
 """What training an lstm or gru holds in memory, item by item, before it is tried.
 
 The large item is what backward needs of forward, and it is not four gates a step: oneDNN's LSTM keeps the gates, the
-states it read and wrote, and room for their gradients, 15.4 floats a step, window and unit; torch's own GRU keeps 8.
+states it read and wrote, and room for their gradients, 15.4 floats a step, window and unit; torch's own GRU keeps 7.
 The figures follow the libraries' own layouts (`onednn_lstm_workspace`), none is fitted to a measured total; measured
 peaks beside them are in docs/performance.md.
 
@@ -18,8 +18,8 @@ from gatewise.errors import ConfigError
 from gatewise.nn.recurrent_op import GATES, Cell
 
 PAGE_BYTES = 4096
-# What a first step of a one-unit model takes (measured): modules that torch's optimizers import, 75 MB, pages of torch's
-# libraries that are touched for the first time, and the machine code that oneDNN writes.
+# What a first step of a one-unit model takes (measured): modules that torch's optimizers import, 75 MB, pages of
+# torch's libraries that are touched for the first time, and the machine code that oneDNN writes.
 CPU_CONTEXT_BYTES = 100 << 20
 # A CUDA context with cuBLAS and cuDNN loaded; differs with driver and GPU, not measured here.
 CUDA_CONTEXT_BYTES = 600 << 20
@@ -152,9 +152,10 @@ def estimate_recurrent(
         # The last step of the top reverse direction is one cell step: next to nothing.
         kept += layer.kept * (1 if is_top and not every_step else directions)
         if not is_top:
-            # Dropout's product and mask; without dropout, two directions side by side are copied into one tensor.
-            states = cells * hidden_size * directions
-            kept += states * (element_bytes + 1) if dropout else states * element_bytes * (directions - 1)
+            # What the next layer reads: dropout's product, and its mask; else the states, where the layer has not kept
+            # them itself as oneDNN does for one direction.
+            states = cells * hidden_size * directions * element_bytes
+            kept += 2 * states if dropout else states * (directions > 1 or not layer.keeps_its_output)
     gradients_of_states = cells * (hidden_size * directions + width) * element_bytes
     workspace = max(layer.forward_scratch, layer.backward_scratch + gradients_of_states) + cells * 8
     copies = 2 if device_type == "cpu" else 3  # cuDNN reads all weights from one buffer, made anew from ours
@@ -239,12 +240,19 @@ class _Layer:
             return self.unit + onednn_lstm_workspace(
                 self.steps, self.windows, self.inputs, self.hidden, self.element_bytes
             )
-        # torch's own steps: the hidden half of three gates, r, z, n, h - n, and h.
-        return 8 * self.unit
+        # torch's own steps: r, z and the gated hidden part in one tensor, that part ungated, n, h - n, and h.
+        return 7 * self.unit
+
+    @property
+    def keeps_its_output(self) -> bool:
+        """Whether `kept` holds the states as the next layer reads them."""
+        return self.cell == "lstm" or self.device_type != "cpu"
 
     @property
     def forward_scratch(self) -> int:
-        """The input half of all steps' gates."""
+        """The input half of all steps' gates, and the states side by side where they were made one by one."""
+        if not self.keeps_its_output:
+            return self.unit * (GATES[self.cell] + 1)
         if self.cell == "lstm" and self.device_type == "cpu" and self.element_bytes == 2:
             return 0  # computed step by step by the 16-bit kernels
         return self.unit * GATES[self.cell]
@@ -253,5 +261,5 @@ class _Layer:
     def backward_scratch(self) -> int:
         """Gradients of all steps' gates."""
         if self.cell == "gru" and self.device_type == "cpu":
-            return self.unit
+            return self.unit  # step by step; what forward kept is freed meanwhile
         return self.unit * GATES[self.cell] if self.element_bytes == 4 else self.unit * 2

@@ -1,0 +1,205 @@
+"""The memory account against what torch really keeps, and the batch size that follows from measuring.
+
+The figures come from the libraries' layouts, so the libraries are asked: oneDNN for its workspace, autograd for the
+tensors that it saves. Peaks of whole processes are in benchmarks/bench_account.py.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gatewise.config.schema import RecurrentConfig
+from gatewise.errors import ConfigError, MemoryExhaustedError
+from gatewise.models.recurrent import RecurrentNet
+from gatewise.training.batch_size import measure_batch_size
+from gatewise.training.memory import (
+    MemoryAccount,
+    count_weights,
+    estimate_memory,
+    estimate_recurrent,
+    onednn_lstm_workspace,
+)
+
+HAS_ONEDNN = torch.backends.mkldnn.is_available()
+
+
+def workspace_of_onednn(steps: int, windows: int, inputs: int, hidden: int, dtype: torch.dtype) -> int:
+    x = torch.zeros(steps, windows, inputs, dtype=dtype, requires_grad=True)
+    sizes = ((4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,), (4 * hidden,))
+    weights = [torch.zeros(size, dtype=dtype) for size in sizes]
+    state = [torch.zeros(windows, hidden, dtype=dtype) for _ in range(2)]
+    layer = torch.mkldnn_rnn_layer
+    kept: Tensor = layer(x, *weights, *state, False, [], 2, hidden, 1, True, False, False, True)[3]
+    return kept.numel() * kept.element_size()
+
+
+@pytest.mark.skipif(not HAS_ONEDNN, reason="this torch has no oneDNN")
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.integers(1, 40),
+    windows=st.integers(1, 40),
+    inputs=st.integers(1, 300),
+    hidden=st.one_of(st.integers(1, 130), st.sampled_from([192, 256])),
+)
+def test_onednn_keeps_exactly_what_the_account_says_in_fp32(steps: int, windows: int, inputs: int, hidden: int) -> None:
+    said = onednn_lstm_workspace(steps, windows, inputs, hidden)
+    assert said == workspace_of_onednn(steps, windows, inputs, hidden, torch.float32)
+
+
+@pytest.mark.skipif(not HAS_ONEDNN, reason="this torch has no oneDNN")
+@pytest.mark.parametrize("hidden", [32, 64, 96, 128, 256])
+def test_onednn_keeps_about_what_the_account_says_in_bf16(hidden: int) -> None:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this CPU has no bf16")
+    said = onednn_lstm_workspace(60, 32, min(31, hidden), hidden, element_bytes=2)
+    assert said == pytest.approx(workspace_of_onednn(60, 32, min(31, hidden), hidden, torch.bfloat16), rel=0.1)
+
+
+@pytest.mark.skipif(not HAS_ONEDNN, reason="this torch has no oneDNN")
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_activations_are_what_autograd_saves(cell: str, layers: int, bidirectional: bool, dropout: float) -> None:
+    steps, windows, features, hidden = 60, 32, 31, 64
+    saved: dict[int, int] = {}
+    alive: list[Tensor] = []  # a storage that is freed could hand its address to the next
+
+    def keep(tensor: Tensor) -> Tensor:
+        alive.append(tensor)
+        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    name = "gru" if cell == "gru" else "lstm"
+    model = RecurrentNet(name, features, 3, hidden, layers, dropout, bidirectional)
+    x_TBF = torch.zeros(steps, windows, features)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = model(x_TBF.transpose(0, 1))
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept = sum(size for pointer, size in saved.items() if pointer not in weights)
+    said = estimate_recurrent(name, windows, steps, features, hidden, layers, bidirectional, dropout=dropout)
+    assert said.activations == pytest.approx(kept, rel=0.08)
+    assert out.requires_grad
+    assert len(alive) >= len(saved)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_weights_are_counted_as_the_module_has_them(cell: str, bidirectional: bool) -> None:
+    name = "gru" if cell == "gru" else "lstm"
+    model = RecurrentNet(name, 7, 5, 12, 3, bidirectional=bidirectional)
+    counted = count_weights(name, 7, 12, 3, 2 if bidirectional else 1, 5)
+    assert counted == sum(parameter.numel() for parameter in model.parameters())
+
+
+@settings(deadline=None)
+@given(
+    batch=st.integers(1, 2000),
+    steps=st.integers(1, 200),
+    hidden=st.integers(1, 600),
+    device=st.sampled_from(["cpu", "cuda"]),
+    size=st.sampled_from([2, 4]),
+)
+def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, device: str, size: int) -> None:
+    def total(batch: int = batch, steps: int = steps, layers: int = 2, rows: int = 0) -> int:
+        account = estimate_recurrent(
+            "lstm", batch, steps, 20, hidden, layers, element_bytes=size, device_type=device, num_rows=rows
+        )
+        assert account.total == sum(account.items.values())
+        return account.total
+
+    assert total() <= min(total(batch=batch + 1), total(steps=steps + 1), total(layers=3), total(rows=1000))
+
+
+def test_the_configured_model_is_accounted_as_its_fields_say() -> None:
+    config = RecurrentConfig(name="lstm")
+    account = estimate_memory(config, 512, 60, 25)
+    assert account == estimate_recurrent("lstm", 512, 60, 25, 256, 2)
+    assert 1.0 < account.total / 2**30 < 1.6  # 1.34 GB measured; four gates a step alone would make it 0.15
+    words = account.to_dict()
+    assert words["megabytes"]["total"] == round(account.total / 2**20, 1)
+    assert words["is_measured"] is True
+    assert estimate_memory(config, 512, 60, 25, device="cuda:0").is_measured is False
+
+
+def test_what_has_no_account_is_refused() -> None:
+    config = RecurrentConfig(name="lstm")
+    with pytest.raises(ConfigError, match="device"):
+        estimate_memory(config, 1, 1, 1, device="tpu")
+    with pytest.raises(ConfigError, match="precision"):
+        estimate_memory(config, 1, 1, 1, precision="int8")
+
+
+class Machine:
+    """A pretended device: a step takes `overhead` + `each` · windows seconds, and `room` windows fit."""
+
+    def __init__(self, overhead: float, each: float, room: int = 1 << 30) -> None:
+        self.overhead, self.each, self.room = overhead, each, room
+        self.now = 0.0
+        self.tried: list[int] = []
+
+    def step(self, windows: int) -> None:
+        self.tried.append(windows)
+        if windows > self.room:
+            raise MemoryExhaustedError("full")
+        self.now += self.overhead + self.each * windows
+
+    def clock(self) -> float:
+        return self.now
+
+
+def test_the_smallest_batch_within_five_percent_of_the_best_speed_is_chosen() -> None:
+    machine = Machine(overhead=0.001, each=0.0001)
+    choice = measure_batch_size(machine.step, 1_000_000, clock=machine.clock)
+    speeds = choice.windows_per_second
+    assert list(speeds) == [32, 64, 128, 256]  # 256 is 3.8 % faster than 128
+    assert choice.batch_size == 128
+    assert speeds[128] == pytest.approx(128 / (0.001 + 0.0128))
+    assert "5 %" in choice.reason
+
+
+@settings(deadline=None)
+@given(
+    overhead=st.floats(1e-6, 0.1), each=st.floats(1e-7, 1e-3), windows=st.integers(1, 5000), room=st.integers(32, 4096)
+)
+def test_a_choice_never_exceeds_the_training_part_the_memory_or_the_time(
+    overhead: float, each: float, windows: int, room: int
+) -> None:
+    machine = Machine(overhead, each, room)
+    choice = measure_batch_size(machine.step, windows, clock=machine.clock, budget_seconds=5)
+    assert choice.batch_size <= min(windows, room)
+    assert choice.windows_per_second[choice.batch_size] >= max(choice.windows_per_second.values()) / 1.05 * 0.999
+    assert machine.now < 10 or len(choice.windows_per_second) == 1
+
+
+def test_sizes_that_the_account_says_will_not_fit_are_not_tried() -> None:
+    machine = Machine(overhead=1.0, each=0.0)
+    choice = measure_batch_size(
+        machine.step,
+        10_000,
+        memory_bytes=lambda size: size << 20,
+        available_bytes=200 << 20,
+        budget_seconds=1e9,
+        clock=machine.clock,
+    )
+    assert max(machine.tried) == choice.batch_size == 128
+    assert "200 MB" in choice.reason
+
+
+def test_running_out_of_memory_ends_the_search_and_at_the_first_size_it_is_an_error() -> None:
+    machine = Machine(overhead=1.0, each=0.0, room=100)
+    choice = measure_batch_size(machine.step, 10_000, budget_seconds=1e9, clock=machine.clock)
+    assert choice.batch_size == 64
+    assert "fit" in choice.reason
+    with pytest.raises(MemoryExhaustedError):
+        measure_batch_size(Machine(1.0, 0.0, room=1).step, 10_000)
+
+
+def test_an_account_lists_its_items_in_order() -> None:
+    account = MemoryAccount(1, 2, 3, 4, 5, 6, 7, is_measured=True)
+    assert list(account.items.values()) == [1, 2, 3, 4, 5, 6, 7]
+    assert account.total == 28
