@@ -13,9 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
+
 from gatewise.config.schema import ModelConfig, RecurrentConfig
 from gatewise.errors import ConfigError
+from gatewise.host import choose_threads
 from gatewise.nn.recurrent_op import GATES, Cell
+from gatewise.training.step import piece_rows
 
 PAGE_BYTES = 4096
 # What a first step of a one-unit model takes (measured): modules that torch's optimizers import, 75 MB, pages of
@@ -78,10 +82,12 @@ def estimate_memory(
     precision: str = "fp32",
     num_outputs: int = 3,
     every_step: bool = False,
-    windows_at_once: int | None = None,
-    threads: int = 1,
+    threads: int | None = None,
 ) -> MemoryAccount:
-    """The account of a model as it is configured; see `estimate_recurrent`.
+    """The account of a model as it is configured and as `fit` trains it: on a CPU in pieces side by side.
+
+    Args:
+        threads: pieces side by side; `None`: as many as this machine takes. For the rest see `estimate_recurrent`.
 
     Raises:
         ConfigError: a model, device or precision for which there is no account.
@@ -92,8 +98,15 @@ def estimate_memory(
         raise ConfigError(f"a memory account needs device cpu or cuda; got {device!r}")
     if precision not in ("fp32", "bf16", "fp16"):
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
+    cell: Cell = "gru" if model.name == "gru" else "lstm"
+    where = torch.device(device)
+    directions = 2 if model.bidirectional else 1
+    weights = count_weights(cell, num_features, model.hidden_size, model.num_layers, directions, num_outputs)
+    piece = piece_rows(batch_size, sequence_length, weights, where)
+    threads = choose_threads()[0] if threads is None else threads
+    side_by_side = min(threads, -(-batch_size // piece)) if where.type == "cpu" else 1
     return estimate_recurrent(
-        "gru" if model.name == "gru" else "lstm",
+        cell,
         batch_size,
         sequence_length,
         num_features,
@@ -103,11 +116,11 @@ def estimate_memory(
         num_outputs,
         model.dropout,
         element_bytes=4 if precision == "fp32" else 2,
-        device_type=device.split(":")[0],
+        device_type=where.type,
         num_rows=num_rows,
         every_step=every_step,
-        windows_at_once=windows_at_once,
-        threads=threads,
+        windows_at_once=side_by_side * piece,
+        threads=side_by_side,
     )
 
 
