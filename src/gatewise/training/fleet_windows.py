@@ -1,0 +1,123 @@
+"""The windows of a fleet: one resident matrix under all members, scales and labels of their own beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from gatewise.errors import ConfigError
+from gatewise.windows import Windows
+
+# What members' windows must agree in, and the setting that decides it.
+_SHARED = {"sequence_length": "windows.sequence_length", "clip": "features.clip", "steps_scored": "windows.supervise"}
+
+
+@dataclass(frozen=True)
+class FleetBatch:
+    """A batch of each member.
+
+    Attributes:
+        x_ABTF: float32.
+        y, weight: [A, N] or [A, N, outputs], and [A, N]; N as in `gatewise.windows.Batch`.
+        live: bool [A, N]; false where a member's last batch was filled up. The weight is 0 there.
+    """
+
+    x_ABTF: Tensor
+    y: Tensor
+    weight: Tensor
+    live: Tensor
+
+
+@dataclass(frozen=True)
+class FleetWindows:
+    """Members' windows, stacked; labels that members share are held once.
+
+    Attributes:
+        windows: the shared matrix, with scales [A, 1, 1, F].
+        labels: int64 or float32 [U, rows, ...], the different labels; `label` [A] says which is whose.
+        weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose.
+    """
+
+    windows: Windows
+    labels: Tensor
+    label: Tensor
+    weights: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, members: Sequence[Windows]) -> FleetWindows:
+        """Stacks supervised windows over one matrix.
+
+        Raises:
+            ConfigError: they differ in what members must share; the field is named.
+        """
+        first = members[0]
+        for own in members:
+            for name, said in _SHARED.items():
+                if getattr(own, name) != getattr(first, name):
+                    raise ConfigError(
+                        f"members of a fleet must share {said}; got {getattr(first, name)} and {getattr(own, name)}",
+                        "--fleet off trains them one by one",
+                    )
+            if own.matrix.data_ptr() != first.matrix.data_ptr() or own.matrix.shape != first.matrix.shape:
+                raise ConfigError("members of a fleet must share one feature matrix; got another one's windows")
+        device = first.matrix.device
+        center, inverse_scale = (
+            torch.stack([getattr(own, name) for own in members])[:, None, None] for name in ("center", "inverse_scale")
+        )
+        labels, label = _distinct([_given(own.y) for own in members], device)
+        weights, weight = _distinct([_given(own.row_weight) for own in members], device)
+        shared = replace(first, center=center, inverse_scale=inverse_scale, y=None, row_weight=None)
+        return cls(shared, labels, label, weights, weight)
+
+    def take(self, members_A: Tensor) -> FleetWindows:
+        """Those of some members."""
+        center, inverse_scale = self.windows.center[members_A], self.windows.inverse_scale[members_A]
+        windows = replace(self.windows, center=center, inverse_scale=inverse_scale)
+        return replace(self, windows=windows, label=self.label[members_A], weight=self.weight[members_A])
+
+    def scoring_last(self) -> FleetWindows:
+        """The same, with the last step alone supervised; what evaluation reads."""
+        return replace(self, windows=replace(self.windows, steps_scored=1))
+
+    def batch(self, rows_AB: Tensor, live_AB: Tensor) -> FleetBatch:
+        """The windows that end at each member's rows."""
+        scored = self.windows.scored_rows(rows_AB)
+        live = live_AB.repeat_interleave(self.windows.steps_scored, dim=1)
+        weight = self.weights[self.weight[:, None], scored] * live
+        return FleetBatch(self.windows.gather(rows_AB), self.labels[self.label[:, None], scored], weight, live)
+
+
+def batches(rows: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Rows in batches of one size: rows [S, size] and which of them are live; the last is filled up with the first row.
+
+    Batches of one size are what members can be stacked by, and what a captured step can be replayed on.
+    """
+    missing = -len(rows) % size
+    filled = torch.cat([rows, rows[:1].expand(missing)])
+    live = torch.arange(len(filled), device=rows.device) < len(rows)
+    return filled.view(-1, size), live.view(-1, size)
+
+
+def stretches(counts: Sequence[int]) -> Iterator[tuple[list[int], range]]:
+    """Stretches of steps through which the same members have batches left: (their places in `counts`, steps)."""
+    done = 0
+    for end in sorted(set(counts)):
+        yield [place for place, count in enumerate(counts) if count >= end], range(done, end)
+        done = end
+
+
+def _given(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None, "a fleet trains on supervised windows"
+    return tensor
+
+
+def _distinct(tensors: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The different ones, stacked, and for each member which is its own."""
+    kept: dict[int, int] = {}
+    which = [kept.setdefault(tensor.data_ptr(), len(kept)) for tensor in tensors]
+    places = [which.index(number) for number in range(len(kept))]
+    return torch.stack([tensors[place] for place in places]), torch.tensor(which, device=device)
