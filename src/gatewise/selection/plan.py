@@ -92,18 +92,20 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` reads them back."""
-        models = {name: config.to_dict() for name, config in self.models.items()}
+        models = [{"name": name, "config": config.to_dict()} for name, config in self.models.items()]  # in order
         return {**vars(self), "models": models, "horizons": list(self.horizons)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
         """What `to_dict` gave."""
-        models = {name: build_config(config) for name, config in values["models"].items()}
+        models = {named["name"]: build_config(named["config"]) for named in values["models"]}
         return cls(**{**values, "models": models, "horizons": tuple(values["horizons"])})
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> str | None:
-    """Where two plans' values part, for people: `models.lstm.model.hidden_size: 64 then, 128 now`; `None`: nowhere."""
+    """Where two plans' values part, for people: `models.0.config.model.hidden_size: 64 then, 128 now`, or `None`."""
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        old, new = (dict(enumerate(values)) for values in (old, new))
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             if found := first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key)):

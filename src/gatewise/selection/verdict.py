@@ -27,8 +27,8 @@ def judge(
 ) -> Verdict:
     """Puts numbers into words.
 
-    A model is called better than chance where its interval against the prior lies below zero and, with the choice
-    among all of them counted, the test against data snooping agrees.
+    A model is said to know more than the prior where its interval over folds lies below zero and, with the choice among
+    all of them counted, the test against data snooping agrees.
 
     Args:
         deciding: the metric that decides; lower is better.
@@ -37,16 +37,19 @@ def judge(
     models = [of for of in summaries if of.model != PRIOR]
     best = min(models, key=lambda of: of.against_prior.mean)
     better = [of for of in models if of.beats_prior]
-    p, level = overfitting.snooping.value, 1 - confidence
+    p = overfitting.snooping.value
+    shown = p is not None and p < 1 - confidence
     tone: Literal["good", "open", "bad"] = "open"
     if max(of.folds for of in models) < 2:
         headline = "Too few folds for a verdict"
-    elif better and p is not None and p < level:
+    elif better and shown:
         headline, tone = f"{best.name} knows more than the prior", "good"
     elif better:
         headline = f"{best.name} looks better than the prior, but luck is not ruled out"
     elif all(of.beats_prior is False for of in models):
         headline, tone = "Worse than the prior", "bad"
+    elif shown:
+        headline = f"{best.name} is ahead of the prior over all rows, but its folds differ too much to count on it"
     else:
         headline, tone = "No better than chance", "bad"
     lines = [_line(of, summaries, deciding, confidence) for of in models]
