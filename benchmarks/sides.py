@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+# Taken before gatewise is imported, which sets a default here: the plain side must not inherit it.
+ENVIRONMENT = dict(os.environ)
 ANSWER_SECONDS = 180.0
 NUM_CLASSES = 3
 DROPOUT = 0.3
@@ -51,7 +53,7 @@ class Side:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
-            env=os.environ | (environment or {}),
+            env=ENVIRONMENT | (environment or {}),
         )
         self._rest = b""
         self._read()

@@ -247,8 +247,9 @@ class _Layer:
     def kept(self) -> int:
         """Its output, and what its backward reads."""
         if self.device_type != "cpu":
-            # cuDNN's reserve space: the gates, c, tanh(c) or the gated hidden part, and h.
-            return self.unit * (1 + GATES[self.cell] + 2)
+            # cuDNN's reserve space for lstm: four gates, c and tanh(c). Its size for gru is no smaller
+            # (pytorch/pytorch#2895 saw it larger).
+            return self.unit * (1 + GATES["lstm"] + 2)
         if self.cell == "lstm":
             return self.unit + onednn_lstm_workspace(
                 self.steps, self.windows, self.inputs, self.hidden, self.element_bytes
