@@ -68,15 +68,9 @@ def train_model(
     windows = make_windows(config, samples, fold, device)
     num_classes = len(samples.labels.classes)
 
-    def build() -> nn.Module:
-        torch.manual_seed(settings.seed)
-        outputs = num_classes or len(samples.labels.outputs)
-        readout = config.windows.supervise
-        return build_model(config.model, len(samples.matrix.names), outputs, readout).to(device)
-
     stride = config.windows.stride
     rows = train_rows[::stride]
-    model = build()
+    model = build(config, samples).to(device)
     weights = sum(parameter.numel() for parameter in model.parameters())
     shape = ", ".join(f"{name}={value}" for name, value in config.model if name != "name" and value is not None)
     listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
@@ -87,7 +81,7 @@ def train_model(
         settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
         listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
     elif settings.auto_batch_size:
-        choice = _measure_batch_size(config, windows, rows, precision, num_classes, build())
+        choice = _measure_batch_size(config, windows, rows, precision, num_classes, build(config, samples).to(device))
         settings = settings.model_copy(update={"batch_size": choice.batch_size})
         speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
         listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
@@ -95,6 +89,13 @@ def train_model(
     save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
     result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
     return Trained(model, result, device_words, precision, settings.batch_size)
+
+
+def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
+    """The configured model on the CPU, with the initial weights of its seed."""
+    torch.manual_seed(config.training.seed)
+    outputs = len(samples.labels.classes) or len(samples.labels.outputs)
+    return build_model(config.model, len(samples.matrix.names), outputs, config.windows.supervise)
 
 
 def _measure_batch_size(

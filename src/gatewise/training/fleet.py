@@ -139,8 +139,8 @@ class _Fleet:
         listeners: Sequence[Listener],
         graph: bool,
     ) -> None:
-        _check(members, precision)
         self.windows = FleetWindows.of([member.windows for member in members])
+        _check(members, precision)
         self.device = self.windows.windows.matrix.device
         if graph and self.device.type != "cuda":
             raise ConfigError(f"a CUDA graph needs a GPU; the device is {self.device}")

@@ -1,0 +1,136 @@
+"""Several models on several folds, trained as one: what `train_model` does for each, by one fleet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError, DivergedError
+from gatewise.fold import Fold, make_windows
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
+from gatewise.trainer import Trained, build
+from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
+from gatewise.training.device import choose_device, choose_precision
+from gatewise.training.fleet import Member, fit_fleet
+from gatewise.training.listeners import Listener
+from gatewise.windows import Windows
+
+ALONE = "--fleet off trains them one by one"
+_SHARED = ("device", "precision")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The arguments of `train_model` that may differ. Tasks on one fold should hand over the same `Fold`."""
+
+    config: ExperimentConfig
+    samples: Samples
+    fold: Fold
+    train_rows: Rows
+    val_rows: Rows
+
+
+def train_fleet(
+    tasks: Sequence[Task], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
+) -> list[Trained | DivergedError]:
+    """Trains each task's model to the weights that `train_model` would give it, to float tolerance.
+
+    Args:
+        listeners: one a task.
+        checkpoint: where to keep the fleet's state; if the file is there already, training goes on from it.
+        graph: see `fit_fleet`.
+
+    Returns:
+        For each task its model, or why it came to nothing; the batch size is the one given, never measured.
+
+    Raises:
+        ConfigError: tasks that differ in what members must share; the field is named.
+        BundleError: the checkpoint is damaged or of other tasks.
+        MemoryExhaustedError: see `fit_fleet`.
+    """
+    first = tasks[0].config
+    for task in tasks:
+        _check_alike(tasks[0], task)
+    device, device_words = choose_device(first.training.device)
+    precision = choose_precision(first.training.precision, device)
+    members = [
+        Member(
+            build(task.config, task.samples).to(device),
+            windows,
+            task.train_rows[:: task.config.windows.stride],
+            task.val_rows,
+            task.config.training,
+        )
+        for task, windows in zip(tasks, _member_windows(tasks, device), strict=True)
+    ]
+    key = _key(tasks)
+    saved = load_checkpoint(checkpoint, key) if checkpoint else None
+    save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
+    num_classes = len(tasks[0].samples.labels.classes)
+    results = fit_fleet(members, precision, num_classes, listeners, saved, save, graph)
+    batch_size = first.training.batch_size
+    return [
+        result if isinstance(result, DivergedError) else Trained(m.model, result, device_words, precision, batch_size)
+        for m, result in zip(members, results, strict=True)
+    ]
+
+
+def same_shape(one: ExperimentConfig, other: ExperimentConfig) -> bool:
+    """Whether models of two configs can stand in one fleet, as far as configs tell."""
+    return first_difference(one, other) is None
+
+
+def first_difference(one: ExperimentConfig, other: ExperimentConfig) -> str | None:
+    """The first field in which two configs' models differ and members of a fleet may not, with both values."""
+    pairs = {f"model.{name}": (value, getattr(other.model, name, None)) for name, value in one.model}
+    pairs |= {f"training.{name}": (getattr(one.training, name), getattr(other.training, name)) for name in _SHARED}
+    for name, (value, got) in pairs.items():
+        # Rates of dropout are numbers that members carry beside their weights.
+        if value != got and "dropout" not in name:
+            return f"{name}; got {value} and {got}"
+    return None
+
+
+def _check_alike(first: Task, task: Task) -> None:
+    if said := first_difference(first.config, task.config):
+        raise ConfigError(f"members of a fleet must share {said}", ALONE)
+    classes, outputs = ([getattr(of.samples.labels, name) for of in (first, task)] for name in ("classes", "outputs"))
+    for name, (ours, theirs) in {"classes": classes, "outputs": outputs}.items():
+        if len(ours) != len(theirs):
+            raise ConfigError(
+                f"members of a fleet must have as many {name}; got {len(ours)} and {len(theirs)}: target.kind", ALONE
+            )
+
+
+def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows]:
+    """Each task's windows on the device: one matrix under all, and what tasks on one fold share held once."""
+    made: dict[tuple[object, ...], Windows] = {}
+    found, values = [], tasks[0].samples.matrix.values
+    matrix = torch.from_numpy(values).to(device)
+    for task in tasks:
+        if task.samples.matrix.values is not values:
+            raise ConfigError("members of a fleet must share one feature matrix: features", ALONE)
+        key = (id(task.samples.labels), id(task.fold), task.config.windows.model_dump_json(), task.config.features.clip)
+        if key not in made:
+            own = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
+            given = ("center", "inverse_scale", "y", "row_weight")
+            made[key] = replace(own, matrix=matrix, **{name: getattr(own, name).to(device) for name in given})
+        found.append(made[key])
+    return found
+
+
+def _key(tasks: Sequence[Task]) -> str:
+    digest = hashlib.sha256()
+    for task in tasks:
+        digest.update(f"{task.config.digest}/{task.samples.table.fingerprint}".encode())
+        for rows in (task.train_rows, task.val_rows):
+            digest.update(rows.size.to_bytes(8, "little"))
+            digest.update(rows.tobytes())
+    return digest.hexdigest()[:32]
