@@ -201,7 +201,9 @@ def _gaps(rows: Rows) -> Finding:
 def _duplicates(rows: Rows, settled: bool) -> Finding:
     ordered = rows.frame.sort(SYMBOL, STAMP, maintain_order=True)
     again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
-    same_values = pl.all_horizontal(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
+    same_values = pl.all_horizontal(
+        pl.lit(True), *(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
+    )
     found = ordered.filter(again)
     equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
     examples = [_where(rows, row) for row in found.head(_SHOWN).iter_rows(named=True)]

@@ -76,7 +76,7 @@ def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
     if header is None:
         if sum(map(_is_number, first)) * 2 >= len(first):
             raise ReadError(
-                f"{blob.name} has no header: its first line holds numbers ({lines[skipped][:60]})",
+                f"{blob.name} has no header: its first line holds numbers ({lines[skipped].strip()[:60]})",
                 _headerless_hint(blob, len(first)),
             )
         if skipped:
