@@ -108,6 +108,16 @@ def test_tasks_of_different_shapes_are_refused_by_the_fields_name(changes, field
         train_fleet(different, recorders(2))
 
 
+def test_a_fold_smaller_than_a_batch_fails_alone() -> None:
+    first, second = tasks(config_of())[:2]
+    small = replace(second, train_rows=second.train_rows[:40])
+    found = train_fleet([first, small], recorders(2))
+    assert isinstance(found[0], Trained)
+    assert isinstance(found[1], ConfigError)
+    assert "the 20 windows of an epoch" in str(found[1])
+    assert isinstance(train_fleet([small], recorders(1))[0], ConfigError)
+
+
 def test_tasks_over_other_features_are_refused() -> None:
     with pytest.raises(ConfigError, match="one feature matrix"):
         train_fleet([tasks(config_of())[0], tasks(config_of())[0]], recorders(2))

@@ -11,15 +11,17 @@ from pathlib import Path
 import torch
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import ConfigError, DivergedError
+from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.trainer import Trained, build
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
+from gatewise.training.fit import check_batch_size
 from gatewise.training.fleet import Member, fit_fleet
 from gatewise.training.listeners import Listener
+from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
 
 ALONE = "--fleet off trains them one by one"
@@ -39,7 +41,7 @@ class Task:
 
 def train_fleet(
     tasks: Sequence[Task], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
-) -> list[Trained | DivergedError]:
+) -> list[Trained | GatewiseError]:
     """Trains each task's model to the weights that `train_model` would give it, to float tolerance.
 
     Args:
@@ -48,7 +50,8 @@ def train_fleet(
         graph: see `fit_fleet`.
 
     Returns:
-        For each task its model, or why it came to nothing; the batch size is the one given, never measured.
+        For each task its model, or the error that it alone came to: a loss that is no number (DivergedError), a fold
+        smaller than a batch (ConfigError). The batch size is the one given, never measured.
 
     Raises:
         ConfigError: tasks that differ in what members must share; the field is named.
@@ -60,26 +63,30 @@ def train_fleet(
         _check_alike(tasks[0], task)
     device, device_words = choose_device(first.training.device)
     precision = choose_precision(first.training.precision, device)
-    members = [
-        Member(
-            build(task.config, task.samples).to(device),
-            windows,
-            task.train_rows[:: task.config.windows.stride],
-            task.val_rows,
-            task.config.training,
-        )
-        for task, windows in zip(tasks, _member_windows(tasks, device), strict=True)
-    ]
-    key = _key(tasks)
-    saved = load_checkpoint(checkpoint, key) if checkpoint else None
-    save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
-    num_classes = len(tasks[0].samples.labels.classes)
-    results = fit_fleet(members, precision, num_classes, listeners, saved, save, graph)
-    batch_size = first.training.batch_size
-    return [
-        result if isinstance(result, DivergedError) else Trained(m.model, result, device_words, precision, batch_size)
-        for m, result in zip(members, results, strict=True)
-    ]
+    found: dict[int, Trained | GatewiseError] = {}
+    members: dict[int, Member] = {}
+    for number, (task, windows) in enumerate(zip(tasks, _member_windows(tasks, device), strict=True)):
+        rows, settings = task.train_rows[:: task.config.windows.stride], task.config.training
+        try:
+            check_batch_size(settings, len(rows))
+        except ConfigError as error:
+            found[number] = error
+            continue
+        model = build(task.config, task.samples).to(device)
+        members[number] = Member(model, windows, rows, task.val_rows, settings)
+    if members:
+        key = _key(tasks)
+        saved = load_checkpoint(checkpoint, key) if checkpoint else None
+        save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
+        num_classes, own = len(tasks[0].samples.labels.classes), [listeners[number] for number in members]
+        results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
+        for (number, member), result in zip(members.items(), results, strict=True):
+            found[number] = (
+                Trained(member.model, result, device_words, precision, member.settings.batch_size)
+                if isinstance(result, FitResult)
+                else result
+            )
+    return [found[number] for number in range(len(tasks))]
 
 
 def same_shape(one: ExperimentConfig, other: ExperimentConfig) -> bool:
