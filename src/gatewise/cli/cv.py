@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,7 @@ def cv(
     per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,
     compute: Annotated[str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; 1 trains in this one.")] = None,
+    fleet: Annotated[str, typer.Option(help="Train models of one shape as one: auto, on, off.")] = "auto",
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a cross-validation.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
@@ -56,15 +58,18 @@ def cv(
     set_up_logging(quiet)
     anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol
     plan = _plan(said, models, horizons, seeds, per_symbol) if anything or not resume else None
-    place = make_compute(compute, workers)
     if resume is not None:
         folder = find_cv_folder(resume)
         plan = resume_cv(folder, plan)
-    else:
-        assert plan is not None
+    assert plan is not None
+    place, fleet_choice = make_compute(compute, workers, plan, fleet)
+    if resume is None:
         folder = start_cv(plan)
+    log = logging.getLogger("gatewise.cv")
+    log.info("cross-validation %s: %s", folder.name, place.words)
+    log.info("fleet: %s (%s)", "on" if fleet_choice["used"] else "off", fleet_choice["why"])
     with CvProgress(quiet) as progress:
-        outcome = cross_validate(plan, folder, place, progress)
+        outcome = cross_validate(plan, folder, place, progress, fleet_choice)
     from gatewise.selection.outcome import failure_words  # with all that judges, which only now is loaded
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
@@ -78,16 +83,31 @@ def cv(
             raise error
 
 
-def make_compute(name: str, workers: int | None) -> Compute:
-    """The place that `--compute` and `--workers` name."""
+def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tuple[Compute, dict[str, Any]]:
+    """The place that --compute, --workers and --fleet name, and whether models are trained as a fleet, with why."""
+    import os
+
     from gatewise.errors import ConfigError
     from gatewise.host import choose_threads
     from gatewise.selection.compute import InProcess, LocalCompute
+    from gatewise.selection.fleet_compute import FleetCompute, decide_fleet
 
+    if fleet not in ("auto", "on", "off"):
+        raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
+    count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
-        count = workers or choose_threads()[0]
-        return LocalCompute(count) if count > 1 else InProcess()
-    raise ConfigError(f"--compute is local, ray or an address like ray://head:10001; got {name!r}")
+        used, why = decide_fleet(plan.base.training.device, plan.most_jobs, fleet)
+        if used:
+            return FleetCompute(), {"used": True, "why": why}
+        return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}
+    if name != "ray" and not name.startswith("ray://"):
+        raise ConfigError(f"--compute is local, ray or an address like ray://head:10001; got {name!r}")
+    if fleet == "on":
+        raise ConfigError("a fleet trains in one process; Ray gives each training its own", "--compute local")
+    from gatewise.selection.ray_compute import LOCAL, RayCompute
+
+    address = name if name != "ray" else os.environ.get("RAY_ADDRESS", LOCAL)
+    return RayCompute(address, count), {"used": False, "why": "Ray gives each training a process of its own"}
 
 
 def _plan(said: Said, models: str | None, horizons: str | None, seeds: int | None, per_symbol: bool) -> Plan:

@@ -41,13 +41,14 @@ class CvProgress:
         self.bar.stop()
 
     def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
-        self.total = len(jobs)
+        self.total, self.began = len(jobs), time.monotonic()
         self._say(f"{len(jobs)} trainings to run{f', {resumed} finished before' if resumed else ''}")
         if jobs:
             self.overall = self.bar.add_task("all", total=len(jobs), words="")
 
     def on_start(self, job: Job) -> None:
-        self.began = self.began or time.monotonic()
+        if not self.share:  # what came before was workers getting ready
+            self.began = time.monotonic()
         self.share[job.key] = 0.0
         if job.key not in self.running:  # a lost worker's job starts twice
             self.running[job.key] = self.bar.add_task(job.words, total=job.config.training.max_epochs, words="")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewise.config.load import to_yaml
 from gatewise.data.load import load_table
@@ -82,13 +82,19 @@ def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
 
 
 def cross_validate(
-    plan: Plan, folder: Path, compute: Compute, listener: CvListener, table: Table | None = None
+    plan: Plan,
+    folder: Path,
+    compute: Compute,
+    listener: CvListener,
+    fleet: Mapping[str, Any] | None = None,
+    table: Table | None = None,
 ) -> CvOutcome:
     """Runs what of a plan is not done yet, and sums everything up.
 
     Args:
         folder: of `start_cv`, or one to go on with.
         compute: where jobs run; entered and left here.
+        fleet: used and why, to be told with the outcome.
         table: the rows; `None` loads what the plan's data section names.
 
     Raises:
@@ -135,7 +141,7 @@ def cross_validate(
         failures=[failures[job.key] for job in jobs if job.key in failures],
         resumed=resumed,
         compute=compute.words,
-        fleet={"used": False, "why": "processes"},
+        fleet=dict(fleet or {"used": False, "why": compute.words}),
     )
 
 

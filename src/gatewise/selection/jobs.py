@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
 from gatewise.training.listeners import Listener
+
+if TYPE_CHECKING:
+    from gatewise.fold import Fold
+    from gatewise.trainer import Trained
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
 # key), how they are cut (the rows themselves are).
@@ -176,20 +180,42 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
         DivergedError, MemoryExhaustedError, ConfigError: see `train_model`.
     """
     # Torch takes seconds to import, and the process that plans jobs never computes with it.
-    from gatewise.bundle import Bundle
-    from gatewise.fold import fit_fold
     from gatewise.trainer import train_model
 
     started = time.perf_counter()
-    config = job.config
-    samples, fold = shared.samples(config), shared.fold(job.horizon, job.fold, job.symbol)
+    fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
+    fitted = fit_job(job, shared)
+    trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint)
+    if trained.fit.interrupted:  # the best weights so far are no result; the checkpoint goes on from here
+        raise KeyboardInterrupt
+    return judge_job(job, shared, fitted, trained, started)
+
+
+def fit_job(job: Job, shared: SharedData) -> Fold:
+    """Scalers and class weights of the job's training part.
+
+    Raises:
+        LabelError, NotEnoughRowsError: see `run_job`.
+    """
+    from gatewise.fold import fit_fold
+
+    fold = shared.fold(job.horizon, job.fold, job.symbol)
     for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
         if not rows.size:
             raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
-    fitted = fit_fold(config, samples, fold.train)
-    trained = train_model(config, samples, fitted, fold.train, fold.val, listener, checkpoint)
-    if trained.fit.interrupted:  # the best weights so far are no result; the checkpoint goes on from here
-        raise KeyboardInterrupt
+    return fit_fold(job.config, shared.samples(job.config), fold.train)
+
+
+def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, started: float) -> JobResult:
+    """What a trained model says of the fold's test rows, and what that is worth.
+
+    Args:
+        started: `time.perf_counter()` when the job began.
+    """
+    from gatewise.bundle import Bundle
+
+    config, samples = job.config, shared.samples(job.config)
+    fold = shared.fold(job.horizon, job.fold, job.symbol)
     bundle = Bundle.of(config, samples, fitted, trained.model)
     said = bundle.predict_rows(samples.matrix, fold.test, config.training.device).astype(np.float32)
     judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)

@@ -1,0 +1,120 @@
+"""Jobs whose models have one shape, trained as one fleet: for GPUs, of which one small model leaves nearly all idle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gatewise.errors import GatewiseError
+from gatewise.selection.compute import Answers, EpochListener
+from gatewise.selection.jobs import Job, JobFailure, JobListener, fit_job, judge_job
+from gatewise.selection.shared import SharedData
+from gatewise.selection.store import JobStore
+
+MOST_MEMBERS = 64
+# What the members of one fleet must have alike.
+_ALIKE_TRAINING = ("device", "precision", "batch_size", "optimizer", "loss", "checkpoint_every_epochs")
+# NVIDIA's driver makes the first on Linux, Windows' subsystem for Linux the second.
+_GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
+
+
+class FleetCompute:
+    """One fleet after the other, in this process."""
+
+    words = "in this process, members trained as one"
+
+    def start(self, jobs: int) -> None:
+        """There is nothing to get ready."""
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """See `Compute`."""
+        groups: dict[str, list[Job]] = {}
+        for job in jobs:
+            groups.setdefault(fleet_key(job), []).append(job)
+        for group in groups.values():
+            for first in range(0, len(group), MOST_MEMBERS):
+                yield from _run(group[first : first + MOST_MEMBERS], shared, store, listener)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        pass
+
+
+def decide_fleet(device: str, num_jobs: int, said: str) -> tuple[bool, str]:
+    """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
+
+    Args:
+        device: as the config says it.
+        said: auto, on or off.
+
+    Raises:
+        ConfigError: no such device.
+    """
+    if said == "auto" and (device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
+        # Known without torch, which takes the seconds in which workers could start.
+        return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
+    from gatewise.training.device import choose_device
+    from gatewise.training.fleet import choose_fleet
+
+    return choose_fleet(choose_device(device)[0], num_jobs, said)
+
+
+def fleet_key(job: Job) -> str:
+    """Equal for jobs that can stand in one fleet."""
+    config = job.config
+    model = {name: value for name, value in config.model.model_dump(mode="json").items() if "dropout" not in name}
+    training = {name: getattr(config.training, name) for name in _ALIKE_TRAINING}
+    windows = config.windows.model_dump(mode="json")
+    return json.dumps([job.horizon, model, training, windows, config.features.clip], sort_keys=True)
+
+
+def _run(jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+    """One fleet; a job that can't begin, or diverges, fails alone."""
+    from gatewise.fleet_trainer import Task, train_fleet
+
+    started = time.perf_counter()
+    members, tasks, fitted = [], [], {}
+    for job in jobs:
+        fold = shared.fold(job.horizon, job.fold, job.symbol)
+        part = _part(job)
+        try:
+            # Of one fold all seeds share what is fitted: held once on the device.
+            if part not in fitted:
+                fitted[part] = fit_job(job, shared)
+        except GatewiseError as error:
+            yield JobFailure(job, error)
+            continue
+        members.append(job)
+        tasks.append(Task(job.config, shared.samples(job.config), fitted[part], fold.train, fold.val))
+    if not members:
+        return
+    for job in members:
+        listener.on_start(job)
+    listeners = [EpochListener(job, listener.on_epoch) for job in members]
+    names = "".join(job.key for job in members)
+    checkpoint = store.checkpoint(hashlib.sha256(names.encode()).hexdigest()[:32])
+    try:
+        trained = train_fleet(tasks, listeners, checkpoint)
+    except GatewiseError as error:
+        yield from (JobFailure(job, error) for job in members)
+        return
+    for job, found in zip(members, trained, strict=True):
+        if isinstance(found, GatewiseError):
+            yield JobFailure(job, found)
+        elif found.fit.interrupted:
+            raise KeyboardInterrupt
+        else:
+            yield judge_job(job, shared, fitted[_part(job)], found, started)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _part(job: Job) -> tuple[object, ...]:
+    """What scalers and class weights hang on."""
+    return job.horizon, job.fold, job.symbol, job.config.features, job.config.training.class_weights

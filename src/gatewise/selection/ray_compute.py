@@ -1,0 +1,180 @@
+"""Jobs as Ray tasks: on a Ray of this machine, or on a cluster by its address.
+
+The data goes to the object store once, and every task of a machine reads it there without a copy. A task whose worker
+process or machine is lost is run again elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gatewise.errors import ConfigError, GatewiseError, MissingExtraError
+from gatewise.selection.compute import TRIES, Answers, lost_worker
+from gatewise.selection.jobs import (
+    Job,
+    JobFailure,
+    JobListener,
+    JobResult,
+    error_from_dict,
+    error_to_dict,
+    run_job,
+)
+from gatewise.selection.shared import SharedData
+from gatewise.selection.store import JobStore
+
+LOCAL = "local"
+_LEAST_STORE_BYTES = 100 << 20
+# Ray asks people in the terminal whether it may count them, and sets GPUs' variables with a warning; neither is ours.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+_RESULT, _FAILURE = b"r", b"f"
+
+
+class RayCompute:
+    """Ray, started here with `workers` CPUs, or a cluster's.
+
+    Args:
+        address: `local` or one that `ray.init` takes, like `ray://head:10001`.
+        workers: CPUs of a Ray started here; a cluster has its own.
+
+    Raises:
+        MissingExtraError: Ray is absent.
+    """
+
+    def __init__(self, address: str, workers: int) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingExtraError("Ray", "ray") from error
+        self.address = address
+        self.workers = workers
+        self._ray: Any = ray
+        self._scratch: Path | None = None
+
+    @property
+    def words(self) -> str:
+        return f"Ray on this machine, {self.workers} CPUs" if self.address == LOCAL else f"Ray at {self.address}"
+
+    def start(self, jobs: int) -> None:
+        """Nothing: how large the object store must be is only known with the data."""
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """See `Compute`. Checkpoints are kept by a local Ray alone: a cluster's machines need not share our disk.
+
+        Raises:
+            ConfigError: no Ray answers at the address.
+        """
+        if not jobs:
+            return
+        arrays, meta = shared.to_arrays()
+        self._connect(sum(array.nbytes for array in arrays.values()))
+        ray = self._ray
+        data = ray.put(arrays)
+        run = ray.remote(run_remote)
+        waiting = {}
+        for job in jobs:
+            checkpoint = str(store.checkpoint(job.key)) if self.address == LOCAL else None
+            gpus = 1 if job.config.training.device.startswith("cuda") else 0
+            task = run.options(num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1, name=job.words)
+            waiting[task.remote(data, json.dumps(meta), json.dumps(job.to_dict()), checkpoint)] = job
+        while waiting:
+            ready, _ = ray.wait(list(waiting), num_returns=1)
+            for reference in ready:
+                yield self._answer(waiting.pop(reference), reference)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        if self._ray.is_initialized():
+            self._ray.shutdown()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _connect(self, num_bytes: int) -> None:
+        os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
+        said: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
+        if self.address == LOCAL:
+            # Short, as the path of a socket in it may have 107 characters.
+            self._scratch = Path(tempfile.mkdtemp(prefix="gw-"))
+            said |= {
+                "num_cpus": self.workers,
+                "include_dashboard": False,
+                "object_store_memory": max(_LEAST_STORE_BYTES, 2 * num_bytes),
+                "_temp_dir": str(self._scratch),
+            }
+        with _own_signals():
+            try:
+                self._ray.init(**said)
+            except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+                first = str(error).strip().splitlines()[0]
+                raise ConfigError(
+                    f"a Ray must answer at {self.address}; it does not: {first}", "see docs/cluster.md"
+                ) from error
+
+    def _answer(self, job: Job, reference: Any) -> JobResult | JobFailure:
+        try:
+            data: bytes = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            return JobFailure(job, lost_worker(str(error).strip().splitlines()[0]))
+        if data[:1] == _RESULT:
+            return JobResult.from_bytes(data[1:])
+        return JobFailure(job, error_from_dict(json.loads(data[1:])))
+
+
+def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str | None) -> bytes:
+    """A job in a Ray worker: its result as bytes, or the error that it came to."""
+    # Ray lends its memory for reading alone; nothing here writes to it.
+    warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+    if meta not in _opened:
+        _opened.clear()
+        _opened[meta] = SharedData.from_arrays(arrays, json.loads(meta))
+    try:
+        path = Path(checkpoint) if checkpoint else None
+        return _RESULT + run_job(Job.from_dict(json.loads(job)), _opened[meta], _Silent(), path).to_bytes()
+    except GatewiseError as error:
+        return _FAILURE + json.dumps(error_to_dict(error)).encode()
+
+
+# Ray gives a worker process task after task: what one has opened serves the next of the same cross-validation.
+_opened: dict[str, SharedData] = {}
+
+
+class _Silent:
+    """Hears nothing: a task's way back is its result."""
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        pass
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        pass
+
+    def on_message(self, text: str) -> None:
+        pass
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keeps the signal handlers that are set: Ray's would end the process before work is put away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
