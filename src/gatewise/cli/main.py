@@ -13,7 +13,7 @@ from typing import cast
 import typer
 
 from gatewise import host
-from gatewise.cli import audit, config, cv, data, models, predict, runs, train
+from gatewise.cli import audit, config, cv, data, models, predict, runs, train, tune
 from gatewise.errors import GatewiseError, Interrupted
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -31,7 +31,7 @@ _UsageError = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
 
 for group in (data, models, config, runs):
     group.register(app)
-for verb in (train, cv, predict, audit):
+for verb in (train, cv, tune, predict, audit):
     verb.register(app)
 
 

@@ -39,3 +39,10 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
     console.print(table)
+
+
+def setting_words(value: object) -> str:
+    """A setting as a person would type it: 0.000523, true, none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.4g}" if isinstance(value, float) else "none" if value is None else str(value)

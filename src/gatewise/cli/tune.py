@@ -1,0 +1,139 @@
+"""`gatewise tune`: the best settings of a model, searched without a look at the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gatewise.cli.cv import CV_FLAGS
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import ExperimentConfig
+    from gatewise.selection.space import SearchSpace
+    from gatewise.selection.study_folder import StudyRequest
+    from gatewise.selection.tune import Tuned
+
+_MOST_LINES = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("tune")(tune)
+
+
+@config_flags(*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+def tune(
+    said: Said,
+    space: Annotated[str | None, typer.Option(help="Search space: lstm, gru, wide, or a YAML file.")] = None,
+    n_trials: Annotated[int | None, typer.Option(help="Trials the study is to hold in the end; 50.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="Begin no trial after, like 30m or 2h.")] = None,
+    storage: Annotated[str | None, typer.Option(help="Database to keep the study in: sqlite:///study.db.")] = None,
+    study_name: Annotated[str | None, typer.Option(help="The study's name in the storage.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="median, hyperband or none.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials side by side, a process each; 0: in this one.")] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a study.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
+) -> None:
+    """Search a model's settings by purged inner folds before the test part; write the best as a config for train.
+
+    Example: gatewise tune --source sp500 --model lstm --n-trials 50 --timeout 30m --storage sqlite:///study.db
+    """
+    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.tune_progress import TuneProgress
+    from gatewise.errors import ConfigError
+    from gatewise.selection.study_folder import find_study_folder, read_request
+    from gatewise.selection.tune import tune as search
+
+    set_up_logging(quiet)
+    asked = {
+        "n_trials": n_trials,
+        "timeout_seconds": _seconds(timeout),
+        "storage": storage,
+        "study_name": study_name,
+        "pruner": pruner,
+        "workers": workers,
+    }
+    config: ExperimentConfig
+    study_id = None
+    if resume is None:
+        config, found, request = _from_words(said, space, asked)
+    else:
+        if said.file or said.assignments or said.overrides or space or study_name or pruner:
+            raise ConfigError(
+                "--resume takes the study's own config and space; leave other settings out",
+                "--n-trials, --timeout, --storage and --workers may be said anew",
+            )
+        folder = find_study_folder(resume)
+        config, found, request = read_request(folder)
+        request, study_id = request.updated(asked), folder.name
+    with TuneProgress(quiet) as progress:
+        outcome = search(config, found, request, progress, study_id=study_id)
+    if as_json:
+        print_json(outcome.to_dict())
+    else:
+        _print_outcome(outcome)
+
+
+def _from_words(
+    said: Said, space: str | None, asked: Mapping[str, object]
+) -> tuple[ExperimentConfig, SearchSpace, StudyRequest]:
+    from gatewise.config.load import load_config
+    from gatewise.selection.space_file import load_space
+    from gatewise.selection.study_folder import StudyRequest
+
+    config = load_config(said.file, said.assignments, said.overrides)
+    request = StudyRequest(study_name=config.name).updated(asked)
+    return config, load_space(space, config), request
+
+
+def _seconds(text: str | None) -> float | None:
+    from datetime import timedelta
+
+    from gatewise.config.schema import parse_duration
+    from gatewise.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        value = parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"--timeout: {error}; got {text!r}", "--timeout 30m") from error
+    assert isinstance(value, timedelta)
+    return value.total_seconds()
+
+
+def _print_outcome(outcome: Tuned) -> None:
+    from gatewise.cli.output import print_table, setting_words
+
+    found = outcome.found
+    ranked = sorted((row for row in found.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
+    names = list(found.best.params)
+    print()
+    print_table(
+        f"{found.metric}, mean over inner folds; the prior comes to {found.prior_value:.5f}",
+        ["trial", found.metric, *names],
+        [
+            [str(row.number), f"{row.value:.5f}", *(setting_words(row.params[name]) for name in names)]
+            for row in ranked[:_MOST_LINES]
+        ],
+    )
+    states = [row.state for row in found.rows]
+    counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(sorted(states)))
+    if not found.beats_prior:
+        print("\nNo setting beats the prior.")
+    print(
+        f"\n{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}"
+        "\nThe best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
+        f"\n\nstudy        {outcome.folder.name}"
+        f"\nbest config  {outcome.best_config}"
+        f"\nreport       {outcome.report}"
+        f"\ntrials       {outcome.table}"
+        f"\nstorage      {outcome.storage}"
+        f"\n\nnext:\n  gatewise train --config {outcome.best_config}"
+    )
+    if outcome.out_of_time:
+        print(f"  gatewise tune --resume {outcome.folder.name[:8]} --timeout 30m")

@@ -1,0 +1,74 @@
+"""A search on a terminal: one bar with the time left, one line for each trial gone by. On stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from gatewise.selection.trials import TrialRow
+
+
+class TuneProgress:
+    """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(
+            *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
+        )
+        self.task = self.bar.add_task("", visible=False)
+        self._num_trials = 0
+        self._num_folds = 1
+        self._best: TrialRow | None = None
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+        self._num_trials, self._num_folds = num_trials, num_folds
+        ended = [row for row in rows if row.state != "RUNNING"]
+        for row in ended:
+            self._note(row)
+        # The time left is reckoned from what this process does, so what is done already is no part of the bar.
+        self.bar.update(self.task, description="tuning", total=max(num_trials - len(ended), 0), visible=True)
+
+    def on_epoch(self, trial: int, fold: int, epoch: int) -> None:
+        self.bar.update(self.task, description=f"trial {trial}, fold {fold}/{self._num_folds}, epoch {epoch}")
+
+    def on_trial(self, row: TrialRow) -> None:
+        self._note(row)
+        self.bar.advance(self.task)
+        if self.quiet:
+            return
+        best = f"  best {self._best.value:.5f} (trial {self._best.number})" if self._best else ""
+        self.console.print(
+            f"Trial {row.number} of {self._num_trials}:  {_what(row)}{best}  {_settings(row)}", markup=False
+        )
+
+    def _note(self, row: TrialRow) -> None:
+        if row.state == "COMPLETE" and row.value is not None:
+            leads = self._best is None or self._best.value is None or row.value < self._best.value
+            self._best = row if leads else self._best
+
+
+def _what(row: TrialRow) -> str:
+    if row.error:
+        return f"failed: {row.error['message']}"
+    return f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.5f}"
+
+
+def _settings(row: TrialRow) -> str:
+    from gatewise.cli.output import setting_words
+
+    return "  ".join(f"{name}={setting_words(value)}" for name, value in row.params.items())

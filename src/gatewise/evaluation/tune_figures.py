@@ -1,0 +1,105 @@
+"""Optuna's own pictures of a study, in the report's style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from gatewise.evaluation.figure_style import ACCENT, BASELINE, MODEL, QUIET, styled
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+# Shares of variance from fewer complete trials are noise that looks like knowledge.
+FEWEST_FOR_IMPORTANCE = 10
+# From fewer, a surface is mostly invented.
+FEWEST_FOR_CONTOUR = 10
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and what a reader should know beside it."""
+
+    figure: go.Figure
+    title: str
+    caption: str
+    wide: bool = True
+    height: int = 380
+
+
+def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Iterator[Picture]:
+    """The pictures that the study has enough trials for; it must have a complete one.
+
+    Args:
+        words: what is minimised, for people.
+        prior: the value of a trial that knows nothing.
+        baseline: its name.
+    """
+    from optuna import visualization
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    history = _house(visualization.plot_optimization_history(study, target_name=words))
+    history.update_traces(marker={"color": MODEL, "size": 7}, name="complete trial", selector={"name": words})
+    history.update_traces(line={"color": ACCENT}, name="best so far", selector={"mode": "lines"})
+    history.update_xaxes(title_text="trial")
+    history.add_hline(
+        prior, line={"color": BASELINE, "dash": "dash"}, annotation={"text": baseline, "font": {"color": QUIET}}
+    )
+    yield Picture(
+        history,
+        "Trials in order",
+        "The line is the best value so far. The longer a search goes on, the more of its best value is luck.",
+    )
+    folds = _house(visualization.plot_intermediate_values(study), legend=False)
+    folds.update_xaxes(title_text="inner folds done", dtick=1)
+    folds.update_yaxes(title_text=words)
+    folds.update_traces(line={"width": 1}, marker={"size": 4}, opacity=0.6)
+    yield Picture(
+        folds,
+        "Trials fold by fold",
+        "Folds are not equally hard: what is left of them counts as if the trial led the prior there by as much as so "
+        "far. Pruned trials end early.",
+        wide=False,
+    )
+    if len(complete) >= FEWEST_FOR_IMPORTANCE:
+        importances = _house(visualization.plot_param_importances(study), legend=False)
+        importances.update_traces(marker={"color": MODEL})
+        importances.update_xaxes(title_text="share of what sets good trials apart", rangemode="tozero")
+        importances.update_yaxes(title_text="")
+        yield Picture(
+            importances,
+            "Which settings matter",
+            "PED-ANOVA over complete trials (Watanabe, Bansal & Hutter 2023). From few trials it is a guess.",
+            wide=False,
+        )
+    names = list({name: None for trial in complete for name in trial.params})
+    slices = _house(visualization.plot_slice(study, target_name=words), legend=False)
+    slices.update_traces(marker={"colorscale": "Blues", "line": {"width": 0.5, "color": QUIET}, "showscale": False})
+    slices.update_layout(coloraxis={"showscale": False})
+    yield Picture(slices, "Setting by setting", "Complete trials alone; the darker, the later.", height=340)
+    if len(names) > 1:
+        parallel = _house(visualization.plot_parallel_coordinate(study, target_name=words), legend=False)
+        yield Picture(
+            parallel, "Settings together", "A line a complete trial, from its value to its settings; dark is low."
+        )
+    if len(names) > 1 and len(complete) >= FEWEST_FOR_CONTOUR:
+        from optuna.importance import get_param_importances
+
+        first_two = list(get_param_importances(study))[:2]
+        contour = _house(visualization.plot_contour(study, params=first_two, target_name=words), legend=False)
+        yield Picture(
+            contour,
+            "The two that matter most",
+            "Between the dots the surface is filled in, not measured.",
+            height=420,
+        )
+
+
+def _house(figure: go.Figure, legend: bool = True) -> go.Figure:
+    """The report's fonts and margins; Optuna's title goes, as the page has its own."""
+    figure.update_layout(title=None)
+    return styled(figure, legend)

@@ -1,0 +1,120 @@
+"""What a search found, and the files that say it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatewise.config.load import to_yaml
+from gatewise.config.schema import ExperimentConfig, format_duration
+from gatewise.errors import GatewiseError, TrainingError
+from gatewise.evaluation.tune_report import TrialLine, TunePage, write_tune_report
+from gatewise.selection.jobs import error_from_dict
+from gatewise.selection.study_folder import write_best, write_trials
+from gatewise.selection.study_store import StudyStore
+from gatewise.selection.trials import COMPLETE, TrialRow, rows_of
+from gatewise.selection.tune_data import TuneData
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        config: the best trial's, whole.
+        best: the complete trial with the lowest value, of equal ones the first.
+        metric: what values are means of; lower is better.
+        prior_value: the value of a trial that knows nothing.
+        rows: every trial, by number.
+    """
+
+    config: ExperimentConfig
+    best: TrialRow
+    metric: str
+    prior_value: float
+    rows: list[TrialRow]
+
+    @property
+    def beats_prior(self) -> bool:
+        """Whether the best trial knows more than nothing, on the folds that it was chosen on."""
+        return self.best.value is not None and self.best.value < self.prior_value
+
+
+def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Found | None:
+    """The best of the trials so far; `None` if none is complete."""
+    rows = rows_of(study)
+    complete = [row for row in rows if row.state == COMPLETE and row.value is not None]
+    if not complete:
+        return None
+    best = min(complete, key=lambda row: (row.value, row.number))
+    return Found(study.space.configure(base, best.params), best, data.metric, data.prior_value, rows)
+
+
+def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
+    """Why there is no best trial, in one line: the first failure's hint stands for all."""
+    failed = [row for row in rows if row.error]
+    if not failed:
+        return TrainingError(f"a search needs one complete trial; none of {len(rows)} is", "give it more time")
+    error = error_from_dict({key: value for key, value in (failed[0].error or {}).items() if key != "fold"})
+    return TrainingError(
+        f"a search needs one complete trial; {len(failed)} of {len(rows)} failed, the first: {error.message}",
+        error.hint,
+    )
+
+
+def write_found(folder: Path, study: StudyStore, base: ExperimentConfig, data: TuneData, storage: str) -> Found | None:
+    """Writes trials.parquet, and best.yaml and report.html where a trial is complete.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    write_trials(folder, study.space, rows_of(study), data.num_folds)
+    found = find_best(study, base, data)
+    if found is not None:
+        write_best(folder, found.config, found.best, found.metric)
+        write_tune_report(folder / "report.html", _page(study, base, data, found, storage))
+    return found
+
+
+def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Found, storage: str) -> TunePage:
+    table, (horizon, of) = data.shared.table, next(iter(data.shared.horizons.items()))
+    names = ", ".join(table.symbols[:4]) + (f" and {len(table.symbols) - 4} more" if len(table.symbols) > 4 else "")
+    states = Counter(row.state for row in found.rows)
+    target = f"{base.target.kind.replace('_', ' ')}, {horizon} row{'s' if horizon > 1 else ''} ahead"
+    facts = {
+        "Data": {
+            "Symbols": names,
+            "Rows": f"{table.num_rows:,} of {format_duration(table.timeframe)}",
+            "Samples that trials see": f"{of.spans.row.size:,}",
+            "Target": target,
+            "Inner folds": f"{len(of.folds)}, {base.cv.splitter}",
+        },
+        "Search": {
+            "Study": study.id,
+            "Storage": storage,
+            "Sampler": "TPE over all settings together",
+            "Pruner": type(study.study.pruner).__name__.removesuffix("Pruner").replace("Nop", "none").lower(),
+            "Seed": str(base.training.seed),
+            **{f"Trials {state.lower()}": str(count) for state, count in sorted(states.items())},
+        },
+        "Space": {name: str(said) for name, said in study.space.to_dict().items()},
+    }
+    lines = [_line(row) for row in found.rows]
+    return TunePage(
+        title=f"Tuning {base.model.name} on {names}: {target}",
+        study=study.study,
+        metric=found.metric,
+        trials=lines,
+        best=lines[found.best.number],
+        prior_value=found.prior_value,
+        spans=of.spans,
+        folds=of.folds,
+        facts=facts,
+        best_yaml=to_yaml(found.config),
+    )
+
+
+def _line(row: TrialRow) -> TrialLine:
+    return TrialLine(row.number, row.state, row.value, row.params, str(row.error["message"]) if row.error else None)

@@ -1,0 +1,81 @@
+"""A search within a fold: a cross-validation that tunes anew in each of its folds never scores what it has tuned on."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from gatewise.config.schema import CvConfig, ExperimentConfig
+from gatewise.selection.found import Found, find_best, nothing_found
+from gatewise.selection.shared import SharedData
+from gatewise.selection.space import SearchSpace
+from gatewise.selection.store import JobStore
+from gatewise.selection.study_folder import StudyRequest
+from gatewise.selection.study_store import file_url, open_study, storage_errors, study_terms
+from gatewise.selection.trial_runner import make_runner
+from gatewise.selection.trials import Search, Silent, TuneListener, rows_of
+from gatewise.selection.tune_data import inner_data, widest
+from gatewise.splits.base import Rows
+from gatewise.splits.spans import take_spans
+
+# Forward in time, as what is found will be used, and three trainings a trial.
+INNER_FOLDS = CvConfig(n_splits=3)
+
+
+def tune_on(
+    shared: SharedData,
+    rows: Rows,
+    config: ExperimentConfig,
+    space: SearchSpace,
+    n_trials: int,
+    *,
+    folds: CvConfig = INNER_FOLDS,
+    pruner: str = "median",
+    workers: int = 0,
+    folder: Path | None = None,
+    listener: TuneListener | None = None,
+) -> Found:
+    """Searches a space on some samples alone.
+
+    Trials are fitted, stopped and scored within `rows`, so that nothing else of the table, and no label that is settled
+    beyond them, can bear on what is found. The result's `config` is the one to train on the outer fold.
+
+    Args:
+        shared: made with `widest(config, space)` among its configs: all trials are scored on one set of rows.
+        rows: what may be trained on in the outer fold, its val too, purged against what the fold is tested on.
+        folds: how the inner folds are cut; embargo and least purge are the config's.
+        workers: processes; 0: in this one.
+        folder: keeps the study and checkpoints, so that a search that was killed goes on; `None`: nothing is kept.
+
+    Raises:
+        MissingExtraError: Optuna is absent.
+        NotEnoughRowsError, LabelError: see `inner_data`.
+        ConfigError: no trials asked for, or the folder holds the study of another fold or other settings.
+        TrainingError: no trial came to an end with a value.
+    """
+    request = StudyRequest(n_trials, pruner=pruner, workers=workers)
+    of, wide = shared.horizons[config.target.horizon], widest(config, space)
+    assert of.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
+    inner = take_spans(of.spans, np.isin(of.spans.row, rows))
+    data = inner_data(shared.samples(wide), inner, folds, config.split, config.target)
+    terms = study_terms(config, space, data.key, pruner)
+    listener = listener or Silent()
+    with tempfile.TemporaryDirectory(prefix="gatewise-") as scratch:
+        store = JobStore(folder or Path(scratch))
+        url = file_url(folder / "study.db") if folder else None
+        with store.lock(), storage_errors(url or "in memory"):
+            seed = config.training.seed
+            study = open_study(url, "inner", space, terms, data.num_folds, seed, uuid.uuid4().hex)
+            listener.on_study(n_trials, data.num_folds, rows_of(study))
+            runner = make_runner(request.workers, data.shared, store, listener)
+            try:
+                Search(study, config, data, runner, listener, store).run(n_trials)
+            finally:
+                runner.close()
+            found = find_best(study, config, data)
+    if found is None:
+        raise nothing_found(rows_of(study))
+    return found

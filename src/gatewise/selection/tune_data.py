@@ -1,0 +1,176 @@
+"""What a search may see: the samples before the test part, cut into inner folds. Nothing else reaches a trial.
+
+A space may hold the length of windows, and with it the samples change and the test part of a later `gatewise train`
+moves a little. All trials are scored on the same samples, those of the longest window, and what is set aside holds the
+test part of every config in the space.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig, TargetConfig
+from gatewise.data.table import Table
+from gatewise.errors import LabelError, NotEnoughRowsError
+from gatewise.samples import Samples, make_samples
+from gatewise.selection.scoring import deciding_metric, prior_predictions, score
+from gatewise.selection.shared import Horizon, SharedData
+from gatewise.selection.space import SearchSpace, with_values
+from gatewise.splits.base import Rows, Spans
+from gatewise.splits.embargo import embargo_us
+from gatewise.splits.folds import FoldSplit, make_folds
+from gatewise.splits.purge import Mask
+from gatewise.splits.spans import take_spans
+
+_log = logging.getLogger("gatewise.tune")
+
+
+@dataclass(frozen=True)
+class TuneData:
+    """What trials are trained and scored on.
+
+    Attributes:
+        shared: the table, its features, its labels, and the inner folds.
+        metric: of a fold's test rows; lower is better.
+        prior: the metric of the training labels' shares or mean, fold by fold: what knowing nothing gives.
+    """
+
+    shared: SharedData
+    metric: str
+    prior: tuple[float, ...]
+
+    @property
+    def num_folds(self) -> int:
+        return len(self.prior)
+
+    @property
+    def key(self) -> str:
+        """A hash of the rows' values and of which of them trials see."""
+        rows = np.concatenate([part for of in self._folds for part in (of.train, of.val, of.test)])
+        return hashlib.sha256(self.shared.table.fingerprint.encode() + rows.tobytes()).hexdigest()[:16]
+
+    @property
+    def _folds(self) -> tuple[FoldSplit, ...]:
+        (horizon,) = self.shared.horizons.values()
+        return horizon.folds
+
+    @property
+    def prior_value(self) -> float:
+        """What a trial that knows nothing would be scored."""
+        return float(np.mean(self.prior))
+
+
+def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:
+    """The config whose samples every config of the space has, and whose spans hold theirs: the longest window."""
+    lengths, supervise, burn_in = _window_candidates(config, space)
+    every = "every" in supervise
+    values = {
+        "windows.sequence_length": max(lengths),
+        "windows.supervise": "every" if every else "last",
+        "windows.burn_in": min(burn_in),
+    }
+    return with_values(config, values)
+
+
+def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table) -> TuneData:
+    """Sets the test part aside and cuts what is left into the folds of `config.cv`.
+
+    Raises:
+        NotEnoughRowsError: no sample, more splits than the samples carry, or a fold that the purge emptied.
+        LabelError: a class that an inner fold's training part never sees; the fold is named.
+    """
+    wide = widest(config, space)
+    samples = make_samples(wide, table)
+    lengths, _, _ = _window_candidates(config, space)
+    narrow = with_values(
+        wide, {"windows.sequence_length": min(lengths), "windows.supervise": "last", "windows.burn_in": 0}
+    )
+    most = (
+        samples if narrow == wide else make_samples(narrow, table, lambda *_: samples.matrix, lambda *_: samples.labels)
+    )
+    kept = before_test(samples, most.rows, config.split)
+    _log.info(
+        "tuning sees %s of %s samples; the newest are set aside as test part", f"{kept.sum():,}", f"{len(kept):,}"
+    )
+    return inner_data(samples, take_spans(samples.spans, kept), config.cv, config.split, config.target)
+
+
+def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
+    """Which samples touch no moment of the test part, of any config in the space, and lie outside its embargo.
+
+    With n samples, `chronological_split` tests the newest k(n), and k never falls with n. A config of the space has at
+    most as many samples as `most_rows`, and all that are in `samples`: so its test part begins no sooner than the k-th
+    newest of these, k counted of `most_rows`.
+
+    Args:
+        samples: those that all configs have, with the widest spans.
+        most_rows: rows that hold every sample of every config.
+
+    Raises:
+        NotEnoughRowsError: none is left.
+    """
+    table, spans = samples.table, samples.spans
+    count = len(most_rows) - round((split.train + split.val) * len(most_rows)) if split.test else 0
+    if not count:
+        return np.ones(spans.row.size, dtype=bool)
+    kept = np.zeros(spans.row.size, dtype=bool)
+    if count < spans.row.size:
+        cutoff_us = np.sort(spans.time_us)[-count]
+        tested = most_rows[table.time_us[most_rows] >= cutoff_us]
+        first_row = np.maximum(tested - samples.reach_rows, table.segment_start[tested])
+        first_us = table.time_us[first_row].min()
+        gap_us, _ = embargo_us(split, table.timeframe, spans)
+        least_us = split.purge_rows * int(np.timedelta64(table.timeframe) // np.timedelta64(1, "us"))
+        kept = (spans.last_us + gap_us < first_us) & (spans.time_us + least_us < cutoff_us)
+    if not kept.any():
+        raise NotEnoughRowsError(
+            f"tuning must have samples before the test part; none is left of {spans.row.size:,}",
+            "give more rows, or a smaller split.test, split.embargo or sequence_length",
+        )
+    return kept
+
+
+def inner_data(samples: Samples, spans: Spans, cv: CvConfig, split: SplitConfig, target: TargetConfig) -> TuneData:
+    """Cuts the samples of `spans` into inner folds, and scores the prior on them.
+
+    Args:
+        samples: whose table, features and labels trials read, on rows of `spans` and what these touch.
+        cv, split: how they are cut.
+
+    Raises:
+        NotEnoughRowsError, LabelError: see `tune_data`.
+    """
+    table, labels = samples.table, samples.labels
+    try:
+        folds = make_folds(spans, cv, split, table.timeframe)
+    except NotEnoughRowsError as error:
+        raise NotEnoughRowsError(f"inner folds: {error.message}", error.hint) from error
+    prior = []
+    for fold in folds:
+        if labels.is_classes:
+            counts = np.bincount(labels.y[fold.train].astype(np.int64), minlength=len(labels.classes))
+            if missing := [name for name, count in zip(labels.classes, counts, strict=True) if not count]:
+                raise LabelError(
+                    f"every class must occur in training; {', '.join(missing)} never does in inner fold {fold.number} "
+                    f"({len(fold.train):,} samples)",
+                    "fewer folds (cv.n_splits), other barriers (target.upper, target.lower), or more rows",
+                )
+        said = prior_predictions(labels, fold.train, len(fold.test))
+        prior.append(score(table, labels, target.kind, fold.train, fold.test, said)[deciding_metric(labels)])
+    shared = SharedData(table, samples.matrix, {target.horizon: Horizon(labels, spans, samples.reach_rows, folds)})
+    return TuneData(shared, deciding_metric(labels), tuple(map(float, prior)))
+
+
+def _window_candidates(
+    config: ExperimentConfig, space: SearchSpace
+) -> tuple[tuple[int, ...], tuple[str, ...], tuple[int, ...]]:
+    own = config.windows
+    return (
+        space.candidates("windows.sequence_length", own.sequence_length),
+        space.candidates("windows.supervise", own.supervise),
+        space.candidates("windows.burn_in", own.burn_in),
+    )
