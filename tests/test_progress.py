@@ -1,0 +1,75 @@
+"""The record that decides a run: rates, stops and the best epoch, for a model alone and for a fleet's member.
+
+A record that takes a diverged epoch in, or forgets the plateau on resume, would go on to plausible numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from gatewise.config.schema import TrainingConfig
+from gatewise.errors import DivergedError
+from gatewise.training.progress import Progress
+from gatewise.training.schedules import make_schedule
+
+
+def started(**changes: object) -> Progress:
+    return Progress.start(TrainingConfig(**({"learning_rate": 0.1, "max_epochs": 6} | changes)))
+
+
+def see(progress: Progress, *losses: float) -> list[bool]:
+    return [progress.observe({"loss": 1.0}, {"loss": loss}, 2.0, 50.0) for loss in losses]
+
+
+def test_the_rate_is_the_peak_times_the_schedule_at_the_moment_and_the_history_keeps_the_epochs_middle() -> None:
+    progress, schedule = started(warmup_epochs=2), make_schedule("cosine", 6, 2)
+    for epoch in range(3):
+        for position in (0.0, 0.25, 0.99):
+            assert progress.learning_rate(position) == pytest.approx(0.1 * schedule(epoch + position))
+        see(progress, 1.0)
+        assert progress.history[-1]["learning_rate"] == pytest.approx(0.1 * schedule(epoch + 0.5))
+
+
+@pytest.mark.parametrize(("scheduler", "factor"), [("plateau", 0.25), ("constant", 1.0)])
+def test_a_plateau_lowers_the_rate_only_where_it_is_the_schedule(scheduler, factor) -> None:
+    progress = started(scheduler=scheduler, plateau_patience=0, plateau_factor=0.5)
+    see(progress, 1.0, 1.0, 1.0)
+    assert progress.learning_rate(0.5) == pytest.approx(0.1 * factor)
+
+
+def test_the_lowest_loss_is_the_best_epoch_and_patience_or_the_last_epoch_ends_the_run() -> None:
+    progress = started(early_stopping_patience=2, min_delta=0.5)
+    assert see(progress, 3.0, 2.9) == [True, True]
+    assert not progress.finished
+    assert see(progress, 2.95) == [False]
+    assert progress.finished
+    assert (progress.stopping.best_epoch, progress.stopping.best_loss) == (2, 2.9)
+    whole = started(max_epochs=2)
+    see(whole, 1.0, 0.5)
+    assert whole.finished
+    result = whole.result(interrupted=False)
+    assert (result.epochs, result.best_epoch, result.windows_per_second) == (2, 2, 50.0)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_an_error_and_nothing_is_taken_in(loss) -> None:
+    progress = started()
+    see(progress, 1.0)
+    before = json.dumps(progress.to_dict())
+    with pytest.raises(DivergedError, match="epoch 2"):
+        see(progress, loss)
+    with pytest.raises(DivergedError):
+        progress.observe({"loss": loss}, {"loss": 1.0}, 1.0, 1.0)
+    assert json.dumps(progress.to_dict()) == before
+
+
+def test_a_record_written_as_json_and_read_again_goes_on_the_same_way() -> None:
+    one, other = (started(scheduler="plateau", plateau_patience=1) for _ in range(2))
+    see(one, 1.0, 1.1)
+    other.load(json.loads(json.dumps(one.to_dict())))
+    assert see(one, 1.2, 0.5) == see(other, 1.2, 0.5)
+    assert one.to_dict() == other.to_dict()
+    assert one.learning_rate(0.3) == other.learning_rate(0.3)
