@@ -14,7 +14,7 @@ import torch
 from audit_tables import random_walk, small_experiment
 from gatewise.audit.corrupt import corrupt
 from gatewise.bundle import Bundle
-from gatewise.experiment import run_experiment
+from gatewise.experiment import prepare, run_experiment
 from gatewise.samples import make_samples
 
 
@@ -24,11 +24,11 @@ def test_weights_scaler_and_validation_are_those_of_a_run_whose_test_part_was_co
         evaluation__bootstrap_samples=50,
     )  # fmt: skip
     table = random_walk(1_500, seed=2)
-    honest = run_experiment(config, tmp_path / "honest", table)
+    honest = run_experiment(prepare(config, table), tmp_path / "honest")
     reach = make_samples(config, table).reach_rows
     cut_us = table.time_us[honest.split.test[0] - reach]
     other = corrupt(table, table.time_us > cut_us, "other prices", np.random.default_rng(0))
-    corrupted = run_experiment(config, tmp_path / "corrupted", other)
+    corrupted = run_experiment(prepare(config, other), tmp_path / "corrupted")
 
     assert np.array_equal(honest.split.train, corrupted.split.train)
     assert np.array_equal(honest.split.val, corrupted.split.val)

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.evaluation import classification_metrics, regression_metrics
 from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
+from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.persistence import class_persistence, last_known_row
+from gatewise.evaluation.value_metrics import regression_metrics
 
 Ints = npt.NDArray[np.int64]
 

@@ -15,7 +15,9 @@ import pytest
 from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import DivergedError
-from gatewise.evaluation import Evaluation, PartResult, classification_metrics, evaluate_parts
+from gatewise.evaluation.class_metrics import classification_metrics
+from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.judge import PartResult
 from gatewise.targets.base import Labels
 
 CLASSES = ("down", "flat", "up")

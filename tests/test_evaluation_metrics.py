@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from gatewise.errors import DivergedError, LabelError
-from gatewise.evaluation import classification_metrics, regression_metrics
 from gatewise.evaluation.base import class_prediction
-from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
+from gatewise.evaluation.class_metrics import class_scores, classification_metrics, confusion_counts, reliability
+from gatewise.evaluation.value_metrics import regression_metrics
 
 CLASSES = ("down", "flat", "up", "moon", "crash")
 

@@ -16,7 +16,7 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
-from gatewise.evaluation import evaluate_parts
+from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.report import render, write_report
 from gatewise.evaluation.report_data import ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches

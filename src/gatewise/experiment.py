@@ -20,17 +20,19 @@ from gatewise.bundle import Bundle, with_targets
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import Interrupted
+from gatewise.errors import Interrupted, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
 from gatewise.files import write_frame, write_json
-from gatewise.fold import fit_fold
-from gatewise.samples import make_samples
+from gatewise.fold import Fold, fit_fold
+from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Split
 from gatewise.splits.chronological import chronological_split
-from gatewise.trainer import Trained, train_model
+from gatewise.trainer import Trained, check_trainable, train_model
 from gatewise.training.listeners import Listener, Listeners
+
+LEAST_JUDGED = 10  # samples; an interval over fewer is none
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Outcome:
 
     @property
     def beats_baseline(self) -> bool | None:
-        """Of the newest part that was judged."""
-        return list(self.evaluation.parts.values())[-1].beats_baseline
+        """On test rows; `None` also where there are none: val rows chose the epoch, so they can't decide."""
+        return self.evaluation.parts["test"].beats_baseline if "test" in self.evaluation.parts else None
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface of `gatewise train --json`, without the run's id."""
@@ -79,43 +81,69 @@ class Outcome:
             "batch_size": self.trained.batch_size,
             "epochs": fit.epochs,
             "best_epoch": fit.best_epoch,
-            "windows": {"train": len(self.split.train), "val": len(self.split.val), "test": len(self.split.test)},
+            "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "metrics": self.evaluation.metrics(),
             "baselines": self.evaluation.baselines(),
             "beats_baseline": self.beats_baseline,
+            "judged_on": list(self.evaluation.parts)[-1],
             "purged_rows": self.split.purged_rows,
             "embargo_rows": self.split.embargo_rows,
         }
 
 
-def run_experiment(
-    config: ExperimentConfig,
-    folder: Path,
-    table: Table | None = None,
-    listener: Listener | None = None,
-) -> Outcome:
-    """Runs an experiment and leaves its files in `folder`; a checkpoint found there is gone on from.
+@dataclass(frozen=True)
+class Prepared:
+    """Everything before the first training step: what can be wrong with the rows or the config has shown by now."""
+
+    config: ExperimentConfig
+    samples: Samples
+    split: Split
+    fold: Fold
+
+
+def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
+    """Loads, cuts and fits what an experiment trains on.
 
     Args:
         table: the rows; `None` loads what `config.data` names.
+
+    Raises:
+        GatewiseError: see the parts.
+    """
+    table = load_table(config.data) if table is None else table
+    samples = make_samples(config, table)
+    split = chronological_split(samples.spans, config.split, table.timeframe)
+    fold = fit_fold(config, samples, split.train)
+    check_trainable(config, samples, fold, split.train, split.val)
+    for part, rows in {"val": split.val, "test": split.test}.items():
+        if 0 < len(rows) < LEAST_JUDGED:
+            raise NotEnoughRowsError(
+                f"the {part} part must hold at least {LEAST_JUDGED} samples to be judged; got {len(rows)}",
+                f"give more rows, or a larger split.{part}",
+            )
+    return Prepared(config, samples, split, fold)
+
+
+def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None = None) -> Outcome:
+    """Trains, judges and writes what was prepared; a checkpoint found in `folder` is gone on from.
+
+    Args:
+        folder: where everything goes.
         listener: hears every number on the way.
 
     Raises:
         GatewiseError: see the parts; what was written before stays whole.
         Interrupted: Ctrl-C; the bundle holds the best weights so far.
     """
-    listener = listener or Listeners(())
-    table = load_table(config.data) if table is None else table
-    samples = make_samples(config, table)
-    split = chronological_split(samples.spans, config.split, table.timeframe)
-    fold = fit_fold(config, samples, split.train)
+    config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
+    table, listener = samples.table, listener or Listeners(())
     trained = train_model(config, samples, fold, split.train, split.val, listener, folder / "checkpoint.safetensors")
     bundle = Bundle.of(config, samples, fold, trained.model)
+    bundle_folder = folder / "bundle"
+    bundle.save(bundle_folder)  # before the judging, which takes a while too
     if trained.fit.interrupted:
-        bundle_folder = folder / "bundle"
-        bundle.save(bundle_folder)
         raise Interrupted(
             f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
             f"go on with: gatewise train --resume {folder.name}"
@@ -147,9 +175,19 @@ def run_experiment(
     write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
     facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
     fit = trained.fit
+    used = config.training.model_copy(update={"batch_size": trained.batch_size})
     write_report(
         outcome.report,
-        gather_report(config, samples, split, evaluation, predicted, fit.history, fit.best_epoch, facts),
+        gather_report(
+            config.model_copy(update={"training": used}),
+            samples,
+            split,
+            evaluation,
+            predicted,
+            fit.history,
+            fit.best_epoch,
+            facts,
+        ),
     )
     return outcome
 

@@ -82,7 +82,9 @@ def train_fleet(
         results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
             found[number] = (
-                Trained(member.model, result, device_words, precision, member.settings.batch_size)
+                Trained(
+                    member.model, result, device_words, precision, member.settings.batch_size, len(member.train_rows)
+                )
                 if isinstance(result, FitResult)
                 else result
             )

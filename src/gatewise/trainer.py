@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import LabelError
 from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
@@ -17,7 +19,7 @@ from gatewise.splits.base import Rows
 from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
-from gatewise.training.fit import fit
+from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
@@ -32,6 +34,7 @@ class Trained:
     Attributes:
         device: for people, like `cuda:0 (NVIDIA H200)`.
         batch_size: the one used, measured or given.
+        train_windows: how many windows an epoch may draw from, after `windows.stride`.
     """
 
     model: nn.Module
@@ -39,6 +42,25 @@ class Trained:
     device: str
     precision: Precision
     batch_size: int
+    train_windows: int
+
+
+def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+    """Finds what would stop `train_model`, before anything is begun.
+
+    Raises:
+        ConfigError: a device, precision or batch size that can't be.
+        LabelError: class weights under which no validation row counts.
+    """
+    device, _ = choose_device(config.training.device)
+    choose_precision(config.training.precision, device)
+    if not config.training.auto_batch_size:
+        check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
+    if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
+        raise LabelError(
+            "some validation row must count; training.class_weights gives every class that occurs there weight 0",
+            "give these classes a weight above 0",
+        )
 
 
 def train_model(
@@ -88,7 +110,7 @@ def train_model(
     listener.on_message(f"Batch size: {settings.batch_size}")
     save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
     result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
-    return Trained(model, result, device_words, precision, settings.batch_size)
+    return Trained(model, result, device_words, precision, settings.batch_size, len(rows))
 
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:

@@ -148,13 +148,14 @@ def quiet_parts() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def small_config(config: ExperimentConfig, seed: int) -> ExperimentConfig:
+def small_config(config: ExperimentConfig, seed: int, num_train: int) -> ExperimentConfig:
     """The experiment with a small model and a short training, scored at the last step; all else as it is."""
+    batch = min(SHORT_TRAINING.batch_size, num_train)
     fields = {name: value for name, value in SMALL_MODEL.items() if name in type(config.model).model_fields}
     return config.model_copy(
         update={
             "model": config.model.model_copy(update=fields),
-            "training": SHORT_TRAINING.model_copy(update={"seed": seed}),
+            "training": SHORT_TRAINING.model_copy(update={"seed": seed, "batch_size": batch}),
             "windows": config.windows.model_copy(update={"supervise": "last", "burn_in": 0, "stride": 1}),
         }
     )

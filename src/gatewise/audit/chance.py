@@ -85,7 +85,7 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
 
 
 def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> Task:
-    config = small_config(case.config, int(rng.integers(2**31)))
+    config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     samples, labels = replace(case.samples, steps_scored=1), case.samples.labels
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)

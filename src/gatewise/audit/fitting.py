@@ -58,7 +58,9 @@ def check_training(case: Case) -> Check:
     val = split.val[:NUM_TRAINED]
     # Scored steps as configured: labels of a window's earlier steps must be settled by the cut too.
     windows = case.config.windows.model_copy(update={"stride": 1})
-    config = small_config(case.config, int(rng.integers(2**31))).model_copy(update={"windows": windows})
+    config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train)).model_copy(
+        update={"windows": windows}
+    )
     with quiet_parts():
         other = case.parts.make_samples(case.config, table)
         # Should prices that stood still be moved, a row may gain a label, and fractions of more samples cut elsewhere.

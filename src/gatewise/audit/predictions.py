@@ -57,7 +57,7 @@ def check_predictions(case: Case) -> Check:
 
 
 def _random_bundle(case: Case, rng: np.random.Generator) -> Bundle:
-    config = small_config(case.config, int(rng.integers(2**31)))
+    config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     labels = case.samples.labels
     fold = case.parts.fit_fold(config, case.samples, case.split.train)
     with torch.random.fork_rng(devices=[]):

@@ -45,15 +45,27 @@ def run() -> None:
     except GatewiseError as error:
         code = report_error(type(error).__name__, error.message, error.hint, as_json)
     except _UsageError as error:
-        if as_json:
-            code = report_error("UsageError", error.format_message(), "see --help", as_json)
-        else:
+        words = error.ctx.command_path if error.ctx else "gatewise"
+        if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
             error.show()
             code = 2
+        else:
+            code = report_error("UsageError", error.format_message(), f"{words} --help", as_json)
     except Interrupted as error:
         report_error("Interrupted", f"interrupted {error}", None, as_json)
         code = INTERRUPTED
+    except KeyboardInterrupt:
+        code = report_interruption(as_json)
+    else:
+        if code == INTERRUPTED:  # what Typer makes of Ctrl-C
+            report_interruption(as_json)
     sys.exit(code)
+
+
+def report_interruption(as_json: bool) -> int:
+    """Ctrl-C before there was anything to keep."""
+    report_error("Interrupted", "interrupted; nothing was left half-written", None, as_json)
+    return INTERRUPTED
 
 
 def report_error(kind: str, message: str, hint: str | None, as_json: bool) -> int:

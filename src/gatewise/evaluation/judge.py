@@ -203,6 +203,8 @@ def _summary(result: PartResult) -> str:
         f"{result.confidence:.0%}"
     )
     words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
+    if result.part == "val":
+        words.append("These rows also chose the epoch, so they flatter the model.")
     if not result.enough:
         words.append("These rows are too few for a verdict: it takes ten horizons and at least 30.")
     if result.beats_chance is not True:

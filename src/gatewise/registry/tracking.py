@@ -58,8 +58,8 @@ def connect() -> Any:
 
         # Whatever its store logs as an error also comes as an exception, which `talking` puts into one line.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        if uri == f"sqlite:///{_database()}":
-            _ensure_database(_database())
+        if uri.startswith("sqlite:///"):
+            _ensure_database(Path(uri.removeprefix("sqlite:///")))
         return MlflowClient(uri)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
-from gatewise.experiment import Outcome, run_experiment
+from gatewise.experiment import Outcome, prepare, run_experiment
+from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.runs import Run, find_run, start_run
 from gatewise.training.listeners import Listener, Listeners
@@ -48,17 +49,20 @@ def train(
 
     Raises:
         RunNotFoundError: nothing to resume.
-        GatewiseError: see `run_experiment`; the run is then marked FAILED.
+        GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
+    if resume is not None:
+        config = load_config(find_run_folder(resume) / "config.yaml")
+    # Rows and settings that can't be trained on leave no run behind.
+    prepared = prepare(config or load_config(), table)
     if resume is None:
-        run = start_run(config or ExperimentConfig())
+        run = start_run(prepared.config)
     else:
         run = find_run(resume)
         run.reopen()
     with run:
-        config = load_config(run.folder / "config.yaml")
-        outcome = run_experiment(config, run.folder, table, Listeners((*listeners, _Recorder(run))))
+        outcome = run_experiment(prepared, run.folder, Listeners((*listeners, _Recorder(run))))
         run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
         run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
         for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
