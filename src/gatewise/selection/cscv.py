@@ -1,0 +1,145 @@
+"""Probability of backtest overfitting: does the trial that looks best on one half of the time stay good on the other?
+
+Combinatorially symmetric cross-validation (Bailey, Borwein, López de Prado and Zhu 2017, Journal of Computational
+Finance 20/4; 2015 as a preprint). The time is cut into an even number of blocks; every half of them in turn plays the
+past, in which the best trial is chosen, and the rest the future, in which it is ranked among all. Nothing is trained
+again: 16 blocks make 12,870 splits, and 60 trials take a tenth of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import rankdata
+
+from gatewise.evaluation.backtest import sharpe_of_sums
+from gatewise.evaluation.base import Floats
+
+MOST_BLOCKS = 16  # the paper's
+LEAST_BLOCKS = 6  # 20 splits
+LEAST_BLOCK_PERIODS = 10
+
+
+@dataclass(frozen=True)
+class BacktestOverfitting:
+    """What happened out of sample to the trials that were chosen in sample.
+
+    Attributes:
+        value: share of the splits in which the chosen trial came out below the median of all, a median itself counted
+            one half, so that trials that are alike give 0.5 whether their number is odd or even. `None`: see `reason`.
+        reason: why there is no value.
+        trials, blocks, splits: how many.
+        logits: float64 [splits], ln(w / (1 - w)) of the chosen trial's relative rank w = rank / (trials + 1), the worst
+            of rank 1; below zero is below the median.
+        below_benchmark: share of the splits in which the chosen trial came out below the benchmark; `None` without one.
+    """
+
+    value: float | None
+    reason: str | None = None
+    trials: int = 0
+    blocks: int = 0
+    splits: int = 0
+    logits: Floats = field(default_factory=lambda: np.empty(0))
+    below_benchmark: float | None = None
+
+    @property
+    def meaning(self) -> str | None:
+        """The number in words."""
+        if self.value is None:
+            return None
+        lost = ""
+        if self.below_benchmark is not None:
+            lost = f", and below the benchmark in {self.below_benchmark:.0%}"
+        return (
+            f"of {self.trials} trials, the best on one half of the time fell below their median on the other half in "
+            f"{self.value:.0%} of {self.splits:,} splits{lost}; 50% is what a choice by lot gives"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; of the logits their mean and quantiles."""
+        logits = None
+        if self.value is not None:
+            low, median, high = np.quantile(self.logits, [0.05, 0.5, 0.95]).tolist()
+            logits = {"mean": float(self.logits.mean()), "low": low, "median": median, "high": high}
+        return {
+            "value": self.value,
+            "meaning": self.meaning,
+            "reason": self.reason,
+            "trials": self.trials,
+            "blocks": self.blocks,
+            "splits": self.splits,
+            "below_benchmark": self.below_benchmark,
+            "logits": logits,
+        }
+
+
+def backtest_overfitting(
+    performance: Floats,
+    benchmark: Floats | None = None,
+    *,
+    measure: Literal["mean", "sharpe"] = "mean",
+    gap: int = 0,
+    blocks: int = MOST_BLOCKS,
+) -> BacktestOverfitting:
+    """Runs every split.
+
+    Args:
+        performance: float64 [periods, trials], finite, in order of time, higher is better: a negative loss or a return.
+        benchmark: float64 [periods], the same of what the trials should beat.
+        measure: what is compared on each half: the mean of the periods, or mean over standard deviation.
+        gap: periods left out at the end of each block, so that a label that reaches that far never ties two halves.
+        blocks: even, the most blocks that are cut; fewer where a block would hold less than ten periods besides the gap
+            or less than two gaps.
+    """
+    periods, trials = performance.shape
+    if trials < 2:
+        return BacktestOverfitting(None, f"a choice needs at least two trials; got {trials}", trials)
+    least = gap + max(gap, LEAST_BLOCK_PERIODS)
+    cut = min(blocks, periods // least) // 2 * 2
+    if cut < LEAST_BLOCKS:
+        reason = f"{LEAST_BLOCKS} blocks of {least} moments or more need {LEAST_BLOCKS * least} moments; got {periods}"
+        return BacktestOverfitting(None, reason, trials)
+    everyone = performance if benchmark is None else np.column_stack([performance, benchmark])
+    past = _halves(np.ascontiguousarray(everyone), cut, gap, measure)
+    future = past[::-1]  # halves come in lexicographic order, in which the last is what the first leaves over
+    chosen = past[:, :trials] == past[:, :trials].max(axis=1, keepdims=True)
+    num_chosen = chosen.sum(axis=1)  # more than one where trials say the same
+    rank = np.where(chosen, rankdata(future[:, :trials], axis=1), 0.0).sum(axis=1)
+    middle = num_chosen * (trials + 1) / 2
+    below = None
+    if benchmark is not None:
+        own, other = future[:, :trials], future[:, trials:]
+        below = float(np.mean(np.sum(chosen * _half_counted(own, other), axis=1) / num_chosen))
+    relative = rank / num_chosen / (trials + 1)
+    return BacktestOverfitting(
+        value=float(np.mean(_half_counted(rank, middle))),
+        trials=trials,
+        blocks=cut,
+        splits=len(past),
+        logits=np.log(relative / (1 - relative)),
+        below_benchmark=below,
+    )
+
+
+def _halves(performance: Floats, cut: int, gap: int, measure: str) -> Floats:
+    """The measure [splits, trials] on every half of the blocks."""
+    edges = np.linspace(0, len(performance), cut + 1).astype(np.int64)
+    blocks = [performance[start : stop - gap] for start, stop in pairwise(edges)]
+    parts = np.array([[np.full(block.shape[1], len(block)), block.sum(0), np.square(block).sum(0)] for block in blocks])
+    picks = np.array(list(combinations(range(cut), cut // 2)))
+    # Block by block instead of one product of matrices, whose rounding would tell equal trials apart by their place.
+    sums = np.zeros((len(picks), *parts.shape[1:]))
+    for column in picks.T:
+        sums += parts[column]
+    if measure == "mean":
+        mean: Floats = sums[:, 1] / sums[:, 0]
+        return mean
+    return sharpe_of_sums(np.moveaxis(sums, 1, -1), 1.0)
+
+
+def _half_counted(a: Floats, b: Floats) -> Floats:
+    """1 where a < b, one half where they are equal."""
+    return np.where(a == b, 0.5, np.where(a < b, 1.0, 0.0))

@@ -1,0 +1,138 @@
+"""How much of a comparison's winner is luck: three measures over the out-of-fold rows of every trial.
+
+They judge the choice among trials, not the trials: each says what it says only about the trials that it was shown.
+See docs/overfitting.md for how to read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from gatewise.errors import DivergedError
+from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.bootstrap import LEAST_BLOCKS, Moments, block_moments, moments
+from gatewise.selection.cscv import BacktestOverfitting, backtest_overfitting
+from gatewise.selection.deflated_sharpe import DeflatedSharpe, deflated_sharpe
+from gatewise.selection.snooping import Snooping, data_snooping
+
+# More periods than this are put together: the tests' cost grows with their square, what they can tell does not.
+MOST_PERIODS = 1_000
+# With ten, tests at 5 % found too much in 16 % of noise.
+LEAST_HORIZONS = 20
+LEAST_MOMENTS = 60
+# Blocks that do for the interval of one mean are too short for the highest of many; see docs/overfitting.md.
+LONGER_BLOCK = 1.5
+_NO_STRATEGY = "no strategy returns: the target has no up and down, or the table no close"
+
+
+@dataclass(frozen=True)
+class OverfittingReport:
+    """The three measures.
+
+    Attributes:
+        pbo: probability of backtest overfitting, by loss.
+        strategy_pbo: the same by Sharpe ratio of the strategies' returns.
+        deflated_sharpe: of the trial with the lowest mean loss.
+        snooping: against the benchmark, by loss.
+    """
+
+    pbo: BacktestOverfitting
+    strategy_pbo: BacktestOverfitting
+    deflated_sharpe: DeflatedSharpe
+    snooping: Snooping
+
+    def to_dict(self) -> dict[str, Any]:
+        """pbo, deflated_sharpe and snooping, each with value, meaning and, where there is no value, the reason."""
+        return {
+            "pbo": self.pbo.to_dict() | {"strategy": self.strategy_pbo.to_dict()},
+            "deflated_sharpe": self.deflated_sharpe.to_dict(),
+            "snooping": self.snooping.to_dict(),
+        }
+
+
+def overfitting_report(
+    losses: dict[str, Floats],
+    benchmark: Floats,
+    *,
+    time_us: Ints,
+    symbol: Ints,
+    horizon: int,
+    seed: int,
+    returns: dict[str, Floats] | None = None,
+    confidence: float = 0.95,
+    samples: int = 1_000,
+) -> OverfittingReport:
+    """Judges the choice among trials; knowable once every row's label is.
+
+    Args:
+        losses: float64 [n] of each trial (a model, a seed of it, a configuration): the loss of each row, log loss or
+            squared error, all on the same rows, predicted by models that never saw them. Lower is better. Losses on
+            different labels can't be compared: of several horizons hand in each loss minus its own horizon's benchmark,
+            a benchmark of zeros, and the longest horizon.
+        benchmark: float64 [n], the same of what knows nothing: the class prior, or persistence.
+        time_us, symbol: int64 [n], when each row is predicted, and a number for its symbol.
+        horizon: rows that a label looks ahead.
+        seed: of the resampling.
+        returns: float64 [periods] of each trial's strategy, net, all over the same periods; `None`: there is none.
+        confidence, samples: of the data-snooping tests.
+
+    Raises:
+        DivergedError: a loss or return that is not finite.
+    """
+    for words, values in (("loss", {**losses, "benchmark": benchmark}), ("return", returns or {})):
+        _require_finite(words, values)
+    if not losses or not len(benchmark):
+        nothing = "nothing to compare: no trial, or no row that all of them predicted"
+        none = BacktestOverfitting(None, nothing)
+        return OverfittingReport(none, none, DeflatedSharpe(None, nothing), Snooping(None, nothing))
+    names = list(losses)
+    assert all(len(values) == len(benchmark) for values in losses.values())
+    together = np.column_stack([*losses.values(), benchmark])
+    when = moments(time_us, symbol)
+    by_moment = _weighted_means(together, when)
+    gap = ceil(horizon * when.a_row)
+    pbo = backtest_overfitting(-by_moment[:, :-1], -by_moment[:, -1], gap=gap)
+    if returns:
+        strategy_pbo = backtest_overfitting(np.column_stack(list(returns.values())), measure="sharpe")
+        best = min(returns, key=lambda name: float(losses[name].mean()))
+        deflated = deflated_sharpe(returns, best)
+    else:
+        strategy_pbo, deflated = BacktestOverfitting(None, _NO_STRATEGY), DeflatedSharpe(None, _NO_STRATEGY)
+    least = ceil(max(LEAST_MOMENTS, LEAST_HORIZONS * horizon * when.a_row))
+    if when.count < least:
+        reason = f"needs {LEAST_HORIZONS} horizons and {LEAST_MOMENTS} moments, here {least} moments; got {when.count}"
+        snooping = Snooping(None, reason, trials=len(names), confidence=confidence)
+    else:
+        block = ceil(LONGER_BLOCK * block_moments(when, together[:, :-1].mean(axis=1) - benchmark, horizon))
+        periods, block = _fewer(by_moment, block)
+        snooping = data_snooping(
+            periods[:, :-1], periods[:, -1], names, block=block, confidence=confidence, samples=samples, seed=seed
+        )
+    return OverfittingReport(pbo, strategy_pbo, deflated, snooping)
+
+
+def _weighted_means(values: Floats, when: Moments) -> Floats:
+    """Mean over the rows of each moment, weighted by how many they are, so that its mean is that over all rows."""
+    return when.sums(values) * (when.count / len(values))
+
+
+def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
+    """Neighbouring moments put together into at most `MOST_PERIODS`, and the block's length in those.
+
+    Moments that do not fill a period are left off at the old end.
+    """
+    size = -(-len(by_moment) // MOST_PERIODS)
+    count = len(by_moment) // size
+    periods = by_moment[len(by_moment) - count * size :].reshape(count, size, -1).mean(axis=1)
+    return periods, max(1, min(-(-block // size), count // LEAST_BLOCKS))
+
+
+def _require_finite(words: str, values: dict[str, Floats]) -> None:
+    for name, of in values.items():
+        bad = int(np.sum(~np.isfinite(of)))
+        if bad:
+            raise DivergedError(f"a {words} must be finite; {bad} of {len(of)} of {name} are not")

@@ -1,0 +1,166 @@
+"""Data snooping: the best of many compared models looks good by luck alone; is it better than the benchmark even so?
+
+Two answers from per-period losses, both by `arch`'s block bootstrap. Superior predictive ability (Hansen 2005, Journal
+of Business & Economic Statistics 23/4) asks whether any trial beats the benchmark, counting that the best was picked.
+The model confidence set (Hansen, Lunde and Nason 2011, Econometrica 79/2) holds the trials that the data can't tell
+from the best.
+
+Where a few blocks are all there is, their spread is itself uncertain and either test would find too much. So observed
+differences are set against the spread of the draws only after they are divided by what Student's t has over the normal
+at the level that as many comparisons call for. docs/overfitting.md has how often the tests then err.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from arch.bootstrap import MCS, SPA
+from scipy import stats
+
+from gatewise.evaluation.base import Floats
+from gatewise.evaluation.bootstrap import Moments, draw
+
+MOST_PAIRED = 100  # the range statistic holds samples · trials² numbers: 80 MB for 1,000 samples
+
+
+@dataclass(frozen=True)
+class Snooping:
+    """Which trials stand out from the benchmark and from each other.
+
+    Attributes:
+        value: p-value, the probability of a best trial this good if none were truly better than the benchmark: Hansen's
+            consistent one. `None`: see `reason`.
+        reason: why there is no value.
+        lower, upper: p-values if trials that look worse than the benchmark count not at all, or count fully.
+        better: trials that beat the benchmark at the confidence level, all of them at once.
+        included: the model confidence set at that level, without the benchmark.
+        confidence_p: of every trial, the largest significance level at which it stays in that set; 1 for the best.
+        benchmark_included: whether the benchmark, put among the models, stays in the set.
+        trials, periods, block_periods, samples, confidence: of the bootstrap.
+    """
+
+    value: float | None
+    reason: str | None = None
+    lower: float | None = None
+    upper: float | None = None
+    better: tuple[str, ...] = ()
+    included: tuple[str, ...] = ()
+    confidence_p: dict[str, float] = field(default_factory=dict)
+    benchmark_included: bool | None = None
+    trials: int = 0
+    periods: int = 0
+    block_periods: int = 0
+    samples: int = 0
+    confidence: float = 0.95
+
+    @property
+    def meaning(self) -> str | None:
+        """The number in words."""
+        if self.value is None:
+            return None
+        level = 1 - self.confidence
+        verdict = "so at least one is better" if self.value < level else "so none is shown to be better"
+        return (
+            f"if no trial were truly better than the benchmark, the best of {self.trials} would look this good with "
+            f"probability {self.value:.2g}, {verdict}; {len(self.included)} of them can't be told from the best"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        head = {"value": self.value, "meaning": self.meaning, "reason": self.reason}
+        lists = {"better": list(self.better), "included": list(self.included)}
+        return head | {name: value for name, value in vars(self).items() if name not in head} | lists
+
+
+def data_snooping(
+    losses: Floats, benchmark: Floats, names: Sequence[str], *, block: int, confidence: float, samples: int, seed: int
+) -> Snooping:
+    """Runs both tests.
+
+    Args:
+        losses: float64 [periods, trials], finite, in order of time; lower is better.
+        benchmark: float64 [periods].
+        names: of the trials.
+        block: length of the blocks drawn, in periods.
+        confidence: such as 0.95.
+        samples: draws.
+    """
+    setting: Any = {
+        "trials": len(names),
+        "periods": len(losses),
+        "block_periods": block,
+        "samples": samples,
+        "confidence": confidence,
+    }
+    gain = benchmark[:, None] - losses
+    spread = _spread_of_mean(gain, block, samples, seed)
+    differs = spread > 1e-9 * max(spread.max(), 1e-6 * np.abs(losses).max())
+    if not differs.any():
+        return Snooping(None, "every trial's loss is the benchmark's, up to a constant", **setting)
+    # arch's statistic is the largest plain mean, in which the most erratic trial would drown the others; Hansen's is
+    # the largest in units of its own spread.
+    standard = _sobered(gain[:, differs] / spread[differs], 0.0, block, (1 - confidence) / differs.sum())
+    test = SPA(np.zeros(len(gain)), -standard, block_size=block, reps=samples, bootstrap="circular", seed=seed)
+    test.compute()
+    # The draw that was observed counts as one of them: a p-value is never zero.
+    lower, consistent, upper = ((float(p) * samples + 1) / (samples + 1) for p in test.pvalues)
+    better = np.flatnonzero(differs)[test.better_models(1 - confidence)]
+    kept = _confidence_p(np.column_stack([losses, benchmark]), block, 1 - confidence, samples, seed)
+    return Snooping(
+        value=consistent,
+        lower=lower,
+        upper=upper,
+        better=tuple(names[number] for number in better),
+        included=tuple(name for name, p in zip(names, kept, strict=False) if p > 1 - confidence),
+        confidence_p=dict(zip(names, kept, strict=False)),
+        benchmark_included=kept[-1] > 1 - confidence,
+        **setting,
+    )
+
+
+def _spread_of_mean(gain: Floats, block: int, samples: int, seed: int) -> Floats:
+    """Standard error of the mean gain [trials], from blocks."""
+    count = len(gain)
+    sums = draw(Moments(np.arange(count), count, 1.0), block, samples, seed).sums(gain)
+    spread: Floats = sums.std(axis=0) / count
+    return spread
+
+
+def _sobered(values: Floats, around: float, block: int, tail: float) -> Floats:
+    """The columns with their means drawn towards `around`, by Student's t over the normal at a tail's probability."""
+    mean = values.mean(axis=0)
+    freedom = max(len(values) / block - 1, 1.0)
+    widen = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail) * np.sqrt((freedom + 1) / freedom)
+    drawn: Floats = values - (mean - around) * (1 - 1 / widen)
+    return drawn
+
+
+def _confidence_p(losses: Floats, block: int, level: float, samples: int, seed: int) -> list[float]:
+    """The model confidence set's p-value of every column.
+
+    Columns that differ by a constant have no spread to be measured by: of those the lowest stands for its equals, and
+    the others are worse in every single period.
+    """
+    mean = losses.mean(axis=0)
+    least = 1e-9 * losses.std(axis=0).max()
+    stands: dict[int, list[int]] = {}
+    for column in np.argsort(mean, kind="stable").tolist():
+        own = losses[:, column]
+        alike = next((first for first in stands if np.std(own - losses[:, first]) <= least), column)
+        stands.setdefault(alike, []).append(column)
+    p = np.zeros(len(mean))
+    found = np.ones(1)
+    if len(stands) > 1:
+        compared = losses[:, list(stands)]
+        compared = _sobered(compared, float(compared.mean()), block, level / (len(stands) * (len(stands) - 1)))
+        setting: Any = {"size": level, "block_size": block, "reps": samples, "bootstrap": "circular", "seed": seed}
+        test = MCS(compared, method="R" if len(stands) <= MOST_PAIRED else "max", **setting)
+        test.compute()
+        found = test.pvalues.sort_index()["Pvalue"].to_numpy()
+    for value, (first, columns) in zip(found, stands.items(), strict=True):
+        equal = [column for column in columns if mean[column] - mean[first] <= least]
+        p[equal] = value
+    return [float(value) for value in p]
