@@ -6,10 +6,13 @@ A misread key would train something else than what its owner believes.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewise.config.load import FLAT_FIELDS, build_config, load_config, preset, to_yaml
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, ModelConfig, format_duration, parse_duration
@@ -95,6 +98,13 @@ def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
         ("training.lerning_rate=3", "did you mean 'learning_rate'?"),
         ("nope.a=3", "valid: "),
         ("model.name=lstn", "did you mean 'lstm'?"),
+        ("target.kind=direktion", "did you mean 'direction'? valid: direction, forward_return"),
+        ("scheduler=cosin", "did you mean 'cosine'? valid: constant, cosine"),
+        ("optimizer=adm", "did you mean 'adam'? valid: adam, adamw"),
+        ("data.source=sp50", "did you mean 'sp500'?"),
+        ("data.format=parqet", "did you mean 'parquet'?"),
+        ("training.class_weights=balansed", "did you mean 'balanced'?"),
+        ("trainsplit=0.8", "did you mean 'train_split'?"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest_and_the_valid_ones(assignment, words) -> None:
@@ -118,13 +128,51 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_valid_ones(assignme
         ("training.loss=mse", "training.loss"),
         ("no equals sign", "a.b=value"),
         ("name.a=3", "name: "),
+        ("model.name=[1]", "model.name must be text; got [1]"),
+        ("model=[gru]", "model.name must be text"),
+        ("model={1: 2}", "keys must be text; got 1"),
+        ("hidden_size={a: 1}", "model.hidden_size: must be a valid integer"),
+        ("training.class_weights=[a]", "training.class_weights.0: "),
+        ("training.class_weights=3", "training.class_weights: must be one of none, balanced"),
+        ("batch_size=true", "training.batch_size: must not be true or false"),
+        ("training.class_weights=[true, 2, 3]", "training.class_weights: must not be true or false"),
+        ("bidirectional=1", "model.bidirectional: must be true or false"),
+        ("data.gap_tolerance=99999999999999d", "at most 999999999d"),
+        ("data.gap_tolerance=0s", "longer than 0s"),
+        ("data.timeframe=0s", "longer than 0s"),
+        ("split.embargo=-3", "must not be negative"),
+        ("data.start=2020-13-45", "--set data.start"),
+        ("split.train=0.8", "set split.val and split.test too"),
+        ("train_split=1.0", "split.train: must be less than 1"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_that_names_the_field(assignment, words) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(assignments=[assignment])
     assert words in caught.value.message + (caught.value.hint or "")
+    assert caught.value.hint
     assert "\n" not in caught.value.message
+
+
+def test_the_valid_names_are_listed_once() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        load_config(assignments=["modl=1"])
+    names = (caught.value.hint or "").split("valid: ")[1].split(", ")
+    assert len(names) == len(set(names))
+    assert {"model", "train_split", "training", "hidden_size"} <= set(names)
+
+
+def test_a_section_may_be_set_as_a_whole() -> None:
+    config = load_config(assignments=["model={name: gru, hidden_size: 3}", "model.num_layers=1"])
+    assert (config.model.name, config.model.hidden_size, config.model.num_layers) == ("gru", 3, 1)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("form", ["set", "flat file", "nested file"])
+def test_train_split_leaves_the_rest_to_validation(tmp_path: Path, form: str) -> None:
+    file = tmp_path / "split.yaml"
+    file.write_text("train_split: 0.8\n" if form == "flat file" else "split: {train: 0.8, val: 0.2, test: 0}\n")
+    config = load_config(assignments=["train_split=0.8"]) if form == "set" else load_config(file)
+    assert (config.split.train, config.split.val, config.split.test) == (0.8, 0.2, 0)
 
 
 def test_bidirectional_models_can_not_be_scored_at_every_step() -> None:
@@ -132,13 +180,21 @@ def test_bidirectional_models_can_not_be_scored_at_every_step() -> None:
         load_config(assignments=["windows.supervise=every", "model.bidirectional=true"])
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "a: 2020-13-45", "a: !!bool x", "? [1]\n: 2", "[" * 3000])
 def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(ReadError, match=r"bad\.yaml"):
+    with pytest.raises(ReadError, match=r"bad\.yaml") as caught:
         load_config(tmp_path / "bad.yaml")
+    assert "gatewise config show" in (caught.value.hint or "")
     with pytest.raises(ReadError, match="absent"):
         load_config(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize("text", ["1: 2", "null: 3", "model: {1: 2}", "data: {rename: {2020: a}}"])
+def test_a_key_that_is_no_text_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="keys must be text"):
+        load_config(tmp_path / "bad.yaml")
 
 
 def test_numbers_written_as_people_write_them_are_numbers() -> None:
@@ -148,6 +204,16 @@ def test_numbers_written_as_people_write_them_are_numbers() -> None:
 @pytest.mark.parametrize("text", ["90s", "5m", "1h", "7d", "36h", "0.5s"])
 def test_durations_are_spelt_back_as_they_were_read(text: str) -> None:
     assert format_duration(parse_duration(text)) == text  # type: ignore[arg-type]
+
+
+@given(st.timedeltas(timedelta(0), timedelta.max))
+def test_every_duration_is_spelt_so_that_it_reads_back_exactly(value: timedelta) -> None:
+    assert parse_duration(format_duration(value)) == value
+
+
+@pytest.mark.parametrize(("us", "text"), [(1_000_001_000_000, "1000001s"), (60, "0.00006s"), (1_500_000, "1.5s")])
+def test_durations_are_spelt_in_plain_decimals(us: int, text: str) -> None:
+    assert format_duration(timedelta(microseconds=us)) == text
 
 
 def test_every_field_of_the_config_is_closed_and_frozen() -> None:

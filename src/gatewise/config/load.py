@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
-from gatewise.errors import ConfigError, ReadError, UnknownNameError
+from gatewise.config.refusals import config_error
+from gatewise.config.schema import ExperimentConfig, require_model
+from gatewise.errors import ConfigError, ReadError
 
 # The short names that presets and flags use, and where each lives.
 FLAT_FIELDS: dict[str, str] = {
@@ -36,6 +37,10 @@ FLAT_FIELDS: dict[str, str] = {
     "early_stopping_patience": "training.early_stopping_patience",
     "min_delta": "training.min_delta",
 }
+TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
+_A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
+# Beside YAMLError: what PyYAML's and json's own constructors let through, as for the date 2020-13-45 or `!!bool x`.
+_MISREAD = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 
 
 def load_config(
@@ -54,31 +59,36 @@ def load_config(
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
-        ConfigError: an unknown key, a wrong type or a value out of range; the nearest valid name is in the hint.
+        ConfigError: a key that is no text or not known, a wrong type or a value out of range; the nearest valid name
+            is in the hint.
     """
-    said = _nest(_read(file)) if file else {}
+    said: dict[str, Any] = {}
+    for key, value in (_read(file) if file else {}).items():
+        _say(said, key, value)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set takes a.b=value; got {assignment!r}", "for example --set model.hidden_size=64")
-        _put(said, FLAT_FIELDS.get(key.strip(), key.strip()), _parse_value(key, text))
+        _say(said, key.strip(), _parse_value(key, text))
     for key, value in (overrides or {}).items():
         if value is not None:
             _put(said, key, value)
     if base is not None:
         return build_config(_merge(base, said))
-    name = said.get("model", {}).get("name", "lstm") if isinstance(said.get("model", {}), dict) else "lstm"
-    if name not in MODEL_CONFIGS:
-        raise UnknownNameError("model", str(name), MODEL_CONFIGS)
-    return build_config(_merge(_nest(preset(name)), said))
+    model = said.get("model", {})
+    name = require_model(model.get("name", "lstm") if isinstance(model, dict) else "lstm")
+    low: dict[str, Any] = {}
+    for key, value in preset(name).items():
+        _say(low, key, value)
+    return build_config(_merge(low, said))
 
 
 def build_config(values: Mapping[str, Any]) -> ExperimentConfig:
     """Validates nested values; see `load_config` for the errors."""
     try:
-        return ExperimentConfig(**values)
+        return ExperimentConfig.model_validate(dict(values))
     except ValidationError as error:
-        raise _config_error(error) from error
+        raise config_error(error, [*FLAT_FIELDS, TRAIN_SPLIT]) from error
 
 
 def preset(model: str) -> dict[str, Any]:
@@ -95,25 +105,38 @@ def to_yaml(config: ExperimentConfig) -> str:
 def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
-        value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(f"can't read config {file}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        first = " ".join(str(error).split())
-        raise ReadError(f"config {file} is not valid {file.suffix.lstrip('.') or 'YAML'}: {first}") from error
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ReadError(f"can't read config {file}: {reason}", _A_CONFIG) from error
+    try:
+        value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except _MISREAD as error:
+        kind, first = "JSON" if file.suffix == ".json" else "YAML", " ".join(str(error).split())
+        raise ReadError(f"config {file} is not valid {kind}: {first}", _A_CONFIG) from error
     if not isinstance(value, dict):
-        raise ReadError(f"config {file} must hold a mapping of sections; got {type(value).__name__}")
+        raise ReadError(f"config {file} must hold a mapping of sections; got {type(value).__name__}", _A_CONFIG)
+    _require_text_keys(f"config {file}", value)
     return value
 
 
-def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            nested[key] = _merge(nested.get(key, {}), value)
-        else:
-            _put(nested, FLAT_FIELDS.get(key, key), value)
-    return nested
+def _require_text_keys(where: str, value: object) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{where}: keys must be text; got {key!r}", "gatewise config show prints every field")
+            _require_text_keys(where, inner)
+
+
+def _say(values: dict[str, Any], key: str, value: Any) -> None:
+    """Puts a value at its key, short, dotted or a section's; `model` is a section where it holds a mapping."""
+    if key == TRAIN_SPLIT:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        share = {"train": value, "val": round(1 - value, 12), "test": 0.0} if is_number else {"train": value}
+        _put(values, "split", share)
+    elif isinstance(value, dict) and key in ExperimentConfig.model_fields:
+        _put(values, key, value)
+    else:
+        _put(values, FLAT_FIELDS.get(key, key), value)
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,15 +152,20 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
     for part in path:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"{dotted}: {part} is a value, not a section", "gatewise config show")
-    values[last] = value
+            raise ConfigError(f"{dotted}: {part} is a value, not a section", "gatewise config show prints every field")
+    both = isinstance(value, dict) and isinstance(values.get(last), dict)
+    values[last] = _merge(values[last], value) if both else value
 
 
 def _parse_value(key: str, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
+    except _MISREAD as error:
+        said = text if len(text) <= 80 else f"{text[:79]}…"
+        raise ConfigError(
+            f"--set {key}: {said!r} is not a YAML value", f"for text, quote it: --set '{key}=\"…\"'"
+        ) from error
+    _require_text_keys(f"--set {key}", value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number.
     if isinstance(value, str):
         try:
@@ -145,26 +173,3 @@ def _parse_value(key: str, text: str) -> Any:
         except ValueError:
             return value
     return value
-
-
-def _config_error(error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-"))]
-    dotted = ".".join(path)
-    if isinstance(cause := first.get("ctx", {}).get("error"), UnknownNameError):
-        return cause
-    if first["type"] == "extra_forbidden":
-        return UnknownNameError(f"key in {'.'.join(path[:-1])}" if path[1:] else "key", path[-1], _fields_at(path[:-1]))
-    message = first["msg"].removeprefix("Value error, ")
-    got = "" if first["type"] == "value_error" and not isinstance(first["input"], str) else f"; got {first['input']!r}"
-    return ConfigError(f"{dotted}: {message}{got}" if dotted else message, "gatewise config show prints every field")
-
-
-def _fields_at(path: list[str]) -> list[str]:
-    section: type[BaseModel] = ExperimentConfig
-    for part in path:
-        if part == "model":
-            return sorted({name for cls in MODEL_CONFIGS.values() for name in cls.model_fields})
-        annotation = section.model_fields[part].annotation
-        section = cast(type[BaseModel], annotation)
-    return [*section.model_fields, *(FLAT_FIELDS if not path else ())]

@@ -9,52 +9,44 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SerializeAsAny,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from gatewise.errors import UnknownNameError
+from gatewise.config.durations import Duration, Step
+from gatewise.config.durations import format_duration as format_duration
+from gatewise.config.durations import parse_duration as parse_duration
+from gatewise.errors import ConfigError, UnknownNameError
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def parse_duration(value: object) -> object:
-    """`90s`, `5m`, `1h`, `1d`, `1w` -> timedelta; anything else is handed on to pydantic."""
-    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip())):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, str):
-        raise ValueError(f"a duration is a number and a unit of {', '.join(_UNITS)}, like 5m or 7d")
-    return value
-
-
-def format_duration(value: timedelta) -> str:
-    """The shortest spelling that `parse_duration` reads back: 300 s -> `5m`."""
-    seconds = value.total_seconds()
-    for unit in ("d", "h", "m"):
-        if seconds and seconds % _UNITS[unit] == 0:
-            return f"{int(seconds // _UNITS[unit])}{unit}"
-    return f"{seconds:g}s"
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
-    """Frozen, typed, and closed: an unknown key is an error."""
+    """Frozen, typed, and closed: an unknown key is an error, and true is no number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic would take `batch_size: true` for 1, and `bidirectional: 2.0` for an error but 1 for true."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        takes_bool = annotation is bool or bool in get_args(annotation)
+        if takes_bool and isinstance(value, int | float | str) and not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        items = value if isinstance(value, list | tuple) else [value]
+        if not takes_bool and any(isinstance(item, bool) for item in items):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class DataConfig(Section):
@@ -73,8 +65,8 @@ class DataConfig(Section):
     symbols: tuple[str, ...] = ()  # keep only these
     columns: tuple[str, ...] = ()  # keep only these numeric columns
     rename: dict[str, str] = {}  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
-    timeframe: Duration | None = None  # None: the most frequent step
-    gap_tolerance: Duration | None = None  # None: one timeframe within the day, seven days for daily rows and slower
+    timeframe: Step | None = None  # None: the most frequent step
+    gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
     on_duplicate: Literal["error", "first", "last"] = "error"
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
@@ -142,8 +134,9 @@ class SplitConfig(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if abs(self.train + self.val + self.test - 1) > 1e-9:
-            raise ValueError(
-                f"split.train + split.val + split.test must be 1; got {self.train + self.val + self.test:g}"
+            raise ConfigError(
+                f"split.train + split.val + split.test must be 1; got {self.train:g} + {self.val:g} + {self.test:g}",
+                "set split.val and split.test too, or train_split=0.8 for train 0.8, val 0.2 and no test",
             )
         if self.embargo_rows is not None and self.embargo is not None:
             raise ValueError("give split.embargo_rows or split.embargo, not both")
@@ -203,6 +196,19 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
 }
 
 
+def require_model(name: object) -> str:
+    """The name, if it is a model's.
+
+    Raises:
+        ConfigError: no text; UnknownNameError where it is text.
+    """
+    if not isinstance(name, str):
+        raise ConfigError(f"model.name must be text; got {name!r}", f"valid: {', '.join(sorted(MODEL_CONFIGS))}")
+    if name not in MODEL_CONFIGS:
+        raise UnknownNameError("model", name, MODEL_CONFIGS)
+    return name
+
+
 class TrainingConfig(Section):
     """The loop: optimizer, schedule, stopping, precision, device."""
 
@@ -259,10 +265,8 @@ class ExperimentConfig(Section):
     def _model_by_name(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        name = value.get("name", "lstm")
-        if name not in MODEL_CONFIGS:
-            raise UnknownNameError("model", str(name), MODEL_CONFIGS)
-        return MODEL_CONFIGS[name](**{"name": name, **value})
+        name = require_model(value.get("name", "lstm"))
+        return MODEL_CONFIGS[name].model_validate({"name": name, **value})
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

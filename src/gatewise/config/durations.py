@@ -1,0 +1,57 @@
+"""Lengths of time as people write them, 5m or 7d, exact to the microsecond both ways."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_duration(value: object) -> object:
+    """`90s`, `5m`, `1h`, `1d`, `1w` -> timedelta, to the microsecond; anything but text is handed on to pydantic."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"a duration is a number and a unit of {', '.join(_UNITS)}, like 5m or 7d")
+    try:
+        return timedelta(microseconds=round(Decimal(match[1]) * _UNITS[match[2]] * 1_000_000))
+    except (ArithmeticError, ValueError) as error:  # ValueError: more digits than Python turns into an int
+        raise ValueError(f"a duration lasts at most {timedelta.max.days}d") from error
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest spelling that `parse_duration` reads back, exactly: 300 s -> `5m`, 60 µs -> `0.00006s`."""
+    us = abs(value) // timedelta(microseconds=1)
+    sign = "-" if value < timedelta(0) else ""
+    for unit in ("d", "h", "m"):
+        if us and us % (_UNITS[unit] * 1_000_000) == 0:
+            return f"{sign}{us // (_UNITS[unit] * 1_000_000)}{unit}"
+    whole, rest = divmod(us, 1_000_000)
+    return f"{sign}{whole}{f'.{rest:06d}'.rstrip('0') if rest else ''}s"
+
+
+def _not_negative(value: timedelta) -> timedelta:
+    if value < timedelta(0):
+        raise ValueError("a duration must not be negative")
+    return value
+
+
+def _not_nothing(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must last longer than 0s")
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    AfterValidator(_not_negative),
+    PlainSerializer(format_duration, return_type=str),
+]
+Step = Annotated[Duration, AfterValidator(_not_nothing)]
