@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.features.scaling import fit_scaler
@@ -91,10 +93,28 @@ def test_weights_are_the_same_bits_on_one_thread_and_on_several(monkeypatch: pyt
     assert all(torch.equal(one[name], three[name]) for name in one)
 
 
-def test_pieces_cover_any_batch_and_a_gpu_takes_it_whole() -> None:
-    for batch in (1, 15, 16, 31, 32, 100, 512, 4096):
-        piece = piece_rows(batch, 60, 60_000, CPU)
-        assert 1 <= piece <= batch
-        assert piece >= min(batch, 16)
-        assert piece_rows(batch, 60, 60_000, torch.device("cuda")) == batch
-    assert piece_rows(512, 2, 500, CPU) == 512
+@pytest.mark.parametrize(
+    ("batch", "steps", "weights", "piece"),
+    [
+        (32, 60, 60_000, 16),
+        (64, 60, 60_000, 16),
+        (48, 60, 60_000, 24),
+        (512, 60, 60_000, 64),
+        (8192, 60, 60_000, 64),
+        (64, 10, 52_000, 32),
+        (15, 60, 60_000, 15),
+        (1, 1, 1, 1),
+        (4096, 2, 500, 4096),
+    ],
+)
+def test_pieces_are_large_enough_to_pay_and_no_larger(batch: int, steps: int, weights: int, piece: int) -> None:
+    assert piece_rows(batch, steps, weights, CPU) == piece
+    assert piece_rows(batch, steps, weights, torch.device("cuda")) == batch
+
+
+@given(batch=st.integers(1, 5000), steps=st.integers(1, 500), weights=st.integers(1, 10**7))
+def test_pieces_cover_any_batch_and_hold_16_windows_or_all(batch: int, steps: int, weights: int) -> None:
+    piece = piece_rows(batch, steps, weights, CPU)
+    assert min(batch, 16) <= piece <= batch
+    pieces = -(-batch // piece)
+    assert pieces >= 8 or pieces in (1, 2, 4)

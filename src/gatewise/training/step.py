@@ -27,18 +27,23 @@ REMEDIES = "try --batch-size 256, --seq-len 30, --hidden-size 128 or --num-layer
 
 # Floating-point operations that a piece should hold at least, so that its overhead in Python (about 0.5 ms) is small.
 PIECE_OPERATIONS = 7.5e7
-SMALLEST_PIECE, MOST_PIECES = 16, 8
+SMALLEST_PIECE, LARGEST_PIECE, ENOUGH_PIECES = 16, 64, 8
 
 
 def piece_rows(batch_size: int, sequence_length: int, num_weights: int, device: torch.device) -> int:
     """Windows in a piece: a function of shapes alone, so that results do not depend on how many threads there are.
 
-    Up to eight pieces of at least 16 windows and of enough work each; the whole batch on a GPU.
+    A piece holds at least 16 windows and enough work, and at most 64 where those are enough work: larger ones gain
+    no speed and cost memory. Below eight pieces their number is a power of two, so that threads end together. The whole
+    batch on a GPU.
     """
     if device.type != "cpu":
         return batch_size
-    operations = 6.0 * batch_size * sequence_length * num_weights
-    pieces = int(max(1, min(MOST_PIECES, batch_size // SMALLEST_PIECE, operations / PIECE_OPERATIONS)))
+    enough = PIECE_OPERATIONS / (6.0 * sequence_length * num_weights)
+    wanted = max(SMALLEST_PIECE, enough, min(LARGEST_PIECE, batch_size / ENOUGH_PIECES))
+    pieces = max(1, int(batch_size / wanted))
+    if pieces < ENOUGH_PIECES:
+        pieces = 1 << (pieces.bit_length() - 1)
     return -(-batch_size // pieces)
 
 
