@@ -27,7 +27,7 @@ from gatewise.bundle import Bundle, with_targets
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
-from gatewise.errors import BundleError, NotEnoughRowsError, SchemaError, StorageError
+from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError, StorageError
 from gatewise.fold import fit_fold
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples, make_samples
@@ -198,6 +198,22 @@ def test_asked_rows_are_scored_in_the_order_asked_for() -> None:
     assert BUNDLE.predict(TABLE, rows)[0].equals(BUNDLE.predict(TABLE, rows[:1]))
 
 
+def test_no_rows_give_an_empty_frame_of_the_same_columns() -> None:
+    for kind in ("triple barrier", "forward return"):
+        bundle, _ = make(TABLE, **KINDS[kind])
+        none: list[int] = []
+        assert bundle.predict(TABLE, rows=none).equals(bundle.predict(TABLE)[:0])
+        assert bundle.predict(TABLE, rows=none).schema == bundle.predict(TABLE).schema
+    assert BUNDLE.predict(TABLE, rows=[700, 701]).equals(BUNDLE.predict(TABLE, np.array([700, 701])))
+
+
+@pytest.mark.parametrize("rows", [np.ones(900, bool), [700.0], [[700]], ["700"], 700])
+def test_rows_that_are_no_row_numbers_are_refused(rows: Any) -> None:
+    with pytest.raises(ConfigError, match="row numbers") as caught:
+        BUNDLE.predict(TABLE, rows)
+    assert caught.value.hint
+
+
 def test_predicting_leaves_the_callers_random_numbers_alone(folder: Path) -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
@@ -242,7 +258,14 @@ def test_a_table_of_another_timeframe_is_refused() -> None:
         BUNDLE.predict(other)
 
 
-@pytest.mark.parametrize(("new", "guess"), [("Close", "rename 'Close' to 'close'"), ("closing", "rename 'closing'")])
+@pytest.mark.parametrize(
+    ("new", "guess"),
+    [
+        ("Close", "rename 'Close' to 'close' if that is what it holds: --set data.rename.close=Close"),
+        ("closing price", "--set 'data.rename.close=closing price'"),
+        ("x", "--set data.rename.close=NAME"),
+    ],
+)
 def test_a_renamed_column_is_refused_and_its_nearest_name_given(new: str, guess: str) -> None:
     with pytest.raises(SchemaError, match="missing: close ") as caught:
         BUNDLE.predict(TABLE.with_frame(TABLE.frame.rename({"close": new})))
@@ -288,6 +311,7 @@ def test_a_flipped_byte_anywhere_is_refused(saved: Path, name: str, place: float
         with pytest.raises(BundleError, match="bundle/") as caught:
             Bundle.load(folder)
     assert "\n" not in caught.value.message
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "manifest.json", "model.safetensors"])
@@ -351,6 +375,7 @@ def test_content_that_does_not_fit_itself_is_refused_even_under_good_hashes(fold
     with pytest.raises(BundleError, match=words) as caught:
         Bundle.load(tampered(change, folder))
     assert "\n" not in caught.value.message
+    assert caught.value.hint
 
 
 def test_a_document_that_is_no_mapping_is_refused(folder: Path) -> None:
@@ -363,10 +388,54 @@ def test_a_document_that_is_no_mapping_is_refused(folder: Path) -> None:
 
 
 def test_a_bundle_is_replaced_as_a_whole(folder: Path) -> None:
-    (folder / "stray").write_text("")
-    replace(BUNDLE, unit="other").save(folder)
-    assert Bundle.load(folder).unit == "other"
+    (folder / "model.safetensors").unlink()
+    replace(BUNDLE, unit="other").save(str(folder))
+    assert Bundle.load(str(folder)).unit == "other"
     assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    BUNDLE.save(tmp_path / "bundle")
+    assert Bundle.load(tmp_path / "bundle").schema_hash == BUNDLE.schema_hash
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        {"thesis.txt": "years of work"},
+        {"chapters/one.txt": "years of work"},
+        {"manifest.json": '{"name": "a browser extension"}', "icon.svg": "<svg/>"},
+        {"manifest.json": "[1, 2]"},
+        {"manifest.json": "no JSON"},
+    ],
+)
+def test_a_folder_of_somebody_elses_is_never_written_over(tmp_path: Path, theirs: dict[str, str]) -> None:
+    for name, text in theirs.items():
+        (tmp_path / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "docs" / name).write_text(text)
+    with pytest.raises(StorageError, match="new or empty folder") as caught:
+        BUNDLE.save(tmp_path / "docs")
+    assert caught.value.hint == "choose another folder"
+    assert list(tmp_path.iterdir()) == [tmp_path / "docs"]
+    kept = {
+        str(path.relative_to(tmp_path / "docs")): path.read_text() for path in tmp_path.rglob("*") if path.is_file()
+    }
+    assert kept == theirs
+
+
+def test_what_was_added_to_a_bundle_is_never_written_over(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"notes\.txt"):
+        BUNDLE.save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_is_never_replaced_by_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("mine")
+    with pytest.raises(StorageError, match="it is a file"):
+        BUNDLE.save(tmp_path / "model")
+    assert (tmp_path / "model").read_text() == "mine"
 
 
 def test_a_bundle_that_cannot_take_its_place_leaves_the_old_one_there(

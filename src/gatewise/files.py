@@ -51,7 +51,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Like `atomic_file` for a whole folder; an existing folder at `path` is replaced only at the end."""
+    """Like `atomic_file` for a whole folder; what is at `path` is replaced, whatever it is, but only at the end."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -138,4 +138,6 @@ def _swap(new: Path, path: Path) -> None:
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"can't write {path}: {error.strerror or error}", "free some space or set GATEWISE_HOME")
+    ours = path.absolute().is_relative_to(home())
+    elsewhere = "set GATEWISE_HOME to another place" if ours else "name another place"
+    return StorageError(f"can't write {path}: {error.strerror or error}", f"free some space, or {elsewhere}")

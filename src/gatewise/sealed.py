@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from gatewise.errors import BundleError
+from gatewise.errors import BundleError, StorageError
 from gatewise.files import atomic_folder, sha256_file, write_json
 
 MANIFEST = "manifest.json"
@@ -26,11 +26,12 @@ REMEDY = "copy it again from where it was trained, or train anew"
 
 
 def write_sealed(folder: Path, documents: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """Writes `documents` (name -> JSON values, as <name>.json) and `tensors`.
+    """Writes `documents` (name -> JSON values, as <name>.json) and `tensors`; a sealed folder there is replaced.
 
     Raises:
-        StorageError: the disk is full or not writable; what was at `folder` before is untouched.
+        StorageError: something else is at `folder`, or the disk is full or not writable; what was there is untouched.
     """
+    _refuse_what_is_not_ours(folder)
     with atomic_folder(folder) as temporary:
         ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         (temporary / TENSORS).write_bytes(save(ready))  # save_file reports a full disk as no OSError
@@ -69,6 +70,32 @@ def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return documents, load(content[TENSORS])
     except (SafetensorError, ValueError, KeyError) as error:
         raise BundleError(f"{folder} does not hold tensors and JSON: {error}", REMEDY) from error
+
+
+def _refuse_what_is_not_ours(folder: Path) -> None:
+    """A folder takes the place of the one before, so nothing may be in that which was not written here."""
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise StorageError(f"{folder} must be a new or empty folder; it is a file", "choose another folder")
+        present = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise StorageError(f"can't write {folder}: {error.strerror}", "choose another folder") from error
+    if foreign := sorted(present - _own_names(folder / MANIFEST)):
+        raise StorageError(
+            f"{folder} must be a new or empty folder, or one that was saved before; it holds {foreign[0]}",
+            "choose another folder",
+        )
+
+
+def _own_names(manifest: Path) -> set[str]:
+    """The names that a folder's manifest lists and its own; none where it is absent or another program's."""
+    try:
+        value = json.loads(manifest.read_bytes())
+        return {MANIFEST, *value["files"]} if value.keys() == {"files", "sha256"} else set()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return set()
 
 
 def _manifest(hashes: Mapping[str, str]) -> dict[str, Any]:

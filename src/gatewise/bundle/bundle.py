@@ -7,7 +7,7 @@ change a bit of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -33,7 +33,7 @@ from gatewise.features.scaling import Scaler
 from gatewise.fold import Fold
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
-from gatewise.sealed import read_sealed, write_sealed
+from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.device import choose_device
 from gatewise.training.inference import predict_outputs
 from gatewise.windows import Windows
@@ -123,27 +123,29 @@ class Bundle:
         """SHA-256 over what a table and a prediction must be: features, columns, timeframe, target, window length."""
         return schema_hash(self)
 
-    def save(self, folder: Path) -> None:
-        """Writes the folder, whole or not at all.
+    def save(self, folder: str | Path) -> None:
+        """Writes the folder, whole or not at all; a bundle that is there is replaced.
 
         Raises:
-            StorageError: the disk is full or not writable.
+            StorageError: `folder` holds something else, or the disk is full or not writable.
         """
-        write_sealed(folder, {"bundle": {"format": FORMAT, **to_json(self)}}, self.weights)
+        write_sealed(Path(folder), {"bundle": {"format": FORMAT, **to_json(self)}}, self.weights)
 
     @classmethod
-    def load(cls, folder: Path) -> Bundle:
+    def load(cls, folder: str | Path) -> Bundle:
         """Reads what `save` wrote; every hash, the schema and the weights' shapes are checked.
 
         Raises:
             BundleError: a file is missing, added or changed, or the bundle is of another version; the file is named.
         """
+        folder = Path(folder)
         documents, weights = read_sealed(folder)
         values = documents.get("bundle", {})
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise BundleError(
                 f"{folder} must hold {FORMAT}; got {values.get('format') if isinstance(values, dict) else None}",
-                f"this is gatewise {version('gatewise')}; use the version that wrote it",
+                f"this is gatewise {version('gatewise')}; use the version that wrote it, and ModelRegistry.load for a "
+                "model on arrays",
             )
         try:
             bundle = cls(weights=weights, **from_json(values))
@@ -166,11 +168,13 @@ class Bundle:
         """
         return reading_config(self.config, file, assignments, overrides or {})
 
-    def predict(self, table: Table, rows: npt.NDArray[np.int64] | None = None, device: str = "auto") -> pl.DataFrame:
+    def predict(
+        self, table: Table, rows: npt.NDArray[np.int64] | Sequence[int] | None = None, device: str = "auto"
+    ) -> pl.DataFrame:
         """Scores rows of a table; a prediction is knowable at its row's time.
 
         Args:
-            rows: row numbers to score; `None`: every row with a full gap-free window.
+            rows: row numbers to score, none to many; `None`: every row with a full gap-free window.
             device: auto, cpu, cuda or cuda:N.
 
         Returns:
@@ -180,15 +184,18 @@ class Bundle:
         Raises:
             SchemaError: another timeframe, or a column that the features read is missing.
             NotEnoughRowsError: no row, or one of `rows`, has a full gap-free window.
+            ConfigError: `rows` are no row numbers.
         """
+        chosen = None if rows is None else _row_numbers(rows)
         matrix = self.features(table)
         scorable = self.scorable_rows(table, matrix)
-        if rows is not None and len(missing := np.setdiff1d(rows, scorable)):
+        if chosen is None:
+            chosen = scorable
+        elif len(missing := np.setdiff1d(chosen, scorable)):
             raise NotEnoughRowsError(
                 f"a prediction takes {self.rows_needed} gap-free rows; row {missing[0]} has fewer",
                 "leave rows out to score every row that has enough",
             )
-        chosen = scorable if rows is None else rows
         return self.frame(table, chosen, self.predict_rows(matrix, chosen, device))
 
     def features(self, table: Table) -> FeatureMatrix:
@@ -223,6 +230,8 @@ class Bundle:
         The lower half of `predict`, for a matrix that is there already; `rows` must be scorable ones.
         """
         place, _ = choose_device(device)
+        if not len(rows):
+            return np.empty((0, len(self.classes or self.outputs)))
         windows = Windows.over(
             matrix.values, self.scaler, self.config.windows.sequence_length, place, self.config.features.clip
         )
@@ -260,11 +269,13 @@ class Bundle:
         if schema_hash != self.schema_hash:
             raise BundleError(f"{folder}/bundle.json must match its own schema hash", "use the gatewise that wrote it")
         if self.scaler.names != self.feature_names:
-            raise BundleError(f"{folder}/bundle.json: the scaler must be for the features; it is for other columns")
+            raise BundleError(
+                f"{folder}/bundle.json: the scaler must be for the features; it is for other columns", REMEDY
+            )
         if self.target_scaler is not None and self.target_scaler.names != self.outputs:
-            raise BundleError(f"{folder}/bundle.json: the target scaler must be for the outputs")
+            raise BundleError(f"{folder}/bundle.json: the target scaler must be for the outputs", REMEDY)
         if bool(self.classes) == (self.target_scaler is not None):
-            raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both")
+            raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both", REMEDY)
         wanted = {name: tuple(value.shape) for name, value in self._fresh_module().state_dict().items()}
         got = {name: tuple(value.shape) for name, value in self.weights.items()}
         for name in sorted(wanted.keys() | got.keys()):
@@ -274,3 +285,13 @@ class Bundle:
                     f"{got.get(name, 'nothing')}",
                     "the weights are of another model; copy the bundle again from where it was trained",
                 )
+
+
+def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:
+    numbers = np.asarray(rows)
+    if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "iu"):
+        raise ConfigError(
+            f"rows must be row numbers, [n] whole numbers; got {numbers.dtype} {numbers.shape}",
+            "np.flatnonzero(mask) makes row numbers of a mask",
+        )
+    return numbers.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -59,5 +60,10 @@ def _guess(missing: list[str], spare: list[str]) -> str:
     by_lower = {name.lower(): name for name in spare}
     for name in missing:
         if near := difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5):
-            return f"rename {by_lower[near[0]]!r} to {name!r} if that is what it holds"
-    return "give a file with the columns that the model was trained on"
+            found = by_lower[near[0]]
+            return f"rename {found!r} to {name!r} if that is what it holds: {_rename(name, found)}"
+    return f"say which column of the file holds it: {_rename(missing[0], 'NAME')}"
+
+
+def _rename(name: str, found: str) -> str:
+    return f"--set {shlex.quote(f'data.rename.{name}={found}')}"

@@ -21,6 +21,7 @@ log = logging.getLogger("gatewise.features")
 Kind = Literal["standard", "minmax", "robust", "none"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _CHUNK_ROWS = 65_536
+_REMEDY = "copy it again from where it was fitted, or fit anew"
 _Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _Vector = npt.NDArray[np.float64]
 
@@ -69,12 +70,16 @@ class Scaler:
             kind, names = str(state["kind"]), tuple(str(name) for name in state["names"])
             center, scale = (np.array(state[key], dtype=np.float64) for key in ("center", "scale"))
         except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"scaler state must hold kind, names, center and scale; got {error!r}") from error
+            raise BundleError(
+                f"scaler state must hold kind, names, center and scale; got {error!r}", _REMEDY
+            ) from error
         shaped = center.shape == scale.shape == (len(names),)
         if kind not in KINDS or not shaped or not np.isfinite([center, scale]).all() or not (scale > 0).all():
             raise BundleError(
                 f"scaler state must hold one finite center and one positive scale a name, and a kind of "
-                f"{', '.join(KINDS)}; got {len(names)} names, {center.size} centers, {scale.size} scales, kind {kind!r}"
+                f"{', '.join(KINDS)}; got {len(names)} names, {center.size} centers, {scale.size} scales, "
+                f"kind {kind!r}",
+                _REMEDY,
             )
         return cls(kind, names, center, scale)
 
