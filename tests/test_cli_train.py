@@ -152,17 +152,52 @@ def test_a_loss_that_runs_away_is_an_error_and_the_run_is_marked_failed(cli) -> 
     assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["FAILED"]
 
 
-def test_a_full_disk_while_saving_leaves_nothing_half_written(cli, monkeypatch, gatewise_home: Path) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize("first", ["config.yaml", "history.parquet", "checkpoint.safetensors", "bundle", "report.html"])
+def test_a_disk_that_fills_while_saving_leaves_nothing_half_written_and_the_run_can_be_gone_on_from(
+    cli, monkeypatch, gatewise_home: Path, first: str
+) -> None:
+    is_full = False
 
-    monkeypatch.setattr("gatewise.files.os.fsync", full)
-    said = cli("train", *TINY, "--json", "--quiet")
+    def until_full(write):
+        def written(self: Path, *rest: object, **options: object) -> int:
+            nonlocal is_full
+            # What is being written lies beside its place, under its name behind a dot.
+            is_full = is_full or any(part.startswith(f".{first}.") for part in self.parts)
+            if is_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(self, *rest, **options)
+
+        return written
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", until_full(Path.write_bytes))
+        patch.setattr(Path, "write_text", until_full(Path.write_text))
+        said = cli("train", *TINY, "--json", "--quiet")
     assert said.code == 2
     assert said.json["error"]["type"] == "StorageError"
     assert "No space left" in said.json["error"]["message"]
-    leftovers = [path for path in (gatewise_home / "runs").rglob("*") if path.is_file()]
-    assert leftovers == []
+    assert first in said.json["error"]["message"]
+    before = [
+        "config.yaml",
+        "history.parquet",
+        "checkpoint.safetensors",
+        "bundle",
+        "predictions.parquet",
+        "report.html",
+    ]
+    runs = [path for path in (gatewise_home / "runs").iterdir() if any(path.iterdir())]
+    left = {path.name for run in runs for path in run.iterdir()} - {"predictions.csv", "metrics.json"}
+    assert left == set(before[: before.index(first)])
+    if not left:
+        return
+    (run,) = runs
+    if "bundle" in left:
+        Bundle.load(run / "bundle")
+    if "checkpoint.safetensors" in left:
+        assert load_file(run / "checkpoint.safetensors")
+    resumed = cli("train", "--resume", run.name[:12], "--json", "--quiet")
+    assert (resumed.code, resumed.json["epochs"]) == (0, 3)
+    assert Bundle.load(run / "bundle").metrics == resumed.json["metrics"]
 
 
 def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone_on_from(cli, monkeypatch) -> None:

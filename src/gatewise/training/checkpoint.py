@@ -1,17 +1,25 @@
-"""A training state as one file: tensors in safetensors, everything else as JSON in its header. No pickle."""
+"""A training state as one file: tensors in safetensors, everything else as JSON in its header. No pickle.
+
+A SHA-256 over all of it is in the header too: a flipped bit would be trained on without a word.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from gatewise.errors import BundleError
 from gatewise.files import atomic_file
+
+_REMEDY = "train anew without --resume"
 
 
 class State(Protocol):
@@ -22,10 +30,16 @@ class State(Protocol):
 
 
 def save_checkpoint(path: Path, state: State, key: str) -> None:
-    """Writes a state whole or not at all; `key` names the config and data that it belongs to."""
+    """Writes a state whole or not at all; `key` names the config and data that it belongs to.
+
+    Raises:
+        StorageError: the disk is full or not writable; the state before is still there.
+    """
     tensors, values = state.to_tensors()
+    text = json.dumps(values)
+    header = {"state": text, "key": key, "seal": _seal(tensors, text, key)}
     with atomic_file(path) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(values), "key": key})
+        temporary.write_bytes(save(tensors, header))  # save_file reports a full disk as no OSError
 
 
 def load_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -40,9 +54,21 @@ def load_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, 
         with safe_open(path, framework="pt") as file:
             header = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            intact = header["seal"] == _seal(tensors, header["state"], header["key"])
             values = json.loads(header["state"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"checkpoint {path} is damaged", "train anew without --resume") from error
+        raise BundleError(f"checkpoint {path} is damaged", _REMEDY) from error
+    if not intact:
+        raise BundleError(f"checkpoint {path} has changed since it was written: its SHA-256 differs", _REMEDY)
     if header["key"] != key:
-        raise BundleError(f"checkpoint {path} belongs to another config or other data", "train anew without --resume")
+        raise BundleError(f"checkpoint {path} belongs to another config or other data", _REMEDY)
     return tensors, values
+
+
+def _seal(tensors: Mapping[str, Tensor], state: str, key: str) -> str:
+    names = sorted(tensors)
+    shapes = [(name, str(tensors[name].dtype), list(tensors[name].shape)) for name in names]
+    digest = hashlib.sha256(json.dumps([state, key, shapes]).encode())
+    for name in names:
+        digest.update(tensors[name].detach().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
