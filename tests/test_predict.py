@@ -115,8 +115,10 @@ def test_a_run_is_named_by_enough_of_its_id_or_by_its_folder(
 
 
 REFUSED: dict[str, tuple[tuple[str, ...], dict[str, str], int, str, str]] = {
-    "a renamed column": ((), {"close": "closing"}, 60, "", ""),
+    "a renamed column": ((), {"close": "closing"}, 60, "SchemaError", "--set data.rename.close=closing"),
+    "a column under no near name": ((), {"close": "x"}, 60, "SchemaError", "--set data.rename.close=NAME"),
     "too few rows": ((), {}, 9, "NotEnoughRowsError", "takes 10 gap-free rows"),
+    "too few rows to tell their timeframe": ((), {}, 1, "NotEnoughRowsError", "takes 10 gap-free rows"),
     "a setting of the model": (("--set", "model.hidden_size=9"), {}, 60, "ConfigError", "settings of data alone"),
     "an unknown setting": (("--set", "data.stanp=open"), {}, 60, "UnknownNameError", "stanp"),
     "an output of another kind": (("-o", "out.xlsx"), {}, 60, "ConfigError", ".csv or .parquet"),
@@ -133,10 +135,47 @@ def test_what_cannot_be_scored_is_refused_in_one_line_and_writes_nothing(
     said = cli("predict", "--model", trained, "--data", new, "-o", tmp_path / "out.csv", "--json", *flags)
     error = json.loads(said.out)["error"]
     assert said.code == 2
-    assert (error["type"] == kind) if kind else error["type"].endswith("Error")
-    assert words in error["message"]
+    assert error["type"] == kind
+    assert words in f"{error['message']} {error['hint']}"
+    assert error["hint"]
     assert "\n" not in error["message"]
     assert {path.name for path in tmp_path.iterdir()} == {"new.csv", "home"}
+
+
+def test_what_is_read_is_never_written_over(cli: Any, trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    new = write_bars(folder / "new.csv", 60)
+    before = new.read_bytes()
+    (tmp_path / "link.csv").symlink_to(new)
+    for data, output in (
+        (new, new),
+        (folder, new),
+        (new, tmp_path / "link.csv"),
+        (folder / "*.csv", f"{folder}/../in/new.csv"),
+    ):
+        said = cli("predict", "--model", trained, "--data", data, "-o", output, "--json")
+        error = json.loads(said.out)["error"]
+        assert (said.code, error["type"]) == (2, "ConfigError")
+        assert "one of the files read" in error["message"]
+        assert "-o" in error["hint"]
+        assert new.read_bytes() == before
+    assert cli("predict", "--model", trained, "--data", folder, "-o", tmp_path / "out.csv").code == 0
+    assert cli("predict", "--model", trained, "--data", folder, "-o", tmp_path / "out.csv").code == 0
+
+
+def test_a_place_that_can_not_be_written_is_answered_with_the_flag_that_names_it(
+    cli: Any, trained: Path, tmp_path: Path
+) -> None:
+    new = write_bars(tmp_path / "new.csv", 60)
+    (tmp_path / "folder.csv").mkdir()
+    for output in (tmp_path / "folder.csv", new / "out.csv"):
+        said = cli("predict", "--model", trained, "--data", new, "-o", output, "--json")
+        error = json.loads(said.out)["error"]
+        assert (said.code, error["type"]) == (2, "StorageError")
+        assert str(output) in error["message"]
+        assert "-o FILE" in error["hint"]
+        assert "GATEWISE_HOME" not in error["hint"]
 
 
 def test_another_timeframe_is_refused(cli: Any, trained: Path, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import DataConfig
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +32,7 @@ def predict(
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
     """
     from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.errors import NotEnoughRowsError, StorageError
     from gatewise.files import require_frame_suffix, write_frame
     from gatewise.registry.folders import find_bundle
 
@@ -40,9 +44,33 @@ def predict(
     from gatewise.data.load import load_table
 
     bundle = Bundle.load(folder)
-    predictions = bundle.predict(load_table(bundle.reading(said.file, said.assignments, said.overrides)), device=device)
-    write_frame(output, predictions)
+    spec = bundle.reading(said.file, said.assignments, said.overrides)
+    _refuse_an_input(output, spec)
+    try:
+        table = load_table(spec)
+    except NotEnoughRowsError as error:
+        needed = f"a prediction of this model takes {bundle.rows_needed} gap-free rows"
+        raise NotEnoughRowsError(error.message, f"{needed}; {error.hint}" if error.hint else needed) from error
+    predictions = bundle.predict(table, device=device)
+    try:
+        write_frame(output, predictions)
+    except StorageError as error:
+        raise StorageError(error.message, "free some space, or name a file elsewhere: -o FILE") from error
     if as_json:
         print_json({"rows": predictions.height, "output": str(output)})
     else:
         print(f"{predictions.height:,} predictions in {output}")
+
+
+def _refuse_an_input(output: Path, spec: DataConfig) -> None:
+    """Predictions in the place of the rows that they were made from would be the end of those."""
+    from gatewise.data.discover import find_files
+    from gatewise.data.samples import sample_config
+    from gatewise.errors import ConfigError
+
+    files, _ = find_files(sample_config(spec).paths)
+    if output.exists() and any(output.samefile(file) for file in files):
+        raise ConfigError(
+            f"predictions must not take the place of the rows they are made from; {output} is one of the files read",
+            "name another file: -o predictions.csv",
+        )

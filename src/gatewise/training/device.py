@@ -48,9 +48,11 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}") from error
+        raise ConfigError(
+            f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", "--device auto"
+        ) from error
     if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}")
+        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", "--device auto")
     if device.type == "cpu":
         return torch.device("cpu"), "cpu"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
