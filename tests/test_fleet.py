@@ -5,8 +5,10 @@ A fleet that mixes two members' batches, masks or rates still trains every membe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -324,3 +326,21 @@ def test_the_choice_is_off_on_cpus_on_on_gpus_and_as_said_where_something_is_sai
     assert choose_fleet(gpu, 1)[0] is False
     assert choose_fleet(cpu, 15, "on") == (True, "asked for")
     assert choose_fleet(gpu, 15, "off") == (False, "asked for")
+
+
+def test_the_pages_python_runs() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "fleet.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    first = various()[0]
+    names = {
+        "models": [small_model("lstm", seed, 0.1, 2) for seed in range(3)],
+        "windows": first.windows,
+        "train_rows": first.train_rows,
+        "val_rows": first.val_rows,
+        "settings": settings(max_epochs=1),
+        "precision": FP32,
+        "num_classes": 2,
+        "listeners": recorders(3),
+    }
+    exec(compile(code, "fleet.md", "exec"), names)
+    assert len(names["results"]) == 3
