@@ -97,6 +97,7 @@ def overfitting_report(
     gap = ceil(horizon * when.a_row)
     pbo = backtest_overfitting(-by_moment[:, :-1], -by_moment[:, -1], gap=gap)
     if returns:
+        assert set(returns) <= set(losses)
         strategy_pbo = backtest_overfitting(np.column_stack(list(returns.values())), measure="sharpe")
         best = min(returns, key=lambda name: float(losses[name].mean()))
         deflated = deflated_sharpe(returns, best)
