@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import gatewise
-from gatewise.errors import BundleError, ConfigError, LabelError, QualityError, UnknownNameError
+from gatewise.errors import (
+    BundleError,
+    ConfigError,
+    DataError,
+    LabelError,
+    QualityError,
+    StorageError,
+    UnknownNameError,
+)
+from gatewise.sealed import read_sealed, write_sealed
+from gatewise.training.batch_size import BatchSizeChoice
 
 SMALL = {"hidden_size": 8, "num_layers": 1, "dropout": 0.0, "batch_size": 32, "max_epochs": 12, "learning_rate": 0.03}
 rng = np.random.default_rng(0)
@@ -94,26 +106,243 @@ def test_the_scaler_sees_the_training_part_alone(classifier) -> None:
     np.testing.assert_allclose(model._scaler.center, X[:200].reshape(-1, 4).mean(0), rtol=1e-6)
 
 
-def test_bad_arrays_are_refused() -> None:
+SPOILT = X.copy()
+SPOILT[3, 2, 1] = np.nan
+WHOLE = (X[:, -1, 0] > 5).astype(int)
+BAD_X: dict[str, tuple[Any, str]] = {
+    "two axes": (X[:, 0], "sequence_length"),
+    "a gap": (SPOILT, "finite"),
+    "beyond float32": (X * 1e300, "finite"),
+    "text": (X.astype(str), "numbers"),
+    "no samples": (X[:0], "none"),
+    "no features": (X[..., :0], "at least one step and one feature"),
+    "no steps": (X[:, :0], "at least one step and one feature"),
+    "a number": (3.0, "sequence_length"),
+    "windows of several lengths": ([X[0], X[1, :5]], "must be an array"),
+    "a tensor with a gradient": (torch.ones(3, 6, 4, requires_grad=True), "must be an array"),
+}
+# y_train, y_val: None where it is as it should be
+BAD_Y: dict[str, tuple[Any, Any, str]] = {
+    "one label less": (SIGN[:-1], None, "y_train"),
+    "a class that y_train lacks": (None, np.where(SIGN == "up", "up", "sideways"), "sideways"),
+    "one class": (np.full(300, "up"), np.full(300, "up"), "at least two classes"),
+    "labels in a column": (WHOLE[:, None], WHOLE[:, None], r"one label a sample.*\(300, 1\)"),
+    "labels in two columns": (np.stack([WHOLE, WHOLE], 1), None, "one label a sample"),
+    "a label": ("up", None, "got ()"),
+    "a number": (1.0, None, "got ()"),
+    "ragged": ([[1.0], [1.0, 2.0]] * 150, None, "must be an array"),
+    "three axes": (X, None, "samples, outputs"),
+    "no outputs": (VALUE.reshape(300, 1)[:, :0], None, "samples, outputs"),
+    "outputs of two widths": (np.stack([VALUE, VALUE], 1), VALUE, "equal outputs"),
+    "text for numbers": (VALUE, SIGN, "must hold numbers"),
+    "text for labels of numbers": (WHOLE, SIGN, "y_train's type"),
+    "numbers for labels of text": (SIGN, WHOLE, "y_train's type"),
+    "mixed labels": (["up", 1] * 150, None, "one type; got int, str"),
+    "mixed labels in an array": (np.array(["up", 1] * 150, object), None, "one type; got int, str"),
+    "missing labels": (np.array(["up", None] * 150, object), None, "one type; got NoneType, str"),
+    "missing labels as NaN": (np.array(["up", np.nan] * 150, object), None, "one type; got float, str"),
+    "times": (np.full(300, np.datetime64("2024-01-01")), None, "numbers, booleans or text"),
+    "bytes": (SIGN.astype("S"), None, "numbers, booleans or text"),
+    "endless values": (np.where(SIGN == "up", np.inf, VALUE), VALUE, "finite"),
+    "values beyond float32": (VALUE * 1e300, VALUE, "finite"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_X)
+def test_bad_windows_are_refused_with_what_to_do(what: str) -> None:
+    bad, words = BAD_X[what]
     model = gatewise.ModelRegistry.create("lstm", **SMALL)
-    spoilt = X.copy()
-    spoilt[3, 2, 1] = np.nan
-    for bad, words in [(X[:, 0], "sequence_length"), (spoilt, "finite"), (X.astype(str), "numbers"), (X[:0], "none")]:
-        with pytest.raises(gatewise.GatewiseError, match=words):
-            model.fit(bad, SIGN[: len(bad)], X, SIGN)
-    with pytest.raises(QualityError, match="y_train"):
-        model.fit(X, SIGN[:-1], X, SIGN)
-    with pytest.raises(LabelError, match="sideways"):
-        model.fit(X, SIGN, X[:2], np.array(["up", "sideways"]))
+    for arrays in ((bad, SIGN, X, SIGN), (X, SIGN, bad, SIGN)):
+        with pytest.raises(DataError, match=words) as caught:
+            model.fit(*arrays)
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize("what", BAD_Y)
+def test_bad_targets_are_refused_with_what_to_do(what: str) -> None:
+    y_train, y_val, words = BAD_Y[what]
+    with pytest.raises((DataError, LabelError), match=words.replace("()", r"\(\)")) as caught:
+        gatewise.ModelRegistry.create("lstm", **SMALL).fit(
+            X, SIGN if y_train is None else y_train, X, SIGN if y_val is None else y_val
+        )
+    assert caught.value.hint
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "labels", [SIGN.tolist(), SIGN.astype(object), WHOLE.astype(object), WHOLE.astype(bool), WHOLE.astype(np.uint8)]
+)
+def test_labels_come_as_lists_objects_or_any_whole_numbers(labels: Any, tmp_path: Path) -> None:
+    model = gatewise.ModelRegistry.create("lstm", **(SMALL | {"max_epochs": 1})).fit(X, labels, X, labels)
+    assert set(model.predict(X)) <= set(np.asarray(labels).tolist())
+    np.testing.assert_array_equal(gatewise.SequenceModel.load(model.save(tmp_path / "m")).predict(X), model.predict(X))
+
+
+def test_values_may_be_a_vector_in_one_part_and_a_column_in_the_other() -> None:
+    model = gatewise.ModelRegistry.create("lstm", **(SMALL | {"max_epochs": 1}))
+    assert model.fit(X, VALUE, X, VALUE[:, None]).predict(X).shape == (300, 1)
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_a_named_loss_makes_a_regressor_and_refuses_labels(loss: str) -> None:
+    model = fitted(VALUE, loss=loss, max_epochs=2)
+    assert model.config.training.loss == loss
+    assert model.result is not None
+    for labels in (SIGN, WHOLE):
+        with pytest.raises(ConfigError, match=loss) as caught:
+            fitted(labels, loss=loss)
+        assert "astype(float)" in (caught.value.hint or "")
+
+
+def test_mae_settles_nearer_the_median_than_mse() -> None:
+    skewed = np.where(rng.random(300) < 0.2, 100.0, 0.0)
+    fields: dict[str, Any] = {"max_epochs": 60, "learning_rate": 0.01, "hidden_size": 1, "scheduler": "constant"}
+    constant = np.ones_like(X)
+    centre = {}
+    for loss in ("mse", "mae"):
+        model = gatewise.ModelRegistry.create("lstm", **(SMALL | fields), loss=loss)
+        centre[loss] = float(model.fit(constant, skewed, constant, skewed).predict(constant[:1])[0, 0])
+    assert centre["mse"] == pytest.approx(skewed.mean(), abs=4)
+    assert centre["mae"] == pytest.approx(0, abs=4)
+
+
+def test_class_weights_for_values_are_refused() -> None:
+    with pytest.raises(ConfigError, match="class_weights"):
+        fitted(VALUE, class_weights="balanced")
+
+
+def test_a_given_sequence_length_is_one_that_the_windows_must_have() -> None:
+    assert fitted(SIGN, sequence_length=6, max_epochs=1).predict(X).shape == (300,)
+    with pytest.raises(QualityError, match="steps of X, 6; got 99") as caught:
+        fitted(SIGN, sequence_length=99)
+    assert "99 steps" in (caught.value.hint or "")
+
+
+def test_an_automatic_batch_size_is_measured_and_spends_no_randomness(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def choose(step: Any, num_windows: int, **_: Any) -> BatchSizeChoice:
+        for size in (32, 64):
+            step(size)
+            tried.append(size)
+        return BatchSizeChoice(64, {32: 1.0, 64: 2.0}, f"of {num_windows}")
+
+    monkeypatch.setattr("gatewise.training.trial.measure_batch_size", choose)
+    automatic = fitted(SIGN, auto_batch_size=True, max_epochs=2)
+    assert tried == [32, 64]
+    np.testing.assert_array_equal(
+        automatic.predict_proba(X), fitted(SIGN, batch_size=64, max_epochs=2).predict_proba(X)
+    )
+    monkeypatch.undo()
+    # By the clock: 512 is more than there are windows, so only a measured size can do.
+    assert fitted(SIGN, batch_size=512, auto_batch_size=True, max_epochs=1).result is not None
+
+
+def test_a_batch_larger_than_the_training_part_is_refused() -> None:
     with pytest.raises(ConfigError, match="batch_size"):
-        model.fit(X[:10], SIGN[:10], X, SIGN)
+        gatewise.ModelRegistry.create("lstm", **SMALL).fit(X[:10], SIGN[:10], X, SIGN)
+
+
+def test_no_field_is_taken_that_nothing_reads() -> None:
+    with pytest.raises(UnknownNameError, match="checkpoint_every_epochs"):
+        gatewise.ModelRegistry.create("lstm", checkpoint_every_epochs=3)
+
+
+# ---- what stays
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was() -> None:
+    model = fitted(SIGN, max_epochs=1)
+    before = (model.predict_proba(X), model.classes, model.result)
+    wider = np.concatenate([X, X], axis=2)
+    bad: list[tuple[Any, Any, type[Exception]]] = [
+        (wider[:10], VALUE[:10], ConfigError),  # a batch of 32 of 10 windows: fails late, within fit
+        (wider, np.full(300, np.nan), QualityError),
+        (X * 2 + 1, np.full(300, "up"), LabelError),
+    ]
+    for x, y, error in bad:
+        with pytest.raises(error):
+            model.fit(x, y, x, y)
+        np.testing.assert_array_equal(model.predict_proba(X), before[0])
+        assert model.classes is before[1]
+        assert model.result is before[2]
+
+
+def test_a_model_can_be_fitted_anew_as_another_kind(tmp_path: Path) -> None:
+    model = fitted(VALUE, max_epochs=1)
+    model.fit(X, SIGN, X, SIGN)
+    assert set(model.predict(X)) <= {"up", "down"}
+    loaded = gatewise.SequenceModel.load(model.save(tmp_path / "model"))
+    assert loaded._target_scaler is None
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_hidden_states_leave_the_models_mode_alone(classifier) -> None:
+    module = classifier._fitted()
+    for training in (True, False):
+        module.train(training)
+        states = classifier.get_hidden_states(X[:70])
+        assert states.shape == (70, 6, 8)
+        assert all(part.training is training for part in module.modules())
+    np.testing.assert_array_equal(states, classifier.get_hidden_states(X)[:70])
+    module.train()
+    np.testing.assert_array_equal(states, classifier.get_hidden_states(X[:70]))
+    module.eval()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_hidden_states_are_read_on_a_gpu_too() -> None:
+    model = fitted(SIGN, device="cuda", max_epochs=2)
+    states = model.get_hidden_states(X)
+    model._fitted().cpu()
+    np.testing.assert_allclose(states, model.get_hidden_states(X), atol=1e-4)
+
+
+# ---- folders
+
+
+def test_a_folder_of_somebody_elses_is_never_written_over(classifier, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis.txt").write_text("years of work")
+    (tmp_path / "file").write_text("mine")
+    for place in ("docs", "file"):
+        with pytest.raises(StorageError, match="new or empty folder") as caught:
+            classifier.save(str(tmp_path / place))
+        assert caught.value.hint == "choose another folder"
+    assert (tmp_path / "docs" / "thesis.txt").read_text() == "years of work"
+    assert (tmp_path / "file").read_text() == "mine"
+    classifier.save(classifier.save(tmp_path / "model"))
+
+
+def test_what_does_not_fit_itself_is_refused_even_under_good_hashes(classifier, tmp_path: Path) -> None:
+    folder = classifier.save(tmp_path / "model")
+    documents, tensors = read_sealed(folder)
+    changed: list[tuple[Any, dict[str, torch.Tensor]]] = [
+        ([1, 2], tensors),
+        ({"format": "another"}, tensors),
+        ({**documents["model"], "classes": []}, tensors),
+        ({**documents["model"], "config": {"model": {"name": "lstn"}}}, tensors),
+        ({**documents["model"], "scaler": {}}, tensors),
+        ({name: value for name, value in documents["model"].items() if name != "sequence_length"}, tensors),
+        (documents["model"], {name: value for name, value in tensors.items() if name != "head.bias"}),
+    ]
+    for values, weights in changed:
+        write_sealed(folder, {"model": values}, weights)
+        with pytest.raises(BundleError) as caught:
+            gatewise.SequenceModel.load(folder)
+        assert caught.value.hint
+        assert "\n" not in caught.value.message
 
 
 def test_a_model_that_is_not_fitted_and_an_array_of_another_shape_are_refused(classifier) -> None:
     with pytest.raises(ConfigError, match="fitted first"):
         gatewise.ModelRegistry.create("lstm").predict(X)
-    with pytest.raises(QualityError, match="6 steps and 4 features"):
+    with pytest.raises(QualityError, match="6 steps and 4 features") as caught:
         classifier.predict(X[:, :5])
+    assert caught.value.hint
 
 
 def test_unknown_models_and_fields_list_the_nearest() -> None:

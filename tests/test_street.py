@@ -15,7 +15,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors config files host | data | features | targets | rows splits | samples | windows sealed | fold nn | models"
-    " | training | estimator trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry"
+    " | training | arrays | estimator trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry"
     " | runtime | serving | export audit | cli"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}

@@ -15,21 +15,24 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gatewise.arrays import Array, check_targets, check_windows, encode_targets
 from gatewise.config.load import FLAT_FIELDS, build_config, load_config
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
-from gatewise.errors import BundleError, ConfigError, LabelError, NotEnoughRowsError, QualityError, UnknownNameError
+from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.models.registry import MODELS, build_model
-from gatewise.sealed import read_sealed, write_sealed
+from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import fit
-from gatewise.training.inference import predict_outputs
+from gatewise.training.inference import hidden_states, predict_outputs
 from gatewise.training.listeners import Listener, Listeners
+from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
+from gatewise.training.trial import try_batch_sizes
 from gatewise.windows import Windows
 
-Array = npt.NDArray[Any]
 FORMAT = "gatewise-sequence-model/1"
+_OF_RUNS = ("checkpoint_every_epochs",)  # training fields that mean nothing without a run's folder
 
 
 class ModelRegistry:
@@ -47,7 +50,8 @@ class ModelRegistry:
         Args:
             name: see `names`.
             fields: the preset's flat names (hidden_size, dropout, learning_rate, batch_size, ...) and those of
-                the training section (seed, device, precision, class_weights, ...).
+                the training section (seed, device, precision, class_weights, ...). sequence_length is a promise that
+                X keeps; without it any length is taken. A loss other than auto is a regressor's.
 
         Raises:
             UnknownNameError: an unknown model or field; the nearest is listed.
@@ -56,14 +60,17 @@ class ModelRegistry:
         if name not in MODELS:
             raise UnknownNameError("model", name, MODELS)
         known = {key: dotted for key, dotted in FLAT_FIELDS.items() if key != "model"}
-        known |= {key: f"training.{key}" for key in TrainingConfig.model_fields}
+        known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
         known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key != "name"}
         known |= {"scaler": "features.scaler"}
         for field in fields:
             if field not in known:
                 raise UnknownNameError("field", field, known)
-        overrides = {known[field]: value for field, value in fields.items()}
-        return SequenceModel(load_config(overrides={"model.name": name, **overrides}))
+        overrides = {"model.name": name, **{known[field]: value for field, value in fields.items()}}
+        if fields.get("loss", "auto") != "auto":
+            overrides["target.kind"] = "forward_return"  # a kind of numbers, to which a loss of numbers belongs
+        config = load_config(overrides=overrides)
+        return SequenceModel(config, None if fields.get("sequence_length") is None else config.windows.sequence_length)
 
     @staticmethod
     def load(folder: str | Path) -> SequenceModel:
@@ -83,55 +90,57 @@ class SequenceModel:
         result: how the fit went; `None` before it and after `load`.
     """
 
-    def __init__(self, config: ExperimentConfig) -> None:
+    def __init__(self, config: ExperimentConfig, sequence_length: int | None = None) -> None:
         self.config = config
         self.classes: Array = np.empty(0)
         self.result: FitResult | None = None
         self._module: torch.nn.Module | None = None
         self._scaler: Scaler | None = None
         self._target_scaler: Scaler | None = None
+        self._promised_length = sequence_length
         self._sequence_length = 0
 
     def fit(self, X_train: Array, y_train: Array, X_val: Array, y_val: Array, listener: Listener | None = None) -> Self:
         """Trains with early stopping on the validation part and keeps the best epoch's weights.
 
+        A fit that fails leaves the model as it was.
+
         Raises:
-            QualityError: X is not 3-D, not finite, or y does not match it.
-            LabelError: y_val holds a class that y_train does not.
-            ConfigError: batch_size is larger than the training part.
+            QualityError: X is not 3-D, not finite, of another sequence_length than promised, or y does not match it.
+            LabelError: y_train holds one class only, or y_val one that y_train does not.
+            ConfigError: batch_size is larger than the training part, or a setting does not fit the kind of y.
         """
-        x_train, x_val = self._check(X_train, "X_train"), self._check(X_val, "X_val")
+        x_train, x_val = check_windows(X_train, "X_train"), check_windows(X_val, "X_val")
         if x_train.shape[1:] != x_val.shape[1:]:
-            raise QualityError(f"X_train and X_val must have equal steps and features; got {x_train.shape[1:]}, "
-                               f"{x_val.shape[1:]}")  # fmt: skip
-        y_train, y_val = np.asarray(y_train), np.asarray(y_val)
-        for name, x, y in (("y_train", x_train, y_train), ("y_val", x_val, y_val)):
-            if len(x) != len(y) or y.ndim > 2:
-                raise QualityError(
-                    f"{name} must be [samples] or [samples, outputs] with {len(x)} samples; got {y.shape}"
-                )
+            raise QualityError(
+                f"X_train and X_val must have equal steps and features; got {x_train.shape[1:]}, {x_val.shape[1:]}",
+                "cut both into windows of one length, over the same columns",
+            )
         samples, length, width = x_train.shape
-        self._sequence_length = length
+        if self._promised_length not in (None, length):
+            raise QualityError(
+                f"sequence_length must be the steps of X, {length}; got {self._promised_length}",
+                f"leave sequence_length out, or cut windows of {self._promised_length} steps",
+            )
+        targets = encode_targets(
+            check_targets(y_train, samples, "y_train"), check_targets(y_val, len(x_val), "y_val"), self.config
+        )
         flat = np.concatenate([x_train, x_val]).reshape(-1, width)
-        ends = np.arange(len(x_train) + len(x_val)) * length + length - 1
-        self._scaler = fit_scaler(
+        ends = np.arange(len(targets.y)) * length + length - 1
+        scaler = fit_scaler(
             self.config.features.scaler, flat, np.arange(samples * length), tuple(f"x{i}" for i in range(width))
         )
-        target, weight = self._encode(y_train, y_val)
-        y_rows = np.zeros((len(flat), *target.shape[1:]), target.dtype)
+        y_rows = np.zeros((len(flat), *targets.y.shape[1:]), targets.y.dtype)
         weight_rows = np.zeros(len(flat), np.float32)
-        y_rows[ends], weight_rows[ends] = target, weight
+        y_rows[ends], weight_rows[ends] = targets.y, targets.weight
         device, _ = choose_device(self.config.training.device)
-        precision = choose_precision(self.config.training.precision, device)
-        windows = Windows.over(flat, self._scaler, length, device).supervised(y_rows, weight_rows)
-        torch.manual_seed(self.config.training.seed)
-        outputs = len(self.classes) or target.shape[1]
-        module = build_model(self.config.model, width, outputs).to(device)
-        self.result = fit(
-            module, windows, ends[:samples], ends[samples:], self.config.training, precision, len(self.classes),
+        windows = Windows.over(flat, scaler, length, device).supervised(y_rows, weight_rows)
+        module, result = self._train(
+            windows, ends[:samples], ends[samples:], len(targets.classes), len(targets.classes) or targets.y.shape[1],
             listener or Listeners(()),
         )  # fmt: skip
-        self._module = module
+        self.classes, self.result, self._module = targets.classes, result, module
+        self._scaler, self._target_scaler, self._sequence_length = scaler, targets.scaler, length
         return self
 
     def predict(self, X: Array) -> Array:
@@ -157,13 +166,14 @@ class SequenceModel:
     def get_hidden_states(self, X: Array) -> npt.NDArray[np.float32]:
         """The top layer's states, float32 [samples, sequence_length, hidden_size · directions]."""
         windows, ends = self._windows(X)
-        module = self._fitted().eval()
-        with torch.inference_mode():
-            chunks = [module.hidden_states(windows.gather(rows)) for rows in torch.from_numpy(ends).split(256)]
-        return np.asarray(torch.cat(chunks).cpu().numpy())
+        return hidden_states(self._fitted(), windows, ends)
 
     def save(self, folder: str | Path) -> Path:
-        """Writes safetensors and JSON under hashes, whole or not at all; returns the folder."""
+        """Writes safetensors and JSON under hashes, whole or not at all; returns the folder.
+
+        Raises:
+            StorageError: `folder` holds something else than a saved model, or the disk is full or not writable.
+        """
         module = self._fitted()
         assert self._scaler is not None
         values = {
@@ -187,50 +197,56 @@ class SequenceModel:
         """
         documents, tensors = read_sealed(Path(folder))
         values = documents.get("model", {})
-        if values.get("format") != FORMAT:
-            raise BundleError(f"{folder} must hold {FORMAT}; got {values.get('format')}")
-        model = cls(build_config(values["config"]))
-        model.classes = np.asarray(values["classes"], dtype=np.dtype(values["class_dtype"]))
-        model._sequence_length = values["sequence_length"]
-        model._scaler = Scaler.from_dict(values["scaler"])
-        if values["target_scaler"]:
-            model._target_scaler = Scaler.from_dict(values["target_scaler"])
-        outputs = len(model.classes) or len(values["target_scaler"]["names"])
-        model._module = build_model(model.config.model, len(model._scaler.names), outputs)
-        model._module.load_state_dict(tensors)
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise BundleError(
+                f"{folder} must hold {FORMAT}; got {values.get('format') if isinstance(values, dict) else None}",
+                "gatewise.Bundle.load reads the bundles of runs; another format takes the gatewise that wrote it",
+            )
+        try:
+            model = cls(build_config(values["config"]))
+            model.classes = np.asarray(values["classes"], dtype=np.dtype(values["class_dtype"]))
+            model._sequence_length = int(values["sequence_length"])
+            model._scaler = Scaler.from_dict(values["scaler"])
+            if values["target_scaler"]:
+                model._target_scaler = Scaler.from_dict(values["target_scaler"])
+            outputs = len(model.classes) or len(values["target_scaler"]["names"])
+            model._module = build_model(model.config.model, len(model._scaler.names), outputs).eval()
+            model._module.load_state_dict(tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+            raise BundleError(
+                f"{folder}/model.json can't be understood: {' '.join(str(error).split())}", REMEDY
+            ) from error
         return model
 
-    def _encode(self, y_train: Array, y_val: Array) -> tuple[Array, npt.NDArray[np.float32]]:
-        from gatewise.fold import class_weights
+    def _train(
+        self,
+        windows: Windows,
+        train_rows: npt.NDArray[np.int64],
+        val_rows: npt.NDArray[np.int64],
+        num_classes: int,
+        num_outputs: int,
+        listener: Listener,
+    ) -> tuple[torch.nn.Module, FitResult]:
+        settings, device = self.config.training, windows.matrix.device
+        precision = choose_precision(settings.precision, device)
 
-        if y_train.dtype.kind == "f":
-            both = np.concatenate([y_train, y_val]).astype(np.float32).reshape(len(y_train) + len(y_val), -1)
-            if not np.isfinite(both).all():
-                raise QualityError("regression targets must be finite")
-            names = tuple(f"y{i}" for i in range(both.shape[1]))
-            kind = "standard" if self.config.features.scaler == "none" else self.config.features.scaler
-            self._target_scaler = fit_scaler(kind, both, np.arange(len(y_train)), names)
-            self.classes = np.empty(0)
-            return self._target_scaler.transform(both), np.ones(len(both), np.float32)
-        self.classes, encoded = np.unique(y_train, return_inverse=True)
-        unseen = np.setdiff1d(y_val, self.classes)
-        if len(unseen):
-            raise LabelError(f"y_val must hold classes of y_train; {', '.join(map(str, unseen[:5]))} never occur there")
-        counts = np.bincount(encoded, minlength=len(self.classes))
-        weights = class_weights(self.config.training.class_weights, counts, tuple(map(str, self.classes)))
-        both = np.concatenate([encoded.reshape(-1), np.searchsorted(self.classes, y_val)]).astype(np.int64)
-        return both, weights[both]
+        def build() -> torch.nn.Module:
+            torch.manual_seed(settings.seed)
+            return build_model(self.config.model, windows.matrix.shape[1], num_outputs).to(device)
 
-    def _check(self, X: Array, name: str) -> npt.NDArray[np.float32]:
-        x = np.asarray(X)
-        if x.ndim != 3 or x.dtype.kind not in "fiu":
-            raise QualityError(f"{name} must be numbers [samples, sequence_length, features]; got {x.dtype} {x.shape}")
-        if len(x) == 0:
-            raise NotEnoughRowsError(f"{name} must hold at least one sample; got none")
-        x = np.ascontiguousarray(x, np.float32)
-        if not np.isfinite(x).all():
-            raise QualityError(f"{name} must be finite; {int((~np.isfinite(x)).sum())} values are not")
-        return x
+        def memory_bytes(batch_size: int) -> int:
+            return estimate_memory(
+                self.config.model, batch_size, windows.sequence_length, windows.matrix.shape[1],
+                precision=precision.name,
+            ).total  # fmt: skip
+
+        if settings.auto_batch_size:
+            rows = torch.from_numpy(train_rows).to(device)
+            choice = try_batch_sizes(build(), windows, rows, settings, precision, num_classes, memory_bytes)
+            settings = settings.model_copy(update={"batch_size": choice.batch_size})
+            listener.on_message(f"Batch size: {choice.batch_size} ({choice.reason})")
+        module = build()
+        return module, fit(module, windows, train_rows, val_rows, settings, precision, num_classes, listener)
 
     def _fitted(self) -> Any:
         if self._module is None:
@@ -239,12 +255,13 @@ class SequenceModel:
 
     def _windows(self, X: Array) -> tuple[Windows, npt.NDArray[np.int64]]:
         device = next(self._fitted().parameters()).device
-        x = self._check(X, "X")
+        x = check_windows(X, "X")
         assert self._scaler is not None
         wanted = (self._sequence_length, len(self._scaler.names))
         if x.shape[1:] != wanted:
             raise QualityError(
-                f"X must have {wanted[0]} steps and {wanted[1]} features, as in training; got {x.shape[1:]}"
+                f"X must have {wanted[0]} steps and {wanted[1]} features, as in training; got {x.shape[1:]}",
+                "cut windows as for fit, over the same columns",
             )
         ends = np.arange(len(x)) * wanted[0] + wanted[0] - 1
         return Windows.over(x.reshape(-1, wanted[1]), self._scaler, wanted[0], device), ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -21,24 +23,40 @@ def predict_outputs(
     model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], precision: Precision | None = None
 ) -> npt.NDArray[np.float32]:
     """Outputs [len(rows), outputs] float32 of the windows that end at `rows`; fp32 unless `precision` says else."""
+
+    def forward(x_BTF: Tensor) -> Tensor:
+        if precision is None:
+            return torch.as_tensor(model(x_BTF))
+        with precision.autocast(x_BTF.device):
+            return torch.as_tensor(model(x_BTF).float())
+
+    return _over_windows(model, windows, rows, forward)
+
+
+def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """The top layer's states of the windows that end at `rows`, float32 [len(rows), steps, width].
+
+    They leave the device batch by batch, as all of them are a window's length times as large as the outputs.
+    """
+    read: Callable[[Tensor], Tensor] = model.hidden_states  # type: ignore[assignment]  # nn.Module types no methods
+    return _over_windows(model, windows, rows, lambda x_BTF: read(x_BTF).cpu())
+
+
+def _over_windows(
+    model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[[Tensor], Tensor]
+) -> npt.NDArray[np.float32]:
     if not len(rows):
         raise ValueError("rows must not be empty")
     device = windows.matrix.device
     padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % INFERENCE_BATCH)])
     batches = torch.from_numpy(padded).to(device).split(INFERENCE_BATCH)
     outputs: list[Tensor] = []
-
-    def work(index: int) -> Tensor:
-        x_BTF = windows.gather(batches[index])
-        if precision is None:
-            return torch.as_tensor(model(x_BTF))
-        with precision.autocast(device):
-            return torch.as_tensor(model(x_BTF).float())
-
     was_training = model.training
     model.eval()
     threads = choose_threads()[0] if device.type == "cpu" else 1
-    with torch.inference_mode(), crew(min(threads, len(batches))) as members:
-        members.take(len(batches), work, outputs.append)
-    model.train(was_training)
+    try:
+        with torch.inference_mode(), crew(min(threads, len(batches))) as members:
+            members.take(len(batches), lambda index: forward(windows.gather(batches[index])), outputs.append)
+    finally:
+        model.train(was_training)
     return np.asarray(torch.cat(outputs)[: len(rows)].cpu().numpy())
