@@ -29,6 +29,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def one_line(text: str) -> str:
+    """The text with line ends and other characters that don't print written as escapes: files may be named so."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class GatewiseError(Exception):
     """Base of every error that a user may meet.
 
@@ -38,6 +43,7 @@ class GatewiseError(Exception):
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        message, hint = one_line(message), hint and one_line(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint
