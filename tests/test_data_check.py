@@ -135,7 +135,26 @@ def test_newest_first_and_a_choice_of_duplicates_are_told(tmp_path: Path) -> Non
 
 def test_one_row_has_no_timeframe_and_is_still_counted(tmp_path: Path) -> None:
     report = check(put(tmp_path, "X.csv", as_csv(bars(1))))
-    assert (report["rows"], report["timeframe"], report["gaps"], report["ok"]) == (1, None, 0, True)
+    assert (report["rows"], report["timeframe"], report["gaps"], report["ok"]) == (1, None, 0, False)
+    assert "timeframe unknown" in str(report["notes"])
+
+
+def test_the_command_says_why_one_row_is_not_enough(cli: Cli, tmp_path: Path) -> None:
+    one = put(tmp_path, "X.csv", as_csv(bars(1)))
+    said = cli("data", "check", one)
+    assert said.code == 1
+    assert "timeframe is unknown" in " ".join(said.out.split())
+    assert cli("data", "check", one, "--timeframe", "1h", "--json").json["ok"] is True
+
+
+def test_a_file_name_that_holds_a_line_end_breaks_no_line(cli: Cli, tmp_path: Path) -> None:
+    path = put(tmp_path, "a\nb.csv", as_csv(bars(5)))
+    said = cli("data", "check", path)
+    assert "5 rows of a\\nb in 1 file(s)" in said.out
+    assert all("b.csv" not in line or "a\\nb.csv" in line for line in said.err.splitlines())
+    error = cli("data", "check", tmp_path / "absent\nX.csv").err
+    assert len(error.splitlines()) == 2
+    assert "absent\\nX.csv does not exist" in error
 
 
 def test_the_command_prints_one_object_and_says_by_its_exit_code_whether_all_is_well(cli: Cli, tmp_path: Path) -> None:

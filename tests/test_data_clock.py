@@ -131,6 +131,28 @@ def test_an_epoch_outside_the_usual_years_is_read_when_said(tmp_path: Path) -> N
     assert table.frame["time"].to_list() == [datetime(1970, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
 
 
+UNITS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
+
+
+@pytest.mark.parametrize("said", UNITS)
+@pytest.mark.parametrize("meant", UNITS)
+def test_a_unit_that_is_said_wrong_is_refused_and_the_fitting_one_named(meant: str, said: str, tmp_path: Path) -> None:
+    stamps: list[object] = [(1577836800 + 60 * row) * UNITS[meant] for row in range(4)]
+    if said == meant:
+        times = load(put(tmp_path, "X.csv", series(stamps)), time_format=said, stamp="close").frame["time"]
+        assert times[0] == datetime(2020, 1, 1, tzinfo=UTC)
+    else:
+        error = refusal(tmp_path, stamps, time_format=said)
+        assert f"{said} puts its stamps at" in error.message
+        assert f"--time-format {meant}" in str(error.hint)
+
+
+def test_an_epoch_that_no_unit_fits_is_refused_rather_than_wrapped(tmp_path: Path) -> None:
+    # As seconds these overflow 64 bits of microseconds, and what is left of them may be any year.
+    error = refusal(tmp_path, [9 * 10**18, 9 * 10**18 + 1], time_format="epoch_s")
+    assert "not between 1800 and 2200" in error.message
+
+
 def test_dates_without_separators_are_dates(tmp_path: Path) -> None:
     table = load(put(tmp_path, "X.csv", series([20191230, 20191231, 20200101])))
     assert table.frame["time"].to_list() == [datetime(2019, 12, 31, tzinfo=UTC) + DAY * day for day in range(3)]

@@ -12,6 +12,7 @@ import os
 import random
 import zipfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,58 @@ CASES: dict[str, Case] = {
     "workbook": ("X.xlsx", zipped(a_xml=b"<x/>"), {}, ReadError, "Excel", "write it as CSV"),
     "pickle": ("X.pkl", b"\x80\x04.", {}, ReadError, "a pickle", "write it as CSV"),
     "not UTF-8": ("X.csv", BYTES + b"\xe9,1,2,3,4,5\n", {}, ReadError, "not UTF-8", "UTF-8"),
+    "Latin-1 in the header": (
+        "X.csv",
+        TEXT.replace("volume", "Größe").encode("latin-1"),
+        {},
+        ReadError,
+        "not UTF-8 text: byte 0xf6 at 27",
+        "write it as UTF-8",
+    ),
+    "Latin-1 above the header": (
+        "X.csv",
+        "Stand: März\n".encode("latin-1") + BYTES,
+        {},
+        ReadError,
+        "not UTF-8",
+        "write it as UTF-8",
+    ),
+    "a name that rows need": ("X.csv", TEXT.replace("volume", "__row"), {}, SchemaError, "__row", "rename"),
+    "a name that stamps need": ("X.csv", TEXT.replace("volume", "__stamp"), {}, SchemaError, "__stamp", "rename"),
+    "a name that files need": (
+        "X.parquet",
+        parquet(bars().rename({"volume": "__file"})),
+        {},
+        SchemaError,
+        "__file",
+        "rename",
+    ),
+    "a name that the nameless get": (
+        "X.csv",
+        "time,__unnamed_2,\n2020-01-01,1,2\n",
+        {},
+        SchemaError,
+        "twice",
+        "rename",
+    ),
+    "renamed from the time": ("X.csv", TEXT, {"rename": {"x": "time"}}, SchemaError, "'time'", "--time-column"),
+    "renamed twice": (
+        "X.csv",
+        TEXT,
+        {"rename": {"a": "low", "b": "low"}},
+        SchemaError,
+        "data.rename.a and data.rename.b",
+        "leave one",
+    ),
+    "renamed onto a name that was free": (
+        "X.csv",
+        TEXT.replace("open,high,low", "oi,oi_,x"),
+        {"rename": {"oi": "x"}},
+        SchemaError,
+        "'oi' and 'oi_' would both become 'oi_'",
+        "rename",
+    ),
+    "time parts twice": ("X.csv", TEXT, {"time_column": "time,time"}, SchemaError, "twice", "once"),
     "no header": ("X.csv", "\n".join(TEXT.splitlines()[1:]), {}, ReadError, "no header", "first line"),
     "LEAN unsaid": (
         "20161007_trade.zip",
@@ -207,6 +260,30 @@ def test_a_refusal_names_the_file_what_was_found_and_what_to_do(name: str, tmp_p
     assert remedy in hint
     assert "\n" not in message + hint
     assert str(path) in message or name == "nothing left"
+
+
+@pytest.mark.parametrize("target", ["time", "symbol", "__stamp", "__file", "__row"])
+def test_a_rename_onto_a_name_that_rows_need_is_refused(target: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"data.rename.{target} can't be") as caught:
+        load(put(tmp_path, "X.csv", TEXT), rename={target: "volume"})
+    assert caught.value.hint
+
+
+def test_a_column_whose_name_is_given_to_another_stays_beside_it(tmp_path: Path) -> None:
+    frame = bars(12).with_columns(oi=pl.col("volume") * 2, x=pl.col("volume") * 3)
+    table = load(put(tmp_path, "X.csv", as_csv(frame)), rename={"oi": "x"})
+    assert table.frame["oi"].to_list() == frame["x"].to_list()
+    assert table.frame["oi_"].to_list() == frame["oi"].to_list()
+
+
+def test_a_gap_tolerance_below_the_timeframe_is_refused_by_check_and_load_alike(tmp_path: Path) -> None:
+    path, tolerance = put(tmp_path, "X.csv", TEXT), timedelta(minutes=1)
+    for read in (
+        lambda: load(path, gap_tolerance=tolerance),
+        lambda: check_data(DataConfig(paths=(str(path),), gap_tolerance=tolerance)),
+    ):
+        with pytest.raises(SchemaError, match="at least the timeframe, 1h; got 1m"):
+            read()
 
 
 def test_an_explicit_format_silences_the_name(tmp_path: Path) -> None:

@@ -56,12 +56,15 @@ def _print_report(report: Report, quiet: bool) -> None:
     from rich.table import Table
 
     from gatewise.config.schema import format_duration
+    from gatewise.errors import one_line
 
     console, words = Console(), Console(stderr=True)
     for note in () if quiet else report.notes:
         words.print(escape(note), style="dim", highlight=False, soft_wrap=True)
-    names = ", ".join(report.symbols[:6]) + (f", … ({len(report.symbols)})" if len(report.symbols) > 6 else "")
-    timeframe = format_duration(report.timeframe) if report.timeframe else "unknown"
+    names = ", ".join(map(one_line, report.symbols[:6])) + (
+        f", … ({len(report.symbols)})" if len(report.symbols) > 6 else ""
+    )
+    timeframe = "unknown" if report.timeframe is None else format_duration(report.timeframe)
     console.print(
         escape(
             f"{report.rows:,} rows of {names} in {report.files} file(s), timeframe {timeframe}\n"
@@ -80,5 +83,6 @@ def _print_report(report: Report, quiet: bool) -> None:
         style = "red" if bad else ("yellow" if finding.count else "green")
         table.add_row(finding.kind.replace("_", " "), f"{finding.count:,}", escape("\n".join(lines)), style=style)
     console.print(table)
-    verdict = "fit to train on" if report.ok else "not fit to train on as it is: see the rows in red"
+    why = "see the rows in red" if report.timeframe is not None else "its timeframe is unknown (--timeframe)"
+    verdict = "fit to train on" if report.ok else f"not fit to train on as it is: {why}"
     console.print(verdict, style="green" if report.ok else "bold red", highlight=False)

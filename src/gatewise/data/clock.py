@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import zoneinfo
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -145,13 +145,12 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
         raise ReadError(f"{name} column {label!r} holds NaN or infinite stamps", "take those rows out")
     if how.time_format is not None and how.time_format not in _EPOCH_US:
         return _text(name, label, column.cast(pl.Int64).cast(pl.String), rows, how)
-    found = (
-        [how.time_format]
-        if how.time_format
-        else [
-            unit for unit, us in _EPOCH_US.items() if low * us / 1e6 >= _EPOCH_FROM_S and high * us / 1e6 <= _EPOCH_TO_S
-        ]
-    )
+    usual = [
+        unit for unit, us in _EPOCH_US.items() if low * us / 1e6 >= _EPOCH_FROM_S and high * us / 1e6 <= _EPOCH_TO_S
+    ]
+    if how.time_format:
+        _refuse_unit(name, label, numbers, rows, how.time_format, usual)
+    found = [how.time_format] if how.time_format else usual
     compact = None if how.time_format else _compact(column)
     if compact is not None and not found:
         return compact, False
@@ -173,6 +172,38 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
     else:
         us = pl.Series(numbers * scale).round().cast(pl.Int64)
     return us.cast(pl.Datetime("us")), True
+
+
+def _refuse_unit(
+    name: str, label: str, numbers: npt.NDArray[np.float64], rows: pl.Series, unit: str, usual: list[str]
+) -> None:
+    """Refuses a unit that was said where another is meant: it alone puts all stamps within the usual years.
+
+    Milliseconds read as nanoseconds all lie in the first hour of 1970, a year like any other to whoever checks years
+    alone. Where no other unit fits, so that 1962 can be said, the years of `_OLDEST` to `_NEWEST` still hold.
+    """
+    seconds = numbers * (_EPOCH_US[unit] / 1e6)
+    if usual and unit not in usual:
+        first, last = (_day(float(moment)) for moment in (seconds.min(), seconds.max()))
+        raise ReadError(
+            f"{name} column {label!r}: {unit} puts its stamps at {first} to {last}; "
+            f"{usual[0]} puts all of them in 1980 to 2100",
+            f"--time-format {usual[0]}, or leave it out to have it found",
+        )
+    oldest, newest = (moment.replace(tzinfo=UTC).timestamp() for moment in (_OLDEST, _NEWEST))
+    outside = (seconds < oldest) | (seconds > newest)
+    if outside.any():
+        wrong = int(outside.argmax())
+        raise ReadError(
+            f"{name} column {label!r} row {rows[wrong]}: {numbers[wrong]:.0f} as {unit} is not between "
+            f"{_OLDEST.year} and {_NEWEST.year}",
+            "take that row out, or say how stamps are written: --time-format",
+        )
+
+
+def _day(seconds: float) -> str:
+    year = 1970 + seconds / (365.2425 * 86400)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" if 1 <= year < 9999 else f"the year {year:.0f}"
 
 
 def _compact(column: pl.Series) -> pl.Series | None:

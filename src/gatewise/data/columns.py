@@ -10,9 +10,8 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.table import OHLC, OHLCV
-from gatewise.data.text import ROW
-from gatewise.errors import AmbiguousError, SchemaError
+from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
+from gatewise.errors import AmbiguousError, ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
 
@@ -119,6 +118,7 @@ def find_roles(
     Raises:
         SchemaError: a column that was named is absent, or no column holds a time.
         AmbiguousError: two columns spell the same role.
+        ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     columns = [column for column in frame.columns if column != ROW]
     spelled: dict[str, str] = {}
@@ -132,6 +132,7 @@ def find_roles(
         spelled.setdefault(spelling, column)
     time = _time(name, frame, columns, spelled, time_column)
     symbol = _named(name, columns, symbol_column, "--symbol-column") if symbol_column else _first(SYMBOLS, spelled)
+    _refuse_renames(name, rename, {*time, *([symbol] if symbol else [])})
     names, notes = _values(name, columns, spelled, rename, frame, symbol)
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
@@ -139,7 +140,8 @@ def find_roles(
     for column in (*time, *spare, *([symbol] if symbol else [])):
         names.pop(column, None)
     for column in columns:
-        if column.startswith(("__unnamed_", "__index_level_", "Unnamed: ")) and column in names:
+        nameless = column.startswith(("__unnamed_", "__index_level_", "Unnamed: "))
+        if nameless and column in names and column not in rename.values():
             names.pop(column)
             notes.append("a column without a name left out")
     if len(time) == 1 and normalise(time[0]) in OPEN_TIMES:
@@ -154,6 +156,8 @@ def _time(
 ) -> tuple[str, ...]:
     if said:
         parts = (said,) if said in columns or "," not in said else tuple(part.strip() for part in said.split(","))
+        if len(set(parts)) < len(parts):
+            raise SchemaError(f"{name}: --time-column {said} names a column twice", "name each part of the time once")
         return tuple(_named(name, columns, part, "--time-column") for part in parts)
     if "date" in spelled and "time" in spelled and _holds_time_of_day(frame[spelled["time"]]):
         better = _first((*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")]), spelled)
@@ -192,10 +196,35 @@ def _values(
         found["volume"] = guess
         notes.append(f"volume is read from {guess!r} (--set data.rename.volume=… chooses)")
     back = {column: target for target, column in found.items()}
-    names = {column: back.get(column, column) for column in columns if column != "ignore"}  # klines' last, always 0
-    for column in [c for c in columns if c not in back and c in (*OHLCV, "symbol", "time")]:
+    # Klines' last column is called ignore, and always 0.
+    names = {column: back.get(column, column) for column in columns if column in back or column != "ignore"}
+    for column in [c for c in names if c not in back and c in (*OHLCV, *rename, SYMBOL, TIME)]:
         names[column] = f"{column}_"  # another column was renamed onto this name
+    targets = list(names.values())
+    if twice := next((target for target in targets if targets.count(target) > 1), None):
+        both = " and ".join(repr(column) for column, target in names.items() if target == twice)
+        raise SchemaError(f"{name}: columns {both} would both become {twice!r}", "rename one of them in the header")
     return names, notes
+
+
+def _refuse_renames(name: str, rename: Mapping[str, str], taken: set[str]) -> None:
+    """Names that can't be given, and columns that can't be read as numbers because they are time or symbol."""
+    flags = {TIME: "--time-column", SYMBOL: "--symbol-column"}
+    for target, column in rename.items():
+        if target in flags:
+            raise ConfigError(f"data.rename.{target} can't be: {target} is no number", f"{flags[target]} {column}")
+        if not target or target in (STAMP, FILE, ROW):
+            raise ConfigError(f"data.rename.{target} can't be: gatewise needs that name itself", "take another name")
+        if column in taken:
+            raise SchemaError(
+                f"{name}: column {column!r} is read as time or symbol; data.rename.{target} can't be it too",
+                "--time-column and --symbol-column name others",
+            )
+        if (other := next(key for key, value in rename.items() if value == column)) != target:
+            raise SchemaError(
+                f"{name}: column {column!r} becomes one column; data.rename.{other} and data.rename.{target} name it",
+                "leave one of them out",
+            )
 
 
 def _volume_of(columns: list[str], frame: pl.DataFrame, symbol: str | None) -> str | None:

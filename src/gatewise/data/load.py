@@ -10,9 +10,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.rows import Rows, read_rows
 from gatewise.data.samples import sample_config
-from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
-from gatewise.data.text import ROW
-from gatewise.data.timeframe import FILE, STAMP
+from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 
 _log = logging.getLogger("gatewise.data")

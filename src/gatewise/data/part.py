@@ -16,11 +16,10 @@ from gatewise.data.columns import Stamp, find_roles
 from gatewise.data.discover import KINDS, bare
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
-from gatewise.data.table import OHLCV, SYMBOL
-from gatewise.data.text import ROW, Raw
-from gatewise.data.timeframe import STAMP
+from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
+from gatewise.data.text import Raw
 from gatewise.data.unpack import Blob
-from gatewise.errors import ReadError, SchemaError
+from gatewise.errors import ReadError, SchemaError, one_line
 
 # Where the symbol ends in a file's name: at the timeframe or at a date.
 _STEP = r"\d+ ?(?:s|sec|m|min|t|h|hour|d|day|w|wk|mo|month)s?"
@@ -54,7 +53,7 @@ def name_symbol(file: PurePath) -> str:
     plain = bare(Path(file))
     stem = plain.stem if plain.suffix.lower() in KINDS else plain.name
     ahead = re.split(_NAME_ENDS, f"-{stem}", maxsplit=1, flags=re.IGNORECASE)[0].lstrip("-")
-    return ahead or file.parent.name or stem
+    return one_line(ahead or file.parent.name or stem)
 
 
 def read_part(blob: Blob, spec: DataConfig) -> Part:

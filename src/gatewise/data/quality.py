@@ -13,8 +13,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.rows import Rows, read_rows
 from gatewise.data.samples import sample_config
-from gatewise.data.table import OHLC, SYMBOL, TIME
-from gatewise.data.timeframe import FILE, STAMP
+from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
 
 _SHOWN = 3
 
@@ -65,8 +64,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """True where nothing blocks; gaps, missing values, zero volume and disorder do not."""
-        return not any(finding.count and finding.blocks for finding in self.findings)
+        """True where the timeframe is known and nothing blocks; gaps, missing values, zero volume, disorder do not."""
+        return self.timeframe is not None and not any(finding.count and finding.blocks for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
         """The object of `gatewise data check --json`."""
@@ -74,7 +73,7 @@ class Report:
             "files": self.files,
             "rows": self.rows,
             "symbols": len(self.symbols),
-            "timeframe": format_duration(self.timeframe) if self.timeframe else None,
+            "timeframe": format_duration(self.timeframe) if self.timeframe is not None else None,
             "start": self.start,
             "end": self.end,
             **{finding.kind: finding.count for finding in self.findings},

@@ -8,9 +8,10 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
-from gatewise.data.text import KLINE, ROW, Raw, read_text
+from gatewise.data.table import ROW
+from gatewise.data.text import KLINE, Raw, read_text, unique_names
 from gatewise.data.unpack import Blob
-from gatewise.errors import ReadError, SchemaError
+from gatewise.errors import ReadError
 
 LEAN = ("open_time", "open", "high", "low", "close", "volume")
 _LEAN_UNSCALED = ("crypto", "cryptofuture", "forex", "cfd", "future")
@@ -47,13 +48,12 @@ def _columnar(blob: Blob) -> Raw:
         what = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ReadError(f"{blob.name} is a damaged or truncated {what} file: {reason}", "fetch it again") from error
-    if len(set(table.column_names)) < table.num_columns:
-        raise SchemaError(f"{blob.name} has two columns of one name", "rename one of them")
+    table = table.rename_columns(unique_names(blob.name, table.column_names))
     if table.num_rows == 0:
         raise ReadError(f"{blob.name} has {table.num_columns} columns and no rows", "fetch or write it again")
     plain = _plain(table)
     odd = [f"{field.name} ({field.type})" for field in table.schema if field.name not in plain]
-    frame = pl.DataFrame(pl.from_arrow(pa.table(plain))).rename({"": "__unnamed_0"}, strict=False)
+    frame = pl.DataFrame(pl.from_arrow(pa.table(plain)))
     notes = (f"left out, as they hold neither numbers, text nor times: {', '.join(odd)}",) if odd else ()
     return Raw(blob.name, frame.with_row_index(ROW, offset=1), notes)
 

@@ -14,9 +14,8 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
 from gatewise.data.part import Part, read_part
-from gatewise.data.table import OHLCV, SYMBOL, TIME
-from gatewise.data.text import ROW
-from gatewise.data.timeframe import FILE, STAMP, default_gap_tolerance, hold_against, knowable, most_frequent, steps_of
+from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
+from gatewise.data.timeframe import default_gap_tolerance, hold_against, knowable, most_frequent, steps_of
 from gatewise.data.unpack import open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
@@ -73,17 +72,30 @@ def read_rows(spec: DataConfig) -> Rows:
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
     steps = steps_of(frame)
     common, share = most_frequent(steps)
-    timeframe = spec.timeframe or common
+    timeframe = spec.timeframe if spec.timeframe is not None else common
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
+    else:
+        notes.append("timeframe unknown: no symbol has two rows (--timeframe 1m says how long one lasts)")
     frame = _timed(frame, parts, spec.stamp, timeframe, notes)
     frame = _between(frame, spec.start, spec.end)
     frame = _without_empty(frame, spec.columns, notes)
-    tolerance = spec.gap_tolerance or (default_gap_tolerance(timeframe) if timeframe else None)
-    return Rows(frame, files, timeframe, tolerance, tuple(notes))
+    return Rows(frame, files, timeframe, _tolerance(spec.gap_tolerance, timeframe), tuple(notes))
+
+
+def _tolerance(said: timedelta | None, timeframe: timedelta | None) -> timedelta | None:
+    if timeframe is None:
+        return None
+    if said is not None and said < timeframe:
+        least, got = format_duration(timeframe), format_duration(said)
+        raise SchemaError(
+            f"the gap tolerance must be at least the timeframe, {least}; got {got}",
+            "--gap-tolerance takes at least one --timeframe",
+        )
+    return said if said is not None else default_gap_tolerance(timeframe)
 
 
 def _merged_notes(parts: Sequence[Part]) -> list[str]:

@@ -15,6 +15,7 @@ from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
 
 SYMBOL = "symbol"
 TIME = "time"
+STAMP, FILE, ROW = "__stamp", "__file", "__row"  # columns of rows on their way into a table
 OHLC = ("open", "high", "low", "close")
 OHLCV = (*OHLC, "volume")
 

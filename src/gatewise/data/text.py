@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from gatewise.data.table import FILE, ROW, STAMP
 from gatewise.data.unpack import Blob
 from gatewise.errors import ReadError, SchemaError
 
-ROW = "__row"
 KLINE = (
     "open_time",
     "open",
@@ -90,8 +91,12 @@ def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
                 f"{blob.name} must have {len(names)} columns ({', '.join(names)}); got {len(first)}",
                 "leave --format out to read a file with a header",
             )
+    try:  # what Polars does not see; rows it checks itself
+        b"\n".join(data.split(b"\n", skipped)[:skipped]).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _not_utf8(blob.name, data, error) from error
     _refuse_cut(blob.name, data, separator, len(names))
-    frame = _cells(blob.name, data, separator, skipped, _unique(blob.name, names))
+    frame = _cells(blob.name, data, separator, skipped, unique_names(blob.name, names))
     frame, cut = _trim(frame)
     if frame.is_empty():
         raise ReadError(f"{blob.name} has a header and no rows", "fetch or write it again")
@@ -157,11 +162,15 @@ def _misread(name: str, data: bytes, separator: str, skipped: int, width: int, e
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as bad:
-        return ReadError(f"{name} is not UTF-8 text: byte {data[bad.start]:#04x} at {bad.start}", "write it as UTF-8")
+        return _not_utf8(name, data, bad)
     for number, line in enumerate(text.split("\n")[skipped:], start=1):
         if line.count(separator) >= width and (cells := len(_split(line[:100_000], separator))) > width:
             return ReadError(f"{name} row {number} has {cells} cells; the header has {width}", "mend that line")
     return ReadError(f"{name} can't be read as CSV: {str(error).splitlines()[0]}", "is a quote left open?")
+
+
+def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> ReadError:
+    return ReadError(f"{name} is not UTF-8 text: byte {data[error.start]:#04x} at {error.start}", "write it as UTF-8")
 
 
 def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -183,12 +192,23 @@ def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     return frame, notes
 
 
-def _unique(name: str, names: list[str]) -> list[str]:
-    twice = [column for column, count in Counter(names).items() if count > 1 and column]
+def unique_names(name: str, names: Sequence[str]) -> list[str]:
+    """The columns' names, with one for each that has none.
+
+    Raises:
+        SchemaError: a name comes twice, or is one that rows on their way into a table need.
+    """
+    # A trailing separator makes a nameless column; an index written without a name is another.
+    named = [column or f"__unnamed_{number}" for number, column in enumerate(names)]
+    twice = [column for column, count in Counter(named).items() if count > 1]
     if twice:
         raise SchemaError(f"{name} has column {twice[0]!r} twice", "rename one of them in the header")
-    # A trailing separator makes a nameless column; an index written without a name is another.
-    return [column or f"__unnamed_{number}" for number, column in enumerate(names)]
+    if kept := {STAMP, FILE, ROW} & set(named):
+        raise SchemaError(
+            f"{name}: no column may be called {', '.join(sorted(kept))}: gatewise needs that name itself",
+            "rename it in the header",
+        )
+    return named
 
 
 def _headerless_hint(blob: Blob, width: int) -> str:

@@ -7,11 +7,9 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.table import SYMBOL
+from gatewise.data.table import FILE, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
-FILE = "__file"
-STAMP = "__stamp"
 DAY = timedelta(days=1)
 _FEW_STEPS = 3
 

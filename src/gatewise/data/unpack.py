@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from gatewise.data.discover import KINDS, bare, kind_by_name
-from gatewise.errors import ReadError
+from gatewise.errors import ReadError, one_line
 
 _GZIP, _XZ, _BZ2, _ZIP, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
 _EMPTY_ZIP = b"PK\x05\x06"
@@ -162,7 +162,7 @@ def _blob(name: str, file: PurePath, data: bytes, kind: str | None) -> Blob:
         raise ReadError(
             f"{name} is not what its name says: {said} was expected, the content is text", "--format csv reads it"
         )
-    return Blob(name, file, data, said)
+    return Blob(one_line(name), file, data, said)
 
 
 def _describe(data: bytes) -> str:
