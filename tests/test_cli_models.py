@@ -31,6 +31,32 @@ def test_the_memory_account_of_the_training_guides_example_is_neither_the_guides
     assert "activations" in cli("models", "memory", *words).out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--features", -3), "--features"),
+        (("--rows", -5), "--rows"),
+        (("--device", "tpu"), "valid: cpu, cuda"),
+        (("--precision", "fp8"), "valid: bf16, fp16, fp32"),
+    ],
+)
+def test_an_account_of_what_can_not_be_is_refused(cli, words, said) -> None:
+    answer = cli("models", "memory", *words)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("models", "list"), ("models", "show", "gru"), ("models", "memory", "--hidden-size", 4), ("config", "show")],
+)
+def test_commands_that_only_tell_take_json_and_quiet_too(cli, words) -> None:
+    said = cli(*words, "--json", "--quiet")
+    assert said.code == 0
+    assert said.json == cli(*words, "--json").json
+    assert said.err == ""
+
+
 def test_an_auto_batch_size_is_measured_and_said(cli) -> None:
     from conftest import TINY
 

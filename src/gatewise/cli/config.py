@@ -20,14 +20,16 @@ def register(app: typer.Typer) -> None:
 def show(
     said: Said,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of YAML.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No words on the way.")] = False,
 ) -> None:
     """Print the resolved config; feeding it back with --config gives the same hash.
 
     Example: gatewise config show --model gru --horizon 5 > mine.yaml
     """
-    from gatewise.cli.output import print_json
+    from gatewise.cli.output import print_json, set_up_logging
     from gatewise.config.load import load_config, to_yaml
 
+    set_up_logging(quiet)
     config = load_config(said.file, said.assignments, said.overrides)
     if as_json:
         print_json({"hash": config.digest, "config": config.to_dict()})

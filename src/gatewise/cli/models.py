@@ -9,6 +9,8 @@ import typer
 from gatewise.cli.flags import MODEL_FLAGS, Said, config_flags
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No words on the way.")]
+DEVICES, PRECISIONS = ("cpu", "cuda"), ("fp32", "bf16", "fp16")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,14 +22,15 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="models")
 
 
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
     """List the models.
 
     Example: gatewise models list
     """
-    from gatewise.cli.output import print_json, print_table
+    from gatewise.cli.output import print_json, print_table, set_up_logging
     from gatewise.models.registry import MODELS
 
+    set_up_logging(quiet)
     rows = [
         {"name": name, "consumes": spec.consumes, "summary": spec.summary, "source": spec.source}
         for name, spec in MODELS.items()
@@ -38,16 +41,17 @@ def list_models(as_json: AsJson = False) -> None:
         print_table("", [*rows[0]], [[*row.values()] for row in rows])
 
 
-def show(name: str, as_json: AsJson = False) -> None:
+def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show a model's preset: every field with its default.
 
     Example: gatewise models show lstm
     """
-    from gatewise.cli.output import print_json
+    from gatewise.cli.output import print_json, set_up_logging
     from gatewise.config.load import preset
     from gatewise.errors import UnknownNameError
     from gatewise.models.registry import MODELS
 
+    set_up_logging(quiet)
     if name not in MODELS:
         raise UnknownNameError("model", name, MODELS)
     spec, fields = MODELS[name], preset(name)
@@ -62,20 +66,26 @@ def show(name: str, as_json: AsJson = False) -> None:
 @config_flags(*MODEL_FLAGS)
 def memory(
     said: Said,
-    features: Annotated[int, typer.Option("--features", help="Number of input features.")] = 39,
-    rows: Annotated[int, typer.Option("--rows", help="Rows of the series kept on the device.")] = 0,
+    features: Annotated[int, typer.Option("--features", min=1, help="Number of input features.")] = 39,
+    rows: Annotated[int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda: whose account to give.")] = "cpu",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Account for the memory that a training step takes, item by item.
 
     Example: gatewise models memory --model lstm --batch-size 512 --seq-len 60 --features 25 --hidden-size 256
     """
-    from gatewise.cli.output import print_json, print_table
+    from gatewise.cli.output import print_json, print_table, set_up_logging
     from gatewise.config.load import load_config
+    from gatewise.errors import UnknownNameError
     from gatewise.training.memory import estimate_memory
 
+    set_up_logging(quiet)
+    for kind, name, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
     config = load_config(said.file, said.assignments, said.overrides)
     account = estimate_memory(
         config.model,
