@@ -103,7 +103,14 @@ def train_model(
         settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
         listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
     elif settings.auto_batch_size:
-        choice = _measure_batch_size(config, windows, rows, precision, num_classes, build(config, samples).to(device))
+        choice = _measure_batch_size(
+            config,
+            windows,
+            rows[: settings.windows_per_epoch],
+            precision,
+            num_classes,
+            build(config, samples).to(device),
+        )
         settings = settings.model_copy(update={"batch_size": choice.batch_size})
         speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
         listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
