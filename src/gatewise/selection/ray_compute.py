@@ -6,15 +6,19 @@ process or machine is lost is run again elsewhere.
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
+import re
+import secrets
 import shutil
 import signal
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +37,8 @@ from gatewise.selection.jobs import (
 from gatewise.selection.shared import SharedData
 from gatewise.selection.store import JobStore
 
+_log = logging.getLogger("gatewise.cv")
+
 LOCAL = "local"
 _LEAST_STORE_BYTES = 100 << 20
 # Ray asks people in the terminal whether it may count them, and sets GPUs' variables with a warning; neither is ours.
@@ -42,6 +48,7 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }
+_AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
 _RESULT, _FAILURE = b"r", b"f"
 
 
@@ -65,6 +72,8 @@ class RayCompute:
         self.workers = workers
         self._ray: Any = ray
         self._scratch: Path | None = None
+        # Ray says on stdout that a worker died; ours is for data.
+        self._stdout = redirect_stdout(_RayWords())
 
     @property
     def words(self) -> str:
@@ -98,9 +107,11 @@ class RayCompute:
                 yield self._answer(waiting.pop(reference), reference)
 
     def __enter__(self) -> Self:
+        self._stdout.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._stdout.__exit__(None, None, None)
         if self._ray.is_initialized():
             self._ray.shutdown()
         if self._scratch is not None:
@@ -110,21 +121,27 @@ class RayCompute:
         os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
         said: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
         if self.address == LOCAL:
+            # A token of this Ray's own, for as long as it lives: else Ray would leave one in the user's home, and without
+            # any, whoever shares the machine could run code through it. A user's own setting wins.
+            if not any(name in os.environ for name in _AUTH):
+                os.environ.update(zip(_AUTH, ("token", secrets.token_hex(32)), strict=True))
             # Short, as the path of a socket in it may have 107 characters.
             self._scratch = Path(tempfile.mkdtemp(prefix="gw-"))
             said |= {
                 "num_cpus": self.workers,
                 "include_dashboard": False,
+                "_node_ip_address": "127.0.0.1",
                 "object_store_memory": max(_LEAST_STORE_BYTES, 2 * num_bytes),
                 "_temp_dir": str(self._scratch),
             }
-        with _own_signals():
+        with _own_signals(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters in them comes as an error too
             try:
                 self._ray.init(**said)
-            except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-                first = str(error).strip().splitlines()[0]
+            except Exception as error:  # the bare class is what Ray raises where it can't start
+                first = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise ConfigError(
-                    f"a Ray must answer at {self.address}; it does not: {first}", "see docs/cluster.md"
+                    f"Ray must start or answer ({self.address}); it does not: {first}", "see docs/cluster.md"
                 ) from error
 
     def _answer(self, job: Job, reference: Any) -> JobResult | JobFailure:
@@ -153,6 +170,17 @@ def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str |
 
 # Ray gives a worker process task after task: what one has opened serves the next of the same cross-validation.
 _opened: dict[str, SharedData] = {}
+
+
+class _RayWords(io.TextIOBase):
+    """Takes what Ray prints, and logs the first two sentences of each line."""
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            words = re.sub(r"\x1b\[\d*m|\(raylet\)", "", line).strip()
+            if words:
+                _log.warning("Ray: %s", ". ".join(words.split(". ")[:2]).rstrip("."))
+        return len(text)
 
 
 class _Silent:
