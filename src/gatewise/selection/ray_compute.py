@@ -64,6 +64,7 @@ class RayCompute:
     """
 
     def __init__(self, address: str, workers: int) -> None:
+        _set_environment(address)
         try:
             import ray
         except ImportError as error:
@@ -118,13 +119,8 @@ class RayCompute:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _connect(self, num_bytes: int) -> None:
-        os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
         said: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
         if self.address == LOCAL:
-            # A token of this Ray's own, for as long as it lives: else Ray would leave one in the user's home, and without
-            # any, whoever shares the machine could run code through it. A user's own setting wins.
-            if not any(name in os.environ for name in _AUTH):
-                os.environ.update(zip(_AUTH, ("token", secrets.token_hex(32)), strict=True))
             # Short, as the path of a socket in it may have 107 characters.
             self._scratch = Path(tempfile.mkdtemp(prefix="gw-"))
             said |= {
@@ -152,6 +148,18 @@ class RayCompute:
         if data[:1] == _RESULT:
             return JobResult.from_bytes(data[1:])
         return JobFailure(job, error_from_dict(json.loads(data[1:])))
+
+
+def _set_environment(address: str) -> None:
+    """What Ray reads when it is imported. A user's own settings win.
+
+    A Ray that is started here gets a token of its own, for as long as it lives: else Ray would leave one in the user's
+    home, and without any, whoever shares the machine could run code through it.
+    """
+    said = dict(_QUIET)
+    if address == LOCAL and not any(name in os.environ for name in _AUTH):
+        said |= zip(_AUTH, ("token", secrets.token_hex(32)), strict=True)
+    os.environ.update({name: value for name, value in said.items() if name not in os.environ})
 
 
 def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str | None) -> bytes:
