@@ -70,7 +70,7 @@ def tune_on(
             seed = config.training.seed
             study = open_study(url, "inner", space, terms, data.num_folds, seed, uuid.uuid4().hex)
             listener.on_study(n_trials, data.num_folds, rows_of(study))
-            runner = make_runner(request.workers, data.shared, store, listener)
+            runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
             try:
                 Search(study, config, data, runner, listener, store).run(n_trials)
             finally:

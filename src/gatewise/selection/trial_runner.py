@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
-from gatewise.errors import GatewiseError, MemoryExhaustedError
+from gatewise.errors import GatewiseError, LostWorkerError, MemoryExhaustedError
 from gatewise.host import choose_threads
 from gatewise.selection.compute import TRIES, lost_worker
 from gatewise.selection.jobs import Job, JobFailure, JobResult, run_job
@@ -143,10 +143,12 @@ class WorkerRunner:
             return worker.hear(_Relay(task.trial if task else 0, self.listener))
         except (EOFError, OSError):
             how, lost = worker.end(), worker.job
-        if lost is None:
-            raise lost_worker(how)
+        if lost is None and not worker.ready:
+            raise LostWorkerError(f"a worker process must start; it did not ({how})", "--workers 0 trains in this one")
         self._team[place] = Worker(self._threads)
         self._team[place].open(self._data)
+        if lost is None:
+            return None
         self._losses[lost.key] = self._losses.get(lost.key, 0) + 1
         if self._losses[lost.key] >= TRIES:
             return JobFailure(lost, lost_worker(how))

@@ -130,7 +130,7 @@ def tune(
             if before:
                 _log.info("study %s goes on: %d trials are done", study.id, resumed)
             listener.on_study(request.n_trials, data.num_folds, before)
-            runner = make_runner(request.workers, data.shared, store, listener)
+            runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
             deadline = None if request.timeout_seconds is None else started + request.timeout_seconds
             try:
                 out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
