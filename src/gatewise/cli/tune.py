@@ -114,10 +114,10 @@ def _print_outcome(outcome: Tuned) -> None:
     names = list(found.best.params)
     print()
     print_table(
-        f"{found.metric}, mean over inner folds; the prior comes to {found.prior_value:.5f}",
+        f"{found.metric}, mean over inner folds; the prior comes to {found.prior_value:.6g}",
         ["trial", found.metric, *names],
         [
-            [str(row.number), f"{row.value:.5f}", *(setting_words(row.params[name]) for name in names)]
+            [str(row.number), f"{row.value:.6g}", *(setting_words(row.params[name]) for name in names)]
             for row in ranked[:_MOST_LINES]
         ],
     )

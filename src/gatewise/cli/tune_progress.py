@@ -51,7 +51,7 @@ class TuneProgress:
         self.bar.advance(self.task)
         if self.quiet:
             return
-        best = f"  best {self._best.value:.5f} (trial {self._best.number})" if self._best else ""
+        best = f"  best {self._best.value:.6g} (trial {self._best.number})" if self._best else ""
         self.console.print(
             f"Trial {row.number} of {self._num_trials}:  {_what(row)}{best}  {_settings(row)}", markup=False
         )
@@ -65,7 +65,7 @@ class TuneProgress:
 def _what(row: TrialRow) -> str:
     if row.error:
         return f"failed: {row.error['message']}"
-    return f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.5f}"
+    return f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.6g}"
 
 
 def _settings(row: TrialRow) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,9 @@ def tune(
             try:
                 out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
             except KeyboardInterrupt:
-                runner.close()
-                write_found(folder, study, config, data, shown)
+                with suppress(KeyboardInterrupt):  # groups of processes are often told twice
+                    runner.close()
+                    write_found(folder, study, config, data, shown)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
                     f"with {done} of {request.n_trials} trials done; go on with: gatewise tune --resume {study.id}"
