@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FEWEST_FOR_IMPORTANCE = 10
 # From fewer, a surface is mostly invented.
 FEWEST_FOR_CONTOUR = 10
+SLICES_IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
             wide=False,
         )
     names = list({name: None for trial in complete for name in trial.params})
-    slices = _house(visualization.plot_slice(study, target_name=words), legend=False)
-    slices.update_traces(marker={"colorscale": "Blues", "line": {"width": 0.5, "color": QUIET}, "showscale": False})
-    slices.update_layout(coloraxis={"showscale": False})
-    yield Picture(slices, "Setting by setting", "Complete trials alone; the darker, the later.", height=340)
+    for first in range(0, len(names), SLICES_IN_A_ROW):
+        row = names[first : first + SLICES_IN_A_ROW]
+        slices = _house(visualization.plot_slice(study, params=row, target_name=words), legend=False)
+        slices.update_traces(marker={"colorscale": "Blues", "line": {"width": 0.5, "color": QUIET}, "showscale": False})
+        title = "Setting by setting" + (" (continued)" if first else "")
+        yield Picture(slices, title, "Complete trials alone; the darker, the later.", height=340)
     if len(names) > 1:
         parallel = _house(visualization.plot_parallel_coordinate(study, target_name=words), legend=False)
         yield Picture(
@@ -100,6 +103,9 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
 
 
 def _house(figure: go.Figure, legend: bool = True) -> go.Figure:
-    """The report's fonts and margins; Optuna's title goes, as the page has its own."""
-    figure.update_layout(title=None)
-    return styled(figure, legend)
+    """The report's fonts and margins; Optuna's title and size go, as the page has its own."""
+    figure.update_layout(title=None, width=None, height=None)
+    styled(figure, legend)
+    for axes in (figure.for_each_xaxis, figure.for_each_yaxis):
+        axes(lambda axis: axis.update(dtick="D2") if axis.type == "log" else None)  # 1, 2, 5: nine digits run together
+    return figure
