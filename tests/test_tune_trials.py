@@ -57,7 +57,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def kept(monkeypatch: pytest.MonkeyPatch) -> optuna.storages.InMemoryStorage:
     """A storage in memory that outlives the searches, as a database does, without its ten milliseconds a write."""
     storage = optuna.storages.InMemoryStorage()
-    monkeypatch.setattr("gatewise.selection.study_store._open", lambda url: storage)
+    monkeypatch.setattr("gatewise.selection.study_store.open_storage", lambda url: storage)
     return storage
 
 

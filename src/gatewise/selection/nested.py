@@ -14,7 +14,8 @@ from gatewise.selection.shared import SharedData
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
 from gatewise.selection.study_folder import StudyRequest
-from gatewise.selection.study_store import file_url, open_study, storage_errors, study_terms
+from gatewise.selection.study_storage import file_url, storage_errors
+from gatewise.selection.study_store import open_study, study_terms
 from gatewise.selection.trial_runner import make_runner
 from gatewise.selection.trials import Search, Silent, TuneListener, rows_of
 from gatewise.selection.tune_data import inner_data, widest

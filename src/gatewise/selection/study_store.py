@@ -8,24 +8,21 @@ it was scored on are in the storage.
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import ConfigError, MissingExtraError, StorageError
+from gatewise.errors import ConfigError
 from gatewise.selection.plan import first_difference
 from gatewise.selection.space import SearchSpace
+from gatewise.selection.study_storage import open_storage, require_optuna
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.storages import BaseStorage
 
 _TERMS, _ID = "gatewise", "gatewise_id"
-_LOCK_SECONDS = 60
 # What a trial's score does not hang on; of the data section the rows themselves are compared.
 _NOT_DECIDING = ("name", "data", "evaluation", "device", "checkpoint_every_epochs")
 _WORDS = {"data": "other rows", "space": "another search space", "config": "another config", "pruner": "another pruner"}
@@ -106,7 +103,7 @@ def open_study(
 
     from gatewise.selection.sampling import NumberedTpe, make_pruner
 
-    storage = optuna.storages.InMemoryStorage() if url is None else _open(url)
+    storage = optuna.storages.InMemoryStorage() if url is None else open_storage(url)
     study = optuna.create_study(
         storage=storage,
         study_name=name,
@@ -144,100 +141,3 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
     terms = {"config": settings | {"training": training}, "space": space.to_dict(), "pruner": pruner, "data": data}
     kept: dict[str, Any] = json.loads(json.dumps(terms))
     return kept
-
-
-def require_optuna() -> None:
-    """Sees to it that Optuna is there and says what it has to say through our logger alone.
-
-    Raises:
-        MissingExtraError: it is not.
-    """
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingExtraError("optuna", "tune") from error
-    optuna.logging.disable_default_handler()
-    logger = logging.getLogger("optuna")
-    if not any(isinstance(handler, _Bridge) for handler in logger.handlers):
-        logger.addHandler(_Bridge())
-
-
-def resolve_url(text: str) -> str:
-    """A storage's URL, with a SQLite file's path made absolute.
-
-    Raises:
-        ConfigError: not a URL, or one of a storage that keeps nothing.
-    """
-    require_optuna()
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        url = make_url(text)
-    except ArgumentError as error:
-        raise ConfigError(
-            f"--storage takes a database's URL; got {text!r}", "for example --storage sqlite:///study.db"
-        ) from error
-    if url.get_backend_name() != "sqlite":
-        return text
-    if url.database in (None, "", ":memory:"):
-        raise ConfigError(f"--storage must name a file to keep the study in; got {text!r}", "sqlite:///study.db")
-    return url.set(database=str(Path(str(url.database)).absolute())).render_as_string(hide_password=False)
-
-
-def file_url(path: Path) -> str:
-    """The URL of a SQLite file."""
-    require_optuna()
-    from sqlalchemy.engine import URL
-
-    return URL.create("sqlite", database=str(path.absolute())).render_as_string()
-
-
-def shown_url(text: str) -> str:
-    """The URL without its password."""
-    from sqlalchemy.engine import make_url
-
-    return make_url(text).render_as_string(hide_password=True)
-
-
-@contextmanager
-def storage_errors(shown: str) -> Iterator[None]:
-    """Turns what a database raises into one line.
-
-    Raises:
-        StorageError: the database can't be opened, read or written.
-    """
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (StorageInternalError, SQLAlchemyError) as error:
-        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
-        reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
-        raise StorageError(f"the study's storage {shown} can't be used: {reason}", "see --storage") from error
-
-
-def _open(url: str) -> BaseStorage:
-    from optuna.storages import RDBStorage
-
-    waits = {"connect_args": {"timeout": _LOCK_SECONDS}} if url.startswith("sqlite") else {}
-    shown = shown_url(url)
-    with storage_errors(shown):
-        try:
-            return RDBStorage(url, engine_kwargs=waits)
-        except ImportError as error:
-            raise ConfigError(
-                f"the driver of {shown.split(':')[0]} is not installed", "pip install it, or use SQLite"
-            ) from error
-        except RuntimeError as error:  # tables of another version of Optuna
-            raise StorageError(f"{shown}: {' '.join(str(error).split())}", "another --storage") from error
-
-
-class _Bridge(logging.Handler):
-    """Hands Optuna's log on to ours, a step quieter: every trial is told of by us."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        quieter = {logging.INFO: logging.DEBUG, logging.WARNING: logging.INFO}
-        level = quieter.get(record.levelno, record.levelno)
-        logging.getLogger("gatewise.optuna").log(level, "%s", record.getMessage())

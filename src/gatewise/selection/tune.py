@@ -22,15 +22,8 @@ from gatewise.selection.found import Found, nothing_found, write_found
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
 from gatewise.selection.study_folder import StudyRequest, study_folder, write_request
-from gatewise.selection.study_store import (
-    file_url,
-    open_study,
-    require_optuna,
-    resolve_url,
-    shown_url,
-    storage_errors,
-    study_terms,
-)
+from gatewise.selection.study_storage import file_url, require_optuna, resolve_url, shown_url, storage_errors
+from gatewise.selection.study_store import open_study, study_terms
 from gatewise.selection.trial_runner import make_runner
 from gatewise.selection.trials import RUNNING, Search, Silent, TuneListener, rows_of
 from gatewise.selection.tune_data import tune_data
