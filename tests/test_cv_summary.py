@@ -1,0 +1,197 @@
+"""Means, intervals, verdicts and the page, held against closed forms and a walk that nothing can foretell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from cv_worlds import first_only_up, plan_of, run_cv, walk
+from gatewise.evaluation.base import Estimate
+from gatewise.selection.frames import Line, Prediction, gather
+from gatewise.selection.jobs import make_job, run_job
+from gatewise.selection.measures import measure_overfitting
+from gatewise.selection.outcome import CvOutcome
+from gatewise.selection.scoring import PRIOR, prior_predictions
+from gatewise.selection.shared import make_shared
+from gatewise.selection.summary import Summary, corrected_half_width, estimate, summarize
+from gatewise.selection.verdict import judge
+from gatewise.splits.folds import FoldSplit
+from gatewise.training.listeners import Listeners
+
+pytestmark = pytest.mark.usefixtures("gatewise_home")
+
+
+def fold(number: int, trained: int = 400, tested: int = 100) -> FoldSplit:
+    none = np.empty(0, np.int64)
+    return FoldSplit(number, np.arange(trained), none, np.arange(tested), none, none, 0)
+
+
+def said(number: int, seed: int | None, value: float, model: str = "lstm") -> Prediction:
+    line = Line("all", {"log_loss": value, "n": 100.0}, 400, 0)
+    return Prediction(fold(number), seed, model, 5, np.arange(100), np.zeros((100, 2), np.float32), (line,))
+
+
+def test_mean_spread_and_interval_are_those_of_the_closed_forms() -> None:
+    values = np.array([[0.70, 0.72], [0.66, 0.65], [0.71, 0.73], [0.69, 0.69]])
+    of = [said(k + 1, seed, values[k, seed]) for k in range(4) for seed in range(2)]
+    found = estimate(of, values.ravel().tolist(), 0.9)
+    by_fold = values.mean(axis=1)
+    half = stats.t.ppf(0.95, 3) * by_fold.std(ddof=1) * np.sqrt(1 / 4 + 100 / 400)
+    assert found.mean == pytest.approx(values.mean())
+    assert found.std == pytest.approx(values.std(ddof=1))
+    assert (found.low, found.high) == pytest.approx((values.mean() - half, values.mean() + half))
+
+
+def test_one_value_has_no_spread_and_one_fold_no_interval() -> None:
+    assert estimate([said(1, 0, 0.7)], [0.7], 0.95) == Estimate(0.7, None, None, None)
+    two_seeds = estimate([said(1, 0, 0.7), said(1, 1, 0.8)], [0.7, 0.8], 0.95)
+    assert (two_seeds.low, two_seeds.high) == (None, None)
+    assert two_seeds.std == pytest.approx(0.1 / np.sqrt(2))
+
+
+def test_intervals_stay_within_the_metrics_range() -> None:
+    of = [said(1, 0, 0.1), said(2, 0, 0.9)]
+    found = estimate(of, [0.1, 0.9], 0.95, (0.0, 1.0))
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_the_corrected_interval_holds_the_truth_where_folds_share_their_training_rows() -> None:
+    """Means over folds of a k-fold share noise through their training parts; plain t misses the truth too often."""
+    rng = np.random.default_rng(0)
+    folds, rounds, plain, corrected = 5, 2_000, 0, 0
+    for _ in range(rounds):
+        rows = rng.normal(size=500)  # each fold's score: its own test rows, and the mean of what it was trained on
+        parts = rows.reshape(folds, -1)
+        scores = np.array([parts[k].mean() + np.delete(parts, k, 0).mean() for k in range(folds)])
+        mean, spread = scores.mean(), scores.std(ddof=1)
+        plain += abs(mean) <= stats.t.ppf(0.975, folds - 1) * spread / np.sqrt(folds)
+        corrected += abs(mean) <= corrected_half_width(scores, 1 / (folds - 1), 0.95)
+    assert plain / rounds < 0.8
+    assert corrected / rounds > plain / rounds + 0.05
+
+
+def test_a_model_is_measured_against_the_prior_fold_by_fold() -> None:
+    hard = [0.60, 0.80, 0.70]  # folds differ far more than the model does from the prior
+    of = [said(k + 1, 0, value - 0.01 - 0.001 * k) for k, value in enumerate(hard)]
+    of += [said(k + 1, None, value, PRIOR) for k, value in enumerate(hard)]
+    model, prior = summarize(of, "log_loss", 0.95)
+    assert model.against_prior.mean == pytest.approx(-0.011)
+    assert (model.beats_prior, prior.beats_prior) == (True, False)
+    assert model.metrics["log_loss"].high > prior.metrics["log_loss"].mean  # type: ignore[operator]  # both are there
+    assert (model.name, model.folds) == ("lstm@5", 3)
+
+
+def test_a_walk_that_nothing_can_foretell_is_called_so() -> None:
+    plan = plan_of(("lstm", "gru"), (2, 4), training__max_epochs=4, cv__n_splits=4)
+    outcome = run_cv(plan, walk(2_000, seed=3))
+    for of in outcome.summaries:
+        accuracy = of.metrics["accuracy"]
+        assert accuracy.low is not None
+        assert accuracy.high is not None
+        assert accuracy.low <= 0.5 <= accuracy.high
+        assert of.beats_prior is not True
+    assert outcome.verdict.tone != "good"
+
+
+def test_a_model_that_knows_the_answer_is_called_better_than_chance() -> None:
+    plan = plan_of(("lstm",), (1,), cv__n_splits=4)
+    shared = make_shared(plan.configs(), walk(2_000))
+    labels = shared.horizons[1].labels
+    done = []
+    for split in shared.horizons[1].folds:
+        job = make_job(plan.config("lstm", 1), shared, split.number, "lstm")
+        result = run_job(job, shared, Listeners(()))
+        right = np.eye(2, dtype=np.float32)[labels.y[split.test]] * 0.2 + 0.4
+        metrics = {"log_loss": -np.log(0.6), "n": float(len(right))}
+        done.append((job, replace(result, predictions=right, metrics=metrics)))
+    predictions = gather(done, shared, "direction")
+    overfitting = measure_overfitting(predictions, shared, plan.base)
+    summaries = summarize(predictions, "log_loss", 0.95)
+    verdict = judge(summaries, overfitting, "log_loss", 0.95, complete=True)
+    assert verdict.tone == "good"
+    assert verdict.headline == "lstm@1 knows more than the prior"
+    assert overfitting.snooping.value is not None
+    assert overfitting.snooping.value < 0.05
+
+
+def test_the_prior_says_what_the_folds_own_training_part_says() -> None:
+    plan = plan_of()
+    shared = make_shared(plan.configs(), walk())
+    split, labels = shared.fold(3, 2), shared.horizons[3].labels
+    shares = (np.bincount(labels.y[split.train], minlength=2) + 1) / (split.train.size + 2)
+    np.testing.assert_allclose(prior_predictions(labels, split.train, 4), np.tile(shares, (4, 1)), rtol=1e-6)
+    line = run_cv(plan, shared.table).frame.filter((pl.col("model") == PRIOR) & (pl.col("fold") == 2))
+    truth = labels.y[split.test]
+    assert line["log_loss"][0] == pytest.approx(float(-np.log(shares[truth]).mean()), rel=1e-6)
+    assert line["seed"][0] is None
+
+
+def test_several_paths_of_a_row_are_one_row_of_the_measures() -> None:
+    plan = plan_of(cv__splitter="combinatorial", cv__n_splits=4, cv__test_groups=2, training__max_epochs=1)
+    outcome = run_cv(plan, walk())
+    frame = pl.read_parquet(outcome.out_of_fold).filter(pl.col("model") == "lstm")
+    assert sorted(frame["path"].unique().to_list()) == [0, 1, 2]
+    by_path = frame.group_by("path").agg(pl.len(), pl.col("time").n_unique().alias("moments"))
+    assert by_path["len"].n_unique() == 1
+    assert by_path["len"].to_list() == by_path["moments"].to_list()
+
+
+def summary_of(outcome: CvOutcome, name: str) -> Summary:
+    return next(of for of in outcome.summaries if of.name == name)
+
+
+def test_the_machine_interface_holds_what_it_promises() -> None:
+    outcome = run_cv(plan_of(("lstm", "gru"), (2, 5), num_seeds=2), walk(symbols="AB"))
+    said = outcome.to_dict()
+    assert said.keys() >= {
+        "folds", "summary", "pbo", "deflated_sharpe", "snooping", "out_of_fold", "report", "fleet", "resumed",
+    }  # fmt: skip
+    first = said["folds"][0]
+    assert first.keys() == {"fold", "seed", "model", "horizon", "symbol", "n_train", "n_test", "metrics"}
+    # 2 horizons x (2 models x 2 seeds + the prior) x 3 folds x (all, A, B)
+    assert len(said["folds"]) == 2 * 5 * 3 * 3
+    assert list(said["summary"]) == ["lstm@2", "gru@2", "prior@2", "lstm@5", "gru@5", "prior@5"]
+    assert said["summary"]["gru@5"]["log_loss"].keys() == {"mean", "std", "low", "high"}
+    of = summary_of(outcome, "gru@5").metrics["log_loss"]
+    own = [
+        f["metrics"]["log_loss"] for f in said["folds"] if (f["model"], f["horizon"], f["symbol"]) == ("gru", 5, "all")
+    ]
+    assert (of.mean, of.std) == pytest.approx((np.mean(own), np.std(own, ddof=1)))
+    assert said["fleet"].keys() == {"used", "why"}
+
+
+def test_the_page_is_whole_offline_and_tells_what_failed() -> None:
+    outcome = run_cv(plan_of(("lstm", "gru"), (2, 3)), first_only_up())
+    page = outcome.report.read_text(encoding="utf-8")
+    body = page[: page.index("<script")]
+    assert outcome.verdict.headline in body
+    assert "trainings failed" in body
+    assert "fold 1 of gru, horizon 3, seed 42" in body
+    for words in (
+        "2 rows ahead",
+        "How much of it is luck",
+        "Fold by fold",
+        "The folds",
+        "Resolved configuration of gru",
+    ):
+        assert words in body
+    assert "default-src 'none'" in body
+    assert not re.search(r"(src|href)=", body)
+    assert page.count('class="figure"') >= 5
+
+
+@pytest.mark.parametrize("name", ["a<b>", "A&B"])
+def test_names_of_symbols_are_text_on_the_page(name: str) -> None:
+    table = walk(symbols="AB")
+    named = table.with_frame(
+        table.frame.with_columns(symbol=pl.col("symbol").replace({"A": name})).sort("symbol", "time")
+    )
+    page = run_cv(plan_of(training__max_epochs=1), named).report.read_text(encoding="utf-8")
+    body = page[: page.index("<script")]
+    assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in body
+    assert "<b>a" not in body
