@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,9 @@ def cv(
     horizons: Annotated[str | None, typer.Option(help="Rows ahead that the target looks, like 5,20.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each model on each fold.")] = None,
     per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Search settings anew within each fold.")] = False,
+    n_trials: Annotated[int | None, typer.Option(min=1, help="With --tune: trials of each search; 50.")] = None,
+    space: Annotated[str | None, typer.Option(help="With --tune: a search space that ships, or a file.")] = None,
     compute: Annotated[str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; 1 trains in this one.")] = None,
     fleet: Annotated[str, typer.Option(help="Train models of one shape as one: auto, on, off.")] = "auto",
@@ -51,13 +55,17 @@ def cv(
     """
     from gatewise.cli.cv_progress import CvProgress
     from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.errors import ConfigError
     from gatewise.selection.cv import cross_validate, resume_cv, start_cv
     from gatewise.selection.jobs import error_to_dict
     from gatewise.selection.store import find_cv_folder
 
     set_up_logging(quiet)
-    anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol
-    plan = _plan(said, models, horizons, seeds, per_symbol) if anything or not resume else None
+    anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol or tune
+    if not tune and (n_trials or space):
+        raise ConfigError("--n-trials and --space say how --tune searches; it was not given", "--tune --n-trials 50")
+    trials = (n_trials or 50) if tune else 0
+    plan = _plan(said, models, horizons, seeds, per_symbol, trials, space) if anything or not resume else None
     if resume is not None:
         folder = find_cv_folder(resume)
         plan = resume_cv(folder, plan)
@@ -74,7 +82,8 @@ def cv(
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
-        print_json(outcome.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        tuned = {"tuned": json.loads((folder / "tuned.json").read_bytes())} if plan.tuning else {}
+        print_json(outcome.to_dict() | tuned | ({"error": error_to_dict(error)} if error else {}))
         if error:
             raise typer.Exit(2)
     else:
@@ -110,9 +119,18 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     return RayCompute(address, count), {"used": False, "why": "Ray gives each training a process of its own"}
 
 
-def _plan(said: Said, models: str | None, horizons: str | None, seeds: int | None, per_symbol: bool) -> Plan:
+def _plan(
+    said: Said,
+    models: str | None,
+    horizons: str | None,
+    seeds: int | None,
+    per_symbol: bool,
+    trials: int,
+    space: str | None,
+) -> Plan:
     from gatewise.config.load import load_config
-    from gatewise.selection.plan import Plan
+    from gatewise.selection.plan import Plan, Tuning
+    from gatewise.selection.space_file import load_space
 
     def config(**more: Any) -> Any:
         return load_config(said.file, said.assignments, said.overrides | more)
@@ -121,7 +139,10 @@ def _plan(said: Said, models: str | None, horizons: str | None, seeds: int | Non
     configs = {name: config(**{"model.name": name}) for name in names}
     first = configs[names[0]]
     ahead = _whole("--horizons", horizons) if horizons is not None else (first.target.horizon,)
-    return Plan(configs, ahead, seeds or 1, per_symbol)
+    tuning = None
+    if trials:
+        tuning = Tuning(trials, {name: load_space(space, config).to_dict() for name, config in configs.items()})
+    return Plan(configs, ahead, seeds or 1, per_symbol, tuning)
 
 
 def _listed(flag: str, text: str) -> list[str]:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewise.config.load import to_yaml
+from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, Interrupted, ReadError
+from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
 from gatewise.selection.compute import Compute
 from gatewise.selection.jobs import Job, JobFailure, JobResult
-from gatewise.selection.plan import Plan, first_difference
+from gatewise.selection.plan import Place, Plan, first_difference
 from gatewise.selection.shared import make_shared
 from gatewise.selection.store import JobStore, cv_folder
 
@@ -112,12 +113,20 @@ def cross_validate(
             table = load_table(plan.base.data) if table is None else table
             _require_same_data(folder, table)
             shared = make_shared(plan.configs(), table)
-            jobs = list(plan.jobs(shared))
+            tuned: dict[Place, ExperimentConfig | GatewiseError] = {}
+            if plan.tuning is not None:
+                from gatewise.selection.nested_cv import tune_folds  # brings Optuna, an extra
+
+                tuned = tune_folds(plan, shared, folder)
+            jobs = list(plan.jobs(shared, tuned))
             done = {job.key: result for job in jobs if (result := store.read(job.key)) is not None}
             resumed = len(done)
-            waiting = [job for job in jobs if job.key not in done]
-            listener.on_plan(waiting, resumed)
             failures: dict[str, JobFailure] = {}
+            for job in jobs:
+                if isinstance(error := tuned.get((job.model, job.horizon, job.fold)), GatewiseError):
+                    failures[job.key] = JobFailure(job, error)
+            waiting = [job for job in jobs if job.key not in done and job.key not in failures]
+            listener.on_plan(waiting, resumed)
             by_key = {job.key: job for job in waiting}
             for answer in compute.map(waiting, shared, store, listener):
                 if isinstance(answer, JobResult):

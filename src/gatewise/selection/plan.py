@@ -3,18 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
 
 from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import ConfigError
+from gatewise.errors import ConfigError, GatewiseError
 from gatewise.selection.jobs import Job, make_job
 from gatewise.selection.shared import ALL, SharedData
 
 # Models are compared on the same rows of the same data, so only the others may differ between them.
 _SAME = ("data", "features", "target", "split", "cv", "evaluation")
+
+
+# (model, horizon, fold)
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How each fold is tuned.
+
+    Attributes:
+        n_trials: of each search.
+        spaces: by the models' names, as `SearchSpace.to_dict` gives them.
+        pruner: median, hyperband or none.
+    """
+
+    n_trials: int
+    spaces: Mapping[str, Mapping[str, Any]]
+    pruner: str = "median"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; the class takes them back."""
+        return asdict(self)
+
+    def widest(self, model: str, config: ExperimentConfig) -> ExperimentConfig:
+        """The config with the longest window of the model's space."""
+        # Tuning is an extra: what it brings is loaded where it is asked for.
+        from gatewise.selection.space_file import parse_space
+        from gatewise.selection.tune_data import widest
+
+        return widest(config, parse_space(dict(self.spaces[model]), config))
 
 
 @dataclass(frozen=True)
@@ -26,12 +57,14 @@ class Plan:
         horizons: rows ahead, in the order in which results are shown.
         num_seeds: each model is trained with this many seeds, from `training.seed` upwards.
         per_symbol: one model for each symbol instead of one for all.
+        tuning: how each fold is tuned before it is trained; `None`: models are trained as they are configured.
     """
 
     models: Mapping[str, ExperimentConfig]
     horizons: tuple[int, ...]
     num_seeds: int = 1
     per_symbol: bool = False
+    tuning: Tuning | None = None
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):
@@ -80,31 +113,44 @@ class Plan:
         return range(first, first + self.num_seeds)
 
     def configs(self) -> list[ExperimentConfig]:
-        """One for each model and horizon."""
-        return [self.config(model, horizon) for horizon in self.horizons for model in self.models]
+        """One for each model and horizon; where folds are tuned, with the longest window that may be tried."""
+        pairs = [(model, self.config(model, horizon)) for horizon in self.horizons for model in self.models]
+        tuning = self.tuning
+        return [config if tuning is None else tuning.widest(model, config) for model, config in pairs]
 
-    def jobs(self, shared: SharedData) -> Iterator[Job]:
+    def jobs(
+        self, shared: SharedData, tuned: Mapping[Place, ExperimentConfig | GatewiseError] | None = None
+    ) -> Iterator[Job]:
         """Every training, in the order in which results are shown: horizon, model, fold, seed, symbol.
+
+        Args:
+            tuned: configs that take the place of a model's own in a fold.
 
         A symbol that has no test row in a fold has nothing to be judged on there, and no job.
         """
         symbols = shared.table.symbols if self.per_symbol and len(shared.table.symbols) > 1 else (ALL,)
         for horizon, model in product(self.horizons, self.models):
             for fold in shared.horizons[horizon].folds:
+                own = (tuned or {}).get((model, horizon, fold.number))
+                config = own if isinstance(own, ExperimentConfig) else self.config(model, horizon)
                 for seed, symbol in product(self.seeds(model), symbols):
                     if shared.fold(horizon, fold.number, symbol).test.size:
-                        yield make_job(self.config(model, horizon, seed), shared, fold.number, model, symbol)
+                        training = config.training.model_copy(update={"seed": seed})
+                        job_config = config.model_copy(update={"training": training})
+                        yield make_job(job_config, shared, fold.number, model, symbol)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` reads them back."""
         models = [{"name": name, "config": config.to_dict()} for name, config in self.models.items()]  # in order
-        return {**vars(self), "models": models, "horizons": list(self.horizons)}
+        tuning = self.tuning and self.tuning.to_dict()
+        return {**vars(self), "models": models, "horizons": list(self.horizons), "tuning": tuning}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
         """What `to_dict` gave."""
         models = {named["name"]: build_config(named["config"]) for named in values["models"]}
-        return cls(**{**values, "models": models, "horizons": tuple(values["horizons"])})
+        tuning = values["tuning"] and Tuning(**values["tuning"])
+        return cls(**{**values, "models": models, "horizons": tuple(values["horizons"]), "tuning": tuning})
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> str | None:

@@ -52,7 +52,7 @@ def judge(
         headline = f"{best.name} is ahead of the prior over all rows, but its folds differ too much to count on it"
     else:
         headline, tone = "No better than chance", "bad"
-    lines = [_line(of, summaries, deciding, confidence) for of in models]
+    lines = [_line(of, deciding, confidence) for of in models]
     lines += [f"{words} {value}: {meaning}." for words, value, meaning in measures(overfitting)]
     if not complete:
         lines.append("Some folds failed and are in none of these numbers.")
@@ -69,11 +69,10 @@ def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
     return [(name, "–" if value is None else f"{value:.2f}", words or "") for name, value, words in found]
 
 
-def _line(of: Summary, summaries: Sequence[Summary], deciding: str, confidence: float) -> str:
-    prior = next(other for other in summaries if (other.model, other.horizon) == (PRIOR, of.horizon))
+def _line(of: Summary, deciding: str, confidence: float) -> str:
     mean, apart = of.metrics[deciding].mean, of.against_prior
     places = decimals(mean)
-    chance = prior.metrics[deciding].mean
+    chance = mean - apart.mean  # the prior's on the same folds: some of the model's may have failed
     told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {chance:.{places}f}"
     if apart.low is None or apart.high is None:
         return f"{told}; one fold gives no interval."

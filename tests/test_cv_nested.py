@@ -1,0 +1,67 @@
+"""`cv --tune`: each fold searches anew on what it may train on, and what was searched is never searched again.
+
+A search that saw the outer fold's test rows would make every number after it flattering.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from cv_worlds import plan_of
+from gatewise.selection.plan import Plan, Tuning
+
+SPACE = "hidden_size: [3, 4]\nlearning_rate: {low: 0.001, high: 0.1, log: true}\n"
+WORDS = (
+    *("--source", "sp500", "--horizons", "3", "--n-splits", "3", "--seq-len", "6", "--max-epochs", "1"),
+    *("--batch-size", "64", "--num-layers", "1", "--set", "features.sets=[ohlcv]", "--set", "target.kind=direction"),
+    *("--workers", "1", "--json", "--quiet"),
+)
+
+
+def test_every_fold_is_trained_with_what_its_own_search_found_and_resuming_searches_nothing_again(
+    cli, tmp_path: Path, gatewise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    said = cli("cv", *WORDS, "--models", "lstm", "--tune", "--n-trials", 2, "--space", tmp_path / "space.yaml")
+    assert said.code == 0
+    tuned = said.json["tuned"]
+    assert [entry["fold"] for entry in tuned] == [1, 2, 3]
+    assert all(entry["params"].keys() == {"hidden_size", "learning_rate"} for entry in tuned)
+    (folder,) = (gatewise_home / "cv").iterdir()
+    kept = pl.read_parquet(folder / "out_of_fold.parquet")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("gatewise.trainer.train_model", never)
+    again = cli("cv", "--resume", folder.name, "--workers", 1, "--json", "--quiet").json
+    assert again["resumed"] == 3
+    assert again["tuned"] == tuned
+    assert pl.read_parquet(folder / "out_of_fold.parquet").equals(kept)
+
+
+def test_a_fold_whose_search_finds_nothing_fails_alone_and_by_name(cli, tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text("batch_size: [300]\n")  # more windows than the first fold can search on
+    said = cli("cv", *WORDS, "--models", "lstm", "--tune", "--n-trials", 1, "--space", tmp_path / "space.yaml")
+    assert said.code == 2
+    assert ["error" in entry for entry in said.json["tuned"]] == [True, False, False]
+    assert "fold 1 of lstm" in said.json["error"]["message"]
+    assert {fold["fold"] for fold in said.json["folds"]} == {2, 3}
+
+
+@pytest.mark.parametrize("words", [("--n-trials", 5), ("--space", "lstm"), ("--tune", "--n-trials", 0)])
+def test_what_can_not_be_is_refused(cli, words) -> None:
+    said = cli("cv", *WORDS, "--models", "lstm", *words)
+    assert said.code == 2
+    assert said.json["error"]["hint"]
+
+
+def test_a_plan_with_tuning_comes_back_from_json() -> None:
+    plan = plan_of()
+    tuned = Plan(plan.models, plan.horizons, tuning=Tuning(3, {"lstm": {"hidden_size": [3, 4]}}))
+    assert Plan.from_dict(json.loads(json.dumps(tuned.to_dict()))) == tuned
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
