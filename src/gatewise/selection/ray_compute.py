@@ -41,6 +41,7 @@ _log = logging.getLogger("gatewise.cv")
 
 LOCAL = "local"
 _LEAST_STORE_BYTES = 100 << 20
+_LONGEST_FOLDER = 30
 # Ray asks people in the terminal whether it may count them, and sets GPUs' variables with a warning; neither is ours.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -121,8 +122,7 @@ class RayCompute:
     def _connect(self, num_bytes: int) -> None:
         said: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
         if self.address == LOCAL:
-            # Short, as the path of a socket in it may have 107 characters.
-            self._scratch = Path(tempfile.mkdtemp(prefix="gw-"))
+            self._scratch = Path(tempfile.mkdtemp(prefix="gw-", dir=_short_folder()))
             said |= {
                 "num_cpus": self.workers,
                 "include_dashboard": False,
@@ -148,6 +148,12 @@ class RayCompute:
         if data[:1] == _RESULT:
             return JobResult.from_bytes(data[1:])
         return JobFailure(job, error_from_dict(json.loads(data[1:])))
+
+
+def _short_folder() -> str:
+    """Where Ray's sockets go: their paths may have 107 characters, of which Ray itself takes more than sixty."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= _LONGEST_FOLDER else "/tmp"
 
 
 def _set_environment(address: str) -> None:

@@ -1,0 +1,80 @@
+"""Ray finds what one process finds, and a killed Ray worker loses nothing.
+
+One run stands for both: every job of it must come out as in this process, although a worker is killed in the middle of
+one. Ray runs in a process of its own, since it brings threads and warnings that are not ours.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conftest import TINY, Cli
+
+pytest.importorskip("ray", reason="needs the extra ray: pip install 'gatewise[ray]'")
+
+CV = (*TINY[:2], *TINY[4:], "--models", "lstm", "--horizons", "3", "--n-splits", "3", "--max-epochs", "60")
+LONG = (*CV, "--set", "training.early_stopping_patience=99")
+_PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+def short_folder() -> Iterator[str]:
+    """A folder whose path leaves room for a socket's, as pytest's own do not."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        yield folder
+
+
+def test_a_killed_ray_worker_loses_nothing_and_ray_leaves_nothing_behind(
+    cli: Cli, gatewise_home: Path, tmp_path: Path, short_folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = cli("cv", *LONG, "--workers", "1", "--json").json
+    before = set((gatewise_home / "cv").iterdir())
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("TMPDIR", short_folder)
+    (tmp_path / "user").mkdir()
+    command = [sys.executable, "-c", "from gatewise.cli.main import run; run()", "cv", *LONG, "--json"]
+    process = subprocess.Popen(
+        [*command, "--compute", "ray", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        killed = kill_a_busy_worker(process, gatewise_home, before)
+        out, err = process.communicate(timeout=_PATIENCE_SECONDS)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, out + err
+    assert killed, "no Ray worker was seen at work"
+    assert "Ray: A worker died" in err
+    (folder,) = set((gatewise_home / "cv").iterdir()) - before
+    said = cli("cv", "--resume", folder.name, "--json").json
+    assert said["resumed"] == 3
+    assert (said["folds"], said["summary"]) == (alone["folds"], alone["summary"])
+    assert out.startswith('{"id": '), out[:300]
+    assert out.count("\n") == 1
+    assert not (tmp_path / "user" / ".ray").exists(), "Ray left a token in the user's home"
+    assert not list(Path(short_folder).iterdir())
+
+
+def kill_a_busy_worker(process: subprocess.Popen[str], home: Path, before: set[Path]) -> bool:
+    """Kills the worker of a job that has written its first checkpoint."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        for folder in set((home / "cv").iterdir()) - before:
+            if list((folder / "jobs").glob("*.checkpoint")):
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    try:
+                        if child.cmdline()[0].startswith("ray::fold"):
+                            child.kill()
+                            return True
+                    except (psutil.Error, IndexError):
+                        continue
+        time.sleep(0.05)
+    return False
