@@ -29,8 +29,8 @@ class CvProgress:
         )
         self.overall: TaskID | None = None
         self.running: dict[str, TaskID] = {}
-        self.share: dict[str, float] = {}  # of each job's epochs that are done
-        self.total = self.ended = 0
+        self.done: dict[str, float] = {}  # of each job's size, by its epochs
+        self.total = self.ended = self.work = 0
         self.began = 0.0
 
     def __enter__(self) -> Self:
@@ -44,25 +44,26 @@ class CvProgress:
         self.total, self.began = len(jobs), time.monotonic()
         self._say(f"{len(jobs)} trainings to run{f', {resumed} finished before' if resumed else ''}")
         if jobs:
-            self.overall = self.bar.add_task("all", total=len(jobs), words="")
+            self.work = sum(job.size for job in jobs)
+            self.overall = self.bar.add_task("all", total=self.work, words="")
 
     def on_start(self, job: Job) -> None:
-        if not self.share:  # what came before was workers getting ready
+        if not self.done:  # what came before was workers getting ready
             self.began = time.monotonic()
-        self.share[job.key] = 0.0
+        self.done[job.key] = 0.0
         if job.key not in self.running:  # a lost worker's job starts twice
             self.running[job.key] = self.bar.add_task(job.words, total=job.config.training.max_epochs, words="")
 
     def on_epoch(self, job: Job, epoch: int) -> None:
         most = job.config.training.max_epochs
-        self.share[job.key] = epoch / most
+        self.done[job.key] = job.size * epoch / most
         if job.key in self.running:
             self.bar.update(self.running[job.key], completed=epoch, words=f"epoch {epoch}/{most}")
         self._draw_overall()
 
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self.ended += 1
-        self.share[job.key] = 1.0
+        self.done[job.key] = job.size
         if job.key in self.running:
             self.bar.remove_task(self.running.pop(job.key))
         self._draw_overall()
@@ -71,14 +72,14 @@ class CvProgress:
     def _draw_overall(self) -> None:
         if self.overall is not None:
             words = f"{self.ended}/{self.total} trainings{self._left()}"
-            self.bar.update(self.overall, completed=sum(self.share.values()), words=words)
+            self.bar.update(self.overall, completed=sum(self.done.values()), words=words)
 
     def _left(self) -> str:
         """Time left at the pace so far; training may stop early, so it is rather too long than too short."""
-        done = sum(self.share.values())
+        done = sum(self.done.values())
         if not done or self.ended == self.total:
             return ""
-        return f", {_duration((time.monotonic() - self.began) * (self.total - done) / done)} left"
+        return f", {_duration((time.monotonic() - self.began) * (self.work - done) / done)} left"
 
     def _say(self, text: str) -> None:
         if not self.quiet:

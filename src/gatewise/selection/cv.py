@@ -126,6 +126,8 @@ def cross_validate(
                 if isinstance(error := tuned.get((job.model, job.horizon, job.fold)), GatewiseError):
                     failures[job.key] = JobFailure(job, error)
             waiting = [job for job in jobs if job.key not in done and job.key not in failures]
+            # The longest first, so that none is left over at the end while all other workers have nothing to do.
+            waiting.sort(key=lambda job: -job.size)
             listener.on_plan(waiting, resumed)
             by_key = {job.key: job for job in waiting}
             for answer in compute.map(waiting, shared, store, listener):

@@ -49,6 +49,7 @@ class Job:
         fold: number of the fold, from 1.
         model: the name under which results are shown.
         symbol: the one symbol that it learns and is judged on, or `all`.
+        size: training samples, by which it is guessed how long it will take.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Job:
     model: str
     horizon: int
     symbol: str = ALL
+    size: int = 1
 
     @property
     def words(self) -> str:
@@ -152,8 +154,9 @@ class JobListener(Protocol):
 def make_job(config: ExperimentConfig, shared: SharedData, fold: int, model: str, symbol: str = ALL) -> Job:
     """A job with its key; `config` carries the seed and the horizon."""
     horizon = config.target.horizon
-    key = job_key(config, shared, shared.fold(horizon, fold, symbol))
-    return Job(key, config, fold, config.training.seed, model, horizon, symbol)
+    split = shared.fold(horizon, fold, symbol)
+    key = job_key(config, shared, split)
+    return Job(key, config, fold, config.training.seed, model, horizon, symbol, max(1, split.train.size))
 
 
 def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from gatewise.errors import ConfigError, GatewiseError, MissingExtraError
+from gatewise.errors import ConfigError, GatewiseError, LostWorkerError, MissingExtraError
 from gatewise.selection.compute import TRIES, Answers, lost_worker
 from gatewise.selection.jobs import (
     Job,
@@ -143,6 +143,9 @@ class RayCompute:
     def _answer(self, job: Job, reference: Any) -> JobResult | JobFailure:
         try:
             data: bytes = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            cause = str(error.cause).strip() or type(error.cause).__name__
+            return JobFailure(job, LostWorkerError(f"the task that trained it broke off: {cause.splitlines()[0]}"))
         except self._ray.exceptions.RayError as error:
             return JobFailure(job, lost_worker(str(error).strip().splitlines()[0]))
         if data[:1] == _RESULT:
