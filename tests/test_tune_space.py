@@ -182,3 +182,10 @@ def test_whatever_a_field_is_given_is_taken_or_refused_in_words(value: object, f
         return
     for held in space.candidates(FLAT_FIELDS.get(field, field), None):
         space.configure(CONFIG, {space.parameters[0].name: held})
+
+
+def test_a_space_that_ships_leaves_alone_what_the_user_has_settled() -> None:
+    whole, left = load_space(None, CONFIG), load_space(None, CONFIG, {"windows.sequence_length", "model.dropout"})
+    assert {p.name for p in whole.parameters} - {p.name for p in left.parameters} == {"sequence_length", "dropout"}
+    with pytest.raises(ConfigError, match="leave something to search"):
+        load_space("wide", CONFIG, {"training.learning_rate", "model.dropout", "model.hidden_size"})

@@ -141,7 +141,8 @@ def _plan(
     ahead = _whole("--horizons", horizons) if horizons is not None else (first.target.horizon,)
     tuning = None
     if trials:
-        tuning = Tuning(trials, {name: load_space(space, config).to_dict() for name, config in configs.items()})
+        spaces = {name: load_space(space, config, said.fields).to_dict() for name, config in configs.items()}
+        tuning = Tuning(trials, spaces)
     return Plan(configs, ahead, seeds or 1, per_symbol, tuning)
 
 

@@ -96,6 +96,14 @@ class Said:
     assignments: tuple[str, ...]
     overrides: dict[str, Any]
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """Dotted names of what was said by --set and flags."""
+        from gatewise.config.load import FLAT_FIELDS
+
+        names = [assignment.partition("=")[0].strip() for assignment in self.assignments]
+        return frozenset((*(FLAT_FIELDS.get(name, name) for name in names), *self.overrides))
+
 
 def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY

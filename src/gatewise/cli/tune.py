@@ -87,7 +87,7 @@ def _from_words(
 
     config = load_config(said.file, said.assignments, said.overrides)
     request = StudyRequest(study_name=config.name).updated(asked)
-    return config, load_space(space, config), request
+    return config, load_space(space, config, said.fields), request
 
 
 def _seconds(text: str | None) -> float | None:

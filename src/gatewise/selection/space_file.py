@@ -10,7 +10,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
@@ -40,8 +40,11 @@ _BARRED = {
 }
 
 
-def load_space(name: str | None, config: ExperimentConfig) -> SearchSpace:
+def load_space(name: str | None, config: ExperimentConfig, settled: Container[str] = ()) -> SearchSpace:
     """A space that ships (`lstm`, `wide`), or one's own YAML file; `None`: the one that ships for the model.
+
+    Args:
+        settled: dotted fields that a space that ships leaves alone, since the user has said what they are to be.
 
     Raises:
         UnknownNameError: no such space ships, or a field that is none.
@@ -57,7 +60,13 @@ def load_space(name: str | None, config: ExperimentConfig) -> SearchSpace:
             raise ConfigError(f"no search space ships for {wanted}", f"--space FILE, or one of: {', '.join(shipped)}")
         raise UnknownNameError("search space", wanted, [*shipped, "a YAML file"])
     text = resources.files("gatewise.config").joinpath("spaces", f"{wanted}.yaml").read_text(encoding="utf-8")
-    return parse_space(yaml.safe_load(text), config)
+    said = yaml.safe_load(text)
+    left = {field: values for field, values in said.items() if FLAT_FIELDS.get(field, field) not in settled}
+    if not left:
+        raise ConfigError(
+            f"search space {wanted} must leave something to search; every field of it was set", "--space FILE"
+        )
+    return parse_space(left, config)
 
 
 def shipped_spaces() -> tuple[str, ...]:
