@@ -197,7 +197,7 @@ def patience() -> Iterator[None]:
         (("--splitter", "random"), "UnknownNameError", "splitter"),
         (("--splitter", "combinatorial", "--n-splits", "3", "--test-groups", "3"), "ConfigError", "test_groups"),
         (("--seq-len", "6000"), "NotEnoughRowsError", "gap-free"),
-        (("--batch-size", "5000"), "ConfigError", "batch_size"),
+        (("--batch-size", "0"), "ConfigError", "batch_size"),
         (("--resume", "nothing"), "RunNotFoundError", "nothing"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

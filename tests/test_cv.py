@@ -17,7 +17,7 @@ import torch
 
 from cv_worlds import Ear, first_only_up, plan_of, run_cv, same_table, walk
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, GatewiseError, LabelError, ReadError, RunNotFoundError
+from gatewise.errors import ConfigError, DivergedError, GatewiseError, LabelError, ReadError, RunNotFoundError
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.fold import fit_fold, make_windows
 from gatewise.selection.compute import InProcess
@@ -117,8 +117,17 @@ def test_a_fold_that_never_sees_a_class_fails_alone_and_is_named() -> None:
 
 
 def test_where_nothing_finishes_the_first_failure_is_raised_with_its_own_type() -> None:
-    with pytest.raises(ConfigError, match=r"3 of 3 trainings failed; the first, fold 1 of lstm, horizon 3, seed 42: "):
-        run_cv(plan_of(training__batch_size=10_000), walk())
+    with pytest.raises(DivergedError, match="3 of 3 trainings failed; the first, fold 1 of lstm, horizon 3, seed 42: "):
+        run_cv(plan_of(training__learning_rate=1e30, training__max_epochs=5), walk())
+
+
+def test_a_fold_that_is_smaller_than_a_batch_is_one_batch_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "gatewise.cv"):
+        outcome = run_cv(plan_of(("lstm", "gru"), num_seeds=2, training__batch_size=200), walk())
+    assert not outcome.failures
+    small = outcome.frame.filter(pl.col("n_train") < 200)["n_train"].unique().to_list()
+    assert len(small) == 1
+    assert caplog.text.count(f"batches of {small[0]}, all windows that it trains on; training.batch_size is 200") == 1
 
 
 def test_what_is_finished_is_never_trained_again_and_the_table_stays_to_the_last_bit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -16,6 +17,8 @@ from gatewise.selection.shared import ALL, SharedData
 # Models are compared on the same rows of the same data, so only the others may differ between them.
 _SAME = ("data", "features", "target", "split", "cv", "evaluation")
 
+
+_log = logging.getLogger("gatewise.cv")
 
 # (model, horizon, fold)
 Place = tuple[str, int, int]
@@ -129,15 +132,23 @@ class Plan:
         A symbol that has no test row in a fold has nothing to be judged on there, and no job.
         """
         symbols = shared.table.symbols if self.per_symbol and len(shared.table.symbols) > 1 else (ALL,)
+        told: set[tuple[int, ...]] = set()
         for horizon, model in product(self.horizons, self.models):
             for fold in shared.horizons[horizon].folds:
                 own = (tuned or {}).get((model, horizon, fold.number))
                 config = own if isinstance(own, ExperimentConfig) else self.config(model, horizon)
                 for seed, symbol in product(self.seeds(model), symbols):
-                    if shared.fold(horizon, fold.number, symbol).test.size:
-                        training = config.training.model_copy(update={"seed": seed})
-                        job_config = config.model_copy(update={"training": training})
-                        yield make_job(job_config, shared, fold.number, model, symbol)
+                    part = shared.fold(horizon, fold.number, symbol)
+                    if not part.test.size:
+                        continue
+                    asked, batch = config.training.batch_size, fitting_batch(config, part.train.size)
+                    if batch < asked and (horizon, fold.number, batch, asked) not in told:
+                        told.add((horizon, fold.number, batch, asked))
+                        words = "batches of %d, all windows that it trains on; training.batch_size is %d"
+                        _log.info(f"fold %d, horizon %d: {words}", fold.number, horizon, batch, asked)
+                    training = config.training.model_copy(update={"seed": seed, "batch_size": batch})
+                    job_config = config.model_copy(update={"training": training})
+                    yield make_job(job_config, shared, fold.number, model, symbol)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` reads them back."""
@@ -151,6 +162,13 @@ class Plan:
         models = {named["name"]: build_config(named["config"]) for named in values["models"]}
         tuning = values["tuning"] and Tuning(**values["tuning"])
         return cls(**{**values, "models": models, "horizons": tuple(values["horizons"]), "tuning": tuning})
+
+
+def fitting_batch(config: ExperimentConfig, num_train: int) -> int:
+    """The batch size, or all windows of an epoch where they are fewer, as they may be in an early fold."""
+    windows = -(-num_train // config.windows.stride)
+    epoch = min(windows, config.training.windows_per_epoch or windows)
+    return max(1, min(config.training.batch_size, epoch))
 
 
 def first_difference(old: Any, new: Any, path: str = "") -> str | None:
