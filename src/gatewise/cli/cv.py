@@ -171,6 +171,7 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_table
+    from gatewise.selection.verdict import measures
 
     print()
     wanted = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
@@ -189,6 +190,8 @@ def _print_outcome(outcome: CvOutcome) -> None:
     print(outcome.verdict.headline)
     for line in outcome.verdict.lines:
         print(f"- {line}")
+    for name, value, meaning in measures(outcome.overfitting):
+        print(f"- {name} {value}: {meaning}.")
     print(
         f"\ncv           {outcome.folder.name}"
         f"\nreport       {outcome.report}"

@@ -53,7 +53,6 @@ def judge(
     else:
         headline, tone = "No better than chance", "bad"
     lines = [_line(of, deciding, confidence) for of in models]
-    lines += [f"{words} {value}: {meaning}." for words, value, meaning in measures(overfitting)]
     if not complete:
         lines.append("Some folds failed and are in none of these numbers.")
     return Verdict(headline, tone, tuple(lines))
