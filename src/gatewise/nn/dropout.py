@@ -16,7 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -84,14 +87,10 @@ class Drop:
         rows, elements = x.shape[0], x.shape[-1]
         middle = x.shape[1:-1].numel()
         words = -(-elements // LANES)
-        row, step, word = (torch.arange(n, device=x.device) for n in (rows, middle, words))
-        # Multiplied while they are small: the counter of a word is a sum of these.
-        row_key = (row + self.first_row) * _signed(middle * words * COUNTER) + self.key
-        step_key, word_key = step * _signed(words * COUNTER), word * _signed(COUNTER)
         # Recurrent layers hand on [B, T, H] views of time-major memory.
         time_major = x.dim() == 3 and x.stride(0) < x.stride(1)
-        by_row = row_key[:, None] + step_key if not time_major else row_key + step_key[:, None]
-        counter = by_row[:, :, None] + word_key
+        offset = self.key + _signed(self.first_row * middle * words * COUNTER)
+        counter = _counters(rows, middle, words, time_major, x.device) + offset
         bits = _mixed(counter).view(torch.int16)[..., :elements]
         level = (self.rate * LEVELS).round().clamp(max=LEVELS - 1)
         scale = LEVELS / (LEVELS - level)
@@ -143,6 +142,23 @@ def _signed(number: int) -> int:
     """The 64-bit two's complement of a number, as torch's int64 holds it."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >> 63 else number
+
+
+def _counters(rows: int, middle: int, words: int, time_major: bool, device: torch.device) -> Tensor:
+    """COUNTER times the number of each word, [rows, middle, words] or [middle, rows, words] if time-major."""
+    if device.type != "cpu":
+        word = torch.arange(rows * middle * words, device=device).mul_(_signed(COUNTER)).view(rows, middle, words)
+        return word.transpose(0, 1) if time_major else word
+    return torch.from_numpy(_cpu_counters(rows, middle, words, time_major))
+
+
+# Kept for the few shapes of a run: a tenth of a small step went into making them. NumPy's arrays, because a tensor made
+# inside one of torch.func's transforms must not outlive it.
+@lru_cache(maxsize=8)
+def _cpu_counters(rows: int, middle: int, words: int, time_major: bool) -> npt.NDArray[np.int64]:
+    word = np.arange(rows * middle * words, dtype=np.uint64) * np.uint64(COUNTER)
+    word = word.reshape(rows, middle, words)
+    return np.ascontiguousarray(word.transpose(1, 0, 2) if time_major else word).view(np.int64)
 
 
 def _mixed(z: Tensor) -> Tensor:
