@@ -130,7 +130,10 @@ def _notes(outcome: CvOutcome) -> list[str]:
         "part, and no span of a training sample touches a test sample's.",
         "All models of a horizon are judged on the same rows.",
         "Intervals are Student's t over folds, seeds averaged first, with the correction of Nadeau and Bengio (2003) "
-        "for training parts that overlap. With few folds they are wide; that is what few folds know.",
+        "for training parts that overlap. With few folds they are wide, as few folds know little; where folds share "
+        "much of their training rows they may still be too narrow.",
+        "A low probability of backtest overfitting says that the choice among these models holds, not that the chosen "
+        "one is any good: a model that is always the least bad is chosen rightly. Whether it is good, the prior tells.",
         "Nothing here was chosen by a test row. Once you choose a model by these numbers, that is no longer so: the "
         "measures of overfitting say how much that choice is worth, and fresh rows say more.",
     ]

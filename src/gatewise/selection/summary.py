@@ -2,9 +2,11 @@
 
 The interval is Student's t over folds with the correction of Nadeau and Bengio (2003). Seeds are averaged first: they
 share their rows, so they are no independent evidence. Folds are none quite either, since their training parts overlap,
-and with combinatorial folds their test parts too; plain t intervals are then too narrow. The correction widens the
-variance of the mean of J folds from s²/J to s²·(1/J + n_test/n_train), which is on the safe side. A bootstrap of the
-out-of-fold rows would take the trained models as given and miss how much a fold's training matters.
+and with combinatorial folds their test parts too. The correction widens the variance of the mean of J folds from s²/J
+to s²·(1/J + n_test/n_train). It helps and is no guarantee: of nominal 95 % intervals over 5 folds, 99 % held the truth
+where folds were independent, but 81 % (plain t: 65 %) where all shared the noise of their training parts in full
+(docs/cross-validation.md). A bootstrap of the out-of-fold rows would take the trained models as given and miss how much
+a fold's training matters.
 """
 
 from __future__ import annotations
