@@ -2,7 +2,8 @@
 
 Two models x two horizons x three seeds x four folds on each walk, with real features, so that no model says the same of
 every row. Printed: how often the interval of accuracy holds one half, how often a model is called better than the
-prior, and the probability of backtest overfitting by several readings of "performance" and "trial". The first is what `gatewise cv` reports. The last is a control, coin flips of the same shape, whose true value is one half.
+prior, and the probability of backtest overfitting by several readings of "performance" and "trial". The first is what
+`gatewise cv` reports. The last is a control, coin flips of the same shape, whose true value is one half.
 """
 
 from __future__ import annotations
