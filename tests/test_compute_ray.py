@@ -6,6 +6,7 @@ one. Ray runs in a process of its own, since it brings threads and warnings that
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from conftest import TINY, Cli
 
 pytest.importorskip("ray", reason="needs the extra ray: pip install 'gatewise[ray]'")
 
-CV = (*TINY[:2], *TINY[4:], "--models", "lstm", "--horizons", "3", "--n-splits", "3", "--max-epochs", "60")
+CV = (*TINY[:2], *TINY[4:], "--models", "lstm", "--horizons", "3", "--n-splits", "3", "--max-epochs", "30")
 LONG = (*CV, "--set", "training.early_stopping_patience=99")
 _PATIENCE_SECONDS = 120
 
@@ -53,12 +54,9 @@ def test_a_killed_ray_worker_loses_nothing_and_ray_leaves_nothing_behind(
     assert process.returncode == 0, out + err
     assert killed, "no Ray worker was seen at work"
     assert "Ray: A worker died" in err
-    (folder,) = set((gatewise_home / "cv").iterdir()) - before
-    said = cli("cv", "--resume", folder.name, "--json").json
-    assert said["resumed"] == 3
+    said = json.loads(out)  # one object and nothing else: Ray's own words went to stderr
     assert (said["folds"], said["summary"]) == (alone["folds"], alone["summary"])
-    assert out.startswith('{"id": '), out[:300]
-    assert out.count("\n") == 1
+    assert not said["failures"]
     assert not (tmp_path / "user" / ".ray").exists(), "Ray left a token in the user's home"
     assert not list(Path(short_folder).iterdir())
 
