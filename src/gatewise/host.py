@@ -21,7 +21,6 @@ from pathlib import Path
 _TRIM_THRESHOLD = -1
 _MMAP_THRESHOLD = -3
 _MMAP_MAX = -4
-_ARENA_MAX = -8
 # Blocks up to here stay in the heap; a step's largest is below, a table of this size may well go back to the kernel.
 _LARGEST_KEPT_BYTES = 1 << 30
 
@@ -57,8 +56,8 @@ def set_environment() -> bool:
 def keep_freed_memory() -> bool:
     """Tells glibc to keep freed memory for the next step; true if done, false where the C library is another.
 
-    The process keeps its peak until it ends. Blocks above 1 GiB still go back. Threads share one arena: memory that one
-    frees another can use, and the limits that hold for other arenas (heaps of 64 MB) do not cut in.
+    The process keeps its peak until it ends. Blocks above 1 GiB still go back, and so do blocks above 64 MB of threads
+    other than the first, whose heaps end there; one heap for all threads would spare them but halves the speed of two.
     """
     if not _on_glibc():
         return False
@@ -68,7 +67,6 @@ def keep_freed_memory() -> bool:
     # Before 2.35 glibc refuses thresholds above 32 MB; forbidding mapped blocks altogether comes next to it.
     kept = mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES) or mallopt(_MMAP_MAX, 0)
     trimmed = mallopt(_TRIM_THRESHOLD, -1)
-    mallopt(_ARENA_MAX, 1)
     return bool(kept and trimmed)
 
 
