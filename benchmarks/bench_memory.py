@@ -22,7 +22,7 @@ TORCH_LOADED_MB = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 from gatewise.config.load import load_config  # noqa: E402  # after the baseline above
 from gatewise.data.table import Table  # noqa: E402
-from gatewise.experiment import run_experiment  # noqa: E402
+from gatewise.experiment import prepare, run_experiment  # noqa: E402
 
 
 def random_bars(rows: int) -> Table:
@@ -60,7 +60,7 @@ def main() -> None:
     )
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run_experiment(config, Path(folder), random_bars(said.rows))
+        outcome = run_experiment(prepare(config, random_bars(said.rows)), Path(folder))
     above = outcome.peak_memory_mb - TORCH_LOADED_MB
     judged = len(outcome.split.val) + len(outcome.split.test)
     print(
