@@ -52,8 +52,14 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where rows come from and how their columns are read. `None` means: detect it, or refuse."""
 
-    source: Literal["files", "sp500", "nasdaq"] = "files"  # the last two: daily bars that the package arch carries
+    source: Literal["files", "lake", "sql", "sp500", "nasdaq"] = "files"  # the last two: bars that arch carries
     paths: tuple[str, ...] = ()
+    feed: str | None = None  # lake: whose rows, where several feeds hold a symbol
+    url: str | None = None  # sql: an SQLAlchemy URL; None: $GATEWISE_SQL_URL
+    table: str | None = None  # sql: a table or view; None: vw_ticker_timeseries
+    query: str | None = None  # sql: a SELECT instead of a table
+    calendar: str | None = None  # an exchange calendar, like XNYS: closed time is then no gap, an absent session is one
+    resample: Step | None = None  # bars of this length made of complete shorter ones
     format: Literal["auto", "csv", "parquet", "feather", "kline", "lean"] = "auto"
     time_column: str | None = None
     time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
@@ -77,7 +83,10 @@ class FeatureConfig(Section):
 
     sets: tuple[str, ...] = ("market39",)
     columns: tuple[str, ...] = ()  # raw columns of the table, as they are, after the sets
+    timeframes: tuple[Step, ...] = ()  # the sets again on bars of these lengths, joined when the longer bar has closed
+    symbol_onehot: bool = False  # one 0/1 column a symbol
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
+    scale_by: Literal["all", "symbol"] = "all"  # one scaler for all rows, or one a symbol
     clip: Annotated[float, Field(gt=0)] | None = None  # bound scaled values to ±clip; None: leave them
 
     @model_validator(mode="after")

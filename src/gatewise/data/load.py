@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.rows import Rows, read_rows
-from gatewise.data.samples import sample_config
+from gatewise.data.rows import Rows
+from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 
@@ -30,7 +30,7 @@ def load_table(spec: DataConfig) -> Table:
         QualityError: infinite values, a known column without any value, or a time twice in a symbol.
         NotEnoughRowsError: no row is left, or one row only and no timeframe given.
     """
-    rows = read_rows(sample_config(spec))
+    rows = read_source(spec)
     for note in rows.notes:
         _log.info("%s", note)
     if rows.timeframe is None or rows.gap_tolerance is None:

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.rows import Rows, read_rows
-from gatewise.data.samples import sample_config
+from gatewise.data.rows import Rows
+from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
 
 _SHOWN = 3
@@ -91,7 +91,7 @@ def check_data(spec: DataConfig) -> Report:
     Raises:
         ReadError, AmbiguousError, SchemaError: what can't be read can't be counted either; see `load_table`.
     """
-    rows = read_rows(sample_config(spec))
+    rows = read_source(spec)
     frame = rows.frame
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     prices = [column for column in OHLC if column in frame.columns]

@@ -1,0 +1,32 @@
+"""Where rows may come from: one reader a source, all giving the same `Rows`, which a table or a check is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gatewise.config.schema import DataConfig
+from gatewise.data.rows import Rows, read_rows
+from gatewise.data.samples import sample_config
+from gatewise.errors import UnknownNameError
+
+
+def _read_sample(spec: DataConfig) -> Rows:
+    return read_rows(sample_config(spec))
+
+
+SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
+    "files": read_rows,
+    "nasdaq": _read_sample,
+    "sp500": _read_sample,
+}
+
+
+def read_source(spec: DataConfig) -> Rows:
+    """Reads the rows that a data config names.
+
+    Raises:
+        UnknownNameError: no such source; and what the source's own reader raises.
+    """
+    if spec.source not in SOURCES:
+        raise UnknownNameError("source", spec.source, SOURCES)
+    return SOURCES[spec.source](spec)
