@@ -11,6 +11,7 @@ one line each and exits with code 2; nothing below raises a bare exception at a 
     │   ├── AmbiguousError      a column or stamp with two readings; the flag that settles it is named
     │   ├── SchemaError         columns missing or renamed, another timeframe
     │   ├── QualityError        duplicates, broken OHLC order, infinite or negative values
+    │   ├── FeedError           an exchange, quote service or database that can't be reached or refuses
     │   └── NotEnoughRowsError  fewer rows than a window needs, or a part of the split left empty
     ├── LabelError              labels outside their range, a class that training never sees
     ├── TrainingError           the loop can't go on
@@ -88,6 +89,10 @@ class SchemaError(DataError):
 
 class QualityError(DataError):
     """Rows that break a rule of the table: duplicates, OHLC order, infinite or negative values."""
+
+
+class FeedError(DataError):
+    """A source outside this machine can't be reached, refuses, or answers with what it should not."""
 
 
 class NotEnoughRowsError(DataError):
