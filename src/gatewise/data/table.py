@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.sessions import trading_time
 from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
 
 SYMBOL = "symbol"
@@ -32,11 +33,13 @@ class Table:
         frame: `symbol` (String), `time` (Datetime[us, UTC]), then Float64 columns.
         timeframe: the usual step between two rows of a symbol.
         gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
+        calendar: code of an exchange's calendar; steps are then measured in its trading time (`trading_time`).
     """
 
     frame: pl.DataFrame
     timeframe: timedelta
     gap_tolerance: timedelta
+    calendar: str | None = None
 
     def __post_init__(self) -> None:
         dtypes = dict(self.frame.schema)
@@ -86,14 +89,17 @@ class Table:
     @cached_property
     def segment_start(self) -> npt.NDArray[np.int64]:
         """For each row the first row of its segment: the longest run of one symbol without a gap."""
-        starts = self._opens.copy()
-        starts[1:] |= np.diff(self.time_us) > self.gap_tolerance // timedelta(microseconds=1)
+        starts, clock_us = self._opens.copy(), self.time_us
+        if self.calendar is not None:
+            clock_us = trading_time(clock_us, self.calendar, self.timeframe)
+        starts[1:] |= np.diff(clock_us) > self.gap_tolerance // timedelta(microseconds=1)
         return np.maximum.accumulate(np.where(starts, np.arange(self.num_rows), 0))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over symbols, times, segments, names and values: equal tables, equal prints, on every machine."""
-        digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns)).encode())
+        """SHA-256 over symbols, times, segments, names, values and calendar: equal tables, equal prints, everywhere."""
+        calendar = () if self.calendar is None else ("\x1e", self.calendar)
+        digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns, *calendar)).encode())
         digest.update(np.flatnonzero(self._opens).tobytes())
         digest.update(np.ascontiguousarray(self.segment_start).tobytes())
         digest.update(np.ascontiguousarray(self.time_us).tobytes())
@@ -103,7 +109,7 @@ class Table:
 
     def with_frame(self, frame: pl.DataFrame) -> Table:
         """The same clock over other rows."""
-        return Table(frame, self.timeframe, self.gap_tolerance)
+        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar)
 
 
 def require_bars(table: Table) -> None:
