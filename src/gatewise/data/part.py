@@ -62,13 +62,25 @@ def read_part(blob: Blob, spec: DataConfig) -> Part:
     Raises:
         ReadError, AmbiguousError, SchemaError: what the file holds can't be read, or in two ways.
     """
-    raw = read_raw(blob, spec.format)
+    return part_of(read_raw(blob, spec.format), blob.file, spec)
+
+
+def part_of(raw: Raw, file: PurePath, spec: DataConfig) -> Part:
+    """Types and stamps raw rows.
+
+    Args:
+        raw: from a file or another source.
+        file: names the series where neither a column nor `spec.symbol` does.
+
+    Raises:
+        ReadError, AmbiguousError, SchemaError: see `read_part`.
+    """
     roles = find_roles(raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename)
     rows = raw.frame[ROW]
-    symbols, notes = _symbols(raw, roles.symbol, blob.file, spec.symbol)
+    symbols, notes = _symbols(raw, roles.symbol, file, spec.symbol)
     how = Reading(spec.time_format, spec.timezone, spec.day_first)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
-    chosen = _chosen(raw.name, roles.names, spec.columns)
+    chosen = choose_columns(raw.name, roles.names, spec.columns)
     values, texts = _values(raw, chosen, spec.columns)
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
     return Part(raw.name, frame, roles.stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
@@ -91,8 +103,12 @@ def _symbols(raw: Raw, column: str | None, file: PurePath, said: str | None) -> 
     return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
 
 
-def _chosen(name: str, names: dict[str, str], wanted: Sequence[str]) -> dict[str, str]:
-    """File column -> table column for the columns to keep; `wanted` may use either name."""
+def choose_columns(name: str, names: dict[str, str], wanted: Sequence[str]) -> dict[str, str]:
+    """File column -> table column for the columns to keep; `wanted` may use either name, or be empty to keep all.
+
+    Raises:
+        SchemaError: no such column; the nearest is named.
+    """
     if not wanted:
         return names
     back = {target: column for column, target in names.items()}

@@ -57,8 +57,20 @@ def read_rows(spec: DataConfig) -> Rows:
     """
     paths, notes = find_files(spec.paths)
     blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
-    parts = [read_part(blob, spec) for blob in blobs]
-    notes += _merged_notes(parts)
+    return rows_of([read_part(blob, spec) for blob in blobs], spec, notes)
+
+
+def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) -> Rows:
+    """Typed rows of one or several files, or of another source, as one frame with each row's moment and the timeframe.
+
+    Args:
+        parts: at least one.
+        notes: what there was to say before; they come first.
+
+    Raises:
+        SchemaError, UnknownNameError, NotEnoughRowsError: see the steps.
+    """
+    notes = [*notes, *_merged_notes(parts)]
     files = tuple(part.name for part in parts)
     frame = _concat(parts)
     if spec.symbols:
