@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
@@ -23,7 +24,7 @@ def load_table(spec: DataConfig) -> Table:
     `require_bars`' to check, as a table need not be bars.
 
     Raises:
-        ConfigError: no data is named.
+        ConfigError: no data is named, or `data.resample` is no whole multiple of the rows' timeframe.
         ReadError: a file is absent, unreadable, or not what its name says; a cell is no number or no time.
         AmbiguousError: two readings are possible; the hint names the flag that settles it.
         SchemaError: columns are missing or differ between files; another timeframe than asked for.
@@ -33,6 +34,19 @@ def load_table(spec: DataConfig) -> Table:
     rows = read_source(spec)
     for note in rows.notes:
         _log.info("%s", note)
+    table = table_of(rows, spec)
+    if spec.resample is not None:
+        table = resample(table, spec.resample, spec.gap_tolerance)
+    _log.info("%s", _summary(table))
+    return table
+
+
+def table_of(rows: Rows, spec: DataConfig) -> Table:
+    """The rows themselves as a Table, before any resampling.
+
+    Raises:
+        QualityError, NotEnoughRowsError: see `load_table`.
+    """
     if rows.timeframe is None or rows.gap_tolerance is None:
         raise NotEnoughRowsError(
             f"{rows.files[0]}: the timeframe is the most frequent step between rows; got {rows.frame.height} row(s) "
@@ -42,9 +56,7 @@ def load_table(spec: DataConfig) -> Table:
     _refuse_infinite(rows)
     _refuse_empty(rows)
     frame = _once(_in_order(rows.frame), rows, spec.on_duplicate).drop(STAMP, FILE, ROW)
-    table = Table(frame, rows.timeframe, rows.gap_tolerance)
-    _log.info("%s", _summary(table))
-    return table
+    return Table(frame, rows.timeframe, rows.gap_tolerance)
 
 
 def _refuse_infinite(rows: Rows) -> None:

@@ -8,9 +8,12 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.load import table_of
+from gatewise.data.resample import bars_of_symbols, describe_bars
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
@@ -141,6 +144,11 @@ def check_data(spec: DataConfig) -> Report:
             rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
         ),
     ]
+    notes = list(rows.notes)
+    if spec.resample is not None and not any(finding.count and finding.blocks for finding in findings):
+        finding, note = _short_bars(rows, spec, spec.resample)
+        findings.append(finding)
+        notes.append(note)
     return Report(
         len(rows.files),
         frame.height,
@@ -149,7 +157,7 @@ def check_data(spec: DataConfig) -> Report:
         *_span(frame[TIME]),
         *_span(frame[STAMP]),
         tuple(findings),
-        rows.notes,
+        tuple(notes),
     )
 
 
@@ -241,6 +249,22 @@ def _missing(rows: Rows) -> Finding:
 def _columns(rows: Rows, kind: str, broken: Callable[[pl.Series], bool], remedy: str, blocks: bool = False) -> Finding:
     found = tuple(column for column in rows.columns if broken(rows.frame[column]))
     return Finding(kind, len(found), blocks, found, remedy)
+
+
+def _short_bars(rows: Rows, spec: DataConfig, step: timedelta) -> tuple[Finding, str]:
+    """Longer bars that lack some of their rows, and what was made in words."""
+    table = table_of(rows, spec)
+    bars = bars_of_symbols(table, step)
+    short = np.flatnonzero(bars.num_rows < step // table.timeframe)
+    worst = short[np.argsort(bars.num_rows[short], kind="stable")[:_SHOWN]]
+    symbols = table.frame[SYMBOL].gather(bars.first[worst])
+    ends = pl.Series(bars.end_us[worst]).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S")
+    examples = tuple(
+        f"{symbol} until {end}: {count} of {step // table.timeframe} rows"
+        for symbol, end, count in zip(symbols, ends, bars.num_rows[worst].tolist(), strict=True)
+    )
+    remedy = "nothing: a bar is made of the rows that are there, once its end has passed"
+    return Finding("short_bars", int(short.size), False, examples, remedy), describe_bars(bars, table, step)
 
 
 def _span(times: pl.Series) -> tuple[str, str]:
