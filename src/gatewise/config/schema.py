@@ -54,6 +54,7 @@ class DataConfig(Section):
 
     source: Literal["files", "lake", "sql", "sp500", "nasdaq"] = "files"  # the last two: bars that arch carries
     paths: tuple[str, ...] = ()
+    lake: str | None = None  # lake: its folder; None: $GATEWISE_LAKE, else $GATEWISE_HOME/lake
     feed: str | None = None  # lake: whose rows, where several feeds hold a symbol
     url: str | None = None  # sql: an SQLAlchemy URL; None: $GATEWISE_SQL_URL
     table: str | None = None  # sql: a table or view; None: vw_ticker_timeseries
@@ -76,6 +77,12 @@ class DataConfig(Section):
     on_duplicate: Literal["error", "first", "last"] = "error"
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _comma_list(cls, value: Any) -> Any:
+        """`BTC-USD,ETH-USD`, as a flag gives it; a list's names may hold commas."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class FeatureConfig(Section):
