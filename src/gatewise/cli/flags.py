@@ -26,7 +26,10 @@ class Flag:
 
 DATA_FLAGS = (
     Flag("--data", "data.paths", list[str], "File, folder or glob; repeat for several."),
-    Flag("--source", "data.source", str, "files, or sp500 / nasdaq: daily bars that come with gatewise."),
+    Flag("--source", "data.source", str, "files, lake, sql, or sp500 / nasdaq: daily bars that come with gatewise."),
+    Flag("--lake", "data.lake", str, "Folder of the lake, if not $GATEWISE_LAKE."),
+    Flag("--feed", "data.feed", str, "Whose rows of the lake, where several feeds hold a symbol."),
+    Flag("--symbols", "data.symbols", str, "Keep these, with commas between: BTC-USD,ETH-USD."),
     Flag("--format", "data.format", str, "auto, csv, parquet, feather, kline, lean."),
     Flag("--stamp", "data.stamp", str, "Whether stamps are the bar's open or close."),
     Flag("--time-column", "data.time_column", str, "Column that holds the time."),
