@@ -56,6 +56,7 @@ def test_preset_gives_way_to_file_file_to_set_and_set_to_flags(tmp_path: Path) -
     config = load_config(file, ["model.num_layers=4", "model.dropout=0.4"], {"model.dropout": 0.5, "model.name": None})
     assert config.model.model_dump() == {
         "name": "lstm",
+        "symbol_embedding": 0,
         "hidden_size": 1,
         "num_layers": 4,
         "dropout": 0.5,

@@ -10,43 +10,17 @@ import hashlib
 import json
 import math
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializeAsAny,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
+from gatewise.config.section import Section
 from gatewise.errors import ConfigError, UnknownNameError
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Section(BaseModel):
-    """Frozen, typed, and closed: an unknown key is an error, and true is no number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Pydantic would take `batch_size: true` for 1, and `bidirectional: 2.0` for an error but 1 for true."""
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        takes_bool = annotation is bool or bool in get_args(annotation)
-        if takes_bool and isinstance(value, int | float | str) and not isinstance(value, bool):
-            raise ValueError("must be true or false")
-        items = value if isinstance(value, list | tuple) else [value]
-        if not takes_bool and any(isinstance(item, bool) for item in items):
-            raise ValueError("must not be true or false")
-        return value
 
 
 class DataConfig(Section):
@@ -71,7 +45,7 @@ class DataConfig(Section):
     symbol: str | None = None  # names the series of a file that carries no symbol column
     symbols: tuple[str, ...] = ()  # keep only these
     columns: tuple[str, ...] = ()  # keep only these numeric columns
-    rename: dict[str, str] = {}  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
+    rename: dict[str, str] = Field({})  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
     timeframe: Step | None = None  # None: the most frequent step
     gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
     on_duplicate: Literal["error", "first", "last"] = "error"
@@ -91,7 +65,7 @@ class FeatureConfig(Section):
     sets: tuple[str, ...] = ("market39",)
     columns: tuple[str, ...] = ()  # raw columns of the table, as they are, after the sets
     timeframes: tuple[Step, ...] = ()  # the sets again on bars of these lengths, joined when the longer bar has closed
-    symbol_onehot: bool = False  # one 0/1 column a symbol
+    symbol_onehot: bool = False  # a 0/1 number for each symbol, joined to every step's input
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
     scale_by: Literal["all", "symbol"] = "all"  # one scaler for all rows, or one a symbol
     clip: Annotated[float, Field(gt=0)] | None = None  # bound scaled values to ±clip; None: leave them
@@ -195,6 +169,7 @@ class ModelConfig(Section):
 
     name: str
 
+    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
 
 class RecurrentConfig(ModelConfig):
     """lstm and gru."""
@@ -250,6 +225,7 @@ class TrainingConfig(Section):
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     seed: int = Field(42, ge=0)
     checkpoint_every_epochs: int = Field(1, ge=1)
+    per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
 
 
 class EvaluationConfig(Section):
@@ -291,6 +267,11 @@ class ExperimentConfig(Section):
         if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
         if self.windows.supervise == "every" and getattr(self.model, "bidirectional", False):
+        if self.training.per_symbol and self.reads_symbol:
+            raise ValueError(
+                "training.per_symbol trains each model on one symbol, so it has none to tell apart: leave out "
+                "features.symbol_onehot and model.symbol_embedding"
+            )
             raise ValueError(
                 "windows.supervise must be last for a bidirectional model: its reverse direction shows earlier steps "
                 "what comes after them"
@@ -298,6 +279,16 @@ class ExperimentConfig(Section):
         return self
 
     def to_dict(self) -> dict[str, Any]:
+    @property
+    def reads_symbol(self) -> bool:
+        """Whether a model is told which symbol a window is of."""
+        return self.features.symbol_onehot or self.model.symbol_embedding > 0
+
+    @property
+    def knows_symbols(self) -> bool:
+        """Whether something is fitted to each symbol, so that others can't be predicted."""
+        return self.reads_symbol or self.features.scale_by == "symbol"
+
         """Plain JSON values; feeding them back gives an equal config."""
         return self.model_dump(mode="json")
 
