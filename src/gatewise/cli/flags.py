@@ -40,6 +40,7 @@ DATA_FLAGS = (
     Flag("--symbol", "data.symbol", str, "Name for a file without a symbol column."),
     Flag("--timeframe", "data.timeframe", str, "Length of a bar, like 1m, 1h, 1d."),
     Flag("--resample", "data.resample", str, "Make longer bars, like 5m or 1h; only complete ones."),
+    Flag("--calendar", "data.calendar", str, "Exchange calendar like XNYS: closed time is no gap, none: no calendar."),
     Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
     Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
 )

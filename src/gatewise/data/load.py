@@ -56,7 +56,7 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
     _refuse_infinite(rows)
     _refuse_empty(rows)
     frame = _once(_in_order(rows.frame), rows, spec.on_duplicate).drop(STAMP, FILE, ROW)
-    return Table(frame, rows.timeframe, rows.gap_tolerance)
+    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar)
 
 
 def _refuse_infinite(rows: Rows) -> None:
@@ -111,9 +111,10 @@ def _summary(table: Table) -> str:
     first, last = pl.Series([table.frame[TIME].min(), table.frame[TIME].max()]).dt.strftime("%Y-%m-%d %H:%M")
     names = table.symbols
     symbols = f"{len(names)} symbols" if len(names) > 3 else ", ".join(names)
+    of_trading = "" if table.calendar is None else f" of {table.calendar}'s trading time"
     gaps = int((table.segment_start == np.arange(table.num_rows)).sum()) - len(names)
     return (
         f"{table.num_rows:,} rows of {symbols} at {format_duration(table.timeframe)}, usable from "
         f"{first} to {last} UTC; {gaps:,} gaps longer than "
-        f"{format_duration(table.gap_tolerance)}; columns {', '.join(table.columns)}"
+        f"{format_duration(table.gap_tolerance)}{of_trading}; columns {', '.join(table.columns)}"
     )

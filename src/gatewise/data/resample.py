@@ -179,7 +179,8 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     time = pl.Series(TIME, bars.end_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
-    return Table(frame, step, max(gap_tolerance or default_gap_tolerance(step), step))
+    tolerance = max(gap_tolerance or default_gap_tolerance(step, table.calendar), step)
+    return Table(frame, step, tolerance, table.calendar)
 
 
 def describe_bars(bars: Bars, table: Table, step: timedelta) -> str:

@@ -14,8 +14,9 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
 from gatewise.data.part import Part, read_part
+from gatewise.data.sessions import find_calendar, session_close
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import default_gap_tolerance, hold_against, knowable, most_frequent, steps_of
+from gatewise.data.timeframe import DAY, gap_tolerance, hold_against, knowable, most_frequent, steps_of
 from gatewise.data.unpack import open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
@@ -32,6 +33,7 @@ class Rows:
         timeframe: asked for, or the most frequent step; None where no symbol has two rows.
         gap_tolerance: None with the timeframe.
         notes: what was assumed, left out or skipped, for people.
+        calendar: code of the exchange's calendar in whose trading time gaps are measured.
     """
 
     frame: pl.DataFrame
@@ -39,6 +41,7 @@ class Rows:
     timeframe: timedelta | None
     gap_tolerance: timedelta | None
     notes: tuple[str, ...]
+    calendar: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -92,22 +95,12 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
     else:
         notes.append("timeframe unknown: no symbol has two rows (--timeframe 1m says how long one lasts)")
-    frame = _timed(frame, parts, spec.stamp, timeframe, notes)
+    calendar = find_calendar(spec.calendar)
+    frame = _timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame = _between(frame, spec.start, spec.end)
     frame = _without_empty(frame, spec.columns, notes)
-    return Rows(frame, files, timeframe, _tolerance(spec.gap_tolerance, timeframe), tuple(notes))
-
-
-def _tolerance(said: timedelta | None, timeframe: timedelta | None) -> timedelta | None:
-    if timeframe is None:
-        return None
-    if said is not None and said < timeframe:
-        least, got = format_duration(timeframe), format_duration(said)
-        raise SchemaError(
-            f"the gap tolerance must be at least the timeframe, {least}; got {got}",
-            "--gap-tolerance takes at least one --timeframe",
-        )
-    return said if said is not None else default_gap_tolerance(timeframe)
+    tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
+    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
 
 
 def _merged_notes(parts: Sequence[Part]) -> list[str]:
@@ -141,7 +134,12 @@ def _concat(parts: Sequence[Part]) -> pl.DataFrame:
 
 
 def _timed(
-    frame: pl.DataFrame, parts: Sequence[Part], said: Stamp | None, timeframe: timedelta | None, notes: list[str]
+    frame: pl.DataFrame,
+    parts: Sequence[Part],
+    said: Stamp | None,
+    timeframe: timedelta | None,
+    calendar: str | None,
+    notes: list[str],
 ) -> pl.DataFrame:
     """Adds `time`, the moment each row is knowable."""
     ways = [(said or part.stamp or "open", part.zone) for part in parts]
@@ -160,7 +158,20 @@ def _timed(
             for way in sorted(set(ways))
         )
     values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
-    return frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
+    timed = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
+    if calendar is None or timeframe is None or timeframe < DAY or not timed.height:
+        return timed
+    notes.append(f"bars are usable at the close of their session by calendar {calendar}")
+    return timed.with_columns(_closing(timed, ways, calendar))
+
+
+def _closing(timed: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: str) -> pl.Series:
+    """`time` moved to the session's close where stamps are opens; a stamp that is a close is one already."""
+    time = timed[TIME]
+    for zone in sorted({zone for stamp, zone in ways if stamp == "open"}):
+        here = timed[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
+        time = time.zip_with(~here, session_close(timed[STAMP], time, zone, calendar))
+    return time.alias(TIME)
 
 
 def _usable(way: tuple[Stamp, str], timeframe: timedelta) -> pl.Expr:

@@ -41,9 +41,31 @@ def most_frequent(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
     return step, count / steps.height
 
 
-def default_gap_tolerance(timeframe: timedelta) -> timedelta:
-    """One timeframe within the day; seven days for daily rows and slower, or one timeframe where that is longer."""
-    return timeframe if timeframe < DAY else max(timeframe, 7 * DAY)
+def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> timedelta:
+    """One timeframe within the day; seven days for daily rows and slower, or one timeframe where that is longer.
+
+    With a calendar it is one timeframe for daily rows too, as closed days are then no part of a step.
+    """
+    if timeframe < DAY or (calendar is not None and timeframe == DAY):
+        return timeframe
+    return max(timeframe, 7 * DAY)
+
+
+def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar: str | None) -> timedelta | None:
+    """What was said, or else the default; None where the timeframe is unknown.
+
+    Raises:
+        SchemaError: what was said is shorter than the timeframe.
+    """
+    if timeframe is None:
+        return None
+    if said is not None and said < timeframe:
+        least, got = format_duration(timeframe), format_duration(said)
+        raise SchemaError(
+            f"the gap tolerance must be at least the timeframe, {least}; got {got}",
+            "--gap-tolerance takes at least one --timeframe",
+        )
+    return said if said is not None else default_gap_tolerance(timeframe, calendar)
 
 
 def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> list[str]:
