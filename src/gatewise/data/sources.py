@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatewise.config.schema import DataConfig
+from gatewise.data.lake_source import read_lake
 from gatewise.data.rows import Rows, read_rows
 from gatewise.data.samples import sample_config
 from gatewise.errors import UnknownNameError
@@ -16,6 +17,7 @@ def _read_sample(spec: DataConfig) -> Rows:
 
 SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
     "files": read_rows,
+    "lake": read_lake,
     "nasdaq": _read_sample,
     "sp500": _read_sample,
 }
