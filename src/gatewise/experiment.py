@@ -20,7 +20,7 @@ from gatewise.bundle import Bundle, with_targets
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import Interrupted, NotEnoughRowsError
+from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
@@ -112,6 +112,11 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     Raises:
         GatewiseError: see the parts.
     """
+    if config.split.method == "walk_forward":
+        raise ConfigError(
+            "split.method walk_forward trains a model a fold; gatewise train makes one model on one fixed split",
+            "gatewise cv with the same settings walks forward; --set split.method=fixed trains one model",
+        )
     table = load_table(config.data) if table is None else table
     samples = make_samples(config, table)
     split = chronological_split(samples.spans, config.split, table.timeframe)

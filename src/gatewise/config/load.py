@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from gatewise.config.refusals import config_error
 from gatewise.config.schema import ExperimentConfig, require_model
+from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
 from gatewise.errors import ConfigError, ReadError
 
 # The short names that presets and flags use, and where each lives.
@@ -52,7 +53,8 @@ def load_config(
     """Resolves a config.
 
     Args:
-        file: YAML or JSON, nested as `gatewise config show` prints it or flat as the shipped presets are.
+        file: YAML or JSON, nested as `gatewise config show` prints it, flat as the shipped presets are, or a ticker
+            config (config/ticker.py), whose preset is then the lowest layer.
         assignments: `a.b=value` strings, the value read as YAML.
         overrides: dotted names to values; `None` values are skipped, so that flags not given say nothing.
         base: nested values below all of these, such as a saved config's; `None`: the model's preset.
@@ -63,7 +65,9 @@ def load_config(
             is in the hint.
     """
     said: dict[str, Any] = {}
-    for key, value in (_read(file) if file else {}).items():
+    written = _read(file) if file else {}
+    ticker = is_ticker(written)
+    for key, value in (translate(written) if ticker else written).items():
         _say(said, key, value)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
@@ -73,22 +77,29 @@ def load_config(
     for key, value in (overrides or {}).items():
         if value is not None:
             _put(said, key, value)
+    if ticker and isinstance(said["data"], dict):
+        follow_symbol(said["data"])
+    also = fields_of(written) if ticker else {}
     if base is not None:
-        return build_config(_merge(base, said))
+        return build_config(_merge(base, said), also)
     model = said.get("model", {})
     name = require_model(model.get("name", "lstm") if isinstance(model, dict) else "lstm")
     low: dict[str, Any] = {}
-    for key, value in preset(name).items():
+    for key, value in (ticker_preset() if ticker else preset(name)).items():
         _say(low, key, value)
-    return build_config(_merge(low, said))
+    return build_config(_merge(low, said), also)
 
 
-def build_config(values: Mapping[str, Any]) -> ExperimentConfig:
-    """Validates nested values; see `load_config` for the errors."""
+def build_config(values: Mapping[str, Any], also: Mapping[str, str] | None = None) -> ExperimentConfig:
+    """Validates nested values; see `load_config` for the errors.
+
+    Args:
+        also: {dotted field: what the user called it}, for the words of an error.
+    """
     try:
         return ExperimentConfig.model_validate(dict(values))
     except ValidationError as error:
-        raise config_error(error, [*FLAT_FIELDS, TRAIN_SPLIT]) from error
+        raise config_error(error, [*FLAT_FIELDS, TRAIN_SPLIT], also or {}) from error
 
 
 def preset(model: str) -> dict[str, Any]:

@@ -21,18 +21,20 @@ _WORDS = {
 _LONGEST = 80
 
 
-def config_error(error: ValidationError, short: Iterable[str]) -> ConfigError:
+def config_error(error: ValidationError, short: Iterable[str], also: Mapping[str, str] | None = None) -> ConfigError:
     """The first thing wrong.
 
     Args:
         error: of ExperimentConfig.
         short: names beside the sections that are valid at the top, such as `hidden_size`.
+        also: {dotted field: what the user called it}.
     """
     problem = _telling(cast(list[Mapping[str, Any]], error.errors()))
     path, value, words = _path(problem), problem["input"], problem["msg"]
     for theirs, ours in _WORDS.items():
         words = words.replace(theirs, ours)
     dotted = ".".join(path)
+    called = (also or {}).get(dotted)
     if problem["type"] == "extra_forbidden":
         known = _fields_at(path[:-1]) | (set() if path[1:] else set(short))
         return UnknownNameError(f"key in {'.'.join(path[:-1])}" if path[1:] else "key", path[-1], known)
@@ -42,7 +44,8 @@ def config_error(error: ValidationError, short: Iterable[str]) -> ConfigError:
             return UnknownNameError(dotted, value, names)
         words = f"must be one of {', '.join(names)}"
     said = problem["type"] == "value_error" and isinstance(value, dict | BaseModel)  # a whole section says too much
-    where = "" if not dotted or f"{dotted}." in words else f"{dotted}: "
+    field = f"{called} ({dotted})" if called else dotted
+    where = "" if not dotted or f"{dotted}." in words else f"{field}: "
     return ConfigError(
         f"{where}{words}{'' if said else f'; got {_cut(value)}'}", "gatewise config show prints every field"
     )

@@ -114,6 +114,7 @@ class WindowConfig(Section):
 class SplitConfig(Section):
     """Chronological parts. What is left after train and val is test; `test: 0` gives a plain train/val split."""
 
+    method: Literal["fixed", "walk_forward"] = "fixed"  # walk_forward takes a model a fold: gatewise cv, not train
     train: float = Field(0.70, gt=0, lt=1)
     val: float = Field(0.15, gt=0, lt=1)
     test: Fraction = 0.15
@@ -168,8 +169,8 @@ class ModelConfig(Section):
     """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
 
     name: str
-
     symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
+
 
 class RecurrentConfig(ModelConfig):
     """lstm and gru."""
@@ -224,8 +225,8 @@ class TrainingConfig(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     seed: int = Field(42, ge=0)
-    checkpoint_every_epochs: int = Field(1, ge=1)
     per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
+    checkpoint_every_epochs: int = Field(1, ge=1)
 
 
 class EvaluationConfig(Section):
@@ -266,19 +267,18 @@ class ExperimentConfig(Section):
             raise ValueError(f"training.class_weights need classes; target.kind is {self.target.kind}")
         if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
-        if self.windows.supervise == "every" and getattr(self.model, "bidirectional", False):
         if self.training.per_symbol and self.reads_symbol:
             raise ValueError(
                 "training.per_symbol trains each model on one symbol, so it has none to tell apart: leave out "
                 "features.symbol_onehot and model.symbol_embedding"
             )
+        if self.windows.supervise == "every" and getattr(self.model, "bidirectional", False):
             raise ValueError(
                 "windows.supervise must be last for a bidirectional model: its reverse direction shows earlier steps "
                 "what comes after them"
             )
         return self
 
-    def to_dict(self) -> dict[str, Any]:
     @property
     def reads_symbol(self) -> bool:
         """Whether a model is told which symbol a window is of."""
@@ -289,6 +289,7 @@ class ExperimentConfig(Section):
         """Whether something is fitted to each symbol, so that others can't be predicted."""
         return self.reads_symbol or self.features.scale_by == "symbol"
 
+    def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; feeding them back gives an equal config."""
         return self.model_dump(mode="json")
 

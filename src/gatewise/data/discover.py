@@ -35,7 +35,11 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
             folder without data files.
     """
     if not paths:
-        raise ConfigError("no data is named", "--data FILE (or a folder or a glob), or --source sp500")
+        raise ConfigError(
+            "no data is named",
+            "--data FILE (or a folder or a glob), --source sql --url URL for a database, --source lake for what "
+            "gatewise data fetch brought, or --source sp500",
+        )
     found: dict[Path, Path] = {}
     notes: list[str] = []
     for text in paths:
