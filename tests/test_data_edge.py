@@ -9,6 +9,7 @@ import gzip
 import importlib
 import io
 import itertools
+import logging
 import lzma
 import tempfile
 import zipfile
@@ -270,6 +271,19 @@ def test_many_symbols_in_one_file_and_one_symbol_a_file_are_the_same_table(tmp_p
     assert only.fingerprint == expected(bars(seed=2), symbol="B").fingerprint
     with pytest.raises(UnknownNameError, match="'C'"):
         load(tmp_path / "long.csv", symbols=("C",))
+
+
+def test_the_one_symbol_that_is_wanted_of_one_file_without_symbols_names_its_rows_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "bars.csv", as_csv(bars(seed=2)))
+    with caplog.at_level(logging.INFO, "gatewise"):
+        table = load(tmp_path / "bars.csv", symbols=("B",))
+    assert table.fingerprint == expected(bars(seed=2), symbol="B").fingerprint
+    assert "taken for B's, the one symbol that is wanted (the file's name gives bars)" in caplog.text
+    put(tmp_path, "C.csv", as_csv(bars(seed=1)))
+    with pytest.raises(UnknownNameError, match="'B'"):
+        load(tmp_path, symbols=("B",))
 
 
 def test_members_of_a_zip_are_files(tmp_path: Path) -> None:

@@ -56,28 +56,33 @@ def name_symbol(file: PurePath) -> str:
     return one_line(ahead or file.parent.name or stem)
 
 
-def read_part(blob: Blob, spec: DataConfig) -> Part:
+def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
     """Reads one file.
+
+    Args:
+        only: the one symbol that is wanted, where this is the one file: its rows are that symbol's if no column says
+            another.
 
     Raises:
         ReadError, AmbiguousError, SchemaError: what the file holds can't be read, or in two ways.
     """
-    return part_of(read_raw(blob, spec.format), blob.file, spec)
+    return part_of(read_raw(blob, spec.format), blob.file, spec, only)
 
 
-def part_of(raw: Raw, file: PurePath, spec: DataConfig) -> Part:
+def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None) -> Part:
     """Types and stamps raw rows.
 
     Args:
         raw: from a file or another source.
-        file: names the series where neither a column nor `spec.symbol` does.
+        file: names the series where neither a column nor `spec.symbol` nor `only` does.
+        only: see `read_part`.
 
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
     roles = find_roles(raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename)
     rows = raw.frame[ROW]
-    symbols, notes = _symbols(raw, roles.symbol, file, spec.symbol)
+    symbols, notes = _symbols(raw, roles.symbol, file, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
@@ -86,10 +91,19 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig) -> Part:
     return Part(raw.name, frame, roles.stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
 
 
-def _symbols(raw: Raw, column: str | None, file: PurePath, said: str | None) -> tuple[pl.Series, list[str]]:
+def _symbols(
+    raw: Raw, column: str | None, file: PurePath, said: str | None, only: str | None
+) -> tuple[pl.Series, list[str]]:
     if column is None:
-        name = said or name_symbol(file)
-        notes = [] if said else [f"no symbol column: the file's name gives {name} (--symbol says otherwise)"]
+        by_file = name_symbol(file)
+        name, notes = said or only or by_file, []
+        if not said and only not in (None, by_file):
+            notes.append(
+                f"no symbol column: the rows are taken for {only}'s, the one symbol that is wanted (the file's name "
+                f"gives {by_file})"
+            )
+        elif not said:
+            notes.append(f"no symbol column: the file's name gives {name} (--symbol says otherwise)")
         return pl.repeat(name, raw.frame.height, dtype=pl.String, eager=True), notes
     symbols = raw.frame[column].cast(pl.String).str.strip_chars()
     if (empty := symbols.is_null() | (symbols == "")).any():

@@ -60,7 +60,9 @@ def read_rows(spec: DataConfig) -> Rows:
     """
     paths, notes = find_files(spec.paths)
     blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
-    return rows_of([read_part(blob, spec) for blob in blobs], spec, notes)
+    alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
+    only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None
+    return rows_of([read_part(blob, spec, only) for blob in blobs], spec, notes)
 
 
 def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) -> Rows:
