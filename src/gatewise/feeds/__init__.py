@@ -1,0 +1,1 @@
+"""What fetches rows from outside into the lake."""

@@ -1,0 +1,43 @@
+"""One pace for all threads that ask the same source."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Limiter:
+    """Lets requests through one after another, each after the time that the one before it costs.
+
+    ccxt's own throttle knows the price of each request but waits for each client apart, so three threads would ask at
+    three times the exchange's limit.
+
+    Args:
+        cost_seconds: the time that a request of price 1 takes up.
+        fixed: every request takes up that time, whatever its price: the user's own limit.
+        monotonic, sleep: replaced in tests.
+    """
+
+    def __init__(
+        self,
+        cost_seconds: float,
+        fixed: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.cost_seconds = cost_seconds
+        self.fixed = fixed
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._free_at = monotonic()
+
+    def wait(self, price: float | None = None) -> None:
+        """Returns when a request of that price may be made; takes its place in the queue at once."""
+        with self._lock:
+            now = self._monotonic()
+            begin = max(now, self._free_at)
+            self._free_at = begin + self.cost_seconds * (1.0 if self.fixed or price is None else price)
+        if begin > now:
+            self._sleep(begin - now)

@@ -1,0 +1,116 @@
+"""A span of candles asked for in pages, so that none is skipped whatever an exchange does with its limit.
+
+Exchanges differ in whether the end of a span is inclusive, in how many candles they give at once (some say, some clamp
+silently) and in whether a clamped answer holds the first ones or the last ones. So one candle more than needed is asked
+for, a page reaches only to its last candle unless it is empty, and a page that lacks its beginning is asked for again
+wherever it may have been clamped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from gatewise.feeds.base import Page
+from gatewise.lake.base import TIME
+
+Row = Sequence[float | None]
+Ask = Callable[[datetime, datetime, int], Sequence[Row]]
+VALUES = ("open", "high", "low", "close", "volume")
+SCHEMA = pl.Schema([(TIME, pl.Datetime("us", "UTC")), *((name, pl.Float64()) for name in VALUES)])
+# A candle that is absent this short a time before now may only be late.
+SETTLES = timedelta(minutes=5)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Pager:
+    """Asks for pages of one series.
+
+    Attributes:
+        step: the length of a candle.
+        most_rows: how many candles may be asked for at once, at least 2; lowered where the exchange gives fewer.
+        seen_rows: the most that one answer held so far.
+    """
+
+    step: timedelta
+    most_rows: int
+    seen_rows: int = 0
+
+    def page(self, ask: Ask, start: datetime, end: datetime, now: datetime) -> Page:
+        """The candles knowable from `start` on, to `end` (exclusive) or as far as one answer goes.
+
+        Args:
+            ask: (open of the first candle, open of the last, how many at most) -> rows of milliseconds (the open),
+                open, high, low, close, volume; it may give more, fewer, twice, or in any order.
+            start, end: times at which candles are knowable, that is of their close.
+            now: the current moment: what is not finished by then is left out.
+        """
+        page_end = min(end, start + (self.most_rows - 1) * self.step)
+        rows = self._answer(ask, start, page_end)
+        inside = _between(rows, start, page_end)
+        if not inside and rows:
+            later = min((time for time in rows if time >= page_end), default=page_end)
+            if later > start + self.most_rows * self.step:
+                return Page(
+                    frame_of([]), None, min(end, later), f"no candle is given before {later:%Y-%m-%d %H:%M} UTC"
+                )
+        inside = self._with_beginning(ask, inside, len(rows), start)
+        finished = [(time, row) for time, row in inside if time <= now]
+        until = min(page_end, finished[-1][0] + self.step) if finished else page_end
+        settled = max(_minute(now - SETTLES), finished[-1][0] + self.step if finished else start)
+        known_to = min(until, settled)
+        covered = (start, known_to) if known_to > start else None
+        return Page(frame_of(finished), covered, until if known_to == until else end)
+
+    def _answer(self, ask: Ask, start: datetime, page_end: datetime) -> dict[datetime, Row]:
+        """Rows by the moment that they are knowable; of two with one moment the first."""
+        count = round((page_end - start) / self.step) + 1
+        rows: dict[datetime, Row] = {}
+        for row in ask(start - self.step, page_end - self.step, count):
+            rows.setdefault(moment(row[0] or 0) + self.step, row)
+        return rows
+
+    def _with_beginning(
+        self, ask: Ask, inside: list[tuple[datetime, Row]], num_rows: int, start: datetime
+    ) -> list[tuple[datetime, Row]]:
+        """Adds what the exchange may have clamped off before the first row: it gives the newest of a span."""
+        while inside and inside[0][0] > start and num_rows >= self.seen_rows:
+            self.seen_rows = num_rows
+            rows = self._answer(ask, start, inside[0][0])
+            earlier = _between(rows, start, inside[0][0])
+            if not earlier:
+                break
+            self.most_rows = max(2, num_rows)
+            num_rows = len(rows)
+            inside = earlier + inside
+        self.seen_rows = max(self.seen_rows, num_rows)
+        return inside
+
+
+def moment(milliseconds: float) -> datetime:
+    """UTC, exactly."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def milliseconds(time: datetime) -> int:
+    """Since the epoch, rounded down."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _between(rows: dict[datetime, Row], start: datetime, end: datetime) -> list[tuple[datetime, Row]]:
+    return sorted(((time, row) for time, row in rows.items() if start <= time < end), key=lambda pair: pair[0])
+
+
+def _minute(time: datetime) -> datetime:
+    return time.replace(second=0, microsecond=0)
+
+
+def frame_of(rows: Sequence[tuple[datetime, Row]]) -> pl.DataFrame:
+    """Rows with the moment that each is knowable, as the lake has them."""
+    columns = {TIME: [time for time, _ in rows]}
+    values = {name: [row[place] for _, row in rows] for place, name in enumerate(VALUES, start=1)}
+    return pl.DataFrame(columns | values, schema=SCHEMA)

@@ -1,0 +1,42 @@
+"""Feeds by name: those of gatewise's own, and every exchange that ccxt carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gatewise.errors import MissingExtraError, UnknownNameError
+from gatewise.feeds.base import Feed, FeedOptions
+from gatewise.feeds.names import nearest
+
+# Beside these every id of `exchange_names()` is a feed.
+FEEDS: dict[str, Callable[[FeedOptions], Feed]] = {}
+
+
+def open_feed(name: str, options: FeedOptions) -> Feed:
+    """The feed of that name; nothing is asked of it yet.
+
+    Raises:
+        UnknownNameError: no such feed; the nearest names are listed.
+        MissingExtraError: the package behind it is not installed.
+    """
+    if name in FEEDS:
+        return FEEDS[name](options)
+    known = exchange_names()
+    if name not in known:
+        raise UnknownNameError("feed", name, nearest(name, [*FEEDS, *known]))
+    from gatewise.feeds.exchange import ExchangeFeed
+
+    return ExchangeFeed(name, options)
+
+
+def exchange_names() -> tuple[str, ...]:
+    """Every id that ccxt carries.
+
+    Raises:
+        MissingExtraError: ccxt is not installed.
+    """
+    try:
+        import ccxt
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("ccxt", "exchange") from error
+    return tuple(ccxt.exchanges)
