@@ -15,7 +15,6 @@ from gatewise.errors import ConfigError
 from gatewise.nn.dropout import Dropout
 from gatewise.training.fleet_step import Ensemble
 from gatewise.training.fleet_windows import FleetWindows, batches, stretches
-from gatewise.training.optimizers import make_optimizer
 from gatewise.training.stacked import Layout, Rates, Stack
 
 
@@ -29,7 +28,8 @@ def test_a_row_moves_as_torchs_optimizer_moves_it_alone_with_its_own_rate_decay_
     layout = Layout.of(models[0])
     stack = Stack.of(models, layout)
     decay, clip = [0.1, 0.0, 0.01], [1.0, float("inf"), 0.05]
-    optimizers = [make_optimizer(name, model, 1e-3, own) for model, own in zip(models, decay, strict=True)]
+    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[name]
+    optimizers = [make(model.parameters(), weight_decay=own) for model, own in zip(models, decay, strict=True)]
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
         gradients = torch.randn(stack.weights.shape, generator=generator) * 10.0 ** (step % 5 - 4)

@@ -141,8 +141,7 @@ def run_epoch(
     with torch.set_grad_enabled(training):
         for number, rows_B in enumerate(batches):
             if learning_rate is not None:
-                for group in step.optimizer.param_groups:
-                    group["lr"] = learning_rate((number + 0.5) / len(batches))
+                step.optimizer.learning_rate = learning_rate((number + 0.5) / len(batches))
                 step.train(rows_B, totals, key + number)
                 step.listener.on_step(epoch, number + 1, len(batches))
             else:

@@ -1,13 +1,96 @@
-"""Optimizers by name; each is torch's own, in its fused form where it has one."""
+"""Adam and AdamW for the weights of one model, as one call of torch's fused kernel a step.
+
+What `torch.optim` computes with `fused=True`, to the last bit, but without it: to make any of its optimizers imports
+torch's compiler and SymPy (0.84 s and 75 MB a process), and a step of a small model spends 0.2 ms in its wrappers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 
 
-def make_optimizer(name: str, model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW (decoupled decay, Loshchilov & Hutter 2019) or Adam (decay added to the gradient, Kingma & Ba 2015)."""
-    if name == "adamw":
-        return torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay, fused=True)
-    return torch.optim.Adam(model.parameters(), learning_rate, weight_decay=weight_decay, fused=True)
+class Adam:
+    """AdamW (decoupled decay, Loshchilov & Hutter 2019) or Adam (decay joins the gradient, Kingma & Ba 2015).
+
+    Offers what `torch.amp.GradScaler` asks of an optimizer; it hands over `found_inf` and, when that is not 0, the step
+    changes nothing.
+
+    Args:
+        parameters: float32 or float64, all on one device.
+
+    Attributes:
+        learning_rate: of the next step.
+        steps: float32 scalar, updates so far; on the parameters' device, so that no step waits for it.
+        first, second: Adam's moments of each parameter.
+    """
+
+    # Of the GradScaler's contract: it sets them before a step and deletes them after it.
+    _step_supports_amp_scaling = True
+    grad_scale: Tensor | None = None
+    found_inf: Tensor | None = None
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, *, decoupled: bool
+    ) -> None:
+        self.parameters = list(parameters)
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
+        self._update = torch._fused_adamw_ if decoupled else torch._fused_adam_
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """For the GradScaler, which looks for gradients here."""
+        return [{"params": self.parameters}]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of every parameter that has a gradient."""
+        moved = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if not moved:
+            return
+        self.steps.add_(1)
+        self._update(
+            [self.parameters[index] for index in moved],
+            [gradient for parameter in self.parameters if (gradient := parameter.grad) is not None],
+            [self.first[index] for index in moved],
+            [self.second[index] for index in moved],
+            [],
+            [self.steps] * len(moved),
+            lr=self.learning_rate,
+            beta1=FIRST_DECAY,
+            beta2=SECOND_DECAY,
+            weight_decay=self.weight_decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=self.grad_scale,
+            found_inf=self.found_inf,
+        )
+        if self.found_inf is not None:
+            self.steps.sub_(self.found_inf)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state by name, the tensors themselves."""
+        moments = {"first": self.first, "second": self.second}
+        named = {f"{name}/{index}": own for name, of in moments.items() for index, own in enumerate(of)}
+        return {"steps": self.steps, **named}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes a saved state in."""
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
+
+
+def make_optimizer(name: str, model: nn.Module, learning_rate: float, weight_decay: float) -> Adam:
+    """`adamw` or `adam`."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return Adam(parameters, learning_rate, weight_decay, decoupled=name == "adamw")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from gatewise.training.optimizers import Adam
 from gatewise.training.progress import Progress
 
 
@@ -20,7 +20,7 @@ class TrainState:
 
     # evolving
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     progress: Progress
     loss_scale: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -31,8 +31,7 @@ class TrainState:
         """Tensors by name, and JSON values for the rest."""
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{index}/{slot}": torch.as_tensor(value) for slot, value in slots.items()}
+        tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.tensors().items()}
         values = {
             **self.progress.to_dict(),
             "loss_scale": self.loss_scale,
@@ -49,12 +48,7 @@ class TrainState:
             groups[group][rest] = value.to(device)
         self.model.load_state_dict(groups["model"])
         self.best = groups["best"]
-        saved = self.optimizer.state_dict()
-        saved["state"] = {}
-        for name, value in groups["optimizer"].items():
-            index, slot = name.split("/")
-            saved["state"].setdefault(int(index), {})[slot] = value
-        self.optimizer.load_state_dict(saved)
+        self.optimizer.load(groups["optimizer"])
         self.progress.load(values)
         self.loss_scale = values["loss_scale"]
         self.batch_size = values["batch_size"]

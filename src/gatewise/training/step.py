@@ -7,6 +7,7 @@ runs out. Only the pieces that run hold activations, so memory depends on the pi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,10 @@ from gatewise.errors import MemoryExhaustedError
 from gatewise.nn.dropout import drawing
 from gatewise.training.crew import Crew
 from gatewise.training.device import Precision
+from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import Loss
+from gatewise.training.optimizers import Adam
 from gatewise.windows import Windows
 
 # Summed loss, summed weight, outputs [N, K], y [N, …].
@@ -58,7 +61,7 @@ class Step:
     """
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     scaler: torch.amp.GradScaler
     windows: Windows
     loss: Loss
@@ -67,6 +70,9 @@ class Step:
     listener: Listener
     piece: int
     crew: Crew = field(default_factory=lambda: Crew(1))
+
+    def __post_init__(self) -> None:
+        self._sum = Gradients(list(self.model.parameters()))
 
     def train(self, rows_B: Tensor, totals: Totals, key: int = 0) -> None:
         """Forward, backward, clip, update; halves `piece` and tries again when memory runs out.
@@ -88,10 +94,11 @@ class Step:
                 self.listener.on_message(
                     f"out of memory: batches of {len(rows_B)} now run in pieces of {self.piece}, gradients accumulated"
                 )
-        self.scaler.unscale_(self.optimizer)
+        optimizer = cast(torch.optim.Optimizer, self.optimizer)  # it has all that a GradScaler asks of one
+        self.scaler.unscale_(optimizer)
         if self.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.gradient_clip)
-        self.scaler.step(self.optimizer)
+            self._sum.clip(self.gradient_clip)
+        self.scaler.step(optimizer)
         self.scaler.update()
         for part in sums:
             totals.add(*part)
@@ -105,27 +112,19 @@ class Step:
         """Leaves the batch's gradients in the parameters; returns the pieces' sums."""
         pieces = rows_B.split(self.piece)
         whole = self.windows.weight_of(rows_B).clamp_min(1e-12)
-        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        total: list[Tensor | None] = [None] * len(parameters)
         sums: list[Sums] = []
 
         def work(index: int) -> tuple[tuple[Tensor | None, ...], Sums]:
             with drawing(key, first_row=index * self.piece):
                 loss, weight, outputs, y = self._forward(self.windows, pieces[index])
-            gradients = torch.autograd.grad(self.scaler.scale(loss / whole), parameters, allow_unused=True)
+            gradients = torch.autograd.grad(self.scaler.scale(loss / whole), self._sum.parameters, allow_unused=True)
             return gradients, (loss.detach(), weight, outputs, y)
 
         def collect(part: tuple[tuple[Tensor | None, ...], Sums]) -> None:
-            for index, gradient in enumerate(part[0]):
-                so_far = total[index]
-                if gradient is not None:
-                    # A copy, because oneDNN gives one tensor as the gradient of both biases, and clipping scales it.
-                    total[index] = gradient.clone() if so_far is None else so_far.add_(gradient)
+            (self._sum.add if sums else self._sum.set)(part[0])
             sums.append(part[1])
 
         self.crew.take(len(pieces), work, collect)
-        for parameter, gradient in zip(parameters, total, strict=True):
-            parameter.grad = gradient
         return sums
 
     def _forward(self, windows: Windows, rows_B: Tensor) -> Sums:
