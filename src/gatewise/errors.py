@@ -27,7 +27,15 @@ one line each and exits with code 2; nothing below raises a bare exception at a 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_PASSWORDS = re.compile(r"(://[^\s:/@]*:)\S*(?=@)|([?&;](?:password|passwd|pwd|sslpassword)=)[^\s&;]*", re.IGNORECASE)
+
+
+def hide_passwords(text: str) -> str:
+    """The text with the passwords of URLs in it written as `***`."""
+    return _PASSWORDS.sub(lambda match: f"{match[1] or match[2]}***", text)
 
 
 def one_line(text: str) -> str:
@@ -44,7 +52,8 @@ class GatewiseError(Exception):
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        message, hint = one_line(message), hint and one_line(hint)
+        # Whatever names a URL, what it was given may hold a password.
+        message, hint = hide_passwords(one_line(message)), hint and hide_passwords(one_line(hint))
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -12,8 +12,9 @@ import math
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, PlainSerializer, SerializeAsAny, field_validator, model_validator
 
+from gatewise.config.database_url import masked_url, without_mask
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
@@ -30,7 +31,8 @@ class DataConfig(Section):
     paths: tuple[str, ...] = ()
     lake: str | None = None  # lake: its folder; None: $GATEWISE_LAKE, else $GATEWISE_HOME/lake
     feed: str | None = None  # lake: whose rows, where several feeds hold a symbol
-    url: str | None = None  # sql: an SQLAlchemy URL; None: $GATEWISE_SQL_URL
+    # sql: an SQLAlchemy URL; None: $GATEWISE_SQL_URL. Its password is for this process: no dump and no repr shows it.
+    url: Annotated[str, PlainSerializer(masked_url)] | None = Field(None, repr=False)
     table: str | None = None  # sql: a table or view; None: vw_ticker_timeseries
     query: str | None = None  # sql: a SELECT instead of a table
     calendar: str | None = None  # an exchange calendar, like XNYS: closed time is then no gap, an absent session is one
@@ -290,10 +292,12 @@ class ExperimentConfig(Section):
         return self.reads_symbol or self.features.scale_by == "symbol"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; feeding them back gives an equal config."""
+        """Plain JSON values; feeding them back gives an equal config, but for a password in `data.url`."""
         return self.model_dump(mode="json")
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the resolved values, first 16 hex digits."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:16]
+        """SHA-256 of the resolved values, first 16 hex digits; whether `data.url` holds the password is no matter."""
+        values = self.to_dict()
+        values["data"]["url"] = without_mask(values["data"]["url"])
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
