@@ -76,6 +76,8 @@ class FeatureConfig(Section):
     def _something_to_eat(self) -> Self:
         if not self.sets and not self.columns:
             raise ValueError("at least one of features.sets and features.columns must name something")
+        if self.timeframes and not self.sets:
+            raise ValueError("features.timeframes takes features.sets to build on longer bars; none is named")
         return self
 
 
