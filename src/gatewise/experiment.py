@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -25,7 +24,7 @@ from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
 from gatewise.files import write_frame, write_json
-from gatewise.fold import Fold, fit_fold
+from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Split
 from gatewise.splits.chronological import chronological_split
@@ -86,6 +85,7 @@ class Outcome:
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "metrics": self.evaluation.metrics(),
             "baselines": self.evaluation.baselines(),
+            "columns": self.evaluation.columns(),
             "beats_baseline": self.beats_baseline,
             "judged_on": list(self.evaluation.parts)[-1],
             "purged_rows": self.split.purged_rows,
@@ -155,7 +155,7 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
         )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     predicted = {
-        part: bundle.predict_rows(samples.matrix, rows, config.training.device) for part, rows in parts.items()
+        part: bundle.predict_rows(table, samples.matrix, rows, config.training.device) for part, rows in parts.items()
     }
     evaluation = evaluate_parts(
         table,
@@ -163,7 +163,7 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
         split.train,
         parts,
         predicted,
-        lambda rows: np.asarray(fold.scaler.transform(samples.matrix.values[rows]), np.float32),
+        lambda rows: scaled_features(config, samples, fold, rows),
         target=config.target,
         spec=config.evaluation,
         seed=config.training.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +79,24 @@ class Scores(Protocol):
 def metric_bounds(metric: str) -> tuple[float, float]:
     """The range of a metric of that name; what is not listed is a share."""
     return next((bounds for name, bounds in _BOUNDS.items() if metric.startswith(name)), (0.0, 1.0))
+
+
+def beats(difference: Interval) -> bool | None:
+    """Whether model minus baseline, lower is better, lies below zero as a whole; `None` where it holds zero."""
+    if difference.high < 0:
+        return True
+    return False if difference.low >= 0 else None
+
+
+def decimals(size: float) -> int:
+    """Places after the point that show a number of this size to about four digits."""
+    digits = math.floor(math.log10(abs(size))) if size else 0
+    return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
+
+
+def signed(difference: Interval, places: int) -> str:
+    """`-0.12 [-0.20, -0.04]`."""
+    return f"{difference.value:+.{places}f} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
 
 
 def class_prediction(prob: npt.ArrayLike, label: Ints | None = None) -> ClassPrediction:

@@ -11,9 +11,8 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation import figures
-from gatewise.evaluation.base import Estimate, Interval
+from gatewise.evaluation.base import Estimate, Interval, decimals
 from gatewise.evaluation.cv_figures import Dots, fold_dots
-from gatewise.evaluation.judge import decimals
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
 from gatewise.evaluation.report_html import Pictures, bullets, folded, metric_words, named_values, section
 from gatewise.files import write_text

@@ -16,6 +16,7 @@ from gatewise.evaluation.backtest import backtest, class_positions
 from gatewise.evaluation.base import Floats, Ints, Scores, class_prediction
 from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
+from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.persistence import class_persistence, last_known_row
 from gatewise.evaluation.reference import start_values, usual_moves, value_positions
@@ -48,6 +49,10 @@ class Evaluation:
         plain = {part: result.to_dict()["baselines"] for part, result in self.parts.items()}
         names: Iterable[str] = next(iter(plain.values()), {})
         return {name: {part: found[name] for part, found in plain.items()} for name in names}
+
+    def columns(self) -> dict[str, dict[str, Any]]:
+        """{part: {column: its metrics beside persistence}}; no column where none of the table's is predicted."""
+        return {part: result.to_dict()["columns"] for part, result in self.parts.items()}
 
     def to_dict(self) -> dict[str, Any]:
         parts = {part: result.to_dict() for part, result in self.parts.items()}
@@ -112,6 +117,8 @@ def evaluate_parts(
     parts = {}
     for part, rows in part_rows.items():
         parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
+        if note := outside_note(part, parts[part].columns):
+            notes.append(note)
     return Evaluation(parts, len(chosen), tuple(notes))
 
 
@@ -148,7 +155,8 @@ def _judge_values(
     y = labels.y[rows]
     model = value_scores(y, said, outputs, start, scale)
     scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
-    result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"))
+    outside = _outside(labels, train_rows, rows) if ground.target.kind == "next_row" else None
+    result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"), outside)
     position = value_positions(ground.target.kind, outputs, said, start)
     return _with_backtest(ground, result, rows, position)
 
@@ -161,6 +169,7 @@ def _judged(
     scores: Mapping[str, Scores],
     metric: str,
     chance: Sequence[str],
+    outside: Mapping[str, float] | None = None,
 ) -> PartResult:
     return judge_part(
         part,
@@ -175,7 +184,15 @@ def _judged(
         samples=ground.spec.bootstrap_samples,
         block_rows=ground.spec.block_rows,
         seed=ground.seed,
+        outside=outside,
     )
+
+
+def _outside(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, float]:
+    """{output: share of `rows` whose label lies outside of the range of the training labels}."""
+    seen, y = labels.y[train_rows], labels.y[rows]
+    share = ((y < seen.min(axis=0)) | (y > seen.max(axis=0))).mean(axis=0)
+    return dict(zip(labels.outputs, share.tolist(), strict=True))
 
 
 def _with_backtest(ground: _Ground, result: PartResult, rows: Ints, position: Floats | None) -> PartResult:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.evaluation.backtest import Backtest, sharpe_of_sums
-from gatewise.evaluation.base import Floats, Interval, Ints, Scores, metric_bounds
+from gatewise.evaluation.base import Floats, Interval, Ints, Scores, beats, decimals, metric_bounds, signed
 from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, draw, interval, moments
 from gatewise.evaluation.class_metrics import Reliability
+from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
 
 _WORDS = {"log_loss": "log loss", "rmse": "RMSE"}
 
@@ -39,6 +39,7 @@ class PartResult:
         confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
         reliability: `None` for regression.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
+        columns: by name, where columns of the table are predicted; each beside its present value.
     """
 
     part: str
@@ -61,6 +62,7 @@ class PartResult:
     reliability: Reliability | None = None
     backtest: Backtest | None = None
     sharpe: Interval | None = None
+    columns: Mapping[str, ColumnResult] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without curves."""
@@ -84,6 +86,7 @@ class PartResult:
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "reliability": None if self.reliability is None else self.reliability.to_dict(),
             "backtest": rule,
+            "columns": {name: found.to_dict() for name, found in self.columns.items()},
         }
 
 
@@ -101,6 +104,7 @@ def judge_part(
     samples: int,
     block_rows: int | None,
     seed: int,
+    outside: Mapping[str, float] | None = None,
 ) -> PartResult:
     """Judges a model beside baselines on the same rows.
 
@@ -112,6 +116,8 @@ def judge_part(
         time_us, symbol: int64 [n], when each row is predicted and a number for its symbol.
         horizon: rows that a label looks ahead.
         confidence, samples, block_rows, seed: of the bootstrap; see `block_moments` for the block's default.
+        outside: {column: share of rows whose true value lies outside of what training showed}, where columns of the
+            table are predicted; each then gets a verdict of its own.
     """
     when = moments(time_us, symbol)
     block = block_moments(when, model.loss, horizon, block_rows)
@@ -127,9 +133,9 @@ def judge_part(
             for metric, value in values[name].items()
         }
 
-    def difference(name: str) -> Interval:
-        value = float(values["model"][deciding_metric] - values[name][deciding_metric])
-        spread = replicates["model"][deciding_metric] - replicates[name][deciding_metric]
+    def difference(name: str, metric: str = deciding_metric) -> Interval:
+        value = float(values["model"][metric] - values[name][metric])
+        spread = replicates["model"][metric] - replicates[name][metric]
         return interval(value, spread, confidence, blocks)
 
     differences = {name: difference(name) for name in baselines}
@@ -139,23 +145,32 @@ def judge_part(
 
     best, guess = lowest(baselines), lowest(chance)
     enough = when.count >= max(30, LEAST_BLOCKS * horizon * when.a_row)
+    metrics = {name: intervals(name) for name in everyone}
+    columns = {}
+    for column, share in (outside or {}).items():
+        own = column_names(column, len(outside or {}) > 1)
+        model_of, still = ({m: metrics[who][n] for m, n in own.items()} for who in ("model", PERSISTENCE))
+        columns[column] = column_verdict(
+            model_of, still, difference(PERSISTENCE, own["rmse"]), enough=enough, outside_training=share
+        )
     result = PartResult(
         part=part,
         rows=len(time_us),
-        metrics=intervals("model"),
-        baselines={name: intervals(name) for name in baselines},
+        metrics=metrics["model"],
+        baselines={name: metrics[name] for name in baselines},
         deciding_metric=deciding_metric,
         best_baseline=best,
         differences=differences,
-        beats_baseline=_beats(differences[best]) if enough else None,
+        beats_baseline=beats(differences[best]) if enough else None,
         chance=guess,
-        beats_chance=_beats(differences[guess]) if enough else None,
+        beats_chance=beats(differences[guess]) if enough else None,
         headline="",
         summary="",
         enough=enough,
         block_rows=max(1, round(block / when.a_row)),
         samples=samples,
         confidence=confidence,
+        columns=columns,
     )
     return replace(result, headline=_headline(result), summary=_summary(result))
 
@@ -168,12 +183,6 @@ def sharpe_interval(rule: Backtest, horizon: int, confidence: float, samples: in
     sums = draw(when, block, samples, seed).sums(moves)
     replicates: Floats = sharpe_of_sums(sums, rule.steps_per_year)
     return interval(rule.sharpe, replicates, confidence, when.count / block)
-
-
-def _beats(difference: Interval) -> bool | None:
-    if difference.high < 0:
-        return True
-    return False if difference.low >= 0 else None
 
 
 def _headline(result: PartResult) -> str:
@@ -199,7 +208,7 @@ def _summary(result: PartResult) -> str:
     places = decimals(result.metrics[metric].value)
     numbers = (
         f"{_WORDS[metric]} {result.metrics[metric].value:.{places}f} against "
-        f"{result.baselines[best][metric].value:.{places}f}, difference {_signed(result.differences[best], places)} at "
+        f"{result.baselines[best][metric].value:.{places}f}, difference {signed(result.differences[best], places)} at "
         f"{result.confidence:.0%}"
     )
     words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
@@ -209,24 +218,16 @@ def _summary(result: PartResult) -> str:
         words.append("These rows are too few for a verdict: it takes ten horizons and at least 30.")
     if result.beats_chance is not True:
         words.append(f"As far as these rows can tell, the model is no better than chance{_beside_chance(result)}.")
+    if len(result.columns) > 1 and result.enough:
+        words.append(column_summary(result.columns))
     return " ".join(words)
-
-
-def decimals(size: float) -> int:
-    """Places after the point that show a number of this size to about four digits."""
-    digits = math.floor(math.log10(abs(size))) if size else 0
-    return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
 
 
 def _beside_chance(result: PartResult) -> str:
     if result.chance == result.best_baseline:
         return ""
     places = decimals(result.metrics[result.deciding_metric].value)
-    return f": against {result.chance} the difference is {_signed(result.differences[result.chance], places)}"
-
-
-def _signed(difference: Interval, places: int) -> str:
-    return f"{difference.value:+.{places}f} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
+    return f": against {result.chance} the difference is {signed(result.differences[result.chance], places)}"
 
 
 def _plain(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float]]:

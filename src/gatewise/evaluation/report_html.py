@@ -7,8 +7,8 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from gatewise.evaluation.base import Interval
-from gatewise.evaluation.judge import PartResult, decimals
+from gatewise.evaluation.base import Interval, decimals
+from gatewise.evaluation.judge import PartResult
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
 _WORDS = {"ece": "calibration error", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}

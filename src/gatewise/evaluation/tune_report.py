@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from plotly.offline import get_plotlyjs
 
+from gatewise.evaluation.base import decimals
 from gatewise.evaluation.fold_figures import fold_timeline, timeline_height
-from gatewise.evaluation.judge import decimals
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
 from gatewise.evaluation.report_html import Pictures, bullets, folded, metric_words, named_values, section
 from gatewise.evaluation.tune_figures import study_pictures

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gatewise.evaluation.judge import decimals
+from gatewise.evaluation.base import decimals
 from gatewise.evaluation.report_html import metric_words
 from gatewise.selection.overfitting import OverfittingReport
 from gatewise.selection.scoring import PRIOR

@@ -1,0 +1,89 @@
+"""Column by column: a predicted row of a table beside the row that is there already.
+
+Prices hardly move from a row to the next, so an error that looks small can still be that of knowing less than nothing:
+each column is held against its present value, the persistence baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gatewise.evaluation.base import Interval, beats
+
+PERSISTENCE = "persistence"
+_METRICS = ("rmse", "mae", "r2", "directional_accuracy")
+
+
+@dataclass(frozen=True)
+class ColumnResult:
+    """How one predicted column came out on one part of the split.
+
+    Attributes:
+        metrics: rmse, mae, r2 and directional_accuracy of the model, in the column's own unit.
+        persistence: the same of saying the present value again.
+        difference: rmse of the model minus that of persistence, over the same resamples.
+        beats_persistence: True where the whole interval of the difference lies below zero; False where it lies at or
+            above zero; `None` where it holds zero or the rows are too few.
+        outside_training: share of rows whose true value lies outside of the range that training rows showed.
+        words: the verdict in words.
+    """
+
+    metrics: Mapping[str, Interval]
+    persistence: Mapping[str, Interval]
+    difference: Interval
+    beats_persistence: bool | None
+    outside_training: float
+    words: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            **{name: found.to_dict() for name, found in self.metrics.items()},
+            "persistence": {name: found.to_dict() for name, found in self.persistence.items()},
+            "difference": self.difference.to_dict(),
+            "beats_persistence": self.beats_persistence,
+            "outside_training": self.outside_training,
+            "verdict": self.words,
+        }
+
+
+def column_names(column: str, among_others: bool) -> dict[str, str]:
+    """{metric: its name among a part's metrics}: where several columns are predicted, the column's name is added."""
+    return {name: f"{name}_{column}" if among_others else name for name in _METRICS}
+
+
+def column_verdict(
+    metrics: Mapping[str, Interval],
+    persistence: Mapping[str, Interval],
+    difference: Interval,
+    *,
+    enough: bool,
+    outside_training: float,
+) -> ColumnResult:
+    """Judges one column; the arguments are those of `ColumnResult`, `enough` says whether a verdict can be given."""
+    better = beats(difference) if enough else None
+    words = {True: "beats the last value", False: "worse than the last value", None: "undecided"}[better]
+    if better is False and difference.value == 0:
+        words = "as the last value"
+    return ColumnResult(metrics, persistence, difference, better, outside_training, words if enough else "too few rows")
+
+
+def column_summary(columns: Mapping[str, ColumnResult]) -> str:
+    """One sentence on all columns: `Column by column: close is undecided; open and high are worse than …`."""
+    groups: dict[str, list[str]] = {}
+    for name, found in columns.items():
+        groups.setdefault(found.words, []).append(name)
+    return "Column by column: " + "; ".join(f"{', '.join(names)}: {words}" for words, names in groups.items()) + "."
+
+
+def outside_note(part: str, columns: Mapping[str, ColumnResult], least: float = 0.05) -> str | None:
+    """What to say where true values leave the range that training showed; `None` where at most `least` of them do."""
+    far = [f"{name} {found.outside_training:.0%}" for name, found in columns.items() if found.outside_training > least]
+    if not far:
+        return None
+    return (
+        f"Share of {part} rows whose true value lies outside of the range that training showed: {', '.join(far)}. "
+        "A model of levels has learned nothing there."
+    )
