@@ -44,6 +44,7 @@ class Retry:
         longest_seconds: no wait of our own is longer.
         patience_seconds: a source that asks for a longer wait than this is given up on at once.
         sleep, draw: replaced in tests; `draw` gives numbers in [0, 1).
+        on_wait: told the reason and the seconds before each wait.
         retries: how many requests had to be made again so far.
     """
 
@@ -53,6 +54,7 @@ class Retry:
     patience_seconds: float = 300.0
     sleep: Callable[[float], None] = time.sleep
     draw: Callable[[], float] = random.random
+    on_wait: Callable[[str, float], None] | None = None
     retries: int = field(default=0, init=False)
 
     def call(self, ask: Callable[[], T]) -> T:
@@ -71,6 +73,8 @@ class Retry:
                 self.retries += 1
                 seconds = self.wait_seconds(number, error.after_seconds)
                 LOG.debug("%s; try %d of %d in %.1f s", error.reason, number + 1, self.tries, seconds)
+                if self.on_wait:
+                    self.on_wait(error.reason, seconds)
                 self.sleep(seconds)
         raise AssertionError("tries must be at least one")
 

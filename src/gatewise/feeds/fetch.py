@@ -1,0 +1,206 @@
+"""Fetching one series: what the lake lacks of a span, page by page, kept every few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import polars as pl
+
+from gatewise.errors import FeedError, GatewiseError
+from gatewise.feeds.base import Feed, Page
+from gatewise.feeds.retry import Retry
+from gatewise.lake.base import TIME, SeriesKey
+from gatewise.lake.lake import Lake
+from gatewise.lake.writer import Writer
+
+FLUSH_SECONDS = 5.0  # what a killed process loses at most, beside the page on its way
+_DAY = timedelta(days=1)
+
+
+class StoppedError(Exception):
+    """The user wants no more; never reaches one."""
+
+
+class Listener(Protocol):
+    """Is told of every step, from the thread that took it."""
+
+    def on_begin(self, key: SeriesKey, num_bars: int) -> None:
+        """A series of which `num_bars` bars are to be asked for."""
+        ...
+
+    def on_page(self, key: SeriesKey, num_bars: int, num_rows: int) -> None:
+        """A page that took the series `num_bars` bars on and held `num_rows` rows."""
+        ...
+
+    def on_wait(self, key: SeriesKey, reason: str, seconds: float) -> None:
+        """A request failed and is made again after a while."""
+        ...
+
+    def on_end(self, outcome: Outcome) -> None:
+        """The series is done, or given up on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One series to fetch: what the lake lacks of [start, end), by the times at which bars are knowable."""
+
+    feed: Feed
+    key: SeriesKey
+    start: datetime
+    end: datetime
+
+
+@dataclass
+class Outcome:
+    """What became of one job.
+
+    Attributes:
+        key: the series.
+        start, end: the span that was wanted.
+        added: rows that the lake lacked.
+        known: rows that it held already.
+        differing: rows that it held with other values; kept as they were, but for `refetch`.
+        pages: answers; `retries`: requests made again.
+        seconds: that all of it took.
+        notes: what a person should be told.
+        error: why it ended before its time; what was fetched until then is in the lake.
+    """
+
+    key: SeriesKey
+    start: datetime
+    end: datetime
+    added: int = 0
+    known: int = 0
+    differing: int = 0
+    pages: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    error: GatewiseError | None = None
+
+
+def fetch_series(
+    job: Job,
+    lake: Lake,
+    retry: Retry,
+    listener: Listener,
+    *,
+    refetch: bool = False,
+    check: Callable[[], None] = lambda: None,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Asks for what the lake lacks of a span and keeps it; never raises what the feed or the disk do, but tells it.
+
+    Args:
+        job: the series and its span.
+        lake: where rows go.
+        retry: runs the requests.
+        listener: is told of progress.
+        refetch: asks for all of the span, and takes new values where they differ.
+        check: called before each page; raises to stop.
+        monotonic: a clock in seconds, by which rows are kept every few.
+
+    Raises:
+        StoppedError: by `check` or by the retry's sleep; what was fetched is kept.
+    """
+    outcome, began = Outcome(job.key, job.start, job.end), monotonic()
+    try:
+        # Held all the while: a second process that fetches the same series waits and then finds nothing to do.
+        with lake.series(job.key).writer(refetch) as writer:
+            spans = [(job.start, job.end)] if refetch else lake.series(job.key).missing(job.start, job.end)
+            listener.on_begin(job.key, sum(_bars(job.key, *span) for span in spans))
+            for span in spans:
+                _fetch_span(job, span, writer, outcome, retry, listener, check, monotonic)
+            _tell_ends(job, lake, outcome)
+    except GatewiseError as error:
+        outcome.error = error
+    finally:
+        outcome.retries, outcome.seconds = retry.retries, monotonic() - began
+    listener.on_end(outcome)
+    return outcome
+
+
+def _fetch_span(
+    job: Job,
+    span: tuple[datetime, datetime],
+    writer: Writer,
+    outcome: Outcome,
+    retry: Retry,
+    listener: Listener,
+    check: Callable[[], None],
+    monotonic: Callable[[], float],
+) -> None:
+    basket = _Basket(writer, job.feed.facts(job.key), outcome, monotonic)
+    cursor, end = span
+    try:
+        while cursor < end:
+            check()
+            page = job.feed.page(job.key, cursor, end, retry)
+            if page.resume <= cursor:
+                raise FeedError(f"{job.key}: the feed does not get past {cursor}", "please report this")
+            basket.put(page)
+            listener.on_page(job.key, _bars(job.key, cursor, page.resume), page.frame.height)
+            cursor = page.resume
+    finally:  # whatever went wrong, what was answered is kept
+        basket.flush()
+
+
+class _Basket:
+    """Answered pages that follow one another, on their way into the lake."""
+
+    def __init__(self, writer: Writer, facts: dict[str, str], outcome: Outcome, monotonic: Callable[[], float]) -> None:
+        self._writer = writer
+        self._facts = facts
+        self._outcome = outcome
+        self._monotonic = monotonic
+        self._frames: list[pl.DataFrame] = []
+        self._covered: tuple[datetime, datetime] | None = None
+        # Short at first, so that a process that is killed again and again gets on too.
+        self._interval = FLUSH_SECONDS / 10
+        self._flushed = monotonic()
+
+    def put(self, page: Page) -> None:
+        self._outcome.pages += 1
+        if page.note and page.note not in self._outcome.notes:
+            self._outcome.notes.append(page.note)
+        if page.covered is not None:
+            if self._covered is not None and self._covered[1] != page.covered[0]:
+                self.flush()
+            self._frames.append(page.frame)
+            self._covered = (self._covered[0] if self._covered else page.covered[0], page.covered[1])
+        if self._monotonic() - self._flushed >= self._interval:
+            self._interval = min(FLUSH_SECONDS, 2 * self._interval)
+            self.flush()
+
+    def flush(self) -> None:
+        if self._covered is not None:
+            frames, covered = pl.concat(self._frames), self._covered
+            self._frames, self._covered = [], None
+            told = self._writer.append(frames, covered, self._facts)
+            self._outcome.added += told.added
+            self._outcome.known += told.known
+            self._outcome.differing += told.differing
+        self._flushed = self._monotonic()
+
+
+def _tell_ends(job: Job, lake: Lake, outcome: Outcome) -> None:
+    """Says where the candles of a long span begin late or end early: listed later, or delisted."""
+    rows = lake.series(job.key).scan(job.start, job.end, [TIME])
+    count, first, last = rows.select(pl.len(), pl.col(TIME).min(), pl.col(TIME).max().alias("last")).collect().row(0)
+    if not count:
+        outcome.notes.append("no rows in this span")
+        return
+    long = max(_DAY, 10 * job.key.timeframe)
+    if first - job.start > long:
+        outcome.notes.append(f"no rows before {first:%Y-%m-%d %H:%M} UTC: listed then, or not kept from before")
+    if job.end - last > long:
+        outcome.notes.append(f"no rows after {last:%Y-%m-%d %H:%M} UTC: delisted, or halted since")
+
+
+def _bars(key: SeriesKey, start: datetime, end: datetime) -> int:
+    return max(0, round((end - start) / key.timeframe))

@@ -1,0 +1,136 @@
+"""What to fetch: spans from what the user said, and from what the lake holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from gatewise.config.durations import format_duration
+from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.feeds.base import Feed
+from gatewise.feeds.fetch import Job
+from gatewise.feeds.names import nearest
+from gatewise.feeds.retry import Retry
+from gatewise.lake.base import SeriesKey, utc
+from gatewise.lake.lake import Lake
+
+DEFAULT_BARS = 10_080  # a week of minutes, more than a year of hours
+_log = logging.getLogger("gatewise.feeds")
+
+
+def plan_fetch(
+    feed: Feed,
+    lake: Lake,
+    symbols: Sequence[str],
+    timeframe: timedelta | None,
+    start: datetime | None,
+    end: datetime | None,
+    now: datetime,
+    retry: Retry,
+) -> list[Job]:
+    """One job a symbol; all names are looked up before anything is fetched.
+
+    Args:
+        feed: asked for the symbols.
+        lake: tells where a series begins that is known already.
+        symbols: as the user typed them; one named twice is fetched once.
+        timeframe: `None`: the feed's default.
+        start: `None`: where the lake's rows begin, and for a series that it does not hold 10,080 bars ago.
+        end: exclusive; `None`: now.
+        now: the current moment.
+        retry: runs the requests for names.
+
+    Raises:
+        ConfigError: no symbol, or a span that is empty or lies ahead.
+        UnknownNameError, FeedError: see `Feed.resolve`.
+    """
+    if not symbols:
+        raise ConfigError("no symbol is named", f"gatewise data fetch {feed.name} BTC-USD")
+    step = timeframe if timeframe is not None else feed.default_timeframe
+    if start is not None and utc(start) >= now:
+        raise ConfigError(f"--start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
+    keys = dict.fromkeys(feed.resolve(symbol, step, retry) for symbol in symbols)
+    return [_job(feed, lake, key, start, end, now) for key in keys]
+
+
+def plan_update(
+    open_feed: Callable[[str], Feed],
+    lake: Lake,
+    source: str | None,
+    symbols: Sequence[str],
+    end: datetime | None,
+    now: datetime,
+    retry: Retry,
+) -> list[Job]:
+    """One job a series of the lake that a feed can bring up to now; those that none can are told and left.
+
+    Raises:
+        ConfigError: the lake holds no such series.
+        UnknownNameError: it holds none of that feed or symbol.
+        FeedError: a feed can't be reached.
+    """
+    keys = lake.keys()
+    if not keys:
+        raise ConfigError(f"the lake {lake.root} holds no series", "gatewise data fetch coinbase BTC-USD starts one")
+    if source is not None:
+        held = {key.source for key in keys}
+        if source not in held:
+            raise UnknownNameError("feed in the lake", source, held)
+        keys = tuple(key for key in keys if key.source == source)
+    for symbol in symbols:
+        if symbol not in {key.symbol for key in keys}:
+            raise UnknownNameError("symbol in the lake", symbol, nearest(symbol, (key.symbol for key in keys)))
+    feeds: dict[str, Feed | None] = {}
+    jobs = []
+    for key in keys:
+        if symbols and key.symbol not in symbols:
+            continue
+        if key.source not in feeds:
+            feeds[key.source] = _feed(open_feed, key.source)
+        feed = feeds[key.source]
+        if feed is not None and _is_there(feed, key, retry):
+            jobs.append(_job(feed, lake, key, None, end, now))
+    return jobs
+
+
+def _feed(open_feed: Callable[[str], Feed], source: str) -> Feed | None:
+    try:
+        return open_feed(source)
+    except UnknownNameError:
+        _log.info("%s is no feed (its rows were imported): left as it is", source)
+        return None
+
+
+def _is_there(feed: Feed, key: SeriesKey, retry: Retry) -> bool:
+    try:
+        found = feed.resolve(key.symbol, key.timeframe, retry)
+    except UnknownNameError:
+        _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
+        return False
+    return found == key
+
+
+def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:
+    last = min(utc(end), now + key.timeframe) if end is not None else now + key.timeframe
+    manifest = lake.series(key).manifest
+    if start is not None:
+        first = utc(start)
+    elif manifest is not None and manifest.covered:
+        first = manifest.covered[0][0]
+    else:
+        first = _floor(min(last, now), key.timeframe) - DEFAULT_BARS * key.timeframe
+        _log.info(
+            "%s: no --start given: the newest %s bars, from %s UTC", key, f"{DEFAULT_BARS:,}", f"{first:%Y-%m-%d %H:%M}"
+        )
+    if first >= last:
+        raise ConfigError(
+            f"{key}: the span must not be empty; got {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
+            f"--start before --end, both in UTC; bars of {format_duration(key.timeframe)} by the time they close",
+        )
+    return Job(feed, key, first, last)
+
+
+def _floor(time: datetime, step: timedelta) -> datetime:
+    epoch = utc(datetime(1970, 1, 1))
+    return epoch + (time - epoch) // step * step
