@@ -60,6 +60,9 @@ def _print_outcome(run_id: str, outcome: Outcome) -> None:
     columns, rows = _comparison(outcome.evaluation)
     print_table("", columns, rows)
     print()
+    if rows := _column_rows(outcome.evaluation):
+        print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), rows)
+        print()
     for result in outcome.evaluation.parts.values():
         print(result.summary)
     print(
@@ -72,6 +75,28 @@ def _print_outcome(run_id: str, outcome: Outcome) -> None:
         f"\n  gatewise runs show {run_id[:8]}"
         "\n  gatewise ui"
     )
+
+
+_COLUMN_HEAD = ("part", "column", "rmse", "last value's", "difference", "mae", "last value's", "direction", "verdict")
+
+
+def _column_rows(evaluation: Evaluation) -> list[list[str]]:
+    """Errors of each predicted column beside persistence's, part by part; none where no column is predicted."""
+    from gatewise.evaluation.base import decimals
+
+    rows = []
+    for part, result in evaluation.parts.items():
+        for name, found in result.columns.items():
+            own, still, by = found.metrics, found.persistence, found.difference
+            cells = []
+            for metric in ("rmse", "mae"):
+                places = decimals(max(own[metric].value, still[metric].value))
+                cells += [f"{of[metric].value:,.{places}f}" for of in (own, still)]
+                if metric == "rmse":
+                    cells.append(f"{by.value:+,.{places}f} [{by.low:+,.{places}f}, {by.high:+,.{places}f}]")
+            direction = f"{own['directional_accuracy'].value:.3f}"
+            rows.append([part, name, *cells, direction, found.words])
+    return rows
 
 
 def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
