@@ -32,7 +32,8 @@ from gatewise.training.trial import try_batch_sizes
 from gatewise.windows import Windows
 
 FORMAT = "gatewise-sequence-model/1"
-_OF_RUNS = ("checkpoint_every_epochs",)  # training fields that mean nothing without a run's folder
+# Fields that mean nothing without a run's folder, or without a table's symbols.
+_OF_RUNS = ("name", "checkpoint_every_epochs", "per_symbol", "symbol_embedding")
 
 
 class ModelRegistry:
@@ -61,7 +62,7 @@ class ModelRegistry:
             raise UnknownNameError("model", name, MODELS)
         known = {key: dotted for key, dotted in FLAT_FIELDS.items() if key != "model"}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
-        known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key != "name"}
+        known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key not in _OF_RUNS}
         known |= {"scaler": "features.scaler"}
         for field in fields:
             if field not in known:

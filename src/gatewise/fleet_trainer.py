@@ -129,7 +129,7 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
         key = (id(task.samples.labels), id(task.fold), task.config.windows.model_dump_json(), task.config.features.clip)
         if key not in made:
             own = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
-            given = ("center", "inverse_scale", "y", "row_weight")
+            given = ("center", "inverse_scale", "y", "row_weight", *(["symbol"] if own.symbol is not None else []))
             made[key] = replace(own, matrix=matrix, **{name: getattr(own, name).to(device) for name in given})
         found.append(made[key])
     return found

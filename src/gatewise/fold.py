@@ -10,7 +10,8 @@ import torch
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
-from gatewise.features.scaling import Scaler, fit_scaler
+from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
+from gatewise.features.symbols import symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -22,8 +23,8 @@ class Fold:
     """A training part's fitted state.
 
     Attributes:
-        scaler: of the features, fitted on the rows that training windows touch.
-        target_scaler: of regression targets, fitted on training labels; `None` for classes.
+        scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol.
+        target_scaler: of regression targets, likewise, fitted on training labels; `None` for classes.
         class_weights: float32 [classes]; empty for regression.
     """
 
@@ -40,13 +41,45 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
     """
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
-    scaler = fit_scaler(config.features.scaler, matrix.values, seen, matrix.names)
+    scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
     if labels.is_classes:
         counts = np.bincount(labels.y[train_rows].astype(np.int64), minlength=len(labels.classes))
         return Fold(scaler, None, class_weights(config.training.class_weights, counts, labels.classes))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
-    target_scaler = fit_scaler(kind, labels.y.astype(np.float32), train_rows, labels.outputs)
+    target_scaler = _fit(config, samples, kind, labels.y.astype(np.float32), train_rows, labels.outputs)
     return Fold(scaler, target_scaler, np.empty(0, np.float32))
+
+
+def _fit(
+    config: ExperimentConfig,
+    samples: Samples,
+    kind: str,
+    values: npt.NDArray[np.float32],
+    rows: Rows,
+    names: tuple[str, ...],
+) -> Scaler:
+    if config.features.scale_by == "all":
+        return fit_scaler(kind, values, rows, names)
+    symbols = samples.table.symbols
+    return fit_symbol_scalers(kind, values, rows, names, symbol_codes(samples.table, symbols), symbols)
+
+
+def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> npt.NDArray[np.float32]:
+    """What baselines see of rows: the scaled features [rows, features], and the symbol one-hot if the model is told."""
+    symbols = samples.table.symbols
+    codes = symbol_codes(samples.table, symbols)[rows]
+    x = fold.scaler.over(symbols).transform(samples.matrix.values[rows], codes)
+    told = [np.eye(len(symbols), dtype=np.float32)[codes]] if config.reads_symbol else []
+    return np.concatenate([np.asarray(x, np.float32), *told], axis=1)
+
+
+def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
+    """Regression targets [table rows, outputs] as they are trained on; NaN where a symbol had no training label."""
+    assert fold.target_scaler is not None
+    symbols = samples.table.symbols
+    scaler = fold.target_scaler.over(symbols)
+    codes = symbol_codes(samples.table, symbols) if scaler.symbols else None
+    return np.asarray(scaler.transform(np.asarray(samples.labels.y, np.float32), codes), np.float32)
 
 
 def class_weights(
@@ -72,13 +105,20 @@ def class_weights(
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:
     """The resident series, supervised: labels scaled, class weights and missing labels as row weights."""
-    labels = samples.labels
+    labels, symbols = samples.labels, samples.table.symbols
+    scaler, codes = fold.scaler, None
+    if config.reads_symbol or (scaler.symbols and len(symbols) > 1):
+        scaler, codes = scaler.over(symbols), symbol_codes(samples.table, symbols)
     windows = Windows.over(
-        samples.matrix.values, fold.scaler, config.windows.sequence_length, device, config.features.clip
+        samples.matrix.values,
+        scaler,
+        config.windows.sequence_length,
+        device,
+        config.features.clip,
+        codes,
+        config.reads_symbol,
     )
     weight = labels.valid.astype(np.float32)
     if labels.is_classes:
         return windows.supervised(labels.y, weight * fold.class_weights[labels.y], samples.steps_scored)
-    assert fold.target_scaler is not None
-    y = fold.target_scaler.transform(np.asarray(labels.y, np.float32))
-    return windows.supervised(np.asarray(y, np.float32), weight, samples.steps_scored)
+    return windows.supervised(scaled_labels(samples, fold), weight, samples.steps_scored)

@@ -12,6 +12,7 @@ from torch import nn
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
+from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
@@ -51,7 +52,10 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
     Raises:
         ConfigError: a device, precision or batch size that can't be.
         LabelError: class weights under which no validation row counts.
+        NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
     """
+    if config.knows_symbols:
+        require_trained(samples.table, train_rows)
     device, _ = choose_device(config.training.device)
     choose_precision(config.training.precision, device)
     if not config.training.auto_batch_size:
@@ -94,7 +98,10 @@ def train_model(
     rows = train_rows[::stride]
     model = build(config, samples).to(device)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    shape = ", ".join(f"{name}={value}" for name, value in config.model if name != "name" and value is not None)
+    unset = {"name": config.model.name, "symbol_embedding": 0}
+    shape = ", ".join(
+        f"{name}={value}" for name, value in config.model if value is not None and unset.get(name) != value
+    )
     listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
                         f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
     listener.on_message(f"Device: {device_words}")
@@ -124,7 +131,14 @@ def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
     """The configured model on the CPU, with the initial weights of its seed."""
     torch.manual_seed(config.training.seed)
     outputs = len(samples.labels.classes) or len(samples.labels.outputs)
-    return build_model(config.model, len(samples.matrix.names), outputs, config.windows.supervise)
+    return build_model(
+        config.model,
+        len(samples.matrix.names),
+        outputs,
+        config.windows.supervise,
+        len(samples.table.symbols),
+        config.features.symbol_onehot,
+    )
 
 
 def _measure_batch_size(

@@ -34,12 +34,15 @@ class Windows:
 
     Attributes:
         matrix: float32 [rows, features], unscaled.
-        center, inverse_scale: float32 [features]; x is scaled as (x - center) · inverse_scale after the gather.
+        center, inverse_scale: float32 [features], or [symbols, features] with a scaler a symbol; x is scaled as
+            (x - center) · inverse_scale after the gather.
         sequence_length: T.
         clip: scaled values are bounded to ±clip.
         y: int64 [rows] or float32 [rows, outputs] (scaled); `None` where nothing is supervised.
         row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
+        symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
+        tells_symbol: whether x ends with that number as one more column, for a model that reads it.
     """
 
     matrix: Tensor
@@ -50,6 +53,8 @@ class Windows:
     y: Tensor | None = None
     row_weight: Tensor | None = None
     steps_scored: int = 1
+    symbol: Tensor | None = None
+    tells_symbol: bool = False
 
     @classmethod
     def over(
@@ -59,14 +64,27 @@ class Windows:
         sequence_length: int,
         device: torch.device,
         clip: float | None = None,
+        symbol: npt.NDArray[np.int32] | None = None,
+        tells_symbol: bool = False,
     ) -> Windows:
-        """Puts a feature matrix on the device; on the CPU the array's own memory is used."""
+        """Puts a feature matrix on the device; on the CPU the array's own memory is used.
+
+        Args:
+            symbol: int32 [rows], in the order of the scaler's symbols; needed where it has several, or `tells_symbol`.
+        """
+        center, scale = scaler.center, scaler.scale
+        if scaler.symbols and symbol is None:
+            assert len(scaler.symbols) == 1
+            center, scale = center[0], scale[0]
+        assert symbol is not None or not tells_symbol
         return cls(
             torch.from_numpy(values).to(device),
-            torch.as_tensor(scaler.center, dtype=torch.float32, device=device),
-            torch.as_tensor(1.0 / scaler.scale, dtype=torch.float32, device=device),
+            torch.as_tensor(center, dtype=torch.float32, device=device),
+            torch.as_tensor(1.0 / scale, dtype=torch.float32, device=device),
             sequence_length,
             clip,
+            symbol=torch.from_numpy(symbol).to(device) if symbol is not None else None,
+            tells_symbol=tells_symbol,
         )
 
     def supervised(
@@ -85,17 +103,37 @@ class Windows:
         )
 
     def gather(self, rows_B: Tensor) -> Tensor:
-        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled.
+        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled; see `tells_symbol`.
 
         Rows may carry axes before the batch's, as of members; so does x then, and the scales may differ along them.
         """
         steps_T = torch.arange(1 - self.sequence_length, 1, device=rows_B.device)
         index_TB = steps_T[:, None] + rows_B[..., None, :]
         x_TBF = self.matrix.index_select(0, index_TB.view(-1)).view(*index_TB.shape, -1)
-        x_TBF.sub_(self.center).mul_(self.inverse_scale)
+        if self.symbol is None:
+            x_TBF.sub_(self.center).mul_(self.inverse_scale)
+        else:
+            # A window lies within one symbol: that of the row that ends it.
+            center, inverse_scale = self._scales(self.symbol[rows_B])
+            x_TBF.sub_(center).mul_(inverse_scale)
         if self.clip is not None:
             x_TBF.clamp_(-self.clip, self.clip)
+        if self.tells_symbol:
+            assert self.symbol is not None
+            told = self.symbol[rows_B].to(x_TBF.dtype)[..., None, :, None]
+            x_TBF = torch.cat((x_TBF, told.expand(*x_TBF.shape[:-1], 1)), dim=-1)
         return x_TBF.transpose(-3, -2)
+
+    def _scales(self, symbol_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What each window is scaled by, to be spread over steps; tables of members come as [members, symbols, F]."""
+        if symbol_B.dim() == 1:
+            if self.center.dim() == 1:
+                return self.center, self.inverse_scale
+            return self.center[symbol_B], self.inverse_scale[symbol_B]
+        if self.center.dim() == 4:  # members' pooled scales, [members, 1, 1, F]
+            return self.center, self.inverse_scale
+        member = torch.arange(len(symbol_B), device=symbol_B.device)[:, None]
+        return self.center[member, symbol_B][:, None], self.inverse_scale[member, symbol_B][:, None]
 
     def batch(self, rows_B: Tensor) -> Batch:
         """A supervised batch. With several steps scored, y and weight run window by window, step by step."""

@@ -1,10 +1,10 @@
 """Permuted labels: with nothing to learn, nothing may be learnt.
 
 Labels are shuffled over training and judged samples together, so the judged labels are exchangeable whatever the
-features look like. A learner's loss on them is then one draw from its losses under reshufflings of the judged labels,
-and its rank among those is an exact p-value that assumes no distribution (Ojala and Garriga 2010). Better than all but
-1 % of the reshufflings, twice in a row with fresh shuffles, is called a leak; an honest learner meets that once in
-10,000 audits.
+features look like; where labels are scaled by symbol, whose levels differ, they are shuffled within each symbol. A
+learner's loss on them is then one draw from its losses under reshufflings of the judged labels, and its rank among
+those is an exact p-value that assumes no distribution (Ojala and Garriga 2010). Better than all but 1 % of the
+reshufflings, twice in a row with fresh shuffles, is called a leak; an honest learner meets that once in 10,000 audits.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from gatewise.audit.base import Case, Check, Parts, quiet_parts, small_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import Fold, make_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -44,6 +45,16 @@ class Task:
     train: Rows
     judged: Rows
 
+    def symbols(self, rows: Rows) -> Codes | None:
+        """Whose rows they are, where labels are scaled by symbol."""
+        return _symbols(self.samples, self.fold, rows)
+
+    def scaled(self, y: Y, rows: Rows) -> npt.NDArray[np.float32]:
+        """Labels of rows, or others in their place, as they are trained on."""
+        scaler = self.fold.target_scaler
+        assert scaler is not None
+        return np.asarray(scaler.over(self.samples.table.symbols).transform(_floats(y), self.symbols(rows)), np.float32)
+
 
 def check_permuted_labels(case: Case) -> Check:
     """A small model of the audited kind and a tree that remembers its training judge permuted labels by luck alone."""
@@ -54,7 +65,7 @@ def check_permuted_labels(case: Case) -> Check:
         for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
             for _ in range(2):
                 task = _permuted(case, train, judged, rng)
-                loss, low, high, p_value = _rank(learn(task), task.samples.labels.y[judged], rng)
+                loss, low, high, p_value = _rank(learn(task), task.samples.labels.y[judged], rng, task.symbols(judged))
                 if p_value > ALARM:
                     break
             else:
@@ -90,7 +101,7 @@ def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)
     y = labels.y.copy()
-    y[rows] = y[rng.permutation(rows)]
+    y[rows] = y[rows[_shuffle(len(rows), _symbols(samples, fold, rows), rng)]]
     return Task(case.parts, config, replace(samples, labels=replace(labels, y=y)), fold, train, judged)
 
 
@@ -110,30 +121,41 @@ def _tree(task: Task) -> Callable[[Y], Losses]:
     seen, judged = (task.samples.matrix.values[rows] for rows in (task.train, task.judged))
     y = task.samples.labels.y[task.train]
     if task.fold.target_scaler is not None:
-        guess = (
-            DecisionTreeRegressor(random_state=0)
-            .fit(seen, task.fold.target_scaler.transform(_floats(y)))
-            .predict(judged)
-        )
+        guess = DecisionTreeRegressor(random_state=0).fit(seen, task.scaled(y, task.train)).predict(judged)
         return _squared(task, guess.reshape(len(judged), -1))
     label = DecisionTreeClassifier(random_state=0).fit(seen, y).predict(judged)
     return lambda y: (label != y).astype(np.float64)
 
 
 def _squared(task: Task, scaled: Losses) -> Callable[[Y], Losses]:
-    scaler = task.fold.target_scaler
-    assert scaler is not None
-    return lambda y: np.asarray(((scaled - scaler.transform(_floats(y))) ** 2).mean(axis=1))
+    return lambda y: np.asarray(((scaled - task.scaled(y, task.judged)) ** 2).mean(axis=1))
+
+
+def _symbols(samples: Samples, fold: Fold, rows: Rows) -> Codes | None:
+    if fold.target_scaler is None or not fold.target_scaler.symbols:
+        return None
+    return symbol_codes(samples.table, samples.table.symbols)[rows]
+
+
+def _shuffle(count: int, symbol: Codes | None, rng: np.random.Generator) -> Rows:
+    """A permutation of so many positions; with symbols, each stays within its own."""
+    if symbol is None:
+        return rng.permutation(count)
+    shuffled = np.empty(count, np.int64)
+    shuffled[np.argsort(symbol, kind="stable")] = np.lexsort((rng.random(count), symbol))
+    return shuffled
 
 
 def _floats(y: Y) -> npt.NDArray[np.float32]:
     return np.asarray(y, np.float32)
 
 
-def _rank(losses: Callable[[Y], Losses], y: Y, rng: np.random.Generator) -> tuple[float, float, float, float]:
+def _rank(
+    losses: Callable[[Y], Losses], y: Y, rng: np.random.Generator, symbol: Codes | None = None
+) -> tuple[float, float, float, float]:
     """Mean loss, the middle 98 % of what reshuffled labels give, and the share of those that is as low."""
     loss = float(losses(y).mean())
-    by_luck = np.array([losses(y[rng.permutation(len(y))]).mean() for _ in range(NUM_SHUFFLES)])
+    by_luck = np.array([losses(y[_shuffle(len(y), symbol, rng)]).mean() for _ in range(NUM_SHUFFLES)])
     low, high = np.quantile(by_luck, [ALARM, 1 - ALARM])
     # A rounding apart is equal: a guess that does not depend on the sample ties with every shuffle.
     as_low = np.sum(by_luck <= loss + 1e-9 * abs(loss))

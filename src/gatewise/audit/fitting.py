@@ -112,4 +112,7 @@ def _changed(before: Fold, after: Fold, samples: Samples) -> str | None:
 
 
 def _same(one: Scaler, other: Scaler) -> list[bool]:
-    return [bool(same) for same in (np.asarray(one.center) == other.center) & (np.asarray(one.scale) == other.scale)]
+    if one.symbols != other.symbols:
+        return [False] * len(one.names)
+    same = (np.asarray(one.center) == other.center) & (np.asarray(one.scale) == other.scale)
+    return [bool(of_all) for of_all in same.reshape(-1, len(one.names)).all(axis=0)]

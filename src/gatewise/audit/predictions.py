@@ -11,8 +11,8 @@ from gatewise.audit.base import Case, Check, name_row, quiet_parts, small_config
 from gatewise.audit.corrupt import cut_moments, futures
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
-from gatewise.models.registry import build_model
 from gatewise.splits.base import Rows
+from gatewise.trainer import build
 
 NUM_CUTS = 2
 NUM_ROWS = 256  # scored before each cut: the last half of them right before it
@@ -58,11 +58,9 @@ def check_predictions(case: Case) -> Check:
 
 def _random_bundle(case: Case, rng: np.random.Generator) -> Bundle:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
-    labels = case.samples.labels
     fold = case.parts.fit_fold(config, case.samples, case.split.train)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.training.seed)
-        model = build_model(config.model, len(case.samples.matrix.names), len(labels.classes) or len(labels.outputs))
+        model = build(config, case.samples)
     return Bundle.of(config, case.samples, fold, model)
 
 

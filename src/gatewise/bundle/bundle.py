@@ -24,16 +24,18 @@ from torch import Tensor, nn
 from gatewise.bundle.reading import reading_config
 from gatewise.bundle.schema import require_schema, require_windows
 from gatewise.bundle.state import from_json, provenance_of, schema_hash, to_json
+from gatewise.bundle.whole import require_whole
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features, resolve_features
 from gatewise.features.scaling import Scaler
+from gatewise.features.symbols import require_known, symbol_codes
 from gatewise.fold import Fold
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
-from gatewise.sealed import REMEDY, read_sealed, write_sealed
+from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.device import choose_device
 from gatewise.training.inference import predict_outputs
 from gatewise.windows import Windows
@@ -53,10 +55,11 @@ class Bundle:
         timeframe: the step between rows; a table of another one is refused.
         classes: class names in order of the probabilities; empty for regression.
         outputs, unit: names of the regression outputs and their unit; empty for classes.
-        scaler: of the features. target_scaler: of the regression outputs; `None` for classes.
+        scaler: of the features, for all rows or one a symbol. target_scaler: of the regression outputs, likewise;
+            `None` for classes.
         weights: the module's tensors by name, on the CPU.
         metrics: what the evaluation said, JSON values.
-        symbols: those trained on.
+        symbols: those trained on; where something is fitted to each of them, no other can be predicted.
         data_fingerprint: of the whole table.
         provenance: rows, first and last time, versions of the packages in use; JSON values.
         gatewise_version, created_utc: of the code and the moment.
@@ -153,7 +156,8 @@ class Bundle:
             raise BundleError(
                 f"{folder}/bundle.json can't be understood: {error}", "use the gatewise that wrote it"
             ) from error
-        bundle._check(folder, values.get("schema_hash"))
+        wanted = {name: tuple(value.shape) for name, value in bundle._fresh_module().state_dict().items()}
+        require_whole(bundle, folder, values.get("schema_hash"), wanted)
         return bundle
 
     def reading(
@@ -196,7 +200,7 @@ class Bundle:
                 f"a prediction takes {self.rows_needed} gap-free rows; row {missing[0]} has fewer",
                 "leave rows out to score every row that has enough",
             )
-        return self.frame(table, chosen, self.predict_rows(matrix, chosen, device))
+        return self.frame(table, chosen, self.predict_rows(table, matrix, chosen, device))
 
     def features(self, table: Table) -> FeatureMatrix:
         """The table's feature matrix, from the required columns alone.
@@ -223,21 +227,36 @@ class Bundle:
         return require_windows(table, matrix.valid, self.config.windows.sequence_length, self.lookback)
 
     def predict_rows(
-        self, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
+        self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
     ) -> npt.NDArray[np.float64]:
         """Probabilities [len(rows), classes], or values [len(rows), outputs] in the outputs' own units.
 
-        The lower half of `predict`, for a matrix that is there already; `rows` must be scorable ones.
+        The lower half of `predict`, for a matrix of the table that is there already; `rows` must be scorable ones.
+
+        Raises:
+            SchemaError: one of `rows` is of a symbol that the bundle does not know and would have to.
         """
         place, _ = choose_device(device)
         if not len(rows):
             return np.empty((0, len(self.classes or self.outputs)))
+        scaler, target_scaler, codes = self.scaler, self.target_scaler, None
+        if self.config.knows_symbols:
+            require_known(table, rows, self.symbols)
+            codes = symbol_codes(table, self.symbols)
+            scaler, target_scaler = scaler.over(self.symbols), target_scaler and target_scaler.over(self.symbols)
         windows = Windows.over(
-            matrix.values, self.scaler, self.config.windows.sequence_length, place, self.config.features.clip
+            matrix.values,
+            scaler,
+            self.config.windows.sequence_length,
+            place,
+            self.config.features.clip,
+            codes,
+            self.config.reads_symbol,
         )
         outputs = predict_outputs(self._module(place), windows, rows).astype(np.float64)
-        if self.target_scaler is not None:
-            return np.asarray(self.target_scaler.inverse(outputs), dtype=np.float64)
+        if target_scaler is not None:
+            own = None if codes is None else codes[rows]
+            return np.asarray(target_scaler.inverse(outputs, own), dtype=np.float64)
         odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
@@ -262,29 +281,13 @@ class Bundle:
 
     def _fresh_module(self) -> nn.Module:
         with torch.random.fork_rng(devices=[]):  # building draws initial weights; the caller's generator stays put
-            return build_model(self.config.model, len(self.feature_names), len(self.classes or self.outputs))
-
-    def _check(self, folder: Path, schema_hash: object) -> None:
-        """What hashes can't hold: that the parts of a bundle fit each other."""
-        if schema_hash != self.schema_hash:
-            raise BundleError(f"{folder}/bundle.json must match its own schema hash", "use the gatewise that wrote it")
-        if self.scaler.names != self.feature_names:
-            raise BundleError(
-                f"{folder}/bundle.json: the scaler must be for the features; it is for other columns", REMEDY
+            return build_model(
+                self.config.model,
+                len(self.feature_names),
+                len(self.classes or self.outputs),
+                num_symbols=len(self.symbols),
+                symbol_onehot=self.config.features.symbol_onehot,
             )
-        if self.target_scaler is not None and self.target_scaler.names != self.outputs:
-            raise BundleError(f"{folder}/bundle.json: the target scaler must be for the outputs", REMEDY)
-        if bool(self.classes) == (self.target_scaler is not None):
-            raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both", REMEDY)
-        wanted = {name: tuple(value.shape) for name, value in self._fresh_module().state_dict().items()}
-        got = {name: tuple(value.shape) for name, value in self.weights.items()}
-        for name in sorted(wanted.keys() | got.keys()):
-            if wanted.get(name) != got.get(name):
-                raise BundleError(
-                    f"{folder}/model.safetensors: {name} must be {wanted.get(name, 'absent')}; got "
-                    f"{got.get(name, 'nothing')}",
-                    "the weights are of another model; copy the bundle again from where it was trained",
-                )
 
 
 def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:

@@ -46,6 +46,7 @@ def schema_hash(bundle: Bundle) -> str:
         "classes": bundle.classes,
         "outputs": bundle.outputs,
         "sequence_length": bundle.config.windows.sequence_length,
+        "symbols": bundle.symbols if bundle.config.knows_symbols else (),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

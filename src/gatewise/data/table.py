@@ -87,6 +87,11 @@ class Table:
         return (symbol != symbol.shift()).fill_null(True).to_numpy()
 
     @cached_property
+    def symbol_starts(self) -> npt.NDArray[np.int64]:
+        """The first row of each of `symbols`, int64 [symbols]."""
+        return np.flatnonzero(self._opens)
+
+    @cached_property
     def segment_start(self) -> npt.NDArray[np.int64]:
         """For each row the first row of its segment: the longest run of one symbol without a gap."""
         starts, clock_us = self._opens.copy(), self.time_us

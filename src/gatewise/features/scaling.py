@@ -1,7 +1,8 @@
 """Scaling that is fitted on training rows alone and kept as JSON.
 
-The matrix stays as it is: a Scaler is two float64 vectors, and whoever eats the matrix applies (x - center) / scale on
-the way. Fitting reads the rows in chunks, so it takes tens of MB beside a matrix of any length.
+The matrix stays as it is: a Scaler is two float64 vectors, or two tables with a row a symbol, and whoever eats the
+matrix applies (x - center) / scale on the way. Fitting reads the rows in chunks, so it takes tens of MB beside a matrix
+of any length.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _CHUNK_ROWS = 65_536
 _REMEDY = "copy it again from where it was fitted, or fit anew"
 _Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _Vector = npt.NDArray[np.float64]
+_Codes = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,40 @@ class Scaler:
         kind: standard (mean, standard deviation with divisor n), minmax (to [0, 1] on the fitted rows), robust (median,
             interquartile range) or none (0, 1).
         names: the columns, in order.
-        center, scale: float64 [columns]; scale is never 0: a column that does not vary has scale 1.
+        center, scale: float64 [columns]; scale is never 0: a column that does not vary has scale 1. With `symbols`
+            [symbols, columns], a scaler fitted to each.
+        symbols: whose rows of the tables those are, sorted; empty where one scaler serves all rows.
     """
 
     kind: Kind
     names: tuple[str, ...]
     center: _Vector
     scale: _Vector
+    symbols: tuple[str, ...] = ()
 
-    def transform(self, values: _Values) -> _Values:
-        """Scales `values` [..., columns]; computed in float64, handed back in the dtype that came."""
-        return self._map(values, lambda x: (x - self.center) / self.scale)
+    def transform(self, values: _Values, symbol: _Codes | None = None) -> _Values:
+        """Scales `values` [..., columns]; computed in float64, handed back in the dtype that came.
 
-    def inverse(self, values: _Values) -> _Values:
+        Args:
+            symbol: int [rows], which of `symbols` each row of `values` [rows, columns] is of, where there are any.
+        """
+        return self._map(values, symbol, lambda x, center, scale: (x - center) / scale)
+
+    def inverse(self, values: _Values, symbol: _Codes | None = None) -> _Values:
         """Undoes `transform`."""
-        return self._map(values, lambda x: x * self.scale + self.center)
+        return self._map(values, symbol, lambda x, center, scale: x * scale + center)
+
+    def over(self, symbols: Sequence[str]) -> Scaler:
+        """The same with a row for each of `symbols`, sorted; NaN for those that it was not fitted to.
+
+        So what is asked of an unknown symbol shows at once. One scaler for all rows stays as it is.
+        """
+        if not self.symbols or self.symbols == (wanted := tuple(sorted(symbols))):
+            return self
+        at = [self.symbols.index(name) if name in self.symbols else -1 for name in wanted]
+        nowhere = np.full((1, len(self.names)), np.nan)
+        center, scale = (np.concatenate([table, nowhere])[at] for table in (self.center, self.scale))
+        return Scaler(self.kind, self.names, center, scale, wanted)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_dict` reads them back to the last bit."""
@@ -57,6 +78,7 @@ class Scaler:
             "names": list(self.names),
             "center": self.center.tolist(),
             "scale": self.scale.tolist(),
+            "symbols": list(self.symbols),
         }
 
     @classmethod
@@ -68,12 +90,13 @@ class Scaler:
         """
         try:
             kind, names = str(state["kind"]), tuple(str(name) for name in state["names"])
+            symbols = tuple(str(name) for name in state.get("symbols", ()))
             center, scale = (np.array(state[key], dtype=np.float64) for key in ("center", "scale"))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"scaler state must hold kind, names, center and scale; got {error!r}", _REMEDY
             ) from error
-        shaped = center.shape == scale.shape == (len(names),)
+        shaped = center.shape == scale.shape == (*([len(symbols)] if symbols else []), len(names))
         if kind not in KINDS or not shaped or not np.isfinite([center, scale]).all() or not (scale > 0).all():
             raise BundleError(
                 f"scaler state must hold one finite center and one positive scale a name, and a kind of "
@@ -81,16 +104,22 @@ class Scaler:
                 f"kind {kind!r}",
                 _REMEDY,
             )
-        return cls(kind, names, center, scale)
+        return cls(kind, names, center, scale, symbols)
 
-    def _map(self, values: _Values, function: Callable[[_Vector], _Vector]) -> _Values:
+    def _map(
+        self, values: _Values, symbol: _Codes | None, function: Callable[[_Vector, _Vector, _Vector], _Vector]
+    ) -> _Values:
         if values.shape[-1] != len(self.names):
             raise SchemaError(f"the scaler is for {len(self.names)} columns; got {values.shape[-1]}")
         mapped = np.empty_like(values)
         flat, out = values.reshape(-1, len(self.names)), mapped.reshape(-1, len(self.names))
         for first in range(0, len(flat), _CHUNK_ROWS):
             here = slice(first, first + _CHUNK_ROWS)
-            out[here] = function(flat[here].astype(np.float64))
+            center, scale = self.center, self.scale
+            if self.symbols:
+                assert symbol is not None, "a scaler a symbol needs to know whose rows these are"
+                center, scale = center[symbol[here]], scale[symbol[here]]
+            out[here] = function(flat[here].astype(np.float64), center, scale)
         return mapped
 
 
@@ -135,6 +164,28 @@ def fit_scaler(kind: str, matrix_values: _Values, rows: npt.NDArray[np.int64], n
         flat_names = ", ".join(name for name, is_flat in zip(names, flat, strict=True) if is_flat)
         log.info("no spread on the %d training rows, so scale 1: %s", len(rows), flat_names)
     return Scaler(cast(Kind, kind), tuple(names), center, np.where(flat, 1.0, scale))
+
+
+def fit_symbol_scalers(
+    kind: str,
+    matrix_values: _Values,
+    rows: npt.NDArray[np.int64],
+    names: Sequence[str],
+    symbol: _Codes,
+    symbols: Sequence[str],
+) -> Scaler:
+    """A scaler for each symbol, fitted on those of `rows` that are its own; symbols without any are left out.
+
+    Args:
+        symbol: int32 [rows of the table], the place of each row's symbol among `symbols`, sorted.
+        symbols: their names. For the rest, and for errors, see `fit_scaler`.
+    """
+    if not len(rows):
+        return fit_scaler(kind, matrix_values, rows, names)
+    own = {name: rows[symbol[rows] == code] for code, name in enumerate(sorted(symbols))}
+    fitted = {name: fit_scaler(kind, matrix_values, of, names) for name, of in own.items() if len(of)}
+    center, scale = (np.stack([getattr(one, part) for one in fitted.values()]) for part in ("center", "scale"))
+    return Scaler(cast(Kind, kind), tuple(names), center, scale, tuple(fitted))
 
 
 def _chunks(values: _Values, rows: npt.NDArray[np.int64]) -> Iterator[_Vector]:

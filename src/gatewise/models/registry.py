@@ -11,6 +11,7 @@ from torch import nn
 from gatewise.config.schema import MODEL_CONFIGS, ModelConfig, RecurrentConfig
 from gatewise.errors import ConfigError, UnknownNameError
 from gatewise.models.recurrent import RecurrentNet
+from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.recurrent_op import Cell, Readout
 
 Build = Callable[[ModelConfig, int, int, Readout], nn.Module]
@@ -35,7 +36,7 @@ class ModelSpec:
 def _recurrent(cell: Cell) -> Build:
     def build(config: ModelConfig, num_features: int, num_outputs: int, readout: Readout) -> nn.Module:
         assert isinstance(config, RecurrentConfig)
-        fields = config.model_dump(exclude={"name", "input_features"})
+        fields = config.model_dump(exclude={"name", "input_features", "symbol_embedding"})
         return RecurrentNet(cell, num_features, num_outputs, readout=readout, **fields)
 
     return build
@@ -50,19 +51,39 @@ MODELS: dict[str, ModelSpec] = {
 assert MODELS.keys() == MODEL_CONFIGS.keys()
 
 
-def build_model(config: ModelConfig, num_features: int, num_outputs: int, readout: Readout = "last") -> nn.Module:
+def build_model(
+    config: ModelConfig,
+    num_features: int,
+    num_outputs: int,
+    readout: Readout = "last",
+    num_symbols: int = 0,
+    symbol_onehot: bool = False,
+) -> nn.Module:
     """The module that a config describes, freshly initialised from torch's global generator.
+
+    Args:
+        num_features: of the matrix; a symbol's number, which comes as one more column, is not among them.
+        num_symbols: whose numbers may come; needed for `symbol_onehot` and `config.symbol_embedding`, and else unread.
 
     Raises:
         UnknownNameError: no model of that name.
-        ConfigError: `input_features` is given and disagrees with the features.
+        ConfigError: `input_features` is given and disagrees with the features, or a model that eats rows is to learn
+            vectors of symbols.
     """
     if config.name not in MODELS:
         raise UnknownNameError("model", config.name, MODELS)
+    spec = MODELS[config.name]
     wanted = getattr(config, "input_features", None)
     if wanted is not None and wanted != num_features:
         raise ConfigError(
             f"model.input_features must be the number of features, {num_features}; got {wanted}",
             "leave it null to take what the features give",
         )
-    return MODELS[config.name].build(config, num_features, num_outputs, readout)
+    width = told_width(num_symbols, symbol_onehot, config.symbol_embedding)
+    if not width:
+        return spec.build(config, num_features, num_outputs, readout)
+    if spec.consumes != "sequences":
+        raise ConfigError(f"only a model of sequences can be told the symbol; {config.name} eats rows")
+    assert num_symbols
+    inner = spec.build(config, num_features + width, num_outputs, readout)
+    return WithSymbol(inner, num_symbols, symbol_onehot, config.symbol_embedding)

@@ -23,6 +23,7 @@ from gatewise import errors
 from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, GatewiseError, NotEnoughRowsError
+from gatewise.features.symbols import require_trained
 from gatewise.selection.scoring import score, score_symbols
 from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
@@ -206,6 +207,8 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
     for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
         if not rows.size:
             raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
+        if job.config.knows_symbols:
+            require_trained(shared.table, fold.train, rows)
     return fit_fold(job.config, shared.samples(job.config), fold.train)
 
 
@@ -220,7 +223,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
     config, samples = job.config, shared.samples(job.config)
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     bundle = Bundle.of(config, samples, fitted, trained.model)
-    said = bundle.predict_rows(samples.matrix, fold.test, config.training.device).astype(np.float32)
+    said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device).astype(np.float32)
     judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
     return JobResult(
         job.key,

@@ -12,7 +12,12 @@ from gatewise.errors import ConfigError
 from gatewise.windows import Windows
 
 # What members' windows must agree in, and the setting that decides it.
-_SHARED = {"sequence_length": "windows.sequence_length", "clip": "features.clip", "steps_scored": "windows.supervise"}
+_SHARED = {
+    "sequence_length": "windows.sequence_length",
+    "clip": "features.clip",
+    "steps_scored": "windows.supervise",
+    "tells_symbol": "features.symbol_onehot and model.symbol_embedding",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class FleetWindows:
     """Members' windows, stacked; labels that members share are held once.
 
     Attributes:
-        windows: the shared matrix, with scales [A, 1, 1, F].
+        windows: the shared matrix, with scales [A, 1, 1, F], or [A, symbols, F] where a member has a scaler a symbol.
         labels: int64 or float32 [U, rows, ...], the different labels; `label` [A] says which is whose.
         weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose.
     """
@@ -65,12 +70,17 @@ class FleetWindows:
             if own.matrix.data_ptr() != first.matrix.data_ptr() or own.matrix.shape != first.matrix.shape:
                 raise ConfigError("members of a fleet must share one feature matrix; got another one's windows")
         device = first.matrix.device
+        symbol = next((own.symbol for own in members if own.symbol is not None), None)
+        tables = [own.center.shape for own in members if own.center.dim() == 2]
         center, inverse_scale = (
-            torch.stack([getattr(own, name) for own in members])[:, None, None] for name in ("center", "inverse_scale")
+            torch.stack([getattr(own, name).expand(tables[0]) for own in members])
+            if tables
+            else torch.stack([getattr(own, name) for own in members])[:, None, None]
+            for name in ("center", "inverse_scale")
         )
         labels, label = _distinct([_given(own.y) for own in members], device)
         weights, weight = _distinct([_given(own.row_weight) for own in members], device)
-        shared = replace(first, center=center, inverse_scale=inverse_scale, y=None, row_weight=None)
+        shared = replace(first, center=center, inverse_scale=inverse_scale, symbol=symbol, y=None, row_weight=None)
         return cls(shared, labels, label, weights, weight)
 
     def take(self, members_A: Tensor) -> FleetWindows:

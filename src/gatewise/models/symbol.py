@@ -1,0 +1,55 @@
+"""A model that is told which symbol a window is of: whatever the zoo holds, with a few more numbers at every step.
+
+The symbol comes as the last column of x, so that batches, fleets and bundles stay as they are, and leaves as a one-hot
+row, as a learned vector, or as both, joined to each step's features. The table of vectors is trained with the rest.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class WithSymbol(nn.Module):
+    """x [batch, steps, features + 1] -> what `model` makes of [batch, steps, features + `width`].
+
+    Args:
+        model: eats sequences.
+        num_symbols: how many there are; x ends with a number from 0 to one below.
+        onehot: joins a 0/1 number a symbol.
+        embedding: width of the learned vector that is joined; 0 for none.
+    """
+
+    def __init__(self, model: nn.Module, num_symbols: int, onehot: bool, embedding: int) -> None:
+        super().__init__()
+        self.num_symbols = num_symbols
+        self.onehot = onehot
+        self.embedding = nn.Embedding(num_symbols, embedding) if embedding else None
+        self.model = model
+
+    def forward(self, x_BTF: Tensor) -> Tensor:
+        out: Tensor = self.model(self.joined(x_BTF))
+        return out
+
+    def hidden_states(self, x_BTF: Tensor) -> Tensor:
+        """The model's own, [batch, steps, width]."""
+        return cast(Tensor, self.model.hidden_states(self.joined(x_BTF)))  # type: ignore[operator]  # a method of it
+
+    def joined(self, x_BTF: Tensor) -> Tensor:
+        """What the model eats."""
+        symbol_B = x_BTF[:, -1, -1].long()
+        told = [functional.one_hot(symbol_B, self.num_symbols).to(x_BTF.dtype)] if self.onehot else []
+        if self.embedding is not None:
+            told.append(self.embedding(symbol_B))
+        # Time-major in memory, as windows come and as recurrent backends work.
+        x_TBF = x_BTF.transpose(0, 1)
+        parts = [x_TBF[..., :-1], *(vector_BE.expand(len(x_TBF), *vector_BE.shape) for vector_BE in told)]
+        return torch.cat(parts, dim=-1).transpose(0, 1)
+
+
+def told_width(num_symbols: int, onehot: bool, embedding: int) -> int:
+    """How many numbers a step gains."""
+    return (num_symbols if onehot else 0) + embedding
