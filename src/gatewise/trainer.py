@@ -117,6 +117,7 @@ def train_model(
             precision,
             num_classes,
             build(config, samples).to(device),
+            len(samples.table.symbols) if config.features.symbol_onehot else 0,
         )
         settings = settings.model_copy(update={"batch_size": choice.batch_size})
         speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
@@ -142,13 +143,23 @@ def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
 
 
 def _measure_batch_size(
-    config: ExperimentConfig, windows: Windows, rows: Rows, precision: Precision, num_classes: int, model: nn.Module
+    config: ExperimentConfig,
+    windows: Windows,
+    rows: Rows,
+    precision: Precision,
+    num_classes: int,
+    model: nn.Module,
+    num_onehot: int,
 ) -> BatchSizeChoice:
     """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""
 
     def memory_bytes(batch_size: int) -> int:
         return estimate_memory(
-            config.model, batch_size, windows.sequence_length, windows.matrix.shape[1], precision=precision.name
+            config.model,
+            batch_size,
+            windows.sequence_length,
+            windows.matrix.shape[1] + num_onehot,
+            precision=precision.name,
         ).total
 
     device = windows.matrix.device

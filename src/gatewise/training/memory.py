@@ -99,6 +99,7 @@ def estimate_memory(
     if precision not in ("fp32", "bf16", "fp16"):
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
     cell: Cell = "gru" if model.name == "gru" else "lstm"
+    num_features += model.symbol_embedding
     where = torch.device(device)
     directions = 2 if model.bidirectional else 1
     weights = count_weights(cell, num_features, model.hidden_size, model.num_layers, directions, num_outputs)
