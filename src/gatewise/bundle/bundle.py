@@ -21,7 +21,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from gatewise.bundle.reading import reading_config
+from gatewise.bundle.reading import reading_config, with_calendar
 from gatewise.bundle.schema import require_schema, require_windows
 from gatewise.bundle.state import from_json, provenance_of, schema_hash, to_json
 from gatewise.bundle.whole import require_whole
@@ -97,7 +97,7 @@ class Bundle:
         features = resolve_features(config.features, table.columns, table.timeframe)
         read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
         return cls(
-            config=config,
+            config=with_calendar(config, table),
             feature_names=matrix.names,
             required_columns=tuple(dict.fromkeys((*(OHLCV if config.features.sets else ()), *read))),
             lookback=matrix.lookback,
@@ -186,7 +186,7 @@ class Bundle:
             units; one row for each of `rows`, in their order.
 
         Raises:
-            SchemaError: another timeframe, or a column that the features read is missing.
+            SchemaError: another timeframe or calendar, or a column that the features read is missing.
             NotEnoughRowsError: no row, or one of `rows`, has a full gap-free window.
             ConfigError: `rows` are no row numbers.
         """
@@ -208,7 +208,7 @@ class Bundle:
         Raises:
             SchemaError, NotEnoughRowsError: see `predict`.
         """
-        require_schema(table, self.required_columns, self.timeframe)
+        require_schema(table, self.required_columns, self.timeframe, self.config.data.calendar)
         own = table.with_frame(table.frame.select(SYMBOL, TIME, *self.required_columns))
         matrix = build_features(own, self.config.features)
         if (matrix.names, matrix.lookback) != (self.feature_names, self.lookback):

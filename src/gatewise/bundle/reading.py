@@ -8,6 +8,8 @@ from typing import Any
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig
+from gatewise.data.sessions import NO_CALENDAR
+from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 
 # What chose the training rows; new rows are all wanted.
@@ -22,7 +24,8 @@ def reading_config(
     Raises:
         ConfigError: what is said can't be, or concerns anything but data.
     """
-    base = trained.model_copy(update={"data": trained.data.model_copy(update=_CHOICE)})
+    calendar = trained.data.calendar or NO_CALENDAR  # a source may bring one of its own, which training had not
+    base = trained.model_copy(update={"data": trained.data.model_copy(update={**_CHOICE, "calendar": calendar})})
     config = load_config(file, assignments, overrides, base=base.to_dict())
     for section in ExperimentConfig.model_fields:
         if section != "data" and getattr(config, section) != getattr(trained, section):
@@ -30,3 +33,9 @@ def reading_config(
                 f"a trained model takes settings of data alone; got others for {section}", "train anew to change them"
             )
     return config.data
+
+
+def with_calendar(config: ExperimentConfig, table: Table) -> ExperimentConfig:
+    """The config with the table's calendar, which its source may have brought: new rows are to be read by it too."""
+    data = config.data.model_copy(update={"calendar": table.calendar})
+    return config.model_copy(update={"data": data})

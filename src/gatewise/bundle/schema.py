@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.schema import format_duration
+from gatewise.data.sessions import NO_CALENDAR
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError, SchemaError
 from gatewise.rows import window_rows
 
 
-def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta) -> None:
-    """Checks the step between rows and that every column is there under its name.
+def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta, calendar: str | None) -> None:
+    """Checks the step between rows, what is a gap between them, and that every column is there under its name.
 
     Raises:
         SchemaError: what differs; the nearest name is in the hint.
@@ -27,6 +28,12 @@ def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta) -
         raise SchemaError(
             f"the model was trained on rows of {wanted}; these are of {got}",
             f"give rows of {wanted}; if these are, say so: --timeframe {wanted}",
+        )
+    if table.calendar != calendar:
+        wanted, got = (name or NO_CALENDAR for name in (calendar, table.calendar))
+        raise SchemaError(
+            f"the model was trained on rows of calendar {wanted}; these are of {got}",
+            f"gaps must mean the same: --calendar {wanted}",
         )
     missing = [name for name in columns if name not in table.columns]
     if missing:

@@ -12,32 +12,13 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.load import table_of
+from gatewise.data.market import find_gaps, find_outside_sessions, find_possible_splits
 from gatewise.data.resample import bars_of_symbols, describe_bars
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
-
-_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One kind of fault.
-
-    Attributes:
-        kind: its key in `gatewise data check --json`.
-        count: rows, or for gaps steps, for nan cells, for empty and constant columns.
-        blocks: true where the rows can't be trained on as they are.
-        examples: where the first ones are.
-        remedy: what to do.
-    """
-
-    kind: str
-    count: int
-    blocks: bool
-    examples: tuple[str, ...]
-    remedy: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +81,8 @@ def check_data(spec: DataConfig) -> Report:
     prices = [column for column in OHLC if column in frame.columns]
     infinite = [pl.col(column).is_infinite() for column in rows.columns]
     findings = [
-        _gaps(rows),
+        find_gaps(rows),
+        find_outside_sessions(rows),
         _duplicates(rows, settled=spec.on_duplicate != "error"),
         _disorder(rows),
         _rows(
@@ -143,6 +125,7 @@ def check_data(spec: DataConfig) -> Report:
         _columns(
             rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
         ),
+        find_possible_splits(rows),
     ]
     notes = list(rows.notes)
     if spec.resample is not None and not any(finding.count and finding.blocks for finding in findings):
@@ -174,7 +157,7 @@ def _rows(
         return Finding(kind, 0, blocks, (), remedy)
     found = rows.frame.filter(broken.fill_null(False))
     examples = []
-    for row in found.head(_SHOWN).iter_rows(named=True):
+    for row in found.head(SHOWN).iter_rows(named=True):
         values = ", ".join(f"{column}={row[column]:g}" for column in shown if row[column] is not None)
         examples.append(f"{_where(rows, row)}{': ' + values if values else ''}")
     return Finding(kind, found.height, blocks, tuple(examples), remedy)
@@ -186,25 +169,6 @@ def _where(rows: Rows, row: dict[str, Any]) -> str:
     return f"{PurePath(rows.files[row[FILE]]).name} {address}" if rows.files[1:] else address
 
 
-def _gaps(rows: Rows) -> Finding:
-    remedy = "nothing: no window crosses a gap; --gap-tolerance says how long a step still is none"
-    if rows.gap_tolerance is None:
-        return Finding("gaps", 0, False, (), remedy)
-    before = pl.col(STAMP).shift()
-    steps = (
-        rows.frame.select(SYMBOL, STAMP)
-        .sort(SYMBOL, STAMP)
-        .with_columns(before.alias("before"), (pl.col(STAMP) - before).alias("step"))
-        .filter(pl.col(SYMBOL) == pl.col(SYMBOL).shift(), pl.col("step") > rows.gap_tolerance)
-    )
-    longest = steps.sort("step", descending=True, maintain_order=True).head(_SHOWN)
-    examples = tuple(
-        f"{row[SYMBOL]} from {row['before']:%Y-%m-%d %H:%M:%S} to {row[STAMP]:%Y-%m-%d %H:%M:%S}: {row['step']}"
-        for row in longest.iter_rows(named=True)
-    )
-    return Finding("gaps", steps.height, False, examples, remedy)
-
-
 def _duplicates(rows: Rows, settled: bool) -> Finding:
     ordered = rows.frame.sort(SYMBOL, STAMP, maintain_order=True)
     again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
@@ -213,7 +177,7 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     )
     found = ordered.filter(again)
     equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
-    examples = [_where(rows, row) for row in found.head(_SHOWN).iter_rows(named=True)]
+    examples = [_where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
     if found.height:
         examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
     return Finding(
@@ -229,7 +193,7 @@ def _disorder(rows: Rows) -> Finding:
         (stamp > stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("rises"),
     )
     found = frame.filter("falls")
-    examples = [_where(rows, row) for row in found.head(_SHOWN).iter_rows(named=True)]
+    examples = [_where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
     if found.height > frame["rises"].sum():
         examples.insert(0, "the newest row comes first")
     return Finding(
@@ -240,7 +204,7 @@ def _disorder(rows: Rows) -> Finding:
 def _missing(rows: Rows) -> Finding:
     counts = {column: rows.frame[column].null_count() for column in rows.columns}
     most = sorted(((count, column) for column, count in counts.items() if count), reverse=True)
-    examples = tuple(f"{column}: {count:,} of {rows.frame.height:,}" for count, column in most[:_SHOWN])
+    examples = tuple(f"{column}: {count:,} of {rows.frame.height:,}" for count, column in most[:SHOWN])
     return Finding(
         "nan", sum(counts.values()), False, examples, "nothing is filled: rows whose inputs are missing are not used"
     )
@@ -256,7 +220,7 @@ def _short_bars(rows: Rows, spec: DataConfig, step: timedelta) -> tuple[Finding,
     table = table_of(rows, spec)
     bars = bars_of_symbols(table, step)
     short = np.flatnonzero(bars.num_rows < step // table.timeframe)
-    worst = short[np.argsort(bars.num_rows[short], kind="stable")[:_SHOWN]]
+    worst = short[np.argsort(bars.num_rows[short], kind="stable")[:SHOWN]]
     symbols = table.frame[SYMBOL].gather(bars.first[worst])
     ends = pl.Series(bars.end_us[worst]).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S")
     examples = tuple(

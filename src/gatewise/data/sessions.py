@@ -8,6 +8,7 @@ exchange_calendars; a million rows take about 0.1 s once it is imported.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -16,13 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.errors import ConfigError, MissingExtraError, UnknownNameError
+from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError
 
 NO_CALENDAR = "none"  # said where a source would else bring one of its own
 
 Ints = npt.NDArray[np.int64]
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
+# CME Globex pauses from 16:00 to 17:00 in Chicago, the last hour of a whole session (cmegroup.com, trading hours); the
+# package has its sessions last from 17:00 to 17:00. Daily bars keep the later, safe moment.
+_LONGEST_US = {"CMES": 23 * 3_600_000_000}
 _MARGIN = timedelta(days=30)  # longer than any exchange has been closed for since 1914, but for 9/11 and wars
 
 
@@ -80,6 +84,29 @@ def find_calendar(name: str | None) -> str | None:
         near = difflib.get_close_matches(name.lower(), of, n=8, cutoff=0.4)
         raise UnknownNameError("calendar", name, [of[known] for known in near] or ["XNYS", "CMES", "XLON", "24/7"])
     return str(exchange_calendars.resolve_alias(of[name.lower()]))
+
+
+def common_calendar(said: str | None, brought: Iterable[str | None]) -> str | None:
+    """The calendar that rows of several series are read by: the one said, else the one that all of them bring.
+
+    Args:
+        said: a code, an alias, "none" for no calendar, or `None` where the user says nothing.
+        brought: by each series, codes or `None`.
+
+    Raises:
+        AmbiguousError: nothing is said and the series bring several.
+        UnknownNameError, MissingExtraError: see `find_calendar`.
+    """
+    if said is not None:
+        return find_calendar(said)
+    found = {find_calendar(name) for name in brought}
+    if len(found) > 1:
+        names = ", ".join(sorted(name or NO_CALENDAR for name in found))
+        raise AmbiguousError(
+            f"series read together must keep one calendar; these keep {names}",
+            "--calendar says which, and --calendar none that closed time is a gap",
+        )
+    return found.pop() if found else None
 
 
 def sessions(calendar: str, first_us: int, last_us: int) -> Sessions:
@@ -180,4 +207,6 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
     breaks = ~table["break_start"].isna().to_numpy()
     starts = np.sort(np.concatenate([opened, resumed[breaks]]))
     ends = np.sort(np.concatenate([closed, paused[breaks]]))
+    if calendar in _LONGEST_US:
+        ends = np.minimum(ends, starts + _LONGEST_US[calendar])
     return Sessions(calendar, day, opened, closed, starts, ends), since, until

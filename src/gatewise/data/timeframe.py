@@ -51,7 +51,7 @@ def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> 
     return max(timeframe, 7 * DAY)
 
 
-def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar: str | None) -> timedelta | None:
+def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar: str | None = None) -> timedelta | None:
     """What was said, or else the default; None where the timeframe is unknown.
 
     Raises:

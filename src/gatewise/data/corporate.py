@@ -1,0 +1,76 @@
+"""Stock splits that raw prices still carry: a fall by half overnight that no holder of the stock ever felt.
+
+Not to be confused with `gatewise.splits`, which parts rows into training and test.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from gatewise.data.table import STAMP, SYMBOL
+
+# Old shares to new ones. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a stock's life.
+_RATIOS = (*((n, 1) for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 100)), (3, 2), (5, 2))
+_TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
+_MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
+_LEAST_JUMP = 8.0  # times the usual move overnight, either way
+_DAYS, _LEAST_DAYS = 20, 5
+
+
+def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFrame:
+    """Days whose first price is the last one of the day before, times or through a small number.
+
+    A day is flagged where the ratio of the two is within `tolerance` of a split's, forward or reverse, is no everyday
+    move of this series, and the money that changed hands that day is not several times the usual, which would tell of
+    news instead. Splits of less than 3:2 are not looked for. Knowable at the day's end.
+
+    Args:
+        frame: symbol, `__stamp` (a row's time as in the source), close, and open and volume where there are any; in
+            any order, of any timeframe.
+        tolerance: relative.
+
+    Returns:
+        symbol, time (of the first row of the day), before (last close), after (first price), new and old (shares: 2
+        and 1 for a 2:1 split), by symbol and time.
+    """
+    opened = "open" if "open" in frame.columns else "close"
+    turnover = pl.col("close") * pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64)
+    days = (
+        frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover.alias("turnover"))
+        .sort(SYMBOL, STAMP)
+        .group_by(SYMBOL, pl.col(STAMP).dt.date().alias("day"), maintain_order=True)
+        .agg(
+            pl.col(STAMP).first().alias("time"),
+            pl.col("after").first(),
+            pl.col("close").last(),
+            pl.col("turnover").sum(),
+        )
+        .with_columns(pl.col("close").shift().over(SYMBOL).alias("before"))
+    )
+    jump = (pl.col("before") / pl.col("after")).log()
+    usual = {"window_size": _DAYS, "min_samples": _LEAST_DAYS}
+    days = days.with_columns(jump.alias("jump")).with_columns(
+        pl.col("jump").abs().rolling_median(**usual).shift().over(SYMBOL).fill_null(0.0).alias("usual_jump"),
+        pl.col("turnover").rolling_median(**usual).shift().over(SYMBOL).alias("usual_turnover"),
+    )
+    found = days.filter(
+        pl.col("jump").is_finite(),
+        pl.col("jump").abs() >= _LEAST_JUMP * pl.col("usual_jump"),
+        # Without volume, or too early to know the usual, the jump alone decides.
+        (pl.col("turnover") <= _MOST_TURNOVER * pl.col("usual_turnover")).fill_null(True)
+        | (pl.col("usual_turnover") == 0),
+    )
+    ratios = pl.DataFrame(
+        [(new, old) for new, old in (*_RATIOS, *((old, new) for new, old in _RATIOS))],
+        schema={"new": pl.Int64, "old": pl.Int64},
+        orient="row",
+    )
+    off = (pl.col("before") / pl.col("after") * pl.col("old") / pl.col("new") - 1).abs()
+    return (
+        found.join(ratios, how="cross")
+        .with_columns(off.alias("off"))
+        .filter(pl.col("off") <= tolerance)
+        .sort(SYMBOL, "time", "off")
+        .unique([SYMBOL, "time"], keep="first", maintain_order=True)
+        .select(SYMBOL, "time", "before", "after", "new", "old")
+    )
