@@ -190,8 +190,12 @@ class _Basket:
 
 def _tell_ends(job: Job, lake: Lake, outcome: Outcome) -> None:
     """Says where the candles of a long span begin late or end early: listed later, or delisted."""
-    rows = lake.series(job.key).scan(job.start, job.end, [TIME])
-    count, first, last = rows.select(pl.len(), pl.col(TIME).min(), pl.col(TIME).max().alias("last")).collect().row(0)
+    series = lake.series(job.key)
+    if series.manifest is None or not series.manifest.rows:
+        outcome.notes.append("no rows in this span")
+        return
+    bounds = (pl.len(), pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last"))
+    count, first, last = series.scan(job.start, job.end, []).select(bounds).collect().row(0)
     if not count:
         outcome.notes.append("no rows in this span")
         return

@@ -112,7 +112,8 @@ def _is_there(feed: Feed, key: SeriesKey, retry: Retry) -> bool:
 
 
 def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:
-    last = min(utc(end), now + key.timeframe) if end is not None else now + key.timeframe
+    newest = _floor(now, key.timeframe) + key.timeframe
+    last = newest if end is None else min(utc(end), newest)
     manifest = lake.series(key).manifest
     if start is not None:
         first = utc(start)
