@@ -20,9 +20,10 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
-from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
+from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.samples import Samples, make_samples
@@ -84,6 +85,7 @@ class Outcome:
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "metrics": self.evaluation.metrics(),
+            "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
             "baselines": self.evaluation.baselines(),
             "columns": self.evaluation.columns(),
             "beats_baseline": self.beats_baseline,
@@ -167,6 +169,7 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
         target=config.target,
         spec=config.evaluation,
         seed=config.training.seed,
+        units=_units(samples, fold),
     )
     bundle = replace(bundle, metrics=evaluation.metrics())
     outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, _peak_memory_mb())
@@ -195,6 +198,18 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
         ),
     )
     return outcome
+
+
+def _units(samples: Samples, fold: Fold) -> Units | None:
+    """The units that labels were learned in, where each symbol has its own."""
+    symbols = samples.table.symbols
+    if fold.target_scaler is None or not fold.target_scaler.symbols or len(symbols) == 1:
+        return None
+    scaler, codes = fold.target_scaler.over(symbols), symbol_codes(samples.table, symbols)
+    return Units(
+        lambda values, rows: scaler.transform(values, codes[rows]),
+        lambda values, rows: scaler.inverse(values, codes[rows]),
+    )
 
 
 def _peak_memory_mb() -> float:

@@ -15,6 +15,7 @@ from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.backtest import backtest, class_positions
 from gatewise.evaluation.base import Floats, Ints, Scores, class_prediction
 from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
+from gatewise.evaluation.by_symbol import judge_symbols
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
 from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
@@ -54,9 +55,28 @@ class Evaluation:
         """{part: {column: its metrics beside persistence}}; no column where none of the table's is predicted."""
         return {part: result.to_dict()["columns"] for part, result in self.parts.items()}
 
+    def metrics_by_symbol(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+        """{part: {symbol: {metric: {value, low, high}}}} of the model; no symbol where there is but one."""
+        return {
+            part: {name: own.to_dict()["metrics"] for name, own in result.symbols.items()}
+            for part, result in self.parts.items()
+        }
+
     def to_dict(self) -> dict[str, Any]:
         parts = {part: result.to_dict() for part, result in self.parts.items()}
         return {"parts": parts, "baseline_rows": self.baseline_rows, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class Units:
+    """What regression labels are learned in where that differs by symbol; baselines then learn in it too.
+
+    Attributes:
+        scale, unscale: (values [n, outputs], rows int64 [n]) -> values in that unit, and back in the labels' own.
+    """
+
+    scale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
+    unscale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,7 @@ class _Ground:
     target: TargetConfig
     spec: EvaluationConfig
     seed: int
+    units: Units | None
 
 
 def evaluate_parts(
@@ -82,6 +103,7 @@ def evaluate_parts(
     target: TargetConfig,
     spec: EvaluationConfig,
     seed: int,
+    units: Units | None = None,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
 
@@ -94,13 +116,14 @@ def evaluate_parts(
         target: kind and horizon.
         spec: how results are judged.
         seed: of baselines and resampling.
+        units: of regression labels, where symbols have each their own; `None`: the labels' own for all.
 
     Raises:
         LabelError: labels outside the classes, or a part without rows.
         DivergedError: predictions that are not finite.
     """
     symbol = (table.frame[SYMBOL].rle_id().to_numpy()).astype(np.int64)
-    ground = _Ground(table, labels, symbol, target, spec, seed)
+    ground = _Ground(table, labels, symbol, target, spec, seed, units)
     _log.info("judging %s beside baselines", ", ".join(f"{part} ({len(r):,} rows)" for part, r in part_rows.items()))
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     x, when, known = features_at(chosen), table.time_us[chosen], table.time_us[labels.known_at[chosen]]
@@ -113,7 +136,8 @@ def evaluate_parts(
         if absent:
             notes.append(f"Training never saw the class {', '.join(absent)}; baselines give it the least probability.")
     else:
-        fit = fit_value_baselines(x, labels.y[chosen].astype(np.float32), when, known, seed)
+        y = labels.y[chosen].astype(np.float32)
+        fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed)
     parts = {}
     for part, rows in part_rows.items():
         parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
@@ -152,11 +176,18 @@ def _judge_values(
     scale = usual_moves(ground.table, labels, ground.target.kind, train_rows)
     predicted = {name: predict(x) for name, predict in fitted.items()}
     predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
+    if ground.units:
+        predicted = {name: ground.units.unscale(found, rows) for name, found in predicted.items()}
     y = labels.y[rows]
     model = value_scores(y, said, outputs, start, scale)
     scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
     outside = _outside(labels, train_rows, rows) if ground.target.kind == "next_row" else None
-    result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"), outside)
+
+    def own_moves(number: int) -> Floats:
+        own = train_rows[ground.symbol[train_rows] == number]
+        return usual_moves(ground.table, labels, ground.target.kind, own) if len(own) else scale
+
+    result = _judged(ground, part, rows, model, scores, "rmse", ("prior", "persistence"), outside, own_moves)
     position = value_positions(ground.target.kind, outputs, said, start)
     return _with_backtest(ground, result, rows, position)
 
@@ -171,21 +202,21 @@ def _judged(
     chance: Sequence[str],
     outside: Mapping[str, float] | None = None,
 ) -> PartResult:
-    return judge_part(
-        part,
-        model,
-        scores,
-        deciding_metric=metric,
-        chance=chance,
-        time_us=ground.table.time_us[rows],
-        symbol=ground.symbol[rows],
-        horizon=ground.target.horizon,
-        confidence=ground.spec.confidence,
-        samples=ground.spec.bootstrap_samples,
-        block_rows=ground.spec.block_rows,
-        seed=ground.seed,
-        outside=outside,
-    )
+    scale_of: Callable[[int], Floats] | None = None,
+    said: dict[str, Any] = {
+        "deciding_metric": metric,
+        "chance": chance,
+        "time_us": ground.table.time_us[rows],
+        "symbol": ground.symbol[rows],
+        "horizon": ground.target.horizon,
+        "confidence": ground.spec.confidence,
+        "samples": ground.spec.bootstrap_samples,
+        "block_rows": ground.spec.block_rows,
+        "seed": ground.seed,
+    }
+    result = judge_part(part, model, scores, **said, outside=outside)
+    names = dict(enumerate(ground.table.symbols))
+    return replace(result, symbols=judge_symbols(part, model, scores, names, scale_of=scale_of, **said))
 
 
 def _outside(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, float]:

@@ -40,6 +40,7 @@ class PartResult:
         reliability: `None` for regression.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
+        symbols: by name, where there are several: the same verdict on each one's own rows.
     """
 
     part: str
@@ -63,6 +64,7 @@ class PartResult:
     backtest: Backtest | None = None
     sharpe: Interval | None = None
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
+    symbols: Mapping[str, PartResult] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without curves."""
@@ -87,6 +89,7 @@ class PartResult:
             "reliability": None if self.reliability is None else self.reliability.to_dict(),
             "backtest": rule,
             "columns": {name: found.to_dict() for name, found in self.columns.items()},
+            "symbols": {name: found.to_dict() for name, found in self.symbols.items()},
         }
 
 
