@@ -16,7 +16,7 @@ from gatewise.data.formats import apply_format, parse_text
 from gatewise.errors import AmbiguousError, ConfigError, ReadError
 
 # Microseconds in a unit; a unit is taken where every stamp then lies within the years 1980 to 2100.
-_EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
+EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
 _EPOCH_FROM_S, _EPOCH_TO_S = 315_532_800, 4_102_444_800
 _OLDEST, _NEWEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
 _DAY_US = 86_400_000_000
@@ -100,6 +100,11 @@ def read_stamps(
     return Stamps(_localise(name, label, wall, rows, symbols, zone), zone, ())
 
 
+def epoch_units(low: float, high: float) -> list[str]:
+    """Names of the epoch units that put these numbers, and so all between, within the years 1980 to 2100."""
+    return [unit for unit, us in EPOCH_US.items() if low * us / 1e6 >= _EPOCH_FROM_S and high * us / 1e6 <= _EPOCH_TO_S]
+
+
 def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Reading) -> tuple[pl.Series, bool]:
     """Datetime[us] without zone, and whether it is UTC already."""
     if isinstance(column.dtype, pl.Datetime):
@@ -112,7 +117,7 @@ def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Rea
     if column.dtype == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
         digits = numbers.null_count() == 0 and not column.str.contains("[eEnN]").any()
-        if not digits or (how.time_format and how.time_format not in _EPOCH_US):
+        if not digits or (how.time_format and how.time_format not in EPOCH_US):
             return _text(name, label, column, rows, how)
         whole = column.cast(pl.Int64, strict=False)
         column = whole if whole.null_count() == 0 else numbers
@@ -125,7 +130,7 @@ def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Readin
     if how.time_format is None:
         moments = parse_text(name, label, column, rows, how.day_first)
         return moments.values, moments.aware
-    if how.time_format in _EPOCH_US:
+    if how.time_format in EPOCH_US:
         wrong = int(column.cast(pl.Float64, strict=False).is_null().arg_max() or 0)
         raise ReadError(f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is no number", "--time-format")
     moments = apply_format(column, how.time_format)
@@ -143,11 +148,9 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
     low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite(numbers).all():
         raise ReadError(f"{name} column {label!r} holds NaN or infinite stamps", "take those rows out")
-    if how.time_format is not None and how.time_format not in _EPOCH_US:
+    if how.time_format is not None and how.time_format not in EPOCH_US:
         return _text(name, label, column.cast(pl.Int64).cast(pl.String), rows, how)
-    usual = [
-        unit for unit, us in _EPOCH_US.items() if low * us / 1e6 >= _EPOCH_FROM_S and high * us / 1e6 <= _EPOCH_TO_S
-    ]
+    usual = epoch_units(low, high)
     if how.time_format:
         _refuse_unit(name, label, numbers, rows, how.time_format, usual)
     found = [how.time_format] if how.time_format else usual
@@ -165,7 +168,7 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
             f"{both}",
             "--time-format epoch_s, epoch_ms, epoch_us, epoch_ns or %Y%m%d",
         )
-    scale = _EPOCH_US[found[0]]
+    scale = EPOCH_US[found[0]]
     if column.dtype.is_integer():
         column = column.cast(pl.Int64)
         us = column * int(scale) if scale >= 1 else column // 1000
@@ -182,7 +185,7 @@ def _refuse_unit(
     Milliseconds read as nanoseconds all lie in the first hour of 1970, a year like any other to whoever checks years
     alone. Where no other unit fits, so that 1962 can be said, the years of `_OLDEST` to `_NEWEST` still hold.
     """
-    seconds = numbers * (_EPOCH_US[unit] / 1e6)
+    seconds = numbers * (EPOCH_US[unit] / 1e6)
     if usual and unit not in usual:
         first, last = (_day(float(moment)) for moment in (seconds.min(), seconds.max()))
         raise ReadError(

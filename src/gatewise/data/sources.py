@@ -8,6 +8,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.lake_source import read_lake
 from gatewise.data.rows import Rows, read_rows
 from gatewise.data.samples import sample_config
+from gatewise.data.sql_source import read_sql
 from gatewise.errors import UnknownNameError
 
 
@@ -20,6 +21,7 @@ SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
     "lake": read_lake,
     "nasdaq": _read_sample,
     "sp500": _read_sample,
+    "sql": read_sql,
 }
 
 

@@ -1,0 +1,168 @@
+"""A connection to a database, read-only where the database can, and what databases raise as one line."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gatewise.data.sql_url import PASSWORD_VARIABLE, hidden, shown
+from gatewise.errors import (
+    ConfigError,
+    FeedError,
+    GatewiseError,
+    MissingExtraError,
+    ReadError,
+    StorageError,
+    UnknownNameError,
+    one_line,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import SQLAlchemyError
+
+_CONNECT_SECONDS = 10
+# What each database is told once when it is opened to be read. Stamps with a zone come back in UTC.
+_READ_ONLY = {
+    "sqlite": ("PRAGMA query_only = ON",),
+    "postgresql": ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "SET TIME ZONE 'UTC'"),
+}
+_WRITING = {"sqlite": (), "postgresql": ("SET TIME ZONE 'UTC'",)}
+
+
+@contextmanager
+def open_database(url: URL, write: bool = False, query: bool = False) -> Iterator[Connection]:
+    """A connection for the time of the block, in one transaction; with `write` it is committed at the block's end.
+
+    Args:
+        query: a SELECT of the user's is run, so that a fault in its words is the user's.
+
+    Raises:
+        UnknownNameError: no such kind of database.
+        MissingExtraError, ConfigError: its driver is not installed.
+        ReadError: an SQLite file that is absent or no database; a value that the driver can't hand out.
+        FeedError: a server that can't be reached, or refuses.
+        StorageError: with `write`, a place that can't be written.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    _require_file(url, write)
+    engine = _engine(url, write)
+    try:
+        with engine.connect() as connection:
+            yield connection
+            if write:
+                connection.commit()
+    except SQLAlchemyError as error:
+        raise database_error(error, url, write, query) from error
+    finally:
+        engine.dispose()
+
+
+def _engine(url: URL, write: bool) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+
+    backend = url.get_backend_name()
+    server = backend == "postgresql" and "connect_timeout" not in url.query
+    try:
+        # Errors would otherwise quote the values of rows and filters.
+        engine = create_engine(
+            url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"connect_timeout": _CONNECT_SECONDS} if server else {},
+        )
+    except NoSuchModuleError as error:
+        raise UnknownNameError("kind of database", url.drivername, _dialects()) from error
+    except ImportError as error:
+        if backend == "postgresql" and url.get_driver_name() == "psycopg":
+            raise MissingExtraError("psycopg", "postgres") from error
+        raise ConfigError(
+            f"the driver of {url.drivername} is not installed: {error}",
+            f"install it, or name another: --url {backend}+DRIVER://…",
+        ) from error
+    commands = (_WRITING if write else _READ_ONLY).get(backend, ())
+
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for command in commands:
+            cursor.execute(command)
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine, "connect", prepare)
+    return engine
+
+
+def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query: bool = False) -> GatewiseError:
+    """What a database raised, as one of ours: its own first line, and what to do."""
+    from sqlalchemy import exc
+
+    words = _reason(error, url)
+    where = shown(url)
+    low = words.lower()
+    sqlite = url.get_backend_name() == "sqlite"
+    if "file is not a database" in low:
+        return ReadError(f"{where}: {words}", "the URL names a file that SQLite did not write")
+    if write and sqlite and isinstance(error, exc.OperationalError):
+        return StorageError(f"can't write {where}: {words}", _writing_hint(low))
+    if "password" in low or "authentication" in low or "access denied" in low:
+        return FeedError(
+            f"{where} refuses: {words}", f"mend the URL's user, or set ${PASSWORD_VARIABLE} to the password"
+        )
+    if query and (
+        isinstance(error, exc.ProgrammingError | exc.DataError)
+        or (sqlite and isinstance(error, exc.DatabaseError) and "locked" not in low and "malformed" not in low)
+        or "read-only" in low
+    ):
+        return ConfigError(f"--query: {words}", "try it in the database's own shell first")
+    if isinstance(error, exc.DataError):
+        return ReadError(f"{where}: {words}", "leave such rows out: --set data.start=…, or a --query")
+    if sqlite and "locked" in low:
+        return FeedError(f"{where}: {words}", "another process is writing to it: try again when it is done")
+    if isinstance(error, exc.OperationalError | exc.InterfaceError):
+        return FeedError(f"{where} can't be reached: {words}", "is the server up, and the URL's host, port and name?")
+    return FeedError(f"{where} refuses: {words}", "may this user do that there?")
+
+
+def _reason(error: SQLAlchemyError, url: URL) -> str:
+    """The first line that says something; libpq puts one for each address that it tried."""
+    said = str(getattr(error, "orig", None) or error)
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if "failed: " in line and "multiple" not in line.lower()]
+    return one_line(hidden((telling or lines or [type(error).__name__])[0], url))
+
+
+def _writing_hint(words: str) -> str:
+    if "locked" in words:
+        return "another process is writing to it: try again when it is done"
+    return "free some space" if "full" in words else "name a file in a folder that is there and may be written"
+
+
+def _require_file(url: URL, write: bool) -> None:
+    """SQLite makes an empty database of any name that it is asked to open."""
+    if url.get_backend_name() != "sqlite" or str(url.database).startswith("file:"):
+        return
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError("an SQLite URL must name a file; a database in memory holds nothing", "sqlite:///bars.db")
+    path = Path(str(url.database))
+    if write:
+        return
+    if not path.is_file():
+        raise ReadError(
+            f"no database at {path}",
+            f"sqlite:////… names an absolute path; gatewise data init-db --url {shown(url)} makes one",
+        )
+
+
+def _dialects() -> list[str]:
+    """Those that come with SQLAlchemy."""
+    package = importlib.import_module("sqlalchemy.dialects")
+    return [module.name for module in pkgutil.iter_modules(package.__path__) if module.ispkg]

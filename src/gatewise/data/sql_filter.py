@@ -1,0 +1,92 @@
+"""Which rows a database is asked for: those of the symbols, and of a span that surely holds the one that is wanted.
+
+A row is knowable one timeframe after its open, in a zone that the database need not know; so the server is asked for a
+little more on both sides, and the exact bounds are drawn where the rows have become moments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from gatewise.data.clock import EPOCH_US, epoch_units
+from gatewise.data.sql_chunks import ISO_DATE
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+_ZONES = timedelta(days=1)  # wall clocks lie within 14 hours of UTC
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def of_symbols(column: ColumnElement[Any], wanted: Sequence[str], sample: object) -> ColumnElement[bool]:
+    """Rows of these symbols.
+
+    Args:
+        sample: a value of the column; whole numbers are compared as such.
+    """
+    numbers = isinstance(sample, int) and all(re.fullmatch(r"-?\d+", symbol) for symbol in wanted)
+    return column.in_([_bound(int(symbol) if numbers else symbol) for symbol in wanted])
+
+
+def of_span(
+    column: ColumnElement[Any],
+    sample: object,
+    time_format: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    margin: timedelta,
+) -> ColumnElement[bool] | None:
+    """Rows whose stamps lie between `start - margin` and `end`, a day more on both sides.
+
+    Args:
+        column: the stamps.
+        sample: a value of it; tells how the column writes time.
+        time_format: as in DataConfig.
+        margin: how long a bar may last.
+
+    Returns:
+        `None` where nothing bounds the rows, or text in another order than its time can't be compared by the server.
+    """
+    from sqlalchemy import and_, not_, or_
+
+    low = None if start is None else _utc(start) - margin - _ZONES
+    high = None if end is None else _utc(end) + _ZONES
+    bounds = [_written(bound, sample, time_format) for bound in (low, high)]
+    if bounds == [None, None]:
+        return None
+    found = and_(*([column >= _bound(bounds[0])] if low else []), *([column < _bound(bounds[1])] if high else []))
+    # Text that is no ISO date has no place in this order: it is asked for too, and refused by name when it is read.
+    return or_(found, not_(column.like("____-__-__%"))) if isinstance(sample, str) else found
+
+
+def _written(moment: datetime | None, sample: object, time_format: str | None) -> object:
+    """A moment as the column would write it, to the day where it is text or a date."""
+    if moment is None:
+        return None
+    if isinstance(sample, datetime):
+        return moment if sample.tzinfo else moment.replace(tzinfo=None)
+    if isinstance(sample, date):
+        return moment.date()
+    if isinstance(sample, str):
+        return moment.date().isoformat() if re.match(ISO_DATE, sample) and time_format is None else None
+    if isinstance(sample, int | float) and not isinstance(sample, bool):
+        units = [time_format] if time_format else epoch_units(sample, sample)
+        scale = EPOCH_US.get(units[0]) if len(units) == 1 else None
+        return int((moment - _EPOCH) // _MICROSECOND / scale) if scale else None
+    return None
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _bound(value: object) -> ColumnElement[Any]:
+    """A bound parameter without a type of SQLAlchemy's, to which the server would cast: enums and uuids match none."""
+    from sqlalchemy import bindparam
+    from sqlalchemy.types import NullType
+
+    return bindparam(None, value, type_=NullType(), unique=True)
