@@ -68,6 +68,8 @@ def _refuse_an_input(output: Path, spec: DataConfig) -> None:
     from gatewise.data.samples import sample_config
     from gatewise.errors import ConfigError
 
+    if spec.source in ("lake", "sql"):
+        return
     files, _ = find_files(sample_config(spec).paths)
     if output.exists() and any(output.samefile(file) for file in files):
         raise ConfigError(

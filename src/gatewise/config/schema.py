@@ -44,7 +44,7 @@ class DataConfig(Section):
     day_first: bool | None = None
     stamp: Literal["open", "close"] | None = None  # None: a name may tell; else open, the later and so the safe reading
     symbol_column: str | None = None
-    symbol: str | None = None  # names the series of a file that carries no symbol column
+    symbol: str | None = None  # names the series of a file that carries no symbol column; lake, sql: keep only this
     symbols: tuple[str, ...] = ()  # keep only these
     columns: tuple[str, ...] = ()  # keep only these numeric columns
     rename: dict[str, str] = Field({})  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
