@@ -9,6 +9,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.part import choose_columns
 from gatewise.data.rows import Rows
+from gatewise.data.sessions import common_calendar
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import gap_tolerance
 from gatewise.errors import AmbiguousError, ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError
@@ -26,7 +27,7 @@ def read_lake(spec: DataConfig) -> Rows:
     Raises:
         ConfigError: files are named too, or no symbol where the lake holds several.
         UnknownNameError: no such feed, symbol or timeframe; the nearest names are listed.
-        AmbiguousError: several feeds or timeframes hold the symbols.
+        AmbiguousError: several feeds or timeframes hold the symbols, or their manifests name several calendars.
         SchemaError: series of different columns, or without a column that was asked for.
         NotEnoughRowsError: no row in the span.
         ReadError: a damaged page or manifest.
@@ -65,7 +66,9 @@ def read_lake(spec: DataConfig) -> Rows:
         notes.append(f"no rows in this span: {', '.join(bare)}")
     timeframe = keys[0].timeframe
     files = tuple(f"lake {key}" for key in keys)
-    return Rows(frame, files, timeframe, gap_tolerance(spec.gap_tolerance, timeframe, spec.calendar), tuple(notes))
+    calendar = common_calendar(spec.calendar, [manifest.facts.get("calendar") for manifest in manifests])
+    tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
+    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
 
 
 def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
