@@ -75,7 +75,15 @@ def check_data(spec: DataConfig) -> Report:
     Raises:
         ReadError, AmbiguousError, SchemaError: what can't be read can't be counted either; see `load_table`.
     """
-    rows = read_source(spec)
+    return check_rows(read_source(spec), spec)
+
+
+def check_rows(rows: Rows, spec: DataConfig) -> Report:
+    """Counts what is wrong with rows that were read already.
+
+    Args:
+        spec: what they were read by; says how duplicates are settled and which longer bars are wanted.
+    """
     frame = rows.frame
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     prices = [column for column in OHLC if column in frame.columns]
