@@ -53,6 +53,24 @@ def test_masks_are_those_of_splitmix64_in_plain_integers_in_either_order_of_memo
     torch.testing.assert_close(drop.mask(torch.ones(4, 3, 6).transpose(0, 1)), expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("elements", [1, 4, 7, 64])
+@pytest.mark.parametrize("key", [0, 5, -3, 2**62 + 12345, 2**64 + 5])
+def test_a_key_gives_the_same_masks_as_a_number_and_as_a_tensor(key: int, elements: int, dtype: torch.dtype) -> None:
+    for shape in ((5, elements), (3, 4, elements), (3, 2, 4, elements)):
+        x = torch.ones(shape, dtype=dtype)
+        for rate in (0.001, 0.3, 0.999):
+            one, other = (
+                Drop(k, torch.tensor(rate), first_row=9).at(2) for k in (key, key_of((key + 2**63) % 2**64 - 2**63))
+            )
+            assert torch.equal(one.mask(x), other.mask(x))
+            if x.dim() == 3:
+                time_major = x.transpose(0, 1).contiguous().transpose(0, 1)
+                assert torch.equal(one.mask(time_major), other.mask(x))
+                if elements > 1:
+                    assert one.mask(time_major).stride() == time_major.stride()
+
+
 def test_the_share_of_zeros_is_the_rate_and_the_mean_stays() -> None:
     for rate in (0.1, 0.3, 0.9):
         mask = Drop(key_of(1), torch.tensor(rate)).mask(torch.ones(1000, 20, 30))

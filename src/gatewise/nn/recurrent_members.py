@@ -31,7 +31,10 @@ def recurrent_members(
 ) -> Tensor:
     """`recurrent` inside a function that `vmap`, or `vmap` of `grad`, maps over members; the arguments are its own."""
     num_weights, num_states = len(weights), len(initial or ())
-    drops = () if drop is None else (drop.key, drop.rate)
+    drops: tuple[Tensor, ...] = ()
+    if drop is not None:
+        assert isinstance(drop.key, Tensor), "each member has its own"
+        drops = (drop.key, drop.rate)
     first_row = 0 if drop is None else drop.first_row
 
     def of_one(tensors: Sequence[Tensor]) -> Tensor:

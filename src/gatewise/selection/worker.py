@@ -58,7 +58,6 @@ def main(descriptor: int) -> None:
     from gatewise.selection.jobs import Job, error_to_dict, run_job
     from gatewise.selection.shared import open_shared
 
-    _warm_up()
     shared = open_shared(Path(json.loads(parent.recv_bytes())["shared"]))
     parent.send_bytes(READY)
     while True:
@@ -72,15 +71,6 @@ def main(descriptor: int) -> None:
             parent.send_bytes(FAILURE + json.dumps(error_to_dict(error)).encode())
         else:
             parent.send_bytes(RESULT + result.to_bytes())
-
-
-def _warm_up() -> None:
-    """One step of one weight: torch's optimizers import a compiler at their first, two seconds of it."""
-    import torch
-
-    weight = torch.nn.Parameter(torch.ones(1))
-    weight.grad = torch.ones(1)
-    torch.optim.AdamW([weight]).step()
 
 
 def _die_with_parent(descriptor: int) -> None:

@@ -80,10 +80,11 @@ class Step:
         Args:
             key: what dropout draws from in this step, below 2^63.
         """
-        key_scalar = torch.full((), key, dtype=torch.int64, device=rows_B.device)
+        on_cpu = rows_B.device.type == "cpu"
+        drawn = key if on_cpu else torch.full((), key, dtype=torch.int64, device=rows_B.device)
         while True:
             try:
-                sums = self._gradients(rows_B, key_scalar)
+                sums = self._gradients(rows_B, drawn)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -108,7 +109,7 @@ class Step:
         windows, pieces = replace(self.windows, steps_scored=1), rows_B.split(self.piece)
         self.crew.take(len(pieces), lambda i: self._forward(windows, pieces[i]), lambda sums: totals.add(*sums))
 
-    def _gradients(self, rows_B: Tensor, key: Tensor) -> list[Sums]:
+    def _gradients(self, rows_B: Tensor, key: Tensor | int) -> list[Sums]:
         """Leaves the batch's gradients in the parameters; returns the pieces' sums."""
         pieces = rows_B.split(self.piece)
         whole = self.windows.weight_of(rows_B).clamp_min(1e-12)
