@@ -143,7 +143,7 @@ def _plan(
     if trials:
         spaces = {name: load_space(space, config, said.fields).to_dict() for name, config in configs.items()}
         tuning = Tuning(trials, spaces)
-    return Plan(configs, ahead, seeds or 1, per_symbol, tuning)
+    return Plan(configs, ahead, seeds or 1, per_symbol or first.training.per_symbol, tuning)
 
 
 def _listed(flag: str, text: str) -> list[str]:

@@ -41,7 +41,7 @@ def conclude(
         StorageError: the disk is full or not writable.
     """
     num_jobs = len(finished) + len(failures)
-    predictions = gather(finished, shared, plan.base.target.kind)
+    predictions = gather(finished, shared, plan.base.target.kind, plan.knows_symbols)
     if all(prediction.model == PRIOR for prediction in predictions):
         raise failure_words(failures, num_jobs)
     deciding = deciding_metric(next(iter(shared.horizons.values())).labels)

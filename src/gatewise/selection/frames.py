@@ -13,7 +13,7 @@ import polars as pl
 
 from gatewise.data.table import SYMBOL, TIME
 from gatewise.selection.jobs import Job, JobResult
-from gatewise.selection.scoring import PRIOR, prior_predictions, score, score_symbols
+from gatewise.selection.scoring import PRIOR, prior_by_symbol, prior_predictions, score, score_symbols
 from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit, backtest_paths
@@ -62,7 +62,9 @@ class Prediction:
         return self.lines[0].metrics
 
 
-def gather(done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str) -> list[Prediction]:
+def gather(
+    done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str, symbols_known: bool = False
+) -> list[Prediction]:
     """Predictions in the order of the jobs, each horizon followed by its prior's.
 
     One model for each symbol counts as one model over all: its symbols' predictions are put together. A fold that not
@@ -71,6 +73,7 @@ def gather(done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str)
     Args:
         done: finished jobs, in the plan's order.
         kind: of the target.
+        symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
     found: list[Prediction] = []
     for horizon, of in shared.horizons.items():
@@ -83,7 +86,11 @@ def gather(done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str)
             if sum(result.n_test for _, result in members) == fold.test.size:
                 found.append(_together(members, fold, model, seed, horizon, shared, kind))
         for fold in of.folds:
-            said = prior_predictions(of.labels, fold.train, fold.test.size)
+            said = (
+                prior_by_symbol(shared.table, of.labels, fold.train, fold.test)
+                if symbols_known
+                else prior_predictions(of.labels, fold.train, fold.test.size)
+            )
             judged = (shared.table, of.labels, kind, fold.train, fold.test, said)
             scores = {ALL: score(*judged), **score_symbols(*judged)}
             lines = tuple(Line(symbol, metrics, fold.train.size, fold.val.size) for symbol, metrics in scores.items())

@@ -61,7 +61,7 @@ def tune_on(
     of, wide = shared.horizons[config.target.horizon], widest(config, space)
     assert of.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
     inner = take_spans(of.spans, np.isin(of.spans.row, rows))
-    data = inner_data(shared.samples(wide), inner, folds, config.split, config.target)
+    data = inner_data(shared.samples(wide), inner, folds, config.split, config.target, config.knows_symbols)
     terms = study_terms(config, space, data.key, pruner)
     listener = listener or Silent()
     with tempfile.TemporaryDirectory(prefix="gatewise-") as scratch:

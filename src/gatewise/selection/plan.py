@@ -95,6 +95,11 @@ class Plan:
         return next(iter(self.models.values()))
 
     @property
+    def knows_symbols(self) -> bool:
+        """Whether some model is fitted to its symbol, or told which it is."""
+        return self.per_symbol or any(config.knows_symbols for config in self.models.values())
+
+    @property
     def num_folds(self) -> int:
         return self.base.cv.num_folds
 

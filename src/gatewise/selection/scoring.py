@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.data.table import SYMBOL, Table
+from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.reference import start_values, usual_moves
 from gatewise.evaluation.value_metrics import regression_metrics
+from gatewise.features.symbols import symbol_codes
 from gatewise.splits.base import Rows
 from gatewise.targets.base import Labels
 
@@ -48,14 +49,19 @@ def score(
 def score_symbols(
     table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
 ) -> dict[str, dict[str, float]]:
-    """Metrics of each symbol that has rows, where the table has several; the arguments are those of `score`."""
+    """Metrics of each symbol that has rows, where the table has several; the arguments are those of `score`.
+
+    The unit in which several outputs are put together is then the symbol's own, as for a model of that symbol alone.
+    """
     if len(table.symbols) == 1:
         return {}
-    symbol = table.frame[SYMBOL][rows].to_numpy()
-    own = {name: np.flatnonzero(symbol == name) for name in table.symbols}
-    return {
-        name: score(table, labels, kind, train_rows, rows[at], predictions[at]) for name, at in own.items() if at.size
-    }
+    found = {}
+    trained, tested = (symbol_codes(table, table.symbols)[at] for at in (train_rows, rows))
+    for code, name in enumerate(sorted(table.symbols)):
+        at, own = np.flatnonzero(tested == code), train_rows[trained == code]
+        if at.size:
+            found[name] = score(table, labels, kind, own if own.size else train_rows, rows[at], predictions[at])
+    return found
 
 
 def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float32]:
@@ -68,3 +74,16 @@ def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArr
     else:
         said = labels.y[train_rows].astype(np.float64).mean(axis=0)
     return np.tile(said.astype(np.float32), (count, 1))
+
+
+def prior_by_symbol(table: Table, labels: Labels, train_rows: Rows, rows: Rows) -> npt.NDArray[np.float32]:
+    """The same for models that know symbols: what each symbol's own training labels say, float32 [rows, outputs].
+
+    A symbol without any has what all symbols' say.
+    """
+    said = prior_predictions(labels, train_rows, rows.size)
+    trained, tested = (symbol_codes(table, table.symbols)[at] for at in (train_rows, rows))
+    for code in np.intersect1d(trained, tested):
+        at = np.flatnonzero(tested == code)
+        said[at] = prior_predictions(labels, train_rows[trained == code], at.size)
+    return said

@@ -17,7 +17,7 @@ from typing import Any
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import Interrupted
+from gatewise.errors import ConfigError, Interrupted
 from gatewise.selection.found import Found, nothing_found, write_found
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
@@ -105,6 +105,11 @@ def tune(
     started = time.monotonic()
     listener = listener or Silent()
     require_optuna()
+    if config.training.per_symbol:
+        raise ConfigError(
+            "tuning finds settings for one model over all rows; training.per_symbol must be false",
+            "tune one symbol: --set data.symbols=[NAME] --set training.per_symbol=false",
+        )
     study_id = study_id or uuid.uuid4().hex
     url = resolve_url(request.storage) if request.storage else file_url(study_folder(study_id) / "study.db")
     shown = shown_url(url)

@@ -17,7 +17,7 @@ from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig, Targ
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
 from gatewise.samples import Samples, make_samples
-from gatewise.selection.scoring import deciding_metric, prior_predictions, score
+from gatewise.selection.scoring import deciding_metric, prior_by_symbol, prior_predictions, score
 from gatewise.selection.shared import Horizon, SharedData
 from gatewise.selection.space import SearchSpace, with_values
 from gatewise.splits.base import Rows, Spans
@@ -96,7 +96,9 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table) -> Tun
     _log.info(
         "tuning sees %s of %s samples; the newest are set aside as test part", f"{kept.sum():,}", f"{len(kept):,}"
     )
-    return inner_data(samples, take_spans(samples.spans, kept), config.cv, config.split, config.target)
+    return inner_data(
+        samples, take_spans(samples.spans, kept), config.cv, config.split, config.target, config.knows_symbols
+    )
 
 
 def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
@@ -134,12 +136,20 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
     return kept
 
 
-def inner_data(samples: Samples, spans: Spans, cv: CvConfig, split: SplitConfig, target: TargetConfig) -> TuneData:
+def inner_data(
+    samples: Samples,
+    spans: Spans,
+    cv: CvConfig,
+    split: SplitConfig,
+    target: TargetConfig,
+    symbols_known: bool = False,
+) -> TuneData:
     """Cuts the samples of `spans` into inner folds, and scores the prior on them.
 
     Args:
         samples: whose table, features and labels trials read, on rows of `spans` and what these touch.
         cv, split: how they are cut.
+        symbols_known: see `gather`.
 
     Raises:
         NotEnoughRowsError, LabelError: see `tune_data`.
@@ -159,7 +169,11 @@ def inner_data(samples: Samples, spans: Spans, cv: CvConfig, split: SplitConfig,
                     f"({len(fold.train):,} samples)",
                     "fewer folds (cv.n_splits), other barriers (target.upper, target.lower), or more rows",
                 )
-        said = prior_predictions(labels, fold.train, len(fold.test))
+        said = (
+            prior_by_symbol(table, labels, fold.train, fold.test)
+            if symbols_known
+            else prior_predictions(labels, fold.train, len(fold.test))
+        )
         prior.append(score(table, labels, target.kind, fold.train, fold.test, said)[deciding_metric(labels)])
     shared = SharedData(table, samples.matrix, {target.horizon: Horizon(labels, spans, samples.reach_rows, folds)})
     return TuneData(shared, deciding_metric(labels), tuple(map(float, prior)))
