@@ -1,0 +1,159 @@
+"""What is wrong with the lake: pages that are damaged, bars that are absent, and what the check of rows finds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.lake_source import read_lake
+from gatewise.data.quality import Report, check_rows
+from gatewise.data.sessions import sessions
+from gatewise.data.table import TIME
+from gatewise.errors import DataError
+from gatewise.lake.absence import Absences, absences_on, even_grid
+from gatewise.lake.base import SeriesKey
+from gatewise.lake.lake import Lake
+from gatewise.lake.manifest import Manifest, iso
+from gatewise.lake.series import Damage
+from gatewise.lake.spans import Span
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class SeriesCheck:
+    """The outcome for one series.
+
+    Attributes:
+        key: the series.
+        manifest: None where it is damaged itself.
+        damaged: pages that are not what was written.
+        absences: bars that are absent from covered time; None where rows could not be read or there are none.
+        report: what the check of rows found; None likewise.
+        error: why rows could not be read.
+    """
+
+    key: SeriesKey
+    manifest: Manifest | None
+    damaged: tuple[Damage, ...] = ()
+    absences: Absences | None = None
+    report: Report | None = None
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing is damaged and the rows can be trained on; absent bars and outages don't count."""
+        return self.error is None and not self.damaged and (self.report is None or self.report.ok)
+
+    @property
+    def uncovered(self) -> tuple[Span, ...]:
+        """The spans between those that were fetched or imported."""
+        covered = self.manifest.covered if self.manifest else ()
+        return tuple((left[1], right[0]) for left, right in itertools.pairwise(covered))
+
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of `gatewise data check --json`."""
+        found = self.absences
+        return {
+            "source": self.key.source,
+            "symbol": self.key.symbol,
+            "timeframe": format_duration(self.key.timeframe),
+            "rows": self.manifest.rows if self.manifest else None,
+            "ok": self.ok,
+            "error": self.error,
+            "damaged_pages": [{"file": d.page.file, "reason": d.reason} for d in self.damaged],
+            "uncovered": [[iso(start), iso(end)] for start, end in self.uncovered],
+            "bars": found.bars if found else None,
+            "absent": found.absent if found else None,
+            "absent_runs": found.runs.height if found else None,
+            "no_trade": int(found.of_kind("no_trade")["bars"].sum()) if found else None,
+            "outages": _listed(found, "outage"),
+            "before_first": _listed(found, "before_first"),
+            "after_last": _listed(found, "after_last"),
+            "report": self.report.to_dict() if self.report else None,
+        }
+
+
+def check_lake(lake: Lake, keys: Sequence[SeriesKey]) -> list[SeriesCheck]:
+    """Checks series one after the other; what can't be read is told, not raised.
+
+    Costs about 2 s for a million rows.
+    """
+    return [_check(lake, key) for key in keys]
+
+
+def expected_bars(
+    time_us: npt.NDArray[np.int64], covered: Sequence[Span], timeframe: timedelta, calendar: str | None
+) -> npt.NDArray[np.int64]:
+    """The moments in covered time at which a bar should end, in microseconds since the epoch.
+
+    With a calendar of sessions those are the sessions' closes, for bars of a day; within the day every `timeframe`
+    from the opening of each stretch of trading, and its end. Without one, or for longer bars, the clock never rests.
+    """
+    if calendar is None or timeframe > _DAY or not covered or not time_us.size:
+        return even_grid(time_us, covered, timeframe)
+    bounds = [_us(moment) for span in covered for moment in span]
+    found = sessions(calendar, bounds[0], bounds[-1])
+    if timeframe == _DAY:
+        ends = found.close_us
+    else:
+        step = timeframe // timedelta(microseconds=1)
+        counts = -((found.start_us - found.end_us) // step)
+        nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+        ends = np.minimum(np.repeat(found.start_us, counts) + nth * step, np.repeat(found.end_us, counts))
+    return ends[np.searchsorted(bounds, ends, side="right") % 2 == 1]
+
+
+def _check(lake: Lake, key: SeriesKey) -> SeriesCheck:
+    series = lake.series(key)
+    manifest, damaged = None, ()
+    try:
+        manifest = series.manifest
+        if manifest is None or not manifest.rows:
+            return SeriesCheck(key, manifest)
+        damaged = series.verify()
+        if damaged:
+            return SeriesCheck(key, manifest, damaged)
+        spec = DataConfig(
+            source="lake", lake=str(lake.root), feed=key.source, symbols=(key.symbol,), timeframe=key.timeframe
+        )
+        rows = read_lake(spec)
+        time_us = rows.frame[TIME].dt.epoch("us").to_numpy().astype(np.int64, copy=False)
+        grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
+        return SeriesCheck(key, manifest, (), absences_on(grid, time_us), check_rows(rows, spec))
+    except DataError as error:
+        return SeriesCheck(key, manifest, damaged, error=error.message)
+
+
+def _listed(found: Absences | None, kind: str) -> list[dict[str, Any]]:
+    return [
+        {"start": iso(start), "end": iso(end), "bars": bars}
+        for start, end, bars in (found.of_kind(kind).select("start", "end", "bars").iter_rows() if found else ())
+    ]
+
+
+def absences_frame(checks: Sequence[SeriesCheck]) -> pl.DataFrame:
+    """Every run of absent bars of every series: source, symbol, timeframe, start, end, bars, kind, chance."""
+    frames = [
+        check.absences.runs.select(
+            pl.lit(check.key.source).alias("source"),
+            pl.lit(check.key.symbol).alias("symbol"),
+            pl.lit(format_duration(check.key.timeframe)).alias("timeframe"),
+            pl.all(),
+        )
+        for check in checks
+        if check.absences is not None
+    ]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def _us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=moment.tzinfo)) // timedelta(microseconds=1)
