@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.cli import data_lake
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
@@ -14,14 +16,10 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Adds the group."""
-    group = typer.Typer(help="Look at data files.", no_args_is_help=True)
-    group.callback()(_group)  # keeps `check` a word of its own while it is the only one
+    group = typer.Typer(help="Look at data files, and keep a lake of bars.", no_args_is_help=True)
     group.command("check")(check)
+    data_lake.register(group)
     app.add_typer(group, name="data")
-
-
-def _group() -> None:
-    """Look at data files."""
 
 
 @config_flags(*DATA_FLAGS)
@@ -30,10 +28,17 @@ def check(
     files: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs: one data set together.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words about how the files were read.")] = False,
+    absent: Annotated[
+        Path | None, typer.Option("--absent", help="The lake: lists every run of absent bars here, .csv or .parquet.")
+    ] = None,
 ) -> None:
-    """Count what is wrong with files and say where; exit code 1 where they can't be trained on as they are.
+    """Count what is wrong with files, or with the lake where none is named, and say where.
+
+    Exit code 1 where they can't be trained on as they are.
 
     Example: gatewise data check BTCUSDT-1m.parquet --stamp open
+
+    Example: gatewise data check --symbols BTC-USD
     """
     from gatewise.cli.output import print_json
     from gatewise.config.load import load_config
@@ -41,7 +46,11 @@ def check(
 
     paths = [*(files or []), *said.overrides.get("data.paths", [])]
     overrides = {**said.overrides, "data.paths": paths or None}
-    report = check_data(load_config(said.file, said.assignments, overrides).data)
+    spec = load_config(said.file, said.assignments, overrides).data
+    if spec.source == "lake" or (spec.source == "files" and not spec.paths):
+        data_lake.check_series(spec, as_json, absent)
+        return
+    report = check_data(spec)
     if as_json:
         print_json(report.to_dict())
     else:
