@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from gatewise.config.load import load_config
-from gatewise.config.schema import EvaluationConfig, ExperimentConfig
+from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
 from gatewise.evaluation.evaluate import evaluate_parts
@@ -24,6 +24,7 @@ from gatewise.features.base import FeatureMatrix
 from gatewise.samples import Samples
 from gatewise.splits.base import Spans, Split
 from gatewise.targets.base import Labels
+from gatewise.targets.make import make_labels
 
 N = 1_200
 
@@ -36,12 +37,16 @@ def make_table(symbols: int = 1) -> Table:
     return Table(pl.concat(frames), timedelta(hours=1), timedelta(hours=1))
 
 
-def make_report(kind: str = "triple_barrier", classes: tuple[str, ...] = ("down", "flat", "up")) -> ReportData:
-    table, rng = make_table(), np.random.default_rng(1)
+def make_report(
+    kind: str = "triple_barrier", classes: tuple[str, ...] = ("down", "flat", "up"), symbols: int = 1
+) -> ReportData:
+    table, rng = make_table(symbols), np.random.default_rng(1)
     x = rng.normal(size=(N, 3)).astype(np.float32)
     known = np.where(np.arange(N) < N - 1, np.arange(N) + 1, -1)
     if kind == "triple_barrier":
         labels = Labels(rng.integers(0, len(classes), N), known, known >= 0, classes, (), "", 1)
+    elif kind == "next_row":
+        labels = make_labels(table, TargetConfig(kind="next_row", horizon=1))
     else:
         labels = Labels(rng.normal(size=(N, 1)).astype(np.float32), known, known >= 0, (), (kind,), "log return", 1)
     rows = np.arange(20, N - 1)
@@ -143,6 +148,33 @@ def test_names_from_data_cannot_break_out_of_the_page() -> None:
     assert sum(t == "script" for t, _ in found.tags) == len(found.scripts)
     assert not any(text.startswith("alert") for _, text in found.scripts)
     assert evil in found.text
+
+
+def drawn_figures(page: str) -> list[dict[str, Any]]:
+    return [json.loads(text) for attrs, text in Elements(page).scripts if attrs.get("type") == "application/json"]
+
+
+def test_predicted_columns_have_a_table_of_verdicts_and_a_picture_at_the_moment_that_each_value_is_for() -> None:
+    report = make_report("next_row")
+    page = render(report)
+    text = Elements(page).text
+    assert "Test: column by column, beside the last value" in text
+    assert "close: predicted and actual" in text
+    rows = report.predicted["test"]
+    assert rows.start is not None
+    assert np.all(rows.known_us > rows.time_us)
+    pictures = [f for f in drawn_figures(page) if {t.get("name") for t in f["data"]} >= {"actual", "predicted"}]
+    assert len(pictures) == 2
+    actual = next(trace for trace in pictures[0]["data"] if trace["name"] == "actual")
+    assert np.datetime64(actual["x"][0]) == rows.known_us[0].astype("datetime64[us]")
+    for found in report.evaluation.parts["test"].columns.values():
+        assert found.words in text
+
+
+def test_several_series_are_not_drawn_as_one_line() -> None:
+    report = make_report("next_row", symbols=2)
+    assert report.predicted["test"].start is None
+    assert "close: actual over predicted" in Elements(render(report)).text
 
 
 def test_a_regression_report_shows_predicted_and_actual_and_errors() -> None:

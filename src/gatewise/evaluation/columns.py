@@ -27,7 +27,7 @@ class ColumnResult:
         beats_persistence: True where the whole interval of the difference lies below zero; False where it lies at or
             above zero; `None` where it holds zero or the rows are too few.
         outside_training: share of rows whose true value lies outside of the range that training rows showed.
-        words: the verdict in words.
+        words: better, worse, undecided, no different, or too few rows.
     """
 
     metrics: Mapping[str, Interval]
@@ -64,18 +64,22 @@ def column_verdict(
 ) -> ColumnResult:
     """Judges one column; the arguments are those of `ColumnResult`, `enough` says whether a verdict can be given."""
     better = beats(difference) if enough else None
-    words = {True: "beats the last value", False: "worse than the last value", None: "undecided"}[better]
+    words = {True: "better", False: "worse", None: "undecided"}[better]
     if better is False and difference.value == 0:
-        words = "as the last value"
+        words = "no different"
     return ColumnResult(metrics, persistence, difference, better, outside_training, words if enough else "too few rows")
 
 
 def column_summary(columns: Mapping[str, ColumnResult]) -> str:
-    """One sentence on all columns: `Column by column: close is undecided; open and high are worse than …`."""
+    """One sentence on all: `Column by column, beside the last value: open, high worse; close undecided.`"""
     groups: dict[str, list[str]] = {}
     for name, found in columns.items():
         groups.setdefault(found.words, []).append(name)
-    return "Column by column: " + "; ".join(f"{', '.join(names)}: {words}" for words, names in groups.items()) + "."
+    return (
+        "Column by column, beside the last value: "
+        + "; ".join(f"{', '.join(names)} {words}" for words, names in groups.items())
+        + "."
+    )
 
 
 def outside_note(part: str, columns: Mapping[str, ColumnResult], least: float = 0.05) -> str | None:

@@ -143,6 +143,7 @@ def evaluate_parts(
         parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
         if note := outside_note(part, parts[part].columns):
             notes.append(note)
+            _log.info("%s", note)
     return Evaluation(parts, len(chosen), tuple(notes))
 
 
@@ -175,9 +176,9 @@ def _judge_values(
     start = start_values(ground.table, labels, ground.target.kind, rows)
     scale = usual_moves(ground.table, labels, ground.target.kind, train_rows)
     predicted = {name: predict(x) for name, predict in fitted.items()}
-    predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
     if ground.units:
         predicted = {name: ground.units.unscale(found, rows) for name, found in predicted.items()}
+    predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
     y = labels.y[rows]
     model = value_scores(y, said, outputs, start, scale)
     scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
@@ -201,8 +202,8 @@ def _judged(
     metric: str,
     chance: Sequence[str],
     outside: Mapping[str, float] | None = None,
-) -> PartResult:
     scale_of: Callable[[int], Floats] | None = None,
+) -> PartResult:
     said: dict[str, Any] = {
         "deciding_metric": metric,
         "chance": chance,

@@ -138,6 +138,29 @@ def predicted_against_actual(rows: Predicted, output: int, name: str) -> go.Figu
     return styled(figure)
 
 
+def levels_in_time(rows: Predicted, output: int, name: str) -> go.Figure:
+    """Predicted and actual values at the moment that they are for; below, the model's error and the last value's.
+
+    Args:
+        rows: of one series, with its present values.
+    """
+    assert rows.start is not None
+    times, y = date_text(rows.known_us), rows.y[:, output]
+    value, start = rows.value[:, output], rows.start[:, output]
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06)
+    for row, values, words, line in (
+        (1, y, "actual", {"color": INK, "width": 1.5}),
+        (1, value, "predicted", {"color": MODEL, "width": 1.5}),
+        (2, start - y, "last value's error", {"color": BASELINE, "width": 1}),
+        (2, value - y, "model's error", {"color": MODEL, "width": 1, "dash": "dot"}),
+    ):
+        figure.add_trace(go.Scatter(x=times, y=values, name=words, mode="lines", line=line), row=row, col=1)
+    figure.add_hline(y=0, line={"color": QUIET, "width": 1, "dash": "dot"}, row=2, col=1)
+    figure.update_yaxes(title=name, row=1, col=1)
+    figure.update_yaxes(title="minus actual", nticks=5, row=2, col=1)
+    return styled(figure)
+
+
 def residuals(rows: Predicted, output: int, name: str) -> go.Figure:
     """Predicted minus true over time, and how they spread."""
     error = rows.value[:, output] - rows.y[:, output]

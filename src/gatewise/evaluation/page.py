@@ -54,6 +54,7 @@ tbody th { text-align: left; font-weight: 500; position: sticky; left: 0; backgr
 thead th { color: var(--quiet); font-weight: 600; border-bottom: 2px solid var(--line); }
 td b { display: block; font-weight: 500; } td small { color: var(--quiet); font-size: .76rem; }
 td.model { background: #f0f5fb; } td.model b { font-weight: 700; color: var(--model); }
+td.tone { color: var(--tone); font-weight: 600; text-align: left; }
 td.best b { text-decoration: underline; text-underline-offset: 3px; text-decoration-thickness: 2px; }
 tr.difference th { white-space: normal; min-width: 150px; } tr.difference > * { border-top: 2px solid var(--line); }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); gap: 28px 40px; }

@@ -18,13 +18,22 @@ from gatewise.evaluation.base import Interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
 from gatewise.evaluation.report_data import Predicted, ReportData
-from gatewise.evaluation.report_html import Pictures, bullets, folded, metric_table, metric_words, named_values, section
+from gatewise.evaluation.report_html import (
+    Pictures,
+    bullets,
+    column_table,
+    folded,
+    metric_table,
+    metric_words,
+    named_values,
+    section,
+)
 from gatewise.files import write_text
 
 _TITLES = {"val": "Validation", "test": "Test"}
 _HEAD_CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
 _HEAD_VALUES = ("rmse", "mae", "r2", "directional_accuracy")
-_MOST_OUTPUTS = 4
+_MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 
 
 def write_report(path: Path, report: ReportData) -> None:
@@ -101,9 +110,12 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
             "Where the model says 40 %, is it right 40 % of the time? Below the dashed line it promises too much. Each "
             "dot stands for a bin of rows, by how sure the model was.",
         )
+    if result.columns:
+        yield column_table(result, f"{_title(result)}: column by column, beside the last value")
     if rows := report.predicted.get(result.part):
-        for output, name in enumerate(report.outputs[:_MOST_OUTPUTS]):
-            yield from _predicted(rows, output, name, result.rows, pictures)
+        draw = _predicted if rows.start is None else _levels
+        for output, name in enumerate(report.outputs[: _MOST_OUTPUTS if rows.start is None else _MOST_LEVELS]):
+            yield from draw(rows, output, name, result.rows, pictures)
     if result.backtest is not None and result.sharpe is not None:
         yield from _rule(result.backtest, result.sharpe, pictures)
 
@@ -118,6 +130,17 @@ def _predicted(rows: Predicted, output: int, name: str, num_rows: int, pictures:
         figures.residuals(rows, output, name),
         f"{metric_words(name)}: errors in time",
         "A drift shows as a slope, a change of the market as a wider or narrower band.",
+    )
+
+
+def _levels(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
+        figures.levels_in_time(rows, output, name),
+        f"{metric_words(name)}: predicted and actual",
+        f"{len(rows.y):,} of {num_rows:,} rows, evenly taken, each at the moment that it is for. Below: prediction "
+        "minus actual, and the value that was there already minus actual.",
+        wide=True,
+        height=420,
     )
 
 

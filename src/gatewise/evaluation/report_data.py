@@ -33,11 +33,15 @@ class Predicted:
     Attributes:
         time_us: int64 [m].
         y, value: float64 [m, outputs], true and predicted, in the outputs' own units.
+        known_us: int64 [m], when each truth was known.
+        start: float64 [m, outputs], the present values, where columns of one symbol's rows are predicted; else `None`.
     """
 
     time_us: Ints
     y: Floats
     value: Floats
+    known_us: Ints
+    start: Floats | None = None
 
 
 @dataclass(frozen=True)

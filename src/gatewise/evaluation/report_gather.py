@@ -14,6 +14,7 @@ from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints
 from gatewise.evaluation.evaluate import Evaluation
+from gatewise.evaluation.reference import start_values
 from gatewise.evaluation.report_data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
@@ -52,7 +53,14 @@ def gather_report(
             some = thinned(len(rows[part]), MOST_DOTS)
             at = rows[part][some]
             value = np.asarray(predictions[part], dtype=np.float64).reshape(-1, len(labels.outputs))[some]
-            predicted[part] = Predicted(table.time_us[at], labels.y[at].astype(np.float64), value)
+            one_series = config.target.kind == "next_row" and len(table.symbols) == 1
+            predicted[part] = Predicted(
+                table.time_us[at],
+                labels.y[at].astype(np.float64),
+                value,
+                table.time_us[labels.known_at[at]],
+                start_values(table, labels, config.target.kind, at) if one_series else None,
+            )
     target = config.target.kind.replace("_", " ")
     return ReportData(
         title=f"{config.model.name} on {_names(table.symbols)}: {target}, {_count(config.target.horizon, 'row')} ahead",
@@ -161,6 +169,8 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
         notes.append(
             "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
         )
+    if any(len(result.columns) > 1 for result in evaluation.parts.values()):
+        notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
     if any(result.backtest is not None for result in evaluation.parts.values()):
         notes.append(
             f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} of "

@@ -76,6 +76,37 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
     )
 
 
+def column_table(result: PartResult, caption: str) -> str:
+    """Predicted columns down; the verdict, errors of the model and of the last value, and their difference across."""
+    head = ("verdict", "RMSE", "last value's", "difference, paired", "MAE", "last value's", "direction", "outside")
+    lines = []
+    for name, found in result.columns.items():
+        own, still = found.metrics, found.persistence
+        rmse, mae = (decimals(max(of[metric].value for of in (own, still))) for metric in ("rmse", "mae"))
+        cells = [
+            f"<b>{own['rmse'].value:,.{rmse}f}</b>",
+            f"{still['rmse'].value:,.{rmse}f}",
+            _cell(found.difference, rmse, "+"),
+            f"<b>{own['mae'].value:,.{mae}f}</b>",
+            f"{still['mae'].value:,.{mae}f}",
+            f"{own['directional_accuracy'].value:.3f}",
+            f"{found.outside_training:.0%}",
+        ]
+        tone = {True: "good", False: "bad", None: "open"}[found.beats_persistence]
+        lines.append(
+            f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{escape(found.words)}</td>'
+            f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        )
+    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
+    return (
+        f'<div><p class="caption">{escape(caption)}, in the columns\' own units; differences in RMSE with '
+        f"{result.confidence:.0%} intervals. Direction: share of rows that moved whose move has the predicted sign. "
+        "Outside: share of rows whose true value lies outside of the range that training showed.</p>"
+        f'<div class="scroll"><table aria-label="{escape(caption)}"><thead><tr><td></td>{titles}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div></div>"
+    )
+
+
 def metric_words(metric: str) -> str:
     """log_loss -> log loss; rmse_close -> RMSE close."""
     for key, words in _WORDS.items():
@@ -96,5 +127,5 @@ def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
 
 
 def _cell(found: Interval, places: int, sign: str = "") -> str:
-    value, low, high = (f"{number:{sign}.{places}f}" for number in (found.value, found.low, found.high))
+    value, low, high = (f"{number:{sign},.{places}f}" for number in (found.value, found.low, found.high))
     return f"<b>{value}</b><small>{low} to {high}</small>".replace("-", "−")
