@@ -201,7 +201,7 @@ def _print_check(check: SeriesCheck) -> None:
         print(f"  {damage.reason}; the next fetch or import asks for its span again")
     if found is not None:
         no_trade = found.of_kind("no_trade")["bars"]
-        longest = f", at most {no_trade.max()} in a row" if no_trade.len() else ""
+        longest = f", at most {int(no_trade.sort()[-1]):,} in a row" if no_trade.len() else ""
         print(f"  {found.absent:,} of {found.bars:,} bars absent: {no_trade.sum():,} without trades{longest}")
         for kind, words in (("outage", "outage"), ("before_first", "not listed yet"), ("after_last", "no more rows")):
             runs = found.of_kind(kind)

@@ -109,12 +109,13 @@ def expected_bars(
         counts = -((found.start_us - found.end_us) // step)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
         ends = np.minimum(np.repeat(found.start_us, counts) + nth * step, np.repeat(found.end_us, counts))
-    return ends[np.searchsorted(bounds, ends, side="right") % 2 == 1]
+    return np.asarray(ends[np.searchsorted(bounds, ends, side="right") % 2 == 1])
 
 
 def _check(lake: Lake, key: SeriesKey) -> SeriesCheck:
     series = lake.series(key)
-    manifest, damaged = None, ()
+    manifest: Manifest | None = None
+    damaged: tuple[Damage, ...] = ()
     try:
         manifest = series.manifest
         if manifest is None or not manifest.rows:
