@@ -70,8 +70,8 @@ class Chunks:
     """
 
     def __init__(self, name: str, names: Sequence[str], stamp: str | None, day_first: bool | None) -> None:
-        self._name, self._names, self._stamp, self._day_first = name, tuple(names), stamp, day_first
-        self._frames: list[pl.DataFrame] = []
+        self._name, self._stamp, self._day_first = name, stamp, day_first
+        self._parts: dict[str, list[pl.Series | None]] = {name: [] for name in names}
         self._first: str | None = None
         self._num_rows = 0
 
@@ -81,27 +81,22 @@ class Chunks:
         Raises:
             AmbiguousError, ReadError: a stamp that is written otherwise than the first one.
         """
-        frame, _ = to_frame(self._names, rows)
-        if self._stamp in frame.columns and frame[self._stamp].dtype == pl.String:
-            frame = frame.with_columns(self._read_stamps(frame[self._stamp]))
-        self._frames.append(frame)
-        self._num_rows += frame.height
+        for name, values in zip(self._parts, zip(*rows, strict=True), strict=True):
+            part = to_series(name, values)
+            if name == self._stamp and part is not None and part.dtype == pl.String:
+                part = self._read_stamps(part)
+            self._parts[name].append(part)
+        self._num_rows += len(rows)
 
     def frame(self) -> pl.DataFrame:
-        """All rows with their numbers; a column whose chunks differ in kind is what holds both."""
-        kinds = {name: self._common(name) for name in self._names}
-        frames = [frame.select(pl.col(n).cast(kind) for n, kind in kinds.items() if kind) for frame in self._frames]
-        self._frames = []
-        return pl.concat(frames).with_row_index(ROW, offset=1)
-
-    def _common(self, name: str) -> pl.DataType | None:
-        dtypes = {frame.schema.get(name) for frame in self._frames} - {pl.Null()}
-        if None in dtypes:
-            return None
-        if len(dtypes) <= 1:
-            return dtypes.pop() if dtypes else pl.Null()
-        numbers = all(dtype is not None and (dtype.is_numeric() or dtype == pl.Boolean) for dtype in dtypes)
-        return pl.Float64() if numbers else pl.String()
+        """All rows with their numbers; a column whose chunks differ in kind is what holds both. To be called once."""
+        whole = []
+        for name in list(self._parts):  # one by one, so that no more than one column is there twice
+            parts = self._parts.pop(name)
+            if (kind := _common(parts)) is not None:
+                whole.append(pl.concat([part.cast(kind) for part in parts if part is not None], rechunk=True))
+            del parts
+        return pl.DataFrame(whole).with_row_index(ROW, offset=1)
 
     def _read_stamps(self, text: pl.Series) -> pl.Series:
         text = text.str.strip_chars(" \t\r\"'")
@@ -126,6 +121,17 @@ def read_chunks(chunks: Chunks, parts: Iterable[Sequence[Sequence[Any]]]) -> int
         chunks.add(part)
         count += len(part)
     return count
+
+
+def _common(parts: Sequence[pl.Series | None]) -> pl.DataType | None:
+    """The type that holds all parts of a column; `None` where one is of no kind that can be read."""
+    dtypes = {None if part is None else part.dtype for part in parts} - {pl.Null()}
+    if None in dtypes:
+        return None
+    if len(dtypes) <= 1:
+        return dtypes.pop() if dtypes else pl.Null()
+    numbers = all(dtype is not None and (dtype.is_numeric() or dtype == pl.Boolean) for dtype in dtypes)
+    return pl.Float64() if numbers else pl.String()
 
 
 def _whole(name: str, values: Sequence[int | None]) -> pl.Series:

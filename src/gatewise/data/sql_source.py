@@ -143,7 +143,9 @@ def _read(
     # Which symbols are wanted was settled on the server; without a column of symbols all rows are one's.
     own = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
     narrow = narrow.model_copy(update={"symbol": own[0], "symbols": own[1]})
-    return rows_of([part_of(raw, PurePath(name), narrow)], narrow)
+    part = part_of(raw, PurePath(name), narrow)
+    del raw  # millions of rows need not be there three times
+    return rows_of([part], narrow)
 
 
 def _only_symbol(spec: DataConfig, name: str) -> str:
