@@ -101,7 +101,7 @@ def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
         ("model.name=lstn", "did you mean 'lstm'?"),
         ("target.kind=direktion", "did you mean 'direction'? valid: direction, forward_return"),
         ("scheduler=cosin", "did you mean 'cosine'? valid: constant, cosine"),
-        ("optimizer=adm", "did you mean 'adam'? valid: adam, adamw"),
+        ("optimizer=adm", "did you mean 'adam'? valid: adam, adamw, sgd"),
         ("data.source=sp50", "did you mean 'sp500'?"),
         ("data.format=parqet", "did you mean 'parquet'?"),
         ("training.class_weights=balansed", "did you mean 'balanced'?"),

@@ -60,9 +60,9 @@ def test_each_member_ends_with_the_weights_and_the_history_that_it_has_alone(nam
             )
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_either_optimizer_and_both_directions_give_the_weights_of_members_alone(optimizer, bidirectional) -> None:
+def test_every_optimizer_and_both_directions_give_the_weights_of_members_alone(optimizer, bidirectional) -> None:
     def members() -> list[Member]:
         return [
             replace(member, model=small_model("lstm", k, 0.3, 2, bidirectional=bidirectional))

@@ -22,19 +22,21 @@ def doubles(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", ["adamw", "adam"])
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_a_row_moves_as_torchs_optimizer_moves_it_alone_with_its_own_rate_decay_and_clipping(name) -> None:
     models = [small_model("lstm", seed, 0.0, 2) for seed in range(3)]
     layout = Layout.of(models[0])
     stack = Stack.of(models, layout)
     decay, clip = [0.1, 0.0, 0.01], [1.0, float("inf"), 0.05]
-    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[name]
-    optimizers = [make(model.parameters(), weight_decay=own) for model, own in zip(models, decay, strict=True)]
+    momentum = [0.9, 0.0, 0.5]
+    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
+    own = [{"momentum": part} if name == "sgd" else {} for part in momentum]
+    optimizers = [make(m.parameters(), weight_decay=d, **more) for m, d, more in zip(models, decay, own, strict=True)]
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
         gradients = torch.randn(stack.weights.shape, generator=generator) * 10.0 ** (step % 5 - 4)
         learning_rate = [0.01 / (1 + step), 0.003, 0.0 if step < 2 else 0.02]
-        stack.update(gradients, Rates(doubles(*learning_rate), doubles(*decay), doubles(*clip)), name == "adamw")
+        stack.update(gradients, Rates(*(doubles(*part) for part in (learning_rate, decay, clip, momentum))), name)
         for k, (model, optimizer) in enumerate(zip(models, optimizers, strict=True)):
             for parameter, gradient in zip(model.parameters(), layout.unflatten(gradients[k]).values(), strict=True):
                 parameter.grad = gradient.clone()
@@ -60,7 +62,8 @@ def test_rows_taken_and_put_back_leave_the_others_alone() -> None:
     )
     before, at = stack.weights.clone(), torch.tensor([3, 1])
     part = stack.take(at)
-    part.update(torch.ones_like(part.weights), Rates(doubles(0.1, 0.1), doubles(0, 0), doubles(1, 1)), True)
+    rates = Rates(doubles(0.1, 0.1), doubles(0, 0), doubles(1, 1), doubles(0, 0))
+    part.update(torch.ones_like(part.weights), rates, "adamw")
     assert torch.equal(stack.weights, before), "what is taken is a copy"
     stack.put(at, part)
     assert torch.equal(stack.weights[[0, 2]], before[[0, 2]])

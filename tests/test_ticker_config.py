@@ -143,6 +143,7 @@ def test_a_repeated_column_is_used_once_and_that_is_said(caplog: pytest.LogCaptu
         ("loss_function", "Huber", "training.loss", "huber"),
         ("optimizer", "Adam", "training.optimizer", "adam"),
         ("optimizer", "AdamW", "training.optimizer", "adamw"),
+        ("optimizer", "SGD", "training.optimizer", "sgd"),
         ("scheduler_type", "ReduceLROnPlateau", "training.scheduler", "plateau"),
         ("scheduler_type", "cosine", "training.scheduler", "cosine"),
         ("scheduler_type", "StepLR", "training.scheduler", "step"),

@@ -69,7 +69,7 @@ def test_every_space_that_ships_fits_its_model(name: str) -> None:
         ({"dropout": {"low": 0.1, "high": 0.5, "step": 0}}, "step above 0"),
         ({"dropout": {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}}, "no step"),
         ({"optimizer": {"low": 1, "high": 2}}, "no number"),
-        ({"optimizer": ["sgd"]}, "training.optimizer"),
+        ({"optimizer": ["lion"]}, "training.optimizer"),
         ({"hidden_size": [4, 4]}, "each value once"),
         ({"hidden_size": [4], "model.hidden_size": [8]}, "each field once"),
         ({"model": ["lstm", "gru"]}, "gatewise cv --models"),

@@ -215,7 +215,8 @@ class TrainingConfig(Section):
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     gradient_clip: float | None = Field(1.0, gt=0)
-    optimizer: Literal["adamw", "adam"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    momentum: Fraction = 0.9  # sgd
     scheduler: Literal["cosine", "step", "exponential", "plateau", "constant"] = "cosine"
     warmup_epochs: int = Field(5, ge=0)  # linear, cosine only
     step_size: int = Field(30, ge=1)  # step

@@ -57,7 +57,8 @@ def fit(
         MemoryExhaustedError: not even one window fits.
     """
     check_batch_size(settings, len(train_rows))
-    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimizer = make_optimizer(settings.optimizer, model, rate, decay, settings.momentum)
     state = TrainState(model, optimizer, Progress.start(settings), batch_size=settings.batch_size)
     progress = state.progress
     device = windows.matrix.device

@@ -220,12 +220,12 @@ class _Fleet:
         )
         decay_A = self._numbers([own.weight_decay for own in settings])
         clip_A = self._numbers([own.gradient_clip or float("inf") for own in settings])
-        decoupled = settings[0].optimizer == "adamw"
+        momentum_A = self._numbers([own.momentum for own in settings])
 
         def one(rows_AB: Tensor, live_AB: Tensor, keys_A: Tensor, rates_A: Tensor) -> None:
             batch = windows.batch(rows_AB, live_AB)
             gradients, sums = self.step.gradients(stack.weights, dropout, batch, keys_A)
-            stack.update(gradients, Rates(rates_A, decay_A, clip_A), decoupled)
+            stack.update(gradients, Rates(rates_A, decay_A, clip_A, momentum_A), settings[0].optimizer)
             totals.add(members_A, sums, batch)
 
         run = Graph(one) if self.graph else one

@@ -1,7 +1,7 @@
 """Many models' weights as one matrix, a row a member, and the optimizer that moves all rows at once.
 
-Adam and AdamW as torch computes them, with each member's own learning rate, decay, clipping and step count. Every
-operation goes along rows, so no member's numbers reach another's.
+Adam, AdamW and SGD as torch computes them, with each member's own learning rate, decay, momentum, clipping and step
+count. Every operation goes along rows, so no member's numbers reach another's.
 
 Shapes: K members, A of them at work, D weights a member.
 """
@@ -51,11 +51,13 @@ class Rates:
 
     Attributes:
         clip: largest norm of a member's gradient; infinite for none.
+        momentum: SGD's.
     """
 
     learning_rate: Tensor
     weight_decay: Tensor
     clip: Tensor
+    momentum: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Stack:
     """Weights and optimizer state, one row a member.
 
     Attributes:
-        weights, first, second: float32 [K, D]; the moments are Adam's.
+        weights, first, second: float32 [K, D]; the moments are Adam's, the first one SGD's velocity.
         steps: float64 [K], updates so far.
     """
 
@@ -92,19 +94,23 @@ class Stack:
         for name, tensor in self.tensors().items():
             tensor[members_A] = part.tensors()[name]
 
-    def update(self, gradients_KD: Tensor, rates: Rates, decoupled: bool) -> None:
+    def update(self, gradients_KD: Tensor, rates: Rates, optimizer: str) -> None:
         """One step of every row, in place; nothing is read back from the device.
 
         Args:
-            decoupled: AdamW's decay; else Adam's, which joins the gradient.
+            optimizer: adamw, whose decay is decoupled; adam or sgd, whose decay joins the gradient.
         """
         norm = torch.linalg.vector_norm(gradients_KD, dim=1)
         gradients = gradients_KD * _column((rates.clip / (norm + NORM_EPSILON)).clamp(max=1.0))
-        if decoupled:
+        if optimizer == "adamw":
             self.weights.mul_(_column(1 - rates.learning_rate * rates.weight_decay))
         else:
             gradients = gradients + _column(rates.weight_decay) * self.weights
         self.steps.add_(1)
+        if optimizer == "sgd":
+            self.first.mul_(_column(rates.momentum)).add_(gradients)
+            self.weights.sub_(_column(rates.learning_rate) * self.first)
+            return
         self.first.lerp_(gradients, 1 - FIRST_DECAY)
         self.second.mul_(SECOND_DECAY).addcmul_(gradients, gradients, value=1 - SECOND_DECAY)
         size = rates.learning_rate / (1 - FIRST_DECAY**self.steps)

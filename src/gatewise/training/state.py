@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gatewise.training.optimizers import Adam
+from gatewise.training.optimizers import Optimizer
 from gatewise.training.progress import Progress
 
 
@@ -20,7 +20,7 @@ class TrainState:
 
     # evolving
     model: nn.Module
-    optimizer: Adam
+    optimizer: Optimizer
     progress: Progress
     loss_scale: dict[str, Any] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from gatewise.training.device import Precision
 from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import Loss
-from gatewise.training.optimizers import Adam
+from gatewise.training.optimizers import Optimizer
 from gatewise.windows import Windows
 
 # Summed loss, summed weight, outputs [N, K], y [N, …].
@@ -61,7 +61,7 @@ class Step:
     """
 
     model: nn.Module
-    optimizer: Adam
+    optimizer: Optimizer
     scaler: torch.amp.GradScaler
     windows: Windows
     loss: Loss

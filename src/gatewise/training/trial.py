@@ -58,7 +58,7 @@ def _real_step(
     num_weights = sum(parameter.numel() for parameter in model.parameters())
     step = Step(
         model,
-        make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay),
+        make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay, settings.momentum),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
         LOSSES[choose_loss(settings.loss, num_classes > 0)],
