@@ -1,0 +1,188 @@
+"""Laws of the clock: every timeframe, unit, zone and edge of the calendar gives the same bars at the same moments.
+
+A bar that stands one step too early is a look at the future; one that stands in the wrong longer bar is another.
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from data_files import as_csv, bars, load, put
+from gatewise.config.durations import parse_duration
+from gatewise.data.grid import Grid
+from gatewise.data.resample import resample
+from gatewise.data.table import Table
+from gatewise.errors import QualityError
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+# The last leap second so far was inserted right before this midnight; POSIX time repeats a second there.
+AFTER_LEAP = datetime(2017, 1, 1, tzinfo=UTC)
+
+
+def length(text: str) -> timedelta:
+    step = parse_duration(text)
+    assert isinstance(step, timedelta)
+    return step
+
+
+def posix(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("timeframe", TIMEFRAMES)
+def test_a_timeframe_is_found_and_its_bars_are_usable_at_their_closes(timeframe: str, tmp_path: Path) -> None:
+    step = length(timeframe)
+    frame = bars(200, step, datetime(2023, 12, 25, tzinfo=UTC))
+    table = load(put(tmp_path, "X.csv", as_csv(frame)), stamp="open")
+    assert table.timeframe == step
+    assert table.frame["time"].to_list() == [moment + step for moment in frame["time"]]
+    assert not table.segment_start.any()
+
+
+UNITS: dict[str, Callable[[datetime], int]] = {
+    "epoch_s": posix,
+    "epoch_ms": lambda moment: posix(moment) * 1_000,
+    "epoch_us": lambda moment: posix(moment) * 1_000_000,
+    "epoch_ns": lambda moment: posix(moment) * 1_000_000_000,
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("said", [True, False], ids=["said", "found"])
+def test_epochs_of_every_unit_step_over_a_leap_second_without_a_gap(unit: str, said: bool, tmp_path: Path) -> None:
+    frame = bars(600, MINUTE, AFTER_LEAP - 300 * MINUTE)
+    file = put(tmp_path, "X.csv", as_csv(frame, UNITS[unit]))
+    table = load(file, stamp="open", **({"time_format": unit} if said else {}))
+    assert table.frame["time"].to_list() == [moment + MINUTE for moment in frame["time"]]
+    assert not table.segment_start.any()
+    hours = resample(table, HOUR)
+    assert hours.frame["time"].to_list() == [AFTER_LEAP + hour * HOUR for hour in range(-4, 6)]
+    assert hours.frame["volume"].to_list() == pytest.approx(
+        [frame["volume"][start : start + 60].sum() for start in range(0, 600, 60)]
+    )
+
+
+def test_the_leap_second_itself_is_the_midnight_after_it(tmp_path: Path) -> None:
+    stamps = ["2016-12-31T23:58:00Z", "2016-12-31T23:59:00Z", "2016-12-31T23:59:60Z", "2017-01-01T00:01:00Z"]
+    rows = "time,value\n" + "".join(f"{stamp},{row}\n" for row, stamp in enumerate(stamps))
+    table = load(put(tmp_path, "X.csv", rows), stamp="close")
+    assert table.frame["time"].to_list() == [AFTER_LEAP + minute * MINUTE for minute in (-2, -1, 0, 1)]
+    both = rows + "2017-01-01T00:00:00Z,9\n"
+    with pytest.raises(QualityError, match="repeat a time of their symbol"):
+        load(put(tmp_path, "Y.csv", both), stamp="close")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2023-12-29", "2024-01-03"),
+        ("2024-02-27", "2024-03-03"),
+        ("2023-02-26", "2023-03-03"),
+        ("2024-04-28", "2024-05-03"),
+    ],
+    ids=["year's end", "leap day", "February", "April"],
+)
+def test_days_and_weeks_end_with_the_calendar_at_the_ends_of_months_and_years(first: str, last: str) -> None:
+    start, end = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
+    count = (end - start) // MINUTE
+    table = load_minutes(start, count)
+    days = resample(table, DAY).frame["time"].to_list()
+    assert days == [start + (k + 1) * DAY for k in range((end - start) // DAY)]
+    assert {(day.hour, day.minute) for day in days} == {(0, 0)}
+    assert resample(resample(table, HOUR), DAY).frame["time"].to_list() == days
+
+
+def load_minutes(start: datetime, count: int) -> Table:
+    frame = bars(count, MINUTE, start)
+    ready = frame.select(pl.lit("X").alias("symbol"), pl.col("time") + MINUTE, pl.exclude("time").cast(pl.Float64))
+    return Table(ready, MINUTE, MINUTE)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"])
+@pytest.mark.parametrize("year", [2021, 2024])
+@pytest.mark.parametrize("timeframe", ["15m", "1h"])
+def test_a_year_stamped_on_a_wall_clock_has_every_bar_once(
+    zone: str, year: int, timeframe: str, tmp_path: Path
+) -> None:
+    """Lord Howe moves its clocks by half an hour; India stands half an hour off and never moves them."""
+    step, there = length(timeframe), zoneinfo.ZoneInfo(zone)
+    start = datetime(year, 1, 1, tzinfo=UTC)
+    frame = bars((datetime(year + 1, 1, 1, tzinfo=UTC) - start) // step, step, start)
+    if zone == "Australia/Lord_Howe" and timeframe == "1h":
+        pytest.skip("an hour that is repeated by half is not told by rows of an hour")
+    file = put(tmp_path, "X.csv", as_csv(frame, lambda moment: moment.astimezone(there).strftime("%Y-%m-%d %H:%M")))
+    table = load(file, timezone=zone, stamp="open")
+    assert table.frame["time"].to_list() == [moment + step for moment in frame["time"]]
+    assert not table.segment_start.any()
+    days = resample(table, DAY)
+    assert days.num_rows == (366 if year == 2024 else 365)
+
+
+@pytest.mark.parametrize("step", [MINUTE, 5 * MINUTE, HOUR, 7 * HOUR, DAY, 3 * DAY, 7 * DAY])
+@pytest.mark.parametrize("year", [1969, 1970, 1972, 2017, 2038, 2100])
+def test_bounds_hold_each_moment_before_and_after_the_epoch(step: timedelta, year: int) -> None:
+    step_us = step // timedelta(microseconds=1)
+    around = posix(datetime(year, 1, 1, tzinfo=UTC)) * 1_000_000
+    moments = around + np.arange(-3 * 1440, 3 * 1440) * 60_000_000 + 1
+    for shift in (-1, 0):
+        start, end = Grid(step).bounds(moments + shift)
+        assert (end - start == step_us).all()
+        assert ((start < moments + shift) & (moments + shift <= end)).all()
+        assert not ((end - posix(datetime(1970, 1, 5, tzinfo=UTC)) * 1_000_000) % step_us).any()
+
+
+def session_minutes(days: list[tuple[datetime, datetime]]) -> Table:
+    """A row for each minute of trading, at its close."""
+    times = [opened + k * MINUTE for opened, closed in days for k in range(1, (closed - opened) // MINUTE + 1)]
+    frame = bars(len(times), MINUTE).with_columns(pl.Series("time", times).cast(pl.Datetime("us", "UTC")))
+    ready = frame.select(pl.lit("X").alias("symbol"), "time", pl.exclude("time").cast(pl.Float64))
+    return Table(ready, MINUTE, MINUTE, "XNYS")
+
+
+# New York around Thanksgiving 2023 and the autumn's end of daylight saving time: 9:30 to 16:00, on the 24th to 13:00.
+THANKSGIVING = [
+    (datetime(2023, 11, day, 14, 30, tzinfo=UTC), datetime(2023, 11, day, 18 if day == 24 else 21, tzinfo=UTC))
+    for day in (20, 21, 22, 24, 27)
+]
+CHANGE = [
+    (datetime(2023, 11, day, hour, 30, tzinfo=UTC), datetime(2023, 11, day, hour + 6, 30, tzinfo=UTC) + 30 * MINUTE)
+    for day, hour in ((2, 13), (3, 13), (6, 14), (7, 14))
+]
+
+
+@pytest.mark.parametrize("days", [THANKSGIVING, CHANGE], ids=["half day", "change of clocks"])
+def test_with_a_calendar_a_day_is_a_session_and_known_at_its_close(days: list[tuple[datetime, datetime]]) -> None:
+    table = session_minutes(days)
+    assert not table.segment_start.any()
+    made = resample(table, DAY)
+    assert made.frame["time"].to_list() == [closed for _, closed in days]
+    assert not made.segment_start.any()
+    first = 0
+    for row, (opened, closed) in enumerate(days):
+        count = (closed - opened) // MINUTE
+        assert made.frame["open"][row] == table.frame["open"][first]
+        assert made.frame["high"][row] == table.frame["high"][first : first + count].max()
+        assert made.frame["close"][row] == table.frame["close"][first + count - 1]
+        first += count
+    assert resample(table.with_frame(table.frame[:-1]), DAY).num_rows == len(days) - 1
+
+
+def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the_clock() -> None:
+    table = session_minutes(THANKSGIVING)
+    weeks = resample(table, 7 * DAY)
+    assert weeks.frame["time"].to_list() == [datetime(2023, 11, 24, 18, tzinfo=UTC)]
+    hours = resample(table, HOUR).frame["time"]
+    assert {moment.minute for moment in hours} == {0}
+    assert hours.dt.hour().unique().sort().to_list() == [15, 16, 17, 18, 19, 20, 21]
+    assert not resample(table, HOUR).segment_start.any()
+    absent = table.frame.filter(pl.col("time").dt.date() != datetime(2023, 11, 22).date())
+    holed = resample(table.with_frame(absent), DAY)
+    assert holed.segment_start.tolist() == [0, 0, 2, 2]
