@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli import data_lake
+from gatewise.cli import data_fetch, data_lake
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Look at data files, and keep a lake of bars.", no_args_is_help=True)
     group.command("check")(check)
     data_lake.register(group)
+    data_fetch.register(group)
     app.add_typer(group, name="data")
 
 

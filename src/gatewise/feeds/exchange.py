@@ -54,6 +54,7 @@ class ExchangeFeed:
             raise FeedError(f"{name} gives no candles", "another exchange: coinbase, kraken, binance, …")
         self._exchange.has["fetchCurrencies"] = False  # a request or more, and nothing here needs them
         address = base_url(options)
+        self._called = name if address is None else f"{name} at {urlsplit(address).hostname}"
         if address is not None:
             self._exchange.urls["api"] = _moved(
                 self._exchange.urls["api"], self._exchange.hostname, address.rstrip("/")
@@ -137,17 +138,17 @@ class ExchangeFeed:
         def fetch(params: dict[str, int]) -> list[Row]:
             rows: list[Row] = exchange.fetch_ohlcv(symbol, timeframe, milliseconds(first), count, params)
             if not rows and not self._client.answers.held_list:
-                raise TransientError(f"{self.name} answered without a list of candles")
+                raise TransientError(f"{self._called} answered without a list of candles")
             return rows
 
         if not self._takes_until:
-            return ask(self.name, lambda: fetch({}))
+            return ask(self._called, lambda: fetch({}))
         try:
-            return ask(self.name, lambda: fetch({"until": milliseconds(last)}))
+            return ask(self._called, lambda: fetch({"until": milliseconds(last)}))
         except FeedError as error:
             if not isinstance(error.__cause__, ccxt.ExchangeError):
                 raise
-            rows = ask(self.name, lambda: fetch({}))  # some exchanges refuse a parameter that they don't know
+            rows = ask(self._called, lambda: fetch({}))  # some exchanges refuse a parameter that they don't know
             self._takes_until = False
             return rows
 
@@ -159,13 +160,13 @@ class ExchangeFeed:
         """This thread's own ccxt object over the markets that all threads share."""
         client = self._client
         if client.exchange is None:
-            client.answers = Answers(self.name)
+            client.answers = Answers(self._called)
             client.exchange = copy.copy(self._exchange)
             client.exchange.session = client.answers.session()
             client.exchange.throttle = self._limiter.wait
         with self._lock:
             if not self._exchange.markets:
-                retry.call(lambda: ask(self.name, client.exchange.load_markets))
+                retry.call(lambda: ask(self._called, client.exchange.load_markets))
                 for shared in ("markets", "markets_by_id", "symbols", "ids", "currencies", "currencies_by_id"):
                     setattr(self._exchange, shared, getattr(client.exchange, shared))
         if not client.exchange.markets:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import polars as pl
@@ -13,12 +13,12 @@ import polars as pl
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.base import Feed, Page
 from gatewise.feeds.retry import Retry
-from gatewise.lake.base import TIME, SeriesKey
+from gatewise.feeds.standing import Standing, find_standing
+from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
 from gatewise.lake.writer import Writer
 
 FLUSH_SECONDS = 5.0  # what a killed process loses at most, beside the page on its way
-_DAY = timedelta(days=1)
 
 
 class StoppedError(Exception):
@@ -62,9 +62,9 @@ class Outcome:
     Attributes:
         key: the series.
         start, end: the span that was wanted.
-        added: rows that the lake lacked.
-        known: rows that it held already.
-        differing: rows that it held with other values; kept as they were, but for `refetch`.
+        standing: what the lake holds of the span in the end; None where it can't be read.
+        added: rows that it lacked before.
+        differing: answered rows that it held with other values; kept as they were, but for `refetch`.
         pages: answers; `retries`: requests made again.
         seconds: that all of it took.
         notes: what a person should be told.
@@ -74,8 +74,8 @@ class Outcome:
     key: SeriesKey
     start: datetime
     end: datetime
+    standing: Standing | None = None
     added: int = 0
-    known: int = 0
     differing: int = 0
     pages: int = 0
     retries: int = 0
@@ -116,7 +116,8 @@ def fetch_series(
             listener.on_begin(job.key, sum(_bars(job.key, *span) for span in spans))
             for span in spans:
                 _fetch_span(job, span, writer, outcome, retry, listener, check, monotonic)
-            _tell_ends(job, lake, outcome)
+        outcome.standing = find_standing(lake, job.key, job.start, job.end)
+        outcome.notes += outcome.standing.notes
     except GatewiseError as error:
         outcome.error = error
     finally:
@@ -183,27 +184,8 @@ class _Basket:
             self._frames, self._covered = [], None
             told = self._writer.append(frames, covered, self._facts)
             self._outcome.added += told.added
-            self._outcome.known += told.known
             self._outcome.differing += told.differing
         self._flushed = self._monotonic()
-
-
-def _tell_ends(job: Job, lake: Lake, outcome: Outcome) -> None:
-    """Says where the candles of a long span begin late or end early: listed later, or delisted."""
-    series = lake.series(job.key)
-    if series.manifest is None or not series.manifest.rows:
-        outcome.notes.append("no rows in this span")
-        return
-    bounds = (pl.len(), pl.col(TIME).min().alias("first"), pl.col(TIME).max().alias("last"))
-    count, first, last = series.scan(job.start, job.end, []).select(bounds).collect().row(0)
-    if not count:
-        outcome.notes.append("no rows in this span")
-        return
-    long = max(_DAY, 10 * job.key.timeframe)
-    if first - job.start > long:
-        outcome.notes.append(f"no rows before {first:%Y-%m-%d %H:%M} UTC: listed then, or not kept from before")
-    if job.end - last > long:
-        outcome.notes.append(f"no rows after {last:%Y-%m-%d %H:%M} UTC: delisted, or halted since")
 
 
 def _bars(key: SeriesKey, start: datetime, end: datetime) -> int:

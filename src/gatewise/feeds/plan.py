@@ -50,6 +50,10 @@ def plan_fetch(
     step = timeframe if timeframe is not None else feed.default_timeframe
     if start is not None and utc(start) >= now:
         raise ConfigError(f"--start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
+    if start is not None and end is not None and utc(start) >= utc(end):
+        raise ConfigError(
+            f"--start must lie before --end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC"
+        )
     keys = dict.fromkeys(feed.resolve(symbol, step, retry) for symbol in symbols)
     return [_job(feed, lake, key, start, end, now) for key in keys]
 
