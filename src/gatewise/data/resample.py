@@ -129,9 +129,8 @@ def bars_of_symbols(table: Table, step: timedelta) -> Bars:
         ConfigError: `step` is no whole multiple of the table's timeframe.
     """
     require_multiple("data.resample", step, table.timeframe)
-    symbol = table.frame[SYMBOL]
-    opens = (symbol != symbol.shift()).fill_null(True).to_numpy()
-    group_start = np.maximum.accumulate(np.where(opens, np.arange(table.num_rows), 0))
+    lengths = np.diff(np.append(table.symbol_starts, table.num_rows))
+    group_start = np.repeat(table.symbol_starts, lengths)
     return complete_bars(table.time_us, group_start, table.timeframe, Grid(step, table.calendar))
 
 
