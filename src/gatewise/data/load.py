@@ -53,10 +53,19 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
             "and no step",
             "--timeframe 1m (or whatever a row lasts)",
         )
-    _refuse_infinite(rows)
     _refuse_empty(rows)
-    frame = _once(_in_order(rows.frame), rows, spec.on_duplicate).drop(STAMP, FILE, ROW)
+    frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
     return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar)
+
+
+def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:
+    """Finite rows in order of symbol and stamp, one of each, with the columns of `Rows.frame`.
+
+    Raises:
+        QualityError: see `load_table`.
+    """
+    _refuse_infinite(rows)
+    return _once(_in_order(rows.frame), rows, spec.on_duplicate)
 
 
 def _refuse_infinite(rows: Rows) -> None:
