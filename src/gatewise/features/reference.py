@@ -55,6 +55,11 @@ _RAW = """## Columns by name
 `features.columns` names numeric columns of the table, which are taken as they are after the sets; a missing value makes
 its row invalid. A name that comes twice is an error.
 
+## Longer bars
+
+`features.timeframes=[5m, 1h]` builds the sets again on bars of those lengths and joins them once such a bar has closed;
+names end in the length: `rsi_14_5m`. A lookback of L bars, each of r rows, is L × r + r - 1 rows. See [clock](clock.md).
+
 ## Scaling
 
 `features.scaler` is fitted on training rows alone: `standard` (mean, standard deviation with divisor n), `minmax` (to
