@@ -103,7 +103,8 @@ def absences_on(grid_us: Ints, time_us: Ints) -> Absences:
         time_us: those of the rows, sorted.
     """
     size = grid_us.size
-    place = np.unique(np.searchsorted(grid_us, time_us, side="left"))
+    place = np.searchsorted(grid_us, time_us, side="left")
+    place = place[np.diff(place, prepend=-1) > 0]
     place = place[place < size]
     edges = np.concatenate([[-1], place, [size]])
     length = np.diff(edges) - 1

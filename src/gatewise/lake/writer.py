@@ -81,21 +81,26 @@ class Writer:
         of_span = {pages.span_of(page.start, before.key.timeframe): page for page in before.pages}
         fresh: list[tuple[Page, pl.DataFrame]] = []
         added = known = differing = 0
-        for place, piece in pages.pieces(rows, before.key.timeframe):
-            old = of_span.get(place)
-            merged, counts = self._merged(old, piece)
-            added, known, differing = added + counts.added, known + counts.known, differing + counts.differing
-            if counts.added or (self._refetch and counts.differing):
-                of_span[place] = self._write(merged, place)
-                fresh.append((of_span[place], merged))
-        after = replace(
-            before,
-            facts=facts,
-            columns=before.columns or (tuple(rows.columns[1:]) if rows.height else ()),
-            covered=unite((*before.covered, span)),
-            pages=tuple(sorted(of_span.values(), key=lambda page: page.start)),
-        )
-        self._switch(after)
+        try:
+            for place, piece in pages.pieces(rows, before.key.timeframe):
+                merged, counts = self._merged(of_span.get(place), piece)
+                added, known, differing = added + counts.added, known + counts.known, differing + counts.differing
+                if counts.added or (self._refetch and counts.differing):
+                    of_span[place] = self._write(merged, place)
+                    fresh.append((of_span[place], merged))
+            after = replace(
+                before,
+                facts=facts,
+                columns=before.columns or (tuple(rows.columns[1:]) if rows.height else ()),
+                covered=unite((*before.covered, span)),
+                pages=tuple(sorted(of_span.values(), key=lambda page: page.start)),
+            )
+            self._switch(after)
+        except StorageError:
+            for page, _ in fresh:  # room on a full disk
+                if page not in before.pages:
+                    (self._folder / page.file).unlink(missing_ok=True)
+            raise
         if fresh:
             self._last = (fresh[-1][0].file, fresh[-1][1])
         if differing:
