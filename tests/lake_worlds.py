@@ -10,9 +10,13 @@ import numpy as np
 import polars as pl
 
 from gatewise.lake.base import SeriesKey
+from gatewise.lake.lake import Lake
+from gatewise.lake.series import Series
 
 MINUTE = timedelta(minutes=1)
 BTC = SeriesKey("coinbase", "BTC-USD", MINUTE)
+FACTS = {"exchange": "coinbase"}
+ORDER = ["time", "open", "high", "low", "close", "volume", "trades"]
 START = datetime(2023, 11, 12, 22, 1, tzinfo=UTC)  # two hours before a page ends
 
 
@@ -38,6 +42,14 @@ def bars(num: int, start: datetime = START, step: timedelta = MINUTE, seed: int 
 def span(frame: pl.DataFrame, step: timedelta = MINUTE) -> tuple[datetime, datetime]:
     """The span [start, end) of a frame's times."""
     return frame["time"][0], frame["time"][-1] + step
+
+
+def filled(root: Path, frame: pl.DataFrame, key: SeriesKey = BTC) -> Series:
+    """A series that holds a frame, appended at once."""
+    series = Lake(root).series(key)
+    with series.writer() as writer:
+        writer.append(frame, span(frame, key.timeframe), FACTS)
+    return series
 
 
 def content(root: Path) -> dict[str, str]:
