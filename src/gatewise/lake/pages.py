@@ -20,6 +20,7 @@ from gatewise.lake.manifest import Page
 from gatewise.lake.spans import Span
 
 BARS = 10_080
+_LONGEST = timedelta(days=36_525)  # a century, as datetime knows only a hundred of them
 _ORIGIN = datetime(1970, 1, 5, tzinfo=UTC)
 _OHLCV = ("open", "high", "low", "close", "volume")
 _TIMES = pl.Datetime("us", "UTC")
@@ -29,7 +30,7 @@ _OURS = re.compile(r"\.manifest\.json\..+|\.?\d{8}T\d{6}(\.\d{6})?Z\.[0-9a-f]{12
 
 def span_of(moment: datetime, timeframe: timedelta) -> Span:
     """The span [start, end) of the page that holds rows of that time."""
-    length = BARS * timeframe
+    length = min(BARS * timeframe, _LONGEST)
     start = _ORIGIN + (moment - _ORIGIN) // length * length
     return start, start + length
 
