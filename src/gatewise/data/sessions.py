@@ -8,6 +8,7 @@ exchange_calendars; a million rows take about 0.1 s once it is imported.
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -185,23 +186,25 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
     import exchange_calendars
 
     since, until = date.min, date.max
-    try:
-        made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
-    except ValueError:  # the span reaches beyond what the calendar knows
-        known = exchange_calendars.get_calendar(calendar)
-        low, high = known.bound_min(), known.bound_max()
-        since, until = low.date() if low is not None else since, high.date() if high is not None else until
-        span = np.clip(
-            [start.toordinal(), end.toordinal()],
-            [since.toordinal(), since.toordinal() + 366],
-            [until.toordinal() - 366, until.toordinal()],
-        )
-        bounds = [date.fromordinal(int(day)).isoformat() for day in span]
-        made = exchange_calendars.get_calendar(calendar, start=bounds[0], end=bounds[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the package's own use of pandas
+        try:
+            made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
+        except ValueError:  # the span reaches beyond what the calendar knows
+            known = exchange_calendars.get_calendar(calendar)
+            low, high = known.bound_min(), known.bound_max()
+            since, until = low.date() if low is not None else since, high.date() if high is not None else until
+            span = np.clip(
+                [start.toordinal(), end.toordinal()],
+                [since.toordinal(), since.toordinal() + 366],
+                [until.toordinal() - 366, until.toordinal()],
+            )
+            bounds = [date.fromordinal(int(day)).isoformat() for day in span]
+            made = exchange_calendars.get_calendar(calendar, start=bounds[0], end=bounds[1])
     table = made.schedule
-    day = table.index.values.astype("datetime64[D]").astype(np.int64)
+    day = table.index.to_numpy("datetime64[D]").astype(np.int64)
     opened, paused, resumed, closed = (
-        table[name].values.astype("datetime64[us]").astype(np.int64)
+        table[name].dt.tz_convert(None).to_numpy("datetime64[us]").astype(np.int64)
         for name in ("open", "break_start", "break_end", "close")
     )
     breaks = ~table["break_start"].isna().to_numpy()
