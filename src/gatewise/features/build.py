@@ -16,7 +16,7 @@ from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.features.base import Feature, FeatureMatrix
 from gatewise.features.fill import fill
-from gatewise.features.sets import SETS, raw
+from gatewise.features.sets import SETS, SMA_VALUE, raw
 from gatewise.features.timeframes import Longer, fill_longer
 
 log = logging.getLogger("gatewise.features")
@@ -55,6 +55,11 @@ def _resolve(
             "name raw columns instead: --set features.sets=[] --set features.columns=[...]",
         )
     for name in spec.columns:
+        if name == SMA_VALUE.name and name not in table_columns:
+            raise SchemaError(
+                f"the rows have no column {name} (have: {', '.join(table_columns)})",
+                "gatewise data init-db makes a view of your bars that has it; or leave it out of the columns",
+            )
         if name not in table_columns:
             raise UnknownNameError("feature column", name, table_columns)
     chosen = _of_sets(spec, table_columns, timeframe)
