@@ -154,6 +154,7 @@ def test_a_repeated_column_is_used_once_and_that_is_said(caplog: pytest.LogCaptu
         ("validation_split_method", "fixed", "split.method", "fixed"),
         ("random_seed", 7, "training.seed", 7),
         ("checkpoint_frequency", 5, "training.checkpoint_every_epochs", 5),
+        ("tensorboard", True, "training.tensorboard", True),
         ("grad_clip", None, "training.gradient_clip", None),
         ("attention", False, "model.name", "lstm"),
     ],

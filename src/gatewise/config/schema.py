@@ -232,6 +232,7 @@ class TrainingConfig(Section):
     seed: int = Field(42, ge=0)
     per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
     checkpoint_every_epochs: int = Field(1, ge=1)
+    tensorboard: bool = False  # event files in the run's folder; the extra tensorboard
 
 
 class EvaluationConfig(Section):
