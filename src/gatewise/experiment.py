@@ -30,6 +30,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.trainer import Trained, check_trainable, train_model
+from gatewise.training.event_file import EventFile, require_tensorboard
 from gatewise.training.listeners import Listener, Listeners
 
 LEAST_JUDGED = 10  # samples; an interval over fewer is none
@@ -114,11 +115,18 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     Raises:
         GatewiseError: see the parts.
     """
+    if config.training.per_symbol:
+        raise ConfigError(
+            "training.per_symbol makes as many models as there are symbols; an experiment makes one",
+            "gatewise.registry.symbols.train_symbols, or gatewise train, makes them all",
+        )
     if config.split.method == "walk_forward":
         raise ConfigError(
             "split.method walk_forward trains a model a fold; gatewise train makes one model on one fixed split",
             "gatewise cv with the same settings walks forward; --set split.method=fixed trains one model",
         )
+    if config.training.tensorboard:
+        require_tensorboard()
     table = load_table(config.data) if table is None else table
     samples = make_samples(config, table)
     split = chronological_split(samples.spans, config.split, table.timeframe)
@@ -144,9 +152,27 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
         GatewiseError: see the parts; what was written before stays whole.
         Interrupted: Ctrl-C; the bundle holds the best weights so far.
     """
+    rows = prepared.split.train, prepared.split.val
+    checkpoint = folder / "checkpoint.safetensors"
+    heard = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
+    trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, heard, checkpoint)
+    return conclude(prepared, trained, folder)
+
+
+def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:
+    """Those that a config asks for; what they write lies in the run's folder."""
+    return (EventFile(folder / "tensorboard"),) if config.training.tensorboard else ()
+
+
+def conclude(prepared: Prepared, trained: Trained, folder: Path) -> Outcome:
+    """The second half of `run_experiment`, for a model that is trained: judges it and writes everything.
+
+    Raises:
+        Interrupted: the training was; the bundle holds the best weights so far.
+        GatewiseError: see the parts.
+    """
     config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
-    table, listener = samples.table, listener or Listeners(())
-    trained = train_model(config, samples, fold, split.train, split.val, listener, folder / "checkpoint.safetensors")
+    table = samples.table
     bundle = Bundle.of(config, samples, fold, trained.model)
     bundle_folder = folder / "bundle"
     bundle.save(bundle_folder)  # before the judging, which takes a while too

@@ -11,7 +11,7 @@ import torch
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
-from gatewise.features.symbols import symbol_codes
+from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -78,7 +78,10 @@ def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
     assert fold.target_scaler is not None
     symbols = samples.table.symbols
     scaler = fold.target_scaler.over(symbols)
-    codes = symbol_codes(samples.table, symbols) if scaler.symbols else None
+    codes: Codes | None = None
+    if scaler.symbols:  # in a fleet of symbols, labels reach beyond the rows of the one symbol at hand
+        several = len(symbols) > 1
+        codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(samples.labels.y), np.int32)
     return np.asarray(scaler.transform(np.asarray(samples.labels.y, np.float32), codes), np.float32)
 
 

@@ -22,29 +22,46 @@ def register(app: typer.Typer) -> None:
 def train(
     said: Said,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was cut off.")] = None,
+    per_symbol: Annotated[
+        bool, typer.Option("--per-symbol", help="One model for each symbol, each its own run.")
+    ] = False,
+    fleet: Annotated[str | None, typer.Option(help="With --per-symbol: train them as one: auto, on, off.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --per-symbol: processes; 1 trains in this one.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model on purged chronological parts, judge it beside baselines, save a bundle and a report.
 
+    With --per-symbol exit code 2 also where some symbols failed; the others have their runs all the same.
+
     Example: gatewise train --data BTCUSDT-1m.parquet --stamp open --model lstm --horizon 20 --seq-len 60
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.progress import EpochProgress
+    from gatewise.cli.train_symbols import train_per_symbol
     from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_run_folder
-    from gatewise.registry.train import train as train_and_record
 
     set_up_logging(quiet)
-    if resume and (said.file or said.assignments or said.overrides):
+    if resume and (said.file or said.assignments or said.overrides or per_symbol):
         raise ConfigError(
             "--resume takes the run's own config; leave other settings out", "start a new run to change them"
         )
     if resume:
         config = load_config(find_run_folder(resume) / "config.yaml")
     else:
-        config = load_config(said.file, said.assignments, said.overrides)
+        overrides = said.overrides | ({"training.per_symbol": True} if per_symbol else {})
+        config = load_config(said.file, said.assignments, overrides)
+    if config.training.per_symbol:
+        train_per_symbol(config, fleet or "auto", workers, quiet, as_json)
+        return
+    if fleet or workers:
+        raise ConfigError("--fleet and --workers say how --per-symbol trains; it was not given", "--per-symbol")
+    from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
+
     with EpochProgress(config.training.max_epochs, quiet) as progress:
         run_id, outcome = train_and_record(None if resume else config, listeners=(progress,), resume=resume)
     if as_json:

@@ -14,7 +14,7 @@ from gatewise.registry.runs import Run, find_run, start_run
 from gatewise.training.listeners import Listener, Listeners
 
 
-class _Recorder:
+class Recorder:
     """Hands each epoch to MLflow and keeps history.parquet up to date, so that a killed run has both."""
 
     def __init__(self, run: Run) -> None:
@@ -62,12 +62,17 @@ def train(
         run = find_run(resume)
         run.reopen()
     with run:
-        outcome = run_experiment(prepared, run.folder, Listeners((*listeners, _Recorder(run))))
-        run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
-        run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
-        for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
-            run.log_artifacts(path)
+        outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))
+        record(run, outcome)
     return run.run_id, outcome
+
+
+def record(run: Run, outcome: Outcome) -> None:
+    """What MLflow gets to know of a run's end."""
+    run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
+    run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
+    for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
+        run.log_artifacts(path)
 
 
 def flat_metrics(outcome: Outcome) -> dict[str, float]:

@@ -49,7 +49,7 @@ class EpochTeller:
 def main(descriptor: int) -> None:
     """Serves jobs; returns when the parent has no more, and dies with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    threading.Thread(target=_die_with_parent, args=(descriptor,), daemon=True).start()
+    threading.Thread(target=die_with_parent, args=(descriptor,), daemon=True).start()
     parent = Connection(descriptor)
 
     # While the parent still reads its files; these take seconds.
@@ -73,7 +73,7 @@ def main(descriptor: int) -> None:
             parent.send_bytes(RESULT + result.to_bytes())
 
 
-def _die_with_parent(descriptor: int) -> None:
+def die_with_parent(descriptor: int) -> None:
     """A hang-up of the socket is the parent's end, kill -9 included: half-trained work is in the checkpoint."""
     poll = select.poll()
     poll.register(descriptor, 0)  # no event asked for: hang-up and error are always reported

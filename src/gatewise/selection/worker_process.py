@@ -1,4 +1,4 @@
-"""The parent's side of a worker process: start it, give it a job, hear what it says, know how it ended."""
+"""The parent's side of worker processes: start one, give it a job, hear what it says, know how it ended."""
 
 from __future__ import annotations
 
@@ -20,29 +20,70 @@ _FAREWELL_SECONDS = 5.0
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
-class Worker:
-    """One process that trains.
+class Spawned:
+    """A process `python -m MODULE FD` with a socket to it; it is to end when the socket hangs up.
 
     Attributes:
         connection: readable when there is something to hear, or when the process is gone.
-        job: what it works on.
-        ready: whether it has opened the shared data.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, module: str, threads: int = 1, own_session: bool = False) -> None:
         ours, theirs = socket.socketpair()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
         self._process = subprocess.Popen(
             # -P: the folder that the user happens to stand in must not lend modules to the worker.
-            [sys.executable, "-P", "-m", worker.__name__, str(theirs.fileno())],
+            [sys.executable, "-P", "-m", module, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=self._words,
             stderr=self._words,
             env=os.environ | dict.fromkeys(_THREADS, str(threads)),
+            start_new_session=own_session,
         )
         theirs.close()
         self.connection = Connection(ours.detach())
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def say(self, values: dict[str, object]) -> None:
+        """Sends JSON values."""
+        with suppress(OSError):  # it is gone: hearing it will tell
+            self.connection.send_bytes(json.dumps(values).encode())
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> str:
+        """Ends the process if it still runs, and says how it ended: `killed by SIGKILL`, or its last words."""
+        self.connection.close()
+        try:
+            code = self._process.wait(_FAREWELL_SECONDS)  # the closed connection has told it
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace").strip().splitlines()
+        self._words.close()
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit code {code}{f': {words[-1].strip()}' if words else ''}"
+
+
+class Worker:
+    """One process that trains jobs.
+
+    Attributes:
+        connection: see `Spawned`.
+        job: what it works on.
+        ready: whether it has opened the shared data.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self._process = Spawned(worker.__name__, threads)
+        self.connection = self._process.connection
         self.job: Job | None = None
         self.ready = False
 
@@ -52,14 +93,14 @@ class Worker:
 
     def open(self, shared: Path) -> None:
         """Says where the shared data lies."""
-        self._say({"shared": str(shared)})
+        self._process.say({"shared": str(shared)})
 
     def give(self, job: Job, checkpoint: Path) -> None:
         """Hands over a job; one at a time."""
         assert self.ready
         assert self.job is None
         self.job = job
-        self._say({"job": job.to_dict(), "checkpoint": str(checkpoint)})
+        self._process.say({"job": job.to_dict(), "checkpoint": str(checkpoint)})
 
     def hear(self, listener: JobListener) -> JobResult | JobFailure | None:
         """Takes in what was said; `None` if it was not the end of a job.
@@ -83,20 +124,5 @@ class Worker:
         )
 
     def end(self) -> str:
-        """Ends the process if it still runs, and says how it ended: `killed by SIGKILL`, or its last words."""
-        self.connection.close()
-        try:
-            code = self._process.wait(_FAREWELL_SECONDS)  # the closed connection has told it
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            code = self._process.wait()
-        self._words.seek(0)
-        words = self._words.read().decode(errors="replace").strip().splitlines()
-        self._words.close()
-        if code < 0:
-            return f"killed by {signal.Signals(-code).name}"
-        return f"exit code {code}{f': {words[-1].strip()}' if words else ''}"
-
-    def _say(self, values: dict[str, object]) -> None:
-        with suppress(OSError):  # it is gone: hearing it will tell
-            self.connection.send_bytes(json.dumps(values).encode())
+        """See `Spawned`."""
+        return self._process.end()

@@ -1,0 +1,128 @@
+"""What `gatewise train --per-symbol` draws and prints: a bar a symbol at work, a line for each done, a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import ExperimentConfig
+    from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns
+
+_SHOWN = ("log_loss", "accuracy", "macro_f1", "rmse", "mae", "r2", "directional_accuracy")
+
+
+def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, quiet: bool, as_json: bool) -> None:
+    """Trains one model for each symbol and says what came of them.
+
+    Raises:
+        GatewiseError: some symbols failed, the first of them; the others' results are printed before.
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.registry.symbols import failure_words, train_symbols
+    from gatewise.selection.jobs import error_to_dict
+
+    with SymbolsProgress(quiet) as progress:
+        found = train_symbols(config, progress, fleet=fleet, workers=workers)
+    error = failure_words(found.failures) if found.failures else None
+    if as_json:
+        import typer
+
+        print_json(found.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        if error:
+            raise typer.Exit(2)
+    else:
+        _print_runs(found)
+        if error:
+            raise error
+
+
+class SymbolsProgress:
+    """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+        self.bar = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=quiet or not self.console.is_terminal,
+        )
+        self.overall: TaskID | None = None
+        self.running: dict[str, TaskID] = {}
+        self.total = self.ended = self.max_epochs = 0
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def on_plan(self, symbols: Sequence[str], max_epochs: int, compute: str) -> None:
+        self.total, self.max_epochs = len(symbols), max_epochs
+        self.overall = self.bar.add_task("all", total=self.total, words=f"0/{self.total} symbols")
+
+    def on_start(self, symbol: str) -> None:
+        self.running[symbol] = self.bar.add_task(symbol, total=self.max_epochs, words="")
+
+    def on_epoch(self, symbol: str, epoch: int) -> None:
+        self.bar.update(self.running[symbol], completed=epoch, words=f"epoch {epoch}/{self.max_epochs}")
+
+    def on_end(self, symbol: str, answer: SymbolRun | SymbolFailure) -> None:
+        self.ended += 1
+        if symbol in self.running:
+            self.bar.remove_task(self.running.pop(symbol))
+        if self.overall is not None:
+            self.bar.update(self.overall, completed=self.ended, words=f"{self.ended}/{self.total} symbols")
+        if not self.quiet:
+            self.console.print(f"[{self.ended}/{self.total}] {symbol}: {_words(answer)}", markup=False)
+
+
+def _words(answer: SymbolRun | SymbolFailure) -> str:
+    from gatewise.registry.symbols import SymbolFailure
+
+    if isinstance(answer, SymbolFailure):
+        return f"FAILED: {answer.error.message}"
+    part, metrics = _judged(answer.result)
+    metric = "log_loss" if "log_loss" in metrics else "rmse"
+    epochs = f"{answer.result['epochs']} epochs, best {answer.result['best_epoch']}"
+    return f"{part} {metric.replace('_', ' ')} {metrics[metric]['value']:.4g}, {epochs}, run {answer.run_id[:8]}"
+
+
+def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
+    part = result["judged_on"]
+    return part, result["metrics"][part]
+
+
+def _print_runs(found: SymbolRuns) -> None:
+    from gatewise.cli.output import print_table
+
+    judged = [_judged(run.result) for run in found.runs]
+    shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
+    answers = {True: "yes", False: "no", None: "undecided"}
+    rows = []
+    for run, (part, metrics) in zip(found.runs, judged, strict=True):
+        cells = [f"{metrics[name]['value']:.4g}" for name in shown]
+        windows = f"{run.result['windows'].get(part, 0):,}"
+        rows.append([run.symbol, part, windows, *cells, answers[run.result["beats_baseline"]], run.run_id])
+    overall = found.overall()
+    means = overall["mean"][judged[0][0]]
+    count = f"{overall['beats_baseline']['true']} of {overall['symbols']}"
+    rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
+    print()
+    print_table("", ["symbol", "part", "windows", *shown, "beats baseline", "run"], rows)
+    print(
+        f"\neach run has its own report and bundle, such as {found.runs[0].result['report']}"
+        "\n\nnext:"
+        f"\n  gatewise runs show {found.runs[0].run_id[:8]}"
+        f"\n  gatewise predict --model {found.runs[0].run_id[:8]} --data NEW_ROWS.csv -o predictions.csv"
+    )
