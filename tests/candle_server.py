@@ -35,20 +35,8 @@ GRANULARITIES = {
 }
 INTERVALS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60, "1d": 1440}
 # What may befall a request for candles; anything else answers as it should.
-FAULTS = (
-    "429",
-    "429 date",
-    "500",
-    "503",
-    "cut",
-    "reset",
-    "truncated",
-    "html",
-    "null",
-    "slow",
-    "duplicates",
-    "reordered",
-)
+REFUSALS = ("429", "429 date", "500", "503", "cut", "reset", "truncated", "html", "null", "no list", "slow")
+FAULTS = (*REFUSALS, "duplicates", "reordered")
 
 
 def epoch(time: datetime) -> int:
@@ -116,7 +104,7 @@ class CandleServer:
         faults: taken one a request for candles; None and an empty queue answer well.
         most_rows: how many candles one answer holds at most.
         oldest_first: whether an answer that is cut to `most_rows` holds the first ones instead of the newest.
-        delay_seconds: before every answer for candles.
+        delay_seconds, slow_seconds: before every answer for candles, and before one with the fault "slow".
         changed: factors of the close by (symbol, open).
         asked: (symbol, start, end) of every request for candles.
     """
@@ -127,6 +115,7 @@ class CandleServer:
     most_rows: int = 300
     oldest_first: bool = False
     delay_seconds: float = 0.0
+    slow_seconds: float = 0.3
     changed: dict[tuple[str, int], float] = field(default_factory=dict)
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     url: str = ""
@@ -181,8 +170,8 @@ class _Handler(BaseHTTPRequestHandler):
         start, end = -(-int(query["startTime"]) // 1000), int(query["endTime"]) // 1000
         rows = self.state.markets[symbol].candles(start, end, minutes, epoch(self.state.now))[:limit]
         shown = [
-            [o * 1000, *map(repr, values), (o + minutes * MINUTE) * 1000 - 1, "0", 1, "0", "0", "0"]
-            for o, values in rows
+            [opened * 1000, *map(repr, values), (opened + minutes * MINUTE) * 1000 - 1, "0", 1, "0", "0", "0"]
+            for opened, values in rows
         ]
         self._answer(shown, lambda listed: listed, self.state.next_fault(symbol, start, end))
 
@@ -191,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(self.state.delay_seconds)
         rng = random.Random(len(self.state.asked))
         if fault == "slow":
-            time.sleep(0.3)
+            time.sleep(self.state.slow_seconds)
         if fault == "duplicates" and shown:
             shown = shown + rng.choices(shown, k=min(5, len(shown)))
         if fault in ("reordered", "duplicates"):

@@ -1,0 +1,305 @@
+"""Whatever befalls a fetch on its way, the lake ends byte for byte as if nothing had.
+
+The server is a real one on loopback, asked by ccxt over HTTP. An answer that was cut off and read as an empty one would
+be kept as a quiet market for ever, and nothing would crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
+from gatewise.errors import FeedError, UnknownNameError
+from gatewise.feeds.base import FeedOptions
+from gatewise.feeds.exchange import ExchangeFeed
+from gatewise.feeds.fetch import Job, Outcome, fetch_series
+from gatewise.feeds.plan import plan_fetch, plan_update
+from gatewise.feeds.pool import fetch_all
+from gatewise.feeds.retry import Retry
+from gatewise.lake.base import SeriesKey
+from gatewise.lake.lake import Lake
+
+MINUTE = timedelta(minutes=1)
+FIRST, LAST = datetime(2023, 11, 10, tzinfo=UTC), datetime(2023, 11, 12, tzinfo=UTC)
+NOW = datetime(2023, 11, 11, 12, 0, 30, tzinfo=UTC)
+SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
+
+
+class Quiet:
+    """A listener that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.bars: dict[SeriesKey, int] = {}
+        self.waits: list[str] = []
+
+    def on_begin(self, key: SeriesKey, num_bars: int) -> None:
+        self.bars[key] = num_bars
+
+    def on_page(self, key: SeriesKey, num_bars: int, num_rows: int) -> None:
+        self.bars[key] -= num_bars
+
+    def on_wait(self, key: SeriesKey, reason: str, seconds: float) -> None:
+        self.waits.append(reason)
+
+    def on_end(self, outcome: Outcome) -> None:
+        pass
+
+
+def markets() -> dict[str, Market]:
+    outage = (datetime(2023, 11, 10, 20), datetime(2023, 11, 11, 3))
+    return {
+        name: Market(name, FIRST, LAST, seed, absent=0.05, outages=[outage] if name == "BTC-USD" else [])
+        for seed, name in enumerate(SYMBOLS)
+    }
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CandleServer]:
+    with serve(CandleServer(markets(), NOW)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def feed(server: CandleServer) -> ExchangeFeed:
+    return make_feed(server)
+
+
+def make_feed(server: CandleServer, name: str = "coinbase", now: datetime = NOW) -> ExchangeFeed:
+    options = FeedOptions(base_url=server.url, requests_per_second=10_000, clock=lambda: now)
+    return ExchangeFeed(name, options, timeout_seconds=0.2)
+
+
+def hasty() -> Retry:
+    return Retry(base_seconds=0.001)
+
+
+def pages_of(lake: Lake) -> dict[str, bytes]:
+    files = (file for file in lake.root.rglob("*") if file.is_file() and file.name != ".lock")
+    return {str(file.relative_to(lake.root)): file.read_bytes() for file in files}
+
+
+Fetch = Callable[..., list[Outcome]]
+
+
+def fetch(
+    feed: ExchangeFeed, lake: Lake, symbols: Sequence[str] = SYMBOLS, refetch: bool = False, **span: datetime
+) -> list[Outcome]:
+    start, end = span.get("start", FIRST), span.get("end", NOW)
+    jobs = plan_fetch(feed, lake, symbols, None, start, end, span.get("now", NOW), hasty())
+    return fetch_all(jobs, lake, Quiet(), refetch=refetch, make_retry=hasty)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: CandleServer, feed: ExchangeFeed, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    lake = Lake(tmp_path_factory.mktemp("undisturbed"))
+    assert [outcome.error for outcome in fetch(feed, lake)] == [None] * 3
+    return pages_of(lake)
+
+
+def test_the_lake_holds_every_finished_candle_by_its_close_and_no_other(
+    server: CandleServer, feed: ExchangeFeed, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    outcomes = fetch(feed, lake)
+    for symbol, outcome in zip(SYMBOLS, outcomes, strict=True):
+        truth = server.markets[symbol].candles(epoch(FIRST) - 60, epoch(NOW) - 60, 1, epoch(NOW))
+        rows = lake.series(SeriesKey("coinbase", symbol, MINUTE)).read().rows()
+        assert [(epoch(row[0]) - 60, list(row[1:])) for row in rows] == truth
+        assert outcome.added == len(truth) == len(rows)
+        assert rows[-1][0] <= NOW
+
+
+def test_an_outage_is_told_from_minutes_without_trades(feed: ExchangeFeed, tmp_path: Path) -> None:
+    bitcoin, ether, _ = fetch(feed, Lake(tmp_path))
+    assert bitcoin.standing is not None
+    assert ether.standing is not None
+    (outage,) = bitcoin.standing.outages
+    assert (
+        outage.start <= datetime(2023, 11, 10, 20, 1, tzinfo=UTC) < datetime(2023, 11, 11, 3, tzinfo=UTC) <= outage.end
+    )
+    assert ether.standing.outages == ()
+    assert ether.standing.absent > 100
+
+
+def test_a_second_fetch_of_the_same_span_asks_for_nothing_and_changes_no_byte(
+    server: CandleServer, feed: ExchangeFeed, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake)
+    before, asked = pages_of(lake), len(server.asked)
+    for outcome in fetch(feed, lake):
+        assert (outcome.added, outcome.pages, outcome.differing) == (0, 0, 0)
+    assert len(server.asked) == asked
+    assert pages_of(lake) == before
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(faults=st.lists(st.sampled_from([None, *FAULTS]), max_size=25), cuts=st.lists(st.integers(0, 2000), max_size=2))
+def test_after_every_sequence_of_faults_the_lake_equals_the_undisturbed_one(
+    server: CandleServer,
+    feed: ExchangeFeed,
+    undisturbed: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    faults: list[str | None],
+    cuts: list[int],
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("disturbed"))
+    server.faults.clear()
+    server.faults.extend(faults)
+    for cut in sorted(cuts):  # some of it first, and not from the beginning
+        fetch(feed, lake, start=FIRST + cut * MINUTE / 2, end=FIRST + (cut + 60) * MINUTE)
+    for _ in range(5):  # a request may meet more faults than it is tried: then the same command is given again
+        if not any(outcome.error for outcome in fetch(feed, lake)):
+            break
+    assert pages_of(lake) == undisturbed
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_failed_request_is_made_again_and_counted(
+    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path, fault: str
+) -> None:
+    lake = Lake(tmp_path)
+    server.faults.extend([fault, None, fault])
+    outcomes = fetch(feed, lake)
+    assert sum(outcome.retries for outcome in outcomes) >= 2
+    assert pages_of(lake) == undisturbed
+
+
+def test_an_exchange_that_stays_away_is_given_up_on_and_what_was_fetched_stays(
+    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    server.faults.extend([None] * 6 + ["503"] * 40)
+    outcomes = fetch(feed, lake)
+    server.faults.clear()
+    assert [type(outcome.error) for outcome in outcomes] == [FeedError] * 3
+    assert sum(outcome.added for outcome in outcomes) > 1000
+    assert "has trouble (HTTP 503); gave up after 8 tries" in str(outcomes[0].error)
+    fetch(feed, lake)
+    assert pages_of(lake) == undisturbed
+
+
+def test_an_answer_clamped_below_the_announced_limit_loses_no_candle(
+    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    try:
+        for folder, first in (("oldest", True), ("newest", False)):
+            server.most_rows, server.oldest_first = 70, first
+            lake = Lake(tmp_path / folder)
+            fetch(make_feed(server), lake)
+            assert pages_of(lake) == undisturbed
+    finally:
+        server.most_rows, server.oldest_first = 300, False
+
+
+def test_a_changed_candle_is_counted_and_the_first_one_kept_unless_told_to_refetch(
+    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake, key = Lake(tmp_path), SeriesKey("coinbase", "BTC-USD", MINUTE)
+    fetch(feed, lake)
+    opened, values = server.markets["BTC-USD"].candles(epoch(FIRST), epoch(NOW), 1, epoch(NOW))[100]
+    server.changed["BTC-USD", opened] = 1.01
+    try:
+        assert fetch(feed, lake)[0].differing == 0  # not asked for again
+        assert pages_of(lake) == undisturbed
+        (outcome,) = fetch(feed, lake, ["BTC-USD"], refetch=True)
+        assert (outcome.added, outcome.differing) == (0, 1)
+        moment = datetime.fromtimestamp(opened + 60, UTC)
+        assert lake.series(key).read(moment, moment + MINUTE)["close"].to_list() == [values[3] * 1.01]
+    finally:
+        server.changed.clear()
+    (outcome,) = fetch(feed, lake, ["BTC-USD"], refetch=True)
+    assert outcome.differing == 1
+    assert pages_of(lake) == undisturbed
+
+
+def test_update_goes_on_to_now_and_equals_one_fetch_of_all(
+    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    early = FIRST + timedelta(hours=20, seconds=7)
+    server.now = early
+    try:
+        fetch(make_feed(server, now=early), lake, end=early, now=early)
+    finally:
+        server.now = NOW
+    jobs = plan_update(lambda name: feed, lake, None, [], NOW, NOW, hasty())
+    outcomes = fetch_all(jobs, lake, Quiet(), make_retry=hasty)
+    assert all(outcome.error is None and outcome.added > 500 for outcome in outcomes)
+    assert pages_of(lake) == undisturbed
+
+
+def test_a_candle_not_finished_by_the_clock_is_not_taken_and_comes_whole_later(
+    server: CandleServer, tmp_path: Path
+) -> None:
+    lake, key = Lake(tmp_path), SeriesKey("coinbase", "ETH-USD", MINUTE)
+    for seconds in range(0, 400, 25):
+        server.now = FIRST + timedelta(hours=2, seconds=seconds)
+        fetch(make_feed(server, now=server.now), lake, ["ETH-USD"], end=NOW, now=server.now)
+        assert lake.series(key).read()["time"].max() <= server.now
+    server.now = NOW
+    truth = server.markets["ETH-USD"].candles(epoch(FIRST) - 60, epoch(FIRST) + 7200 + 300, 1, epoch(NOW))
+    assert [list(row[1:]) for row in lake.series(key).read().rows()] == [values for _, values in truth]
+
+
+def test_a_symbol_listed_later_is_told_and_found_without_asking_for_years_of_minutes(
+    server: CandleServer, feed: ExchangeFeed, tmp_path: Path
+) -> None:
+    asked = len(server.asked)
+    (outcome,) = fetch(feed, Lake(tmp_path), ["BTC-USD"], start=datetime(2018, 1, 1, tzinfo=UTC))
+    assert outcome.error is None
+    assert [note for note in outcome.notes if note.startswith("no rows before 2023-11-10 00:")]
+    assert len(server.asked) - asked < 40
+
+
+def test_a_symbol_delisted_in_mid_span_is_told_and_no_error(tmp_path: Path) -> None:
+    later = datetime(2024, 2, 1, tzinfo=UTC)
+    with serve(CandleServer(markets(), later)) as running:
+        (outcome,) = fetch(make_feed(running, now=later), Lake(tmp_path), ["SOL-USD"], end=later, now=later)
+        assert outcome.error is None
+        assert outcome.notes == ["no rows after 2023-11-12 00:00 UTC: delisted, or halted since"]
+        assert len(running.asked) < 40
+
+
+def test_binance_is_asked_the_same_way(server: CandleServer, feed: ExchangeFeed, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    fetch(make_feed(server, "binance"), lake, ["ETH-USD", "BTCUSD"])
+    fetch(feed, lake, ["ETH-USD", "BTC-USD"])
+    for symbol in ("ETH-USD", "BTC-USD"):
+        theirs, ours = (lake.series(SeriesKey(name, symbol, MINUTE)).read() for name in ("binance", "coinbase"))
+        assert theirs.equals(ours)
+
+
+def test_hours_are_whole_hours_and_close_on_the_hour(server: CandleServer, feed: ExchangeFeed, tmp_path: Path) -> None:
+    lake, hour = Lake(tmp_path), timedelta(hours=1)
+    jobs = plan_fetch(feed, lake, ["ETH-USD"], hour, FIRST, NOW, NOW, hasty())
+    fetch_all(jobs, lake, Quiet(), make_retry=hasty)
+    rows = lake.series(SeriesKey("coinbase", "ETH-USD", hour)).read()
+    assert rows["time"][0] == FIRST + hour
+    assert rows["time"][-1] == datetime(2023, 11, 11, 12, tzinfo=UTC)
+    assert rows.height == 36
+
+
+@pytest.mark.parametrize("said", ["BTC-USD", "btc-usd", "BTC/USD", "btc/usd"])
+def test_a_symbol_may_be_spelt_as_people_do(feed: ExchangeFeed, said: str) -> None:
+    assert feed.resolve(said, MINUTE, hasty()) == SeriesKey("coinbase", "BTC-USD", MINUTE)
+
+
+def test_an_unknown_symbol_or_timeframe_names_the_nearest(feed: ExchangeFeed) -> None:
+    with pytest.raises(UnknownNameError, match="unknown symbol of coinbase 'BTC-UDS'") as told:
+        feed.resolve("BTC-UDS", MINUTE, hasty())
+    assert "'BTC-USD'" in str(told.value.hint)
+    with pytest.raises(UnknownNameError, match="unknown timeframe of coinbase '3m'"):
+        feed.resolve("BTC-USD", 3 * MINUTE, hasty())
+
+
+def test_progress_counts_down_to_nothing(feed: ExchangeFeed, tmp_path: Path) -> None:
+    listener, key = Quiet(), feed.resolve("BTC-USD", MINUTE, hasty())
+    fetch_series(Job(feed, key, FIRST, NOW.replace(second=0)), Lake(tmp_path), hasty(), listener)
+    assert listener.bars == {key: 0}
