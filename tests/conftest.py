@@ -7,12 +7,15 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from postgres_server import Postgres
 
 # Before torch loads: tests run beside each other, and OpenMP's threads would spin against them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -97,3 +100,12 @@ TINY = (
     *("--batch-size", "256", "--max-epochs", "3", "--set", "features.sets=[ohlcv]"),
     *("--set", "training.windows_per_epoch=512", "--set", "evaluation.bootstrap_samples=50"),
 )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL with passwords; each test makes a database of its own in it."""
+    from postgres_server import running_postgres
+
+    with running_postgres() as server:
+        yield server
