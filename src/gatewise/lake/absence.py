@@ -115,9 +115,8 @@ def absences_on(grid_us: Ints, time_us: Ints) -> Absences:
     for run in np.flatnonzero(chance <= LEVEL):
         chance[run] = max(chance[run], size * runs.by_longest(int(run)))
     kind = np.where(chance <= LEVEL, "outage", "no_trade").astype(object)
-    if place.size:
-        kind[(first == 0) & (chance <= LEVEL)] = "before_first"
-        kind[(runs.end == size) & (chance <= LEVEL)] = "after_last"
+    kind[(runs.end == size) & (chance <= LEVEL)] = "after_last"
+    kind[(first == 0) & (chance <= LEVEL)] = "before_first"
     frame = pl.DataFrame(
         {
             "start": grid_us[runs.first],

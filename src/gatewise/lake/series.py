@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,13 +102,16 @@ class Series:
 
     def missing(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """The parts of [start, end) that are not covered yet, or whose page is damaged; what a fetch should ask for."""
-        manifest = self.manifest
         wanted = (utc(start), utc(end))
-        if manifest is None:
+        if self.manifest is None:
             return list(subtract([wanted], []))
-        places = {page: pages.span_of(page.start, self.key.timeframe) for page in manifest.pages}
-        near = [page for page, place in places.items() if place[0] < wanted[1] and wanted[0] < place[1]]
-        hurt = [places[damage.page] for damage in self._damaged(near)]
+
+        def is_near(page: Page) -> bool:
+            place = pages.span_of(page.start, self.key.timeframe)
+            return place[0] < wanted[1] and wanted[0] < place[1]
+
+        manifest, damaged = self._looked_after(is_near)
+        hurt = [pages.span_of(damage.page.start, self.key.timeframe) for damage in damaged]
         return list(subtract([wanted], subtract(manifest.covered, hurt)))
 
     def verify(self) -> tuple[Damage, ...]:
@@ -117,12 +120,16 @@ class Series:
         Raises:
             ReadError: nothing was ever written, or the manifest is damaged.
         """
+        return self._looked_after(lambda page: True)[1]
+
+    def _looked_after(self, wanted: Callable[[Page], bool]) -> tuple[Manifest, tuple[Damage, ...]]:
+        """The manifest, and which of its wanted pages are damaged; looked again where a writer was at it meanwhile."""
         for _ in range(_TRIES):
             manifest = self._held()
-            damaged = self._damaged(manifest.pages)
+            damaged = self._damaged([page for page in manifest.pages if wanted(page)])
             if not damaged or self._held() == manifest:
                 break
-        return damaged
+        return manifest, damaged
 
     def _damaged(self, looked_at: Sequence[Page]) -> tuple[Damage, ...]:
         found = []
