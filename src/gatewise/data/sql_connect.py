@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 _CONNECT_SECONDS = 10
+_LOCK_SECONDS = 10
 # What each database is told once when it is opened to be read. Stamps with a zone come back in UTC.
 _READ_ONLY = {
     "sqlite": ("PRAGMA query_only = ON",),
@@ -70,15 +71,14 @@ def _engine(url: URL, write: bool) -> Engine:
     from sqlalchemy.pool import NullPool
 
     backend = url.get_backend_name()
-    server = backend == "postgresql" and "connect_timeout" not in url.query
+    patience: dict[str, float] = {}
+    if backend == "postgresql" and "connect_timeout" not in url.query:
+        patience = {"connect_timeout": _CONNECT_SECONDS}
+    elif backend == "sqlite" and "timeout" not in url.query:
+        patience = {"timeout": _LOCK_SECONDS}
     try:
         # Errors would otherwise quote the values of rows and filters.
-        engine = create_engine(
-            url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args={"connect_timeout": _CONNECT_SECONDS} if server else {},
-        )
+        engine = create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=patience)
     except NoSuchModuleError as error:
         raise UnknownNameError("kind of database", url.drivername, _dialects()) from error
     except ImportError as error:

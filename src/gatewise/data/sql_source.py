@@ -130,8 +130,10 @@ def _read(
     order = [source.c[column] for column in (*([roles.symbol] if roles.symbol else []), *roles.time)]
     statement = select(*(source.c[column] for column in layout.columns)).where(*filters).order_by(*order)
     chunks = Chunks(name, layout.columns, stamp if spec.time_format is None else None, spec.day_first)
-    result = connection.execution_options(stream_results=True, max_row_buffer=CHUNK_ROWS).execute(statement)
-    if not read_chunks(chunks, result.partitions(CHUNK_ROWS)):
+    streamed = {"stream_results": True, "max_row_buffer": CHUNK_ROWS}
+    with connection.execute(statement, execution_options=streamed) as result:
+        num_rows = read_chunks(chunks, result.partitions(CHUNK_ROWS))
+    if not num_rows:
         _refuse_unknown_symbols(connection, source, roles.symbol, wanted, layout)
         raise _nothing_between(connection, source, name, stamp, filters[:1] if wanted and roles.symbol else [], spec)
     raw = Raw(name, chunks.frame())
