@@ -80,6 +80,11 @@ def _print_outcome(run_id: str, outcome: Outcome) -> None:
     if rows := _column_rows(outcome.evaluation):
         print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), rows)
         print()
+    if rows := _symbol_rows(outcome.evaluation):
+        metric = next(iter(outcome.evaluation.parts.values())).deciding_metric
+        head = ["part", "symbol", "rows", metric, "best baseline's", "difference", "verdict"]
+        print_table("symbol by symbol, beside the best baseline", head, rows)
+        print()
     for result in outcome.evaluation.parts.values():
         print(result.summary)
     print(
@@ -113,6 +118,21 @@ def _column_rows(evaluation: Evaluation) -> list[list[str]]:
                     cells.append(f"{by.value:+,.{places}f} [{by.low:+,.{places}f}, {by.high:+,.{places}f}]")
             direction = f"{own['directional_accuracy'].value:.3f}"
             rows.append([part, name, *cells, direction, found.words])
+    return rows
+
+
+def _symbol_rows(evaluation: Evaluation) -> list[list[str]]:
+    """The newest part's verdict for each symbol; none where there is but one."""
+    from gatewise.evaluation.base import decimals, signed
+
+    part, result = list(evaluation.parts.items())[-1]
+    rows = []
+    for name, own in result.symbols.items():
+        found, best = own.metrics[own.deciding_metric], own.baselines[own.best_baseline][own.deciding_metric]
+        places = decimals(max(found.value, best.value))
+        beside = f"{best.value:,.{places}f} {own.best_baseline}"
+        difference = signed(own.differences[own.best_baseline], places)
+        rows.append([part, name, f"{own.rows:,}", f"{found.value:,.{places}f}", beside, difference, own.short])
     return rows
 
 

@@ -66,6 +66,17 @@ class PartResult:
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
     symbols: Mapping[str, PartResult] = field(default_factory=dict)
 
+    @property
+    def short(self) -> str:
+        """The headline in few words, where the best baseline stands beside it."""
+        if not self.enough:
+            return "too few rows"
+        if self.beats_baseline:
+            return "beats it"
+        if self.beats_chance is not True:
+            return "no better than chance"
+        return "undecided" if self.beats_baseline is None else "not better"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without curves."""
         rule = None

@@ -27,12 +27,14 @@ from gatewise.evaluation.report_html import (
     metric_words,
     named_values,
     section,
+    symbol_table,
 )
 from gatewise.files import write_text
 
 _TITLES = {"val": "Validation", "test": "Test"}
 _HEAD_CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
 _HEAD_VALUES = ("rmse", "mae", "r2", "directional_accuracy")
+_BY_SYMBOL = ("accuracy", "macro_f1", "mae", "r2", "directional_accuracy")
 _MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 
 
@@ -94,6 +96,9 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
     if result is not report.verdict:
         yield f"<p>{escape(result.summary)}</p>"
     yield metric_table(result, head, f"{_title(result)}: metrics", differences=True)
+    if result.symbols:
+        few = [metric for metric in _BY_SYMBOL if metric in result.metrics]
+        yield symbol_table(result, few, f"{_title(result)}: symbol by symbol")
     if rest:
         what = "Precision, recall and F1, by class too" if report.classes else "By output"
         yield folded(what, metric_table(result, rest, what))

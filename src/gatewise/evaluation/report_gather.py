@@ -116,7 +116,7 @@ def _facts(
     model = {
         name.replace("_", " "): str(value)
         for name, value in config.model.model_dump().items()
-        if name != "name" and value is not None
+        if name != "name" and value is not None and (name, value) != ("symbol_embedding", 0)
     }
     return {
         "Data": {
@@ -131,7 +131,8 @@ def _facts(
             "Predicts": predicts,
             "Features": f"{len(samples.matrix.names)} ({', '.join((*config.features.sets, *config.features.columns))})",
             "Window": _count(config.windows.sequence_length, "row"),
-            "Scaler": config.features.scaler,
+            "Scaler": config.features.scaler + (", one a symbol" if config.features.scale_by == "symbol" else ""),
+            **_told(config),
         },
         "Split": {
             **{part: _count(len(rows), "window") for part, rows in parts.items() if len(rows)},
@@ -155,6 +156,13 @@ def _facts(
     }
 
 
+def _told(config: ExperimentConfig) -> dict[str, str]:
+    told = ["one-hot"] if config.features.symbol_onehot else []
+    if width := config.model.symbol_embedding:
+        told.append(f"learned vector of {width}")
+    return {"Symbol told as": ", ".join(told)} if told else {}
+
+
 def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> list[str]:
     notes = []
     if "test" in evaluation.parts:
@@ -169,6 +177,13 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
         notes.append(
             "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
         )
+    if by_symbol := [result for result in evaluation.parts.values() if result.symbols]:
+        notes.append("Each symbol's verdict stands by itself; of many symbols, one in twenty beats luck by luck.")
+        if by_symbol[0].deciding_metric == "rmse" and config.target.kind == "next_row":
+            notes.append(
+                "RMSE and MAE over all symbols are in the columns' own units, so symbols with large numbers weigh "
+                "most; read them symbol by symbol."
+            )
     if any(len(result.columns) > 1 for result in evaluation.parts.values()):
         notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
     if any(result.backtest is not None for result in evaluation.parts.values()):

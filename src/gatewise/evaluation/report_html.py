@@ -11,6 +11,7 @@ from gatewise.evaluation.base import Interval, decimals
 from gatewise.evaluation.judge import PartResult
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
+_MOST_SYMBOLS = 50
 _WORDS = {"ece": "calibration error", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
 
@@ -102,6 +103,39 @@ def column_table(result: PartResult, caption: str) -> str:
         f'<div><p class="caption">{escape(caption)}, in the columns\' own units; differences in RMSE with '
         f"{result.confidence:.0%} intervals. Direction: share of rows that moved whose move has the predicted sign. "
         "Outside: share of rows whose true value lies outside of the range that training showed.</p>"
+        f'<div class="scroll"><table aria-label="{escape(caption)}"><thead><tr><td></td>{titles}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div></div>"
+    )
+
+
+def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> str:
+    """Symbols down, all of them at the head; the verdict, the deciding metric beside the best baseline's, and more."""
+    deciding = result.deciding_metric
+    more = [name for name in metrics if name != deciding]
+    lines = []
+    for name, own in {"all": result, **dict(list(result.symbols.items())[:_MOST_SYMBOLS])}.items():
+        best = own.baselines[own.best_baseline][deciding]
+        places = decimals(max(own.metrics[deciding].value, best.value))
+        cells = [
+            f"{own.rows:,}",
+            _cell(own.metrics[deciding], places),
+            f"<b>{best.value:,.{places}f}</b><small>{escape(own.best_baseline)}</small>",
+            _cell(own.differences[own.best_baseline], places, "+"),
+            *(f"{own.metrics[metric].value:,.{decimals(own.metrics[metric].value)}f}" for metric in more),
+        ]
+        tone = {True: "good", False: "bad", None: "open"}[own.beats_baseline]
+        lines.append(
+            f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{own.short}</td>'
+            f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        )
+    head = ("verdict", "rows", metric_words(deciding), "best baseline's", "difference, paired")
+    head += tuple(metric_words(metric) for metric in more)
+    titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
+    rest = len(result.symbols) - _MOST_SYMBOLS
+    left = f" {rest} more symbols are in metrics.json." if rest > 0 else ""
+    return (
+        f'<div><p class="caption">{escape(caption)}, each on its own rows beside the same baselines, '
+        f"{result.confidence:.0%} intervals.{left}</p>"
         f'<div class="scroll"><table aria-label="{escape(caption)}"><thead><tr><td></td>{titles}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div></div>"
     )

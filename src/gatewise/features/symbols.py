@@ -37,10 +37,11 @@ def require_known(table: Table, rows: npt.NDArray[np.int64], known: Sequence[str
         name = min(unknown)
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
         guess = f"did you mean {near[0]!r}? " if near else ""
+        kept = ",".join(sorted(set(known) & set(table.symbols)))
+        without = f"leave those rows out: --set data.symbols=[{kept}]; " if kept else ""
         raise SchemaError(
             f"the model knows the symbols {_some(known)}; it can't predict {_some(unknown)}",
-            f"{guess}leave those rows out: --set data.symbols=[{','.join(sorted(known)[:3])}]; a model trained with "
-            "features.scale_by all that is not told the symbol takes any",
+            f"{guess}{without}a model trained with features.scale_by all that is not told the symbol takes any",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gatewise.errors import GatewiseError, Interrupted
-from gatewise.experiment import Prepared, conclude, prepare
+from gatewise.experiment import Prepared, conclude, own_listeners, prepare
 from gatewise.fleet_trainer import Task, train_fleet
 from gatewise.registry.runs import Run, start_run
 from gatewise.registry.symbol_processes import Answer, EpochsOf
@@ -32,7 +32,10 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
     try:
         for symbol in runs:
             listener.on_start(symbol)
-        listeners = [Listeners((EpochsOf(symbol, listener), Recorder(run))) for symbol, run in runs.items()]
+        listeners = [
+            Listeners((EpochsOf(symbol, listener), Recorder(run), *own_listeners(ready[symbol].config, run.folder)))
+            for symbol, run in runs.items()
+        ]
         members, ready = _over_one_matrix(ready)
         found = train_fleet(members, listeners)
     except GatewiseError as error:
