@@ -127,7 +127,8 @@ def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
         figures.differences(words, page.against_prior, page.confidence),
         "Each model against the prior on the same rows",
         f"Mean over folds of the difference in {words}. A line that crosses zero is undecided. The prior says the "
-        "training part's class shares or mean, whatever the row: what is no better than it knows nothing.",
+        "training part's class shares or mean, or of the next row's columns the last value: what is no better knows "
+        "nothing.",
         wide=True,
         height=max(200, 90 + 48 * len(page.against_prior)),
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from gatewise.data.table import SYMBOL, TIME
 from gatewise.selection.jobs import Job, JobResult
-from gatewise.selection.scoring import PRIOR, prior_by_symbol, prior_predictions, score, score_symbols
+from gatewise.selection.scoring import PRIOR, said_knowing_nothing, score, score_symbols
 from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit, backtest_paths
@@ -86,11 +86,7 @@ def gather(
             if sum(result.n_test for _, result in members) == fold.test.size:
                 found.append(_together(members, fold, model, seed, horizon, shared, kind))
         for fold in of.folds:
-            said = (
-                prior_by_symbol(shared.table, of.labels, fold.train, fold.test)
-                if symbols_known
-                else prior_predictions(of.labels, fold.train, fold.test.size)
-            )
+            said = said_knowing_nothing(shared.table, of.labels, kind, fold.train, fold.test, symbols_known)
             judged = (shared.table, of.labels, kind, fold.train, fold.test, said)
             scores = {ALL: score(*judged), **score_symbols(*judged)}
             lines = tuple(Line(symbol, metrics, fold.train.size, fold.val.size) for symbol, metrics in scores.items())

@@ -64,6 +64,25 @@ def score_symbols(
     return found
 
 
+def said_knowing_nothing(
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, symbols_known: bool
+) -> npt.NDArray[np.float32]:
+    """What the prior says of `rows`: float32 [rows, classes or outputs].
+
+    The training labels' shares or mean; of columns of the next row their present values, since the mean of a price over
+    years is a guess that everything beats.
+
+    Args:
+        kind: of the target.
+        symbols_known: whether models know which symbol they predict; the prior then does, too.
+    """
+    if kind == "next_row":
+        return start_values(table, labels, kind, rows).astype(np.float32)
+    if symbols_known:
+        return prior_by_symbol(table, labels, train_rows, rows)
+    return prior_predictions(labels, train_rows, rows.size)
+
+
 def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float32]:
     """The training labels' shares or mean, said `count` times: float32 [count, outputs]."""
     from gatewise.evaluation.baselines import class_prior  # scikit-learn comes along, and workers need none
