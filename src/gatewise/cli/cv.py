@@ -76,6 +76,8 @@ def cv(
     log = logging.getLogger("gatewise.cv")
     log.info("cross-validation %s: %s", folder.name, place.words)
     log.info("fleet: %s (%s)", "on" if fleet_choice["used"] else "off", fleet_choice["why"])
+    if any(config.training.tensorboard for config in plan.models.values()):
+        log.info("training.tensorboard is gatewise train's: a cross-validation writes no event files")
     with CvProgress(quiet) as progress:
         outcome = cross_validate(plan, folder, place, progress, fleet_choice)
     from gatewise.selection.outcome import failure_words  # with all that judges, which only now is loaded
@@ -135,9 +137,12 @@ def _plan(
     def config(**more: Any) -> Any:
         return load_config(said.file, said.assignments, said.overrides | more)
 
-    names = _listed("--models", models) if models is not None else [config().model.name]
-    configs = {name: config(**{"model.name": name}) for name in names}
-    first = configs[names[0]]
+    if models is not None:
+        configs = {name: config(**{"model.name": name}) for name in _listed("--models", models)}
+    else:
+        alone = config()
+        configs = {alone.model.name: alone}
+    first = next(iter(configs.values()))
     ahead = _whole("--horizons", horizons) if horizons is not None else (first.target.horizon,)
     tuning = None
     if trials:
