@@ -128,8 +128,14 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> st
             f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{own.short}</td>'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
-    head = ("verdict", "rows", metric_words(deciding), "best baseline's", "difference, paired")
-    head += tuple(metric_words(metric) for metric in more)
+    head = [
+        "verdict",
+        "rows",
+        metric_words(deciding),
+        "best baseline's",
+        "difference, paired",
+        *map(metric_words, more),
+    ]
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
     rest = len(result.symbols) - _MOST_SYMBOLS
     left = f" {rest} more symbols are in metrics.json." if rest > 0 else ""
