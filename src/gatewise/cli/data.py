@@ -45,6 +45,7 @@ def check(
     from gatewise.cli.output import print_json
     from gatewise.config.load import load_config
     from gatewise.data.quality import check_data
+    from gatewise.errors import ConfigError
 
     paths = [*(files or []), *said.overrides.get("data.paths", [])]
     overrides = {**said.overrides, "data.paths": paths or None}
@@ -52,6 +53,8 @@ def check(
     if spec.source == "lake" or (spec.source == "files" and not spec.paths):
         data_lake.check_series(spec, as_json, absent)
         return
+    if absent is not None:
+        raise ConfigError("--absent lists bars that the lake lacks; got files to check", "gatewise data check --absent F")
     report = check_data(spec)
     if as_json:
         print_json(report.to_dict())
