@@ -54,7 +54,7 @@ def check(
         data_lake.check_series(spec, as_json, absent)
         return
     if absent is not None:
-        raise ConfigError("--absent lists bars that the lake lacks; got files to check", "gatewise data check --absent F")
+        raise ConfigError("--absent lists bars that the lake lacks; got files to check", "leave out one of the two")
     report = check_data(spec)
     if as_json:
         print_json(report.to_dict())
