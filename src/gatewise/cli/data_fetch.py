@@ -32,9 +32,13 @@ def register(group: typer.Typer) -> None:
 
 
 def fetch(
-    feed: Annotated[str, typer.Argument(metavar="FEED", help="An exchange that ccxt carries, such as coinbase.")],
-    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTC-USD ETH-USD.")],
-    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar; exchanges: 1m.")] = None,
+    feed: Annotated[
+        str, typer.Argument(metavar="FEED", help="An exchange that ccxt carries, such as coinbase, or yahoo.")
+    ],
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Such as BTC-USD, of yahoo AAPL.")],
+    timeframe: Annotated[
+        str | None, typer.Option("--timeframe", help="Length of a bar; exchanges: 1m, yahoo: 1d.")
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--start", help="Bars that close at or after, UTC; default: the newest 10,080, or what is held."),
@@ -43,6 +47,10 @@ def fetch(
     lake: _Lake = None,
     base_url: _Url = None,
     requests_per_second: _Rate = None,
+    adjusted: Annotated[
+        bool | None,
+        typer.Option("--adjusted/--raw", help="Stocks: for splits and dividends (days: the default), or as traded."),
+    ] = None,
     refetch: Annotated[
         bool, typer.Option("--refetch", help="Ask for all of it anew; take values that differ.")
     ] = False,
@@ -57,7 +65,7 @@ def fetch(
     from gatewise.feeds.plan import plan_fetch
     from gatewise.feeds.table import open_feed
 
-    options = FeedOptions(base_url, requests_per_second)
+    options = FeedOptions(base_url, requests_per_second, adjusted)
     step, first, last = _length(timeframe), _moment("--start", start), _moment("--end", end)
 
     def plan(held: Lake, retry: Retry) -> list[Job]:

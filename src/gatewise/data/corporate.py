@@ -48,10 +48,15 @@ def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFr
         .with_columns(pl.col("close").shift().over(SYMBOL).alias("before"))
     )
     jump = (pl.col("before") / pl.col("after")).log()
-    usual = {"window_size": _DAYS, "min_samples": _LEAST_DAYS}
     days = days.with_columns(jump.alias("jump")).with_columns(
-        pl.col("jump").abs().rolling_median(**usual).shift().over(SYMBOL).fill_null(0.0).alias("usual_jump"),
-        pl.col("turnover").rolling_median(**usual).shift().over(SYMBOL).alias("usual_turnover"),
+        pl.col("jump")
+        .abs()
+        .rolling_median(_DAYS, min_samples=_LEAST_DAYS)
+        .shift()
+        .over(SYMBOL)
+        .fill_null(0.0)
+        .alias("usual_jump"),
+        pl.col("turnover").rolling_median(_DAYS, min_samples=_LEAST_DAYS).shift().over(SYMBOL).alias("usual_turnover"),
     )
     found = days.filter(
         pl.col("jump").is_finite(),

@@ -47,13 +47,13 @@ class FeedOptions:
     Attributes:
         base_url: stands in place of the source's own address: a proxy, a mirror, a test server.
         requests_per_second: at most so many, all threads together; `None`: the source's own limit.
-        adjusted: prices of stocks are adjusted for splits and dividends; false: raw.
+        adjusted: prices of stocks are adjusted for splits and dividends; false: raw; `None`: the feed's own way.
         clock: gives the current moment, by which the unfinished bar is told.
     """
 
     base_url: str | None = None
     requests_per_second: float | None = None
-    adjusted: bool = True
+    adjusted: bool | None = None
     clock: Clock = utc_now
 
 
@@ -79,6 +79,14 @@ class Feed(Protocol):
 
     def facts(self, key: SeriesKey) -> dict[str, str]:
         """What the series' manifest says about it: currency, adjusted or raw, calendar. No moment of the fetch."""
+        ...
+
+    def oldest(self, key: SeriesKey) -> datetime | None:
+        """The time from which on the source keeps bars; `None` where it keeps all there ever were."""
+        ...
+
+    def revises(self, key: SeriesKey) -> bool:
+        """Whether rows that were given once may all change later, as prices adjusted for dividends do."""
         ...
 
     def page(self, key: SeriesKey, start: datetime, end: datetime, retry: Retry) -> Page:

@@ -86,6 +86,14 @@ class ExchangeFeed:
         market = self._exchange.markets[self._markets[key.symbol]]
         return {"market": market["symbol"], "currency": market["quote"] or "", "stamp": "close"}
 
+    def oldest(self, key: SeriesKey) -> datetime | None:
+        """Exchanges keep all, or say so page by page."""
+        return None
+
+    def revises(self, key: SeriesKey) -> bool:
+        """A candle that is finished stays as it is."""
+        return False
+
     def page(self, key: SeriesKey, start: datetime, end: datetime, retry: Retry) -> Page:
         """See `Feed.page`; where a page is empty, longer candles tell where the next one is."""
         exchange = self._open(retry)

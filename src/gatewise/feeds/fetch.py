@@ -13,9 +13,11 @@ import polars as pl
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.base import Feed, Page
 from gatewise.feeds.retry import Retry
+from gatewise.feeds.revision import REVISED, is_revised
 from gatewise.feeds.standing import Standing, find_standing
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
+from gatewise.lake.spans import unite
 from gatewise.lake.writer import Writer
 
 FLUSH_SECONDS = 5.0  # what a killed process loses at most, beside the page on its way
@@ -110,12 +112,18 @@ def fetch_series(
     """
     outcome, began = Outcome(job.key, job.start, job.end), monotonic()
     try:
+        lacking = lake.series(job.key).missing(job.start, job.end)
+        revised = bool(lacking) and not refetch and is_revised(job.feed, job.key, lake, retry)
+        if revised:
+            outcome.notes.append(REVISED)
         # Held all the while: a second process that fetches the same series waits and then finds nothing to do.
-        with lake.series(job.key).writer(refetch) as writer:
+        with lake.series(job.key).writer(refetch or revised) as writer:
             spans = [(job.start, job.end)] if refetch else lake.series(job.key).missing(job.start, job.end)
+            if revised:
+                spans = list(unite([*writer.manifest.covered, (job.start, job.end)]))
             listener.on_begin(job.key, sum(_bars(job.key, *span) for span in spans))
             for span in spans:
-                _fetch_span(job, span, writer, outcome, retry, listener, check, monotonic)
+                _fetch_span(job, span, writer, outcome, retry, listener, check, monotonic, revised)
         outcome.standing = find_standing(lake, job.key, job.start, job.end)
         outcome.notes += outcome.standing.notes
     except GatewiseError as error:
@@ -135,8 +143,9 @@ def _fetch_span(
     listener: Listener,
     check: Callable[[], None],
     monotonic: Callable[[], float],
+    at_once: bool,
 ) -> None:
-    basket = _Basket(writer, job.feed.facts(job.key), outcome, monotonic)
+    basket = _Basket(writer, job.feed.facts(job.key), outcome, monotonic, at_once)
     cursor, end = span
     try:
         while cursor < end:
@@ -147,18 +156,27 @@ def _fetch_span(
             basket.put(page)
             listener.on_page(job.key, _bars(job.key, cursor, page.resume), page.frame.height)
             cursor = page.resume
-    finally:  # whatever went wrong, what was answered is kept
-        basket.flush()
+    finally:  # whatever went wrong, what was answered is kept, unless it would be mixed with what it replaces
+        if cursor >= end or not at_once:
+            basket.flush()
 
 
 class _Basket:
-    """Answered pages that follow one another, on their way into the lake."""
+    """Answered pages that follow one another, on their way into the lake; `at_once`: all of them or none."""
 
-    def __init__(self, writer: Writer, facts: dict[str, str], outcome: Outcome, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        facts: dict[str, str],
+        outcome: Outcome,
+        monotonic: Callable[[], float],
+        at_once: bool = False,
+    ) -> None:
         self._writer = writer
         self._facts = facts
         self._outcome = outcome
         self._monotonic = monotonic
+        self._at_once = at_once
         self._frames: list[pl.DataFrame] = []
         self._covered: tuple[datetime, datetime] | None = None
         # Short at first, so that a process that is killed again and again gets on too.
@@ -174,7 +192,7 @@ class _Basket:
                 self.flush()
             self._frames.append(page.frame)
             self._covered = (self._covered[0] if self._covered else page.covered[0], page.covered[1])
-        if self._monotonic() - self._flushed >= self._interval:
+        if not self._at_once and self._monotonic() - self._flushed >= self._interval:
             self._interval = min(FLUSH_SECONDS, 2 * self._interval)
             self.flush()
 

@@ -55,6 +55,14 @@ def plan_fetch(
             f"--start must lie before --end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC"
         )
     keys = dict.fromkeys(feed.resolve(symbol, step, retry) for symbol in symbols)
+    for key in keys:
+        oldest = feed.oldest(key)
+        if start is not None and oldest is not None and utc(start) < oldest:
+            raise ConfigError(
+                f"{feed.name} keeps bars of {format_duration(step)} since {oldest:%Y-%m-%d %H:%M} UTC only; --start is "
+                f"{utc(start):%Y-%m-%d %H:%M}",
+                f"--start {oldest:%Y-%m-%dT%H:%MZ}, or longer bars, which it keeps from farther back",
+            )
     return [_job(feed, lake, key, start, end, now) for key in keys]
 
 
@@ -128,6 +136,10 @@ def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: da
         _log.info(
             "%s: no --start given: the newest %s bars, from %s UTC", key, f"{DEFAULT_BARS:,}", f"{first:%Y-%m-%d %H:%M}"
         )
+    oldest = feed.oldest(key)
+    if oldest is not None and first < oldest:
+        _log.info("%s: %s keeps no bars before %s UTC", key, feed.name, f"{oldest:%Y-%m-%d %H:%M}")
+        first = oldest
     if first >= last:
         raise ConfigError(
             f"{key}: the span must not be empty; got {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gatewise.errors import MissingExtraError, UnknownNameError
 from gatewise.feeds.base import Feed, FeedOptions
 from gatewise.feeds.names import nearest
 
+
+def _yahoo(options: FeedOptions) -> Feed:
+    try:
+        from gatewise.feeds.stocks import YahooFeed
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "yfinance", "stocks") from error
+    return YahooFeed(options)
+
+
+def _yahoo_raw(options: FeedOptions) -> Feed:
+    """Rows as traded have a name of their own, so that `data update` knows them and the lake can hold both."""
+    return _yahoo(replace(options, adjusted=False))
+
+
 # Beside these every id of `exchange_names()` is a feed.
-FEEDS: dict[str, Callable[[FeedOptions], Feed]] = {}
+FEEDS: dict[str, Callable[[FeedOptions], Feed]] = {"yahoo": _yahoo, "yahoo-raw": _yahoo_raw}
 
 
 def open_feed(name: str, options: FeedOptions) -> Feed:
