@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
 from gatewise.errors import FeedError, UnknownNameError
-from gatewise.feeds.base import FeedOptions
+from gatewise.feeds.base import FeedOptions, Page
 from gatewise.feeds.exchange import ExchangeFeed
 from gatewise.feeds.fetch import Job, Outcome, fetch_series
+from gatewise.feeds.paging import frame_of
 from gatewise.feeds.plan import plan_fetch, plan_update
 from gatewise.feeds.pool import fetch_all
 from gatewise.feeds.retry import Retry
@@ -303,3 +304,36 @@ def test_progress_counts_down_to_nothing(feed: ExchangeFeed, tmp_path: Path) -> 
     listener, key = Quiet(), feed.resolve("BTC-USD", MINUTE, hasty())
     fetch_series(Job(feed, key, FIRST, NOW.replace(second=0)), Lake(tmp_path), hasty(), listener)
     assert listener.bars == {key: 0}
+
+
+class Kraken:
+    """A feed that has nothing of the first hour, a gap that it does not answer for, and a page at a time."""
+
+    name, default_timeframe = "kraken", MINUTE
+
+    def resolve(self, symbol: str, timeframe: timedelta, retry: Retry) -> SeriesKey:
+        return SeriesKey(self.name, symbol, timeframe)
+
+    def facts(self, key: SeriesKey) -> dict[str, str]:
+        return {"currency": "USD"}
+
+    def page(self, key: SeriesKey, start: datetime, end: datetime, retry: Retry) -> Page:
+        hour = (start - FIRST) // timedelta(hours=1)
+        until = FIRST + timedelta(hours=hour + 1)
+        if hour % 2:
+            return Page(frame_of([]), None, until, f"nothing of hour {hour}")
+        return Page(frame_of([(start, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0])]), (start, until), until)
+
+
+def test_time_that_a_feed_does_not_answer_for_is_not_covered_and_is_told(tmp_path: Path) -> None:
+    lake, key = Lake(tmp_path), SeriesKey("kraken", "BTC-USD", MINUTE)
+    outcome = fetch_series(Job(Kraken(), key, FIRST, FIRST + timedelta(hours=4)), lake, hasty(), Quiet())
+    assert outcome.error is None
+    assert outcome.notes[:2] == ["nothing of hour 1", "nothing of hour 3"]
+    manifest = lake.series(key).manifest
+    assert manifest is not None
+    assert [(start - FIRST, end - FIRST) for start, end in manifest.covered] == [
+        (timedelta(0), timedelta(hours=1)),
+        (timedelta(hours=2), timedelta(hours=3)),
+    ]
+    assert manifest.rows == outcome.added == 2

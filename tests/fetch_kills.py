@@ -1,0 +1,126 @@
+"""Real `gatewise data` processes killed with SIGKILL at random moments, then one that ends; the lakes are compared.
+
+python tests/fetch_kills.py [KILLS] [SEED]    kills a fetch and an update KILLS times each (20) and says how it went
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from candle_server import CandleServer, Market, serve
+
+SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
+START, MIDDLE, END, LISTED_TO = "2023-11-10", "2023-11-12", "2023-11-24", "2023-12-01"
+PACE, FAST = 5, ("--requests-per-second", "1000")
+_CODE = "from gatewise.cli.main import run; run()"
+
+
+@dataclass(frozen=True)
+class Killed:
+    """How often a command was killed, how often in mid-fetch, and what the one that ended said."""
+
+    kills: int
+    rows_at_kills: list[int]
+    result: dict[str, object]
+
+
+def make_server() -> CandleServer:
+    """Three symbols, a fixed clock, answers that take as long as real ones from a near machine."""
+    first, last = datetime.fromisoformat(START), datetime.fromisoformat(LISTED_TO)
+    markets = {name: Market(name, first, last, seed) for seed, name in enumerate(SYMBOLS)}
+    return CandleServer(markets, datetime.fromisoformat(END), delay_seconds=0.01)
+
+
+def command(verb: str, lake: Path, url: str, *words: str) -> list[str]:
+    """A `gatewise data` process that asks the server."""
+    return [sys.executable, "-c", _CODE, "data", verb, *words, "--lake", str(lake), "--base-url", url, "--json"]
+
+
+def fetch_words(end: str) -> tuple[str, ...]:
+    return ("coinbase", *SYMBOLS, "--timeframe", "1m", "--start", START, "--end", end)
+
+
+def finish(words: list[str]) -> dict[str, object]:
+    """Runs a command to its end and gives its object."""
+    done = subprocess.run(words, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0, done.stderr + done.stdout
+    value = json.loads(done.stdout)
+    assert isinstance(value, dict)
+    return value
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
+
+
+def kill_and_resume(words: list[str], lake: Path, kills: int, rng: random.Random, longest_seconds: float) -> Killed:
+    """Starts a command slowly again and again, kills each at a random moment, and lets the last one end, fast."""
+    slow = [*words, "--requests-per-second", str(PACE)]
+    rows = []
+    for _ in range(kills):
+        process = subprocess.Popen(slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+        time.sleep(rng.uniform(0.2, longest_seconds))
+        alive = process.poll() is None
+        os.kill(process.pid, signal.SIGKILL) if alive else None
+        process.wait()
+        assert alive, "the command ended before it could be killed: let it last longer"
+        rows.append(rows_of(lake))
+    return Killed(kills, rows, finish([*words, *FAST]))
+
+
+def rows_of(lake: Path) -> int:
+    """Rows that the manifests of a lake name."""
+    return sum(json.loads(file.read_text(encoding="utf-8"))["rows"] for file in lake.rglob("manifest.json"))
+
+
+def bytes_of(lake: Path) -> dict[str, bytes]:
+    """Every file of a lake but its locks."""
+    files = (file for file in lake.rglob("*") if file.is_file() and file.name != ".lock")
+    return {str(file.relative_to(lake)): file.read_bytes() for file in files}
+
+
+def kill_fetch_and_update(
+    folder: Path, kills: int, seed: int, longest_seconds: float, end: str = END
+) -> tuple[Killed, Killed]:
+    """A killed fetch and a killed update beside an undisturbed lake.
+
+    Raises:
+        AssertionError: a lake is not byte for byte the undisturbed one.
+    """
+    rng = random.Random(seed)
+    with serve(make_server()) as server:
+        whole, fetched, updated = folder / "whole", folder / "fetched", folder / "updated"
+        finish(command("fetch", whole, server.url, *fetch_words(end), *FAST))
+        finish(command("fetch", updated, server.url, *fetch_words(MIDDLE), *FAST))
+        words = command("fetch", fetched, server.url, *fetch_words(end))
+        of_fetch = kill_and_resume(words, fetched, kills, rng, longest_seconds)
+        assert bytes_of(fetched) == bytes_of(whole)
+        words = command("update", updated, server.url, "--end", end)
+        of_update = kill_and_resume(words, updated, kills, rng, longest_seconds)
+        assert bytes_of(updated) == bytes_of(whole)
+    return of_fetch, of_update
+
+
+def main() -> None:
+    kills, seed = (int(word) for word in [*sys.argv[1:], *("20", "0")[len(sys.argv) - 1 :]])
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        for verb, killed in zip(
+            ("fetch", "update"), kill_fetch_and_update(Path(folder), kills, seed, 5.0), strict=True
+        ):
+            print(f"{verb}: {killed.kills} kills, rows after each: {killed.rows_at_kills}; byte-equal when resumed")
+    print(f"{time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
