@@ -27,9 +27,9 @@ VALUES = ("open", "high", "low", "close", "volume")
 _OURS = "gatewise: sma_value over"
 _VIEW_SQL = """CREATE {replace}VIEW {view} AS /* {mark} */
 SELECT ticker, time, open, high, low, close, volume,
-       CASE WHEN count(close) OVER trailing = {rows} THEN avg(close) OVER trailing END AS sma_value
+       CASE WHEN count(close) OVER latest = {rows} THEN avg(close) OVER latest END AS sma_value
 FROM {bars}
-WINDOW trailing AS (PARTITION BY ticker ORDER BY time ROWS BETWEEN {before} PRECEDING AND CURRENT ROW)"""
+WINDOW latest AS (PARTITION BY ticker ORDER BY time ROWS BETWEEN {before} PRECEDING AND CURRENT ROW)"""
 
 Change = Literal["made", "replaced", "kept"]
 
