@@ -33,6 +33,15 @@ def test_the_rate_is_the_peak_times_the_schedule_at_the_moment_and_the_history_k
         assert progress.history[-1]["learning_rate"] == pytest.approx(0.1 * schedule(epoch + 0.5))
 
 
+def test_a_lowered_rate_is_news_once_and_no_other_epoch_has_any() -> None:
+    progress = started(scheduler="plateau", plateau_patience=1, plateau_factor=0.5, learning_rate=0.01)
+    news = []
+    for loss in (1.0, 2.0, 2.0, 2.0, 0.5):
+        progress.observe({"loss": loss}, {"loss": loss}, 1.0, 1.0)
+        news.append(progress.news)
+    assert news == [None, None, "Learning rate lowered to 0.005 (patience=1)", None, None]
+
+
 @pytest.mark.parametrize(("scheduler", "factor"), [("plateau", 0.25), ("constant", 1.0)])
 def test_a_plateau_lowers_the_rate_only_where_it_is_the_schedule(scheduler, factor) -> None:
     progress = started(scheduler=scheduler, plateau_patience=0, plateau_factor=0.5)

@@ -81,6 +81,8 @@ def fit(
                 _fit_epoch(state, step, train, val, num_classes)
                 state.loss_scale = scaler.state_dict()
                 listener.on_epoch(progress.epoch, progress.history[-1])
+                if progress.news:
+                    listener.on_message(progress.news)
                 if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
                     save(state)
             if progress.stopping.should_stop:

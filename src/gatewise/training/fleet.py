@@ -176,6 +176,8 @@ class _Fleet:
             if is_best:
                 self.state.best[k] = self.state.stack.weights[k]
             self.listeners[k].on_epoch(own.epoch, own.history[-1])
+            if own.news:
+                self.listeners[k].on_message(own.news)
             if own.stopping.should_stop:
                 patience = self.settings[k].early_stopping_patience
                 self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")

@@ -36,13 +36,18 @@ class FitResult:
 
 @dataclass
 class Progress:
-    """Evolves once an epoch, and is all that a run's decisions depend on."""
+    """Evolves once an epoch, and is all that a run's decisions depend on.
+
+    Attributes:
+        news: what the last epoch decided that people should know.
+    """
 
     settings: TrainingConfig
     stopping: EarlyStopping
     plateau: Plateau
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    news: str | None = None
 
     @classmethod
     def start(cls, settings: TrainingConfig) -> Progress:
@@ -78,14 +83,21 @@ class Progress:
             )
         learning_rate = self.learning_rate(0.5)
         self.epoch += 1
-        if self.settings.scheduler == "plateau":
-            self.plateau.observe(validated["loss"])
+        self.news = self._lower_rate(validated["loss"]) if self.settings.scheduler == "plateau" else None
         self.history.append(
             {f"train_{name}": value for name, value in trained.items()}
             | {f"val_{name}": value for name, value in validated.items()}
             | {"learning_rate": learning_rate, "seconds": seconds, "windows_per_second": windows_per_second}
         )
         return self.stopping.observe(self.epoch, validated["loss"])
+
+    def _lower_rate(self, val_loss: float) -> str | None:
+        before = self.plateau.scale
+        self.plateau.observe(val_loss)
+        if self.plateau.scale == before:
+            return None
+        patience = self.settings.plateau_patience
+        return f"Learning rate lowered to {self.settings.learning_rate * self.plateau.scale:g} (patience={patience})"
 
     def result(self, interrupted: bool) -> FitResult:
         """What a run that ends here has to say; at least one epoch must be done."""
