@@ -37,6 +37,8 @@ def train(
     With --per-symbol exit code 2 also where some symbols failed; the others have their runs all the same.
 
     Example: gatewise train --data BTCUSDT-1m.parquet --stamp open --model lstm --horizon 20 --seq-len 60
+
+    Example: gatewise train --source lake --symbols BTC-USD,ETH-USD --timeframe 1m --horizon 20
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.progress import EpochProgress
