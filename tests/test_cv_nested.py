@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from cv_worlds import plan_of
+from gatewise.errors import TrainingError
+from gatewise.selection import nested_cv
+from gatewise.selection.found import Found
+from gatewise.selection.nested import tune_on
 from gatewise.selection.plan import Plan, Tuning
+from gatewise.selection.shared import SharedData
+from gatewise.splits.base import Rows
 
 SPACE = "hidden_size: [3, 4]\nlearning_rate: {low: 0.001, high: 0.1, log: true}\n"
 WORDS = (
@@ -44,13 +51,36 @@ def test_every_fold_is_trained_with_what_its_own_search_found_and_resuming_searc
     assert pl.read_parquet(folder / "out_of_fold.parquet").equals(kept)
 
 
-def test_a_fold_whose_search_finds_nothing_fails_alone_and_by_name(cli, tmp_path: Path) -> None:
-    (tmp_path / "space.yaml").write_text("batch_size: [300]\n")  # more windows than the first fold can search on
+def test_a_fold_whose_search_finds_nothing_fails_alone_and_by_name(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost_on_the_first(shared: SharedData, rows: Rows, *args: Any, **more: Any) -> Found:
+        if rows.size == min(fold.train.size + fold.val.size for fold in shared.horizons[3].folds):
+            raise TrainingError("a search needs one complete trial; none is")
+        return tune_on(shared, rows, *args, **more)
+
+    monkeypatch.setattr(nested_cv, "tune_on", lost_on_the_first)
+    (tmp_path / "space.yaml").write_text("hidden_size: [3, 4]\n")
     said = cli("cv", *WORDS, "--models", "lstm", "--tune", "--n-trials", 1, "--space", tmp_path / "space.yaml")
     assert said.code == 2
     assert ["error" in entry for entry in said.json["tuned"]] == [True, False, False]
     assert "fold 1 of lstm" in said.json["error"]["message"]
     assert {fold["fold"] for fold in said.json["folds"] if fold["model"] == "lstm"} == {2, 3}
+
+
+def test_folds_too_short_for_inner_folds_are_tuned_on_a_holdout_and_that_is_recorded(cli, tmp_path: Path) -> None:
+    """Batches of 200 are more than some of these hold: those are one batch, as in the fold's own training."""
+    (tmp_path / "space.yaml").write_text("batch_size: [200]\n")
+    few = (*WORDS, "--seq-len", "60", "--set", "data.start=2015-01-01T00:00:00Z", "--set", "split.embargo_rows=0")
+    said = cli("cv", *few, "--models", "lstm", "--tune", "--n-trials", 1, "--space", tmp_path / "space.yaml")
+    assert said.code == 0
+    designs = [entry["inner_folds"] for entry in said.json["tuned"]]
+    assert [design.partition(",")[0] for design in designs] == [
+        "the fold's own validation part",
+        "a holdout",
+        "2",
+    ]
+    assert [fold["n_train"] for fold in said.json["folds"] if fold["model"] == "lstm"] == [87, 287, 488]
 
 
 @pytest.mark.parametrize("words", [("--n-trials", 5), ("--space", "lstm"), ("--tune", "--n-trials", 0)])

@@ -181,6 +181,22 @@ def test_what_can_not_be_is_one_line_and_exit_code_two(cli, words, message) -> N
     assert "\n" not in said.json["error"]["message"]
 
 
+def test_rows_that_carry_fewer_folds_are_tuned_on_fewer_unless_so_many_were_asked_for(cli, tmp_path) -> None:
+    """Resuming keeps them, though the config that was kept names five."""
+    (tmp_path / "space.yaml").write_text("hidden_size: [2, 3]\n")
+    few = ("--source", "sp500", "--set", "data.start=2015-01-01T00:00:00Z", "--set", "features.sets=[ohlcv]")
+    words = (*few, "--seq-len", 60, "--horizon", 3, "--max-epochs", 1, "--batch-size", 32, "--num-layers", 1)
+    quick = ("--n-trials", 1, "--workers", 0, "--json", "--quiet")
+    said = cli("tune", *words, "--space", tmp_path / "space.yaml", *quick)
+    assert said.code == 0
+    assert said.json["inner_folds"] == "2, expanding, as these samples can't carry 5, expanding"
+    again = cli("tune", "--resume", said.json["id"], *quick)
+    assert (again.code, again.json["resumed"], again.json["trials"]) == (0, 1, said.json["trials"])
+    refused = cli("tune", *words, "--n-splits", 5, "--space", tmp_path / "space.yaml", *quick)
+    assert refused.code == 2
+    assert "inner folds: fold 1 of 5 must keep samples" in refused.json["error"]["message"]
+
+
 def test_an_unknown_study_is_named(cli) -> None:
     said = cli("tune", "--resume", "abc", "--json")
     assert (said.code, said.json["error"]["type"]) == (2, "RunNotFoundError")

@@ -135,7 +135,7 @@ def test_a_search_that_was_killed_at_any_moment_ends_with_the_table_of_one_that_
     def run(name: str) -> Tuned:
         return search(n_trials=12, pruner=pruner, study_name=name)
 
-    monkeypatch.setattr("gatewise.selection.tune.tune_data", lambda *_: DATA)
+    monkeypatch.setattr("gatewise.selection.tune.tune_data", lambda *_, **__: DATA)
     whole = dicts(run("whole"))
     writes = ("create_new_trial", "set_trial_param", "set_trial_intermediate_value", "set_trial_user_attr",
               "set_trial_state_values", "set_trial_system_attr")  # fmt: skip

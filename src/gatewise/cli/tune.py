@@ -86,7 +86,9 @@ def _from_words(
     from gatewise.selection.study_folder import StudyRequest
 
     config = load_config(said.file, said.assignments, said.overrides)
-    request = StudyRequest(study_name=config.name).updated(asked)
+    # A number of folds that was asked for is kept or refused.
+    adapt = "cv.n_splits" not in said.fields
+    request = StudyRequest(study_name=config.name, adapt=adapt).updated(asked)
     return config, load_space(space, config, said.fields), request
 
 

@@ -28,6 +28,7 @@ class Found:
         metric: what values are means of; lower is better.
         prior_value: the value of a trial that knows nothing.
         rows: every trial, by number.
+        design: the inner folds, in words.
     """
 
     config: ExperimentConfig
@@ -35,6 +36,7 @@ class Found:
     metric: str
     prior_value: float
     rows: list[TrialRow]
+    design: str
 
     @property
     def beats_prior(self) -> bool:
@@ -49,7 +51,7 @@ def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Foun
     if not complete:
         return None
     best = min(complete, key=lambda row: (row.value, row.number))
-    return Found(study.space.configure(base, best.params), best, data.metric, data.prior_value, rows)
+    return Found(study.space.configure(base, best.params), best, data.metric, data.prior_value, rows, data.design)
 
 
 def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
@@ -89,7 +91,7 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
             "Rows": f"{table.num_rows:,} of {format_duration(table.timeframe)}",
             "Samples that trials see": f"{of.spans.row.size:,}",
             "Target": target,
-            "Inner folds": f"{len(of.folds)}, {base.cv.splitter}",
+            "Inner folds": data.design,
         },
         "Search": {
             "Study": study.id,

@@ -33,7 +33,8 @@ def tune_on(
     space: SearchSpace,
     n_trials: int,
     *,
-    folds: CvConfig = INNER_FOLDS,
+    folds: CvConfig | None = None,
+    stopping: Rows | None = None,
     pruner: str = "median",
     workers: int = 0,
     folder: Path | None = None,
@@ -47,7 +48,10 @@ def tune_on(
     Args:
         shared: made with `widest(config, space)` among its configs: all trials are scored on one set of rows.
         rows: what may be trained on in the outer fold, its val too, purged against what the fold is tested on.
-        folds: how the inner folds are cut; embargo and least purge are the config's.
+        folds: how the inner folds are cut; embargo and least purge are the config's. `None`: three expanding ones, or
+            what the rows can carry instead (`inner_folds`), which the result says.
+        stopping: those of the rows that stop the training of the outer fold, purged against the others: the last
+            resort of a fold too short for anything else.
         workers: processes; 0: in this one.
         folder: keeps the study and checkpoints, so that a search that was killed goes on; `None`: nothing is kept.
 
@@ -61,7 +65,7 @@ def tune_on(
     of, wide = shared.horizons[config.target.horizon], widest(config, space)
     assert of.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
     inner = take_spans(of.spans, np.isin(of.spans.row, rows))
-    data = inner_data(shared.samples(wide), inner, folds, config.split, config.target, config.knows_symbols)
+    data = inner_data(shared.samples(wide), inner, folds or INNER_FOLDS, config, adapt=folds is None, stopping=stopping)
     terms = study_terms(config, space, data.key, pruner)
     listener = listener or Silent()
     with tempfile.TemporaryDirectory(prefix="gatewise-") as scratch:
@@ -73,7 +77,7 @@ def tune_on(
             listener.on_study(n_trials, data.num_folds, rows_of(study))
             runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
             try:
-                Search(study, config, data, runner, listener, store).run(n_trials)
+                Search(study, config, data, runner, listener, store, small_batches=True).run(n_trials)
             finally:
                 runner.close()
             found = find_best(study, config, data)

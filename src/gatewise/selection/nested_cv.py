@@ -48,16 +48,18 @@ def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, Expe
             rows = np.union1d(fold.train, fold.val)
             study = folder / "tune" / f"{model}-{horizon}-{fold.number}"
             entry: dict[str, Any] = {"model": model, "horizon": horizon, "fold": fold.number}
+            _log.info("tuning %s", where)
             try:
                 best = tune_on(
                     shared, rows, config, space, tuning.n_trials,
-                    pruner=tuning.pruner, folder=study, listener=_Words(where),
+                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=_Words(where),
                 )  # fmt: skip
             except GatewiseError as error:
                 found[model, horizon, fold.number] = error
                 told.append(entry | {"error": error.message})
                 continue
             found[model, horizon, fold.number] = best.config
-            told.append(entry | {"value": best.best.value, "params": dict(best.best.params)})
+            found_here = {"value": best.best.value, "params": dict(best.best.params), "inner_folds": best.design}
+            told.append(entry | found_here)
     write_json(folder / "tuned.json", told)
     return found

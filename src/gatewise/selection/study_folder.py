@@ -34,6 +34,7 @@ class StudyRequest:
         study_name: in the storage.
         pruner: median, hyperband or none.
         workers: trials side by side, each in a process of its own; 0: one at a time, in this process.
+        adapt: whether fewer inner folds than `cv.n_splits` may be taken where the samples can't carry so many.
     """
 
     n_trials: int = 50
@@ -42,6 +43,7 @@ class StudyRequest:
     study_name: str = "gatewise"
     pruner: str = "median"
     workers: int = 1
+    adapt: bool = False
 
     def __post_init__(self) -> None:
         if self.n_trials < 1:

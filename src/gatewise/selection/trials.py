@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.selection.jobs import Job, JobFailure, error_to_dict, make_job
+from gatewise.selection.plan import fitting_batch
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
 from gatewise.selection.study_store import StudyStore
@@ -86,6 +87,8 @@ class Search:
     Args:
         base: the config whose fields trials set.
         store: keeps checkpoints.
+        small_batches: train a fold that is smaller than a trial's batch as one batch, as `gatewise cv` does; else the
+            trial fails, as `gatewise train` would.
     """
 
     def __init__(
@@ -96,6 +99,8 @@ class Search:
         runner: Runner,
         listener: TuneListener,
         store: JobStore,
+        *,
+        small_batches: bool = False,
     ) -> None:
         self.study = study
         self.base = base
@@ -103,6 +108,7 @@ class Search:
         self.runner = runner
         self.listener = listener
         self.store = store
+        self.small_batches = small_batches
         self._running: dict[int, _Running] = {}
         self._cut_off = study.cut_off()
         self._any_complete = any(row.state == COMPLETE for row in rows_of(study))
@@ -149,9 +155,16 @@ class Search:
             self._fail(trial, error, None)
             return
         folds = range(1, self.data.num_folds + 1)
-        jobs = [make_job(config, self.data.shared, fold, config.model.name) for fold in folds]
+        jobs = [make_job(self._config(config, fold), self.data.shared, fold, config.model.name) for fold in folds]
         scores = list(frozen.user_attrs.get(_SCORES, ()))
         self._advance(_Running(trial, jobs, scores, set(frozen.intermediate_values)))
+
+    def _config(self, config: ExperimentConfig, fold: int) -> ExperimentConfig:
+        if not self.small_batches:
+            return config
+        batch = fitting_batch(config, self.data.shared.fold(config.target.horizon, fold).train.size)
+        training = config.training.model_copy(update={"batch_size": batch})
+        return config.model_copy(update={"training": training})
 
     def _advance(self, running: _Running) -> None:
         """Reports the newest score, then ends the trial or hands its next fold on."""

@@ -69,6 +69,7 @@ class Tuned:
             "metric": self.found.metric,
             "best": named | {"config": str(self.best_config)},
             "prior": self.found.prior_value,
+            "inner_folds": self.found.design,
             "trials": [row.to_dict() for row in self.found.rows],
             "storage": self.storage,
             "report": str(self.report),
@@ -114,7 +115,7 @@ def tune(
     url = resolve_url(request.storage) if request.storage else file_url(study_folder(study_id) / "study.db")
     shown = shown_url(url)
     table = load_table(config.data) if table is None else table
-    data = tune_data(config, space, table)
+    data = tune_data(config, space, table, adapt=request.adapt)
     terms = study_terms(config, space, data.key, request.pruner)
     if request.storage is None:
         study_folder(study_id).mkdir(parents=True, exist_ok=True)

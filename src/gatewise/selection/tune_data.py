@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig, TargetConfig
+from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
 from gatewise.samples import Samples, make_samples
-from gatewise.selection.scoring import deciding_metric, prior_by_symbol, prior_predictions, score
+from gatewise.selection.inner_folds import inner_folds
+from gatewise.selection.scoring import deciding_metric, said_knowing_nothing, score
 from gatewise.selection.shared import Horizon, SharedData
 from gatewise.selection.space import SearchSpace, with_values
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.embargo import embargo_us
-from gatewise.splits.folds import FoldSplit, make_folds
+from gatewise.splits.folds import FoldSplit
 from gatewise.splits.purge import Mask
 from gatewise.splits.spans import take_spans
+from gatewise.targets.base import Labels
 
 _log = logging.getLogger("gatewise.tune")
 
@@ -37,11 +41,13 @@ class TuneData:
         shared: the table, its features, its labels, and the inner folds.
         metric: of a fold's test rows; lower is better.
         prior: the metric of the training labels' shares or mean, fold by fold: what knowing nothing gives.
+        design: how the inner folds are cut, in words.
     """
 
     shared: SharedData
     metric: str
     prior: tuple[float, ...]
+    design: str
 
     @property
     def num_folds(self) -> int:
@@ -76,8 +82,11 @@ def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:
     return with_values(config, values)
 
 
-def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table) -> TuneData:
+def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, adapt: bool = False) -> TuneData:
     """Sets the test part aside and cuts what is left into the folds of `config.cv`.
+
+    Args:
+        adapt: take fewer folds where the samples can't carry so many; see `inner_folds`.
 
     Raises:
         NotEnoughRowsError: no sample, more splits than the samples carry, or a fold that the purge emptied.
@@ -96,9 +105,7 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table) -> Tun
     _log.info(
         "tuning sees %s of %s samples; the newest are set aside as test part", f"{kept.sum():,}", f"{len(kept):,}"
     )
-    return inner_data(
-        samples, take_spans(samples.spans, kept), config.cv, config.split, config.target, config.knows_symbols
-    )
+    return inner_data(samples, take_spans(samples.spans, kept), config.cv, config, adapt=adapt)
 
 
 def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
@@ -140,43 +147,46 @@ def inner_data(
     samples: Samples,
     spans: Spans,
     cv: CvConfig,
-    split: SplitConfig,
-    target: TargetConfig,
-    symbols_known: bool = False,
+    config: ExperimentConfig,
+    *,
+    adapt: bool = False,
+    stopping: Rows | None = None,
 ) -> TuneData:
     """Cuts the samples of `spans` into inner folds, and scores the prior on them.
 
     Args:
         samples: whose table, features and labels trials read, on rows of `spans` and what these touch.
-        cv, split: how they are cut.
-        symbols_known: see `gather`.
+        cv: how they are cut; embargo and least purge are the config's.
+        adapt, stopping: see `inner_folds`.
 
     Raises:
         NotEnoughRowsError, LabelError: see `tune_data`.
     """
-    table, labels = samples.table, samples.labels
-    try:
-        folds = make_folds(spans, cv, split, table.timeframe)
-    except NotEnoughRowsError as error:
-        raise NotEnoughRowsError(f"inner folds: {error.message}", error.hint) from error
+    table, labels, target = samples.table, samples.labels, config.target
+    inner = inner_folds(
+        spans, cv, config.split, table.timeframe, partial(_require_classes, labels), adapt=adapt, stopping=stopping
+    )
+    metric = deciding_metric(labels)
     prior = []
+    for fold in inner.folds:
+        said = said_knowing_nothing(table, labels, target.kind, fold.train, fold.test, config.knows_symbols)
+        prior.append(float(score(table, labels, target.kind, fold.train, fold.test, said)[metric]))
+    horizon = Horizon(labels, spans, samples.reach_rows, inner.folds)
+    return TuneData(SharedData(table, samples.matrix, {target.horizon: horizon}), metric, tuple(prior), inner.words)
+
+
+def _require_classes(labels: Labels, folds: Sequence[FoldSplit]) -> None:
+    """Raises LabelError if a fold's training part lacks a class."""
+    if not labels.is_classes:
+        return
     for fold in folds:
-        if labels.is_classes:
-            counts = np.bincount(labels.y[fold.train].astype(np.int64), minlength=len(labels.classes))
-            if missing := [name for name, count in zip(labels.classes, counts, strict=True) if not count]:
-                raise LabelError(
-                    f"every class must occur in training; {', '.join(missing)} never does in inner fold {fold.number} "
-                    f"({len(fold.train):,} samples)",
-                    "fewer folds (cv.n_splits), other barriers (target.upper, target.lower), or more rows",
-                )
-        said = (
-            prior_by_symbol(table, labels, fold.train, fold.test)
-            if symbols_known
-            else prior_predictions(labels, fold.train, len(fold.test))
-        )
-        prior.append(score(table, labels, target.kind, fold.train, fold.test, said)[deciding_metric(labels)])
-    shared = SharedData(table, samples.matrix, {target.horizon: Horizon(labels, spans, samples.reach_rows, folds)})
-    return TuneData(shared, deciding_metric(labels), tuple(map(float, prior)))
+        counts = np.bincount(labels.y[fold.train].astype(np.int64), minlength=len(labels.classes))
+        if missing := [name for name, count in zip(labels.classes, counts, strict=True) if not count]:
+            raise LabelError(
+                f"every class must occur in training; {', '.join(missing)} never does in inner fold {fold.number} "
+                f"({len(fold.train):,} samples)",
+                "fewer folds (cv.n_splits), other barriers (target.upper, target.lower), or more rows",
+            )
 
 
 def _window_candidates(

@@ -31,6 +31,8 @@ _REMEDIES = {
 class FoldSplit:
     """One fold. Rows of the table at which samples are made, int64, ascending; a row is in one of them or in none.
 
+    A search that is short of rows may score trials on what stops their training (`inner_folds`): test is val then.
+
     Attributes:
         number: counts from 1.
         train: what the model learns from.
@@ -91,6 +93,18 @@ def make_folds(spans: Spans, cv: CvConfig, split: SplitConfig, timeframe: timede
     )
 
 
+def make_holdout(spans: Spans, share: float, cv: CvConfig, split: SplitConfig, timeframe: timedelta) -> FoldSplit:
+    """One fold that tests the newest `share` of the samples; all else is as in `make_folds`.
+
+    Raises:
+        NotEnoughRowsError: the purge left nothing to train on.
+    """
+    gap_us, _ = embargo_us(split, timeframe, spans)
+    least_us = split.purge_rows * (timeframe // timedelta(microseconds=1))
+    test = _newest(spans.time_us, np.ones(spans.row.size, dtype=bool), share)
+    return _make_fold(spans, 1, ~test, test, cv, gap_us, least_us, "the holdout")
+
+
 def fold_masks(spans: Spans, cv: CvConfig) -> Iterator[tuple[Mask, Mask]]:
     """Yields each fold's (what may be trained on, what is tested), bool [samples], before any purge."""
     if cv.splitter == "combinatorial":
@@ -118,14 +132,21 @@ def backtest_paths(folds: Sequence[FoldSplit]) -> tuple[Rows, ...]:
 
 
 def _make_fold(
-    spans: Spans, number: int, candidates: Mask, test: Mask, cv: CvConfig, gap_us: int, least_us: int
+    spans: Spans,
+    number: int,
+    candidates: Mask,
+    test: Mask,
+    cv: CvConfig,
+    gap_us: int,
+    least_us: int,
+    name: str | None = None,
 ) -> FoldSplit:
     around = {"embargo_before_us": gap_us, "embargo_after_us": gap_us, "least_distance_us": least_us}
     of_test = purge(spans, candidates, test, **around)
     val = _newest(spans.time_us, of_test.kept, cv.val)
     of_val = purge(spans, of_test.kept & ~val, val, **around)
     purged, embargoed = of_test.purged | of_val.purged, of_test.embargoed | of_val.embargoed
-    name = f"fold {number} of {cv.num_folds:,}"
+    name = name or f"fold {number} of {cv.num_folds:,}"
     sizes = (
         f"train {of_val.kept.sum():,}, val {val.sum():,}, test {test.sum():,} samples; "
         f"{purged.sum():,} purged, {embargoed.sum():,} embargoed ({_words(gap_us)})"
