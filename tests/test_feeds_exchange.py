@@ -230,7 +230,8 @@ def test_update_goes_on_to_now_and_equals_one_fetch_of_all(
         fetch(make_feed(server, now=early), lake, end=early, now=early)
     finally:
         server.now = NOW
-    jobs = plan_update(lambda name: feed, lake, None, [], NOW, NOW, hasty())
+    jobs, failed = plan_update(lambda name: feed, lake, None, [], NOW, NOW, hasty())
+    assert failed == []
     outcomes = fetch_all(jobs, lake, Quiet(), make_retry=hasty)
     assert all(outcome.error is None and outcome.added > 500 for outcome in outcomes)
     assert pages_of(lake) == undisturbed
@@ -316,6 +317,12 @@ class Kraken:
 
     def facts(self, key: SeriesKey) -> dict[str, str]:
         return {"currency": "USD"}
+
+    def oldest(self, key: SeriesKey) -> datetime | None:
+        return None
+
+    def revises(self, key: SeriesKey) -> bool:
+        return False
 
     def page(self, key: SeriesKey, start: datetime, end: datetime, retry: Retry) -> Page:
         hour = (start - FIRST) // timedelta(hours=1)
