@@ -18,10 +18,12 @@ from gatewise.config.database_url import masked_url, without_mask
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
-from gatewise.config.section import Section
-from gatewise.errors import ConfigError, UnknownNameError
-
-Fraction = Annotated[float, Field(ge=0, lt=1)]
+from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
+from gatewise.config.model_section import ModelConfig as ModelConfig
+from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
+from gatewise.config.model_section import require_model as require_model
+from gatewise.config.section import Fraction, Section
+from gatewise.errors import ConfigError
 
 
 class DataConfig(Section):
@@ -167,42 +169,6 @@ class CvConfig(Section):
                 f"got all choices of {self.test_groups} groups of {self.n_splits}"
             )
         return self
-
-
-class ModelConfig(Section):
-    """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
-
-    name: str
-    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
-
-
-class RecurrentConfig(ModelConfig):
-    """lstm and gru."""
-
-    hidden_size: int = Field(256, ge=1)
-    num_layers: int = Field(2, ge=1)
-    dropout: Fraction = 0.3
-    bidirectional: bool = False
-    input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
-
-
-MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
-    "lstm": RecurrentConfig,
-    "gru": RecurrentConfig,
-}
-
-
-def require_model(name: object) -> str:
-    """The name, if it is a model's.
-
-    Raises:
-        ConfigError: no text; UnknownNameError where it is text.
-    """
-    if not isinstance(name, str):
-        raise ConfigError(f"model.name must be text; got {name!r}", f"valid: {', '.join(sorted(MODEL_CONFIGS))}")
-    if name not in MODEL_CONFIGS:
-        raise UnknownNameError("model", name, MODEL_CONFIGS)
-    return name
 
 
 class TrainingConfig(Section):

@@ -1,4 +1,4 @@
-"""The zoo as a table: a model joins by one entry here (and its fields in config/schema.py where they are new)."""
+"""The zoo as a table: a model joins by one entry here (its fields, where they are new, in config/model_section.py)."""
 
 from __future__ import annotations
 
