@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 import polars as pl
@@ -100,7 +101,7 @@ def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     lacking = set(symbols) - {key.symbol for key in keys}
     if lacking:
         only = f"{keys[0].source} {format_duration(keys[0].timeframe)}"
-        raise UnknownNameError(f"symbol of {only}", sorted(lacking)[0], [key.symbol for key in keys])
+        raise UnknownNameError(f"symbol of {only}", min(lacking), nearest(min(lacking), [key.symbol for key in keys]))
     return keys
 
 
@@ -108,8 +109,14 @@ def _narrow(keys: tuple[SeriesKey, ...], kind: str, wanted: str | None, names: S
     if wanted is None:
         return keys
     if wanted not in names:
-        raise UnknownNameError(f"{kind} in the lake", wanted, set(names))
+        raise UnknownNameError(f"{kind} in the lake", wanted, nearest(wanted, names))
     return tuple(key for key, name in zip(keys, names, strict=True) if name == wanted)
+
+
+def nearest(name: str, known: Sequence[str]) -> list[str]:
+    """The known names, or the ten that are nearest where they would fill a page."""
+    names = sorted(set(known))
+    return names if len(names) <= 20 else difflib.get_close_matches(name, names, n=10, cutoff=0.3) or names[:10]
 
 
 def _one(keys: Sequence[SeriesKey], kind: str, names: Sequence[str]) -> None:
