@@ -6,6 +6,7 @@ be kept as a quiet market for ever, and nothing would crash.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
-from gatewise.errors import FeedError, UnknownNameError
-from gatewise.feeds.base import FeedOptions, Page
+from gatewise.errors import FeedError, StorageError, UnknownNameError
+from gatewise.feeds.base import Feed, FeedOptions, Page
 from gatewise.feeds.exchange import ExchangeFeed
 from gatewise.feeds.fetch import Job, Outcome, fetch_series
 from gatewise.feeds.paging import frame_of
 from gatewise.feeds.plan import plan_fetch, plan_update
 from gatewise.feeds.pool import fetch_all
 from gatewise.feeds.retry import Retry
+from gatewise.feeds.table import open_feed
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
 
@@ -344,3 +346,81 @@ def test_time_that_a_feed_does_not_answer_for_is_not_covered_and_is_told(tmp_pat
         (timedelta(hours=2), timedelta(hours=3)),
     ]
     assert manifest.rows == outcome.added == 2
+
+
+def test_update_tells_symbols_that_are_gone_and_series_that_no_feed_has_and_goes_on(
+    server: CandleServer, feed: ExchangeFeed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(tmp_path)
+    middle = FIRST + timedelta(hours=3)
+    fetch(feed, lake, ["ETH-USD"], end=middle)
+    gone = SeriesKey("coinbase", "LUNA-USD", MINUTE)
+    imported, unreachable = SeriesKey("my-files", "BTC-USD", MINUTE), SeriesKey("kraken", "BTC-USD", MINUTE)
+    for key in (gone, imported, unreachable):
+        with lake.series(key).writer() as writer:
+            writer.append(frame_of([(FIRST, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0])]), (FIRST, middle), {})
+
+    class Away(Kraken):
+        def resolve(self, symbol: str, timeframe: timedelta, retry: Retry) -> SeriesKey:
+            raise FeedError("kraken: no network?")
+
+    def open_one(name: str) -> Feed:
+        return {"coinbase": feed, "kraken": Away()}[name] if name != "my-files" else open_feed(name, FeedOptions())
+
+    with caplog.at_level("INFO", "gatewise.feeds"):
+        jobs, failed = plan_update(open_one, lake, None, [], NOW, NOW, hasty())
+    assert [job.key.symbol for job in jobs] == ["ETH-USD"]
+    assert [outcome.key for outcome in failed] == [unreachable]
+    assert "LUNA-USD 1m: coinbase no longer lists it" in caplog.text
+    assert "my-files BTC-USD 1m: my-files is no feed" in caplog.text
+
+
+def test_a_page_cut_short_on_disk_is_found_and_fetched_again(
+    feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake)
+    for page in tmp_path.rglob("*.parquet"):
+        page.write_bytes(page.read_bytes()[:1000])
+    outcomes = fetch(feed, lake)
+    assert all(outcome.error is None and outcome.added > 1000 for outcome in outcomes)
+    assert pages_of(lake) == undisturbed
+
+
+def test_a_full_disk_is_told_and_what_was_kept_before_stays(
+    feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake, end=FIRST + timedelta(hours=6))
+    before = pages_of(lake)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gatewise.files.os.fsync", full)
+        outcomes = fetch(feed, lake)
+    assert [type(outcome.error) for outcome in outcomes] == [StorageError] * 3
+    assert "No space left on device" in str(outcomes[0].error)
+    assert pages_of(lake) == before
+    fetch(feed, lake)
+    assert pages_of(lake) == undisturbed
+
+
+def test_an_exchange_whose_clock_is_far_behind_is_told(server: CandleServer, tmp_path: Path) -> None:
+    feed = make_feed(server)
+    key = feed.resolve("BTC-USD", MINUTE, hasty())
+    feed._client.answers.behind = timedelta(days=30)
+    page = feed.page(key, FIRST, NOW, hasty())
+    assert page.frame.is_empty()
+    assert page.covered is None
+    assert "is 30 days, 0:00:00 behind ours" in str(page.note)
+
+
+def test_a_wait_asked_of_one_thread_holds_the_others(server: CandleServer) -> None:
+    feed, held = make_feed(server), []
+    key = feed.resolve("BTC-USD", MINUTE, hasty())
+    feed._client.answers._hold = held.append
+    server.faults.extend(["429", "500"])
+    feed.page(key, FIRST, NOW, hasty())
+    assert held == [0.05]

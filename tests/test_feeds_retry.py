@@ -98,6 +98,16 @@ def test_three_threads_together_keep_to_one_pace() -> None:
     assert len(slept) == 2
 
 
+def test_a_source_that_wants_no_request_for_a_while_gets_none_from_any_thread() -> None:
+    slept: list[float] = []
+    limiter = Limiter(0.1, monotonic=lambda: 0.0, sleep=slept.append)
+    limiter.hold(7.0)
+    limiter.hold(2.0)
+    limiter.wait()
+    limiter.wait()
+    assert slept == [7.0, 7.1]
+
+
 def test_a_users_own_pace_is_kept_whatever_a_request_is_worth() -> None:
     slept: list[float] = []
     limiter = Limiter(0.5, fixed=True, monotonic=lambda: 0.0, sleep=slept.append)

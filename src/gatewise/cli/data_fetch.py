@@ -68,8 +68,8 @@ def fetch(
     options = FeedOptions(base_url, requests_per_second, adjusted)
     step, first, last = _length(timeframe), _moment("--start", start), _moment("--end", end)
 
-    def plan(held: Lake, retry: Retry) -> list[Job]:
-        return plan_fetch(open_feed(feed, options), held, symbols, step, first, last, options.clock(), retry)
+    def plan(held: Lake, retry: Retry) -> tuple[list[Job], list[Outcome]]:
+        return plan_fetch(open_feed(feed, options), held, symbols, step, first, last, options.clock(), retry), []
 
     _run(plan, lake, refetch, quiet, as_json)
 
@@ -95,7 +95,7 @@ def update(
     options = FeedOptions(base_url, requests_per_second)
     last = _moment("--end", end)
 
-    def plan(held: Lake, retry: Retry) -> list[Job]:
+    def plan(held: Lake, retry: Retry) -> tuple[list[Job], list[Outcome]]:
         now = options.clock()
         return plan_update(lambda name: open_feed(name, options), held, feed, symbols or (), last, now, retry)
 
@@ -103,7 +103,11 @@ def update(
 
 
 def _run(
-    plan: Callable[[Lake, Retry], list[Job]], folder: str | None, refetch: bool, quiet: bool, as_json: bool
+    plan: Callable[[Lake, Retry], tuple[list[Job], list[Outcome]]],
+    folder: str | None,
+    refetch: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Plans, fetches and prints; an error of one series is told after what became of the others."""
     from gatewise.cli.fetch_progress import FetchProgress
@@ -114,9 +118,11 @@ def _run(
 
     set_up_logging(quiet)
     lake = Lake.default(folder)
-    jobs = plan(lake, Retry(tries=_NAMING_TRIES))
+    jobs, unasked = plan(lake, Retry(tries=_NAMING_TRIES))
+    if unasked and not jobs and unasked[0].error:
+        raise unasked[0].error
     with FetchProgress(quiet) as progress:
-        outcomes = fetch_all(jobs, lake, progress, refetch=refetch)
+        outcomes = [*fetch_all(jobs, lake, progress, refetch=refetch), *unasked]
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if as_json:
         error = failed[0] if failed else None
@@ -140,9 +146,9 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     rows = []
     for outcome in outcomes:
         standing = outcome.standing
-        absent = "-" if standing is None or standing.absent is None else f"{standing.absent:,}"
+        absent = "-" if standing is None else f"{standing.absent:,}"
         known = "-" if standing is None else f"{max(0, standing.rows - outcome.added):,}"
-        outages = "-" if standing is None or standing.absent is None else f"{len(standing.outages):,}"
+        outages = "-" if standing is None else f"{len(standing.outages):,}"
         counts = [f"{outcome.added:,}", known, absent, outages, f"{outcome.differing:,}", f"{outcome.retries:,}"]
         rows.append([one_line(str(outcome.key)), *counts, f"{outcome.seconds:.1f}"])
     print_table("", columns, rows)

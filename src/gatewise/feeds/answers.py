@@ -26,17 +26,22 @@ _MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 
 class Answers:
-    """Looks at every response of a session; of the latest it keeps the server's clock and whether it held a list."""
+    """Looks at every response of a session; of the latest it keeps the server's clock and whether it held a list.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: of the source, for people.
+        hold: told for how long the source wants no request at all.
+    """
+
+    def __init__(self, name: str, hold: Callable[[float], None] = lambda seconds: None) -> None:
         self.name = name
+        self._hold = hold
         self.behind = timedelta(0)
         self.held_list = True
 
-    def session(self, trust_env: bool = True) -> requests.Session:
-        """A session whose responses are looked at; proxies are taken from the environment."""
+    def session(self) -> requests.Session:
+        """A session whose responses are looked at; it takes proxies from the environment, as ccxt's own does not."""
         session = requests.Session()
-        session.trust_env = trust_env
         session.hooks["response"].append(self._look)
         return session
 
@@ -45,6 +50,7 @@ class Answers:
         status = response.status_code
         after = retry_after_seconds(response.headers.get("Retry-After"), time.time())
         if status in (_TOO_MANY, _BANNED):
+            self._hold(after or 0.0)
             raise TransientError(f"{self.name} asks for fewer requests (HTTP {status})", after)
         if status >= _SERVER:
             raise TransientError(f"{self.name} has trouble (HTTP {status})", after)

@@ -24,6 +24,7 @@ from gatewise.lake.base import TIME, SeriesKey
 _DAY = timedelta(days=1)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _ROWS_WHERE_UNKNOWN = 100
+_FAR_BEHIND = timedelta(minutes=1)
 
 
 class _Client(threading.local):
@@ -98,7 +99,7 @@ class ExchangeFeed:
         """See `Feed.page`; where a page is empty, longer candles tell where the next one is."""
         exchange = self._open(retry)
         if start > self._now():
-            return Page(frame_of([]), None, end)
+            return Page(frame_of([]), None, end, self._clock_note())
         page = self._asked(exchange, key, key.timeframe, start, end, retry)
         longest = max((length for length in self._names if length <= _DAY), default=key.timeframe)
         if page.covered is None or page.resume >= end or not page.frame.is_empty() or longest < 2 * key.timeframe:
@@ -160,6 +161,16 @@ class ExchangeFeed:
             self._takes_until = False
             return rows
 
+    def _clock_note(self) -> str | None:
+        behind = self._client.answers.behind
+        if behind < _FAR_BEHIND:
+            return None
+        return f"the clock of {self._called} is {behind} behind ours: bars that it has not finished are left for later"
+
+    def _load_markets(self, exchange: Any) -> None:
+        if not exchange.load_markets():
+            raise TransientError(f"{self._called} lists no symbol")
+
     def _now(self) -> datetime:
         """The moment that both our clock and the exchange's have reached: a bar is finished by both or not at all."""
         return self._clock() - (self._client.answers.behind if self._client.exchange else timedelta(0))
@@ -168,13 +179,13 @@ class ExchangeFeed:
         """This thread's own ccxt object over the markets that all threads share."""
         client = self._client
         if client.exchange is None:
-            client.answers = Answers(self._called)
+            client.answers = Answers(self._called, self._limiter.hold)
             client.exchange = copy.copy(self._exchange)
             client.exchange.session = client.answers.session()
             client.exchange.throttle = self._limiter.wait
         with self._lock:
             if not self._exchange.markets:
-                retry.call(lambda: ask(self._called, client.exchange.load_markets))
+                retry.call(lambda: ask(self._called, lambda: self._load_markets(client.exchange)))
                 for shared in ("markets", "markets_by_id", "symbols", "ids", "currencies", "currencies_by_id"):
                     setattr(self._exchange, shared, getattr(client.exchange, shared))
         if not client.exchange.markets:

@@ -41,3 +41,8 @@ class Limiter:
             self._free_at = begin + self.cost_seconds * (1.0 if self.fixed or price is None else price)
         if begin > now:
             self._sleep(begin - now)
+
+    def hold(self, seconds: float) -> None:
+        """Lets nobody through for so long: the source has asked one thread for fewer requests, and means all."""
+        with self._lock:
+            self._free_at = max(self._free_at, self._monotonic() + seconds)

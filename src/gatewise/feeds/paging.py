@@ -112,5 +112,8 @@ def _minute(time: datetime) -> datetime:
 def frame_of(rows: Sequence[tuple[datetime, Row]]) -> pl.DataFrame:
     """Rows with the moment that each is knowable, as the lake has them."""
     columns = {TIME: [time for time, _ in rows]}
-    values = {name: [row[place] for _, row in rows] for place, name in enumerate(VALUES, start=1)}
+    values = {
+        name: [row[place] if place < len(row) else None for _, row in rows]
+        for place, name in enumerate(VALUES, start=1)
+    }
     return pl.DataFrame(columns | values, schema=SCHEMA)

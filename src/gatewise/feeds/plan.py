@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from gatewise.config.durations import format_duration
-from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.errors import ConfigError, FeedError, GatewiseError, UnknownNameError
 from gatewise.feeds.base import Feed
-from gatewise.feeds.fetch import Job
+from gatewise.feeds.fetch import Job, Outcome
 from gatewise.feeds.names import nearest
 from gatewise.feeds.retry import Retry
 from gatewise.lake.base import SeriesKey, utc
@@ -74,13 +74,15 @@ def plan_update(
     end: datetime | None,
     now: datetime,
     retry: Retry,
-) -> list[Job]:
+) -> tuple[list[Job], list[Outcome]]:
     """One job a series of the lake that a feed can bring up to now; those that none can are told and left.
+
+    Returns:
+        Jobs, and the outcomes of series whose feed can't be asked: the others should not wait for it.
 
     Raises:
         ConfigError: the lake holds no such series.
         UnknownNameError: it holds none of that feed or symbol.
-        FeedError: a feed can't be reached.
     """
     keys = lake.keys()
     if not keys:
@@ -93,34 +95,34 @@ def plan_update(
     for symbol in symbols:
         if symbol not in {key.symbol for key in keys}:
             raise UnknownNameError("symbol in the lake", symbol, nearest(symbol, (key.symbol for key in keys)))
-    feeds: dict[str, Feed | None] = {}
-    jobs = []
+    feeds: dict[str, Feed | GatewiseError] = {}
+    jobs, failed = [], []
     for key in keys:
         if symbols and key.symbol not in symbols:
             continue
         if key.source not in feeds:
-            feeds[key.source] = _feed(open_feed, key.source)
+            feeds[key.source] = _opened(open_feed, key.source)
         feed = feeds[key.source]
-        if feed is not None and _is_there(feed, key, retry):
-            jobs.append(_job(feed, lake, key, None, end, now))
-    return jobs
+        if isinstance(feed, UnknownNameError):
+            _log.info("%s: %s is no feed (imported?): left as it is", key, key.source)
+        elif isinstance(feed, GatewiseError):
+            failed.append(Outcome(key, now, now, error=feed))
+        else:
+            try:
+                jobs.append(_job(feed, lake, feed.resolve(key.symbol, key.timeframe, retry), None, end, now))
+            except UnknownNameError:
+                _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
+            except FeedError as error:
+                feeds[key.source] = error
+                failed.append(Outcome(key, now, now, error=error))
+    return jobs, failed
 
 
-def _feed(open_feed: Callable[[str], Feed], source: str) -> Feed | None:
+def _opened(open_feed: Callable[[str], Feed], source: str) -> Feed | GatewiseError:
     try:
         return open_feed(source)
-    except UnknownNameError:
-        _log.info("%s is no feed (its rows were imported): left as it is", source)
-        return None
-
-
-def _is_there(feed: Feed, key: SeriesKey, retry: Retry) -> bool:
-    try:
-        found = feed.resolve(key.symbol, key.timeframe, retry)
-    except UnknownNameError:
-        _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
-        return False
-    return found == key
+    except GatewiseError as error:
+        return error
 
 
 def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gatewise.lake.absence import find_absences
+from gatewise.data.lake_check import expected_bars
+from gatewise.lake.absence import absences_on
 from gatewise.lake.base import TIME, SeriesKey
 from gatewise.lake.lake import Lake
-from gatewise.lake.spans import Span, subtract
+from gatewise.lake.spans import subtract
 
 _DAY = timedelta(days=1)
+_UTC = pl.Datetime("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,13 @@ class Standing:
 
     Attributes:
         rows: how many there are.
-        absent: bars that the source was asked for and does not have; `None` where its calendar is not known here.
+        absent: bars that the source was asked for and does not have, between the first row and the last.
         outages: those among them that chance does not explain; never filled.
         notes: a beginning later or an end earlier than the span's, for people.
     """
 
     rows: int
-    absent: int | None
+    absent: int
     outages: tuple[Outage, ...]
     notes: tuple[str, ...]
 
@@ -56,7 +58,7 @@ def find_standing(lake: Lake, key: SeriesKey, start: datetime, end: datetime) ->
     manifest = series.manifest
     times = series.read(start, end, [])[TIME] if manifest is not None and manifest.rows else pl.Series([], dtype=_UTC)
     if manifest is None or times.is_empty():
-        return Standing(0, None, (), ("no rows in this span",))
+        return Standing(0, 0, (), ("no rows in this span",))
     first, last = times[0], times[-1]
     notes = []
     long = max(_DAY, 10 * key.timeframe)
@@ -64,15 +66,8 @@ def find_standing(lake: Lake, key: SeriesKey, start: datetime, end: datetime) ->
         notes.append(f"no rows before {first:%Y-%m-%d %H:%M} UTC: listed then, or not kept from before")
     if end - last > long:
         notes.append(f"no rows after {last:%Y-%m-%d %H:%M} UTC: delisted, or halted since")
-    if "calendar" in manifest.facts:
-        return Standing(len(times), None, (), tuple(notes))
-    found = find_absences(times, _within(manifest.covered, first, last + key.timeframe), key.timeframe)
+    time_us = times.dt.epoch("us").to_numpy()
+    asked = subtract([(first, min(end, last + key.timeframe))], subtract([(start, end)], manifest.covered))
+    found = absences_on(expected_bars(time_us, asked, key.timeframe, manifest.facts.get("calendar")), time_us)
     outages = (Outage(*row) for row in found.outages.select("start", "end", "bars").iter_rows())
     return Standing(len(times), found.absent, tuple(outages), tuple(notes))
-
-
-def _within(covered: tuple[Span, ...], start: datetime, end: datetime) -> tuple[Span, ...]:
-    return subtract([(start, end)], subtract([(start, end)], covered))
-
-
-_UTC = pl.Datetime("us", "UTC")
