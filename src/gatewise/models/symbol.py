@@ -10,7 +10,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 
 class WithSymbol(nn.Module):
@@ -41,7 +40,9 @@ class WithSymbol(nn.Module):
     def joined(self, x_BTF: Tensor) -> Tensor:
         """What the model eats."""
         symbol_B = x_BTF[:, -1, -1].long()
-        told = [functional.one_hot(symbol_B, self.num_symbols).to(x_BTF.dtype)] if self.onehot else []
+        told = []
+        if self.onehot:  # not functional.one_hot, which reads its input back and so can't be mapped over members
+            told.append((symbol_B[:, None] == torch.arange(self.num_symbols, device=x_BTF.device)).to(x_BTF.dtype))
         if self.embedding is not None:
             told.append(self.embedding(symbol_B))
         # Time-major in memory, as windows come and as recurrent backends work.

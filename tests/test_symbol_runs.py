@@ -1,0 +1,183 @@
+"""`gatewise train --per-symbol`: each symbol's run is the one that it would have had alone, wherever it is trained."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from gatewise.bundle import Bundle
+from gatewise.config.load import load_config
+from gatewise.data.table import Table
+from gatewise.errors import ConfigError, NotEnoughRowsError
+from gatewise.registry.runs import find_info
+from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns, train_symbols
+from gatewise.registry.train import train
+from symbol_worlds import SMALL, far_levels, only
+
+WAYS = {"in turn": ("off", 1), "side by side": ("off", 2), "as a fleet": ("on", None)}
+RUN = {
+    "features.sets": ["ohlcv"], "features.columns": [], "training.max_epochs": 2, "features.scale_by": "symbol",
+    "target.kind": "next_row", "target.columns": ["close"],
+}  # fmt: skip
+
+
+class Ear:
+    """Hears what is told."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[str, int] = {}
+        self.started: list[str] = []
+        self.ended: list[str] = []
+
+    def on_plan(self, symbols: Sequence[str], max_epochs: int, compute: str) -> None:
+        self.planned = list(symbols)
+
+    def on_start(self, symbol: str) -> None:
+        self.started.append(symbol)
+
+    def on_epoch(self, symbol: str, epoch: int) -> None:
+        self.epochs[symbol] = epoch
+
+    def on_end(self, symbol: str, answer: SymbolRun | SymbolFailure) -> None:
+        self.ended.append(symbol)
+
+
+def run(table: Table, way: str, ear: Ear | None = None, **more: object) -> SymbolRuns:
+    config = load_config(overrides=SMALL | RUN | {"training.per_symbol": True} | more)
+    fleet, workers = WAYS[way]
+    return train_symbols(config, ear or Ear(), table, fleet, workers)
+
+
+def a_table_with_a_short_symbol() -> Table:
+    """A and B with enough rows, C with too few."""
+    table = far_levels(500, "ABC")
+    return table.with_frame(pl.concat([only(table, "A").frame, only(table, "B").frame, only(table, "C").frame[:20]]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_symbol_gets_the_run_that_it_gets_alone_and_a_failing_one_is_named(way: str, gatewise_home: Path) -> None:
+    table, ear = a_table_with_a_short_symbol(), Ear()
+    found = run(table, way, ear)
+    assert [failure.symbol for failure in found.failures] == ["C"]
+    assert isinstance(found.failures[0].error, NotEnoughRowsError)
+    assert sorted(ear.planned) == sorted(ear.ended) == ["A", "B", "C"]
+    assert ear.epochs == {"A": 2, "B": 2}
+    assert found.fleet["used"] == (way == "as a fleet")
+    lone_config = load_config(overrides=SMALL | RUN)
+    for made in found.runs:
+        alone = only(table, made.symbol)
+        _, lone = train(lone_config, alone)
+        ours, theirs = Bundle.load(Path(made.result["bundle"])), Bundle.load(lone.bundle)
+        for name, weight in theirs.weights.items():
+            assert (ours.weights[name] - weight).abs().max() < 1e-5
+        assert ours.scaler.to_dict() == theirs.scaler.to_dict()
+        assert ours.target_scaler.to_dict() == theirs.target_scaler.to_dict()
+        assert ours.symbols == (made.symbol,)
+        assert made.result["metrics"]["test"]["rmse"]["value"] == pytest.approx(
+            lone.to_dict()["metrics"]["test"]["rmse"]["value"], rel=1e-4
+        )
+        assert made.result["windows"] == lone.to_dict()["windows"]
+        assert find_info(made.run_id).status == "FINISHED"
+        folder = Path(made.result["report"]).parent
+        assert {"report.html", "metrics.json", "predictions.csv", "history.parquet", "config.yaml"} <= {
+            path.name for path in folder.iterdir()
+        }
+        kept = load_config(folder / "config.yaml")
+        assert kept.data.symbols == (made.symbol,)
+        assert not kept.training.per_symbol
+
+
+def test_the_whole_is_the_mean_over_symbols(gatewise_home: Path) -> None:
+    found = run(far_levels(500), "in turn", **{"target.kind": "direction", "target.columns": []}).to_dict()
+    assert list(found["symbols"]) == ["A", "B"]
+    for part in ("val", "test"):
+        own = [of["metrics"][part]["log_loss"]["value"] for of in found["symbols"].values()]
+        assert found["overall"]["mean"][part]["log_loss"] == pytest.approx(sum(own) / 2)
+    assert sum(found["overall"]["beats_baseline"].values()) == found["overall"]["symbols"] == 2
+
+
+@pytest.mark.parametrize("way", ["in turn", "as a fleet"])
+def test_where_every_symbol_fails_the_first_ones_error_names_them_all(way: str, gatewise_home: Path) -> None:
+    table = far_levels(500)
+    short = table.with_frame(pl.concat([only(table, "A").frame[:15], only(table, "B").frame[:15]]))
+    with pytest.raises(NotEnoughRowsError, match=r"A: .*also failed: B"):
+        run(short, way)
+
+
+def test_what_can_not_be_is_refused_before_anything_is_trained(gatewise_home: Path) -> None:
+    table = far_levels(300)
+    with pytest.raises(ConfigError, match="auto, on or off"):
+        train_symbols(load_config(overrides=SMALL | RUN), Ear(), table, "yes")
+    with pytest.raises(ConfigError, match="none to tell apart"):
+        train_symbols(load_config(overrides=SMALL | RUN | {"model.symbol_embedding": 2}), Ear(), table)
+    with pytest.raises(ConfigError, match="share one batch size"):
+        run(table, "as a fleet", **{"training.auto_batch_size": True})
+    with pytest.raises(ConfigError, match="as many models as there are symbols"):
+        train(load_config(overrides=SMALL | RUN | {"training.per_symbol": True}), table)
+    assert not (gatewise_home / "runs").exists()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.parquet"
+    a_table_with_a_short_symbol().frame.write_parquet(path)
+    return path
+
+
+WORDS = [
+    *("--horizon", "1", "--seq-len", "3", "--hidden-size", "4", "--num-layers", "1", "--batch-size", "64"),
+    *("--set", "features.sets=[ohlcv]", "--set", "evaluation.bootstrap_samples=50", "--stamp", "close"),
+    *("--set", "split.embargo_rows=2", "--target", "direction"),
+]
+
+
+def test_the_command_prints_one_object_and_exits_with_2_where_a_symbol_failed(cli, files: Path) -> None:
+    said = cli("train", "--data", files, *WORDS, "--max-epochs", 1, "--per-symbol", "--workers", 1, "--json", "--quiet")
+    value = said.json
+    assert said.code == 2
+    assert set(value) == {"symbols", "overall", "failures", "fleet", "compute", "error"}
+    assert set(value["symbols"]) == {"A", "B"}
+    assert {"run_id", "bundle", "report", "metrics", "beats_baseline"} <= set(value["symbols"]["A"])
+    assert [of["symbol"] for of in value["failures"]] == ["C"]
+    assert value["error"]["message"].startswith("C: ")
+    words = cli("train", "--data", files, *WORDS, "--max-epochs", 1, "--per-symbol", "--set", "data.symbols=[A,B]")
+    assert words.code == 0
+    assert "mean" in words.out
+    assert "[2/2]" in words.err
+    refused = cli("train", "--data", files, *WORDS, "--fleet", "on")
+    assert refused.code == 2
+    assert "--per-symbol" in refused.err
+
+
+def test_ctrl_c_ends_each_run_as_it_would_end_a_lone_one(gatewise_home: Path, files: Path) -> None:
+    words = ["train", "--data", str(files), *WORDS, "--max-epochs", "100000", "--per-symbol", "--workers", "2"]
+    words += ["--set", "training.early_stopping_patience=100000", "--set", "data.symbols=[A,B]"]
+    code = "from gatewise.cli.main import run; run()"
+    doomed = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
+    )
+    until = time.monotonic() + 120
+    while len(list(gatewise_home.glob("runs/*/checkpoint.safetensors"))) < 2:
+        assert time.monotonic() < until
+        assert doomed.poll() is None
+        time.sleep(0.1)
+    doomed.send_signal(signal.SIGINT)
+    _, errors = doomed.communicate(timeout=60)
+    assert doomed.returncode == 130
+    runs = [path.parent for path in gatewise_home.glob("runs/*/bundle")]
+    assert len(runs) == 2
+    for folder in runs:
+        assert f"gatewise train --resume {folder.name}" in errors
+        assert find_info(folder.name).status == "KILLED"
+        Bundle.load(folder / "bundle")
