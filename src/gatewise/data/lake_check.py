@@ -17,7 +17,7 @@ from gatewise.data.lake_source import read_lake
 from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
 from gatewise.data.table import TIME
-from gatewise.errors import DataError
+from gatewise.errors import GatewiseError
 from gatewise.lake.absence import Absences, absences_on, even_grid
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
@@ -96,7 +96,8 @@ def expected_bars(
     """The moments in covered time at which a bar should end, in microseconds since the epoch.
 
     With a calendar of sessions those are the sessions' closes, for bars of a day; within the day every `timeframe`
-    from the opening of each stretch of trading, and its end. Without one, or for longer bars, the clock never rests.
+    from the opening of each stretch of trading, the last at or after its end, as a bar that the close cuts short may be
+    stamped with either. Without one, or for longer bars, the clock never rests.
     """
     if calendar is None or timeframe > _DAY or not covered or not time_us.size:
         return even_grid(time_us, covered, timeframe)
@@ -108,7 +109,7 @@ def expected_bars(
         step = timeframe // timedelta(microseconds=1)
         counts = -((found.start_us - found.end_us) // step)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-        ends = np.minimum(np.repeat(found.start_us, counts) + nth * step, np.repeat(found.end_us, counts))
+        ends = np.repeat(found.start_us, counts) + nth * step
     return np.asarray(ends[np.searchsorted(bounds, ends, side="right") % 2 == 1])
 
 
@@ -130,7 +131,7 @@ def _check(lake: Lake, key: SeriesKey) -> SeriesCheck:
         time_us = rows.frame[TIME].dt.epoch("us").to_numpy().astype(np.int64, copy=False)
         grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
         return SeriesCheck(key, manifest, (), absences_on(grid, time_us), check_rows(rows, spec))
-    except DataError as error:
+    except GatewiseError as error:
         return SeriesCheck(key, manifest, damaged, error=error.message)
 
 
