@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 import polars as pl
 from hypothesis import given, settings
@@ -93,6 +94,26 @@ def test_every_candle_arrives_once_whatever_the_exchange_does_with_its_limit(
     assert times == [time + STEP for time in opens if start <= time + STEP < end]
     if not ignores_end:
         assert covered == [(start, end)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(caps=st.lists(st.integers(2, 20), min_size=1, max_size=6), newest=st.booleans(), count=st.integers(1, 150))
+def test_a_limit_that_changes_from_answer_to_answer_loses_no_candle(caps: list[int], newest: bool, count: int) -> None:
+    """OKX gives 300 candles of late and 100 of long ago."""
+    opens = [FIRST + number * STEP for number in range(count)]
+    exchange = Exchange(opens, 0, newest, True, False, 0)
+    turns = cycle(caps)
+
+    def ask(first: datetime, last: datetime, most: int) -> list[Row]:
+        exchange.most_rows = next(turns)
+        return exchange.ask(first, last, most)
+
+    changing = replace(exchange)
+    changing.ask = ask  # type: ignore[method-assign]
+    start, end = FIRST + STEP, FIRST + (count + 1) * STEP
+    times, covered = fetch(Pager(STEP, 21), changing, start, end, end + timedelta(days=1))
+    assert times == [time + STEP for time in opens]
+    assert covered == [(start, end)]
 
 
 def test_candles_that_are_not_finished_are_left_out_and_their_time_is_not_covered() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 
@@ -77,9 +78,9 @@ class Pager:
     def _with_beginning(
         self, ask: Ask, inside: list[tuple[datetime, Row]], num_rows: int, start: datetime
     ) -> list[tuple[datetime, Row]]:
-        """Adds what the exchange may have clamped off before the first row: it gives the newest of a span."""
-        while inside and inside[0][0] > start and num_rows >= self.seen_rows:
-            self.seen_rows = num_rows
+        """Adds what the exchange may have clamped off before the first row, as some give the newest of a span."""
+        while inside and inside[0][0] > start and self._may_be_clamped(inside, num_rows, start):
+            self.seen_rows = max(self.seen_rows, num_rows)
             rows = self._answer(ask, start, inside[0][0])
             earlier = _between(rows, start, inside[0][0])
             if not earlier:
@@ -89,6 +90,11 @@ class Pager:
             inside = earlier + inside
         self.seen_rows = max(self.seen_rows, num_rows)
         return inside
+
+    def _may_be_clamped(self, inside: list[tuple[datetime, Row]], num_rows: int, start: datetime) -> bool:
+        """As many rows as ever came at once, or a longer absence before them than any among them."""
+        longest = max((later - time for (time, _), (later, _) in pairwise(inside)), default=self.step)
+        return num_rows >= self.seen_rows or inside[0][0] - start >= longest
 
 
 def moment(milliseconds: float) -> datetime:
