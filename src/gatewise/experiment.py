@@ -24,6 +24,7 @@ from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
 from gatewise.features.symbols import symbol_codes
+from gatewise.features.cache import cached_features
 from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.samples import Samples, make_samples
@@ -128,7 +129,7 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     if config.training.tensorboard:
         require_tensorboard()
     table = load_table(config.data) if table is None else table
-    samples = make_samples(config, table)
+    samples = make_samples(config, table, cached_features)
     split = chronological_split(samples.spans, config.split, table.timeframe)
     fold = fit_fold(config, samples, split.train)
     check_trainable(config, samples, fold, split.train, split.val)

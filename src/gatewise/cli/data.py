@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli import data_fetch, data_init_db, data_lake
+from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     data_lake.register(group)
     data_fetch.register(group)
     data_init_db.register(group)
+    data_cache.register(group)
     app.add_typer(group, name="data")
 
 

@@ -24,7 +24,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
-from gatewise.features.build import build_features
+from gatewise.features.cache import cached_features
 from gatewise.files import atomic_folder, write_json
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans
@@ -145,9 +145,9 @@ def make_shared(configs: Sequence[ExperimentConfig], table: Table) -> SharedData
 
     Raises:
         NotEnoughRowsError: no sample, more splits than the data carries, or a fold that the purge emptied.
-        GatewiseError: see `build_features` and `make_labels`.
+        GatewiseError: see `cached_features` and `make_labels`.
     """
-    matrix = build_features(table, configs[0].features)
+    matrix = cached_features(table, configs[0].features)
     horizons: dict[int, Horizon] = {}
     for ahead in dict.fromkeys(config.target.horizon for config in configs):
         alike = [config for config in configs if config.target.horizon == ahead]
