@@ -63,17 +63,22 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
 
-def kill_and_resume(words: list[str], lake: Path, kills: int, rng: random.Random, longest_seconds: float) -> Killed:
-    """Starts a command slowly again and again, kills each at a random moment, and lets the last one end, fast."""
+def kill_and_resume(words: list[str], lake: Path, kills: int, rng: random.Random, server: CandleServer) -> Killed:
+    """Starts a command slowly again and again, kills each at a random moment, and lets the last one end, fast.
+
+    One in five is killed while it starts, the others within 2.5 seconds of their first request for candles.
+    """
     slow = [*words, "--requests-per-second", str(PACE)]
     rows = []
     for _ in range(kills):
+        asked = len(server.asked)
         process = subprocess.Popen(slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
-        time.sleep(rng.uniform(0.2, longest_seconds))
-        alive = process.poll() is None
-        os.kill(process.pid, signal.SIGKILL) if alive else None
+        while rng.random() > 0.003 and len(server.asked) == asked and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 2.5))
+        assert process.poll() is None, "the command ended before it could be killed: let it last longer"
+        os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert alive, "the command ended before it could be killed: let it last longer"
         rows.append(rows_of(lake))
     return Killed(kills, rows, finish([*words, *FAST]))
 
@@ -89,9 +94,7 @@ def bytes_of(lake: Path) -> dict[str, bytes]:
     return {str(file.relative_to(lake)): file.read_bytes() for file in files}
 
 
-def kill_fetch_and_update(
-    folder: Path, kills: int, seed: int, longest_seconds: float, end: str = END
-) -> tuple[Killed, Killed]:
+def kill_fetch_and_update(folder: Path, kills: int, seed: int, end: str = END) -> tuple[Killed, Killed]:
     """A killed fetch and a killed update beside an undisturbed lake.
 
     Raises:
@@ -103,10 +106,10 @@ def kill_fetch_and_update(
         finish(command("fetch", whole, server.url, *fetch_words(end), *FAST))
         finish(command("fetch", updated, server.url, *fetch_words(MIDDLE), *FAST))
         words = command("fetch", fetched, server.url, *fetch_words(end))
-        of_fetch = kill_and_resume(words, fetched, kills, rng, longest_seconds)
+        of_fetch = kill_and_resume(words, fetched, kills, rng, server)
         assert bytes_of(fetched) == bytes_of(whole)
         words = command("update", updated, server.url, "--end", end)
-        of_update = kill_and_resume(words, updated, kills, rng, longest_seconds)
+        of_update = kill_and_resume(words, updated, kills, rng, server)
         assert bytes_of(updated) == bytes_of(whole)
     return of_fetch, of_update
 
@@ -115,9 +118,7 @@ def main() -> None:
     kills, seed = (int(word) for word in [*sys.argv[1:], *("20", "0")[len(sys.argv) - 1 :]])
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for verb, killed in zip(
-            ("fetch", "update"), kill_fetch_and_update(Path(folder), kills, seed, 5.0), strict=True
-        ):
+        for verb, killed in zip(("fetch", "update"), kill_fetch_and_update(Path(folder), kills, seed), strict=True):
             print(f"{verb}: {killed.kills} kills, rows after each: {killed.rows_at_kills}; byte-equal when resumed")
     print(f"{time.monotonic() - began:.0f} s")
 
