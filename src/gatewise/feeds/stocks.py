@@ -7,7 +7,6 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,7 @@ from gatewise.data.sessions import sessions
 from gatewise.errors import ConfigError, FeedError, UnknownNameError
 from gatewise.feeds.base import FeedOptions, Page, base_url
 from gatewise.feeds.limiter import Limiter
-from gatewise.feeds.retry import Retry, TransientError
+from gatewise.feeds.retry import Retry
 from gatewise.feeds.yahoo_bars import Answered, frame_of
 from gatewise.feeds.yahoo_exchanges import calendar_of
 from gatewise.feeds.yahoo_http import NAME, NoDataError, YahooSession, ask
@@ -124,7 +123,7 @@ class YahooFeed:
         if covered_to <= start:
             return Page(_no_rows(self.revises(key)), None, end)
         frame = self._rows(key, start, stop, now, retry)
-        frame = frame.filter(pl.col(TIME) >= start, pl.col(TIME) < stop, pl.col(TIME) <= covered_to)
+        frame = frame.filter(pl.col(TIME) >= start, pl.col(TIME) < covered_to)
         kept_to = self._answered_to(key, frame, start, covered_to, now)
         covered = (start, kept_to) if kept_to > start else None
         return Page(frame, covered, end if kept_to < stop else stop)
@@ -163,10 +162,7 @@ class YahooFeed:
         def question() -> Answered:
             ticker = yfinance.Ticker(symbol, session=self._session)
             said = {"auto_adjust": False, "actions": True, "prepost": False}
-            rows = Answered.of(ticker.history(start=start, end=stop, interval=interval, **said))
-            if (np.diff(rows.stamp_us) <= 0).any():
-                raise TransientError(f"{NAME} answered with rows out of order")
-            return rows
+            return Answered.of(ticker.history(start=start, end=stop, interval=interval, **said))
 
         try:
             return retry.call(lambda: ask(self._session, question))
@@ -189,21 +185,22 @@ class YahooFeed:
         return min(covered_to, last + key.timeframe) if frame.height else start
 
     def _listing(self, symbol: str, retry: Retry) -> _Listing:
-        def question() -> Any:
+        def question() -> dict[str, str]:
             ticker = yfinance.Ticker(symbol, session=self._session)
             try:
                 ticker.history(period="5d", interval="1d")
             except yfinance.exceptions.YFPricesMissingError:
                 if not ticker.history_metadata.get("exchangeTimezoneName"):
                     raise
-            return dict(ticker.history_metadata.items())
+            names = ("exchangeTimezoneName", "exchangeName", "instrumentType", "currency")
+            return {name: ticker.history_metadata.get(name) or "" for name in names}
 
         try:
             told = retry.call(lambda: ask(self._session, question))
         except NoDataError as error:
             raise UnknownNameError(f"symbol of {NAME}", symbol, self._alike(symbol, retry)) from error
-        calendar = calendar_of(told.get("exchangeName", ""), told.get("instrumentType", ""))
-        return _Listing(told["exchangeTimezoneName"], calendar, told.get("currency") or "")
+        calendar = calendar_of(told["exchangeName"], told["instrumentType"])
+        return _Listing(told["exchangeTimezoneName"], calendar, told["currency"])
 
     def _alike(self, symbol: str, retry: Retry) -> list[str]:
         """Symbols that Yahoo's own search finds; a few everyday ones where it finds none or can't be asked."""

@@ -77,7 +77,12 @@ def frame_of(
     else:
         factor = later_splits(rows.stamp_us, splits)
         columns = {name: value * factor for name, value in values.items()}
-        columns |= {"volume": rows.volume / factor, "dividends": rows.dividends * factor, "splits": rows.splits}
+        # Yahoo rounds volume to whole shares of today.
+        columns |= {
+            "volume": np.round(rows.volume / factor),
+            "dividends": rows.dividends * factor,
+            "splits": rows.splits,
+        }
     time = knowable_at(rows.stamp_us, timeframe, zone, calendar)
     frame = pl.DataFrame([time, *(pl.Series(name, value, nan_to_null=True) for name, value in columns.items())])
     return frame.filter(pl.col("close").is_not_null()).sort(TIME)

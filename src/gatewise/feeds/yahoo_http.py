@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -95,7 +96,8 @@ def ask(session: YahooSession, question: Callable[[], T]) -> T:
         TransientError: trying again may help.
         FeedError: it won't.
     """
-    with _LOCK:
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # yfinance's own use of pandas
         debug = yfinance.config.debug
         hidden, debug.hide_exceptions = debug.hide_exceptions, False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what matters of it is said in our own words
