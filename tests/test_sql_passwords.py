@@ -103,6 +103,8 @@ def test_no_error_repeats_the_password(cli: Cli, url: str) -> None:
         ("train", "--source", "sql", "--url", f"{url}:nonsense"),
         ("data", "init-db", "--url", url, "--sma-rows", "0"),
         ("tune", "--storage", f"nonsense {url}"),
+        ("train", "--source", "sql", url),
+        ("train", "--max-epochs", url),
     ):
         for flags in ((), ("--json",)):
             said = cli(*words, *flags)

@@ -14,7 +14,7 @@ import typer
 
 from gatewise import host
 from gatewise.cli import audit, config, cv, data, models, predict, runs, train, tune
-from gatewise.errors import GatewiseError, Interrupted
+from gatewise.errors import GatewiseError, Interrupted, hide_passwords
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -50,7 +50,7 @@ def run() -> None:
             error.show()
             code = 2
         else:
-            code = report_error("UsageError", error.format_message(), f"{words} --help", as_json)
+            code = report_error("UsageError", hide_passwords(error.format_message()), f"{words} --help", as_json)
     except Interrupted as error:
         report_error("Interrupted", f"interrupted {error}", None, as_json)
         code = INTERRUPTED

@@ -97,7 +97,8 @@ def _engine(url: URL, write: bool) -> Engine:
         cursor.close()
         connection.commit()
 
-    event.listen(engine, "connect", prepare)
+    if commands:
+        event.listen(engine, "connect", prepare)
     return engine
 
 
