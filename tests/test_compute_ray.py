@@ -1,7 +1,8 @@
 """Ray finds what one process finds, and a killed Ray worker loses nothing.
 
 One run stands for both: every job of it must come out as in this process, although a worker is killed in the middle of
-one. Ray runs in a process of its own, since it brings threads and warnings that are not ours.
+one. Ray runs in a process of its own, since it brings threads and warnings that are not ours. It is kept to two jobs on
+one CPU, since most of its time goes into starting Ray and its worker twice.
 """
 
 from __future__ import annotations
@@ -19,11 +20,9 @@ import pytest
 
 from conftest import TINY, Cli
 
-pytest.importorskip("ray", reason="needs the extra ray: pip install 'gatewise[ray]'")
-
-CV = (*TINY[:2], *TINY[4:], "--models", "lstm", "--horizons", "3", "--n-splits", "3", "--max-epochs", "30")
+CV = (*TINY[:2], *TINY[4:], "--models", "lstm", "--horizons", "3", "--n-splits", "2", "--max-epochs", "30")
 LONG = (*CV, "--set", "training.early_stopping_patience=99")
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 240  # where others take the machine's cores; 15 are usual
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def test_a_killed_ray_worker_loses_nothing_and_ray_leaves_nothing_behind(
     (tmp_path / "user").mkdir()
     command = [sys.executable, "-c", "from gatewise.cli.main import run; run()", "cv", *LONG, "--json"]
     process = subprocess.Popen(
-        [*command, "--compute", "ray", "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--compute", "ray", "--workers", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         killed = kill_a_busy_worker(process, gatewise_home, before)
