@@ -259,20 +259,20 @@ def test_the_newest_part_is_judged_symbol_by_symbol_as_scikit_learn_judges_its_r
     outcome = run_experiment(prepare(config_of(), table), tmp_path)
     frame = pl.read_parquet(outcome.predictions)
     said = outcome.to_dict()["metrics_by_symbol"]
-    assert list(said) == ["val", "test"]
-    for part, symbol in (("val", "A"), ("test", "A"), ("test", "B")):
-        own = frame.filter((pl.col("part") == part) & (pl.col("symbol") == symbol))
+    assert list(said) == ["test"]
+    for symbol in "AB":
+        own = frame.filter((pl.col("part") == "test") & (pl.col("symbol") == symbol))
         expected = sklearn_log_loss(own["target"], own.select("prob_down", "prob_up"), labels=["down", "up"])
-        found = said[part][symbol]["log_loss"]
+        found = said["test"][symbol]["log_loss"]
         assert found["value"] == pytest.approx(expected, abs=1e-6)
         assert found["low"] < found["value"] < found["high"]
-        assert said[part][symbol]["accuracy"]["value"] == pytest.approx((own["label"] == own["target"]).mean())
+        assert said["test"][symbol]["accuracy"]["value"] == pytest.approx((own["label"] == own["target"]).mean())
     kept = json.loads((tmp_path / "metrics.json").read_bytes())
     assert kept["metrics_by_symbol"] == said
     assert kept["evaluation"]["parts"]["test"]["symbols"]["B"]["beats_baseline"] in (True, False, None)
     assert "symbol by symbol" in outcome.report.read_text(encoding="utf-8")
     single = run_experiment(prepare(config_of(), only(table, "A")), tmp_path / "one")
-    assert single.to_dict()["metrics_by_symbol"] == {"val": {}, "test": {}}
+    assert single.to_dict()["metrics_by_symbol"] == {}
 
 
 def test_baselines_learn_in_the_units_of_each_symbol_where_the_model_does(tmp_path) -> None:

@@ -40,7 +40,7 @@ class PartResult:
         reliability: `None` for regression.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
-        symbols: by name, where there are several: the same verdict on each one's own rows.
+        symbols: by name, where there are several: the same verdict on each one's own rows; of the newest part.
     """
 
     part: str
