@@ -18,6 +18,7 @@ from numba import njit
 from gatewise.targets.paths import Rows
 
 CLASSES = ("down", "flat", "up")
+_BLOCK = 1024  # rows at once: their sums stay in the nearest cache
 Prices = npt.NDArray[np.float64]
 
 
@@ -102,17 +103,27 @@ def _walk(
 
 
 def _deviations(returns: Prices, run_start: Rows, rows: int, volatility: Prices) -> None:
-    for t in range(rows, volatility.size):
-        if t - run_start[t] < rows:
-            continue
-        mean = 0.0
-        for j in range(t - rows, t):
-            mean += returns[j]
-        mean /= rows
-        square = 0.0
-        for j in range(t - rows, t):
-            square += (returns[j] - mean) ** 2
-        volatility[t] = (square / (rows - 1)) ** 0.5
+    # Step by step of the window for many rows at once, so that the compiler adds several in one instruction; each
+    # row's own sum still runs from its oldest return to its newest.
+    mean, square = np.empty(_BLOCK), np.empty(_BLOCK)
+    for first in range(rows, volatility.size, _BLOCK):
+        count = min(_BLOCK, volatility.size - first)
+        mean[:count] = 0.0
+        square[:count] = 0.0
+        for step in range(first - rows, first):
+            late = returns[step : step + count]
+            for k in range(count):
+                mean[k] += late[k]
+        for k in range(count):
+            mean[k] /= rows
+        for step in range(first - rows, first):
+            late = returns[step : step + count]
+            for k in range(count):
+                apart = late[k] - mean[k]
+                square[k] += apart * apart
+        for k in range(count):
+            if first + k - run_start[first + k] >= rows:
+                volatility[first + k] = (square[k] / (rows - 1)) ** 0.5
 
 
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
