@@ -58,7 +58,8 @@ its row invalid. A name that comes twice is an error.
 ## Longer bars
 
 `features.timeframes=[5m, 1h]` builds the sets again on bars of those lengths and joins them once such a bar has closed;
-names end in the length: `rsi_14_5m`. A lookback of L bars, each of r rows, is L × r + r - 1 rows. See [clock](clock.md).
+names end in the length: `rsi_14_5m`. A lookback of L bars, each of r rows, is L × r + r - 1 rows: see
+[clock](clock.md).
 
 ## Scaling
 
