@@ -192,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b"slow down", 429, {"Retry-After": self.date_time_string()})
         elif fault in ("500", "503"):
             self._send(b'{"error": "INTERNAL", "message": "oops"}', int(fault))
+        elif fault == "404":
+            self._send(b"no such thing", 404)
         elif fault == "cut":  # less than was announced, then the end
             self._headers(200, len(whole))
             self.wfile.write(whole[: len(whole) // 2])

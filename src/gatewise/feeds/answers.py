@@ -7,6 +7,7 @@ looks like a quiet market. So every answer is looked at first: its status, its w
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from gatewise.feeds.retry import TransientError
 
 T = TypeVar("T")
 _TOO_MANY, _BANNED, _SERVER = 429, 418, 500
+_FINAL = (400, 404, 410, 422, 451)
 # What ccxt raises when an answer is JSON of another shape than the exchange's documents have.
 _MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
@@ -106,6 +108,8 @@ def ask(name: str, request: Callable[[], T]) -> T:
     except ccxt.NotSupported as error:
         raise FeedError(f"{name} does not do that: {_short(error)}") from error
     except ccxt.OperationFailed as error:
+        if _is_final(error):
+            raise FeedError(f"{name} refuses: {_short(error)}") from error
         raise TransientError(f"{name}: {_network_words(error)}") from error
     except ccxt.BaseError as error:
         cause = error.__cause__
@@ -116,6 +120,14 @@ def ask(name: str, request: Callable[[], T]) -> T:
         raise FeedError(f"{name} refuses: {_short(error)}") from error
     except _MISSHAPEN as error:
         raise TransientError(f"{name} answered in another shape than it should ({type(error).__name__})") from error
+
+
+def _is_final(error: ccxt.OperationFailed) -> bool:
+    """Whether the status says that asking again is of no use, as 404 does, which ccxt takes for an outage."""
+    cause = error.__context__
+    if type(error) is not ccxt.ExchangeNotAvailable or not isinstance(cause, requests.HTTPError):
+        return False
+    return cause.response is not None and cause.response.status_code in _FINAL
 
 
 def _network_words(error: BaseException) -> str:
@@ -135,7 +147,7 @@ def _network_words(error: BaseException) -> str:
 
 
 def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split())
+    text = re.sub(r"//[^/@\s]*@", "//", " ".join(str(error).split()))  # an address may hold a password
     return text if len(text) <= 160 else f"{text[:159]}…"
 
 

@@ -25,6 +25,8 @@ _DAY = timedelta(days=1)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _ROWS_WHERE_UNKNOWN = 100
 _FAR_BEHIND = timedelta(minutes=1)
+# The last trades of a candle reach it a little after its close, and what the lake takes it keeps.
+_LAGS = timedelta(seconds=5)
 
 
 class _Client(threading.local):
@@ -172,8 +174,9 @@ class ExchangeFeed:
             raise TransientError(f"{self._called} lists no symbol")
 
     def _now(self) -> datetime:
-        """The moment that both our clock and the exchange's have reached: a bar is finished by both or not at all."""
-        return self._clock() - (self._client.answers.behind if self._client.exchange else timedelta(0))
+        """The moment up to which bars are finished, by our clock and by the exchange's."""
+        behind = self._client.answers.behind if self._client.exchange else timedelta(0)
+        return self._clock() - behind - _LAGS
 
     def _open(self, retry: Retry) -> Any:
         """This thread's own ccxt object over the markets that all threads share."""
