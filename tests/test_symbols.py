@@ -34,6 +34,8 @@ from gatewise.models.registry import MODELS
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.selection.fleet_compute import FleetCompute
+from gatewise.selection.scoring import prior_by_symbol, score, score_symbols
 from gatewise.trainer import Trained, train_model
 from gatewise.training.fleet_windows import FleetWindows
 from gatewise.training.listeners import Listeners
@@ -292,3 +294,44 @@ def test_baselines_learn_in_the_units_of_each_symbol_where_the_model_does(tmp_pa
 def test_a_model_told_of_symbols_takes_no_less_than_their_names() -> None:
     with pytest.raises(ConfigError, match="has none to tell apart"):
         load_config(overrides={"training.per_symbol": True, "model.symbol_embedding": 2})
+
+
+def test_cross_validation_scores_a_symbol_as_if_its_rows_were_all() -> None:
+    table = far_levels(400)
+    labels = make_labels(table, TargetConfig(kind="next_row", horizon=1, columns=("close", "volume")))
+    rows = np.flatnonzero(labels.valid)
+    names = table.frame["symbol"].to_numpy()
+    half = np.arange(400)[: 400 // 2]
+    train = np.concatenate([half, half + 400])
+    test = np.setdiff1d(rows, train)
+    said = labels.y[test] * np.float32(1.01)
+    found = score_symbols(table, labels, "next_row", train, test, said)
+    for number, symbol in enumerate("AB"):
+        alone = only(table, symbol)
+        own = make_labels(alone, TargetConfig(kind="next_row", horizon=1, columns=("close", "volume")))
+        at = names[test] == symbol
+        assert found[symbol] == score(alone, own, "next_row", half, test[at] - 400 * number, said[at])
+
+
+def test_the_prior_of_models_that_know_symbols_knows_each_ones_own() -> None:
+    table = far_levels(300, "ABC")
+    labels = make_labels(table, TargetConfig(kind="forward_return", horizon=2))
+    rows = np.flatnonzero(labels.valid)
+    names = table.frame["symbol"].to_numpy()
+    train = rows[(names[rows] != "C") & (rows % 300 < 150)]
+    test = np.array([160, 170, 460, 760])
+    said = prior_by_symbol(table, labels, train, test)
+    a, b = (labels.y[train[names[train] == symbol]].mean() for symbol in "AB")
+    np.testing.assert_allclose(said[:, 0], [a, a, b, labels.y[train].mean()], rtol=1e-5)
+
+
+def test_a_fold_that_never_trains_on_a_symbol_fails_by_its_name(gatewise_home) -> None:
+    table = opposite_signs(600)
+    start = table.frame["time"].min()
+    late = table.frame.filter((pl.col("symbol") == "A") | (pl.col("time") > start + pl.duration(minutes=300)))
+    plan = plan_of(features__sets=[], features__columns=["signal"], features__scale_by="symbol", target__horizon=1)
+    outcome = run_cv(plan, table.with_frame(late))
+    assert {failure.job.fold for failure in outcome.failures} == {1}
+    assert "B has none" in outcome.failures[0].error.message
+    told = plan_of(features__sets=[], features__columns=["signal"], features__symbol_onehot=True, target__horizon=1)
+    assert {failure.job.fold for failure in run_cv(told, table.with_frame(late), FleetCompute()).failures} == {1}

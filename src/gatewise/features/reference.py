@@ -65,7 +65,7 @@ names end in the length: `rsi_14_5m`. A lookback of L bars, each of r rows, is L
 
 `features.scaler` is fitted on training rows alone: `standard` (mean, standard deviation with divisor n), `minmax` (to
 [0, 1]), `robust` (median, interquartile range), `none`. A column without spread on the training rows gets scale 1, and
-the log says so.
+the log says so. `features.scale_by=symbol` fits one scaler for each symbol ([symbols](symbols.md)).
 """
 
 _THEMES: tuple[tuple[str, Sequence[Feature]], ...] = (
