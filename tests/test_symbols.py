@@ -16,13 +16,14 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from audit_tables import case_of, random_walk, small_experiment
+from cv_worlds import plan_of, run_cv
 from fleet_members import largest_difference, recorders
 from gatewise.audit import run_audit
 from gatewise.audit.base import Parts
 from gatewise.audit.fitting import check_scaler
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
-from gatewise.config.schema import DataConfig, ExperimentConfig
+from gatewise.config.schema import DataConfig, ExperimentConfig, TargetConfig
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError
 from gatewise.experiment import prepare, run_experiment
@@ -33,9 +34,10 @@ from gatewise.fold import Fold, fit_fold, make_windows
 from gatewise.models.registry import MODELS
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
-from gatewise.splits.base import Rows
 from gatewise.selection.fleet_compute import FleetCompute
 from gatewise.selection.scoring import prior_by_symbol, score, score_symbols
+from gatewise.splits.base import Rows
+from gatewise.targets.make import make_labels
 from gatewise.trainer import Trained, train_model
 from gatewise.training.fleet_windows import FleetWindows
 from gatewise.training.listeners import Listeners
