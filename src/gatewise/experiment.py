@@ -23,8 +23,8 @@ from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
-from gatewise.features.symbols import symbol_codes
 from gatewise.features.cache import cached_features
+from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.samples import Samples, make_samples
