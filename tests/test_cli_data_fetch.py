@@ -95,6 +95,10 @@ def test_without_a_start_the_newest_bars_are_fetched_and_that_is_said(cli: Cli, 
             "--start must lie before --end",
             None,
         ),
+        (("fetch", "coinbase", "BTC-USD", "--start", "0001-01-01T00:00+14:00"), "--start takes a day", "2023-11-10"),
+        (("fetch", "coinbase", "BTC-USD", "--start", "0001-01-01"), "--start must lie after 1900-01-01", None),
+        (("fetch", "coinbase", "BTC-USD", "--base-url", "localhost:80"), "--base-url takes the address", "http://"),
+        (("fetch", "coinbase", "BTC-USD", "--requests-per-second", "nan"), "--requests-per-second", "--help"),
         (("update",), "holds no series", "gatewise data fetch coinbase BTC-USD"),
     ],
 )
@@ -196,3 +200,17 @@ def test_the_server_of_these_tests_answers_like_coinbase() -> None:
     newest = state.rows("BTC-USD", epoch(NOW), epoch(NOW) + 20 * 86_400, 1)
     assert len(newest) == 300
     assert newest[0][0] < newest[-1][0] == int(datetime(2023, 11, 24, tzinfo=UTC).timestamp())
+
+
+def test_a_lake_that_can_not_be_written_is_one_line_and_exit_code_2(cli: Cli, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    said = cli("data", "fetch", "coinbase", "BTC-USD", *SPAN, *FAST, "--lake", tmp_path / "file" / "lake", "-q")
+    assert said.code == 2
+    assert said.err.startswith("error: can't ")
+    assert len(said.err.splitlines()) == 2
+
+
+def test_a_start_long_before_there_were_exchanges_is_no_error(cli: Cli, lake: Path) -> None:
+    said = cli("data", "fetch", "coinbase", "BTC-USD", "--start", "1970-01-01", "--end", "2023-11-11", *FAST, "--json")
+    assert said.code == 0
+    assert said.json["series"][0]["rows"] > 1000

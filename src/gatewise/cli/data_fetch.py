@@ -213,9 +213,9 @@ def _moment(flag: str, text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{flag} takes a day or a moment; got {text!r}",
             f"for example {flag} 2023-11-10 or {flag} 2023-11-10T14:30Z",
         ) from error
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import polars as pl
 
+from gatewise.errors import ConfigError
 from gatewise.feeds.retry import Retry
 from gatewise.lake.base import SeriesKey
 
@@ -105,5 +107,15 @@ class Feed(Protocol):
 
 
 def base_url(options: FeedOptions) -> str | None:
-    """The address that the user put in place of the source's own: --base-url, else $GATEWISE_FEED_URL."""
-    return options.base_url or os.environ.get("GATEWISE_FEED_URL") or None
+    """The address that the user put in place of the source's own: --base-url, else $GATEWISE_FEED_URL.
+
+    Raises:
+        ConfigError: it is no address of a web server.
+    """
+    address = options.base_url or os.environ.get("GATEWISE_FEED_URL")
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError("--base-url takes the address of a web server", "for example http://127.0.0.1:8080")
+    return address.rstrip("/")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from gatewise.lake.base import TIME, SeriesKey
 _DAY = timedelta(days=1)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _ROWS_WHERE_UNKNOWN = 100
+_FIRST_BLOCK = datetime(2009, 1, 3, tzinfo=UTC)  # of Bitcoin; some exchanges refuse times of long ago
 _FAR_BEHIND = timedelta(minutes=1)
 # The last trades of a candle reach it a little after its close, and what the lake takes it keeps.
 _LAGS = timedelta(seconds=5)
@@ -59,9 +60,7 @@ class ExchangeFeed:
         address = base_url(options)
         self._called = name if address is None else f"{name} at {urlsplit(address).hostname}"
         if address is not None:
-            self._exchange.urls["api"] = _moved(
-                self._exchange.urls["api"], self._exchange.hostname, address.rstrip("/")
-            )
+            self._exchange.urls["api"] = _moved(self._exchange.urls["api"], self._exchange.hostname, address)
         each = options.requests_per_second
         self._limiter = Limiter(1 / each if each else self._exchange.rateLimit / 1000, fixed=bool(each))
         self._names = _timeframes(self._exchange.timeframes)
@@ -102,6 +101,8 @@ class ExchangeFeed:
         exchange = self._open(retry)
         if start > self._now():
             return Page(frame_of([]), None, end, self._clock_note())
+        if start < _FIRST_BLOCK:
+            return Page(frame_of([]), None, min(end, _FIRST_BLOCK))
         page = self._asked(exchange, key, key.timeframe, start, end, retry)
         longest = max((length for length in self._names if length <= _DAY), default=key.timeframe)
         if page.covered is None or page.resume >= end or not page.frame.is_empty() or longest < 2 * key.timeframe:
@@ -218,7 +219,8 @@ def _market(exchange: Any, said: str) -> dict[str, Any] | None:
 
 def _timeframes(of_ccxt: dict[str, Any] | None) -> dict[timedelta, str]:
     """ccxt's names by length; months and years have none."""
-    names = [name for name in of_ccxt or () if name[-1] in _SECONDS and name[:-1].isdecimal()]
+    offered = [name for name, theirs in (of_ccxt or {}).items() if theirs is not None]
+    names = [name for name in offered if name[-1] in _SECONDS and name[:-1].isdecimal()]
     return {timedelta(seconds=int(name[:-1]) * _SECONDS[name[-1]]): name for name in names}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from gatewise.config.durations import format_duration
 from gatewise.errors import ConfigError, FeedError, GatewiseError, UnknownNameError
@@ -16,6 +16,7 @@ from gatewise.lake.base import SeriesKey, utc
 from gatewise.lake.lake import Lake
 
 DEFAULT_BARS = 10_080  # a week of minutes, more than a year of hours
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)  # the first prices that any feed has are later
 _log = logging.getLogger("gatewise.feeds")
 
 
@@ -48,6 +49,8 @@ def plan_fetch(
     if not symbols:
         raise ConfigError("no symbol is named", f"gatewise data fetch {feed.name} BTC-USD")
     step = timeframe if timeframe is not None else feed.default_timeframe
+    if start is not None and utc(start) < _EARLIEST:
+        raise ConfigError(f"--start must lie after {_EARLIEST:%Y-%m-%d}; got {utc(start):%Y-%m-%d}")
     if start is not None and utc(start) >= now:
         raise ConfigError(f"--start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
     if start is not None and end is not None and utc(start) >= utc(end):
