@@ -34,7 +34,7 @@ from gatewise.files import write_text
 _TITLES = {"val": "Validation", "test": "Test"}
 _HEAD_CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
 _HEAD_VALUES = ("rmse", "mae", "r2", "directional_accuracy")
-_BY_SYMBOL = ("accuracy", "macro_f1", "mae", "r2", "directional_accuracy")
+_BY_SYMBOL = ("accuracy", "macro_f1", "mae", "directional_accuracy")
 _MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 
 
