@@ -136,6 +136,7 @@ class CandleServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or each answer waits 40 ms for the client to acknowledge its headers
     state: CandleServer
 
     def do_GET(self) -> None:
