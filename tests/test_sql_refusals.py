@@ -117,6 +117,11 @@ def test_an_unknown_symbol_of_a_typed_column_is_unknown_too(postgres: Postgres) 
     url = put(postgres.new_database(), numbered, types={"ticker": "INTEGER", "time": "TIMESTAMPTZ"})
     assert read_source(DataConfig(source="sql", url=url, table="bars", symbol="7")).frame.height == 40
     assert str(refusal(url, table="bars", symbol="9").hint) == "valid: 7, 8"
+    assert str(refusal(url, table="bars", symbol="AAPL").hint) == "valid: 7, 8"
+    run_sql(url, "CREATE TYPE venue AS ENUM ('X', 'Y')")
+    words = "SELECT (CASE ticker WHEN 7 THEN 'X' ELSE 'Y' END)::venue AS ticker, time, close FROM bars"
+    assert read_source(DataConfig(source="sql", url=url, query=words, symbol="Y")).frame.height == 40
+    assert str(refusal(url, query=words, symbols=("X", "Z")).hint) == "valid: X, Y"
 
 
 def test_a_wrong_password_is_one_line_and_is_not_repeated(cli: Cli, postgres: Postgres) -> None:
@@ -226,6 +231,7 @@ def test_a_file_that_is_no_database_is_a_read_error(tmp_path: Path) -> None:
         ("SELECT * FROM bars; DROP TABLE bars", "syntax error"),
         ("WITH x AS (SELECT 1) DELETE FROM bars", "syntax error"),
         ("SELECT clse FROM bars", "clse"),
+        ("SELECT password FROM bars", "password"),
         ("SELECT * FROM brs", "brs"),
         ("", "takes a SELECT"),
     ],

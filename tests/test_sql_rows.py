@@ -214,6 +214,29 @@ def test_a_query_is_read_as_a_table_is(tmp_path: Path, postgres: Postgres) -> No
     assert from_sql(url, query=query).fingerprint == from_csv(tmp_path, rows, symbols=("MSFT",)).fingerprint
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        ";",
+        " ; -- it's the end",
+        "\n/* a */ ;\n",
+        " AND 'a;--b' = 'a;--b'",
+        " AND ':x \\:y\\' <> '%(z)s'",
+        " -- no end",
+    ],
+)
+def test_a_querys_own_text_is_left_alone(tmp_path: Path, postgres: Postgres, end: str) -> None:
+    rows = bars()
+    url = put(sqlite_url(tmp_path / "b.db"), written("iso", rows), types={"ticker": "TEXT", "time": "TEXT"})
+    there = put(postgres.new_database(), rows, types={"ticker": "TEXT", "time": "TIMESTAMPTZ"})
+    for place in (url, there):
+        query = f"SELECT * FROM bars WHERE ticker <> 'a--b'{end}"
+        assert from_sql(place, query=query).num_rows == 80
+        echoed = from_sql(place, query=r"SELECT time, length('a\:b%s\\') AS n FROM bars WHERE ticker = 'AAPL'")
+        assert echoed.frame["n"].unique().to_list() == [8.0]
+
+
 def test_names_are_quoted_whatever_they_hold(tmp_path: Path, postgres: Postgres) -> None:
     symbol, close = 'the "Ticker"; --', "Close Price%(x)s"
     url = postgres.new_database()

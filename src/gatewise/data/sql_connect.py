@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,13 +115,13 @@ def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query:
         return ReadError(f"{where}: {words}", "the URL names a file that SQLite did not write")
     if write and sqlite and isinstance(error, exc.OperationalError):
         return StorageError(f"can't write {where}: {words}", _writing_hint(low))
-    if "password" in low or "authentication" in low or "access denied" in low:
+    if not sqlite and isinstance(error, exc.OperationalError) and re.search("password|authenticat|access denied", low):
         return FeedError(
             f"{where} refuses: {words}", f"mend the URL's user, or set ${PASSWORD_VARIABLE} to the password"
         )
     if query and (
         isinstance(error, exc.ProgrammingError | exc.DataError)
-        or (sqlite and isinstance(error, exc.DatabaseError) and "locked" not in low and "malformed" not in low)
+        or (sqlite and isinstance(error, exc.DatabaseError) and not re.search("locked|malformed|unable to open", low))
         or "read-only" in low
     ):
         return ConfigError(f"--query: {words}", "try it in the database's own shell first")

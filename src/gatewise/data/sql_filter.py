@@ -28,8 +28,9 @@ def of_symbols(column: ColumnElement[Any], wanted: Sequence[str], sample: object
     Args:
         sample: a value of the column; whole numbers are compared as such.
     """
-    numbers = isinstance(sample, int) and all(re.fullmatch(r"-?\d+", symbol) for symbol in wanted)
-    return column.in_([_bound(int(symbol) if numbers else symbol) for symbol in wanted])
+    if not isinstance(sample, int):
+        return column.in_([_bound(symbol) for symbol in wanted])
+    return column.in_([_bound(int(symbol)) for symbol in wanted if re.fullmatch(r"-?\d{1,18}", symbol)])
 
 
 def of_span(

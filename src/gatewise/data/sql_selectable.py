@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, FromClause, Inspector
 
 _COMMENT = r"(?:--[^\n]*(?:\n|$)|/\*.*?\*/)"
+_END = r";(?:\s|;|--[^\n'\"]*(?:\n|$)|/\*[^'\"]*?\*/)*$"  # no quote in it, or it may be the end of a text
 _MOST_LISTED = 20
 
 
@@ -45,7 +46,7 @@ def _of_query(connection: Connection, query: str) -> FromClause:
     if (word[0] if word else "").lower() not in ("select", "with", "values"):
         raise ConfigError(f"--query takes a SELECT; got {' '.join(start.split())[:40]!r}", "it is never more than read")
     # The line end closes a comment at the query's end; a colon would begin a parameter.
-    plain = re.sub(rf"(?:\s|;|{_COMMENT})+$", "", query, flags=re.DOTALL).replace("\\", "\\\\").replace(":", "\\:")
+    plain = re.sub(_END, "", query).replace(":", "\\:")
     whole = text(f"{plain}\n").columns().subquery("q")
     names = list(connection.execute(select(text("*")).select_from(whole).limit(0)).keys())
     return text(f"{plain}\n").columns(*[column(name) for name in names]).subquery("q")

@@ -118,6 +118,7 @@ def _read(
     connection: Connection, source: FromClause, name: str, layout: _Layout, spec: DataConfig, margin: timedelta
 ) -> Rows:
     from sqlalchemy import select
+    from sqlalchemy.exc import DataError
 
     roles, filters = layout.roles, []
     wanted = spec.symbols or ((spec.symbol,) if spec.symbol and roles.symbol else ())
@@ -131,16 +132,21 @@ def _read(
     statement = select(*(source.c[column] for column in layout.columns)).where(*filters).order_by(*order)
     chunks = Chunks(name, layout.columns, stamp if spec.time_format is None else None, spec.day_first)
     streamed = {"stream_results": True, "max_row_buffer": CHUNK_ROWS}
-    with connection.execute(statement, execution_options=streamed) as result:
-        num_rows = read_chunks(chunks, result.partitions(CHUNK_ROWS))
+    try:
+        with connection.execute(statement, execution_options=streamed) as result:
+            num_rows = read_chunks(chunks, result.partitions(CHUNK_ROWS))
+    except DataError:  # an enum knows its words, and takes no other
+        connection.rollback()
+        _refuse_unknown_symbols(connection, source, roles.symbol, wanted)
+        raise
     if not num_rows:
-        _refuse_unknown_symbols(connection, source, roles.symbol, wanted, layout)
+        _refuse_unknown_symbols(connection, source, roles.symbol, wanted)
         raise _nothing_between(connection, source, name, stamp, filters[:1] if wanted and roles.symbol else [], spec)
     raw = Raw(name, chunks.frame())
     if roles.symbol and wanted:
         found = raw.frame[roles.symbol].cast(pl.String).str.strip_chars().unique().to_list()
         absent = [symbol for symbol in wanted if symbol not in found]
-        _refuse_unknown_symbols(connection, source, roles.symbol, absent, layout)
+        _refuse_unknown_symbols(connection, source, roles.symbol, absent)
     narrow = spec.model_copy(update={"time_column": ",".join(roles.time), "symbol_column": roles.symbol})
     # Which symbols are wanted was settled on the server; without a column of symbols all rows are one's.
     own = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
@@ -156,17 +162,17 @@ def _only_symbol(spec: DataConfig, name: str) -> str:
 
 
 def _refuse_unknown_symbols(
-    connection: Connection, source: FromClause, column: str | None, symbols: Sequence[str], layout: _Layout
+    connection: Connection, source: FromClause, column: str | None, symbols: Sequence[str]
 ) -> None:
     """Symbols of which there is no row at all; those that only have none in the span pass."""
     from sqlalchemy import select
 
-    if column is None:
+    if column is None or not symbols:
         return
+    found = connection.execute(select(source.c[column]).distinct()).scalars()
+    known = {str(value).strip() for value in found if value is not None}
     for symbol in symbols:
-        of_it = of_symbols(source.c[column], [symbol], layout.samples[column])
-        if connection.execute(select(source.c[column]).where(of_it).limit(1)).first() is None:
-            known = {str(value) for (value,) in connection.execute(select(source.c[column]).distinct()) if value}
+        if symbol not in known:
             raise UnknownNameError("symbol", symbol, few_names(symbol, known))
 
 
