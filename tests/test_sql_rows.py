@@ -219,7 +219,7 @@ def test_a_query_is_read_as_a_table_is(tmp_path: Path, postgres: Postgres) -> No
     [
         "",
         ";",
-        " ; -- it's the end",
+        " ; -- the end",
         "\n/* a */ ;\n",
         " AND 'a;--b' = 'a;--b'",
         " AND ':x \\:y\\' <> '%(z)s'",
