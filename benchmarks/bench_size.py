@@ -155,8 +155,8 @@ def main() -> None:
             print(
                 f"{run}: {said.symbols} x {said.rows:,} rows x 39 features: ready windows after "
                 f"{figures['windows']:.2f} s ({figures['windows_cpu']:.2f} s of CPU), first optimizer step starts "
-                f"after {figures['first_step']:.2f} s ({figures['first_step_cpu']:.2f} s of CPU), both after imports of "
-                f"{figures['imports']:.2f} s; peak {figures['peak_mb']:,.0f} MB; load {os.getloadavg()[0]:.1f}"
+                f"after {figures['first_step']:.2f} s ({figures['first_step_cpu']:.2f} s of CPU), both after imports of"
+                f" {figures['imports']:.2f} s; peak {figures['peak_mb']:,.0f} MB; load {os.getloadavg()[0]:.1f}"
             )
 
 
