@@ -223,6 +223,8 @@ def test_an_unknown_symbol_lists_those_that_the_source_finds(yahoo: YahooServer)
     assert "'AAPL'" in (refused.value.hint or "")
     with pytest.raises(UnknownNameError, match="ZZZZ"):
         feed(yahoo).resolve("ZZZZ", DAY, hasty())
+    with pytest.raises(ConfigError, match="empty"):
+        feed(yahoo).resolve(" ", DAY, hasty())
 
 
 def test_timeframes_that_the_source_lacks_or_no_longer_keeps_are_refused_with_what_it_has(
@@ -283,16 +285,59 @@ def test_a_new_split_leaves_bars_as_traded_alone_and_is_appended(yahoo: YahooSer
     )
 
 
-def test_a_session_that_the_source_has_late_is_asked_for_again(yahoo: YahooServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("withheld", [(0, 1), (1,)])
+def test_a_session_that_the_source_has_late_is_asked_for_again(
+    yahoo: YahooServer, tmp_path: Path, withheld: tuple[int, ...]
+) -> None:
     lake = Lake(tmp_path)
-    yahoo.now, yahoo.withheld = datetime(2024, 9, 19, 23, tzinfo=UTC), 2
+    yahoo.now, yahoo.withheld = datetime(2024, 9, 19, 23, tzinfo=UTC), withheld
     fetch(yahoo, lake, "MSFT", start=START)
     key = SeriesKey("yahoo", "MSFT", DAY)
     assert lake.series(key).read()["time"][-1] == datetime(2024, 9, 17, 20, tzinfo=UTC)
-    yahoo.withheld = 0
+    yahoo.withheld = ()
     (outcome,) = update(yahoo, lake)
     assert outcome.added == 2
     assert lake.series(key).read()["time"][-1] == datetime(2024, 9, 19, 20, tzinfo=UTC)
+
+
+def test_a_session_that_stays_absent_is_absent_and_counted(yahoo: YahooServer, tmp_path: Path) -> None:
+    yahoo.withheld = (10,)
+    (outcome,) = fetch(yahoo, Lake(tmp_path), "MSFT", start=START)
+    assert outcome.standing is not None
+    assert outcome.standing.absent == 1
+    (again,) = update(yahoo, Lake(tmp_path))
+    assert (again.added, again.error) == (0, None)
+
+
+def test_a_stock_that_is_traded_no_more_keeps_its_rows_and_is_told(yahoo: YahooServer, tmp_path: Path) -> None:
+    yahoo.stocks["GONE"] = make_stock("GONE", "2023-01-03", "2024-03-28")
+    lake = Lake(tmp_path)
+    (outcome,) = fetch(yahoo, lake, "GONE", start=START)
+    assert outcome.error is None
+    assert any("no rows after 2024-03-28" in note for note in outcome.notes)
+    (again,) = update(yahoo, lake)
+    assert (again.error, again.added) == (None, 0)
+    del yahoo.stocks["GONE"]
+    before = contents(lake)
+    jobs, failed = plan_update(lambda _: feed(yahoo), lake, None, (), None, NOW, hasty())
+    assert (jobs, failed) == ([], [])
+    assert contents(lake) == before
+
+
+def test_an_empty_answer_before_the_listing_is_no_error(yahoo: YahooServer, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    jobs = plan_fetch(
+        feed(yahoo),
+        lake,
+        ["AAPL"],
+        DAY,
+        datetime(2021, 1, 1, tzinfo=UTC),
+        datetime(2022, 1, 1, tzinfo=UTC),
+        NOW,
+        hasty(),
+    )
+    (outcome,) = fetch_all(jobs, lake, Quiet(), make_retry=hasty)
+    assert (outcome.error, outcome.added) == (None, 0)
 
 
 def test_nothing_is_asked_twice(yahoo: YahooServer, tmp_path: Path) -> None:

@@ -26,7 +26,20 @@ import numpy as np
 
 STEPS = {"1m": 1, "2m": 2, "5m": 5, "15m": 15, "1h": 60, "60m": 60, "90m": 90}
 DAYS_KEPT = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "1h": 730, "60m": 730, "90m": 60}
-FAULTS = ("429", "429 later", "500", "503 json", "cut", "half json", "silent", "shapeless", "reordered", "repeated")
+FAULTS = (
+    "429",
+    "429 later",
+    "500",
+    "503 json",
+    "cut",
+    "half json",
+    "silent",
+    "shapeless",
+    "no chart",
+    "back soon",
+    "reordered",
+    "repeated",
+)
 
 
 @dataclass
@@ -91,14 +104,14 @@ class YahooServer:
         stocks: by symbol.
         now: by the server's clock.
         faults: taken one after another, each by the next question for a chart.
-        withheld: newest sessions that it does not give yet.
+        withheld: sessions that it does not give yet, counted from the newest, which is 0.
         asked: the charts asked for: symbol, interval, and first and last second or range.
     """
 
     stocks: dict[str, Stock]
     now: datetime
     faults: list[str] = field(default_factory=list)
-    withheld: int = 0
+    withheld: tuple[int, ...] = ()
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
 
@@ -130,7 +143,7 @@ class YahooServer:
 
     def _result(self, stock: Stock, interval: str, first: int, last: int, now: int) -> dict[str, Any]:
         begun = [n for n in range(len(stock.days)) if stock.opens[n] <= now]
-        begun = begun[: len(begun) - self.withheld]
+        begun = [n for place, n in enumerate(reversed(begun)) if place not in self.withheld][::-1]
         if interval == "1d":
             bars = [(stock.opens[n], n, stock.prices[n], float(stock.volumes[n])) for n in begun]
         else:
@@ -280,7 +293,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             status, value = self.state.chart(symbol, query)
             body = json.dumps(value).encode()
-            if fault == "shapeless":
+            if fault == "no chart":
+                body = b'{"finance": {"result": null, "error": null}}'
+            elif fault == "back soon":
+                body = b"<html>Will be right back</html>"
+            elif fault == "shapeless":
                 body = b'{"chart": {"result": [{"meta": {}}], "error": null}}'
             elif fault in ("reordered", "repeated") and status == 200:
                 body = json.dumps(shuffled(value, fault)).encode()

@@ -8,7 +8,6 @@ exchange_calendars; a million rows take about 0.1 s once it is imported.
 from __future__ import annotations
 
 import difflib
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.muted import muted
 from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError
 
 NO_CALENDAR = "none"  # said where a source would else bring one of its own
@@ -186,8 +186,7 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
     import exchange_calendars
 
     since, until = date.min, date.max
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the package's own use of pandas
+    with muted():
         try:
             made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
         except ValueError:  # the span reaches beyond what the calendar knows

@@ -85,7 +85,9 @@ class YahooFeed:
                 f"{NAME} adjusts daily bars only; got --adjusted with {format_duration(timeframe)}",
                 "--raw, or --timeframe 1d",
             )
-        name = symbol.upper()
+        name = symbol.strip().upper()
+        if not name:
+            raise ConfigError("a symbol must not be empty", f"gatewise data fetch {NAME} AAPL")
         if name not in self._listings:
             self._listings[name] = self._listing(name, retry)
         raw = self._adjusted is False or timeframe < _DAY
@@ -126,7 +128,7 @@ class YahooFeed:
         frame = frame.filter(pl.col(TIME) >= start, pl.col(TIME) < covered_to)
         kept_to = self._answered_to(key, frame, start, covered_to, now)
         covered = (start, kept_to) if kept_to > start else None
-        return Page(frame, covered, end if kept_to < stop else stop)
+        return Page(frame.filter(pl.col(TIME) < kept_to), covered, end if kept_to < stop else stop)
 
     def _rows(self, key: SeriesKey, start: datetime, stop: datetime, now: datetime, retry: Retry) -> pl.DataFrame:
         listing, adjusted = self._listings[key.symbol], self.revises(key)
@@ -172,17 +174,21 @@ class YahooFeed:
     def _answered_to(
         self, key: SeriesKey, frame: pl.DataFrame, start: datetime, covered_to: datetime, now: datetime
     ) -> datetime:
-        """Until when the answer counts: sessions that are absent at its end, and closed lately, may still come."""
+        """Until when the answer counts: a session that closed lately, and is absent, may still come."""
         calendar = self._listings[key.symbol].calendar
-        if calendar is None:
+        since = max(start, now - _LATE)
+        if calendar is None or since >= covered_to:
             return covered_to
-        last = frame[TIME][-1] if frame.height else start
-        found = sessions(calendar, _us(start), _us(covered_to))
-        due = int(found.closed(np.array([_us(covered_to)]))[0]) - 1
-        opened, closed = (datetime.fromtimestamp(int(b[due]) / 1e6, UTC) for b in (found.open_us, found.close_us))
-        if due < 0 or last > opened or closed <= start or now - closed > _LATE:
+        times = frame[TIME].dt.epoch("us").to_numpy()
+        found = sessions(calendar, _us(since), _us(covered_to))
+        due = (found.close_us > _us(since)) & (found.close_us < _us(covered_to))
+        if times.size:  # before the first row it may not have been listed yet
+            due &= found.close_us > times[0]
+        rows_to_close = np.searchsorted(times, found.close_us, side="right")
+        absent = np.flatnonzero(due & (rows_to_close == np.searchsorted(times, found.open_us, side="right")))
+        if not absent.size:
             return covered_to
-        return min(covered_to, last + key.timeframe) if frame.height else start
+        return max(start, datetime.fromtimestamp(int(found.open_us[absent[0]]) / 1e6, UTC))
 
     def _listing(self, symbol: str, retry: Retry) -> _Listing:
         def question() -> dict[str, str]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +19,7 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
+from gatewise.data.muted import muted
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.answers import retry_after_seconds
 from gatewise.feeds.limiter import Limiter
@@ -29,7 +28,6 @@ from gatewise.feeds.retry import TransientError
 T = TypeVar("T")
 NAME = "yahoo"
 _DATA = ("/v8/finance/chart/", "/v1/finance/search")
-_LOCK = threading.Lock()
 # What yfinance raises where an answer has another shape than it expects; its own errors are judged by the status.
 _MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
@@ -48,11 +46,21 @@ class NoDataError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """The latest answer to a question for data: its status, the wait it asks for, and the reason it gives, if any."""
+    """The latest answer to a question for data.
+
+    Attributes:
+        status: of HTTP.
+        after_seconds: the wait that it asks for.
+        reason: that it gives for having no chart; empty where it gives none.
+        unknown: a whole chart of nothing at all.
+        bare: a whole chart of a symbol, without a row.
+    """
 
     status: int
     after_seconds: float | None
     reason: str
+    unknown: bool
+    bare: bool
 
 
 class YahooSession(requests.Session):  # type: ignore[type-arg]  # of the package's own response class
@@ -84,7 +92,7 @@ class YahooSession(requests.Session):  # type: ignore[type-arg]  # of the packag
         response = super().request(method, url, *args, **kwargs)
         if is_data:
             after = retry_after_seconds(response.headers.get("Retry-After"), time.time())
-            self.answer = Answer(response.status_code, after, _reason(response.text))
+            self.answer = _answer(response.status_code, after, response.text)
         return response
 
 
@@ -96,8 +104,7 @@ def ask(session: YahooSession, question: Callable[[], T]) -> T:
         TransientError: trying again may help.
         FeedError: it won't.
     """
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # yfinance's own use of pandas
+    with muted():  # one thread at a time
         debug = yfinance.config.debug
         hidden, debug.hide_exceptions = debug.hide_exceptions, False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what matters of it is said in our own words
@@ -120,9 +127,9 @@ def _judged(error: Exception, answer: Answer | None) -> Exception:
         return TransientError(f"{NAME}: {_network_words(error)}")
     if answer.status >= 500:
         return TransientError(f"{NAME} has trouble (HTTP {answer.status})", answer.after_seconds)
-    if answer.status == 404 or "No data found" in answer.reason:
+    if answer.status == 404 or "No data found" in answer.reason or answer.unknown:
         return NoDataError(unknown=True)
-    if "Data doesn't exist" in answer.reason or (answer.status == 200 and isinstance(error, YFException)):
+    if "Data doesn't exist" in answer.reason or answer.bare:
         return NoDataError(unknown=False)
     if answer.status >= 400:
         reason = answer.reason or f"HTTP {answer.status}"
@@ -142,10 +149,14 @@ def _network_words(error: Exception) -> str:
     return "the connection broke"
 
 
-def _reason(text: str) -> str:
-    """The description of an error in a chart's JSON; empty where there is none."""
+def _answer(status: int, after_seconds: float | None, text: str) -> Answer:
+    """What is not whole, or no chart, is none of the cases; yfinance takes some of it for an empty chart."""
     try:
-        told = json.loads(text)["chart"]["error"]["description"]
+        chart = json.loads(text)["chart"]
+        told, result = chart["error"], chart["result"]
+        reason = " ".join(str(told["description"]).split())[:200] if told else ""
+        unknown = not told and result == []
+        bare = bool(result) and "symbol" in result[0]["meta"] and "timestamp" not in result[0]
     except _MISSHAPEN:
-        return ""
-    return " ".join(str(told).split())[:200]
+        return Answer(status, after_seconds, "", False, False)
+    return Answer(status, after_seconds, reason, unknown, bare)
