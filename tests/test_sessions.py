@@ -24,8 +24,9 @@ from conftest import Cli
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
 from gatewise.data.quality import check_data
-from gatewise.data.sessions import common_calendar, find_calendar, sessions, trading_time
+from gatewise.data.sessions import common_calendar, find_calendar, session_close, sessions, trading_time
 from gatewise.data.table import Table
+from gatewise.data.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, QualityError, UnknownNameError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -248,6 +249,31 @@ def test_a_daily_bar_is_usable_at_the_close_of_its_session(
     assert load_table(spec.model_copy(update={"calendar": None})).frame["time"][0] >= expected
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    day=st.dates(date(2000, 1, 1), date(2025, 12, 31)),
+    calendar=st.sampled_from(["XNYS", "XTKS", "XLON", "CMES", "24/7"]),
+    zone=st.sampled_from(["UTC", "America/New_York", "Asia/Tokyo", "Europe/London"]),
+    hour=st.sampled_from([0, 0, 5, 14, 23]),
+)
+def test_no_daily_bar_is_usable_while_its_session_trades_nor_later_than_without_a_calendar(
+    day: date, calendar: str, zone: str, hour: int
+) -> None:
+    stamp = pl.Series("time", [datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo(zone)).astimezone(UTC)])
+    stamp = stamp.dt.cast_time_unit("us")
+    plain = pl.select(knowable(pl.lit(stamp), DAY, zone)).to_series()
+    moment, start, end = (us(m) for m in (session_close(stamp, plain, zone, calendar)[0], stamp[0], plain[0]))
+    found = sessions(calendar, start, end)
+    assert start < moment <= end
+    assert moment == end or moment in found.close_us
+    if hour:  # a stamp that is no date: nothing is traded between the bar's end and the moment of its stamp plus a day
+        between = (found.start_us < end) & (found.end_us > moment)
+        assert moment == end or not between.any()
+    else:  # a date is that of its session
+        named = found.close_us[found.day == (day - date(1970, 1, 1)).days]
+        assert moment in named if named.size and start < named[0] <= end else moment >= start
+
+
 def test_a_daily_bar_stamped_at_its_sessions_open_is_usable_at_that_sessions_close(tmp_path: Path) -> None:
     file = tmp_path / "es.csv"
     # CMES opens at 17:00 in Chicago on the evening before.
@@ -272,13 +298,18 @@ def test_stamps_said_to_be_closes_are_left_as_they_are(tmp_path: Path) -> None:
     assert not rows.segment_start.any()
 
 
-def test_rows_while_the_market_is_closed_are_counted_and_take_no_time(tmp_path: Path) -> None:
+def test_rows_while_the_market_is_closed_are_counted_and_take_no_time(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     early = [new_york(2024, 7, 2, 8, n) for n in (1, 30)]
     times = session_minutes(date(2024, 7, 1)) + early + session_minutes(date(2024, 7, 2))
     file = tmp_path / "premarket.csv"
     file.write_text("time,close\n" + "".join(f"{time.isoformat()},{n}\n" for n, time in enumerate(times, 1)))
     report = check_data(DataConfig(paths=(str(file),), stamp="close", calendar="XNYS")).to_dict()
     assert (report["outside_sessions"], report["gaps"], report["ok"]) == (2, 0, True)
+    with caplog.at_level("INFO", "gatewise.data"):
+        load_table(DataConfig(paths=(str(file),), stamp="close", calendar="XNYS"))
+    assert "2 of 782 rows lie outside the sessions of XNYS" in caplog.text
 
 
 def test_a_calendar_is_found_by_code_or_alias_in_any_case() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.market import find_outside_sessions
 from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
@@ -34,6 +35,9 @@ def load_table(spec: DataConfig) -> Table:
     rows = read_source(spec)
     for note in rows.notes:
         _log.info("%s", note)
+    if outside := find_outside_sessions(rows).count:
+        share = f"{outside:,} of {rows.frame.height:,} rows lie outside the sessions of {rows.calendar}"
+        _log.info("%s and take no time on its clock; where these are many: another --calendar or --timezone", share)
     table = table_of(rows, spec)
     if spec.resample is not None:
         table = resample(table, spec.resample, spec.gap_tolerance)
