@@ -3,7 +3,8 @@
 Two models x two horizons x three seeds x four folds on each walk, with real features, so that no model says the same of
 every row. Printed: how often the interval of accuracy holds one half, how often a model is called better than the
 prior, and the probability of backtest overfitting by several readings of "performance" and "trial". The first is what
-`gatewise cv` reports. The last is a control, coin flips of the same shape, whose true value is one half.
+`gatewise cv` reports. "Fresh coins" judges the same predictions on outcomes that are coin flips, which nobody can have
+foretold: what then differs from one half is a difference between the trials that lasts, and not in what they know.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ import polars as pl
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
 from gatewise.selection.compute import InProcess
-from gatewise.selection.cscv import backtest_overfitting
+from gatewise.selection.cscv import backtest_overfitting, overfitting_of_sums
 from gatewise.selection.cv import cross_validate, start_cv
 from gatewise.selection.outcome import CvOutcome
 from gatewise.selection.plan import Plan
+from gatewise.selection.skill import class_skill, skill_of_sums, skill_parts
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 ROWS, HORIZON = 2_500, 2
 SAID = {
@@ -55,33 +60,47 @@ def walk(seed: int) -> Table:
 
 def readings(outcome: CvOutcome, rng: np.random.Generator) -> dict[str, float | None]:
     found = outcome.overfitting
-    loss, hits = by_trial(outcome)
-    lstm = [place for place, (model, _) in enumerate(sorted(loss)) if model == "lstm"]
-    losses, right = (np.column_stack([of[key] for key in sorted(of)]) for of in (loss, hits))
-    models = np.column_stack([right[:, lstm].mean(axis=1), np.delete(right, lstm, axis=1).mean(axis=1)])
-    trials = {
-        "loss; 6 models x seeds, one horizon": -losses,
-        "accuracy; 6 models x seeds, one horizon": right,
-        "accuracy; 3 seeds of one model": right[:, lstm],
-        "accuracy; 2 models, seeds averaged": models,
-        "control: coin flips, 6 trials": rng.integers(0, 2, right.shape).astype(float),
+    probs, up, prior = by_trial(outcome)
+    coins = rng.integers(0, 2, len(up))
+    prob = np.column_stack([probs[key] for key in sorted(probs)])
+    lstm = [place for place, (model, _) in enumerate(sorted(probs)) if model == "lstm"]
+    models = np.column_stack([prob[:, lstm].mean(axis=1), np.delete(prob, lstm, axis=1).mean(axis=1)])
+    named = {"6 models x seeds": prob, "3 seeds of one model": prob[:, lstm], "2 models": models}
+    one_horizon = {
+        f"{by}; {words}{outcomes}": of(said, came, prior)
+        for words, said in named.items()
+        for outcomes, came in ((", one horizon", up), (", on fresh coins", coins))
+        for by, of in (("skill", by_skill), ("loss", by_loss))
     }
     return {
-        "loss; 4 models x horizons (as reported)": found.pbo.value,
+        "skill; 4 models x horizons (as reported)": found.pbo.value,
+        "loss; 4 models x horizons": found.loss_pbo.value,
         "strategy's Sharpe net of cost; 4 models x horizons": found.strategy_pbo.value,
-        **{name: backtest_overfitting(of, gap=HORIZON).value for name, of in trials.items()},
+        **one_horizon,
     }
 
 
-def by_trial(outcome: CvOutcome) -> tuple[dict[tuple[str, int], npt.NDArray[np.float64]], ...]:
-    said = pl.read_parquet(outcome.out_of_fold).filter((pl.col("model") != "prior") & (pl.col("horizon") == HORIZON))
-    loss, hits = {}, {}
-    for (model, seed), own in said.group_by("model", "seed"):
-        own = own.sort("time")
-        up, prob = (own["target"] == "up").to_numpy(), own["prob_up"].to_numpy().astype(np.float64)
-        loss[str(model), int(seed)] = -np.log(np.where(up, prob, 1 - prob))  # type: ignore[call-overload]  # an int
-        hits[str(model), int(seed)] = ((prob > 0.5) == up).astype(np.float64)  # type: ignore[call-overload]
-    return loss, hits
+def by_skill(prob: Floats, up: Ints, prior: Floats) -> float | None:
+    pairs = [class_skill(np.column_stack([1 - p, p]), np.column_stack([1 - prior, prior]), up) for p in prob.T]
+    parts = np.stack([skill_parts(*pair) for pair in pairs], axis=-1)
+    return overfitting_of_sums(parts, skill_of_sums, prob.shape[1], gap=HORIZON).value
+
+
+def by_loss(prob: Floats, up: Ints, prior: Floats) -> float | None:
+    gained = np.log(np.where(up[:, None] == 1, prob, 1 - prob))
+    return backtest_overfitting(gained, gap=HORIZON).value
+
+
+def by_trial(outcome: CvOutcome) -> tuple[dict[tuple[str, int], Floats], Ints, Floats]:
+    """Of the first horizon: the probability of up by model and seed, whether it went up, and what the prior says."""
+    said = pl.read_parquet(outcome.out_of_fold).filter(pl.col("horizon") == HORIZON).sort("time")
+    probs = {
+        (str(model), -1 if seed is None else int(seed)): own["prob_up"].to_numpy().astype(np.float64)
+        for (model, seed), own in said.group_by("model", "seed", maintain_order=True)
+    }
+    prior = probs.pop(("prior", -1))
+    up = (said.filter(pl.col("model") == "prior")["target"] == "up").to_numpy().astype(np.int64)
+    return probs, up, prior
 
 
 def main(walks: int) -> None:

@@ -65,6 +65,25 @@ def test_one_truly_better_trial_is_found_by_every_measure() -> None:
     assert found.strategy_pbo.value < 0.2
 
 
+def test_with_skill_given_the_choice_is_by_skill_and_that_by_loss_stands_beside_it() -> None:
+    """Nobody knows anything; the timid trial loses least, always."""
+    rng = np.random.default_rng(0)
+    came = rng.normal(size=(600, 1))
+    skill = {f"m{size}": (size * rng.normal(size=(600, 1)), came) for size in (1, 2, 3, 4)}
+    losses = {name: np.square(said - came)[:, 0] for name, (said, _) in skill.items()}
+    found = report(losses, np.square(came)[:, 0], skill=skill)
+    assert (found.pbo.by, found.loss_pbo.by) == ("skill", "loss")
+    assert found.loss_pbo.value == 0
+    assert found.loss_pbo.below_benchmark == 1
+    assert found.pbo.value is not None
+    assert found.pbo.value > 0.05
+    assert found.to_dict()["pbo"]["loss"]["value"] == 0
+    knows = {name: (said + (came if name == "m3" else 0), came) for name, (said, _) in skill.items()}
+    assert report(losses, np.square(came)[:, 0], skill=knows).pbo.value == 0
+    with pytest.raises(DivergedError, match="a skill must be finite"):
+        report(losses, np.square(came)[:, 0], skill=skill | {"m1": (came * np.nan, came)})
+
+
 def test_trials_worse_than_the_benchmark_are_not_better_than_it() -> None:
     losses, benchmark = noise(3)
     found = report({name: loss + 1 for name, loss in losses.items()}, benchmark)

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gatewise.selection.cscv import backtest_overfitting
+from gatewise.selection.cscv import backtest_overfitting, overfitting_of_sums
 from gatewise.selection.deflated_sharpe import (
     best_sharpe_by_luck,
     deflated_sharpe,
     effective_trials,
     probabilistic_sharpe,
 )
+from gatewise.selection.skill import class_skill, skill_of_sums, skill_parts, value_skill
 from gatewise.selection.snooping import Snooping, data_snooping
 
 Floats = npt.NDArray[np.float64]
@@ -104,6 +105,99 @@ def test_blocks_are_as_many_as_hold_ten_periods_and_two_gaps(periods: int, gap: 
     found = backtest_overfitting(np.random.default_rng(2).normal(size=(periods, 3)), gap=gap)
     assert found.blocks == blocks
     assert (found.value is None) == (blocks == 0)
+
+
+@given(st.integers(0, 999), st.integers(1, 3))
+@settings(max_examples=10, deadline=None)
+def test_skill_is_the_correlation_over_all_outputs_and_is_ranked_on_the_same_splits(seed: int, outputs: int) -> None:
+    rng = np.random.default_rng(seed)
+    pairs = [(rng.normal(size=(90, outputs)), rng.normal(size=(90, outputs))) for _ in range(4)]
+    parts = np.stack([skill_parts(*pair) for pair in pairs], axis=-1)
+    by_hand = []
+    for said, came in pairs:
+        a, b = (values - values.mean(axis=0) for values in (said, came))
+        by_hand.append((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
+    np.testing.assert_allclose(skill_of_sums(parts.sum(axis=0)[None]), [by_hand])
+    if outputs == 1:
+        np.testing.assert_allclose(by_hand, [np.corrcoef(said[:, 0], came[:, 0])[0, 1] for said, came in pairs])
+
+    found = overfitting_of_sums(parts, skill_of_sums, 4, gap=2, blocks=6)
+    overfit = []
+    for half in combinations(range(6), 3):
+        halves = (set(half), set(range(6)) - set(half))
+        past, future = (
+            skill_of_sums(sum(parts[15 * b : 15 * b + 13].sum(axis=0) for b in blocks)[None])[0] for blocks in halves
+        )
+        rank = stats.rankdata(future)[np.argmax(past)]
+        overfit.append(float(rank < 2.5))
+    assert found.value == pytest.approx(np.mean(overfit))
+
+
+def test_who_says_always_the_same_has_no_skill_and_neither_has_who_is_always_sure() -> None:
+    y = np.tile([0, 1], 50)
+    lean, sure = np.tile([0.9, 0.1], (100, 1)), np.tile([1.0, 0.0], (100, 1))
+    for said in (lean, sure):
+        skill = skill_of_sums(skill_parts(*class_skill(said, np.full((100, 2), 0.5), y)).sum(axis=0)[None, :, None])
+        assert skill == 0
+    right = np.eye(2)[y]
+    for strength in (0.1, 0.9, 1.0):  # correlation does not ask how sure
+        said = 0.5 + strength * (right - 0.5)
+        skill = skill_of_sums(skill_parts(*class_skill(said, np.full((100, 2), 0.5), y)).sum(axis=0)[None, :, None])
+        assert skill == pytest.approx(1)
+
+
+def test_numbers_have_skill_by_what_they_say_beyond_the_benchmark() -> None:
+    rng = np.random.default_rng(4)
+    start = 100 + np.cumsum(rng.normal(size=(200, 2)), axis=0)
+    moved = rng.normal(size=(200, 2)) * [1, 50]
+    said, came = value_skill(start + 0.1 * moved, start, start + moved)
+    parts = skill_parts(said, came).sum(axis=0)[None, :, None]
+    assert skill_of_sums(parts) == pytest.approx(1, abs=1e-4)
+    missing = np.where(rng.random((200, 2)) < 0.3, np.nan, start + moved)
+    for of in value_skill(start, start, missing):
+        assert np.isfinite(of).all()
+
+
+def test_a_choice_by_skill_is_a_coin_on_random_walks_and_one_by_loss_is_not() -> None:
+    """Ridge regressions on random features, in four walk-forward folds; they differ in how sure they are of themselves.
+
+    By loss the timid ones win on every stretch of time, although none knows anything.
+    """
+    found = np.array([overfitting_on_a_walk(np.random.default_rng(seed)) for seed in range(80)])
+    by_skill, by_loss = found.mean(axis=0)
+    error = found[:, 0].std(ddof=1) / 80**0.5
+    assert by_skill == pytest.approx(0.5, abs=3 * error)
+    assert error < 0.035
+    assert by_loss < 0.42
+
+
+def overfitting_on_a_walk(rng: np.random.Generator, horizon: int = 2, trials: int = 6) -> tuple[float, float]:
+    """(by skill, by loss) of trials on the direction of one walk of 1,500 steps."""
+    path = np.cumsum(rng.normal(size=1_600))
+    up = (path[100 + horizon :] > path[100:-horizon]).astype(np.int64)
+    lags = (1, 2, 3, 5, 8, 13, 21, 34, 55, 100)
+    x = np.column_stack([(path[100:] - path[100 - lag : -lag]) / np.sqrt(lag) for lag in lags])[: len(up)]
+    size = len(up) // 5
+    first = len(up) - 4 * size
+    prob, prior = np.empty((len(up), trials)), np.empty(len(up))
+    for fold in range(4):
+        train, test = slice(0, first + fold * size - 20), slice(first + fold * size, first + (fold + 1) * size)
+        prior[test] = up[train].mean()
+        for trial in range(trials):
+            mix = np.random.default_rng(trial).normal(size=(len(lags), 24))
+            hidden = np.column_stack([np.tanh(x @ mix), np.ones(len(up))])
+            ridge = 10.0 ** (trial / 2) * np.eye(25)
+            weight = np.linalg.solve(hidden[train].T @ hidden[train] + ridge, hidden[train].T @ (2.0 * up[train] - 1))
+            prob[test, trial] = 1 / (1 + np.exp(-2 * np.clip(hidden[test] @ weight, -3, 3)))
+    prob, prior, up = prob[first:], prior[first:], up[first:]
+    both = [np.column_stack([1 - of, of]) for of in (*prob.T, prior)]
+    parts = np.stack([skill_parts(*class_skill(said, both[-1], up)) for said in both[:-1]], axis=-1)
+    loss = np.column_stack([-np.log(said[np.arange(len(up)), up]) for said in both[:-1]])
+    skill = overfitting_of_sums(parts, skill_of_sums, trials, gap=horizon, blocks=12).value
+    value = backtest_overfitting(-loss, gap=horizon, blocks=12).value
+    assert skill is not None
+    assert value is not None
+    return skill, value
 
 
 def test_the_deflated_sharpe_ratio_is_that_of_the_paper_s_example() -> None:

@@ -8,7 +8,8 @@ again: 16 blocks make 12,870 splits, and 60 trials take a tenth of a second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
@@ -21,6 +22,9 @@ from gatewise.evaluation.base import Floats
 MOST_BLOCKS = 16  # the paper's
 LEAST_BLOCKS = 6  # 20 splits
 LEAST_BLOCK_PERIODS = 10
+
+# From sums [splits, q, trials] to what is compared, [splits, trials], higher is better.
+Measure = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class BacktestOverfitting:
         logits: float64 [splits], ln(w / (1 - w)) of the chosen trial's relative rank w = rank / (trials + 1), the worst
             of rank 1; below zero is below the median.
         below_benchmark: share of the splits in which the chosen trial came out below the benchmark; `None` without one.
+        by: what trials are chosen and ranked by, for people.
     """
 
     value: float | None
@@ -44,6 +49,7 @@ class BacktestOverfitting:
     splits: int = 0
     logits: Floats = field(default_factory=lambda: np.empty(0))
     below_benchmark: float | None = None
+    by: str = "loss"
 
     @property
     def meaning(self) -> str | None:
@@ -54,8 +60,8 @@ class BacktestOverfitting:
         if self.below_benchmark is not None:
             lost = f", and below the benchmark in {self.below_benchmark:.0%}"
         return (
-            f"of {self.trials} trials, the best on one half of the time fell below their median on the other half in "
-            f"{self.value:.0%} of {self.splits:,} splits{lost}; 50% is what a choice by lot gives"
+            f"of {self.trials} trials, the best by {self.by} on one half of the time fell below their median on the "
+            f"other half in {self.value:.0%} of {self.splits:,} splits{lost}; 50% is what a choice by lot gives"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,6 +72,7 @@ class BacktestOverfitting:
             logits = {"mean": float(self.logits.mean()), "low": low, "median": median, "high": high}
         return {
             "value": self.value,
+            "by": self.by,
             "meaning": self.meaning,
             "reason": self.reason,
             "trials": self.trials,
@@ -94,7 +101,24 @@ def backtest_overfitting(
         blocks: even, the most blocks that are cut; fewer where a block would hold less than ten periods besides the gap
             or less than two gaps.
     """
-    periods, trials = performance.shape
+    everyone = performance if benchmark is None else np.column_stack([performance, benchmark])
+    parts = np.stack([np.ones_like(everyone), everyone, np.square(everyone)], axis=1)
+    trials, of_sums = performance.shape[1], _mean if measure == "mean" else _sharpe
+    found = overfitting_of_sums(parts, of_sums, trials, gap=gap, blocks=blocks)
+    return found if measure == "mean" else replace(found, by="Sharpe ratio")
+
+
+def overfitting_of_sums(
+    parts: Floats, measure: Measure, trials: int, *, gap: int = 0, blocks: int = MOST_BLOCKS
+) -> BacktestOverfitting:
+    """Runs every split by a measure that follows from sums over the periods of a half.
+
+    Args:
+        parts: float64 [periods, q, trials], in order of time, what is summed; with a benchmark one column more, the
+            last.
+        gap, blocks: see `backtest_overfitting`.
+    """
+    periods = len(parts)
     if trials < 2:
         return BacktestOverfitting(None, f"a choice needs at least two trials; got {trials}", trials)
     least = gap + max(gap, LEAST_BLOCK_PERIODS)
@@ -102,15 +126,14 @@ def backtest_overfitting(
     if cut < LEAST_BLOCKS:
         reason = f"{LEAST_BLOCKS} blocks of {least} moments or more need {LEAST_BLOCKS * least} moments; got {periods}"
         return BacktestOverfitting(None, reason, trials)
-    everyone = performance if benchmark is None else np.column_stack([performance, benchmark])
-    past = _halves(np.ascontiguousarray(everyone), cut, gap, measure)
+    past = measure(_halves(parts, cut, gap))
     future = past[::-1]  # halves come in lexicographic order, in which the last is what the first leaves over
     chosen = past[:, :trials] == past[:, :trials].max(axis=1, keepdims=True)
     num_chosen = chosen.sum(axis=1)  # more than one where trials say the same
     rank = np.where(chosen, rankdata(future[:, :trials], axis=1), 0.0).sum(axis=1)
     middle = num_chosen * (trials + 1) / 2
     below = None
-    if benchmark is not None:
+    if parts.shape[2] > trials:
         own, other = future[:, :trials], future[:, trials:]
         below = float(np.mean(np.sum(chosen * _half_counted(own, other), axis=1) / num_chosen))
     relative = rank / num_chosen / (trials + 1)
@@ -124,19 +147,24 @@ def backtest_overfitting(
     )
 
 
-def _halves(performance: Floats, cut: int, gap: int, measure: str) -> Floats:
-    """The measure [splits, trials] on every half of the blocks."""
-    edges = np.linspace(0, len(performance), cut + 1).astype(np.int64)
-    blocks = [performance[start : stop - gap] for start, stop in pairwise(edges)]
-    parts = np.array([[np.full(block.shape[1], len(block)), block.sum(0), np.square(block).sum(0)] for block in blocks])
+def _halves(parts: Floats, cut: int, gap: int) -> Floats:
+    """The sums [splits, q, trials] over every half of the blocks."""
+    edges = np.linspace(0, len(parts), cut + 1).astype(np.int64)
+    blocks = np.array([parts[start : stop - gap].sum(axis=0) for start, stop in pairwise(edges)])
     picks = np.array(list(combinations(range(cut), cut // 2)))
     # Block by block instead of one product of matrices, whose rounding would tell equal trials apart by their place.
-    sums = np.zeros((len(picks), *parts.shape[1:]))
+    sums = np.zeros((len(picks), *blocks.shape[1:]))
     for column in picks.T:
-        sums += parts[column]
-    if measure == "mean":
-        mean: Floats = sums[:, 1] / sums[:, 0]
-        return mean
+        sums += blocks[column]
+    return sums
+
+
+def _mean(sums: Floats) -> Floats:
+    mean: Floats = sums[:, 1] / sums[:, 0]
+    return mean
+
+
+def _sharpe(sums: Floats) -> Floats:
     return sharpe_of_sums(np.moveaxis(sums, 1, -1), 1.0)
 
 

@@ -22,6 +22,8 @@ from gatewise.selection.frames import Prediction
 from gatewise.selection.overfitting import OverfittingReport, overfitting_report
 from gatewise.selection.scoring import PRIOR
 from gatewise.selection.shared import SharedData
+from gatewise.selection.skill import class_skill, value_skill
+from gatewise.targets.base import Labels
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,10 @@ def measure_overfitting(
         horizon=max(shared.horizons),
         seed=config.training.seed,
         returns=returns or None,
+        skill={
+            names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels)
+            for key, trial in models.items()
+        },
         confidence=config.evaluation.confidence,
     )
 
@@ -93,6 +99,13 @@ def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
         said[one.rows] += one.said
     times = np.maximum(seen, 1)
     return _Trial(loss / times, said / times[:, None], seen)
+
+
+def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels) -> tuple[Floats, Floats]:
+    said, expected, y = trial.said[rows], prior.said[rows], labels.y[rows]
+    if labels.is_classes:
+        return class_skill(said, expected, y.astype(np.int64))
+    return value_skill(said, expected, y)
 
 
 def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int, kind: str) -> Floats | None:

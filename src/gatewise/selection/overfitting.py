@@ -6,7 +6,7 @@ See docs/overfitting.md for how to read them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 from gatewise.errors import DivergedError
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.bootstrap import LEAST_BLOCKS, Moments, block_moments, moments
-from gatewise.selection.cscv import BacktestOverfitting, backtest_overfitting
+from gatewise.selection.cscv import BacktestOverfitting, backtest_overfitting, overfitting_of_sums
 from gatewise.selection.deflated_sharpe import DeflatedSharpe, deflated_sharpe
+from gatewise.selection.skill import skill_of_sums, skill_parts
 from gatewise.selection.snooping import Snooping, data_snooping
 
 # More periods than this are put together: the tests' cost grows with their square, what they can tell does not.
@@ -34,13 +35,15 @@ class OverfittingReport:
     """The three measures.
 
     Attributes:
-        pbo: probability of backtest overfitting, by loss.
+        pbo: probability of backtest overfitting, by skill; by loss where no skill was given.
+        loss_pbo: the same by loss.
         strategy_pbo: the same by Sharpe ratio of the strategies' returns.
         deflated_sharpe: of the trial with the lowest mean loss.
         snooping: against the benchmark, by loss.
     """
 
     pbo: BacktestOverfitting
+    loss_pbo: BacktestOverfitting
     strategy_pbo: BacktestOverfitting
     deflated_sharpe: DeflatedSharpe
     snooping: Snooping
@@ -48,7 +51,7 @@ class OverfittingReport:
     def to_dict(self) -> dict[str, Any]:
         """pbo, deflated_sharpe and snooping, each with value, meaning and, where there is no value, the reason."""
         return {
-            "pbo": self.pbo.to_dict() | {"strategy": self.strategy_pbo.to_dict()},
+            "pbo": self.pbo.to_dict() | {"loss": self.loss_pbo.to_dict(), "strategy": self.strategy_pbo.to_dict()},
             "deflated_sharpe": self.deflated_sharpe.to_dict(),
             "snooping": self.snooping.to_dict(),
         }
@@ -63,6 +66,7 @@ def overfitting_report(
     horizon: int,
     seed: int,
     returns: dict[str, Floats] | None = None,
+    skill: dict[str, tuple[Floats, Floats]] | None = None,
     confidence: float = 0.95,
     samples: int = 1_000,
 ) -> OverfittingReport:
@@ -78,24 +82,31 @@ def overfitting_report(
         horizon: rows that a label looks ahead.
         seed: of the resampling.
         returns: float64 [periods] of each trial's strategy, net, all over the same periods; `None`: there is none.
+        skill: what each trial said and what came, both counted from the benchmark (`class_skill`, `value_skill`): by
+            this `pbo` chooses, so that no trial loses for being too sure of itself; `None`: by loss.
         confidence, samples: of the data-snooping tests.
 
     Raises:
         DivergedError: a loss or return that is not finite.
     """
-    for words, values in (("loss", {**losses, "benchmark": benchmark}), ("return", returns or {})):
+    pairs = {name: np.concatenate(pair, axis=1) for name, pair in (skill or {}).items()}
+    for words, values in (("loss", {**losses, "benchmark": benchmark}), ("return", returns or {}), ("skill", pairs)):
         _require_finite(words, values)
     if not losses or not len(benchmark):
         nothing = "nothing to compare: no trial, or no row that all of them predicted"
         none = BacktestOverfitting(None, nothing)
-        return OverfittingReport(none, none, DeflatedSharpe(None, nothing), Snooping(None, nothing))
+        return OverfittingReport(none, none, none, DeflatedSharpe(None, nothing), Snooping(None, nothing))
     names = list(losses)
+    assert skill is None or set(skill) == set(losses)
     assert all(len(values) == len(benchmark) for values in losses.values())
     together = np.column_stack([*losses.values(), benchmark])
     when = moments(time_us, symbol)
     by_moment = _weighted_means(together, when)
     gap = ceil(horizon * when.a_row)
-    pbo = backtest_overfitting(-by_moment[:, :-1], -by_moment[:, -1], gap=gap)
+    loss_pbo = backtest_overfitting(-by_moment[:, :-1], -by_moment[:, -1], gap=gap)
+    pbo = loss_pbo
+    if skill:
+        pbo = _overfitting_by_skill([skill[name] for name in names], when, gap)
     if returns:
         assert set(returns) <= set(losses)
         strategy_pbo = backtest_overfitting(np.column_stack(list(returns.values())), measure="sharpe")
@@ -113,7 +124,14 @@ def overfitting_report(
         snooping = data_snooping(
             periods[:, :-1], periods[:, -1], names, block=block, confidence=confidence, samples=samples, seed=seed
         )
-    return OverfittingReport(pbo, strategy_pbo, deflated, snooping)
+    return OverfittingReport(pbo, loss_pbo, strategy_pbo, deflated, snooping)
+
+
+def _overfitting_by_skill(pairs: list[tuple[Floats, Floats]], when: Moments, gap: int) -> BacktestOverfitting:
+    """Of (said, came) of each trial; the benchmark, which says nothing, has a skill of zero."""
+    nothing = (np.zeros_like(pairs[0][0]), pairs[0][1])
+    parts = np.stack([when.sums(skill_parts(*pair)) for pair in (*pairs, nothing)], axis=-1)
+    return replace(overfitting_of_sums(parts, skill_of_sums, len(pairs), gap=gap), by="skill")
 
 
 def _weighted_means(values: Floats, when: Moments) -> Floats:
