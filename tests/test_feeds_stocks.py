@@ -142,6 +142,22 @@ def test_bars_are_knowable_at_the_close_of_their_session_half_days_and_changes_o
     assert tokyo[-1] == datetime(2024, 9, 20, 6, tzinfo=UTC)  # Friday's session in Tokyo is over
 
 
+def test_what_a_fund_pays_out_of_its_gains_is_a_dividend(yahoo: YahooServer, tmp_path: Path) -> None:
+    yahoo.stocks["FUND"] = make_stock("FUND", "2023-01-03", "2024-12-31", kind="ETF")
+    yahoo.stocks["FUND"].gains[date(2024, 3, 15)] = 1.5
+    yahoo.stocks["FUND"].dividends |= {date(2024, 3, 15): 0.5, date(2024, 6, 14): 0.25}
+    fetch(yahoo, Lake(tmp_path), "FUND", adjusted=False, start=START)
+    rows = Lake(tmp_path).series(SeriesKey("yahoo-raw", "FUND", DAY)).read().filter(pl.col("dividends") != 0)
+    assert rows["dividends"].to_list() == pytest.approx([2.0, 0.25])
+
+
+def test_a_refusal_is_told_in_the_sources_words(yahoo: YahooServer) -> None:
+    client = feed(yahoo)
+    key = client.resolve("MSFT", MINUTE, hasty())
+    with pytest.raises(FeedError, match="refuses: 1m data not available"):
+        client.page(key, NOW - timedelta(days=50), NOW, hasty())
+
+
 def test_a_futures_day_ends_with_its_date_at_the_exchange(yahoo: YahooServer, tmp_path: Path) -> None:
     fetch(yahoo, Lake(tmp_path), "ES=F", start=datetime(2024, 6, 3, tzinfo=UTC))
     series = Lake(tmp_path).series(SeriesKey("yahoo", "ES=F", DAY))

@@ -49,7 +49,7 @@ class Stock:
     Attributes:
         days, opens, closes: its sessions: dates and moments in seconds since the epoch.
         prices: [sessions, 4], open, high, low, close; `volumes` [sessions]; both as traded on the day.
-        dividends: an amount by date; `splits`: (new, old) shares by date.
+        dividends: an amount by date, `gains` likewise; `splits`: (new, old) shares by date.
     """
 
     symbol: str
@@ -64,6 +64,7 @@ class Stock:
     currency: str = "USD"
     dividends: dict[date, float] = field(default_factory=dict)
     splits: dict[date, tuple[int, int]] = field(default_factory=dict)
+    gains: dict[date, float] = field(default_factory=dict)
 
 
 def make_stock(
@@ -182,7 +183,13 @@ class YahooServer:
             for new, old in [stock.splits.get(stock.days[n], (0, 0))]
             if new
         }
-        events = {name: told for name, told in (("dividends", dividends), ("splits", splits)) if told}
+        gains = {
+            str(stock.opens[n]): {"amount": stock.gains[stock.days[n]], "date": stock.opens[n]}
+            for n in inside
+            if stock.days[n] in stock.gains
+        }
+        kinds = (("dividends", dividends), ("splits", splits), ("capitalGains", gains))
+        events = {name: told for name, told in kinds if told}
         meta = {
             "currency": stock.currency,
             "symbol": stock.symbol,

@@ -10,7 +10,10 @@ from gatewise.feeds.retry import Retry
 from gatewise.lake.base import TIME, SeriesKey
 from gatewise.lake.lake import Lake
 
-REVISED = "adjusted anew since the last fetch (a new dividend or split): all of it was fetched again"
+REVISED = (
+    "earlier rows have changed at the source since the last fetch, as adjusted prices do with every dividend and "
+    "split: all of it was fetched again"
+)
 _TOLERANCE = 1e-5  # sources round; the smallest dividends move earlier prices by more
 
 

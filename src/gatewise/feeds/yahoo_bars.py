@@ -32,7 +32,8 @@ class Answered:
         open, high, low, close: divided by all later splits; NaN where missing.
         adjusted_close: for dividends too.
         volume: times all later splits.
-        dividends: a share's, on the day it is first traded without; 0 on other days; divided by later splits.
+        dividends: a share's, a fund's capital gains among them, on the day it is first traded without; 0 on other
+            days; divided by later splits.
         splits: new shares for an old one on the day of a split; 0 on other days.
     """
 
@@ -50,6 +51,8 @@ class Answered:
     def of(cls, frame: Any) -> Answered:
         """From the pandas frame of `Ticker.history(auto_adjust=False, actions=True)`."""
         stamps = frame.index.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+        if "Capital Gains" in frame.columns:  # of funds, paid out as dividends are
+            frame = frame.assign(Dividends=frame["Dividends"] + frame["Capital Gains"])
         names = (*_PRICES, "Adj Close", "Volume", "Dividends", "Stock Splits")
         return cls(stamps, *(frame[name].to_numpy(dtype=np.float64) for name in names))
 

@@ -132,8 +132,9 @@ def _judged(error: Exception, answer: Answer | None) -> Exception:
     if "Data doesn't exist" in answer.reason or answer.bare:
         return NoDataError(unknown=False)
     if answer.status >= 400:
-        reason = answer.reason or f"HTTP {answer.status}"
-        return FeedError(f"{NAME} refuses: {reason}", "is it open to your country and network?")
+        closed = answer.status in (401, 403, 451)
+        hint = "is it open to your country and network?" if closed else "another span, --timeframe or symbol?"
+        return FeedError(f"{NAME} refuses: {answer.reason or f'HTTP {answer.status}'}", hint)
     return TransientError(f"{NAME} answered with what can't be understood ({type(error).__name__})")
 
 
