@@ -6,6 +6,7 @@ Run as `python -m gatewise.registry.symbol_worker FD`; see selection/worker.py f
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ class _Teller:
 
 def main(descriptor: int) -> None:
     """Serves symbols; returns when the parent has no more, and dies with it. SIGINT ends a run as Ctrl-C does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     parent = Connection(descriptor)
     threading.Thread(target=die_with_parent, args=(descriptor,), daemon=True).start()
 
