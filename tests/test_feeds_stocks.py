@@ -6,6 +6,7 @@ model without a word.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,8 @@ import pytest
 from conftest import Cli
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
-from gatewise.errors import ConfigError, FeedError, UnknownNameError
+from gatewise.data.sessions import find_calendar
+from gatewise.errors import ConfigError, FeedError, MissingExtraError, UnknownNameError
 from gatewise.feeds.base import FeedOptions
 from gatewise.feeds.fetch import Outcome
 from gatewise.feeds.plan import plan_fetch, plan_update
@@ -399,6 +401,18 @@ def test_the_feed_is_opened_by_name() -> None:
         *("yahoo", "yahoo-raw")
     ]
     assert open_feed("yahoo", FeedOptions("http://127.0.0.1:9", adjusted=False)).name == "yahoo-raw"
+
+
+def test_what_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gatewise.feeds.stocks")
+    monkeypatch.setitem(sys.modules, "yfinance", None)
+    with pytest.raises(MissingExtraError, match="yfinance is not installed") as absent:
+        open_feed("yahoo", FeedOptions())
+    assert absent.value.hint == "pip install 'gatewise[stocks]'"
+    monkeypatch.setitem(sys.modules, "exchange_calendars", None)
+    with pytest.raises(MissingExtraError, match="exchange_calendars is not installed"):
+        find_calendar("XNYS")
+    assert find_calendar("none") is None
 
 
 def test_fetch_list_check_and_update_from_the_command_line(

@@ -148,7 +148,8 @@ class YahooServer:
         if interval == "1d":
             bars = [(stock.opens[n], n, stock.prices[n], float(stock.volumes[n])) for n in begun]
         else:
-            bars = [bar for n in begun for bar in self._short(stock, n, STEPS[interval] * 60, now)]
+            near = [n for n in begun if stock.closes[n] >= first and stock.opens[n] < last]
+            bars = [bar for n in near for bar in self._short(stock, n, STEPS[interval] * 60, now)]
         midnights = {n: midnight(stock, n) for n in begun}
         shown = [bar for bar in bars if (midnights[bar[1]] if interval == "1d" else bar[0]) >= first and bar[0] < last]
         shares = [self._later_splits(stock, stock.days[n], now) for _, n, _, _ in shown]
@@ -289,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "429":
             self._send(429, b"Too Many Requests", "text/plain")
         elif fault == "429 later":
-            self._send(429, b"Too Many Requests", "text/plain", {"Retry-After": "1"})
+            self._send(429, b"Too Many Requests", "text/plain", {"Retry-After": "0.1"})
         elif fault == "500":
             self._send(500, b"<html>Internal Server Error</html>", "text/html")
         elif fault == "503 json":
