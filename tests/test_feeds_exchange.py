@@ -239,6 +239,17 @@ def test_update_goes_on_to_now_and_equals_one_fetch_of_all(
     assert pages_of(lake) == undisturbed
 
 
+def test_update_asks_again_for_what_lies_between_earlier_fetches(
+    feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake, end=FIRST + timedelta(hours=5))
+    fetch(feed, lake, start=FIRST + timedelta(hours=20), end=FIRST + timedelta(hours=21))
+    jobs, _ = plan_update(lambda name: feed, lake, None, [], NOW, NOW, hasty())
+    fetch_all(jobs, lake, Quiet(), make_retry=hasty)
+    assert pages_of(lake) == undisturbed
+
+
 def test_a_candle_not_finished_by_the_clock_is_not_taken_and_comes_whole_later(
     server: CandleServer, tmp_path: Path
 ) -> None:

@@ -96,6 +96,13 @@ def test_every_candle_arrives_once_whatever_the_exchange_does_with_its_limit(
         assert covered == [(start, end)]
 
 
+def test_a_clamped_beginning_shorter_than_a_quiet_spell_after_it_is_not_lost() -> None:
+    opens = [FIRST + number * STEP for number in (*range(4), *range(14, 20))]
+    exchange = Exchange(opens, 8, True, True, False, 0)
+    times, _ = fetch(Pager(STEP, 30), exchange, FIRST + STEP, FIRST + 21 * STEP, FIRST + timedelta(days=1))
+    assert times == [time + STEP for time in opens]
+
+
 @settings(max_examples=200, deadline=None)
 @given(caps=st.lists(st.integers(2, 20), min_size=1, max_size=6), newest=st.booleans(), count=st.integers(1, 150))
 def test_a_limit_that_changes_from_answer_to_answer_loses_no_candle(caps: list[int], newest: bool, count: int) -> None:
