@@ -180,7 +180,7 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
     return pl.Series(stamp.name, np.where(complete, close, ends)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, date]:
     """The sessions of a span, and since and until when the calendar is known."""
     import exchange_calendars
