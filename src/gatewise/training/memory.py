@@ -22,8 +22,8 @@ from gatewise.nn.recurrent_op import GATES, Cell
 from gatewise.training.step import piece_rows
 
 PAGE_BYTES = 4096
-# What a first step of a one-unit model takes (measured): pages of torch's libraries that are touched for the first time,
-# and the machine code that oneDNN writes.
+# What a first step of a one-unit model takes (measured): pages of torch's libraries that are touched for the first
+# time, and the machine code that oneDNN writes.
 CPU_CONTEXT_BYTES = 35 << 20
 # A CUDA context with cuBLAS and cuDNN loaded; differs with driver and GPU, not measured here.
 CUDA_CONTEXT_BYTES = 600 << 20
