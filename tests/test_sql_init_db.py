@@ -59,7 +59,7 @@ def test_what_was_loaded_is_read_as_the_file_is_with_sma_beside_it(cli: Cli, url
     assert table.with_frame(table.frame.drop("sma_value")).fingerprint == file.fingerprint
     expected = file.frame.select(pl.col("close").rolling_mean(20).over("symbol"))["close"]
     assert table.frame["sma_value"].is_null().to_list() == expected.is_null().to_list()
-    assert (table.frame["sma_value"] - expected).abs().max() < 1e-9  # type: ignore[operator]
+    assert (table.frame["sma_value"] - expected).abs().max() < 1e-9
 
 
 def test_later_rows_and_other_tickers_change_no_mean(cli: Cli, url: str, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_any_rows_in_any_order_are_what_a_file_of_them_gives(
     for load in (from_sql, from_csv):
         try:
             arguments = (url,) if load is from_sql else (tmp_path, frame)
-            outcomes.append(load(*arguments, timeframe="1m", **span).fingerprint)  # type: ignore[operator]
+            outcomes.append(load(*arguments, timeframe="1m", **span).fingerprint)
         except GatewiseError as error:
             outcomes.append(type(error).__name__)
     assert outcomes[0] == outcomes[1]
@@ -187,7 +187,7 @@ def test_only_what_is_asked_for_is_asked_of_the_server(tmp_path: Path) -> None:
     sa.event.listen(sa.Engine, "before_cursor_execute", hear)
     try:
         rows_read = read_source(
-            DataConfig(source="sql", url=url, table="bars", symbol="MSFT", columns=("close",), **SPAN)  # type: ignore[arg-type]
+            DataConfig(source="sql", url=url, table="bars", symbol="MSFT", columns=("close",), **SPAN)
         )
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", hear)
