@@ -23,6 +23,8 @@ log = logging.getLogger("gatewise.features")
 Kind = Literal["standard", "minmax", "robust", "none"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _CHUNK_ROWS = 65_536
+_BLOCK_ROWS = 8_192  # of which float64 copies stay in a core's own cache
+_SIDE_BY_SIDE = 16
 _REMEDY = "copy it again from where it was fitted, or fit anew"
 _Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _Vector = npt.NDArray[np.float64]
@@ -189,35 +191,44 @@ def fit_symbol_scalers(
     return Scaler(cast(Kind, kind), tuple(names), center, scale, tuple(fitted))
 
 
-def _over_chunks(function: Callable[[_Values], _Vector], values: _Values, rows: npt.NDArray[np.int64]) -> list[_Vector]:
-    """`function` of each chunk of rows, in order, two at a time: NumPy leaves Python's lock while it computes."""
+def _over_blocks(function: Callable[[_Values], _Vector], values: _Values, rows: npt.NDArray[np.int64]) -> list[_Vector]:
+    """`function` of each block of rows, in order, two at a time: NumPy leaves Python's lock while it computes."""
 
-    def of_chunk(first: int) -> _Vector:
-        here = rows[first : first + _CHUNK_ROWS]
+    def of_block(first: int) -> _Vector:
+        here = rows[first : first + _BLOCK_ROWS]
         together = here[-1] - here[0] + 1 == len(here) and bool(np.all(np.diff(here) == 1))
         return function(values[here[0] : here[-1] + 1] if together else values[here])
 
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(of_chunk, range(0, len(rows), _CHUNK_ROWS)))
+        return list(pool.map(of_block, range(0, len(rows), _BLOCK_ROWS)))
+
+
+def _down(reduce: np.ufunc, block: _Values) -> _Vector:
+    """A reduction over rows, sixteen of them laid side by side: NumPy's inner loop is then long, and twice as fast."""
+    num_wide, width = len(block) // _SIDE_BY_SIDE * _SIDE_BY_SIDE, block.shape[1]
+    if not num_wide:
+        return np.asarray(reduce.reduce(block, axis=0), np.float64)
+    wide = reduce.reduce(block[:num_wide].reshape(-1, _SIDE_BY_SIDE * width), axis=0).reshape(_SIDE_BY_SIDE, width)
+    return np.asarray(reduce.reduce(np.concatenate([wide, block[num_wide:]]), axis=0), np.float64)
 
 
 def _extremes(values: _Values, rows: npt.NDArray[np.int64]) -> tuple[_Vector, _Vector]:
-    found = _over_chunks(lambda chunk: np.stack([chunk.min(axis=0), chunk.max(axis=0)]), values, rows)
-    low_high = np.array(found, np.float64)
+    found = _over_blocks(lambda block: np.stack([_down(np.minimum, block), _down(np.maximum, block)]), values, rows)
+    low_high = np.array(found)
     return low_high[:, 0].min(axis=0), low_high[:, 1].max(axis=0)
 
 
 def _moments(values: _Values, rows: npt.NDArray[np.int64]) -> tuple[_Vector, _Vector]:
-    mean = sum(_over_chunks(lambda chunk: chunk.astype(np.float64).sum(axis=0), values, rows)) / len(rows)
+    mean = sum(_over_blocks(lambda block: _down(np.add, block.astype(np.float64)), values, rows)) / len(rows)
 
     # Two passes: the textbook one-pass form loses every digit of a price's spread to the price's level.
-    def squares(chunk: _Values) -> _Vector:
-        apart = chunk.astype(np.float64)
+    def squares(block: _Values) -> _Vector:
+        apart = block.astype(np.float64)
         apart -= mean
         apart *= apart
-        return np.asarray(apart.sum(axis=0))
+        return _down(np.add, apart)
 
-    square = sum(_over_chunks(squares, values, rows)) / len(rows)
+    square = sum(_over_blocks(squares, values, rows)) / len(rows)
     return np.asarray(mean), np.sqrt(square)
 
 
