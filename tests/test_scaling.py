@@ -33,9 +33,12 @@ def test_a_scaler_maps_as_scikit_learns_does(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", scaling.KINDS)
-def test_fitting_in_chunks_changes_nothing_to_speak_of(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block_rows", [1, 7, 16, 33])
+def test_fitting_in_blocks_changes_nothing_to_speak_of(
+    kind: str, block_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = fit_scaler(kind, VALUES, ROWS, NAMES)
-    monkeypatch.setattr(scaling, "_CHUNK_ROWS", 7)
+    monkeypatch.setattr(scaling, "_BLOCK_ROWS", block_rows)
     chunked = fit_scaler(kind, VALUES, ROWS, NAMES)
     np.testing.assert_allclose(chunked.center, whole.center, rtol=1e-14, atol=1e-18)
     np.testing.assert_allclose(chunked.scale, whole.scale, rtol=1e-13)
