@@ -23,7 +23,7 @@ from gatewise.config.schema import DataConfig, format_duration, parse_duration
 from gatewise.data.quality import check_data
 from gatewise.data.resample import resample
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, NotEnoughRowsError
+from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -140,6 +140,14 @@ def test_a_missing_value_is_missing_in_the_bar_and_other_columns_are_the_last_ro
     assert made["close"].is_null().to_list() == [False, False, False]  # the last row's, which is there
     assert made["volume"].is_null().to_list() == [False, False, True]
     assert made["spread"].to_list() == [4.0, 9.0, None]
+
+
+@pytest.mark.parametrize("column", ["low", "close"])
+def test_rows_that_break_the_rules_of_bars_are_not_hidden_in_longer_ones(column: str) -> None:
+    table = minutes(list(range(1, 31)))
+    broken = pl.when(pl.int_range(pl.len()) == 12).then(0.0).otherwise(pl.col(column)).alias(column)
+    with pytest.raises(QualityError, match=r"prices must be positive and finite; 1 rows .* A 2024-01-01 00:13:00"):
+        resample(table.with_frame(table.frame.with_columns(broken)), 5 * MINUTE)
 
 
 @pytest.mark.parametrize("step", ["1m", "5m", "15m", "1h", "4h", "12h", "1d", "7d"])

@@ -21,7 +21,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.grid import Grid
-from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.data.table import OHLCV, SYMBOL, TIME, Table, require_bars
 from gatewise.data.timeframe import default_gap_tolerance
 from gatewise.errors import ConfigError, NotEnoughRowsError
 
@@ -146,10 +146,13 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
 
     Raises:
         ConfigError: `step` is no whole multiple.
+        QualityError: rows with the columns of bars break the rules of bars, which a longer bar would hide.
         NotEnoughRowsError: no bar is complete.
     """
     if step == table.timeframe:
         return table
+    if set(OHLCV) <= set(table.columns):
+        require_bars(table)
     bars = bars_of_symbols(table, step)
     if not bars.first.size:
         raise NotEnoughRowsError(
