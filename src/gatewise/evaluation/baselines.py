@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
+
+# scikit-learn is loaded where something is fitted: it takes 0.7 s, and some only need the prior.
+if TYPE_CHECKING:
+    from sklearn.preprocessing import StandardScaler
 
 Features = npt.NDArray[np.float32]
 ClassPredictor = Callable[[Features], ClassPrediction]
@@ -70,6 +69,11 @@ def fit_class_baselines(
 
     if len(np.unique(y)) < 2:  # nothing to tell apart
         return {"prior": say_prior, "logistic": say_prior, "boosting": say_prior}
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(x.astype(np.float64))
     head, tail = _head_and_tail(time_us, known_us)
     tail = tail[np.isin(y[tail], y[head])]
@@ -103,6 +107,10 @@ def fit_value_baselines(
     x: Features, y: npt.NDArray[np.float32], time_us: Ints, known_us: Ints, seed: int
 ) -> dict[str, ValuePredictor]:
     """prior (the training mean), ridge and boosting; y is float [n, outputs], all else as `fit_class_baselines`."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
     truth = y.astype(np.float64)
     mean = truth.mean(axis=0)
     spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
@@ -158,6 +166,8 @@ def _alone(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
     Two wait for each other at every split and every tree: beside one busy process they took 14 s to fit where one took
     3 s, and 10 s to predict where one took 0.1 s.
     """
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1, user_api="openmp"):
         return work(*args, **named)
 

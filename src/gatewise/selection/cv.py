@@ -129,7 +129,7 @@ def cross_validate(
             # The longest first, so that none is left over at the end while all other workers have nothing to do.
             waiting.sort(key=lambda job: -job.size)
             listener.on_plan(waiting, resumed)
-            by_key = {job.key: job for job in waiting}
+            by_key, left = {job.key: job for job in waiting}, len(waiting)
             for answer in compute.map(waiting, shared, store, listener):
                 if isinstance(answer, JobResult):
                     store.write(answer)
@@ -138,6 +138,9 @@ def cross_validate(
                 else:
                     failures[answer.job.key] = answer
                     listener.on_end(answer.job, answer)
+                left -= 1
+                if left == 1:  # a core lies idle by now
+                    import gatewise.selection.conclude  # noqa: F401  # what judging needs
     except KeyboardInterrupt:
         how = f"go on with: gatewise cv --resume {folder.name}"
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats
+from gatewise.evaluation.baselines import class_prior
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.reference import start_values, usual_moves
 from gatewise.evaluation.value_metrics import regression_metrics
@@ -85,8 +86,6 @@ def said_knowing_nothing(
 
 def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float32]:
     """The training labels' shares or mean, said `count` times: float32 [count, outputs]."""
-    from gatewise.evaluation.baselines import class_prior  # scikit-learn comes along, and workers need none
-
     said: Floats
     if labels.is_classes:
         said = class_prior(labels.y[train_rows].astype(np.int64), len(labels.classes))
