@@ -14,17 +14,25 @@ import numpy as np
 import polars as pl
 import pytest
 
-from data_files import as_csv, bars, load, put
+import data_files
+from data_files import as_csv, load, put
 from gatewise.config.durations import parse_duration
+from gatewise.config.schema import FeatureConfig
 from gatewise.data.grid import Grid
 from gatewise.data.resample import resample
 from gatewise.data.table import Table
 from gatewise.errors import QualityError
+from gatewise.features.build import build_features
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 # The last leap second so far was inserted right before this midnight; POSIX time repeats a second there.
 AFTER_LEAP = datetime(2017, 1, 1, tzinfo=UTC)
+
+
+def bars(rows: int, step: timedelta, first: datetime = data_files.FIRST) -> pl.DataFrame:
+    """As of the data files, but far enough from 0 for a walk of a year of minutes."""
+    return data_files.bars(rows, step, first).with_columns(pl.col("open", "high", "low", "close") + 100_000)
 
 
 def length(text: str) -> timedelta:
@@ -173,6 +181,45 @@ def test_with_a_calendar_a_day_is_a_session_and_known_at_its_close(days: list[tu
         assert made.frame["close"][row] == table.frame["close"][first + count - 1]
         first += count
     assert resample(table.with_frame(table.frame[:-1]), DAY).num_rows == len(days) - 1
+
+
+def test_with_a_calendar_features_of_longer_bars_live_on_over_nights_and_half_days() -> None:
+    table = session_minutes(THANKSGIVING)
+    spec = FeatureConfig(sets=("ohlcv",), timeframes=(HOUR, DAY))
+    matrix = build_features(table, spec)
+    assert matrix.lookback == 390 + 389  # a day holds at most the 390 minutes of a session, not 1,440
+    assert matrix.valid[779:].all()
+    first = 390 + 390 + 390  # of the half day, the morning after Thanksgiving
+    hour, day = (matrix.names.index(f"close_{word}") for word in ("1h", "1d"))
+    assert table.frame["time"][first] == datetime(2023, 11, 24, 14, 31, tzinfo=UTC)
+    for row, bar in ((first, first - 1), (first + 28, first - 1), (first + 29, first + 29)):
+        assert matrix.values[row, hour] == np.float32(table.frame["close"][bar])
+    after = first + 210  # of Monday; the half day closed at 13:00
+    for row, bar in ((after - 2, first - 1), (after - 1, after - 1), (after, after - 1)):
+        assert matrix.values[row, day] == np.float32(table.frame["close"][bar])
+    for row in range(779, table.num_rows, 83):
+        buffer = table.with_frame(table.frame.slice(row - matrix.lookback + 1, matrix.lookback))
+        live = build_features(buffer, spec)
+        assert live.valid[-1]
+        np.testing.assert_array_equal(live.values[-1], matrix.values[row])
+
+
+@pytest.mark.parametrize(
+    ("calendar", "step", "timeframe", "rows"),
+    [
+        ("XNYS", DAY, MINUTE, 390),
+        ("XNYS", 7 * DAY, DAY, 5),
+        ("XNYS", 7 * DAY, HOUR, 5 * 8),
+        ("XHKG", DAY, MINUTE, 330),  # two stretches with a lunch break between them
+        ("XNYS", HOUR, MINUTE, 60),
+        ("24/7", DAY, MINUTE, 1440),
+        (None, DAY, MINUTE, 1440),
+    ],
+)
+def test_a_bar_holds_at_most_the_rows_of_its_trading(
+    calendar: str | None, step: timedelta, timeframe: timedelta, rows: int
+) -> None:
+    assert Grid(step, calendar).most_rows(timeframe) == rows
 
 
 def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the_clock() -> None:

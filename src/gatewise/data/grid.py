@@ -9,6 +9,7 @@ next session. Shorter bars stay on UTC's clock.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ Flags = npt.NDArray[np.bool_]
 _US = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _FIRST_MONDAY = timedelta(days=4)  # after the epoch
+_A_YEAR = (1_735_689_600_000_000, 1_767_225_600_000_000)  # 2025
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,28 @@ class Grid:
         end = time_us + (_FIRST_MONDAY // _US - time_us) % step_us
         return end - step_us, end
 
+    def most_rows(self, timeframe: timedelta) -> int:
+        """How many rows of `timeframe` a bar may hold.
+
+        With a calendar, bars of days hold what the longest of the sessions of one year (2025) does, whatever the rows,
+        so that a lookback counted in rows is the same for all tables of a calendar.
+        """
+        if self.calendar is None or self.step % _DAY:
+            return self.step // timeframe
+        found = sessions(self.calendar, *_A_YEAR)
+        inside = (found.close_us > _A_YEAR[0]) & (found.close_us <= _A_YEAR[1])
+        if timeframe >= _DAY:
+            held = np.full(found.day.size, 1 / (timeframe // _DAY))
+        else:
+            lengths, unit = found.end_us - found.start_us, timeframe // _US
+            # A stretch that is no multiple of the row may be cut on either side.
+            of_stretch = -(-lengths // unit) + (lengths % unit != 0)
+            held = np.zeros(found.day.size)
+            np.add.at(held, np.searchsorted(found.close_us, found.end_us), of_stretch)
+        bar = self._session_bar(found.day)
+        most = np.bincount(bar - bar.min(), weights=np.where(inside, held, 0)).max()
+        return math.ceil(float(most))
+
     def nothing_between(self, earlier_us: Ints, later_us: Ints) -> Flags:
         """True where no time passes from the one moment to the other, on a clock that runs while the market is open."""
         if self.calendar is None or not earlier_us.size:
@@ -62,7 +86,11 @@ class Grid:
         if not time_us.size:
             return time_us, time_us
         found = sessions(calendar, int(time_us.min()), int(time_us.max()))
-        bar = (found.day - _FIRST_MONDAY // _DAY) // (self.step // _DAY)
+        bar = self._session_bar(found.day)
         closes = found.close_us[np.append(np.flatnonzero(np.diff(bar)), bar.size - 1)]
         at = np.clip(np.searchsorted(closes, time_us, side="left"), 1, closes.size - 1)
         return closes[at - 1], closes[at]
+
+    def _session_bar(self, day: Ints) -> Ints:
+        """The number of the bar that holds each session, by its date, days since the epoch."""
+        return (day - _FIRST_MONDAY // _DAY) // (self.step // _DAY)

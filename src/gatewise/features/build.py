@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.schema import FeatureConfig, format_duration
+from gatewise.data.grid import Grid
 from gatewise.data.resample import require_multiple
 from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
@@ -23,7 +24,7 @@ log = logging.getLogger("gatewise.features")
 
 
 def resolve_features(
-    spec: FeatureConfig, table_columns: Sequence[str], timeframe: timedelta | None = None
+    spec: FeatureConfig, table_columns: Sequence[str], timeframe: timedelta | None = None, calendar: str | None = None
 ) -> tuple[Feature, ...]:
     """The features that `spec` names, in the matrix's order: the sets, then raw columns, then the sets on longer bars.
 
@@ -31,18 +32,19 @@ def resolve_features(
         spec: names of sets and of raw columns, and lengths of longer bars.
         table_columns: the table's numeric columns.
         timeframe: the table's; `None` stands for an intraday one where there are no longer bars. It changes no name.
+        calendar: the table's; days of sessions hold fewer rows, so it shortens the lookback of bars of days.
 
     Raises:
         UnknownNameError: no such set, or no such column in the table.
         SchemaError: a set needs columns that the table lacks.
         ConfigError: a name comes twice, or longer bars are no whole multiples of the timeframe.
     """
-    of_rows, on_longer = _resolve(spec, table_columns, timeframe)
+    of_rows, on_longer = _resolve(spec, table_columns, timeframe, calendar)
     return (*of_rows, *(feature for longer in on_longer for feature in longer.features))
 
 
 def _resolve(
-    spec: FeatureConfig, table_columns: Sequence[str], timeframe: timedelta | None
+    spec: FeatureConfig, table_columns: Sequence[str], timeframe: timedelta | None, calendar: str | None
 ) -> tuple[tuple[Feature, ...], tuple[Longer, ...]]:
     for name in spec.sets:
         if name not in SETS:
@@ -65,7 +67,7 @@ def _resolve(
     chosen = _of_sets(spec, table_columns, timeframe)
     of_rows = (*chosen, *(raw(name) for name in spec.columns))
     on_longer = tuple(
-        Longer(step, _ratio(step, timeframe), _of_sets(spec, table_columns, step)) for step in spec.timeframes
+        Longer(step, _ratio(step, timeframe, calendar), _of_sets(spec, table_columns, step)) for step in spec.timeframes
     )
     names = [feature.name for feature in (*of_rows, *(f for longer in on_longer for f in longer.features))]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -81,16 +83,15 @@ def _of_sets(spec: FeatureConfig, columns: Sequence[str], timeframe: timedelta |
     return tuple(feature for name in spec.sets for feature in SETS[name](columns, timeframe))
 
 
-def _ratio(step: timedelta, timeframe: timedelta | None) -> int:
+def _ratio(step: timedelta, timeframe: timedelta | None, calendar: str | None) -> int:
     if timeframe is None:
         raise ConfigError("features.timeframes need the rows' timeframe; it is unknown", "--timeframe 1m")
-    ratio = require_multiple("features.timeframes", step, timeframe)
-    if ratio == 1:
+    if require_multiple("features.timeframes", step, timeframe) == 1:
         raise ConfigError(
             f"features.timeframes must be longer than the rows' timeframe, {format_duration(timeframe)}",
             "the rows' own features are there already: leave it out",
         )
-    return ratio
+    return Grid(step, calendar).most_rows(timeframe)
 
 
 def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
@@ -105,7 +106,7 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
         QualityError: bars that break their rules, a column without any value or beyond float32.
         NotEnoughRowsError: no row has its whole lookback.
     """
-    of_rows, on_longer = _resolve(spec, table.columns, table.timeframe)
+    of_rows, on_longer = _resolve(spec, table.columns, table.timeframe, table.calendar)
     features = (*of_rows, *(feature for longer in on_longer for feature in longer.features))
     if spec.sets:
         require_bars(table)

@@ -97,7 +97,7 @@ def fill_longer(values: npt.NDArray[np.float32], valid: Flags, table: Table, lon
     bar = _last_closed(bars, table.num_rows)
     valid &= (bar >= 0) & (group[bar] == table.segment_start) & whole[bar]
     valid &= bar - run_start[bar] >= longer.lookback_bars - 1
-    _require_lookback(valid, table, bars, bar, longer)
+    _require_lookback(valid, table, bars, bar, longer, grid)
     _require_fresh(valid, table, bars, bar, grid)
     for first in range(0, table.num_rows, _BLOCK_ROWS):
         here = slice(first, first + _BLOCK_ROWS)
@@ -116,7 +116,7 @@ def _last_closed(bars: Bars, num_rows: int) -> Rows:
     return np.cumsum(np.bincount(bars.known_at, minlength=num_rows)) - 1
 
 
-def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer: Longer) -> None:
+def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer: Longer, grid: Grid) -> None:
     """Rows whose last `lookback` rows alone make the same bars; where every step is a timeframe or longer, all do.
 
     Where steps are shorter, a bar may hold more rows than `ratio`, and the lookback end within it.
@@ -127,7 +127,7 @@ def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer:
     ok = (begin >= table.segment_start[rows]) & (begin <= bars.first[oldest])
     cut = ok & (begin == bars.first[oldest])  # nothing before the bar is seen, so its first row must tell its start
     opened_us = table.time_us[begin[cut]] - table.timeframe // timedelta(microseconds=1)
-    ok[cut] = opened_us <= bars.start_us[oldest[cut]]
+    ok[cut] = grid.nothing_between(bars.start_us[oldest[cut]], opened_us)
     valid[rows[~ok]] = False
 
 
