@@ -269,9 +269,33 @@ def test_no_daily_bar_is_usable_while_its_session_trades_nor_later_than_without_
     if hour:  # a stamp that is no date: nothing is traded between the bar's end and the moment of its stamp plus a day
         between = (found.start_us < end) & (found.end_us > moment)
         assert moment == end or not between.any()
-    else:  # a date is that of its session
-        named = found.close_us[found.day == (day - date(1970, 1, 1)).days]
-        assert moment in named if named.size and start < named[0] <= end else moment >= start
+    else:  # a date is that of its session, where the market rests between sessions
+        number = (day - date(1970, 1, 1)).days
+        named = found.close_us[found.day == number]
+        if calendar != "24/7" and named.size and start < named[0] <= end:
+            assert moment in named
+        later = (found.open_us < end) & (found.close_us > moment) & (moment < end)
+        assert (found.day[later] > number).all()
+        assert calendar != "24/7" or moment == end
+
+
+@pytest.mark.parametrize(
+    ("calendar", "zone", "day"),
+    [
+        ("24/7", "Europe/London", date(2024, 6, 5)),  # from 23:00 UTC: a session closes an hour after it begins
+        ("24/5", "Europe/London", date(2024, 6, 5)),
+        ("24/7", "America/New_York", date(2024, 6, 5)),
+        ("24/7", "Asia/Tokyo", date(2024, 6, 5)),
+        ("XNYS", "Asia/Tokyo", date(2024, 6, 5)),  # the end of one session, the start of the next
+        ("XNYS", "Australia/Sydney", date(2024, 1, 10)),  # that of the day before closes within it
+    ],
+)
+def test_a_day_that_no_session_of_its_date_fills_is_usable_at_its_own_end(
+    tmp_path: Path, calendar: str, zone: str, day: date
+) -> None:
+    spec = DataConfig(paths=(str(daily_file(tmp_path, [day])),), timeframe=DAY, calendar=calendar, timezone=zone)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) + DAY
+    assert load_table(spec).frame["time"].to_list() == [midnight.astimezone(UTC)]
 
 
 def test_a_daily_bar_stamped_at_its_sessions_open_is_usable_at_that_sessions_close(tmp_path: Path) -> None:

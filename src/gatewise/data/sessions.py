@@ -159,6 +159,8 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
 
     A bar is complete at the last close within it, daylight saving time and half days included. Where no session
     closes within it (a row dated on a holiday), or one is under way at its end, the plain end stands, which is later.
+    A bar stamped with a date is that of the sessions named for its days, so one under way at its end that is named for
+    a later day is none of its own; unless the market never rests, as its days are then the zone's.
 
     Args:
         stamp: Datetime[us, UTC] of the bars' starts.
@@ -174,9 +176,14 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
     last = found.closed(ends) - 1
     close = found.close_us[last]
     following = np.minimum(last + 1, found.open_us.size - 1)
-    is_date = (stamp.dt.convert_time_zone(zone).dt.time() == time(0)).to_numpy()
     under_way = (found.open_us[following] < ends) & (ends < found.close_us[following])
-    complete = (close > starts) & (is_date | ~under_way)
+    walls = [moments.dt.convert_time_zone(zone) for moments in (stamp, plain)]
+    is_date = (walls[0].dt.time() == time(0)).to_numpy()
+    first_day, end_day = (wall.dt.date().to_physical().to_numpy() for wall in walls)
+    own = (found.day[last] >= first_day) & (found.day[last] < end_day)
+    rests = found.end_us[np.searchsorted(found.end_us, close, side="right") - 1] < found.open_us[following]
+    ended = ~under_way | (is_date & rests & (found.day[following] >= end_day))
+    complete = (close > starts) & (own | ~is_date) & ended
     return pl.Series(stamp.name, np.where(complete, close, ends)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
