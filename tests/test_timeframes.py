@@ -101,10 +101,10 @@ def test_lookbacks_are_counted_in_rows() -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(
-    steps=st.lists(st.sampled_from([1, 1, 1, 1, 2, 3]), min_size=50, max_size=110),
+    steps=st.lists(st.sampled_from([1, 1, 1, 1, 2, 3, 8]), min_size=50, max_size=110),
     gaps=st.sets(st.integers(0, 110), max_size=2),
     missing=st.sets(st.integers(0, 110), max_size=3),
-    tolerance=st.sampled_from([1, 3]),
+    tolerance=st.sampled_from([1, 3, 8]),
     start=st.integers(0, 6),
 )
 def test_a_buffer_of_the_lookback_gives_what_the_whole_series_gives_to_the_last_bit(
