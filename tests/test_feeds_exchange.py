@@ -399,6 +399,40 @@ def test_a_page_cut_short_on_disk_is_found_and_fetched_again(
     assert pages_of(lake) == undisturbed
 
 
+@pytest.mark.parametrize("text", ["", '{"version": 1, "ro', "null"])
+def test_a_damaged_manifest_is_made_anew_by_the_next_fetch(
+    feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path, text: str
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake)
+    for manifest in tmp_path.rglob("manifest.json"):
+        manifest.write_text(text)
+    assert [outcome.error for outcome in fetch(feed, lake)] == [None] * 3
+    assert pages_of(lake) == undisturbed
+
+
+def test_an_update_mends_a_damaged_manifest_and_tells_one_that_it_must_leave(
+    feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path)
+    fetch(feed, lake)
+    damaged, later = (lake.series(SeriesKey("coinbase", name, MINUTE)) for name in ("BTC-USD", "ETH-USD"))
+    (damaged.folder / "manifest.json").write_text("{")
+    text = (later.folder / "manifest.json").read_text()
+    (later.folder / "manifest.json").write_text(text.replace('"version": 1', '"version": 2'))
+    jobs, failed = plan_update(lambda name: feed, lake, None, [], NOW, NOW, hasty())
+    assert [outcome.key.symbol for outcome in failed] == ["ETH-USD"]
+    outcomes = {outcome.key.symbol: outcome for outcome in fetch_all(jobs, lake, Quiet(), make_retry=hasty)}
+    assert [outcome.error for outcome in outcomes.values()] == [None] * 2
+    held = damaged.manifest
+    assert held is not None
+    assert (held.start, held.covered) == (outcomes["BTC-USD"].start, ((held.start, NOW),))  # all that it held
+    (later.folder / "manifest.json").write_text(text)
+    assert {name: data for name, data in pages_of(lake).items() if name.endswith("parquet")} == {
+        name: data for name, data in undisturbed.items() if name.endswith("parquet")
+    }
+
+
 def test_a_full_disk_is_told_and_what_was_kept_before_stays(
     feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,15 @@ def test_check_and_list_tell_a_damaged_manifest_and_go_on(cli: Cli, lake: Path) 
     assert "damaged" in cli("data", "list").out
 
 
+def test_a_series_without_any_row_is_not_fit_to_train_on(cli: Cli, gatewise_home: Path) -> None:
+    frame = bars(60)
+    with Lake(gatewise_home / "lake").series(BTC).writer() as writer:
+        writer.append(frame.clear(), span(frame), FACTS)
+    said = cli("data", "check", "--json")
+    assert said.code == 1
+    assert said.json["series"][0]["error"] == "it holds no row"
+
+
 def test_check_flags_prices_of_zero_and_splits_of_raw_stock_prices(cli: Cli, gatewise_home: Path) -> None:
     days = bars(400, datetime(2020, 1, 1, 21, tzinfo=UTC), DAY).drop("trades")
     prices = ["open", "high", "low", "close"]

@@ -106,6 +106,23 @@ def test_a_place_that_cannot_be_a_lake_is_one_line(tmp_path: Path) -> None:
         pass
 
 
+def test_a_file_in_the_place_of_the_lake_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in ("file", "file/below"):
+        with pytest.raises(StorageError, match=r"a lake is a folder; .*file is a file"):
+            Lake.default(str(tmp_path / place))
+
+
+def test_a_manifest_lost_with_all_its_pages_is_made_anew_empty(tmp_path: Path) -> None:
+    series = filled(tmp_path, bars(20))
+    for file in series.folder.glob("*.*"):
+        file.write_text("{")
+    manifest = series.mended()
+    assert manifest == series.manifest
+    assert manifest is not None
+    assert (manifest.rows, manifest.covered) == (0, ())
+
+
 def test_what_killed_writers_left_is_swept_and_what_is_not_ours_stays(tmp_path: Path) -> None:
     series = filled(tmp_path, bars(20))
     before = content(tmp_path)

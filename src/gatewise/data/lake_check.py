@@ -51,7 +51,7 @@ class SeriesCheck:
     @property
     def ok(self) -> bool:
         """True where nothing is damaged and the rows can be trained on; absent bars and outages don't count."""
-        return self.error is None and not self.damaged and (self.report is None or self.report.ok)
+        return self.error is None and not self.damaged and self.report is not None and self.report.ok
 
     @property
     def uncovered(self) -> tuple[Span, ...]:
@@ -120,7 +120,7 @@ def _check(lake: Lake, key: SeriesKey) -> SeriesCheck:
     try:
         manifest = series.manifest
         if manifest is None or not manifest.rows:
-            return SeriesCheck(key, manifest)
+            return SeriesCheck(key, manifest, error="it holds no row")
         damaged = series.verify()
         if damaged:
             return SeriesCheck(key, manifest, damaged)
@@ -132,7 +132,8 @@ def _check(lake: Lake, key: SeriesKey) -> SeriesCheck:
         grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
         return SeriesCheck(key, manifest, (), absences_on(grid, time_us), check_rows(rows, spec))
     except GatewiseError as error:
-        return SeriesCheck(key, manifest, damaged, error=error.message)
+        told = f"{error.message}; {error.hint}" if error.hint else error.message
+        return SeriesCheck(key, manifest, damaged, error=told)
 
 
 def _listed(found: Absences | None, kind: str) -> list[dict[str, Any]]:

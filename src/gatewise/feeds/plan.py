@@ -55,7 +55,8 @@ def plan_fetch(
         raise ConfigError(f"--start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
     if start is not None and end is not None and utc(start) >= utc(end):
         raise ConfigError(
-            f"--start must lie before --end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC"
+            f"--start must lie before --end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC",
+            f"--end is exclusive: --end {utc(start) + timedelta(days=1):%Y-%m-%d} takes in a day from --start on",
         )
     keys = dict.fromkeys(feed.resolve(symbol, step, retry) for symbol in symbols)
     for key in keys:
@@ -81,7 +82,7 @@ def plan_update(
     """One job a series of the lake that a feed can bring up to now; those that none can are told and left.
 
     Returns:
-        Jobs, and the outcomes of series whose feed can't be asked: the others should not wait for it.
+        Jobs, and the outcomes of series whose feed can't be asked or that can't be written: the others go on.
 
     Raises:
         ConfigError: the lake holds no such series.
@@ -118,6 +119,8 @@ def plan_update(
             except FeedError as error:
                 feeds[key.source] = error
                 failed.append(Outcome(key, now, now, error=error))
+            except GatewiseError as error:  # of this series alone: the others should not wait for it either
+                failed.append(Outcome(key, now, now, error=error))
     return jobs, failed
 
 
@@ -131,11 +134,11 @@ def _opened(open_feed: Callable[[str], Feed], source: str) -> Feed | GatewiseErr
 def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:
     newest = _floor(now, key.timeframe) + key.timeframe
     last = newest if end is None else min(utc(end), newest)
-    manifest = lake.series(key).manifest
+    manifest = lake.series(key).mended()
     if start is not None:
         first = utc(start)
-    elif manifest is not None and manifest.covered:
-        first = manifest.covered[0][0]
+    elif manifest is not None and (manifest.covered or manifest.start):
+        first = min([*(span[0] for span in manifest.covered), *([manifest.start] if manifest.start else [])])
     else:
         first = _floor(min(last, now), key.timeframe) - DEFAULT_BARS * key.timeframe
         _log.info(

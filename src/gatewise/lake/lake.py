@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Self
 
+from gatewise.errors import StorageError
 from gatewise.files import home
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.manifest import NAME
@@ -24,9 +25,19 @@ class Lake:
 
     @classmethod
     def default(cls, folder: str | None = None) -> Self:
-        """The lake at `folder`, else at `$GATEWISE_LAKE`, else in `$GATEWISE_HOME/lake`."""
+        """The lake at `folder`, else at `$GATEWISE_LAKE`, else in `$GATEWISE_HOME/lake`.
+
+        Raises:
+            StorageError: a file is in its place.
+        """
         named = folder or os.environ.get("GATEWISE_LAKE")
-        return cls(Path(named).absolute() if named else home() / "lake")
+        root = Path(named).expanduser().absolute() if named else home() / "lake"
+        nearest = next(place for place in (root, *root.parents) if place.exists())
+        if not nearest.is_dir():
+            raise StorageError(
+                f"a lake is a folder; {nearest} is a file", "name another lake: --lake DIR or $GATEWISE_LAKE"
+            )
+        return cls(root)
 
     def keys(self) -> tuple[SeriesKey, ...]:
         """Every series that was written to, sorted by feed, symbol and timeframe."""

@@ -50,6 +50,19 @@ class Series:
         """
         return _manifest(self.folder, self.key)
 
+    def mended(self) -> Manifest | None:
+        """Like `manifest`; one that is damaged is made anew from the pages that are whole, with nothing covered.
+
+        Raises:
+            DataError: the manifest is of a later version.
+            StorageError: the place is not writable.
+        """
+        try:
+            return self.manifest
+        except ReadError:
+            with self.writer() as writer:
+                return writer.manifest
+
     @contextmanager
     def writer(self, refetch: bool = False) -> Iterator[Writer]:
         """Locks the series against other writers, sweeps what killed ones left and drops damaged pages with their
@@ -148,18 +161,19 @@ class Series:
 
     def _mended(self) -> Manifest:
         """What the series holds once what is damaged is dropped and what no manifest names is removed."""
+        lost = False
         try:
             manifest = self.manifest
         except ReadError as error:
             _log.warning("%s; made anew from its whole pages, and all of it is asked for again", error.message)
-            manifest = None
+            manifest, lost = None, True
             after = rebuilt(self.folder, self.key)
         else:
             damaged = self._damaged(manifest.pages) if manifest else ()
             for damage in damaged:
                 _log.warning("%s: dropped, its span is asked for again", damage.reason)
             after = dropped(manifest or Manifest(self.key), [damage.page for damage in damaged])
-        if manifest is not None or after.pages:
+        if manifest is not None or lost:
             switch(self.folder, manifest, after)
         named = {page.file for page in after.pages}
         for file in self.folder.iterdir():
