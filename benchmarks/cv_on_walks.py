@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ def walk(seed: int) -> Table:
 
 def readings(outcome: CvOutcome, rng: np.random.Generator) -> dict[str, float | None]:
     found = outcome.overfitting
-    probs, up, prior = by_trial(outcome)
+    probs, up, prior, fold = by_trial(outcome)
     coins = rng.integers(0, 2, len(up))
     prob = np.column_stack([probs[key] for key in sorted(probs)])
     lstm = [place for place, (model, _) in enumerate(sorted(probs)) if model == "lstm"]
@@ -70,7 +71,7 @@ def readings(outcome: CvOutcome, rng: np.random.Generator) -> dict[str, float | 
         f"{by}; {words}{outcomes}": of(said, came, prior)
         for words, said in named.items()
         for outcomes, came in ((", one horizon", up), (", on fresh coins", coins))
-        for by, of in (("skill", by_skill), ("loss", by_loss))
+        for by, of in (("skill", partial(by_skill, fold)), ("loss", by_loss))
     }
     return {
         "skill; 4 models x horizons (as reported)": found.pbo.value,
@@ -80,8 +81,8 @@ def readings(outcome: CvOutcome, rng: np.random.Generator) -> dict[str, float | 
     }
 
 
-def by_skill(prob: Floats, up: Ints, prior: Floats) -> float | None:
-    pairs = [class_skill(np.column_stack([1 - p, p]), np.column_stack([1 - prior, prior]), up) for p in prob.T]
+def by_skill(fold: Ints, prob: Floats, up: Ints, prior: Floats) -> float | None:
+    pairs = [class_skill(np.column_stack([1 - p, p]), np.column_stack([1 - prior, prior]), up, fold) for p in prob.T]
     parts = np.stack([skill_parts(*pair) for pair in pairs], axis=-1)
     return overfitting_of_sums(parts, skill_of_sums, prob.shape[1], gap=HORIZON).value
 
@@ -91,16 +92,17 @@ def by_loss(prob: Floats, up: Ints, prior: Floats) -> float | None:
     return backtest_overfitting(gained, gap=HORIZON).value
 
 
-def by_trial(outcome: CvOutcome) -> tuple[dict[tuple[str, int], Floats], Ints, Floats]:
-    """Of the first horizon: the probability of up by model and seed, whether it went up, and what the prior says."""
+def by_trial(outcome: CvOutcome) -> tuple[dict[tuple[str, int], Floats], Ints, Floats, Ints]:
+    """Of the first horizon: the probability of up by model and seed, whether it went up, the prior's word, the fold."""
     said = pl.read_parquet(outcome.out_of_fold).filter(pl.col("horizon") == HORIZON).sort("time")
     probs = {
         (str(model), -1 if seed is None else int(seed)): own["prob_up"].to_numpy().astype(np.float64)
         for (model, seed), own in said.group_by("model", "seed", maintain_order=True)
     }
     prior = probs.pop(("prior", -1))
-    up = (said.filter(pl.col("model") == "prior")["target"] == "up").to_numpy().astype(np.int64)
-    return probs, up, prior
+    rows = said.filter(pl.col("model") == "prior")
+    up = (rows["target"] == "up").to_numpy().astype(np.int64)
+    return probs, up, prior, rows["fold"].to_numpy().astype(np.int64)
 
 
 def main(walks: int) -> None:

@@ -25,14 +25,21 @@ from gatewise.selection.shared import SharedData
 from gatewise.selection.skill import class_skill, value_skill
 from gatewise.targets.base import Labels
 
+_PRIME = 1_000_003
+
 
 @dataclass(frozen=True)
 class _Trial:
-    """Means over seeds and paths by row of the table: loss [rows], said [rows, outputs]; seen counts how many."""
+    """Means over seeds and paths by row of the table: loss [rows], said [rows, outputs]; seen counts how many.
+
+    Attributes:
+        said_by: int64 [rows], the same number where the same fitted models spoke.
+    """
 
     loss: Floats
     said: Floats
     seen: Ints
+    said_by: Ints
 
 
 def measure_overfitting(
@@ -75,7 +82,7 @@ def measure_overfitting(
         seed=config.training.seed,
         returns=returns or None,
         skill={
-            names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels)
+            names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels, symbol)
             for key, trial in models.items()
         },
         confidence=config.evaluation.confidence,
@@ -87,6 +94,7 @@ def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
     seen = np.zeros(table.num_rows, np.int64)
     loss = np.zeros(table.num_rows)
     said = np.zeros((table.num_rows, of[0].said.shape[1]))
+    said_by = np.zeros(table.num_rows, np.int64)
     for one in of:
         y = labels.y[one.rows]
         if labels.is_classes:
@@ -97,15 +105,19 @@ def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
         seen[one.rows] += 1
         loss[one.rows] += lost
         said[one.rows] += one.said
+        said_by[one.rows] = (
+            said_by[one.rows] * _PRIME + one.fold.number
+        )  # overflows, and tells folds apart all the same
     times = np.maximum(seen, 1)
-    return _Trial(loss / times, said / times[:, None], seen)
+    return _Trial(loss / times, said / times[:, None], seen, said_by)
 
 
-def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels) -> tuple[Floats, Floats]:
+def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
     said, expected, y = trial.said[rows], prior.said[rows], labels.y[rows]
+    said_by = np.unique(np.column_stack([trial.said_by[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
     if labels.is_classes:
-        return class_skill(said, expected, y.astype(np.int64))
-    return value_skill(said, expected, y)
+        return class_skill(said, expected, y.astype(np.int64), said_by)
+    return value_skill(said, expected, y, said_by)
 
 
 def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int, kind: str) -> Floats | None:

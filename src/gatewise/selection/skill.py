@@ -1,8 +1,13 @@
-"""Skill: how well what a trial says goes with what comes true, each counted from what the benchmark says.
+"""Skill: how well what a trial says goes with what comes true.
 
-The correlation of the two over some rows, outputs taken together. Unlike a loss it does not fall because a trial is too
-sure of itself, or leans to one side: where there is nothing to know it is zero on average for every trial, so that
-which of them is ahead is luck alone. Over one output it is the information coefficient (Grinold 1989).
+The correlation of the two over some rows, outputs taken together, where what is said is counted from what the same
+model has said so far, and what comes from what the benchmark expected. Unlike a loss, skill does not fall because a
+model is too sure of itself or leans to one side: where there is nothing to know it is zero on average for every trial,
+so that which of them is ahead is luck alone. Over one output it is an information coefficient (Grinold 1989).
+
+Counted from the mean over all rows, past and future, it would not be zero: a model that bets on reversals would look
+good on any random walk (the small-sample bias of Stambaugh 1999). Counted from nothing, a model whose lean happens to
+be nearer to the truth than the benchmark's would be ahead for good.
 """
 
 from __future__ import annotations
@@ -10,50 +15,66 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.evaluation.base import Floats
+from gatewise.evaluation.base import Floats, Ints
 
 LEAST_PROBABILITY = 1e-6
-_NO_SPREAD = 1e-12
+_ROUNDING = 1e-9
 
 
-def class_skill(prob: npt.ArrayLike, prior: npt.ArrayLike, y: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+def class_skill(prob: npt.ArrayLike, prior: npt.ArrayLike, y: Ints, said_by: Ints) -> tuple[Floats, Floats]:
     """(what is said, what came), float64 [n, classes]: log p / prior, and whether the class came less the prior.
 
     Args:
         prob, prior: [n, classes].
         y: int64 [n], the class that came.
+        said_by: int64 [n], rows of one number were said by the same fitted model of the same symbol, in order of time.
     """
     said, expected = (np.asarray(of, dtype=np.float64) for of in (prob, prior))
     logs = [np.log(np.maximum(of, LEAST_PROBABILITY)) for of in (said, expected)]
-    return logs[0] - logs[1], np.eye(expected.shape[1])[y] - expected
+    return _from_so_far(logs[0] - logs[1], said_by), np.eye(expected.shape[1])[y] - expected
 
 
-def value_skill(predicted: npt.ArrayLike, benchmark: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+def value_skill(
+    predicted: npt.ArrayLike, benchmark: npt.ArrayLike, y: npt.ArrayLike, said_by: Ints
+) -> tuple[Floats, Floats]:
     """(what is said, what came) of numbers, float64 [n, outputs], in units of how far each output usually moves.
 
     A missing number counts as one that the benchmark foretold.
     """
     start = np.asarray(benchmark, dtype=np.float64)
     said, came = (np.asarray(of, dtype=np.float64) - start for of in (predicted, y))
-    spread = np.sqrt(np.nanmean(np.square(came), axis=0))
-    unit = np.where(spread > 0, spread, 1.0)
     there = np.isfinite(said) & np.isfinite(came)
-    return np.where(there, said, 0.0) / unit, np.where(there, came, 0.0) / unit
+    came = np.where(there, came, 0.0)
+    spread = np.sqrt(np.square(came).mean(axis=0))
+    unit = np.where(spread > 0, spread, 1.0)
+    return np.where(there, _from_so_far(np.where(there, said, 0.0), said_by), 0.0) / unit, came / unit
 
 
 def skill_parts(said: Floats, came: Floats) -> Floats:
-    """What `skill_of_sums` wants the sums of, float64 [n, 4 + 2 outputs]."""
-    products = [(a * b).sum(axis=1) for a, b in ((said, came), (said, said), (came, came))]
-    return np.column_stack([np.ones(len(said)), *products, said, came])
+    """What `skill_of_sums` wants the sums of, float64 [n, 3]."""
+    return np.column_stack([(a * b).sum(axis=1) for a, b in ((said, came), (said, said), (came, came))])
 
 
 def skill_of_sums(sums: Floats) -> Floats:
-    """The correlation [splits, trials] from sums [splits, 4 + 2 outputs, trials]; 0 where nothing varies."""
-    outputs = (sums.shape[1] - 4) // 2
-    n, product, said_squared, came_squared = (sums[:, number] for number in range(4))
-    said, came = sums[:, 4 : 4 + outputs], sums[:, 4 + outputs :]
-    together = product - (said * came).sum(axis=1) / n
-    of_said = said_squared - np.square(said).sum(axis=1) / n
-    of_came = came_squared - np.square(came).sum(axis=1) / n
-    varies = (of_said > _NO_SPREAD * said_squared) & (of_came > _NO_SPREAD * came_squared)
-    return np.where(varies, together / np.sqrt(np.where(varies, of_said * of_came, 1.0)), 0.0)
+    """The skill [splits, trials] from sums [splits, 3, trials]; 0 where nothing is said or nothing comes."""
+    product, said, came = (sums[:, number] for number in range(3))
+    both = said * came
+    return np.where(both > 0, product / np.sqrt(np.where(both > 0, both, 1.0)), 0.0)
+
+
+def _from_so_far(values: Floats, said_by: Ints) -> Floats:
+    """Each row less the mean of the rows before it with the same number; the first counts as nothing said."""
+    order = np.argsort(said_by, kind="stable")
+    ordered, of = values[order], said_by[order]
+    begins = np.flatnonzero(np.diff(of, prepend=of[:1] - 1))
+    lengths = np.diff(np.append(begins, len(of)))
+    place = np.arange(len(of)) - np.repeat(begins, lengths)
+    sums = np.zeros_like(ordered)
+    for begin, length in zip(begins.tolist(), lengths.tolist(), strict=True):
+        np.cumsum(ordered[begin : begin + length - 1], axis=0, out=sums[begin + 1 : begin + length])
+    mean = sums / np.maximum(place, 1)[:, None]
+    less = ordered - mean
+    less[(place == 0)[:, None] | (np.abs(less) <= _ROUNDING * np.abs(ordered))] = 0.0
+    result = np.empty_like(less)
+    result[order] = less
+    return result
