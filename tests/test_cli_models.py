@@ -27,7 +27,7 @@ def test_the_memory_account_of_the_training_guides_example_is_neither_the_guides
     account = cli("models", "memory", *words, "--json").json
     items = account["megabytes"]
     assert sum(value for name, value in items.items() if name != "total") == pytest.approx(items["total"], abs=1)
-    assert 1.5 * 0.15 * 1024 < items["total"] < 3.8 * 1024 / 1.5  # with one thread; each more adds its own pieces
+    assert 1.25 * 0.15 * 1024 < items["total"] < 3.8 * 1024 / 1.25  # with one thread; each more adds its own pieces
     assert "activations" in cli("models", "memory", *words).out
 
 
