@@ -59,6 +59,20 @@ def test_a_damaged_manifest_costs_no_row(tmp_path: Path, text: str) -> None:
     assert content(tmp_path) == before
 
 
+def test_a_manifest_that_somebody_removed_costs_no_row(tmp_path: Path) -> None:
+    frame = bars(2 * BARS)
+    series = filled(tmp_path, frame)
+    before = content(tmp_path)
+    (series.folder / "manifest.json").unlink()
+    newest = frame.tail(10)
+    with series.writer() as writer:
+        assert writer.append(newest, span(newest), FACTS).known == 10
+    assert series.read().equals(frame.select(ORDER))
+    with series.writer() as writer:
+        writer.append(frame, span(frame), FACTS)
+    assert content(tmp_path) == before
+
+
 def test_one_changed_digit_in_a_manifest_is_found(tmp_path: Path) -> None:
     series = filled(tmp_path, bars(20))
     file = series.folder / "manifest.json"

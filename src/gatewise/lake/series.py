@@ -167,13 +167,14 @@ class Series:
         except ReadError as error:
             _log.warning("%s; made anew from its whole pages, and all of it is asked for again", error.message)
             manifest, lost = None, True
+        if manifest is None:  # without one, whole pages are those of a manifest that somebody removed
             after = rebuilt(self.folder, self.key)
         else:
-            damaged = self._damaged(manifest.pages) if manifest else ()
+            damaged = self._damaged(manifest.pages)
             for damage in damaged:
                 _log.warning("%s: dropped, its span is asked for again", damage.reason)
-            after = dropped(manifest or Manifest(self.key), [damage.page for damage in damaged])
-        if manifest is not None or lost:
+            after = dropped(manifest, [damage.page for damage in damaged])
+        if manifest is not None or lost or after.pages:
             switch(self.folder, manifest, after)
         named = {page.file for page in after.pages}
         for file in self.folder.iterdir():
