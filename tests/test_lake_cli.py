@@ -173,3 +173,21 @@ def test_a_model_trains_on_symbols_of_the_lake(cli: Cli, gatewise_home: Path) ->
     said = cli("train", "--source", "lake", "--symbols", "BTC-USD,ETH-USD", "--timeframe", "1m", *words, "--json")
     assert said.code == 0, said.err
     assert said.json["windows"]["train"] > 1000
+
+
+def test_training_tells_what_gaps_cost_and_its_next_command_runs(
+    cli: Cli, gatewise_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = bars(3000)
+    with Lake(gatewise_home / "lake").series(BTC).writer() as writer:
+        writer.append(frame.gather_every(2).vstack(frame.tail(900).gather_every(2, 1)), span(frame), FACTS)
+    filled(gatewise_home / "lake", bars(60), SeriesKey("coinbase", "ETH-USD", MINUTE))
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in TINY if word not in ("--source", "sp500")]
+    said = cli("train", "--source", "lake", "--symbols", "BTC-USD", *words)
+    assert said.code == 0, said.err
+    assert "--gap-tolerance 5m (say) lets short ones pass" in said.err
+    (line,) = (line for line in said.out.splitlines() if "gatewise predict" in line)
+    assert "--source lake --symbols BTC-USD" in line
+    assert cli(*line.split()[1:]).code == 0
+    assert (tmp_path / "predictions.csv").exists()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.config.durations import format_duration
 from gatewise.config.schema import ExperimentConfig, FeatureConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
@@ -81,5 +82,12 @@ def make_samples(
             f"the longest gap-free stretch has {longest} of {table.num_rows} rows",
             "shorten --seq-len or --horizon, or widen --gap-tolerance",
         )
+    gaps = np.count_nonzero(table.segment_start == np.arange(table.num_rows)) - len(table.symbols)
+    if gaps and 2 * len(rows) < table.num_rows:
+        wider = format_duration(max(5 * table.timeframe, 2 * table.gap_tolerance))
+        logger.info(
+            "gaps leave %.0f %% of the rows a whole window and a label: --gap-tolerance %s (say) lets short ones pass",
+            100 * len(rows) / table.num_rows, wider,
+        )  # fmt: skip
     spans = make_spans(table, rows, reach, labels.known_at, scored)
     return Samples(table, matrix, labels, rows, spans, reach, scored)

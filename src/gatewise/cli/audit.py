@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def audit(
     said: Said,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No words on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:
     """Corrupt the data's future, permute its labels, and show that no past number notices.
 

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 def show(
     said: Said,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of YAML.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No words on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:
     """Print the resolved config; feeding it back with --config gives the same hash.
 

@@ -44,7 +44,7 @@ def cv(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; 1 trains in this one.")] = None,
     fleet: Annotated[str, typer.Option(help="Train models of one shape as one: auto, on, off.")] = "auto",
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a cross-validation.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
     """Compare models by purged cross-validation: out-of-fold predictions on the same rows, intervals, overfitting.

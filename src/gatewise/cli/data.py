@@ -60,12 +60,13 @@ def check(
     if as_json:
         print_json(report.to_dict())
     else:
-        _print_report(report, quiet)
+        place = f"{report.files} file(s)" if spec.source != "sql" else "the database"
+        _print_report(report, quiet, place)
     if not report.ok:
         raise typer.Exit(1)
 
 
-def _print_report(report: Report, quiet: bool) -> None:
+def _print_report(report: Report, quiet: bool, place: str) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -82,7 +83,7 @@ def _print_report(report: Report, quiet: bool) -> None:
     timeframe = "unknown" if report.timeframe is None else format_duration(report.timeframe)
     console.print(
         escape(
-            f"{report.rows:,} rows of {names} in {report.files} file(s), timeframe {timeframe}\n"
+            f"{report.rows:,} rows of {names} in {place}, timeframe {timeframe}\n"
             f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}"
         ),
         highlight=False,

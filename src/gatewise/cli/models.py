@@ -9,7 +9,7 @@ import typer
 from gatewise.cli.flags import MODEL_FLAGS, Said, config_flags
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No words on the way.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("fp32", "bf16", "fp16")
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import DataConfig
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -39,6 +43,14 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
     console.print(table)
+
+
+def newer_rows(data: DataConfig) -> str:
+    """The flags by which `gatewise predict` reads newer rows of the source that a model was trained on."""
+    if data.source not in ("lake", "sql"):
+        return "--data NEW_ROWS.csv"
+    named = data.symbols or ((data.symbol,) if data.symbol else ())
+    return f"--source {data.source}" + (f" --symbols {shlex.quote(','.join(named))}" if named else "")
 
 
 def setting_words(value: object) -> str:

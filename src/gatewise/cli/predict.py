@@ -24,7 +24,7 @@ def predict(
     model: Annotated[str, typer.Option("--model", help="Run id (or enough of its start), run or bundle folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.")] = Path("predictions.csv"),
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", help="No words on the way.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Score every row that has a full, gap-free window; files are read as the training files were.

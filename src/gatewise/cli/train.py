@@ -9,6 +9,7 @@ import typer
 from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
+    from gatewise.config.schema import DataConfig
     from gatewise.evaluation.evaluate import Evaluation
     from gatewise.experiment import Outcome
 
@@ -29,7 +30,7 @@ def train(
     workers: Annotated[
         int | None, typer.Option(min=1, help="With --per-symbol: processes; 1 trains in this one.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
     """Train a model on purged chronological parts, judge it beside baselines, save a bundle and a report.
@@ -69,11 +70,11 @@ def train(
     if as_json:
         print_json({"run_id": run_id, **outcome.to_dict()})
     else:
-        _print_outcome(run_id, outcome)
+        _print_outcome(run_id, outcome, config.data)
 
 
-def _print_outcome(run_id: str, outcome: Outcome) -> None:
-    from gatewise.cli.output import print_table
+def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
+    from gatewise.cli.output import newer_rows, print_table
 
     print()
     columns, rows = _comparison(outcome.evaluation)
@@ -95,7 +96,7 @@ def _print_outcome(run_id: str, outcome: Outcome) -> None:
         f"\npredictions  {outcome.predictions}"
         f"\nbundle       {outcome.bundle}"
         "\n\nnext:"
-        f"\n  gatewise predict --model {run_id[:8]} --data NEW_ROWS.csv -o predictions.csv"
+        f"\n  gatewise predict --model {run_id[:8]} {newer_rows(data)} -o predictions.csv"
         f"\n  gatewise runs show {run_id[:8]}"
         "\n  gatewise ui"
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from gatewise.config.schema import ExperimentConfig
+    from gatewise.config.schema import DataConfig, ExperimentConfig
     from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns
 
 _SHOWN = ("log_loss", "accuracy", "macro_f1", "rmse", "mae", "r2", "directional_accuracy")
@@ -37,7 +37,7 @@ def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, 
         if error:
             raise typer.Exit(2)
     else:
-        _print_runs(found)
+        _print_runs(found, config.data)
         if error:
             raise error
 
@@ -103,8 +103,8 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
     return part, result["metrics"][part]
 
 
-def _print_runs(found: SymbolRuns) -> None:
-    from gatewise.cli.output import print_table
+def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
+    from gatewise.cli.output import newer_rows, print_table
 
     judged = [_judged(run.result) for run in found.runs]
     shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
@@ -120,9 +120,11 @@ def _print_runs(found: SymbolRuns) -> None:
     rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
     print()
     print_table("", ["symbol", "part", "windows", *shown, "beats baseline", "run"], rows)
+    first = found.runs[0]
+    data = data.model_copy(update={"symbols": (first.symbol,)})
     print(
-        f"\neach run has its own report and bundle, such as {found.runs[0].result['report']}"
+        f"\neach run has its own report and bundle, such as {first.result['report']}"
         "\n\nnext:"
-        f"\n  gatewise runs show {found.runs[0].run_id[:8]}"
-        f"\n  gatewise predict --model {found.runs[0].run_id[:8]} --data NEW_ROWS.csv -o predictions.csv"
+        f"\n  gatewise runs show {first.run_id[:8]}"
+        f"\n  gatewise predict --model {first.run_id[:8]} {newer_rows(data)} -o predictions.csv"
     )

@@ -35,7 +35,7 @@ def tune(
     pruner: Annotated[str | None, typer.Option(help="median, hyperband or none.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials side by side, a process each; 0: in this one.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a study.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no words; only the result.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
     """Search a model's settings by purged inner folds before the test part; write the best as a config for train.
