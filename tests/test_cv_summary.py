@@ -11,16 +11,18 @@ import pytest
 from scipy import stats
 
 from cv_worlds import first_only_up, plan_of, run_cv, walk
+from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
 from gatewise.selection.frames import Line, Prediction, gather
 from gatewise.selection.jobs import make_job, run_job
 from gatewise.selection.measures import measure_overfitting
 from gatewise.selection.outcome import CvOutcome
-from gatewise.selection.scoring import PRIOR, prior_predictions
+from gatewise.selection.scoring import PRIOR, prior_predictions, said_knowing_nothing
 from gatewise.selection.shared import make_shared
 from gatewise.selection.summary import Summary, corrected_half_width, estimate, summarize
 from gatewise.selection.verdict import judge
 from gatewise.splits.folds import FoldSplit
+from gatewise.targets.make import make_labels
 from gatewise.training.listeners import Listeners
 
 pytestmark = pytest.mark.usefixtures("gatewise_home")
@@ -203,3 +205,27 @@ def test_names_of_symbols_are_text_on_the_page(name: str) -> None:
     body = page[: page.index("<script")]
     assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in body
     assert "<b>a" not in body
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_beside_columns_of_the_next_row_stands_the_mean_or_the_present_value_whichever_came_nearer_in_training(
+    knows: bool,
+) -> None:
+    rng = np.random.default_rng(3)
+    walks, noise = np.cumsum(rng.normal(size=(2, 400)), axis=1) + 50, rng.normal([[5.0], [900.0]], size=(2, 400))
+    frame = walk(400).frame.head(400)
+    frames = [
+        frame.select(pl.lit(name).alias("symbol"), "time", close=pl.Series(walks[k]), noise=pl.Series(noise[k]))
+        for k, name in enumerate("AB")
+    ]
+    table = walk(400).with_frame(pl.concat(frames))
+    labels = make_labels(table, TargetConfig(kind="next_row", horizon=1, columns=("close", "noise")))
+    rows = np.flatnonzero(labels.valid)
+    train, test = rows[rows % 400 < 200], rows[rows % 400 >= 200]
+    said = said_knowing_nothing(table, labels, "next_row", train, test, knows)
+    present = table.frame[test].select("close", "noise").to_numpy().astype(np.float32)
+    assert np.array_equal(said[:, 0], present[:, 0])
+    for first in (0, 400):
+        own = (test >= first) & (test < first + 400)
+        mean = labels.y[train[(train >= first) & (train < first + 400)], 1].astype(np.float64).mean()
+        assert said[own, 1] == pytest.approx(mean)

@@ -70,15 +70,16 @@ def said_knowing_nothing(
 ) -> npt.NDArray[np.float32]:
     """What the prior says of `rows`: float32 [rows, classes or outputs].
 
-    The training labels' shares or mean; of columns of the next row their present values, since the mean of a price over
-    years is a guess that everything beats.
+    The training labels' shares or mean. Of columns of the next row it is that mean or the present value, whichever came
+    nearer in training, column by column and symbol by symbol: the mean of a price over years is a guess that everything
+    beats, and so is the last value of what returns to its mean.
 
     Args:
         kind: of the target.
         symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
     if kind == "next_row":
-        return start_values(table, labels, kind, rows).astype(np.float32)
+        return _nearer_in_training(table, labels, kind, train_rows, rows)
     if symbols_known:
         return prior_by_symbol(table, labels, train_rows, rows)
     return prior_predictions(labels, train_rows, rows.size)
@@ -104,4 +105,26 @@ def prior_by_symbol(table: Table, labels: Labels, train_rows: Rows, rows: Rows) 
     for code in np.intersect1d(trained, tested):
         at = np.flatnonzero(tested == code)
         said[at] = prior_predictions(labels, train_rows[trained == code], at.size)
+    return said
+
+
+def _nearer_in_training(
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows
+) -> npt.NDArray[np.float32]:
+    """The present value or the mean: present values tell symbols apart, so the mean is the symbol's own."""
+    errors = [
+        np.square(guess - labels.y[train_rows])
+        for guess in (
+            start_values(table, labels, kind, train_rows),
+            prior_by_symbol(table, labels, train_rows, train_rows).astype(np.float64),
+        )
+    ]
+    said = start_values(table, labels, kind, rows).astype(np.float32)
+    mean = prior_by_symbol(table, labels, train_rows, rows)
+    trained, tested = (symbol_codes(table, table.symbols)[at] for at in (train_rows, rows))
+    for code in np.unique(tested):
+        own = trained == code if code in trained else np.ones(trained.size, dtype=bool)
+        still_error, mean_error = (error[own].mean(axis=0) for error in errors)
+        at = np.flatnonzero(tested == code)
+        said[at] = np.where(mean_error < still_error, mean[at], said[at])
     return said
