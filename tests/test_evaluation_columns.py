@@ -85,6 +85,18 @@ def test_the_last_value_said_again_is_no_different_from_persistence() -> None:
     assert {found.difference.value for found in columns.values()} == {0.0}
 
 
+def test_who_says_the_mean_of_what_returns_to_it_beats_the_last_value_and_is_no_better_than_chance() -> None:
+    table, values = world()
+    mean = np.full(len(TEST), values[TRAIN + 1, 1].mean())
+    near = mean * (1 + 0.01 * np.random.default_rng(2).normal(size=len(TEST)))
+    result = judge(table, np.stack([values[TEST, 0], near], axis=1)).parts["test"]
+    volume = result.columns["volume"]
+    assert volume.beats_persistence is True
+    assert volume.words == "better than the last value, not than the mean"
+    assert result.beats_chance is not True
+    assert result.headline == "No better than chance"
+
+
 def test_one_column_alone_is_judged_like_one_of_many() -> None:
     table, values = world()
     said = values[TEST] * 1.01

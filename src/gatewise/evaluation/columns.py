@@ -27,7 +27,8 @@ class ColumnResult:
         beats_persistence: True where the whole interval of the difference lies below zero; False where it lies at or
             above zero; `None` where it holds zero or the rows are too few.
         outside_training: share of rows whose true value lies outside of the range that training rows showed.
-        words: better, worse, undecided, no different, or too few rows.
+        words: better, worse, undecided, no different, or too few rows; `better than the last value, not than the mean`
+            where that is all that the rows can show.
     """
 
     metrics: Mapping[str, Interval]
@@ -58,15 +59,21 @@ def column_verdict(
     metrics: Mapping[str, Interval],
     persistence: Mapping[str, Interval],
     difference: Interval,
+    from_prior: Interval,
     *,
     enough: bool,
     outside_training: float,
 ) -> ColumnResult:
-    """Judges one column; the arguments are those of `ColumnResult`, `enough` says whether a verdict can be given."""
+    """Judges one column; `from_prior` is rmse less that of the prior, `enough` says whether a verdict can be given.
+
+    The other arguments are those of `ColumnResult`.
+    """
     better = beats(difference) if enough else None
     words = {True: "better", False: "worse", None: "undecided"}[better]
     if better is False and difference.value == 0:
         words = "no different"
+    if better and not beats(from_prior):
+        words = "better than the last value, not than the mean"
     return ColumnResult(metrics, persistence, difference, better, outside_training, words if enough else "too few rows")
 
 

@@ -20,7 +20,7 @@ from gatewise.evaluation.class_metrics import class_scores, confusion_counts, re
 from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.persistence import class_persistence, last_known_row
-from gatewise.evaluation.reference import start_values, usual_moves, value_positions
+from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves, value_positions
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.targets.base import Labels
 
@@ -180,6 +180,8 @@ def _judge_values(
     predicted = {name: predict(x) for name, predict in fitted.items()}
     if ground.units:
         predicted = {name: ground.units.unscale(found, rows) for name, found in predicted.items()}
+    if ground.target.kind == "next_row":
+        predicted["prior"] = mean_or_present(ground.table, labels, train_rows, rows)
     predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
     y = labels.y[rows]
     model = value_scores(y, said, outputs, start, scale)

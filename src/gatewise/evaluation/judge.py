@@ -165,7 +165,12 @@ def judge_part(
         own = column_names(column, len(outside or {}) > 1)
         model_of, still = ({m: metrics[who][n] for m, n in own.items()} for who in ("model", PERSISTENCE))
         columns[column] = column_verdict(
-            model_of, still, difference(PERSISTENCE, own["rmse"]), enough=enough, outside_training=share
+            model_of,
+            still,
+            difference(PERSISTENCE, own["rmse"]),
+            difference("prior", own["rmse"]),
+            enough=enough,
+            outside_training=share,
         )
     result = PartResult(
         part=part,

@@ -20,6 +20,25 @@ def start_values(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
     return present.astype(np.float32).astype(np.float64)  # as the labels are: rounding must not look like a move
 
 
+def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:
+    """What can be said of columns of the next row without foresight: float64 [rows, outputs].
+
+    A column's present value or its mean over training, whichever came nearer in training: the mean of a price over
+    years is a guess that everything beats, and so is the last value of what returns to its mean. It is chosen, and the
+    mean taken, symbol by symbol; of all symbols together for one without training rows.
+    """
+    seen, truth = start_values(table, labels, "next_row", train_rows), labels.y[train_rows].astype(np.float64)
+    said = start_values(table, labels, "next_row", rows)
+    trained, tested = (np.searchsorted(table.symbol_starts, at, side="right") for at in (train_rows, rows))
+    for symbol in np.unique(tested):
+        own = trained == symbol if symbol in trained else np.ones(trained.size, dtype=bool)
+        mean = truth[own].mean(axis=0)
+        returns = np.square(truth[own] - mean).mean(axis=0) < np.nanmean(np.square(truth[own] - seen[own]), axis=0)
+        at = np.flatnonzero(tested == symbol)
+        said[at] = np.where(returns | ~np.isfinite(said[at]), mean, said[at])
+    return said
+
+
 def usual_moves(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
     """How far each output usually moves on `rows`: float64 [outputs], root mean square; 1 where it never moves."""
     moved = labels.y[rows].astype(np.float64) - start_values(table, labels, kind, rows)

@@ -9,7 +9,7 @@ from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.baselines import class_prior
 from gatewise.evaluation.class_metrics import classification_metrics
-from gatewise.evaluation.reference import start_values, usual_moves
+from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves
 from gatewise.evaluation.value_metrics import regression_metrics
 from gatewise.features.symbols import symbol_codes
 from gatewise.splits.base import Rows
@@ -79,7 +79,7 @@ def said_knowing_nothing(
         symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
     if kind == "next_row":
-        return _nearer_in_training(table, labels, kind, train_rows, rows)
+        return mean_or_present(table, labels, train_rows, rows).astype(np.float32)
     if symbols_known:
         return prior_by_symbol(table, labels, train_rows, rows)
     return prior_predictions(labels, train_rows, rows.size)
@@ -105,26 +105,4 @@ def prior_by_symbol(table: Table, labels: Labels, train_rows: Rows, rows: Rows) 
     for code in np.intersect1d(trained, tested):
         at = np.flatnonzero(tested == code)
         said[at] = prior_predictions(labels, train_rows[trained == code], at.size)
-    return said
-
-
-def _nearer_in_training(
-    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows
-) -> npt.NDArray[np.float32]:
-    """The present value or the mean: present values tell symbols apart, so the mean is the symbol's own."""
-    errors = [
-        np.square(guess - labels.y[train_rows])
-        for guess in (
-            start_values(table, labels, kind, train_rows),
-            prior_by_symbol(table, labels, train_rows, train_rows).astype(np.float64),
-        )
-    ]
-    said = start_values(table, labels, kind, rows).astype(np.float32)
-    mean = prior_by_symbol(table, labels, train_rows, rows)
-    trained, tested = (symbol_codes(table, table.symbols)[at] for at in (train_rows, rows))
-    for code in np.unique(tested):
-        own = trained == code if code in trained else np.ones(trained.size, dtype=bool)
-        still_error, mean_error = (error[own].mean(axis=0) for error in errors)
-        at = np.flatnonzero(tested == code)
-        said[at] = np.where(mean_error < still_error, mean[at], said[at])
     return said
