@@ -99,6 +99,7 @@ def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
         ("training.lerning_rate=3", "did you mean 'learning_rate'?"),
         ("nope.a=3", "valid: "),
         ("model.name=lstn", "did you mean 'lstm'?"),
+        ("model.name=LSTM", "did you mean 'lstm'?"),
         ("target.kind=direktion", "did you mean 'direction'? valid: direction, forward_return"),
         ("scheduler=cosin", "did you mean 'cosine'? valid: constant, cosine"),
         ("optimizer=adm", "did you mean 'adam'? valid: adam, adamw, sgd"),

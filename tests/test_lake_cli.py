@@ -104,6 +104,21 @@ def test_check_and_list_tell_a_damaged_manifest_and_go_on(cli: Cli, lake: Path) 
     assert "damaged" in cli("data", "list").out
 
 
+def test_check_takes_the_bars_and_the_symbol_that_training_would(cli: Cli, lake: Path) -> None:
+    with_holes(lake, [range(100, 102)], SeriesKey("coinbase", "ETH-USD", MINUTE))
+    (series,) = cli("data", "check", "--symbol", "ETH-USD", "--resample", "5m", "--json").json["series"]
+    assert series["symbol"] == "ETH-USD"
+    assert (series["report"]["gaps"], series["report"]["short_bars"]) == (1, 1)
+    (series,) = cli("data", "check", "--symbol", "ETH-USD", "--gap-tolerance", "5m", "--json").json["series"]
+    assert series["report"]["gaps"] == 0
+
+
+def test_an_import_of_nothing_says_what_to_name(cli: Cli) -> None:
+    said = cli("data", "import", "--feed", "binance")
+    assert said.code == 2
+    assert "gatewise data import FILES --feed binance" in said.err
+
+
 def test_a_series_without_any_row_is_not_fit_to_train_on(cli: Cli, gatewise_home: Path) -> None:
     frame = bars(60)
     with Lake(gatewise_home / "lake").series(BTC).writer() as writer:

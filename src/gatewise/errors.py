@@ -74,9 +74,10 @@ class UnknownNameError(ConfigError):
     """A name that its table does not hold."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]!r}? " if near else ""
+        names = sorted(set(known) - {name})  # a search may name what was not found
+        of_low = {known_name.lower(): known_name for known_name in names}
+        near = difflib.get_close_matches(name.lower(), of_low, n=1, cutoff=0.5)
+        guess = f"did you mean {of_low[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}", f"{guess}valid: {', '.join(names)}")
 
 

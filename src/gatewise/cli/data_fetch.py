@@ -67,6 +67,7 @@ def fetch(
 
     options = FeedOptions(base_url, requests_per_second, adjusted)
     step, first, last = _length(timeframe), _moment("--start", start), _moment("--end", end)
+    symbols = [symbol for word in symbols for symbol in word.split(",")]  # as --symbols takes them
 
     def plan(held: Lake, retry: Retry) -> tuple[list[Job], list[Outcome]]:
         return plan_fetch(open_feed(feed, options), held, symbols, step, first, last, options.clock(), retry), []

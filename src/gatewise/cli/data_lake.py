@@ -83,6 +83,8 @@ def import_files(
     if not feed:
         raise ConfigError("imported rows need a name to be kept under", "--feed binance (or any other name)")
     spec = load_config(said.file, said.assignments, {**said.overrides, "data.paths": files or None}).data
+    if spec.source == "files" and not spec.paths:
+        raise ConfigError("no file to import is named", f"gatewise data import FILES --feed {feed}")
     place = Lake.default(lake)
     done, rows = import_rows(spec, place, feed, refetch)
     for note in rows.notes:
@@ -106,7 +108,7 @@ def check_series(spec: DataConfig, as_json: bool, absent: Path | None) -> None:
     if absent is not None:
         require_frame_suffix(absent)
     lake = Lake.default(spec.lake)
-    checks = check_lake(lake, _chosen(lake, spec))
+    checks = check_lake(lake, _chosen(lake, spec), spec)
     if absent is not None:
         write_frame(absent, absences_frame(checks))
     ok = all(check.ok for check in checks)
@@ -133,7 +135,8 @@ def _chosen(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
             "gatewise data check FILE, or gatewise data fetch or import something first",
         )
     length = format_duration(spec.timeframe) if spec.timeframe is not None else None
-    wanted = [("feed", spec.feed), ("timeframe", length), *(("symbol", symbol) for symbol in spec.symbols)]
+    symbols = spec.symbols or ((spec.symbol,) if spec.symbol else ())
+    wanted = [("feed", spec.feed), ("timeframe", length), *(("symbol", symbol) for symbol in symbols)]
     for kind, name in wanted:
         names = {_part(key, kind) for key in keys}
         if name is not None and name not in names:
@@ -143,7 +146,7 @@ def _chosen(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
         for key in keys
         if spec.feed in (None, key.source)
         and length in (None, _part(key, "timeframe"))
-        and (not spec.symbols or key.symbol in spec.symbols)
+        and (not symbols or key.symbol in symbols)
     )
 
 
