@@ -16,6 +16,7 @@ from gatewise.audit.features import check_features, check_live_parity
 from gatewise.audit.fitting import check_scaler, check_training
 from gatewise.audit.labels import check_labels
 from gatewise.audit.predictions import check_predictions
+from gatewise.audit.resampling import check_bars
 from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
@@ -53,7 +54,9 @@ class Audit:
         return {"passed": self.passed, "checks": checks}
 
 
-def run_audit(config: ExperimentConfig, table: Table, parts: Parts | None = None, seed: int = 0) -> Audit:
+def run_audit(
+    config: ExperimentConfig, table: Table, parts: Parts | None = None, seed: int = 0, rows: Table | None = None
+) -> Audit:
     """Runs every check; a failed one does not stop the others.
 
     Split and scaler are checked on the whole table; what has to be rebuilt under corruption, on a stretch of about
@@ -63,6 +66,7 @@ def run_audit(config: ExperimentConfig, table: Table, parts: Parts | None = None
     Args:
         parts: the functions under audit; `None` means those that training uses.
         seed: of cuts, corruptions and permutations.
+        rows: what `table` was resampled from, where it was; its bars are then audited too.
 
     Raises:
         GatewiseError: the data or the config can't be trained on at all.
@@ -75,6 +79,9 @@ def run_audit(config: ExperimentConfig, table: Table, parts: Parts | None = None
         for name, check in CHECKS.items():
             log.info("auditing %s", name)
             checks.append(check(case))
+        if rows is not None:
+            log.info("auditing bars")
+            checks.append(check_bars(rows, table.timeframe, seed))
     finally:
         torch.set_num_threads(threads)
     return Audit(tuple(checks))

@@ -33,7 +33,8 @@ def audit(
 
     set_up_logging(quiet)
     config = load_config(said.file, said.assignments, said.overrides)
-    result = run_audit(config, load_table(config.data), seed=config.training.seed)
+    rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
+    result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
     if as_json:
         print_json(result.to_dict())
     else:

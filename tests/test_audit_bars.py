@@ -1,0 +1,77 @@
+"""The audit of longer bars: honest ones pass, and each way of showing a bar too early, or of other rows, is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from audit_tables import MINUTE, random_walk
+from conftest import Cli
+from gatewise.audit.resampling import check_bars
+from gatewise.data.resample import resample
+from gatewise.data.table import TIME, Table
+
+STEP = 5 * MINUTE
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("step", [5, 60, 1440])
+def test_honest_bars_pass(seed: int, step: int) -> None:
+    found = check_bars(random_walk(2_500, seed, "AB", gaps=4, missing=5), step * MINUTE, seed)
+    assert found.passed, found.detail
+
+
+def on_their_opens(table: Table, step: timedelta) -> Table:
+    bars = resample(table, step)
+    return bars.with_frame(bars.frame.with_columns(pl.col(TIME) - step))
+
+
+def with_the_bar_that_is_open(table: Table, step: timedelta) -> Table:
+    """The usual group by: the last bar of each symbol holds what has come of it so far."""
+    bars = (
+        table.frame.group_by("symbol", (pl.col(TIME) - pl.duration(microseconds=1)).dt.truncate("5m").alias(TIME))
+        .agg(pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close", "volume").last())
+        .sort("symbol", TIME)
+    )
+    return Table(bars.with_columns(pl.col(TIME).cast(pl.Datetime("us", "UTC"))), step, step)
+
+
+def with_the_next_close(table: Table, step: timedelta) -> Table:
+    bars = resample(table, step)
+    return bars.with_frame(bars.frame.with_columns(pl.col("close").shift(-1).over("symbol")))
+
+
+def with_gaps_filled_backwards(table: Table, step: timedelta) -> Table:
+    bars = resample(table, step)
+    return bars.with_frame(bars.frame.with_columns(pl.selectors.float().fill_null(strategy="backward").over("symbol")))
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (on_their_opens, "looks ahead|depends on later rows"),
+        (with_the_bar_that_is_open, "looks ahead|depends on later rows"),
+        (with_the_next_close, "close of the bar at [AB] .* looks ahead"),
+        (with_gaps_filled_backwards, "looks ahead"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_bars_that_look_ahead_are_caught_and_named(
+    make: Callable[[Table, timedelta], Table], named: str, seed: int
+) -> None:
+    found = check_bars(random_walk(2_500, seed, "AB", missing=300), STEP, seed, make)
+    assert not found.passed
+    assert re.search(named, found.detail), found.detail
+
+
+def test_the_command_audits_the_bars_that_it_makes(cli: Cli, tmp_path) -> None:
+    file = tmp_path / "walk.parquet"
+    random_walk(6_000).frame.write_parquet(file)
+    flags = ("--stamp", "close", "--set", "features.sets=[ohlcv]", "--horizon", "2", "--seq-len", "4")
+    said = cli("audit", "--data", file, *flags, "--set", "split.embargo_rows=5", "--resample", "5m", "--json")
+    assert said.code == 0, said.err
+    assert said.json["checks"][-1]["name"] == "bars"
