@@ -74,5 +74,5 @@ def _refuse_an_input(output: Path, spec: DataConfig) -> None:
     if output.exists() and any(output.samefile(file) for file in files):
         raise ConfigError(
             f"predictions must not take the place of the rows they are made from; {output} is one of the files read",
-            "name another file: -o predictions.csv",
+            f"name another file: -o {output.with_stem(f'{output.stem}-predicted').name}",
         )

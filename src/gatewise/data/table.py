@@ -147,5 +147,5 @@ def require_bars(table: Table) -> None:
             raise QualityError(
                 f"{rule}; {offenders.height} rows break it, the first at {row[SYMBOL]} {row[TIME]:%Y-%m-%d %H:%M:%S}: "
                 f"{values}",
-                "see them with: gatewise data check FILE",
+                "gatewise data check with the same flags shows them",
             )

@@ -131,7 +131,7 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
         raise QualityError(
             f"{rule}; {rows.size} rows break it, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
             f"{name}={column[rows[0]]:g}",
-            "see them with: gatewise data check FILE",
+            "gatewise data check with the same flags shows them",
         )
 
 
