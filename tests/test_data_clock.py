@@ -6,7 +6,7 @@ An hour too early is a look at the future that every metric rewards.
 from __future__ import annotations
 
 import zoneinfo
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_files import as_csv, bars, expected, load, put
+from gatewise.config.schema import DataConfig
 from gatewise.data.formats import parse_text
+from gatewise.data.load import load_table
 from gatewise.data.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError, SchemaError
 
@@ -300,3 +302,20 @@ def test_a_tolerance_below_the_timeframe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="gap tolerance") as caught:
         load(put(tmp_path, "X.csv", as_csv(bars())), gap_tolerance="5m")
     assert "--gap-tolerance" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "date"])
+@pytest.mark.parametrize("calendar", [None, "XNYS"])
+def test_a_date_is_no_close_whatever_its_column_is_called(tmp_path: Path, written: str, calendar: str | None) -> None:
+    days = pl.Series("period_end", [date(2024, 1, day) for day in (16, 17, 18, 19)])
+    stamps = days if written == "date" else days.dt.strftime(written)
+    file = tmp_path / "days.parquet"
+    pl.DataFrame([stamps, pl.Series("close", [1.0, 2.0, 3.0, 4.0])]).write_parquet(file)
+    spec = DataConfig(paths=(str(file),), calendar=calendar, day_first=True)
+    expected = datetime(2024, 1, 16, 21, tzinfo=UTC) if calendar else datetime(2024, 1, 17, tzinfo=UTC)
+    assert load_table(spec).frame["time"][0] == expected
+    said = load_table(spec.model_copy(update={"stamp": "close"}))
+    assert said.frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)
+    times = pl.DataFrame([days.cast(pl.Datetime("us")), pl.Series("close", [1.0, 2.0, 3.0, 4.0])])
+    times.write_parquet(file)
+    assert load_table(spec).frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)

@@ -289,3 +289,13 @@ def test_python_objects_of_one_chunk_at_a_time_are_held(tmp_path: Path) -> None:
     assert found.frame.height == 200_000
     # 200,000 rows as tuples of objects take 40 MB; Polars' own columns are not traced.
     assert peak < 12e6
+
+
+def test_dates_in_text_tell_no_close_as_in_a_file(tmp_path: Path) -> None:
+    days = [datetime(2024, 1, day, tzinfo=UTC).date() for day in (16, 17, 18)]
+    rows = pl.DataFrame({"period_end": [str(day) for day in days], "close": [1.0, 2.0, 3.0]})
+    url = put(sqlite_url(tmp_path / "x.db"), rows, "days", {"period_end": "TEXT"})
+    rows.write_csv(tmp_path / "days.csv")
+    found = load_table(DataConfig(source="sql", url=url, table="days"))
+    assert found.frame["time"][0] == datetime(2024, 1, 17, tzinfo=UTC)
+    assert found.frame.equals(load_table(DataConfig(paths=(str(tmp_path / "days.csv"),))).frame)

@@ -88,7 +88,20 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
     values, texts = _values(raw, chosen, spec.columns)
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
-    return Part(raw.name, frame, roles.stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
+    stamp = roles.stamp
+    if stamp == "close" and spec.stamp is None and _holds_dates(raw.frame[roles.time[0]]):
+        # A date names a day; its first moment is no close of that day.
+        notes.append(f"{roles.time[0]} holds dates and no times of day, so it tells no close")
+        stamp = None
+    return Part(raw.name, frame, stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
+
+
+def _holds_dates(column: pl.Series) -> bool:
+    """Whether stamps are written without a time of day: as dates, or as text or numbers like 2024-01-31, 20240131."""
+    if column.dtype == pl.String or column.dtype.is_integer():
+        timed = r":|\d{9}|(?:\d{8}|-\d\d)[ T]\d{4}"
+        return not column.cast(pl.String).str.contains(timed).any()
+    return column.dtype == pl.Date
 
 
 def _symbols(

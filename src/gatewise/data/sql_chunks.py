@@ -110,6 +110,8 @@ class Chunks:
         numbers = pl.concat([pl.Series([1], dtype=pl.UInt32), (there + self._num_rows + 1).cast(pl.UInt32)])
         moments = parse_text(self._name, self._stamp or "", held, numbers, self._day_first)
         values = moments.values.dt.replace_time_zone("UTC") if moments.aware else moments.values
+        if not moments.aware and held.str.len_chars().max() == len("2024-01-31"):
+            values = values.cast(pl.Date)  # no time of day: nothing is lost, and a column's name may mean another thing
         blank = pl.repeat(None, len(text), dtype=values.dtype, eager=True)
         return blank.scatter(there, values[1:]).alias(text.name)
 
