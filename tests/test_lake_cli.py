@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -142,6 +145,14 @@ def test_check_flags_prices_of_zero_and_splits_of_raw_stock_prices(cli: Cli, gat
     assert (first["possible_splits"], first["non_positive"], first["ok"]) == (1, 0, True)
     assert (second["possible_splits"], second["non_positive"], second["ok"]) == (0, 1, False)
     assert cli("data", "check", "--symbols", "AAPL", "--json").json["ok"] is True
+
+
+def test_words_that_the_terminal_has_no_letters_for_are_escaped(lake: Path) -> None:
+    filled(lake, bars(30).with_columns(close=0.0), SeriesKey("my", "₿", MINUTE))
+    command = [sys.executable, "-c", "from gatewise.cli.main import run; run()", "data", "check", "--feed", "my"]
+    said = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (said.returncode, said.stderr) == (1, b"")
+    assert b"my \\u20bf 1m: 30 rows \\u2014 not fit" in said.stdout
 
 
 def test_check_takes_the_series_that_are_named(cli: Cli, lake: Path) -> None:

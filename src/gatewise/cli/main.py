@@ -5,6 +5,7 @@ Data goes to stdout (with --json exactly one object), words to stderr; an error 
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -38,6 +39,8 @@ for verb in (train, cv, tune, predict, audit):
 def run() -> None:
     """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 130 Ctrl-C."""
     as_json = "--json" in sys.argv
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe or terminal may know less than UTF-8; stderr escapes already
+        sys.stdout.reconfigure(errors="backslashreplace")
     host.prepare()
     signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped container keeps its best weights, as Ctrl-C does
     try:
