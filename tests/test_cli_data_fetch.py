@@ -60,6 +60,7 @@ def test_a_fetch_fills_the_lake_and_says_what_it_holds(cli: Cli, lake: Path) -> 
 def test_the_table_for_people_tells_outages_and_words_go_to_stderr(cli: Cli, lake: Path) -> None:
     said = cli("data", "fetch", "coinbase", "BTC-USD", *SPAN, *FAST)
     assert "coinbase BTC-USD 1m" in said.out
+    assert said.out.startswith(f"{lake}\n")
     assert "outage of 300 bars, 2023-11-10 04:01 to 2023-11-10 09:00 UTC" in said.out
     assert "rows in" in said.err
     assert cli("data", "fetch", "coinbase", "BTC-USD", *SPAN, *FAST, "-q").err == ""
@@ -208,6 +209,20 @@ def test_a_lake_that_can_not_be_written_is_one_line_and_exit_code_2(cli: Cli, la
     assert said.code == 2
     assert said.err.startswith("error: a lake is a folder; ")
     assert len(said.err.splitlines()) == 2
+
+
+def test_every_series_that_stopped_says_why(cli: Cli, lake: Path) -> None:
+    cli("data", "fetch", "coinbase", "BTC-USD", "ETH-USD", *SPAN, *FAST, "-q")
+    for symbol in ("BTC-USD", "ETH-USD"):
+        manifest = lake / "source=coinbase" / f"symbol={symbol}" / "timeframe=1m" / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 9'))
+    cli("data", "fetch", "coinbase", "BTC-USD", "--timeframe", "5m", *SPAN, *FAST, "-q")
+    said = cli("data", "update", "--end", "2023-11-11T12:00", *FAST, "-q")
+    assert said.code == 2
+    assert all(
+        f"{symbol} 1m: stopped: the manifest of coinbase {symbol} 1m" in said.out for symbol in ("BTC-USD", "ETH-USD")
+    )
+    assert "is of version 9" in said.err
 
 
 def test_a_start_long_before_there_were_exchanges_is_no_error(cli: Cli, lake: Path) -> None:

@@ -133,12 +133,12 @@ def _run(
         if failed:
             raise typer.Exit(2)
         return
-    _print_outcomes(outcomes)
+    _print_outcomes(lake, outcomes)
     if failed:
         raise failed[0]
 
 
-def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
+def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome]) -> None:
     from gatewise.cli.output import print_table
     from gatewise.config.durations import format_duration
     from gatewise.errors import one_line
@@ -152,7 +152,7 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
         outages = "-" if standing is None else f"{len(standing.outages):,}"
         counts = [f"{outcome.added:,}", known, absent, outages, f"{outcome.differing:,}", f"{outcome.retries:,}"]
         rows.append([one_line(str(outcome.key)), *counts, f"{outcome.seconds:.1f}"])
-    print_table("", columns, rows)
+    print_table(str(lake.root), columns, rows)
     for outcome in outcomes:
         words, standing = list(outcome.notes), outcome.standing
         longest = sorted(standing.outages if standing else (), key=lambda outage: -outage.bars)
@@ -162,6 +162,8 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
         ]
         if longest[_SHOWN:]:
             words.append(f"and {len(longest) - _SHOWN} shorter outages (--json lists all)")
+        if outcome.error is not None and len(outcomes) > 1:
+            words.append(f"stopped: {outcome.error.message}")
         if outcome.differing:
             words.append(f"{outcome.differing:,} bars came with other values than the lake holds")
         for word in words:
