@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
         {"symbol": "C"},
         SchemaError,
         "--symbol C",
-        "data.symbols",
+        "--symbols C keeps",
     ),
     "out of time": (
         "X.csv",

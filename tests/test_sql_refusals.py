@@ -306,3 +306,9 @@ def test_a_locked_sqlite_file_is_told(url: str, monkeypatch: pytest.MonkeyPatch)
 def test_the_environments_url_is_taken_where_none_is_said(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "GATEWISE_SQL_URL", url)
     assert read_source(DataConfig(source="sql", table="bars")).frame.height == 80
+
+
+def test_a_folder_is_no_database(cli: Cli, tmp_path: Path) -> None:
+    said = cli("data", "check", "--source", "sql", "--url", f"sqlite:///{tmp_path}")
+    assert said.code == 2
+    assert "it is a folder" in said.err

@@ -125,7 +125,7 @@ def _symbols(
     if said and symbols.n_unique() > 1:
         raise SchemaError(
             f"{raw.name}: --symbol {said} names one series; column {column!r} holds {symbols.n_unique()}",
-            "--set data.symbols=[A,B] keeps some of them",
+            f"leave it out; --symbols {said} keeps the rows of that one, --symbols A,B of several",
         )
     return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
 

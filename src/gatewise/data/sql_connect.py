@@ -157,6 +157,8 @@ def _require_file(url: URL, write: bool) -> None:
     path = Path(str(url.database))
     if write:
         return
+    if path.is_dir():
+        raise ReadError(f"no database at {path}: it is a folder", "name a file in it, like sqlite:///bars.db")
     if not path.is_file():
         raise ReadError(
             f"no database at {path}",
