@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from audit_tables import MINUTE, random_walk
+from audit_tables import MINUTE, case_of, random_walk, small_experiment
 from conftest import Cli
+from gatewise.audit.features import check_features
 from gatewise.audit.resampling import check_bars
-from gatewise.data.resample import resample
+from gatewise.data.resample import Bars, complete_bars, resample
 from gatewise.data.table import TIME, Table
 
 STEP = 5 * MINUTE
@@ -50,9 +54,15 @@ def with_gaps_filled_backwards(table: Table, step: timedelta) -> Table:
     return bars.with_frame(bars.frame.with_columns(pl.selectors.float().fill_null(strategy="backward").over("symbol")))
 
 
+def a_row_early(table: Table, step: timedelta) -> Table:
+    bars = resample(table, step)
+    return bars.with_frame(bars.frame.with_columns(pl.col(TIME) - table.timeframe))
+
+
 @pytest.mark.parametrize(
     ("make", "named"),
     [
+        (a_row_early, "looks ahead|depends on later rows"),
         (on_their_opens, "looks ahead|depends on later rows"),
         (with_the_bar_that_is_open, "looks ahead|depends on later rows"),
         (with_the_next_close, "close of the bar at [AB] .* looks ahead"),
@@ -66,6 +76,26 @@ def test_bars_that_look_ahead_are_caught_and_named(
     found = check_bars(random_walk(2_500, seed, "AB", missing=300), STEP, seed, make)
     assert not found.passed
     assert re.search(named, found.detail), found.detail
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bars_of_many_rows_that_are_used_a_single_row_too_early_are_caught(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, table = timedelta(hours=2), random_walk(6_000, seed)
+    assert not check_bars(table, step, seed, a_row_early).passed
+
+    def early(*args: Any) -> Bars:
+        bars = complete_bars(*args)
+        return replace(bars, known_at=np.maximum(bars.known_at - 1, 0))
+
+    config = small_experiment(features__sets=["ohlcv"], features__timeframes=["2h"], split__embargo_rows=0)
+    assert check_features(case_of(table, config=config, seed=seed)).passed
+    monkeypatch.setattr("gatewise.features.timeframes.complete_bars", early)
+    monkeypatch.setattr("gatewise.features.timeframes._require_fresh", lambda *_: None)
+    caught = check_features(case_of(table, config=config, seed=seed))
+    assert not caught.passed
+    assert "_2h" in caught.detail
 
 
 def test_the_command_audits_the_bars_that_it_makes(cli: Cli, tmp_path) -> None:

@@ -7,7 +7,7 @@ values catch fills and drops, and cutting the rows off catches what looks at the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.grid import Grid
 from gatewise.data.table import OHLC, SYMBOL, Table
 from gatewise.splits.base import Rows
 
@@ -22,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
 
 NUM_CUTS = 3
+NUM_CUTS_IN_BARS = 2
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ def corrupt(table: Table, rows: Mask, what: str, rng: np.random.Generator) -> Ta
     return table.with_frame(table.frame.with_columns(columns))
 
 
-def cut_moments(table: Table, rng: np.random.Generator) -> list[int]:
-    """Moments where a leak would show: some at random, one in the start's warm-up, and both sides of a gap."""
+def cut_moments(table: Table, rng: np.random.Generator, steps: Sequence[timedelta] = ()) -> list[int]:
+    """Moments where a leak would show: some at random, one in the start's warm-up, and both sides of a gap.
+
+    Args:
+        steps: lengths of longer bars that are made of the rows; some cuts then lie right before the row that closes
+            one, where a bar that is used too early by a single row shows.
+    """
     moments = np.unique(table.time_us)
     if moments.size < 4:
         return [int(moments[0])]
@@ -79,15 +86,20 @@ def cut_moments(table: Table, rng: np.random.Generator) -> list[int]:
     if resumed.size:
         row = int(resumed[np.argmax(resumed - start[resumed - 1])])  # the longest segment: its last row is complete
         edges += [int(table.time_us[row - 1]), int(table.time_us[min(row + 1, table.num_rows - 1)])]
+    for step in steps:
+        end = Grid(step, table.calendar).bounds(table.time_us)[1]
+        closing = (end[1:] == table.time_us[1:]) & (end[:-1] == end[1:]) & (name[:-1] == name[1:])
+        before = table.time_us[:-1][closing & (table.time_us[:-1] >= moments[moments.size // 3])]
+        edges += rng.choice(before, size=min(NUM_CUTS_IN_BARS, before.size), replace=False).tolist()
     return sorted({*cuts.tolist(), *edges} - {int(moments[-1])})
 
 
-def worlds(table: Table, rng: np.random.Generator) -> Iterator[tuple[Table, Future]]:
+def worlds(table: Table, rng: np.random.Generator, steps: Sequence[timedelta] = ()) -> Iterator[tuple[Table, Future]]:
     """Tables, each with another future: the table as it is, and with the rows right before a cut left without values.
 
-    The latter shows what fills a missing value from a later row.
+    The latter shows what fills a missing value from a later row. `steps` are those of `cut_moments`.
     """
-    cuts = cut_moments(table, rng)
+    cuts = cut_moments(table, rng, steps)
     for cut_us in cuts:
         yield from ((table, future) for future in futures(table, cut_us, rng))
     cut_us = int(rng.choice(cuts))

@@ -20,7 +20,7 @@ def check_features(case: Case) -> Check:
     compared = num_futures = 0
     last_world, base = None, _nothing(case.samples.matrix, case.chunk)
     with quiet_parts():
-        for world, future in worlds(case.chunk, case.rng("features")):
+        for world, future in worlds(case.chunk, case.rng("features"), case.config.features.timeframes):
             if world is not last_world:
                 last_world, base = world, _features(case, world)
             offence = _changed_features(base, _features(case, future.table), future, world)

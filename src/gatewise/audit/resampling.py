@@ -38,7 +38,7 @@ def check_bars(rows: Table, step: timedelta, seed: int = 0, make: Resample = res
     chunk = take_chunk(rows, np.arange(rows.num_rows), num_rows, rng)
     compared = num_futures = 0
     with quiet_parts():
-        for world, future in worlds(chunk, rng):
+        for world, future in worlds(chunk, rng, (step,)):
             was, now = (_known(make, table, step, future.cut_us) for table in (world, future.table))
             if offence := _offence(was, now, future):
                 return Check("bars", False, offence)
