@@ -233,3 +233,19 @@ def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the
     absent = table.frame.filter(pl.col("time").dt.date() != datetime(2023, 11, 22).date())
     holed = resample(table.with_frame(absent), DAY)
     assert holed.segment_start.tolist() == [0, 0, 2, 2]
+
+
+def test_with_a_calendar_no_day_is_made_of_rows_that_begin_within_its_hours_before_the_open() -> None:
+    early = [(opened - 2 * HOUR, closed) for opened, closed in THANKSGIVING]
+    table = session_minutes(early)
+    whole = resample(table, DAY)
+    assert whole.frame["time"].to_list() == [closed for _, closed in THANKSGIVING[1:]]
+    second = int(np.searchsorted(table.time_us, posix(THANKSGIVING[0][1]) * 1_000_000, side="right"))
+    spec = FeatureConfig(sets=("ohlcv",), timeframes=(DAY,))
+    valid = build_features(table, spec).valid
+    for late in (1, 60, 119):  # in the midst of the two hours before the second day's open
+        buffer = table.with_frame(table.frame[second + late :])
+        cut = resample(buffer, DAY)
+        assert cut.frame.equals(whole.frame[-cut.num_rows :])
+        assert cut.frame["time"][0] == THANKSGIVING[2][1]
+        assert not (build_features(buffer, spec).valid & ~valid[second + late :]).any()

@@ -74,6 +74,22 @@ class Grid:
         most = np.bincount(bar - bar.min(), weights=np.where(inside, held, 0)).max()
         return math.ceil(float(most))
 
+    def begins(self, start_us: Ints, time_us: Ints, timeframe: timedelta) -> Flags:
+        """Whether a row tells that everything since its bar's start is known, though nothing before the row is.
+
+        With a calendar that takes a row of the session: before one that lies outside, such as one of pre-market
+        trading, there may be others.
+
+        Args:
+            start_us: int64 [rows], of the bars. time_us: int64 [rows], when the rows are knowable.
+        """
+        opened_us = time_us - timeframe // _US
+        begun = opened_us <= start_us
+        if self.calendar is None or not start_us.size:
+            return np.asarray(begun)
+        inside = sessions(self.calendar, int(start_us.min()), int(time_us.max())).is_open(time_us)
+        return begun | (inside & self.nothing_between(start_us, opened_us))
+
     def nothing_between(self, earlier_us: Ints, later_us: Ints) -> Flags:
         """True where no time passes from the one moment to the other, on a clock that runs while the market is open."""
         if self.calendar is None or not earlier_us.size:

@@ -99,7 +99,7 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
     is_first_of_group, is_last_of_group = np.ones((2, first.size), dtype=bool)
     is_first_of_group[1:] = is_last_of_group[:-1] = np.diff(group) != 0
     begun = ~is_first_of_group
-    begun |= grid.nothing_between(starts[first], time_us[first] - timeframe // timedelta(microseconds=1))
+    begun |= grid.begins(starts[first], time_us[first], timeframe)
     closed = ~is_last_of_group | (time_us[last] == ends[first])
     kept = begun & closed
     first, last = first[kept], last[kept]

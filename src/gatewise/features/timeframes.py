@@ -126,8 +126,7 @@ def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer:
     oldest = bar[rows] - longer.lookback_bars + 1
     ok = (begin >= table.segment_start[rows]) & (begin <= bars.first[oldest])
     cut = ok & (begin == bars.first[oldest])  # nothing before the bar is seen, so its first row must tell its start
-    opened_us = table.time_us[begin[cut]] - table.timeframe // timedelta(microseconds=1)
-    ok[cut] = grid.nothing_between(bars.start_us[oldest[cut]], opened_us)
+    ok[cut] = grid.begins(bars.start_us[oldest[cut]], table.time_us[begin[cut]], table.timeframe)
     valid[rows[~ok]] = False
 
 
