@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from candle_server import CandleServer, serve
 from conftest import Cli
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
@@ -243,6 +244,14 @@ def test_an_unknown_symbol_lists_those_that_the_source_finds(yahoo: YahooServer)
         feed(yahoo).resolve("ZZZZ", DAY, hasty())
     with pytest.raises(ConfigError, match="empty"):
         feed(yahoo).resolve(" ", DAY, hasty())
+
+
+def test_a_server_that_is_not_yahoos_calls_no_symbol_unknown() -> None:
+    with serve(CandleServer({}, NOW)) as other:
+        feed = YahooFeed(FeedOptions(other.url, 1000.0))
+        with pytest.raises(FeedError, match="404") as refused:
+            feed.resolve("AAPL", DAY, hasty())
+    assert "GATEWISE_FEED_URL" in (refused.value.hint or "")
 
 
 def test_timeframes_that_the_source_lacks_or_no_longer_keeps_are_refused_with_what_it_has(
