@@ -368,7 +368,8 @@ def test_update_tells_symbols_that_are_gone_and_series_that_no_feed_has_and_goes
     fetch(feed, lake, ["ETH-USD"], end=middle)
     gone = SeriesKey("coinbase", "LUNA-USD", MINUTE)
     imported, unreachable = SeriesKey("my-files", "BTC-USD", MINUTE), SeriesKey("kraken", "BTC-USD", MINUTE)
-    for key in (gone, imported, unreachable):
+    spelt = SeriesKey("coinbase", "eth-usd", MINUTE)
+    for key in (gone, imported, unreachable, spelt):
         with lake.series(key).writer() as writer:
             writer.append(frame_of([(FIRST, [0.0, 1.0, 1.0, 1.0, 1.0, 1.0])]), (FIRST, middle), {})
 
@@ -384,6 +385,7 @@ def test_update_tells_symbols_that_are_gone_and_series_that_no_feed_has_and_goes
     assert [job.key.symbol for job in jobs] == ["ETH-USD"]
     assert [outcome.key for outcome in failed] == [unreachable]
     assert "LUNA-USD 1m: coinbase no longer lists it" in caplog.text
+    assert "eth-usd 1m: coinbase spells it ETH-USD (imported?): left as it is" in caplog.text
     assert "my-files BTC-USD 1m: my-files is no feed" in caplog.text
 
 

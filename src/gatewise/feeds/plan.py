@@ -113,7 +113,11 @@ def plan_update(
             failed.append(Outcome(key, now, now, error=feed))
         else:
             try:
-                jobs.append(_job(feed, lake, feed.resolve(key.symbol, key.timeframe, retry), None, end, now))
+                found = feed.resolve(key.symbol, key.timeframe, retry)
+                if found == key:
+                    jobs.append(_job(feed, lake, key, None, end, now))
+                else:  # rows under the feed's own spelling would be another series
+                    _log.info("%s: %s spells it %s (imported?): left as it is", key, feed.name, found.symbol)
             except UnknownNameError:
                 _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
             except FeedError as error:
