@@ -93,7 +93,7 @@ def column_table(result: PartResult, caption: str) -> str:
             f"{own['directional_accuracy'].value:.3f}",
             f"{found.outside_training:.0%}",
         ]
-        tone = {True: "good", False: "bad", None: "open"}[found.beats_persistence]
+        tone = {"better": "good", "worse": "bad", "no different": "bad"}.get(found.words, "open")
         lines.append(
             f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{escape(found.words)}</td>'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
