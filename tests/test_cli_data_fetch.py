@@ -211,6 +211,15 @@ def test_a_lake_that_can_not_be_written_is_one_line_and_exit_code_2(cli: Cli, la
     assert len(said.err.splitlines()) == 2
 
 
+def test_bars_that_differ_are_left_or_taken_and_that_is_said(cli: Cli, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "bars.csv").write_text("time,open,high,low,close,volume\n2023-11-10 00:01:00,1,1,1,1,1\n")
+    words = ("--feed", "coinbase", "--symbol", "ETH-USD", "--timeframe", "1m")
+    assert cli("data", "import", tmp_path / "bars.csv", *words, "-q").code == 0
+    again = ("data", "fetch", "coinbase", "ETH-USD", "--start", "2023-11-10T00:01", "--end", "2023-11-10T00:05", *FAST)
+    assert "came with other values" not in cli(*again).out
+    assert "1 bars came with other values than the lake held: taken" in cli(*again, "--refetch").out
+
+
 def test_every_series_that_stopped_says_why(cli: Cli, lake: Path) -> None:
     cli("data", "fetch", "coinbase", "BTC-USD", "ETH-USD", *SPAN, *FAST, "-q")
     for symbol in ("BTC-USD", "ETH-USD"):

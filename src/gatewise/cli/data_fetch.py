@@ -133,15 +133,16 @@ def _run(
         if failed:
             raise typer.Exit(2)
         return
-    _print_outcomes(lake, outcomes)
+    _print_outcomes(lake, outcomes, refetch)
     if failed:
         raise failed[0]
 
 
-def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome]) -> None:
+def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> None:
     from gatewise.cli.output import print_table
     from gatewise.config.durations import format_duration
     from gatewise.errors import one_line
+    from gatewise.feeds.revision import REVISED
 
     columns = ["series", "added", "known", "absent", "outages", "differing", "retries", "seconds"]
     rows = []
@@ -165,7 +166,8 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome]) -> None:
         if outcome.error is not None and len(outcomes) > 1:
             words.append(f"stopped: {outcome.error.message}")
         if outcome.differing:
-            words.append(f"{outcome.differing:,} bars came with other values than the lake holds")
+            taken = "taken" if refetch or REVISED in outcome.notes else "left (--refetch takes them)"
+            words.append(f"{outcome.differing:,} bars came with other values than the lake held: {taken}")
         for word in words:
             print(one_line(f"{outcome.key.symbol} {format_duration(outcome.key.timeframe)}: {word}"))
 
