@@ -80,6 +80,9 @@ def test_folds_too_short_for_inner_folds_are_tuned_on_a_holdout_and_that_is_reco
         "a holdout",
         "2",
     ]
+    page = Path(said.json["report"]).read_text(encoding="utf-8")
+    assert "lstm@3, fold 1" in page
+    assert "which also stops the training" in page
     assert [fold["n_train"] for fold in said.json["folds"] if fold["model"] == "lstm"] == [87, 287, 488]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -121,6 +122,17 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
             "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
             "Id": outcome.folder.name,
         },
+        **({"Tuned anew in each fold": _tuned(outcome)} if plan.tuning else {}),
+    }
+
+
+def _tuned(outcome: CvOutcome) -> dict[str, str]:
+    """By fold: what its search found, and which inner folds its trials were scored on."""
+    told = json.loads((outcome.folder / "tuned.json").read_text(encoding="utf-8"))
+    return {
+        f"{of['model']}@{of['horizon']}, fold {of['fold']}": of.get("error")
+        or f"{', '.join(f'{name} {value}' for name, value in of['params'].items())}; scored on {of['inner_folds']}"
+        for of in told
     }
 
 
