@@ -119,6 +119,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_valid_ones(assignme
     ("assignment", "words"),
     [
         ("training.batch_size=0", "training.batch_size"),
+        ("data.start=2025-02-30", "is not a YAML value: day is out of range for month"),
         ("training.batch_size=many", "training.batch_size"),
         ("model.dropout=1.0", "model.dropout"),
         ("split.train=0.9", "must be 1"),

@@ -173,8 +173,9 @@ def _parse_value(key: str, text: str) -> Any:
         value = yaml.safe_load(text)
     except _MISREAD as error:
         said = text if len(text) <= 80 else f"{text[:79]}…"
+        why = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
         raise ConfigError(
-            f"--set {key}: {said!r} is not a YAML value", f"for text, quote it: --set '{key}=\"…\"'"
+            f"--set {key}: {said!r} is not a YAML value{why}", f"for text, quote it: --set '{key}=\"…\"'"
         ) from error
     _require_text_keys(f"--set {key}", value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number.
