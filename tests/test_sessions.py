@@ -28,6 +28,7 @@ from gatewise.data.sessions import common_calendar, find_calendar, session_close
 from gatewise.data.table import Table
 from gatewise.data.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, QualityError, UnknownNameError
+from gatewise.feeds.yahoo_exchanges import _OF_EXCHANGE
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -406,3 +407,22 @@ def test_real_stocks_of_thirteen_years_have_no_gap(shared_data: Path) -> None:
     file = shared_data / "stocks_daily" / "bokeh_stocks.csv.gz"
     report = check_data(DataConfig(paths=(str(file),), calendar="XNAS")).to_dict()
     assert (report["rows"], report["gaps"], report["outside_sessions"]) == (12_154, 0, 0)
+
+
+@pytest.mark.parametrize("calendar", ["XTAE", "ASEX"])  # listed by version 4.13 of the package, which can't make them
+def test_a_calendar_that_the_package_cannot_make_is_refused_in_a_line(calendar: str) -> None:
+    week = us(datetime(2025, 3, 3, tzinfo=UTC)), us(datetime(2025, 3, 8, tzinfo=UTC))
+    try:
+        assert sessions(calendar, *week).day.size
+    except ConfigError as refused:
+        said = refused
+    else:
+        pytest.skip(f"this version makes {calendar}")
+    assert "\n" not in said.message
+    assert calendar in said.message
+    assert said.hint is not None
+
+
+def test_every_exchange_of_yahoo_has_a_calendar_that_can_be_made() -> None:
+    for calendar in sorted(set(_OF_EXCHANGE.values())):
+        assert sessions(calendar, us(datetime(2025, 3, 3, tzinfo=UTC)), us(datetime(2025, 3, 8, tzinfo=UTC))).day.size

@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.muted import muted
-from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError
+from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError, one_line
 
 NO_CALENDAR = "none"  # said where a source would else bring one of its own
 
@@ -197,7 +198,7 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
         try:
             made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
         except ValueError:  # the span reaches beyond what the calendar knows
-            known = exchange_calendars.get_calendar(calendar)
+            known = _whole_calendar(calendar)
             low, high = known.bound_min(), known.bound_max()
             since, until = low.date() if low is not None else since, high.date() if high is not None else until
             span = np.clip(
@@ -207,6 +208,8 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
             )
             bounds = [date.fromordinal(int(day)).isoformat() for day in span]
             made = exchange_calendars.get_calendar(calendar, start=bounds[0], end=bounds[1])
+        except NotImplementedError as error:
+            raise _unusable(calendar, error) from error
     table = made.schedule
     day = table.index.to_numpy("datetime64[D]").astype(np.int64)
     opened, paused, resumed, closed = (
@@ -219,3 +222,20 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
     if calendar in _LONGEST_US:
         ends = np.minimum(ends, starts + _LONGEST_US[calendar])
     return Sessions(calendar, day, opened, closed, starts, ends), since, until
+
+
+def _whole_calendar(calendar: str) -> Any:
+    import exchange_calendars
+
+    try:
+        return exchange_calendars.get_calendar(calendar)
+    except ValueError as error:
+        raise _unusable(calendar, error) from error
+
+
+def _unusable(calendar: str, error: Exception) -> ConfigError:
+    """The package lists a few calendars that it can't make, such as XTAE and ASEX in its version 4.13.2."""
+    return ConfigError(
+        f"calendar {calendar} can't be made by the package exchange_calendars: {one_line(str(error))[:80]}",
+        "--calendar none takes no calendar; another version of the package may have it",
+    )

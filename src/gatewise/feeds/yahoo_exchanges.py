@@ -1,6 +1,7 @@
 """Yahoo's codes of exchanges, and the calendar that keeps the sessions of each.
 
-Futures are left out, as their hours differ by product, and so are exchanges whose calendar is not kept.
+Futures are left out, as their hours differ by product, and so are exchanges whose calendar is not kept or, like that of
+Tel Aviv (XTAE), can't be made by version 4.13 of the package.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ _CALENDARS = {
     "XSHG": "SHH SHZ",
     "XSTO": "STO",
     "XSWX": "EBS",
-    "XTAE": "TLV",
     "XTAI": "TAI TWO",
     "XTKS": "JPX OSA",
     "XTSE": "TOR",
