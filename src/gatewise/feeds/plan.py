@@ -114,10 +114,13 @@ def plan_update(
         else:
             try:
                 found = feed.resolve(key.symbol, key.timeframe, retry)
-                if found == key:
-                    jobs.append(_job(feed, lake, key, None, end, now))
-                else:  # rows under the feed's own spelling would be another series
+                first = _first(lake, key)
+                if found != key:  # rows under the feed's own spelling would be another series
                     _log.info("%s: %s spells it %s (imported?): left as it is", key, feed.name, found.symbol)
+                elif first is not None and end is not None and first >= utc(end):
+                    _log.info("%s: begins after --end: left as it is", key)
+                else:
+                    jobs.append(_job(feed, lake, key, None, end, now))
             except UnknownNameError:
                 _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
             except FeedError as error:
@@ -138,11 +141,11 @@ def _opened(open_feed: Callable[[str], Feed], source: str) -> Feed | GatewiseErr
 def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:
     newest = _floor(now, key.timeframe) + key.timeframe
     last = newest if end is None else min(utc(end), newest)
-    manifest = lake.series(key).mended()
+    held = _first(lake, key)
     if start is not None:
         first = utc(start)
-    elif manifest is not None and (manifest.covered or manifest.start):
-        first = min([*(span[0] for span in manifest.covered), *([manifest.start] if manifest.start else [])])
+    elif held is not None:
+        first = held
     else:
         first = _floor(min(last, now), key.timeframe) - DEFAULT_BARS * key.timeframe
         _log.info(
@@ -158,6 +161,15 @@ def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: da
             f"--start before --end, both in UTC; bars of {format_duration(key.timeframe)} by the time they close",
         )
     return Job(feed, key, first, last)
+
+
+def _first(lake: Lake, key: SeriesKey) -> datetime | None:
+    """Where what the lake holds of a series begins: its coverage, or rows whose coverage was lost with a manifest."""
+    manifest = lake.series(key).mended()
+    if manifest is None:
+        return None
+    starts = [span[0] for span in manifest.covered] + ([manifest.start] if manifest.start else [])
+    return min(starts, default=None)
 
 
 def _floor(time: datetime, step: timedelta) -> datetime:
