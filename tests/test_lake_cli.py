@@ -53,7 +53,7 @@ def test_list_tells_rows_span_coverage_and_size(lake: Path, cli: Cli) -> None:
         "pages": 2,
         "error": None,
     }
-    assert "BTC-USD         1m  10,140  2023-11-12 22:01  2023-11-19 23:00" in cli("data", "list").out
+    assert "BTC-USD    1m  10,140  2023-11-12  2023-11-19      1  0.2 MB" in cli("data", "list").out
 
 
 def test_an_empty_lake_is_no_error_to_list_and_one_to_check(cli: Cli, tmp_path: Path) -> None:

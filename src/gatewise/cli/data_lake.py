@@ -27,7 +27,7 @@ def register(group: typer.Typer) -> None:
 
 
 def list_series(lake: _LAKE = None, as_json: _JSON = False) -> None:
-    """List what the lake holds: feed, symbol, timeframe, rows, span, covered time, size.
+    """List what the lake holds: feed, symbol, length of a bar, rows, first and last day, spans covered, size.
 
     Example: gatewise data list --lake bars
     """
@@ -46,14 +46,14 @@ def list_series(lake: _LAKE = None, as_json: _JSON = False) -> None:
         [
             *(str(entry[name]) for name in ("source", "symbol", "timeframe")),
             "damaged" if entry["error"] else f"{entry['rows']:,}",
-            _minute(entry["start"]),
-            _minute(entry["end"]),
-            _covered_words(entry["covered"]),
+            _day(entry["start"]),
+            _day(entry["end"]),
+            f"{len(entry['covered'])}",
             f"{entry['bytes'] / 1e6:,.1f} MB",
         ]
         for entry in entries
     ]
-    names = ["feed", "symbol", "timeframe", "rows", "first (UTC)", "last (UTC)", "covered", "size"]
+    names = ["feed", "symbol", "bars", "rows", "first", "last", "spans", "size"]
     print_table(str(place.root), names, rows)
 
 
@@ -183,15 +183,8 @@ def _entry(lake: Lake, key: SeriesKey) -> dict[str, Any]:
     }
 
 
-def _minute(text: str | None) -> str:
-    return text[:16].replace("T", " ") if text else "–"
-
-
-def _covered_words(covered: list[list[str]]) -> str:
-    if not covered:
-        return "nothing"
-    words = f"{_minute(covered[0][0])} to {_minute(covered[-1][1])}"
-    return words if len(covered) == 1 else f"{words} in {len(covered)} spans"
+def _day(text: str | None) -> str:
+    return text[:10] if text else "–"
 
 
 def _print_check(check: SeriesCheck) -> None:

@@ -45,6 +45,8 @@ DATA_FLAGS = (
     Flag("--resample", "data.resample", str, "Make longer bars, like 5m or 1h; only complete ones."),
     Flag("--calendar", "data.calendar", str, "Exchange calendar like XNYS: closed time is no gap, none: no calendar."),
     Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
+    Flag("--start", "data.start", str, "Rows knowable at or after, UTC, like 2023-11-10."),
+    Flag("--end", "data.end", str, "Rows knowable before, UTC."),
     Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
 )
 MODEL_FLAGS = (
