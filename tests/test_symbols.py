@@ -284,13 +284,19 @@ def test_baselines_learn_in_the_units_of_each_symbol_where_the_model_does(tmp_pa
     prepared = prepare(config, far_levels())
     outcome = run_experiment(prepared, tmp_path)
     labels, split = prepared.samples.labels, prepared.split
-    names = prepared.samples.table.frame["symbol"].to_numpy()
+    frame = prepared.samples.table.frame
+    names, close = frame["symbol"].to_numpy(), frame["close"].to_numpy()
     for symbol in "AB":
         train, test = (rows[names[rows] == symbol] for rows in (split.train, split.test))
-        mean = labels.y[train].astype(np.float64).mean()
-        expected = np.sqrt(np.mean((labels.y[test].astype(np.float64) - mean) ** 2))
-        found = outcome.evaluation.parts["test"].symbols[symbol].baselines["prior"]["rmse"].value
-        assert found == pytest.approx(expected, rel=1e-4)
+        mean = labels.y[train, 0].astype(np.float64).mean()
+
+        def rmse(rows, guess) -> float:
+            return float(np.sqrt(np.mean((labels.y[rows, 0].astype(np.float64) - guess) ** 2)))
+
+        assert rmse(train, close[train]) < rmse(train, mean)  # a walk: its present value says more than its mean
+        baselines = outcome.evaluation.parts["test"].symbols[symbol].baselines
+        assert baselines["prior"]["rmse"].value == pytest.approx(rmse(test, close[test]), rel=1e-4)
+        assert baselines["ridge"]["rmse"].value < rmse(test, mean)  # in the other symbol's units it would be levels off
 
 
 def test_a_model_told_of_symbols_takes_no_less_than_their_names() -> None:
