@@ -12,15 +12,17 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
+
+from loopback import on_loopback
 
 MINUTE = 60
 GRANULARITIES = {
@@ -232,27 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass  # a client that was killed is part of the plan
-
-
-@contextmanager
-def serve(state: CandleServer) -> Iterator[CandleServer]:
+def serve(state: CandleServer) -> AbstractContextManager[CandleServer]:
     """Runs the server on a free port of loopback; `state.url` is its address."""
-    handler = type("Handler", (_Handler,), {"state": state})
-    server = _Server(("127.0.0.1", 0), handler)
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
+    return on_loopback(_Handler, state)
 
 
 def _product(symbol: str) -> dict[str, Any]:

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
 import numpy as np
+
+from loopback import on_loopback
 
 STEPS = {"1m": 1, "2m": 2, "5m": 5, "15m": 15, "1h": 60, "60m": 60, "90m": 90}
 DAYS_KEPT = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "1h": 730, "60m": 730, "90m": 60}
@@ -337,22 +337,6 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """A client that went away is no news."""
-
-
-@contextmanager
-def serve_yahoo(state: YahooServer) -> Iterator[YahooServer]:
+def serve_yahoo(state: YahooServer) -> AbstractContextManager[YahooServer]:
     """Runs the server on a free port of loopback; `state.url` is its address."""
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": state}))
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
+    return on_loopback(_Handler, state)

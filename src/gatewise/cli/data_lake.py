@@ -35,7 +35,8 @@ def list_series(lake: _LAKE = None, as_json: _JSON = False) -> None:
     from gatewise.lake.lake import Lake
 
     place = Lake.default(lake)
-    entries = [_entry(place, key) for key in place.keys()]  # noqa: SIM118  # a method of the lake, no dict's
+    keys = place.keys()
+    entries = [_entry(place, key) for key in keys]
     if as_json:
         print_json({"lake": str(place.root), "series": entries})
         return

@@ -218,7 +218,7 @@ def _compact(column: pl.Series) -> pl.Series | None:
     if fmt is None or text.str.len_bytes().n_unique() > 1:
         return None
     values = apply_format(text, fmt).values
-    return values if values.null_count() == 0 and values.dt.year().max() <= 2100 else None  # type: ignore[operator]
+    return values if values.null_count() == 0 and (values.dt.year() <= 2100).all() else None
 
 
 def _join(name: str, frame: pl.DataFrame, columns: tuple[str, ...], rows: pl.Series) -> pl.Series:

@@ -26,8 +26,8 @@ NO_CALENDAR = "none"  # said where a source would else bring one of its own
 Ints = npt.NDArray[np.int64]
 _DAY = timedelta(days=1)
 _DAY_US = 86_400_000_000
-# CME Globex pauses from 16:00 to 17:00 in Chicago, the last hour of a whole session (cmegroup.com, trading hours); the
-# package has its sessions last from 17:00 to 17:00. Daily bars keep the later, safe moment.
+# CME Globex pauses from 16:00 to 17:00 in Chicago, the last hour of a whole session, as minutes of ES and euro futures
+# show; the package has its sessions last from 17:00 to 17:00. Daily bars keep the later, safe moment.
 _LONGEST_US = {"CMES": 23 * 3_600_000_000}
 _MARGIN = timedelta(days=30)  # longer than any exchange has been closed for since 1914, but for 9/11 and wars
 
@@ -208,7 +208,7 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
             )
             bounds = [date.fromordinal(int(day)).isoformat() for day in span]
             made = exchange_calendars.get_calendar(calendar, start=bounds[0], end=bounds[1])
-        except NotImplementedError as error:
+        except NotImplementedError as error:  # calendars that the package lists and has no rules for
             raise _unusable(calendar, error) from error
     table = made.schedule
     day = table.index.to_numpy("datetime64[D]").astype(np.int64)

@@ -63,7 +63,7 @@ class Answer:
     bare: bool
 
 
-class YahooSession(requests.Session):  # type: ignore[type-arg]  # of the package's own response class
+class YahooSession(requests.Session[requests.Response]):
     """A session as yfinance wants it, a browser's by its handshake.
 
     Args:

@@ -6,6 +6,7 @@ row, as a learned vector, or as both, joined to each step's features. The table 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -35,7 +36,8 @@ class WithSymbol(nn.Module):
 
     def hidden_states(self, x_BTF: Tensor) -> Tensor:
         """The model's own, [batch, steps, width]."""
-        return cast(Tensor, self.model.hidden_states(self.joined(x_BTF)))  # type: ignore[operator]  # a method of it
+        read = cast(Callable[[Tensor], Tensor], self.model.hidden_states)  # nn.Module types no methods
+        return read(self.joined(x_BTF))
 
     def joined(self, x_BTF: Tensor) -> Tensor:
         """What the model eats."""

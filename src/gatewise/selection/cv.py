@@ -140,7 +140,7 @@ def cross_validate(
                     listener.on_end(answer.job, answer)
                 left -= 1
                 if left == 1:  # a core lies idle by now
-                    import gatewise.selection.conclude  # noqa: F401  # what judging needs
+                    import gatewise.selection.conclude  # noqa: F401  # so that judging need not wait for it
     except KeyboardInterrupt:
         how = f"go on with: gatewise cv --resume {folder.name}"
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None

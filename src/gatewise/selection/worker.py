@@ -54,7 +54,7 @@ def main(descriptor: int) -> None:
 
     # While the parent still reads its files; these take seconds.
     import gatewise.bundle
-    import gatewise.trainer  # noqa: F401
+    import gatewise.trainer  # noqa: F401  # used by run_job, which would import it only with the first job
     from gatewise.selection.jobs import Job, error_to_dict, run_job
     from gatewise.selection.shared import open_shared
 

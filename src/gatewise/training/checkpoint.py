@@ -53,7 +53,8 @@ def load_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, 
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
             intact = header["seal"] == _seal(tensors, header["state"], header["key"])
             values = json.loads(header["state"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

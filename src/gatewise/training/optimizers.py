@@ -6,8 +6,9 @@ torch's compiler and SymPy (0.84 s and 75 MB a process), and a step of a small m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,58 +16,27 @@ from torch import Tensor, nn
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 
 
-class Optimizer(Protocol):
+class Optimizer(ABC):
     """Moves a model's weights by their gradients; offers what `torch.amp.GradScaler` asks of an optimizer.
 
     The scaler hands over `found_inf`; where that is not 0, the step changes nothing.
-
-    Attributes:
-        learning_rate: of the next step.
-    """
-
-    learning_rate: float
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """For the GradScaler, which looks for gradients here."""
-
-    def step(self) -> None:
-        """One update of every parameter that has a gradient."""
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The state by name, the tensors themselves."""
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes a saved state in."""
-
-
-class Adam:
-    """AdamW (decoupled decay, Loshchilov & Hutter 2019) or Adam (decay joins the gradient, Kingma & Ba 2015).
 
     Args:
         parameters: float32 or float64, all on one device.
 
     Attributes:
         learning_rate: of the next step.
-        steps: float32 scalar, updates so far; on the parameters' device, so that no step waits for it.
-        first, second: Adam's moments of each parameter.
     """
 
-    # Of the GradScaler's contract: it sets them before a step and deletes them after it.
+    # The GradScaler sets the last two before a step and deletes them after it.
     _step_supports_amp_scaling = True
     grad_scale: Tensor | None = None
     found_inf: Tensor | None = None
 
-    def __init__(
-        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, *, decoupled: bool
-    ) -> None:
+    def __init__(self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float) -> None:
         self.parameters = list(parameters)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = torch.zeros((), device=self.parameters[0].device)
-        self._update = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -77,12 +47,46 @@ class Adam:
     def step(self) -> None:
         """One update of every parameter that has a gradient."""
         moved = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        if not moved:
-            return
+        if moved:
+            gradients = [gradient for parameter in self.parameters if (gradient := parameter.grad) is not None]
+            self._update([self.parameters[index] for index in moved], gradients, moved)
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes a saved state in."""
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """The state by name, the tensors themselves."""
+
+    @abstractmethod
+    def _update(self, parameters: list[Tensor], gradients: list[Tensor], moved: list[int]) -> None:
+        """Calls the kernel; `moved` are the places of `parameters` in the state."""
+
+
+class Adam(Optimizer):
+    """AdamW (decoupled decay, Loshchilov & Hutter 2019) or Adam (decay joins the gradient, Kingma & Ba 2015).
+
+    Attributes:
+        steps: float32 scalar, updates so far; on the parameters' device, so that no step waits for it.
+        first, second: Adam's moments of each parameter.
+    """
+
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, *, decoupled: bool
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay)
+        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = torch.zeros((), device=self.parameters[0].device)
+        self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
+
+    def _update(self, parameters: list[Tensor], gradients: list[Tensor], moved: list[int]) -> None:
         self.steps.add_(1)
-        self._update(
-            [self.parameters[index] for index in moved],
-            [gradient for parameter in self.parameters if (gradient := parameter.grad) is not None],
+        self._kernel(
+            parameters,
+            gradients,
             [self.first[index] for index in moved],
             [self.second[index] for index in moved],
             [],
@@ -106,52 +110,28 @@ class Adam:
         named = {f"{name}/{index}": own for name, of in moments.items() for index, own in enumerate(of)}
         return {"steps": self.steps, **named}
 
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes a saved state in."""
-        for name, own in self.tensors().items():
-            own.copy_(tensors[name])
 
-
-class Sgd:
+class Sgd(Optimizer):
     """Stochastic gradient descent with momentum (Polyak 1964); decay joins the gradient.
 
     Args:
-        parameters: float32 or float64, all on one device.
         momentum: share of the last update that is kept; 0 for none.
 
     Attributes:
-        learning_rate: of the next step.
         velocity: the decaying sum of each parameter's gradients.
     """
-
-    # As Adam's.
-    _step_supports_amp_scaling = True
-    grad_scale: Tensor | None = None
-    found_inf: Tensor | None = None
 
     def __init__(
         self, parameters: Sequence[nn.Parameter], learning_rate: float, weight_decay: float, momentum: float
     ) -> None:
-        self.parameters = list(parameters)
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        super().__init__(parameters, learning_rate, weight_decay)
         self.momentum = momentum
         self.velocity = [torch.zeros_like(parameter) for parameter in self.parameters] if momentum else []
 
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """For the GradScaler, which looks for gradients here."""
-        return [{"params": self.parameters}]
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """One update of every parameter that has a gradient."""
-        moved = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
-        if not moved:
-            return
+    def _update(self, parameters: list[Tensor], gradients: list[Tensor], moved: list[int]) -> None:
         torch._fused_sgd_(
-            [self.parameters[index] for index in moved],
-            [gradient for parameter in self.parameters if (gradient := parameter.grad) is not None],
+            parameters,
+            gradients,
             [self.velocity[index] for index in moved] if self.velocity else [],
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
@@ -167,11 +147,6 @@ class Sgd:
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, the tensors themselves."""
         return {f"velocity/{index}": own for index, own in enumerate(self.velocity)}
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes a saved state in."""
-        for name, own in self.tensors().items():
-            own.copy_(tensors[name])
 
 
 def make_optimizer(
