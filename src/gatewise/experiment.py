@@ -27,6 +27,7 @@ from gatewise.features.cache import cached_features
 from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
+from gatewise.interrupts import Uninterrupted
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Split
 from gatewise.splits.chronological import chronological_split
@@ -176,12 +177,13 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path) -> Outcome:
     table = samples.table
     bundle = Bundle.of(config, samples, fold, trained.model)
     bundle_folder = folder / "bundle"
-    bundle.save(bundle_folder)  # before the judging, which takes a while too
-    if trained.fit.interrupted:
-        raise Interrupted(
-            f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
-            f"go on with: gatewise train --resume {folder.name}"
-        )
+    with Uninterrupted():  # groups of processes are often told twice
+        bundle.save(bundle_folder)  # before the judging, which takes a while too
+        if trained.fit.interrupted:
+            raise Interrupted(
+                f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
+                f"go on with: gatewise train --resume {folder.name}"
+            )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     predicted = {
         part: bundle.predict_rows(table, samples.matrix, rows, config.training.device) for part, rows in parts.items()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gatewise.errors import GatewiseError, Interrupted, LostWorkerError
 from gatewise.host import choose_threads
+from gatewise.interrupts import Uninterrupted
 from gatewise.registry import symbol_worker
 from gatewise.registry.symbols import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
 from gatewise.selection.jobs import error_from_dict
@@ -111,7 +112,8 @@ class _Team:
             process = next(own for found, own in by_connection.items() if found is connection)
             symbol = self.at_work[process].symbol
             try:
-                said = json.loads(process.connection.recv_bytes())
+                with Uninterrupted():  # half a message read would garble all that follow
+                    said = json.loads(process.connection.recv_bytes())
             except (EOFError, OSError):
                 del self.at_work[process]
                 how = process.end()

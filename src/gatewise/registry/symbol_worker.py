@@ -14,6 +14,7 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 
 from gatewise.errors import GatewiseError, Interrupted
+from gatewise.interrupts import Uninterrupted
 from gatewise.selection.worker import die_with_parent
 
 MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +67,8 @@ def main(descriptor: int) -> None:
             said = {"interrupted": str(error)}
         except KeyboardInterrupt:
             said = {"interrupted": "before its first epoch was done"}
-        parent.send_bytes(json.dumps(said).encode())
+        with Uninterrupted():
+            parent.send_bytes(json.dumps(said).encode())
 
 
 if __name__ == "__main__":

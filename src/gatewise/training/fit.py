@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError
 from gatewise.host import choose_threads, keep_freed_memory
+from gatewise.interrupts import Uninterrupted
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -78,13 +79,16 @@ def fit(
         step = Step(model, optimizer, scaler, windows, loss, precision, clip, listener, piece, members)
         try:
             while not progress.finished:
-                _fit_epoch(state, step, train, val, num_classes)
-                state.loss_scale = scaler.state_dict()
-                listener.on_epoch(progress.epoch, progress.history[-1])
-                if progress.news:
-                    listener.on_message(progress.news)
-                if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
-                    save(state)
+                trained, validated, seconds, speed = _fit_epoch(state, step, train, val, num_classes)
+                with Uninterrupted():  # model, record, history and checkpoint tell of the same epoch
+                    if progress.observe(trained, validated, seconds, speed):
+                        state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+                    state.loss_scale = scaler.state_dict()
+                    listener.on_epoch(progress.epoch, progress.history[-1])
+                    if progress.news:
+                        listener.on_message(progress.news)
+                    if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
+                        save(state)
             if progress.stopping.should_stop:
                 listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
         except KeyboardInterrupt:
@@ -105,8 +109,10 @@ def check_batch_size(settings: TrainingConfig, num_train: int) -> None:
         )
 
 
-def _fit_epoch(state: TrainState, step: Step, train: Tensor, val: Tensor, num_classes: int) -> None:
-    """Trains for an epoch, validates, and moves `state` on; an interrupted epoch leaves the record as it was."""
+def _fit_epoch(
+    state: TrainState, step: Step, train: Tensor, val: Tensor, num_classes: int
+) -> tuple[dict[str, float], dict[str, float], float, float]:
+    """Trains for an epoch and validates: both results, the seconds of both, and windows a second of the training."""
     started = time.perf_counter()
     progress, settings = state.progress, state.progress.settings
     order = epoch_order(train, settings.seed, progress.epoch, settings.windows_per_epoch)
@@ -115,8 +121,7 @@ def _fit_epoch(state: TrainState, step: Step, train: Tensor, val: Tensor, num_cl
     train_seconds = time.perf_counter() - started
     validated = run_epoch(step, val, settings.batch_size, num_classes, number)
     seconds = time.perf_counter() - started
-    if progress.observe(trained, validated, seconds, len(order) / train_seconds):
-        state.best = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
+    return trained, validated, seconds, len(order) / train_seconds
 
 
 def run_epoch(

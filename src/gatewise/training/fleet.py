@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
 from gatewise.host import keep_freed_memory
+from gatewise.interrupts import Uninterrupted
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -164,23 +165,26 @@ class _Fleet:
         train_seconds = time.perf_counter() - started
         validated = self._evaluate(running)
         seconds = time.perf_counter() - started
-        for k in running:
-            own = self.state.progress[k]
-            num_windows = min(len(self.train_rows[k]), self.settings[k].windows_per_epoch or len(self.train_rows[k]))
-            try:
-                is_best = own.observe(trained[k], validated[k], seconds, num_windows / train_seconds)
-            except DivergedError as error:
-                self.state.diverged[k] = error
-                self.listeners[k].on_message(error.message)
-                continue
-            if is_best:
-                self.state.best[k] = self.state.stack.weights[k]
-            self.listeners[k].on_epoch(own.epoch, own.history[-1])
-            if own.news:
-                self.listeners[k].on_message(own.news)
-            if own.stopping.should_stop:
-                patience = self.settings[k].early_stopping_patience
-                self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
+        with Uninterrupted():  # stack, records and listeners tell of the same epoch
+            for k in running:
+                own = self.state.progress[k]
+                num_windows = min(
+                    len(self.train_rows[k]), self.settings[k].windows_per_epoch or len(self.train_rows[k])
+                )
+                try:
+                    is_best = own.observe(trained[k], validated[k], seconds, num_windows / train_seconds)
+                except DivergedError as error:
+                    self.state.diverged[k] = error
+                    self.listeners[k].on_message(error.message)
+                    continue
+                if is_best:
+                    self.state.best[k] = self.state.stack.weights[k]
+                self.listeners[k].on_epoch(own.epoch, own.history[-1])
+                if own.news:
+                    self.listeners[k].on_message(own.news)
+                if own.stopping.should_stop:
+                    patience = self.settings[k].early_stopping_patience
+                    self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress
