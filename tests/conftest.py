@@ -13,12 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from postgres_server import Postgres
 
 # Before torch loads: tests run beside each other, and OpenMP's threads would spin against them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell in the background hands SIGINT on as ignored, and the commands that tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Neither a slow machine nor chance may decide; `pytest --hypothesis-profile=search` looks for what no run found yet.
+_UNTIMED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("gate", derandomize=True, **_UNTIMED)
+settings.register_profile("search", **_UNTIMED)
+settings.load_profile("gate")
 
 SHARED = Path(os.environ.get("GATEWISE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
