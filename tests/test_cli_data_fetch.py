@@ -87,7 +87,7 @@ def test_without_a_start_the_newest_bars_are_fetched_and_that_is_said(cli: Cli, 
     [
         (("fetch", "coinbse", "BTC-USD"), "unknown feed 'coinbse'", "did you mean 'coinbase'?"),
         (("fetch", "coinbase", "BTC-UDS"), "unknown symbol of coinbase 'BTC-UDS'", "did you mean 'BTC-USD'?"),
-        (("fetch", "coinbase", "BTC-USD", "--timeframe", "3m"), "unknown timeframe of coinbase '3m'", "valid: 15m"),
+        (("fetch", "coinbase", "BTC-USD", "--timeframe", "3m"), "unknown timeframe of coinbase '3m'", "valid: 1m, 5m"),
         (("fetch", "coinbase", "BTC-USD", "--timeframe", "soon"), "--timeframe: a duration is", "--timeframe 1m"),
         (("fetch", "coinbase", "BTC-USD", "--start", "tomorrow"), "--start takes a day or a moment", "2023-11-10"),
         (("fetch", "coinbase", "BTC-USD", "--start", "2999-01-01"), "--start must lie before now", None),

@@ -311,8 +311,9 @@ def test_an_unknown_symbol_or_timeframe_names_the_nearest(feed: ExchangeFeed) ->
     with pytest.raises(UnknownNameError, match="unknown symbol of coinbase 'BTC-UDS'") as told:
         feed.resolve("BTC-UDS", MINUTE, hasty())
     assert "'BTC-USD'" in str(told.value.hint)
-    with pytest.raises(UnknownNameError, match="unknown timeframe of coinbase '3m'"):
+    with pytest.raises(UnknownNameError, match="unknown timeframe of coinbase '3m'") as told:
         feed.resolve("BTC-USD", 3 * MINUTE, hasty())
+    assert "valid: 1m, 5m, 15m" in str(told.value.hint)
 
 
 def test_progress_counts_down_to_nothing(feed: ExchangeFeed, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_only_rows_of_the_span_are_read_and_their_pages_alone(lake: Path) -> Non
         ({"feed": "coinbas", "symbols": ["BTC-USD"]}, UnknownNameError, "unknown feed"),
         ({"feed": "kraken", "symbols": ["ETH-USD"]}, UnknownNameError, "unknown symbol"),
         ({"feed": "coinbase", "symbols": ["BTC-USD"], "timeframe": "1h"}, UnknownNameError, "unknown timeframe"),
-        ({"symbols": ["ETH-USD", "SOL-USD"]}, AmbiguousError, "of timeframes 1h, 1m"),
+        ({"symbols": ["ETH-USD", "SOL-USD"]}, AmbiguousError, "of timeframes 1m, 1h"),
         ({"feed": "coinbase", "symbols": ["ETH-USD", "SOL-USD"], "timeframe": "1h"}, UnknownNameError, "'ETH-USD'"),
         ({"symbols": ["SOL-USD"], "end": datetime(2020, 1, 1)}, NotEnoughRowsError, "the lake holds SOL-USD 2023"),
         ({"symbols": ["SOL-USD"], "columns": ["clsoe"]}, SchemaError, "no column 'clsoe'"),
@@ -88,6 +88,19 @@ def test_the_nearest_names_are_listed(lake: Path) -> None:
     with pytest.raises(UnknownNameError) as caught:
         read_source(spec(lake, symbols=["BTC-UDS"]))
     assert caught.value.hint == "did you mean 'BTC-USD'? valid: BTC-USD, ETH-USD, SOL-USD"
+
+
+def test_timeframes_are_listed_by_their_length(tmp_path: Path, cli: Cli) -> None:
+    for minutes in (1440, 60, 15, 5):
+        length = minutes * MINUTE
+        filled(tmp_path, bars(3, step=length), SeriesKey("coinbase", "BTC-USD", length))
+    with pytest.raises(UnknownNameError) as caught:
+        read_source(spec(tmp_path, timeframe="2h"))
+    assert str(caught.value.hint).endswith("valid: 5m, 15m, 1h, 1d")
+    with pytest.raises(AmbiguousError, match="of timeframes 5m, 15m, 1h, 1d") as both:
+        read_source(spec(tmp_path))
+    assert both.value.hint == "--timeframe 5m"
+    assert "valid: 5m, 15m, 1h, 1d" in cli("data", "check", "--lake", tmp_path, "--timeframe", "2h").err
 
 
 def test_series_of_different_columns_are_not_mixed(lake: Path) -> None:

@@ -28,7 +28,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 _PASSWORDS = re.compile(r"(://[^\s:/@]*:)\S*(?=@)|([?&;](?:password|passwd|pwd|sslpassword)=)[^\s&;]*", re.IGNORECASE)
 
@@ -71,10 +72,10 @@ class ConfigError(GatewiseError):
 
 
 class UnknownNameError(ConfigError):
-    """A name that its table does not hold."""
+    """A name that its table does not hold; those that it does are listed in the order of `key`, or else of text."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(set(known) - {name})  # a search may name what was not found
+    def __init__(self, kind: str, name: str, known: Iterable[str], key: Callable[[str], Any] | None = None) -> None:
+        names = sorted(set(known) - {name}, key=key)  # a search may name what was not found
         of_low = {known_name.lower(): known_name for known_name in names}
         near = difflib.get_close_matches(name.lower(), of_low, n=1, cutoff=0.5)
         guess = f"did you mean {of_low[near[0]]!r}? " if near else ""

@@ -125,7 +125,7 @@ def check_series(spec: DataConfig, as_json: bool, absent: Path | None) -> None:
 
 def _chosen(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     """All series of the lake, or those of the feed, symbols and timeframe that are named."""
-    from gatewise.config.schema import format_duration
+    from gatewise.config.schema import format_duration, parse_duration
     from gatewise.data.lake_source import nearest
     from gatewise.errors import ConfigError, UnknownNameError
 
@@ -141,7 +141,8 @@ def _chosen(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     for kind, name in wanted:
         names = {_part(key, kind) for key in keys}
         if name is not None and name not in names:
-            raise UnknownNameError(f"{kind} in the lake", name, nearest(name, sorted(names)))
+            order = parse_duration if kind == "timeframe" else None
+            raise UnknownNameError(f"{kind} in the lake", name, nearest(name, sorted(names)), order)
     return tuple(
         key
         for key in keys

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from gatewise.config.schema import DataConfig, format_duration
+from gatewise.config.schema import DataConfig, format_duration, parse_duration
 from gatewise.data.part import choose_columns
 from gatewise.data.rows import Rows
 from gatewise.data.sessions import common_calendar
@@ -96,8 +96,8 @@ def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     keys = tuple(key for key in keys if not symbols or key.symbol in symbols)
     said = format_duration(spec.timeframe) if spec.timeframe is not None else None
     keys = _narrow(keys, "timeframe", said, [format_duration(key.timeframe) for key in keys])
-    _one(keys, "feed", [key.source for key in keys])
-    _one(keys, "timeframe", [format_duration(key.timeframe) for key in keys])
+    _one(keys, "feed", sorted({key.source for key in keys}))
+    _one(keys, "timeframe", [format_duration(length) for length in sorted({key.timeframe for key in keys})])
     lacking = set(symbols) - {key.symbol for key in keys}
     if lacking:
         only = f"{keys[0].source} {format_duration(keys[0].timeframe)}"
@@ -109,7 +109,8 @@ def _narrow(keys: tuple[SeriesKey, ...], kind: str, wanted: str | None, names: S
     if wanted is None:
         return keys
     if wanted not in names:
-        raise UnknownNameError(f"{kind} in the lake", wanted, nearest(wanted, names))
+        order = parse_duration if kind == "timeframe" else None
+        raise UnknownNameError(f"{kind} in the lake", wanted, nearest(wanted, names), order)
     return tuple(key for key, name in zip(keys, names, strict=True) if name == wanted)
 
 
@@ -120,11 +121,10 @@ def nearest(name: str, known: Sequence[str]) -> list[str]:
 
 
 def _one(keys: Sequence[SeriesKey], kind: str, names: Sequence[str]) -> None:
-    different = sorted(set(names))
-    if different[1:]:
+    if names[1:]:
         raise AmbiguousError(
-            f"the lake holds {', '.join(sorted({key.symbol for key in keys})[:3])} of {kind}s {', '.join(different)}",
-            f"--{kind} {different[0]}",
+            f"the lake holds {', '.join(sorted({key.symbol for key in keys})[:3])} of {kind}s {', '.join(names)}",
+            f"--{kind} {names[0]}",
         )
 
 

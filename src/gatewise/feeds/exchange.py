@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import ccxt
 
-from gatewise.config.durations import format_duration
+from gatewise.config.durations import format_duration, parse_duration
 from gatewise.errors import FeedError, UnknownNameError
 from gatewise.feeds.answers import Answers, ask
 from gatewise.feeds.base import FeedOptions, Page, base_url
@@ -73,8 +73,8 @@ class ExchangeFeed:
     def resolve(self, symbol: str, timeframe: timedelta, retry: Retry) -> SeriesKey:
         """See `Feed.resolve`; BTC-USD, BTC/USD, btc-usd and the exchange's own id all name one symbol."""
         if timeframe not in self._names:
-            known = ", ".join(format_duration(length) for length in sorted(self._names))
-            raise UnknownNameError(f"timeframe of {self.name}", format_duration(timeframe), known.split(", "))
+            known = map(format_duration, self._names)
+            raise UnknownNameError(f"timeframe of {self.name}", format_duration(timeframe), known, parse_duration)
         exchange = self._open(retry)
         market = _market(exchange, symbol)
         if market is None:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import yfinance
 
-from gatewise.config.durations import format_duration
+from gatewise.config.durations import format_duration, parse_duration
 from gatewise.data.sessions import sessions
 from gatewise.errors import ConfigError, FeedError, UnknownNameError
 from gatewise.feeds.base import FeedOptions, Page, base_url
@@ -79,7 +79,8 @@ class YahooFeed:
         """See `Feed.resolve`; symbols are Yahoo's: AAPL, BRK-B, SAP.DE, ^GSPC, BTC-USD, in any case."""
         if timeframe != _DAY and timeframe not in _INTRADAY:
             known = [format_duration(length) for length in (*_INTRADAY, _DAY)]
-            raise UnknownNameError(f"timeframe of {NAME} (longer ones: --resample)", format_duration(timeframe), known)
+            wanted = format_duration(timeframe)
+            raise UnknownNameError(f"timeframe of {NAME} (longer ones: --resample)", wanted, known, parse_duration)
         if self._adjusted and timeframe < _DAY:
             raise ConfigError(
                 f"{NAME} adjusts daily bars only; got --adjusted with {format_duration(timeframe)}",
