@@ -47,14 +47,12 @@ def init_db(
     paths = find_files(named)[0] if named else []
     url = resolve_url(spec.url)
     require_documented(url)
-    with open_database(url, write=True) as connection:
-        schema = create_schema(connection, sma_rows)
     loads: list[tuple[str, Loaded]] = []
-    if paths:  # all of them or none
-        with open_database(url, write=True) as connection:
-            for path in paths:
-                one = spec.model_copy(update={"source": "files", "paths": (str(path),)})
-                loads.append((str(path), load_bars(connection, one)))
+    with open_database(url, write=True) as connection:  # all of it or nothing
+        schema = create_schema(connection, sma_rows)
+        for path in paths:
+            one = spec.model_copy(update={"source": "files", "paths": (str(path),)})
+            loads.append((str(path), load_bars(connection, one)))
     result = {
         "url": shown(url),
         "table": {"name": BARS, "state": schema.table},

@@ -39,7 +39,8 @@ _WRITING = {"sqlite": (), "postgresql": ("SET TIME ZONE 'UTC'",)}
 
 @contextmanager
 def open_database(url: URL, write: bool = False, query: bool = False) -> Iterator[Connection]:
-    """A connection for the time of the block, in one transaction; with `write` it is committed at the block's end.
+    """A connection for the time of the block, in one transaction; with `write` it is committed at the block's end, and
+    where the block ends otherwise nothing is left of it, tables and the file of a new SQLite database included.
 
     Args:
         query: a SELECT of the user's is run, so that a fault in its words is the user's.
@@ -55,6 +56,7 @@ def open_database(url: URL, write: bool = False, query: bool = False) -> Iterato
 
     _require_file(url, write)
     engine = _engine(url, write)
+    new = _new_file(url) if write else None
     try:
         with engine.connect() as connection:
             yield connection
@@ -64,6 +66,8 @@ def open_database(url: URL, write: bool = False, query: bool = False) -> Iterato
         raise database_error(error, url, write, query) from error
     finally:
         engine.dispose()
+        if new is not None and new.is_file() and not new.stat().st_size:
+            new.unlink()
 
 
 def _engine(url: URL, write: bool) -> Engine:
@@ -90,16 +94,21 @@ def _engine(url: URL, write: bool) -> Engine:
             f"install it, or name another: --url {backend}+DRIVER://…",
         ) from error
     commands = (_WRITING if write else _READ_ONLY).get(backend, ())
+    whole = write and backend == "sqlite"
 
     def prepare(connection: Any, _record: Any) -> None:
+        if whole:  # Python's driver begins no transaction before a table is made: it would stay without its rows
+            connection.isolation_level = None
         cursor = connection.cursor()
         for command in commands:
             cursor.execute(command)
         cursor.close()
         connection.commit()
 
-    if commands:
+    if commands or whole:
         event.listen(engine, "connect", prepare)
+    if whole:  # waits for other writers before it looks what is there
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
 
@@ -164,6 +173,14 @@ def _require_file(url: URL, write: bool) -> None:
             f"no database at {path}",
             f"sqlite:////… names an absolute path; gatewise data init-db --url {shown(url)} makes one",
         )
+
+
+def _new_file(url: URL) -> Path | None:
+    """The file of a database that is not there yet, which SQLite makes before anything is written."""
+    if url.get_backend_name() != "sqlite" or str(url.database).startswith("file:"):
+        return None
+    path = Path(str(url.database))
+    return None if path.exists() else path
 
 
 def _dialects() -> list[str]:
