@@ -175,6 +175,26 @@ def test_closed_time_of_a_calendar_is_not_expected() -> None:
     assert pl.Series(days).cast(pl.Datetime("us")).to_list() == [datetime(2024, 11, 29, 18)]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_days_of_the_week_on_which_daily_bars_never_come_are_not_absent(
+    cli: Cli, gatewise_home: Path, zone: str
+) -> None:
+    days = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 12, 31), "1d", eager=True, time_zone=zone)
+    holiday = pl.lit(datetime(2024, 5, 9)).dt.replace_time_zone(zone)
+    time = days.to_frame("time").filter(pl.col("time").dt.weekday() <= 5, pl.col("time") != holiday)["time"]
+    frame = bars(time.len()).with_columns(time.dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC")))
+    filled(gatewise_home / "lake", frame, SeriesKey("my", "FUND", DAY))
+    (series,) = cli("data", "check", "--json").json["series"]
+    assert (series["rows"], series["bars"], series["no_trade"], series["outages"]) == (261, 262, 1, [])
+
+
+@pytest.mark.parametrize(("days", "rows"), [(14, [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]), (60, [0, 10, 20, 30, 40, 50])])
+def test_days_of_the_week_that_chance_may_leave_without_a_row_are_expected(days: int, rows: list[int]) -> None:
+    first = datetime(2024, 1, 1, tzinfo=UTC)
+    time_us = pl.Series([first + row * DAY for row in rows]).dt.epoch("us").to_numpy()
+    assert expected_bars(time_us, [(first, first + days * DAY)], DAY, None).size == days
+
+
 def test_real_files_march_2023_has_one_outage_and_coinbase_minutes_are_quiet(
     cli: Cli, shared_data: Path, gatewise_home: Path
 ) -> None:

@@ -18,7 +18,7 @@ from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
 from gatewise.data.table import TIME
 from gatewise.errors import GatewiseError
-from gatewise.lake.absence import Absences, absences_on, even_grid
+from gatewise.lake.absence import LEVEL, Absences, absences_on, even_grid
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
 from gatewise.lake.manifest import Manifest, iso
@@ -101,10 +101,12 @@ def expected_bars(
 
     With a calendar of sessions those are the sessions' closes, for bars of a day; within the day every `timeframe`
     from the opening of each stretch of trading, the last at or after its end, as a bar that the close cuts short may be
-    stamped with either. Without one, or for longer bars, the clock never rests.
+    stamped with either. Without one, or for longer bars, the clock never rests, but for days of the week on which a
+    series of daily bars never has a row.
     """
     if calendar is None or timeframe > _DAY or not covered or not time_us.size:
-        return even_grid(time_us, covered, timeframe)
+        grid = even_grid(time_us, covered, timeframe)
+        return _without_days_of_rest(grid, time_us) if calendar is None and timeframe == _DAY else grid
     bounds = [_us(moment) for span in covered for moment in span]
     found = sessions(calendar, bounds[0], bounds[-1])
     if timeframe == _DAY:
@@ -115,6 +117,16 @@ def expected_bars(
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
         ends = np.repeat(found.start_us, counts) + nth * step
     return np.asarray(ends[np.searchsorted(bounds, ends, side="right") % 2 == 1])
+
+
+def _without_days_of_rest(grid_us: npt.NDArray[np.int64], time_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Leaves out days of the week that never have a row, where by the share of all days with rows chance would not."""
+    weekday = grid_us // (_DAY // timedelta(microseconds=1)) % 7
+    place = np.unique(np.searchsorted(grid_us, time_us, side="left"))
+    place = place[place < grid_us.size]
+    held, room = (np.bincount(days, minlength=7) for days in (weekday[place], weekday))
+    rests = (held == 0) & ((1 - place.size / max(grid_us.size, 1)) ** room <= LEVEL)
+    return np.asarray(grid_us[~rests[weekday]])
 
 
 def _check(lake: Lake, key: SeriesKey, said: dict[str, Any]) -> SeriesCheck:
