@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -37,19 +38,30 @@ def fetch(root: Path, num: int) -> None:
 def kill_often(root: Path, num: int, seed: int) -> int:
     """Forks fetch after fetch and kills each at a random moment, then lets one be; how many died in mid-write.
 
+    The moments are parts of what a whole fetch takes on this machine now, so that several fall into its middle.
     Polars is imported but has done no work here, so that its threads begin in the children.
     """
     luck, died = random.Random(seed), 0
-    for moment in [*(luck.uniform(0.03, 0.25) for _ in range(KILLS)), None]:
-        child = os.fork()
-        if not child:
-            fetch(root, num)
-            os._exit(0)
-        if moment is not None:
-            time.sleep(moment)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as elsewhere:
+        os.waitpid(forked(Path(elsewhere), num), 0)
+    whole = time.monotonic() - began
+    for part in [*(luck.uniform(0.03, 0.2) for _ in range(KILLS)), None]:
+        child = forked(root, num)
+        if part is not None:
+            time.sleep(part * whole)
             os.kill(child, signal.SIGKILL)
         died += os.WIFSIGNALED(os.waitpid(child, 0)[1])
     return died
+
+
+def forked(root: Path, num: int) -> int:
+    """A process of its own that fetches and ends."""
+    child = os.fork()
+    if not child:
+        fetch(root, num)
+        os._exit(0)
+    return child
 
 
 def write_parts(root: Path, symbol: str, seed: int) -> None:

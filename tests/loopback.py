@@ -1,12 +1,26 @@
-"""A server in a thread on a free port of loopback, for the servers that stand in for sources outside."""
+"""A free port of loopback, and a server in a thread on one, for the servers that stand in for sources outside."""
 
 from __future__ import annotations
 
+import random
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol, TypeVar
+
+
+def free_port() -> int:
+    """A port for a server that is started later; below those that the system gives to whoever asks for any one."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("200 ports tried, all taken")
 
 
 class State(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
+
+from loopback import free_port
 
 PASSWORD = "kr0kodil-9f3a"
 # The server's own shell waits for the end of its input, which comes when the suite ends, however it does.
@@ -63,9 +64,7 @@ def running_postgres() -> Iterator[Postgres]:
         initdb = [made.bin_path / "initdb", *how, "-D", data]
         subprocess.run(initdb, user=made.system_user, check=True, capture_output=True, cwd="/")
         (data / "pg_hba.conf").write_text(_ACCESS)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         command = [made.bin_path / "postgres", "-D", data, *(f"--{name}={value}" for name, value in options.items())]
         with (
@@ -85,7 +84,7 @@ def running_postgres() -> Iterator[Postgres]:
                 _prepare(server, process, Path(folder) / "log")
                 yield server
             finally:
-                process.communicate(timeout=20)
+                process.communicate(timeout=120)
 
 
 def _place() -> str | None:
@@ -96,7 +95,7 @@ def _place() -> str | None:
 
 
 def _prepare(server: Postgres, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    for _ in range(2400):
         try:
             with server.admin() as connection:
                 connection.execute(f"CREATE ROLE reader LOGIN PASSWORD '{server.password}'")

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import polars as pl
@@ -34,7 +35,7 @@ def test_writers_killed_at_random_moments_leave_the_bytes_of_an_undisturbed_one(
     num = 3 * BARS
     killed = started("killed", tmp_path / "killed", num, 7)
     filled(tmp_path / "quiet", bars(num))
-    out, err = killed.communicate(timeout=60)
+    out, err = killed.communicate(timeout=300)
     assert killed.returncode == 0, err
     assert json.loads(out)["kills"] >= 3
     assert content(tmp_path / "killed") == content(tmp_path / "quiet")
@@ -45,7 +46,7 @@ def test_processes_that_write_the_same_and_other_series_at_once_harm_none(tmp_pa
     for symbol in ("BTC", "ETH"):
         filled(tmp_path / "quiet", bars(3000), SeriesKey("coinbase", symbol, MINUTE))
     for writer in writers:
-        _, err = writer.communicate(timeout=60)
+        _, err = writer.communicate(timeout=300)
         assert writer.returncode == 0, err
     assert content(tmp_path / "busy") == content(tmp_path / "quiet")
 
@@ -53,23 +54,29 @@ def test_processes_that_write_the_same_and_other_series_at_once_harm_none(tmp_pa
 def test_a_reader_beside_a_writer_sees_whole_states_only(tmp_path: Path) -> None:
     frame = bars(2 * BARS)
     series = filled(tmp_path, frame[:10])
-    done = threading.Event()
+    done, heights = threading.Event(), [0]
 
     def write() -> None:
-        with series.writer() as writer:
-            for part in frame[10:].iter_slices(200):
-                writer.append(part, span(part), FACTS)
-        done.set()
+        try:
+            with series.writer() as writer:
+                for number, part in enumerate(frame[10:].iter_slices(200)):
+                    writer.append(part, span(part), FACTS)
+                    while len(heights) <= number // 10 and not done.is_set():  # however slow the reader is
+                        time.sleep(0.001)
+        finally:
+            done.set()
 
     writing = threading.Thread(target=write)
     writing.start()
-    heights = []
-    while not done.is_set():
-        seen = series.read()
-        assert seen.equals(frame[: seen.height].select(ORDER))
-        assert series.verify() == ()
-        heights.append(seen.height)
-    writing.join()
+    try:
+        while not done.is_set():
+            seen = series.read()
+            assert seen.equals(frame[: seen.height].select(ORDER))
+            assert series.verify() == ()
+            heights.append(seen.height)
+    finally:
+        done.set()
+        writing.join()
     assert heights == sorted(heights)
     assert len(set(heights)) > 5
     assert Lake(tmp_path).series(BTC).scan().select(pl.len()).collect().item() == frame.height

@@ -19,6 +19,7 @@ import pytest
 
 from gatewise.config.load import load_config
 from gatewise.registry.runs import Run, find_info, start_run
+from loopback import free_port
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ class Pages:
         with (home / "ui.log").open("a") as log:
             command = [sys.executable, "-c", code, str(port)]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self.answers():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 self.stop()
@@ -111,21 +112,19 @@ class Pages:
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/health", timeout=60) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         self.process.send_signal(number)
-        self.process.wait(20)
+        self.process.wait(120)
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def pages(gatewise_home: Path, port: int) -> Iterator[Pages]:
 def test_runs_go_to_a_server_and_outlive_its_death(
     cli: Any, run: Run, pages: Pages, gatewise_home: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with urllib.request.urlopen(pages.url, timeout=10) as page:
+    with urllib.request.urlopen(pages.url, timeout=60) as page:
         assert b"MLflow" in page.read()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", pages.url)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

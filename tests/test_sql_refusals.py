@@ -30,6 +30,7 @@ from gatewise.errors import (
     SchemaError,
     UnknownNameError,
 )
+from loopback import free_port
 from postgres_server import PASSWORD, Postgres
 from sql_tables import bars, put, run_sql, sqlite_url
 
@@ -138,10 +139,7 @@ def test_a_wrong_password_is_one_line_and_is_not_repeated(cli: Cli, postgres: Po
 
 
 def test_a_server_that_is_not_there_or_of_another_kind_is_a_feed_error(postgres: Postgres) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    error = refusal(f"postgresql://reader:{PASSWORD}@127.0.0.1:{port}/market")
+    error = refusal(f"postgresql://reader:{PASSWORD}@127.0.0.1:{free_port()}/market")
     assert isinstance(error, FeedError)
     assert "refused" in error.message
     assert isinstance(refusal(postgres.url("no_such_database")), FeedError)
