@@ -19,6 +19,7 @@ from data_files import as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.formats import parse_text
 from gatewise.data.load import load_table
+from gatewise.data.rows import read_rows
 from gatewise.data.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError, SchemaError
 
@@ -319,3 +320,18 @@ def test_a_date_is_no_close_whatever_its_column_is_called(tmp_path: Path, writte
     times = pl.DataFrame([days.cast(pl.Datetime("us")), pl.Series("close", [1.0, 2.0, 3.0, 4.0])])
     times.write_parquet(file)
     assert load_table(spec).frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%Y%m%d", "%d.%m.%Y"])
+def test_a_close_that_is_said_of_dates_is_obeyed_with_a_warning(written: str, tmp_path: Path) -> None:
+    days = [datetime(2024, 1, 29) + day * DAY for day in range(5)]
+    dates = read_rows(
+        DataConfig(paths=(str(put(tmp_path, "X.csv", series([f"{day:{written}}" for day in days]))),), stamp="close")
+    )
+    assert dates.frame["time"].dt.replace_time_zone(None).to_list() == days
+    (note,) = [note for note in dates.notes if "warning" in note]
+    assert "time holds dates and no times of day" in note
+    assert "with which its day begins" in note
+    timed = put(tmp_path, "Y.csv", series([f"{day:{written}} 16:00" for day in days]))
+    for file, stamp in ((timed, "close"), (tmp_path / "X.csv", "open"), (tmp_path / "X.csv", None)):
+        assert not any("warning" in note for note in read_rows(DataConfig(paths=(str(file),), stamp=stamp)).notes)

@@ -12,7 +12,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
-from gatewise.data.columns import Stamp, find_roles
+from gatewise.data.columns import CALENDAR, Stamp, find_roles, normalise
 from gatewise.data.discover import KINDS, bare
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
@@ -89,15 +89,25 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     values, texts = _values(raw, chosen, spec.columns)
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
     stamp = roles.stamp
-    if stamp == "close" and spec.stamp is None and _holds_dates(raw.frame[roles.time[0]]):
+    if "close" in (spec.stamp, stamp) and spec.stamp != "open" and _holds_dates(raw.frame, roles.time):
         # A date names a day; its first moment is no close of that day.
-        notes.append(f"{roles.time[0]} holds dates and no times of day, so it tells no close")
-        stamp = None
+        dates = f"{','.join(roles.time)} holds dates and no times of day"
+        if spec.stamp is None:
+            notes.append(f"{dates}, so it tells no close")
+            stamp = None
+        else:
+            notes.append(
+                f"warning: {dates}; by --stamp close a row counts as known at the midnight with which its day begins "
+                "(--stamp open: when that day has ended)"
+            )
     return Part(raw.name, frame, stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
 
 
-def _holds_dates(column: pl.Series) -> bool:
+def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:
     """Whether stamps are written without a time of day: as dates, or as text or numbers like 2024-01-31, 20240131."""
+    if len(time) > 1:
+        return set(map(normalise, time)) == set(CALENDAR[:3])
+    column = frame[time[0]]
     if column.dtype == pl.String or column.dtype.is_integer():
         timed = r":|\d{9}|(?:\d{8}|-\d\d)[ T]\d{4}"
         return not column.cast(pl.String).str.contains(timed).any()
