@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.config.schema import DataConfig
+from gatewise.config.schema import DataConfig, parse_duration
 from gatewise.data.corporate import find_splits
 from gatewise.data.quality import check_data
 from gatewise.data.sources import read_source
@@ -85,6 +85,17 @@ def test_minutes_are_looked_at_by_day() -> None:
 def test_the_seam_of_two_symbols_is_no_split() -> None:
     other = divided(walk(100, 2), 0, 4.0).with_columns(pl.lit("B").alias("symbol"))
     assert find_splits(pl.concat([walk(100, 1), other])).is_empty()
+
+
+@pytest.mark.parametrize(("step", "tolerance", "count"), [(7, "1d", 1), (8, "7d", 0), (8, "8d", 1)])
+def test_what_the_price_did_over_a_gap_is_no_split(tmp_path: Path, step: int, tolerance: str, count: int) -> None:
+    later = pl.when(pl.int_range(pl.len()) >= 150).then(timedelta(days=step - 1)).otherwise(timedelta(0))
+    frame = (
+        divided(walk(200, 1), 150, 2.0).with_columns((pl.col("__stamp") + later).dt.date()).rename({"__stamp": "date"})
+    )
+    frame.write_csv(tmp_path / "A.csv")
+    report = check_data(DataConfig(paths=(str(tmp_path / "A.csv"),), gap_tolerance=parse_duration(tolerance)))
+    assert report.to_dict()["possible_splits"] == count
 
 
 def test_missing_zero_and_negative_prices_are_passed_over() -> None:

@@ -5,6 +5,8 @@ Not to be confused with `gatewise.splits`, which parts rows into training and te
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from gatewise.data.table import STAMP, SYMBOL
@@ -15,9 +17,10 @@ _TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
 _MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
 _LEAST_JUMP = 8.0  # times the usual move overnight, either way
 _DAYS, _LEAST_DAYS = 20, 5
+LONGEST = timedelta(days=7)  # between two days of trading, as from 10 to 17 September 2001
 
 
-def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFrame:
+def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE, longest: timedelta = LONGEST) -> pl.DataFrame:
     """Days whose first price is the last one of the day before, times or through a small number.
 
     A day is flagged where the ratio of the two is within `tolerance` of a split's, forward or reverse, is no everyday
@@ -28,6 +31,7 @@ def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFr
         frame: symbol, `__stamp` (a row's time as in the source), close, and open and volume where there are any; in
             any order, of any timeframe.
         tolerance: relative.
+        longest: of the steps from one day to the next; over a longer one the price may have gone anywhere.
 
     Returns:
         symbol, time (of the first row of the day), before (last close), after (first price), new and old (shares: 2
@@ -45,7 +49,9 @@ def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFr
             pl.col("close").last(),
             pl.col("turnover").sum(),
         )
-        .with_columns(pl.col("close").shift().over(SYMBOL).alias("before"))
+        .with_columns(
+            pl.col("close").shift().over(SYMBOL).alias("before"), pl.col("day").diff().over(SYMBOL).alias("step")
+        )
     )
     jump = (pl.col("before") / pl.col("after")).log()
     days = days.with_columns(jump.alias("jump")).with_columns(
@@ -60,6 +66,7 @@ def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE) -> pl.DataFr
     )
     found = days.filter(
         pl.col("jump").is_finite(),
+        pl.col("step") <= longest,
         pl.col("jump").abs() >= _LEAST_JUMP * pl.col("usual_jump"),
         # Without volume, or too early to know the usual, the jump alone decides.
         (pl.col("turnover") <= _MOST_TURNOVER * pl.col("usual_turnover")).fill_null(True)

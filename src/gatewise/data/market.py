@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from gatewise.data.corporate import find_splits
+from gatewise.data.corporate import LONGEST, find_splits
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.rows import Rows
 from gatewise.data.sessions import sessions, trading_time
@@ -66,7 +66,7 @@ def find_possible_splits(rows: Rows) -> Finding:
     remedy = "adjusted prices, as of gatewise data fetch yahoo --adjusted: a return across a split was never earned"
     if "close" not in rows.columns:
         return Finding("possible_splits", 0, False, (), remedy)
-    found = find_splits(rows.frame)
+    found = find_splits(rows.frame, longest=max(rows.gap_tolerance or LONGEST, LONGEST))
     examples = tuple(
         f"{row[SYMBOL]} {row['time']:%Y-%m-%d}: {row['new']}:{row['old']}, from {row['before']:g} to {row['after']:g}"
         for row in found.head(SHOWN).iter_rows(named=True)
