@@ -24,6 +24,8 @@ from gatewise.errors import ConfigError
 from gatewise.features import cache
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.cache import cache_folder, cache_key, cached_features, clear, entries
+from gatewise.selection.tune_data import tune_data
+from tune_worlds import small_config, small_space, small_table
 
 SPEC = FeatureConfig(sets=("ticker",))
 
@@ -220,6 +222,14 @@ def test_a_run_from_kept_features_ends_with_the_weights_of_one_without(cli: Cli,
     weights = [(Path(said.json["bundle"]) / "model.safetensors").read_bytes() for said in (first, second)]
     assert weights[0] == weights[1]
     assert first.json["metrics"] == second.json["metrics"]
+
+
+def test_a_second_search_takes_kept_features_and_sees_the_same(built: list[int]) -> None:
+    config, table = small_config(), small_table()
+    first, second = (tune_data(config, small_space(config), table) for _ in range(2))
+    assert built == [table.num_rows]
+    assert same(first.shared.matrix, second.shared.matrix)
+    assert (first.key, first.prior) == (second.key, second.prior)
 
 
 def test_the_command_lists_and_clears(cli: Cli, built: list[int]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
+from gatewise.features.cache import cached_features
 from gatewise.samples import Samples, make_samples
 from gatewise.selection.inner_folds import inner_folds
 from gatewise.selection.scoring import deciding_metric, said_knowing_nothing, score
@@ -93,7 +94,7 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, ada
         LabelError: a class that an inner fold's training part never sees; the fold is named.
     """
     wide = widest(config, space)
-    samples = make_samples(wide, table)
+    samples = make_samples(wide, table, cached_features)
     lengths, _, _ = _window_candidates(config, space)
     narrow = with_values(
         wide, {"windows.sequence_length": min(lengths), "windows.supervise": "last", "windows.burn_in": 0}
