@@ -21,7 +21,7 @@ from gatewise.config.schema import FeatureConfig
 from gatewise.data.grid import Grid
 from gatewise.data.resample import resample
 from gatewise.data.table import Table
-from gatewise.errors import QualityError
+from gatewise.errors import NotEnoughRowsError, QualityError
 from gatewise.features.build import build_features
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -171,23 +171,25 @@ def test_with_a_calendar_a_day_is_a_session_and_known_at_its_close(days: list[tu
     table = session_minutes(days)
     assert not table.segment_start.any()
     made = resample(table, DAY)
-    assert made.frame["time"].to_list() == [closed for _, closed in days]
+    # No row before the first session tells that nothing was traded since the close before it.
+    assert made.frame["time"].to_list() == [closed for _, closed in days[1:]]
     assert not made.segment_start.any()
-    first = 0
-    for row, (opened, closed) in enumerate(days):
+    first = (days[0][1] - days[0][0]) // MINUTE
+    for row, (opened, closed) in enumerate(days[1:]):
         count = (closed - opened) // MINUTE
         assert made.frame["open"][row] == table.frame["open"][first]
         assert made.frame["high"][row] == table.frame["high"][first : first + count].max()
         assert made.frame["close"][row] == table.frame["close"][first + count - 1]
         first += count
-    assert resample(table.with_frame(table.frame[:-1]), DAY).num_rows == len(days) - 1
+    assert resample(table.with_frame(table.frame[:-1]), DAY).num_rows == len(days) - 2
 
 
 def test_with_a_calendar_features_of_longer_bars_live_on_over_nights_and_half_days() -> None:
     table = session_minutes(THANKSGIVING)
     spec = FeatureConfig(sets=("ohlcv",), timeframes=(HOUR, DAY))
     matrix = build_features(table, spec)
-    assert matrix.lookback == 390 + 389  # a day holds at most the 390 minutes of a session, not 1,440
+    # A day holds at most the 390 minutes of a session, not 1,440, and the row before it tells where it begins.
+    assert matrix.lookback == 390 + 389 + 1
     assert matrix.valid[779:].all()
     first = 390 + 390 + 390  # of the half day, the morning after Thanksgiving
     hour, day = (matrix.names.index(f"close_{word}") for word in ("1h", "1d"))
@@ -224,7 +226,8 @@ def test_a_bar_holds_at_most_the_rows_of_its_trading(
 
 def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the_clock() -> None:
     table = session_minutes(THANKSGIVING)
-    weeks = resample(table, 7 * DAY)
+    friday = session_minutes([(THANKSGIVING[0][0] - 3 * DAY, THANKSGIVING[0][1] - 3 * DAY), *THANKSGIVING])
+    weeks = resample(friday, 7 * DAY)
     assert weeks.frame["time"].to_list() == [datetime(2023, 11, 24, 18, tzinfo=UTC)]
     hours = resample(table, HOUR).frame["time"]
     assert {moment.minute for moment in hours} == {0}
@@ -232,7 +235,7 @@ def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the
     assert not resample(table, HOUR).segment_start.any()
     absent = table.frame.filter(pl.col("time").dt.date() != datetime(2023, 11, 22).date())
     holed = resample(table.with_frame(absent), DAY)
-    assert holed.segment_start.tolist() == [0, 0, 2, 2]
+    assert holed.segment_start.tolist() == [0, 1, 1]
 
 
 def test_with_a_calendar_no_day_is_made_of_rows_that_begin_within_its_hours_before_the_open() -> None:
@@ -243,9 +246,41 @@ def test_with_a_calendar_no_day_is_made_of_rows_that_begin_within_its_hours_befo
     second = int(np.searchsorted(table.time_us, posix(THANKSGIVING[0][1]) * 1_000_000, side="right"))
     spec = FeatureConfig(sets=("ohlcv",), timeframes=(DAY,))
     valid = build_features(table, spec).valid
-    for late in (1, 60, 119):  # in the midst of the two hours before the second day's open
+    for late in (1, 60, 119, 120):  # in the midst of the two hours before the second day's open, and at the open
         buffer = table.with_frame(table.frame[second + late :])
         cut = resample(buffer, DAY)
         assert cut.frame.equals(whole.frame[-cut.num_rows :])
         assert cut.frame["time"][0] == THANKSGIVING[2][1]
         assert not (build_features(buffer, spec).valid & ~valid[second + late :]).any()
+
+
+@pytest.mark.parametrize("step", [HOUR, DAY, 2 * DAY], ids=["hour", "day", "two days"])
+def test_bars_of_rows_that_begin_with_a_sessions_first_are_those_of_all_rows(step: timedelta) -> None:
+    """What was traded before the open may have been cut off there, and nothing in the rows that are left tells."""
+    table = session_minutes([(opened - 90 * MINUTE, closed + HOUR) for opened, closed in THANKSGIVING])
+    whole = resample(table, step).frame
+    for opened, _ in THANKSGIVING[:-2]:
+        first = int(np.searchsorted(table.time_us, posix(opened) * 1_000_000, side="right"))
+        cut = resample(table.with_frame(table.frame[first:]), step).frame
+        assert cut.equals(whole[-cut.height :])
+
+
+@pytest.mark.parametrize("early", [0, 3, 90], ids=["none", "a few", "many"])
+def test_a_buffer_says_what_all_rows_say_whatever_is_traded_before_the_open(early: int) -> None:
+    table = session_minutes([(opened - early * MINUTE, closed) for opened, closed in THANKSGIVING])
+    spec = FeatureConfig(sets=("ohlcv",), timeframes=(HOUR, DAY))
+    matrix = build_features(table, spec)
+    valid, lookback = matrix.valid, matrix.lookback
+    begins = [int(np.searchsorted(table.time_us, posix(day) * 1_000_000, side="right")) for day, _ in THANKSGIVING[:3]]
+    for row in (begin + lookback - 1 + late for begin in begins for late in (-2, -1, 0, 1, 2)):
+        if row >= table.num_rows:
+            continue
+        begin = max(row + 1 - lookback, 0)
+        try:
+            live = build_features(table.with_frame(table.frame[begin : row + 1]), spec)
+        except NotEnoughRowsError:
+            assert not valid[row]
+            continue
+        assert live.valid[-1] == valid[row]
+        if valid[row]:
+            np.testing.assert_array_equal(live.values[-1], matrix.values[row])

@@ -39,6 +39,11 @@ class Grid:
     step: timedelta
     calendar: str | None = None
 
+    @property
+    def of_sessions(self) -> bool:
+        """Whether bars begin and end with sessions' closes; their first rows then need not begin where they do."""
+        return self.calendar is not None and not self.step % _DAY
+
     def bounds(self, time_us: Ints) -> tuple[Ints, Ints]:
         """Start and end of the bar in which a row closes that is knowable at each moment.
 
@@ -46,7 +51,7 @@ class Grid:
             time_us: int64 [rows], microseconds since the epoch. POSIX epochs count no leap seconds, and neither does
                 this: 23:59:60 is the midnight that follows it.
         """
-        if self.calendar is not None and not self.step % _DAY:
+        if self.calendar is not None and self.of_sessions:
             return self._session_bounds(time_us, self.calendar)
         step_us = self.step // _US
         end = time_us + (_FIRST_MONDAY // _US - time_us) % step_us
@@ -58,7 +63,7 @@ class Grid:
         With a calendar, bars of days hold what the longest of the sessions of one year (2025) does, whatever the rows,
         so that a lookback counted in rows is the same for all tables of a calendar.
         """
-        if self.calendar is None or self.step % _DAY:
+        if self.calendar is None or not self.of_sessions:
             return self.step // timeframe
         found = sessions(self.calendar, *_A_YEAR)
         inside = (found.close_us > _A_YEAR[0]) & (found.close_us <= _A_YEAR[1])
@@ -73,22 +78,6 @@ class Grid:
         bar = self._session_bar(found.day)
         most = np.bincount(bar - bar.min(), weights=np.where(inside, held, 0)).max()
         return math.ceil(float(most))
-
-    def begins(self, start_us: Ints, time_us: Ints, timeframe: timedelta) -> Flags:
-        """Whether a row tells that everything since its bar's start is known, though nothing before the row is.
-
-        With a calendar that takes a row of the session: before one that lies outside, such as one of pre-market
-        trading, there may be others.
-
-        Args:
-            start_us: int64 [rows], of the bars. time_us: int64 [rows], when the rows are knowable.
-        """
-        opened_us = time_us - timeframe // _US
-        begun = opened_us <= start_us
-        if self.calendar is None or not start_us.size:
-            return np.asarray(begun)
-        inside = sessions(self.calendar, int(start_us.min()), int(time_us.max())).is_open(time_us)
-        return begun | (inside & self.nothing_between(start_us, opened_us))
 
     def nothing_between(self, earlier_us: Ints, later_us: Ints) -> Flags:
         """True where no time passes from the one moment to the other, on a clock that runs while the market is open."""

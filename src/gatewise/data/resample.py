@@ -87,7 +87,8 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
     Args:
         time_us: int64 [rows]; when each row is knowable, ascending in its group.
         group_start: int64 [rows]; the first row of each row's group, ascending.
-        timeframe: how long a row lasts: the first one of a group tells that everything since its start is known.
+        timeframe: how long a row lasts. The first one of a group tells that everything since its own start is known,
+            and no more: with a calendar too, as there may be rows before a session's first one.
         grid: where bars begin and end.
     """
     starts, ends = grid.bounds(time_us)
@@ -98,8 +99,7 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
     group = group_start[first]
     is_first_of_group, is_last_of_group = np.ones((2, first.size), dtype=bool)
     is_first_of_group[1:] = is_last_of_group[:-1] = np.diff(group) != 0
-    begun = ~is_first_of_group
-    begun |= grid.begins(starts[first], time_us[first], timeframe)
+    begun = ~is_first_of_group | (time_us[first] - timeframe // timedelta(microseconds=1) <= starts[first])
     closed = ~is_last_of_group | (time_us[last] == ends[first])
     kept = begun & closed
     first, last = first[kept], last[kept]

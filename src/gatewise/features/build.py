@@ -67,7 +67,7 @@ def _resolve(
     chosen = _of_sets(spec, table_columns, timeframe)
     of_rows = (*chosen, *(raw(name) for name in spec.columns))
     on_longer = tuple(
-        Longer(step, _ratio(step, timeframe, calendar), _of_sets(spec, table_columns, step)) for step in spec.timeframes
+        _longer(step, timeframe, calendar, _of_sets(spec, table_columns, step)) for step in spec.timeframes
     )
     names = [feature.name for feature in (*of_rows, *(f for longer in on_longer for f in longer.features))]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -83,7 +83,7 @@ def _of_sets(spec: FeatureConfig, columns: Sequence[str], timeframe: timedelta |
     return tuple(feature for name in spec.sets for feature in SETS[name](columns, timeframe))
 
 
-def _ratio(step: timedelta, timeframe: timedelta | None, calendar: str | None) -> int:
+def _longer(step: timedelta, timeframe: timedelta | None, calendar: str | None, of_bars: tuple[Feature, ...]) -> Longer:
     if timeframe is None:
         raise ConfigError("features.timeframes need the rows' timeframe; it is unknown", "--timeframe 1m")
     if require_multiple("features.timeframes", step, timeframe) == 1:
@@ -91,7 +91,8 @@ def _ratio(step: timedelta, timeframe: timedelta | None, calendar: str | None) -
             f"features.timeframes must be longer than the rows' timeframe, {format_duration(timeframe)}",
             "the rows' own features are there already: leave it out",
         )
-    return Grid(step, calendar).most_rows(timeframe)
+    grid = Grid(step, calendar)
+    return Longer(step, grid.most_rows(timeframe), int(grid.of_sessions), of_bars)
 
 
 def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:

@@ -5,8 +5,9 @@ bar's open would hand it up to a whole bar of its own future. Bars are made of e
 their runs break where the rows' do.
 
 In rows, a feature of L bars depends on exactly the last L x ratio + ratio - 1: the bars, and the rows since the last of
-them closed. A buffer of that many rows holds them whole wherever it ends, so batch and live agree to the last bit. What
-is built on bars costs a ratio-th of what it costs on rows, and one gather.
+them closed. A buffer of that many rows holds them whole wherever it ends, so batch and live agree to the last bit. Bars
+of sessions take one row more: it alone tells that nothing was traded between it and the session's first row. What is
+built on bars costs a ratio-th of what it costs on rows, and one gather.
 """
 
 from __future__ import annotations
@@ -37,11 +38,13 @@ class Longer:
     Attributes:
         step: the bars' length.
         ratio: how many rows a bar may hold.
+        rows_before: how many more it takes to know where the oldest bar begins: 1 for bars of sessions, else 0.
         of_bars: the features over bars, their lookbacks in bars.
     """
 
     step: timedelta
     ratio: int
+    rows_before: int
     of_bars: tuple[Feature, ...]
 
     @property
@@ -68,7 +71,7 @@ class Longer:
         return self._in_rows(self.lookback_bars)
 
     def _in_rows(self, bars: int) -> int:
-        return bars * self.ratio + self.ratio - 1
+        return bars * self.ratio + self.ratio - 1 + self.rows_before
 
 
 def fill_longer(values: npt.NDArray[np.float32], valid: Flags, table: Table, longer: Longer) -> None:
@@ -97,7 +100,7 @@ def fill_longer(values: npt.NDArray[np.float32], valid: Flags, table: Table, lon
     bar = _last_closed(bars, table.num_rows)
     valid &= (bar >= 0) & (group[bar] == table.segment_start) & whole[bar]
     valid &= bar - run_start[bar] >= longer.lookback_bars - 1
-    _require_lookback(valid, table, bars, bar, longer, grid)
+    _require_lookback(valid, table, bars, bar, longer)
     _require_fresh(valid, table, bars, bar, grid)
     for first in range(0, table.num_rows, _BLOCK_ROWS):
         here = slice(first, first + _BLOCK_ROWS)
@@ -116,7 +119,7 @@ def _last_closed(bars: Bars, num_rows: int) -> Rows:
     return np.cumsum(np.bincount(bars.known_at, minlength=num_rows)) - 1
 
 
-def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer: Longer, grid: Grid) -> None:
+def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer: Longer) -> None:
     """Rows whose last `lookback` rows alone make the same bars; where every step is a timeframe or longer, all do.
 
     Where steps are shorter, a bar may hold more rows than `ratio`, and the lookback end within it.
@@ -126,7 +129,7 @@ def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer:
     oldest = bar[rows] - longer.lookback_bars + 1
     ok = (begin >= table.segment_start[rows]) & (begin <= bars.first[oldest])
     cut = ok & (begin == bars.first[oldest])  # nothing before the bar is seen, so its first row must tell its start
-    ok[cut] = grid.begins(bars.start_us[oldest[cut]], table.time_us[begin[cut]], table.timeframe)
+    ok[cut] = table.time_us[begin[cut]] - table.timeframe // timedelta(microseconds=1) <= bars.start_us[oldest[cut]]
     valid[rows[~ok]] = False
 
 
