@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -164,6 +165,27 @@ def test_ctrl_c_ends_a_fetch_at_once_and_keeps_what_came(server: CandleServer, t
     assert process.returncode == 130
     assert "what was fetched is kept" in json.loads(out)["error"]["message"]
     assert rows_of(lake) > 0
+
+
+def test_ctrl_c_while_the_command_is_still_loading_is_no_traceback() -> None:
+    code = """
+import os, signal, sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, CtrlC())
+sys.argv = ["gatewise", "data", "list"]
+from gatewise.cli.main import run
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "error: interrupted; nothing was left half-written\n"
+    assert done.returncode == 130
 
 
 def test_two_processes_that_fetch_the_same_do_no_harm_and_ask_once(

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import gatewise
-from gatewise.cli.main import app
+from gatewise.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -1,4 +1,4 @@
-"""The command `gatewise`: the sub-commands' assembly and the one place where errors become words.
+"""The command `gatewise`: the one place where errors become words.
 
 Data goes to stdout (with --json exactly one object), words to stderr; an error is one line and a hint, exit code 2.
 """
@@ -9,31 +9,11 @@ import io
 import json
 import signal
 import sys
-from typing import cast
-
-import typer
 
 from gatewise import host
-from gatewise.cli import audit, config, cv, data, models, predict, runs, train, tune
 from gatewise.errors import GatewiseError, Interrupted, hide_passwords
 
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-
-app = typer.Typer(
-    name="gatewise",
-    help="From raw rows to a model that is trained honestly, proved and saved.\n\nTry: gatewise train --source sp500",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-# Typer carries its own copy of click and hands on only this subclass of its usage error.
-_UsageError = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
-
-for group in (data, models, config, runs):
-    group.register(app)
-for verb in (train, cv, tune, predict, audit):
-    verb.register(app)
 
 
 def run() -> None:
@@ -44,16 +24,7 @@ def run() -> None:
     host.prepare()
     signal.signal(signal.SIGTERM, _interrupt)  # so that a stopped container keeps its best weights, as Ctrl-C does
     try:
-        code = app(standalone_mode=False)
-    except GatewiseError as error:
-        code = report_error(type(error).__name__, error.message, error.hint, as_json)
-    except _UsageError as error:
-        words = error.ctx.command_path if error.ctx else "gatewise"
-        if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
-            error.show()
-            code = 2
-        else:
-            code = report_error("UsageError", hide_passwords(error.format_message()), f"{words} --help", as_json)
+        code = _run(as_json)
     except Interrupted as error:
         report_error("Interrupted", f"interrupted {error}", None, as_json)
         code = INTERRUPTED
@@ -63,6 +34,21 @@ def run() -> None:
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
             report_interruption(as_json)
     sys.exit(code)
+
+
+def _run(as_json: bool) -> int:
+    from gatewise.cli.app import UsageError, app  # within, as it takes most of the time until Ctrl-C finds a command
+
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except GatewiseError as error:
+        return report_error(type(error).__name__, error.message, error.hint, as_json)
+    except UsageError as error:
+        words = error.ctx.command_path if error.ctx else "gatewise"
+        if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+            error.show()
+            return 2
+        return report_error("UsageError", hide_passwords(error.format_message()), f"{words} --help", as_json)
 
 
 def report_interruption(as_json: bool) -> int:
