@@ -91,6 +91,17 @@ def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
     assert load_config(assignments=["training.seed=1"]).digest != config.digest
 
 
+@pytest.mark.parametrize("symbol", ["600519", "1e5", "INF", "nan", "1_000"])
+def test_text_that_looks_like_a_number_is_text_where_it_is_quoted(symbol: str) -> None:
+    assert load_config(assignments=[f'data.symbol="{symbol}"']).data.symbol == symbol
+
+
+@pytest.mark.parametrize("rate", ["1e-3", "1E-3", "1.e-3", ".1e-2", "+1e-3"])
+def test_a_number_with_an_exponent_needs_no_dot(rate: str) -> None:
+    assert load_config(assignments=[f"learning_rate={rate}"]).training.learning_rate == 1e-3
+    assert load_config(assignments=["batch_size=1e2"]).training.batch_size == 100
+
+
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -39,6 +40,7 @@ FLAT_FIELDS: dict[str, str] = {
     "min_delta": "training.min_delta",
 }
 TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
+_EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
 _A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
 # Beside YAMLError: what PyYAML's and json's own constructors let through, as for the date 2020-13-45 or `!!bool x`.
 _MISREAD = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
@@ -178,10 +180,5 @@ def _parse_value(key: str, text: str) -> Any:
             f"--set {key}: {said!r} is not a YAML value{why}", f"for text, quote it: --set '{key}=\"…\"'"
         ) from error
     _require_text_keys(f"--set {key}", value)
-    # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number.
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number, unless they quote it.
+    return float(text) if isinstance(value, str) and _EXPONENT.fullmatch(text.strip()) else value
