@@ -14,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit_tables import random_walk
+from gatewise.config.load import load_config
 from gatewise.config.schema import SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
+from gatewise.samples import make_samples
 from gatewise.splits.base import Spans, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.embargo import embargo_us
@@ -43,6 +46,17 @@ def test_with_every_step_scored_the_span_ends_with_the_latest_label_of_the_windo
     every = make_spans(table, rows, 2, known_at, supervised_rows=3).last_us - table.time_us[0]
     assert (last // MINUTE_US).tolist() == [3, 4, 5]
     assert (every // MINUTE_US).tolist() == [7, 7, 5]
+
+
+@pytest.mark.parametrize(("supervise", "reach"), [("last", 20), ("every", 23)])
+def test_a_span_reaches_as_far_back_as_a_label_does_where_features_look_back_less(supervise: str, reach: int) -> None:
+    said = {"features.sets": [], "features.columns": ["close"], "target.horizon": 3, "target.volatility_rows": 20}
+    config = load_config(overrides=said | {"windows.sequence_length": 4, "windows.supervise": supervise})
+    table = random_walk(80)
+    samples = make_samples(config, table)
+    # A barrier takes the deviation of 20 returns, so 21 closes; the oldest scored step is three rows before the last.
+    assert samples.spans.first_us.tolist() == table.time_us[samples.rows - reach].tolist()
+    assert samples.rows[0] == reach
 
 
 def test_a_small_series_is_split_into_exactly_these_rows() -> None:
