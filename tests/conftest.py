@@ -92,13 +92,14 @@ def cli(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         from gatewise.cli.main import run
 
         monkeypatch.setattr(sys, "argv", ["gatewise", *map(str, words)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as ended:
                 run()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         return Said(int(ended.value.code or 0), captured.out, captured.err)
 

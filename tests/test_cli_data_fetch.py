@@ -188,6 +188,26 @@ run()
     assert done.returncode == 130
 
 
+def test_a_second_ctrl_c_while_the_process_ends_is_no_traceback() -> None:
+    code = """
+import atexit, os, signal, sys, threading
+
+def again():
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(600)  # never so long: the signal ends it
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+atexit.register(again)
+sys.argv = ["gatewise", "data", "list"]
+from gatewise.cli import app, main
+app.app = lambda standalone_mode: os.kill(os.getpid(), signal.SIGINT)
+main.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == "error: interrupted; nothing was left half-written\n"
+    assert done.returncode == -signal.SIGINT
+
+
 def test_two_processes_that_fetch_the_same_do_no_harm_and_ask_once(
     server: CandleServer, tmp_path: Path, cli: Cli, lake: Path
 ) -> None:

@@ -33,6 +33,9 @@ def run() -> None:
     else:
         if code == INTERRUPTED:  # what Typer makes of Ctrl-C
             report_interruption(as_json)
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # an impatient second one needs no words
     sys.exit(code)
 
 
