@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,19 @@ import torch
 
 from cv_worlds import Ear, first_only_up, plan_of, run_cv, same_table, walk
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, DivergedError, GatewiseError, LabelError, ReadError, RunNotFoundError
+from gatewise.errors import (
+    ConfigError,
+    DivergedError,
+    GatewiseError,
+    Interrupted,
+    LabelError,
+    ReadError,
+    RunNotFoundError,
+    TrainingError,
+)
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.fold import fit_fold, make_windows
+from gatewise.selection import compute, conclude
 from gatewise.selection.compute import InProcess
 from gatewise.selection.cv import cross_validate, resume_cv, start_cv
 from gatewise.selection.jobs import Job, JobResult, make_job, run_job
@@ -114,6 +125,45 @@ def test_a_fold_that_never_sees_a_class_fails_alone_and_is_named() -> None:
     assert sorted(done["fold"].to_list()) == [2, 2, 3, 3]
     assert "failed" in outcome.verdict.lines[-1]
     assert json.loads((outcome.folder / "summary.json").read_text())["failures"][0]["error"]["type"] == "LabelError"
+
+
+def test_a_fold_whose_training_breaks_off_fails_alone_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, table = plan_of(), walk()
+    whole = run_cv(plan, table)
+
+    def breaking(job: Job, *rest: Any) -> JobResult:
+        if job.fold == 2:
+            raise RuntimeError("could not create\na primitive")
+        return run_job(job, *rest)
+
+    monkeypatch.setattr(compute, "run_job", breaking)
+    outcome = run_cv(plan, table)
+    (failure,) = outcome.failures
+    assert (failure.job.fold, type(failure.error)) == (2, TrainingError)
+    assert failure.error.message == "its training broke off: RuntimeError could not create a primitive"
+    assert same_table(outcome.frame, whole.frame.filter((pl.col("fold") != 2) | pl.col("seed").is_null()))
+
+
+def test_ctrl_c_while_all_is_summed_up_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    plan = plan_of()
+    folder = start_cv(plan)
+    with monkeypatch.context() as patch:
+        patch.setattr(conclude, "write_cv_report", interrupted)
+        with pytest.raises(Interrupted, match=f"with 3 of 3 trainings done; go on with: .* --resume {folder.name}"):
+            run_cv(plan, walk(), folder=folder)
+    assert run_cv(plan, walk(), folder=folder).resumed == 3
+
+
+def test_trainings_leave_out_what_a_lone_one_says_of_its_features(caplog: pytest.LogCaptureFixture) -> None:
+    table = walk()
+    flat = table.with_frame(table.frame.with_columns(volume=pl.lit(1.0)))
+    with caplog.at_level("INFO", "gatewise.features"):
+        run_cv(plan_of(), flat)
+    assert "features" in caplog.text
+    assert "no spread" not in caplog.text
 
 
 def test_where_nothing_finishes_the_first_failure_is_raised_with_its_own_type() -> None:

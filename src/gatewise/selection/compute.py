@@ -11,10 +11,11 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from gatewise.errors import GatewiseError, LostWorkerError
+from gatewise.errors import GatewiseError, LostWorkerError, TrainingError
 from gatewise.host import choose_threads
 from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, run_job
 from gatewise.selection.shared import SharedData, save_shared
@@ -62,10 +63,7 @@ class InProcess:
         """See `Compute`."""
         for job in jobs:
             listener.on_start(job)
-            try:
-                yield run_job(job, shared, EpochListener(job, listener.on_epoch), store.checkpoint(job.key))
-            except GatewiseError as error:
-                yield JobFailure(job, error)
+            yield _here(job, shared, listener, store.checkpoint(job.key))
 
     def __enter__(self) -> Self:
         return self
@@ -160,9 +158,22 @@ class EpochListener:
         """Device and batch size are the same for all jobs."""
 
 
+def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path) -> JobResult | JobFailure:
+    """What came of a job in this process; what would end a worker process fails the job alone."""
+    try:
+        return run_job(job, shared, EpochListener(job, listener.on_epoch), checkpoint)
+    except GatewiseError as error:
+        return JobFailure(job, error)
+    except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors
+        words = " ".join([type(error).__name__, *str(error).split()])
+        return JobFailure(
+            job, TrainingError(f"its training broke off: {words}", "if memory ran out: a smaller --batch-size")
+        )
+
+
 def lost_worker(how: str) -> LostWorkerError:
     """What is said of a job whose process was lost as often as it was tried."""
     return LostWorkerError(
         f"the process that trained it was lost {TRIES} times ({how})",
-        "if memory ran out: fewer --workers or a smaller --batch-size; then go on with --resume",
+        "if memory ran out: fewer --workers, and go on with --resume; or begin anew with a smaller --batch-size",
     )

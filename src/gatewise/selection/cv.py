@@ -141,22 +141,22 @@ def cross_validate(
                 left -= 1
                 if left == 1:  # a core lies idle by now
                     import gatewise.selection.conclude  # noqa: F401  # so that judging need not wait for it
+        # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
+        from gatewise.selection.conclude import conclude
+
+        return conclude(
+            plan,
+            folder,
+            shared,
+            finished=[(job, done[job.key]) for job in jobs if job.key in done],
+            failures=[failures[job.key] for job in jobs if job.key in failures],
+            resumed=resumed,
+            compute=compute.words,
+            fleet=dict(fleet or {"used": False, "why": compute.words}),
+        )
     except KeyboardInterrupt:
         how = f"go on with: gatewise cv --resume {folder.name}"
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
-    # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
-    from gatewise.selection.conclude import conclude
-
-    return conclude(
-        plan,
-        folder,
-        shared,
-        finished=[(job, done[job.key]) for job in jobs if job.key in done],
-        failures=[failures[job.key] for job in jobs if job.key in failures],
-        resumed=resumed,
-        compute=compute.words,
-        fleet=dict(fleet or {"used": False, "why": compute.words}),
-    )
 
 
 def _require_same_data(folder: Path, table: Table) -> None:

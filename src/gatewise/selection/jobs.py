@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -209,7 +212,8 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
             raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
         if job.config.knows_symbols:
             require_trained(shared.table, fold.train, rows)
-    return fit_fold(job.config, shared.samples(job.config), fold.train)
+    with _unsaid("gatewise.features"):  # a word on every fold of every seed would drown the others
+        return fit_fold(job.config, shared.samples(job.config), fold.train)
 
 
 def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, started: float) -> JobResult:
@@ -238,6 +242,18 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
         said,
         time.perf_counter() - started,
     )
+
+
+@contextmanager
+def _unsaid(name: str) -> Iterator[None]:
+    """Lets a logger say warnings alone."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def error_to_dict(error: GatewiseError) -> dict[str, Any]:
