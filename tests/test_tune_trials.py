@@ -266,6 +266,17 @@ def test_memory_that_runs_out_fails_the_trial_alone(search, pretend, error) -> N
     assert len(rows) == 14
 
 
+def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeypatch) -> None:
+    def interrupted(path: Path, page: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gatewise.selection.found.write_tune_report", interrupted)
+        with pytest.raises(Interrupted, match="with 14 of 14 trials done; go on with: gatewise tune --resume"):
+            search()
+    assert search().resumed == 14
+
+
 def test_settings_that_can_not_be_together_fail_the_trial_alone(search) -> None:
     config = small_config(windows__burn_in=2)
     space = small_space(config, {"sequence_length": [4, 6], "windows.burn_in": [1, 5], "windows.supervise": ["every"]})

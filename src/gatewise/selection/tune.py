@@ -129,22 +129,22 @@ def tune(
             resumed = sum(row.state != RUNNING for row in before)
             if before:
                 _log.info("study %s goes on: %d trials are done", study.id, resumed)
-            listener.on_study(request.n_trials, data.num_folds, before)
-            runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
             deadline = None if request.timeout_seconds is None else started + request.timeout_seconds
             try:
-                out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
+                listener.on_study(request.n_trials, data.num_folds, before)
+                runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
+                try:
+                    out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
+                finally:
+                    runner.close()
+                found = write_found(folder, study, config, data, shown)
             except KeyboardInterrupt:
                 with suppress(KeyboardInterrupt):  # groups of processes are often told twice
-                    runner.close()
                     write_found(folder, study, config, data, shown)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
                     f"with {done} of {request.n_trials} trials done; go on with: gatewise tune --resume {study.id}"
                 ) from None
-            finally:
-                runner.close()
-            found = write_found(folder, study, config, data, shown)
     if found is None:
         raise nothing_found(rows_of(study))
     return Tuned(found, folder, resumed, out_of_time, shown)
