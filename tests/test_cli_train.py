@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -203,10 +202,10 @@ def test_a_disk_that_fills_while_saving_leaves_nothing_half_written_and_the_run_
 def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone_on_from(cli, monkeypatch) -> None:
     from gatewise.training.fit import _fit_epoch
 
-    def impatient(state, *rest) -> None:
+    def impatient(state, *rest):
         if state.progress.epoch == 2:
             raise KeyboardInterrupt
-        _fit_epoch(state, *rest)
+        return _fit_epoch(state, *rest)
 
     monkeypatch.setattr("gatewise.training.fit._fit_epoch", impatient)
     said = cli("train", *TINY, "--json", "--quiet")
@@ -225,7 +224,7 @@ def run_process(home: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> dict[str, object]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     return dict(json.loads(out))
 
@@ -235,11 +234,9 @@ def test_a_run_killed_in_an_epoch_resumes_to_the_weights_of_an_undisturbed_run_b
     undisturbed = run_process(gatewise_home, *words)
     whole = finish(undisturbed)
     doomed = run_process(gatewise_home, *words)
-    deadline = time.monotonic() + 60
     for line in doomed.stderr or ():
         if line.startswith("Epoch 3/"):
             break
-        assert time.monotonic() < deadline
     doomed.send_signal(signal.SIGKILL)
     doomed.communicate()
     (killed,) = {path.name for path in (gatewise_home / "runs").iterdir()} - {str(whole["run_id"])}

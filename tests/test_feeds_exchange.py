@@ -73,9 +73,11 @@ def feed(server: CandleServer) -> ExchangeFeed:
     return make_feed(server)
 
 
-def make_feed(server: CandleServer, name: str = "coinbase", now: datetime = NOW) -> ExchangeFeed:
+def make_feed(
+    server: CandleServer, name: str = "coinbase", now: datetime = NOW, timeout_seconds: float = 60.0
+) -> ExchangeFeed:
     options = FeedOptions(base_url=server.url, requests_per_second=10_000, clock=lambda: now)
-    return ExchangeFeed(name, options, timeout_seconds=0.2)
+    return ExchangeFeed(name, options, timeout_seconds)
 
 
 def hasty() -> Retry:
@@ -142,7 +144,7 @@ def test_a_second_fetch_of_the_same_span_asks_for_nothing_and_changes_no_byte(
     assert pages_of(lake) == before
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=HealthCheck)
 @given(faults=st.lists(st.sampled_from([None, *FAULTS]), max_size=25), cuts=st.lists(st.integers(0, 2000), max_size=2))
 def test_after_every_sequence_of_faults_the_lake_equals_the_undisturbed_one(
     server: CandleServer,
@@ -165,9 +167,11 @@ def test_after_every_sequence_of_faults_the_lake_equals_the_undisturbed_one(
 
 @pytest.mark.parametrize("fault", REFUSALS)
 def test_a_failed_request_is_made_again_and_counted(
-    server: CandleServer, feed: ExchangeFeed, undisturbed: dict[str, bytes], tmp_path: Path, fault: str
+    server: CandleServer, undisturbed: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     lake = Lake(tmp_path)
+    monkeypatch.setattr(server, "slow_seconds", 2.0)
+    feed = make_feed(server, timeout_seconds=1.0) if fault == "slow" else make_feed(server)
     server.faults.extend([fault, None, fault])
     outcomes = fetch(feed, lake)
     assert sum(outcome.retries for outcome in outcomes) >= 2

@@ -167,13 +167,13 @@ def test_ctrl_c_ends_each_run_as_it_would_end_a_lone_one(gatewise_home: Path, fi
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "2"},
     )
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while len(list(gatewise_home.glob("runs/*/checkpoint.safetensors"))) < 2:
         assert time.monotonic() < until
         assert doomed.poll() is None
         time.sleep(0.1)
     doomed.send_signal(signal.SIGINT)
-    _, errors = doomed.communicate(timeout=60)
+    _, errors = doomed.communicate(timeout=300)
     assert doomed.returncode == 130
     runs = [path.parent for path in gatewise_home.glob("runs/*/bundle")]
     assert len(runs) == 2

@@ -218,7 +218,7 @@ def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(tmp_pa
 
     def start(home: str) -> subprocess.Popen[bytes]:
         storage = f"sqlite:///{tmp_path / home}.db"
-        words = ["tune", *TINY, "--n-splits", "2", "--space", str(space), "--n-trials", "8", "--storage", storage]
+        words = ["tune", *TINY, "--n-splits", "2", "--space", str(space), "--n-trials", "10", "--storage", storage]
         program = "from gatewise.cli.main import run; run()"
         return subprocess.Popen(
             [sys.executable, "-c", program, *words],
@@ -229,12 +229,15 @@ def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(tmp_pa
 
     def kill_after(process: subprocess.Popen[bytes], lines: int) -> None:
         assert process.stderr is not None
+        last = time.monotonic()
         for line in process.stderr:
-            lines -= line.startswith(b"Trial ")
-            if not lines:
-                time.sleep(0.3)
-                process.kill()
-                break
+            if line.startswith(b"Trial "):
+                lines, now = lines - 1, time.monotonic()
+                if not lines:
+                    time.sleep((now - last) / 2)  # a trial takes about as long as the last one
+                    process.kill()
+                    break
+                last = now
         process.stderr.close()
         assert process.wait() == -signal.SIGKILL
 
@@ -243,7 +246,7 @@ def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(tmp_pa
     kill_after(start("killed"), 2)
     last = start("killed")
     for process in (whole, last):
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
     tables = [next((tmp_path / home).glob("tune/*/trials.parquet")).read_bytes() for home in ("whole", "killed")]
     assert tables[0] == tables[1]
