@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gatewise.errors import BundleError, ConfigError, RunNotFoundError
+from gatewise.errors import BundleError, ConfigError
 from gatewise.files import atomic_file, home
+from gatewise.selection.ids import find_folder
 from gatewise.selection.jobs import JobResult
 
 _log = logging.getLogger("gatewise.cv")
@@ -96,15 +97,4 @@ def find_cv_folder(text: str) -> Path:
     Raises:
         RunNotFoundError: none of this home, or more than one.
     """
-    folders = [path for path in (home() / "cv").glob("*") if (path / "plan.json").is_file()]
-    fitting = [path for path in folders if text and path.name.startswith(text)]
-    if len(fitting) == 1:
-        return fitting[0]
-    latest = sorted(fitting or folders, key=lambda path: path.stat().st_mtime, reverse=True)[:3]
-    names = ", ".join(path.name for path in latest)
-    if fitting:
-        raise RunNotFoundError(f"{text!r} must fit one cross-validation; it fits {names}", "give more of the id")
-    raise RunNotFoundError(
-        f"no cross-validation has an id that starts with {text!r}",
-        f"the latest: {names}" if names else f"there is none yet in {home() / 'cv'}",
-    )
+    return find_folder(home() / "cv", "plan.json", "cross-validation", text)

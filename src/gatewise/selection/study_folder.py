@@ -13,8 +13,9 @@ import yaml
 
 from gatewise.config.load import load_config, to_yaml
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import ConfigError, ReadError, RunNotFoundError, UnknownNameError
+from gatewise.errors import ConfigError, ReadError, UnknownNameError
 from gatewise.files import home, write_frame, write_json, write_text
+from gatewise.selection.ids import find_folder
 from gatewise.selection.space import Choice, Range, SearchSpace
 from gatewise.selection.space_file import parse_space
 from gatewise.selection.trials import TrialRow
@@ -71,18 +72,7 @@ def find_study_folder(text: str) -> Path:
     Raises:
         RunNotFoundError: none of this home, or more than one.
     """
-    folders = [path.parent for path in (home() / "tune").glob(f"*/{_REQUEST}")]
-    fitting = [path for path in folders if text and path.name.startswith(text)]
-    if len(fitting) == 1:
-        return fitting[0]
-    latest = sorted(fitting or folders, key=lambda path: path.stat().st_mtime, reverse=True)[:3]
-    names = ", ".join(path.name for path in latest)
-    if fitting:
-        raise RunNotFoundError(f"{text!r} must fit one study; it fits {names}", "give more of the id")
-    raise RunNotFoundError(
-        f"no study has an id that starts with {text!r}",
-        f"the latest: {names}" if names else f"there is none yet in {home() / 'tune'}",
-    )
+    return find_folder(home() / "tune", _REQUEST, "study", text)
 
 
 def write_request(folder: Path, config: ExperimentConfig, space: SearchSpace, request: StudyRequest) -> None:
@@ -111,19 +101,15 @@ def read_request(folder: Path) -> tuple[ExperimentConfig, SearchSpace, StudyRequ
     return config, space, request
 
 
-def write_best(folder: Path, config: ExperimentConfig, best: TrialRow, metric: str) -> Path:
-    """Writes best.yaml, which `gatewise train --config` takes, and returns its path."""
-    path = folder / "best.yaml"
+def write_best(folder: Path, config: ExperimentConfig, best: TrialRow, metric: str) -> None:
+    """Writes best.yaml, which `gatewise train --config` takes."""
     said = f"# Trial {best.number} of study {folder.name}: {metric} {best.value:.6g} over the inner folds.\n"
-    write_text(path, said + to_yaml(config))
-    return path
+    write_text(folder / "best.yaml", said + to_yaml(config))
 
 
-def write_trials(folder: Path, space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -> Path:
-    """Writes trials.parquet, in which nothing hangs on the clock, and returns its path."""
-    path = folder / "trials.parquet"
-    write_frame(path, trials_frame(space, rows, num_folds))
-    return path
+def write_trials(folder: Path, space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -> None:
+    """Writes trials.parquet, in which nothing hangs on the clock."""
+    write_frame(folder / "trials.parquet", trials_frame(space, rows, num_folds))
 
 
 def trials_frame(space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -> pl.DataFrame:
