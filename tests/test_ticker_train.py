@@ -199,10 +199,10 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(cli, world, t
     words = ("train", "--data", world / "bars.csv", "--config", file, *QUICK, "--max-epochs", "4")
     whole = cli(*words).json
 
-    def impatient(state, *rest) -> None:
+    def impatient(state, *rest):
         if state.progress.epoch == 2:
             raise KeyboardInterrupt
-        _fit_epoch(state, *rest)
+        return _fit_epoch(state, *rest)
 
     monkeypatch.setattr("gatewise.training.fit._fit_epoch", impatient)
     run_id = cli(*words).json["error"]["message"].split("--resume ")[1]
