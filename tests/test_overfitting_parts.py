@@ -349,6 +349,18 @@ def test_of_very_many_trials_the_set_holds_the_best() -> None:
     assert found.included == ("m0",)
 
 
+def test_where_the_benchmark_alone_is_left_its_words_say_that_every_trial_is_worse() -> None:
+    benchmark = np.random.default_rng(14).normal(size=300)
+    worse = benchmark[:, None] + np.random.default_rng(15).normal(1, 1, (300, 2))
+    found = snooping(worse, benchmark)
+    assert (found.included, found.benchmark_included) == ((), True)
+    assert found.meaning is not None
+    assert found.meaning.endswith("so none is shown to be better; each of them is worse than the benchmark")
+    better = snooping(worse - 3, benchmark)
+    assert better.meaning is not None
+    assert better.meaning.endswith("so at least one is better; 2 of them can't be told from the best")
+
+
 def test_the_set_holds_the_equally_best_nineteen_times_in_twenty() -> None:
     held = []
     for seed in range(40):

@@ -63,9 +63,11 @@ class Snooping:
             return None
         level = 1 - self.confidence
         verdict = "so at least one is better" if self.value < level else "so none is shown to be better"
+        count = len(self.included)
+        near = f"{count} of them can't be told from the best" if count else "each of them is worse than the benchmark"
         return (
             f"if no trial were truly better than the benchmark, the best of {self.trials} would look this good with "
-            f"probability {self.value:.2g}, {verdict}; {len(self.included)} of them can't be told from the best"
+            f"probability {self.value:.2g}, {verdict}; {near}"
         )
 
     def to_dict(self) -> dict[str, Any]:
