@@ -1,0 +1,42 @@
+"""docs/settings.md names every field of a config with its default and every word that it may take."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from gatewise.config.schema import ExperimentConfig
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+ROW = re.compile(r"^\| `(\w+)` \| `([^`]*)` \| (.*) \|$", re.MULTILINE)
+SECTIONS = {name: value for name, value in ExperimentConfig() if name != "name"}
+
+
+def rows_of(section: str) -> dict[str, tuple[Any, str]]:
+    """What the page says of a section's fields: default and meaning."""
+    text = PAGE.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return {name: (yaml.safe_load(default), meaning) for name, default, meaning in ROW.findall(text)}
+
+
+def words_of(annotation: Any) -> set[str]:
+    """The words of every Literal in an annotation."""
+    return {word for arg in get_args(annotation) for word in ({arg} if isinstance(arg, str) else words_of(arg))}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_page_gives_every_field_and_its_default(section: str) -> None:
+    said = {name: default for name, (default, _) in rows_of(section).items()}
+    assert said == ExperimentConfig().to_dict()[section]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_page_names_every_word_that_a_field_may_take(section: str) -> None:
+    said = rows_of(section)
+    for name, field in type(SECTIONS[section]).model_fields.items():
+        default, meaning = said[name]
+        missing = [word for word in words_of(field.annotation) if word != default and f"`{word}`" not in meaning]
+        assert not missing, name
