@@ -18,6 +18,12 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from postgres_server import Postgres
 
+# What the shell around has set for itself: settings of gatewise, MLflow and libpq, a proxy, colours, a narrow terminal.
+_FOREIGN = ("GATEWISE_", "MLFLOW_", "PG", "COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR", "NO_COLOR", "TTY_")
+for _name in tuple(os.environ):
+    if (_name.startswith(_FOREIGN) and _name != "GATEWISE_DATA") or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
+
 # Before torch loads: tests run beside each other, and OpenMP's threads would spin against them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
