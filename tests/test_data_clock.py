@@ -134,6 +134,14 @@ def test_an_epoch_outside_the_usual_years_is_read_when_said(tmp_path: Path) -> N
     assert table.frame["time"].to_list() == [datetime(1970, 1, 1, 0, minute, tzinfo=UTC) for minute in range(3)]
 
 
+def test_an_epoch_with_an_exponent_is_read_when_said(tmp_path: Path) -> None:
+    stamps: list[object] = ["1.5e9", "1.50000006e9", "1500000120"]
+    assert "--time-format" in str(refusal(tmp_path, stamps).hint)
+    times = load(tmp_path / "X.csv", time_format="epoch_s", stamp="close").frame["time"]
+    assert times.dt.epoch("s").to_list() == [1_500_000_000, 1_500_000_060, 1_500_000_120]
+    assert "NaN" in refusal(tmp_path, ["1.5e9", "nan"], time_format="epoch_s").message
+
+
 UNITS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 
 

@@ -243,6 +243,7 @@ CASES: dict[str, Case] = {
         "between 1800 and 2200",
         "--time-format",
     ),
+    "words alone": ("X.csv", "time,name\n2020-01-01,a\n2020-01-02,b\n", {}, SchemaError, "no column", "a number"),
     "nothing left": ("X.csv", TEXT, {"start": "2021-01-01"}, NotEnoughRowsError, "2021", "UTC"),
 }
 

@@ -116,7 +116,8 @@ def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Rea
         return column.cast(pl.Datetime("us")), False
     if column.dtype == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
-        digits = numbers.null_count() == 0 and not column.str.contains("[eEnN]").any()
+        said = how.time_format in EPOCH_US
+        digits = numbers.null_count() == 0 and (said or not column.str.contains("[eEnN]").any())
         if not digits or (how.time_format and how.time_format not in EPOCH_US):
             return _text(name, label, column, rows, how)
         whole = column.cast(pl.Int64, strict=False)

@@ -102,7 +102,12 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     frame = _between(frame, spec.start, spec.end)
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
+    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
+    if not rows.columns:
+        raise SchemaError(
+            f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"
+        )
+    return rows
 
 
 def _merged_notes(parts: Sequence[Part]) -> list[str]:
