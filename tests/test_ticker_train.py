@@ -130,6 +130,31 @@ def test_a_symbol_flag_takes_another_ticker_with_the_same_settings(cli, world, t
     assert frame["target_close"].mean() > 1_000
 
 
+def test_of_a_database_a_model_predicts_its_own_ticker_unless_another_is_named(cli, world, tmp_path) -> None:
+    value = cli("train", *from_sql(world), "--config", ticker(tmp_path), *QUICK).json
+    out = tmp_path / "predictions.csv"
+    said = ("predict", "--model", value["run_id"], "--source", "sql", "-o", out, "--quiet")
+    for flags, wanted in (
+        ((), {"AAPL"}),
+        (("--symbol", "MSFT"), {"MSFT"}),
+        (("--symbols", "MSFT,AAPL"), {"AAPL", "MSFT"}),
+    ):
+        answer = cli(*said, *flags)
+        assert answer.code == 0, answer.err
+        assert set(pl.read_csv(out)["symbol"]) == wanted
+
+
+def test_of_a_database_another_symbol_than_trainings_one_can_be_named_in_either_way(cli, world, tmp_path) -> None:
+    words = ("--symbol", "AAPL", "--target", "forward_return", "--set", "features.sets=[ohlcv]", "--seq-len", "10")
+    small = ("--horizon", "1", "--hidden-size", "4", "--batch-size", "64")
+    value = cli("train", *from_sql(world), *words, *small, *QUICK).json
+    out = tmp_path / "predictions.csv"
+    for flags in (("--symbol", "MSFT"), ("--symbols", "MSFT")):
+        answer = cli("predict", "--model", value["run_id"], "--source", "sql", "-o", out, "--quiet", *flags)
+        assert answer.code == 0, answer.err
+        assert set(pl.read_csv(out)["symbol"]) == {"MSFT"}
+
+
 def test_a_target_column_alone_is_predicted_from_all_columns_and_shown_in_the_table(cli, world, tmp_path) -> None:
     said = cli("train", "--data", world / "bars.csv", "--config", ticker(tmp_path, target_col="close"), *QUICK[:-2])
     assert "column by column, in the columns' own units, beside the last value" in said.out

@@ -12,8 +12,9 @@ from gatewise.data.sessions import NO_CALENDAR
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 
-# What chose the training rows; new rows are all wanted.
+# What chose the training rows; new rows are all wanted. A store's are, of the symbols that training named.
 _CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": None}
+_STORES = ("lake", "sql")
 
 
 def reading_config(
@@ -32,7 +33,14 @@ def reading_config(
             raise ConfigError(
                 f"a trained model takes settings of data alone; got others for {section}", "train anew to change them"
             )
-    return config.data
+    return _of_its_symbols(config.data, trained.data) if config.data.source in _STORES else config.data
+
+
+def _of_its_symbols(said: DataConfig, trained: DataConfig) -> DataConfig:
+    """Of a store the symbols that are said, else those that training named."""
+    if said.symbol != trained.symbol:
+        return said
+    return said.model_copy(update={"symbol": None} if said.symbols else {"symbols": trained.symbols})
 
 
 def with_calendar(config: ExperimentConfig, table: Table) -> ExperimentConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +46,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def newer_rows(data: DataConfig) -> str:
     """The flags by which `gatewise predict` reads newer rows of the source that a model was trained on."""
-    if data.source not in ("lake", "sql"):
-        return "--data NEW_ROWS.csv"
-    named = data.symbols or ((data.symbol,) if data.symbol else ())
-    return f"--source {data.source}" + (f" --symbols {shlex.quote(','.join(named))}" if named else "")
+    return f"--source {data.source}" if data.source in ("lake", "sql") else "--data NEW_ROWS.csv"
 
 
 def setting_words(value: object) -> str:

@@ -121,7 +121,6 @@ def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
     print()
     print_table("", ["symbol", "part", "windows", *shown, "beats baseline", "run"], rows)
     first = found.runs[0]
-    data = data.model_copy(update={"symbols": (first.symbol,)})
     print(
         f"\neach run has its own report and bundle, such as {first.result['report']}"
         "\n\nnext:"
