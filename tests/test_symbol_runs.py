@@ -16,10 +16,11 @@ import pytest
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, NotEnoughRowsError
-from gatewise.registry.runs import find_info
+from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
+from gatewise.registry.runs import find_info, list_runs
 from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns, train_symbols
 from gatewise.registry.train import train
+from gatewise.selection.worker_process import Spawned
 from symbol_worlds import SMALL, far_levels, only
 
 WAYS = {"in turn": ("off", 1), "side by side": ("off", 2), "as a fleet": ("on", None)}
@@ -181,3 +182,26 @@ def test_ctrl_c_ends_each_run_as_it_would_end_a_lone_one(gatewise_home: Path, fi
         assert f"gatewise train --resume {folder.name}" in errors
         assert find_info(folder.name).status == "KILLED"
         Bundle.load(folder / "bundle")
+
+
+def test_ctrl_c_told_twice_still_ends_each_run(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As groups of processes often are; the second comes while the workers are being told of the first."""
+    told = Spawned.interrupt
+
+    def twice(process: Spawned) -> None:
+        told(process)
+        signal.raise_signal(signal.SIGINT)
+
+    class Impatient(Ear):
+        def on_epoch(self, symbol: str, epoch: int) -> None:
+            super().on_epoch(symbol, epoch)
+            if len(self.epochs) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Spawned, "interrupt", twice)
+    long = {"training.max_epochs": 100_000, "training.early_stopping_patience": 100_000}
+    with pytest.raises(Interrupted, match=r"A after epoch .*; B after epoch "):
+        run(far_levels(500), "side by side", Impatient(), **long)
+    assert [info.status for info in list_runs()] == ["KILLED"] * 2
+    for path in gatewise_home.glob("runs/*"):
+        Bundle.load(path / "bundle")

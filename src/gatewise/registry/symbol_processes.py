@@ -72,7 +72,8 @@ def train_side_by_side(tasks: Sequence[SymbolTask], listener: SymbolListener, co
                     if waiting:
                         team.start(waiting.popleft(), Path(scratch))
     except KeyboardInterrupt:
-        raise Interrupted("; ".join(team.interrupt())) from None
+        with Uninterrupted():  # told twice, it would leave runs behind that no process ends
+            raise Interrupted("; ".join(team.interrupt())) from None
     finally:
         team.end()
 
