@@ -116,6 +116,20 @@ def test_a_purge_that_forgets_the_earlier_steps_of_a_window_is_caught() -> None:
     assert not check_split(forgetful).passed
 
 
+def test_a_purge_that_forgets_how_far_labels_look_back_is_caught() -> None:
+    config = small_experiment(target__volatility_rows=300, split__embargo_rows=0)
+    case = case_of(config=config)
+    assert check_split(case).passed
+    spans, table = case.samples.spans, case.table
+    reach = config.windows.sequence_length - 1 + case.samples.matrix.lookback - 1
+    assert case.samples.labels.lookback - 1 > reach, "the example must differ"
+    inputs_alone = replace(spans, first_us=table.time_us[spans.row - reach])
+    forgetful = replace(case, split=chronological_split(inputs_alone, config.split, table.timeframe))
+    check = check_split(forgetful)
+    assert not check.passed
+    assert "span meets a later part's: train" in check.detail
+
+
 def test_a_purge_that_ignores_the_least_distance_is_caught() -> None:
     config = small_experiment(split__purge_rows=300)
     assert check_split(case_of(config=config)).passed

@@ -68,7 +68,8 @@ def _lay_on_grid(case: Case) -> _Places:
     windows, labels, table = case.config.windows, case.samples.labels, case.table
     grid_us, own = np.unique(table.time_us, return_inverse=True)
     scored = 1 if windows.supervise == "last" else windows.sequence_length - windows.burn_in
-    oldest = np.arange(table.num_rows) - (windows.sequence_length - 1) - (case.samples.matrix.lookback - 1)
+    reach = max(windows.sequence_length - 1 + case.samples.matrix.lookback - 1, scored - 1 + labels.lookback - 1)
+    oldest = np.arange(table.num_rows) - reach
     last_row = np.where(labels.valid, labels.known_at, 0)
     for step in range(1, scored):
         last_row[step:] = np.maximum(last_row[step:], np.where(labels.valid, labels.known_at, 0)[:-step])
