@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -215,6 +216,25 @@ def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone
     monkeypatch.setattr("gatewise.training.fit._fit_epoch", _fit_epoch)
     assert cli("train", "--resume", run_id[:10], "--json", "--quiet").json["epochs"] == 3
     assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["FINISHED"]
+
+
+def test_ctrl_c_while_a_trained_model_is_judged_names_its_weights_and_the_way_on(cli, monkeypatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("gatewise.experiment.evaluate_parts", interrupt)
+        said = cli("train", *TINY, "--json", "--quiet")
+    assert said.code == 130
+    told = re.fullmatch(
+        r"interrupted .* in (.*/bundle); go on with: gatewise train --resume (\w+)", said.json["error"]["message"]
+    )
+    assert told, said.json["error"]["message"]
+    weights = load_file(Path(told[1]) / "model.safetensors")
+    assert [run["status"] for run in cli("runs", "list", "--json").json["runs"]] == ["KILLED"]
+    assert cli("train", "--resume", told[2], "--json", "--quiet").json["epochs"] == 3
+    again = load_file(Path(told[1]) / "model.safetensors")
+    assert all(np.array_equal(weights[name], again[name]) for name in again)
 
 
 def run_process(home: Path, *words: str) -> subprocess.Popen[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
+from gatewise.errors import Interrupted
 from gatewise.experiment import Outcome, prepare, run_experiment
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
@@ -62,8 +63,16 @@ def train(
         run = find_run(resume)
         run.reopen()
     with run:
-        outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))
-        record(run, outcome)
+        try:
+            outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))
+            record(run, outcome)
+        except KeyboardInterrupt:
+            if not (bundle := run.folder / "bundle").exists():
+                raise
+            raise Interrupted(
+                f"before all was written; the best weights so far are in {bundle}; "
+                f"go on with: gatewise train --resume {run.run_id}"
+            ) from None
     return run.run_id, outcome
 
 
