@@ -17,6 +17,7 @@ from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetCon
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
 from gatewise.evaluation.evaluate import evaluate_parts
+from gatewise.evaluation.figures_run import learning_curves
 from gatewise.evaluation.report import render, write_report
 from gatewise.evaluation.report_data import ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches
@@ -210,6 +211,12 @@ def test_long_curves_are_thinned_and_keep_their_ends() -> None:
     assert (kept[0], kept[-1]) == (0, 79_999)
     assert np.ptp(np.diff(kept)) <= 1
     assert thinned(5).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("epochs", "step"), [(2, 1), (3, 1), (12, 1), (13, None)])
+def test_each_of_a_few_epochs_has_its_own_tick(epochs: int, step: int | None) -> None:
+    history = [{"train_loss": 1.0, "val_loss": 1.0, "learning_rate": 1e-3}] * epochs
+    assert learning_curves(history, best_epoch=1).layout.xaxis2.dtick == step
 
 
 def test_the_split_in_time_is_told_symbol_by_symbol() -> None:

@@ -52,7 +52,8 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> 
     figure.update_yaxes(title="loss", row=1, col=1)
     figure.update_yaxes(title="rate", rangemode="tozero", tickformat=".1e", nticks=4, row=2, col=1)
     figure.update_xaxes(title="epoch", row=2, col=1)
-    figure.update_xaxes(tickformat="d", nticks=min(12, max(len(history), 2)), range=[0.5, len(history) + 0.5])
+    ticks = {"dtick": 1} if len(history) <= 12 else {"nticks": 12}
+    figure.update_xaxes(tickformat="d", range=[0.5, len(history) + 0.5], **ticks)
     return styled(figure)
 
 
