@@ -19,7 +19,7 @@ from data_files import as_csv, load, put
 from gatewise.config.durations import parse_duration
 from gatewise.config.schema import FeatureConfig
 from gatewise.data.grid import Grid
-from gatewise.data.resample import resample
+from gatewise.data.resample import bars_of_symbols, describe_bars, resample, rows_expected
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 from gatewise.features.build import build_features
@@ -222,6 +222,19 @@ def test_a_bar_holds_at_most_the_rows_of_its_trading(
     calendar: str | None, step: timedelta, timeframe: timedelta, rows: int
 ) -> None:
     assert Grid(step, calendar).most_rows(timeframe) == rows
+
+
+@pytest.mark.parametrize("step", [HOUR, DAY, 7 * DAY], ids=["hour", "day", "week"])
+def test_with_a_calendar_a_bar_is_short_where_rows_of_its_trading_are_absent(step: timedelta) -> None:
+    """A session's first half hour, a half day and a week with a holiday lack nothing."""
+    before = (THANKSGIVING[0][0] - 3 * DAY, THANKSGIVING[0][1] - 3 * DAY)
+    table = session_minutes([before, *THANKSGIVING])
+    whole = bars_of_symbols(table, step)
+    assert (whole.num_rows == rows_expected(whole, table)).all()
+    lacking = table.with_frame(pl.concat([table.frame[:1000], table.frame[1001:]]))
+    made = bars_of_symbols(lacking, step)
+    assert np.sum(made.num_rows < rows_expected(made, lacking)) == 1
+    assert ", 1 of them with rows absent" in describe_bars(made, lacking, step)
 
 
 def test_with_a_calendar_a_week_ends_with_its_last_session_and_hours_stay_on_the_clock() -> None:

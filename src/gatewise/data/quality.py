@@ -15,7 +15,7 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.load import table_of
 from gatewise.data.market import find_gaps, find_outside_sessions, find_possible_splits
-from gatewise.data.resample import bars_of_symbols, describe_bars
+from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
@@ -227,13 +227,16 @@ def _short_bars(rows: Rows, spec: DataConfig, step: timedelta) -> tuple[Finding,
     """Longer bars that lack some of their rows, and what was made in words."""
     table = table_of(rows, spec)
     bars = bars_of_symbols(table, step)
-    short = np.flatnonzero(bars.num_rows < step // table.timeframe)
+    expected = rows_expected(bars, table)
+    short = np.flatnonzero(bars.num_rows < expected)
     worst = short[np.argsort(bars.num_rows[short], kind="stable")[:SHOWN]]
     symbols = table.frame[SYMBOL].gather(bars.first[worst])
     ends = pl.Series(bars.end_us[worst]).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M:%S")
     examples = tuple(
-        f"{symbol} until {end}: {count} of {step // table.timeframe} rows"
-        for symbol, end, count in zip(symbols, ends, bars.num_rows[worst].tolist(), strict=True)
+        f"{symbol} until {end}: {count} of {whole} rows"
+        for symbol, end, count, whole in zip(
+            symbols, ends, bars.num_rows[worst].tolist(), expected[worst].tolist(), strict=True
+        )
     )
     remedy = "nothing: a bar is made of the rows that are there, once its end has passed"
     return Finding("short_bars", int(short.size), False, examples, remedy), describe_bars(bars, table, step)

@@ -21,6 +21,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.grid import Grid
+from gatewise.data.sessions import trading_time
 from gatewise.data.table import OHLCV, SYMBOL, TIME, Table, require_bars
 from gatewise.data.timeframe import default_gap_tolerance
 from gatewise.errors import ConfigError, NotEnoughRowsError
@@ -168,9 +169,18 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     return Table(frame, step, tolerance, table.calendar)
 
 
+def rows_expected(bars: Bars, table: Table) -> Rows:
+    """int64 [bars]; of how many rows each is made where none is absent: with a calendar those of its trading time."""
+    bounds = np.concatenate([bars.start_us, bars.end_us])
+    if table.calendar is not None:
+        bounds = trading_time(bounds, table.calendar, table.timeframe)
+    start, end = np.split(bounds, 2)
+    return np.asarray(-((start - end) // (table.timeframe // timedelta(microseconds=1))))  # rounded up
+
+
 def describe_bars(bars: Bars, table: Table, step: timedelta) -> str:
     """How many bars were made, and which of them of fewer rows than they could hold."""
-    short = int(np.sum(bars.num_rows < step // table.timeframe))
+    short = int(np.sum(bars.num_rows < rows_expected(bars, table)))
     return (
         f"{bars.first.size:,} bars of {format_duration(step)} made of rows of {format_duration(table.timeframe)}, "
         f"{short:,} of them with rows absent; left out as not complete, at the ends of series: {bars.left_out:,}"
