@@ -323,8 +323,9 @@ def test_a_date_is_no_close_whatever_its_column_is_called(tmp_path: Path, writte
     spec = DataConfig(paths=(str(file),), calendar=calendar, day_first=True)
     expected = datetime(2024, 1, 16, 21, tzinfo=UTC) if calendar else datetime(2024, 1, 17, tzinfo=UTC)
     assert load_table(spec).frame["time"][0] == expected
-    said = load_table(spec.model_copy(update={"stamp": "close"}))
-    assert said.frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)
+    said = spec.model_copy(update={"stamp": "close"})
+    assert load_table(said).frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)
+    assert not any("close of their session" in note for note in read_rows(said).notes)
     times = pl.DataFrame([days.cast(pl.Datetime("us")), pl.Series("close", [1.0, 2.0, 3.0, 4.0])])
     times.write_parquet(file)
     assert load_table(spec).frame["time"][0] == datetime(2024, 1, 16, tzinfo=UTC)

@@ -166,7 +166,8 @@ def _timed(
         )
     values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
     timed = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
-    if calendar is None or timeframe is None or timeframe < DAY or not timed.height:
+    opens = any(stamp == "open" for stamp, _ in ways)
+    if calendar is None or timeframe is None or timeframe < DAY or not timed.height or not opens:
         return timed
     notes.append(f"bars are usable at the close of their session by calendar {calendar}")
     return timed.with_columns(_closing(timed, ways, calendar))
