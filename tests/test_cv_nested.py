@@ -6,7 +6,9 @@ A search that saw the outer fold's test rows would make every number after it fl
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -19,6 +21,7 @@ from gatewise.selection.found import Found
 from gatewise.selection.nested import tune_on
 from gatewise.selection.plan import Plan, Tuning
 from gatewise.selection.shared import SharedData
+from gatewise.selection.trials import TrialRow
 from gatewise.splits.base import Rows
 
 SPACE = "hidden_size: [3, 4]\nlearning_rate: {low: 0.001, high: 0.1, log: true}\n"
@@ -66,6 +69,26 @@ def test_a_fold_whose_search_finds_nothing_fails_alone_and_by_name(
     assert ["error" in entry for entry in said.json["tuned"]] == [True, False, False]
     assert "fold 1 of lstm" in said.json["error"]["message"]
     assert {fold["fold"] for fold in said.json["folds"] if fold["model"] == "lstm"} == {2, 3}
+
+
+def test_a_search_in_a_fold_says_which_trial_it_is_at_and_how_long_all_searches_will_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(nested_cv, "time", SimpleNamespace(monotonic=iter((100.0, 200.0)).__next__))
+    pace = nested_cv._Pace(6, began=0.0)
+    said = []
+    monkeypatch.setattr(nested_cv._log, "info", lambda text, *words: said.append(text % words))
+    row = TrialRow(1, "COMPLETE", 0.5, {}, (0.5,), None)
+    first, second = (nested_cv._Words(f"fold {number}", 3, pace) for number in (1, 2))
+    first.on_study(3, 1, [row, replace(row, state="RUNNING")])
+    first.on_trial(row)
+    first.on_trial(replace(row, number=2, state="PRUNED", value=None))
+    second.leave_out()
+    assert said == [
+        "tuning fold 1: trial 1 of 3: 0.5, 6m 40s of tuning left",
+        "tuning fold 1: trial 2 of 3: pruned, 5m 00s of tuning left",
+    ]
+    assert pace.left == 0
 
 
 def test_folds_too_short_for_inner_folds_are_tuned_on_a_holdout_and_that_is_recorded(cli, tmp_path: Path) -> None:

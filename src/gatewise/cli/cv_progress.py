@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from gatewise.config.durations import rough_duration
+
 if TYPE_CHECKING:
     from gatewise.selection.jobs import Job, JobFailure, JobResult
 
@@ -79,7 +81,7 @@ class CvProgress:
         done = sum(self.done.values())
         if not done or self.ended == self.total:
             return ""
-        return f", {_duration((time.monotonic() - self.began) * (self.work - done) / done)} left"
+        return f", {rough_duration((time.monotonic() - self.began) * (self.work - done) / done)} left"
 
     def _say(self, text: str) -> None:
         if not self.quiet:
@@ -94,9 +96,3 @@ def _outcome(answer: JobResult | JobFailure) -> str:
     metric = "log_loss" if "log_loss" in answer.metrics else "rmse"
     epochs = f"{answer.epochs} epoch{'s' if answer.epochs > 1 else ''}, best {answer.best_epoch}"
     return f"{metric.replace('_', ' ')} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"

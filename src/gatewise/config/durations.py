@@ -36,6 +36,13 @@ def format_duration(value: timedelta) -> str:
     return f"{sign}{whole}{f'.{rest:06d}'.rstrip('0') if rest else ''}s"
 
 
+def rough_duration(seconds: float) -> str:
+    """About how long, for people: `1h 05m`, `3m 20s`, `12s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
 def _not_negative(value: timedelta) -> timedelta:
     if value < timedelta(0):
         raise ValueError("a duration must not be negative")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gatewise.config.durations import rough_duration
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import GatewiseError
 from gatewise.files import write_json
@@ -16,18 +19,46 @@ from gatewise.selection.nested import tune_on
 from gatewise.selection.plan import Place, Plan
 from gatewise.selection.shared import SharedData
 from gatewise.selection.space_file import parse_space
-from gatewise.selection.trials import Silent, TrialRow
+from gatewise.selection.trials import RUNNING, Silent, TrialRow
 
 _log = logging.getLogger("gatewise.cv")
 
 
+@dataclass
+class _Pace:
+    """Trials of all searches together, and how long those that are left will take at the pace so far."""
+
+    left: int
+    done: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def words(self) -> str:
+        if not self.done or not self.left:
+            return ""
+        return f", {rough_duration((time.monotonic() - self.began) * self.left / self.done)} of tuning left"
+
+
 class _Words(Silent):
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, num_trials: int, pace: _Pace) -> None:
         self.where = where
+        self.num_trials = self._left = num_trials
+        self.pace = pace
+
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+        self.leave_out(sum(row.state != RUNNING for row in rows))
 
     def on_trial(self, row: TrialRow) -> None:
+        self.leave_out(1)
+        self.pace.done += 1
         said = row.state.lower() if row.value is None else f"{row.value:.6g}"
-        _log.info("tuning %s: trial %d: %s", self.where, row.number, said)
+        _log.info("tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, said, self.pace.words)
+
+    def leave_out(self, trials: int | None = None) -> None:
+        """So many trials, or all that are left of this search, need no more time."""
+        trials = self._left if trials is None else trials
+        self._left -= trials
+        self.pace.left -= trials
 
 
 def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, ExperimentConfig | GatewiseError]:
@@ -40,6 +71,7 @@ def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, Expe
     assert tuning is not None
     found: dict[Place, ExperimentConfig | GatewiseError] = {}
     told: list[dict[str, Any]] = []
+    pace = _Pace(tuning.n_trials * len(plan.horizons) * len(plan.models) * plan.num_folds)
     for horizon, model in product(plan.horizons, plan.models):
         config = plan.config(model, horizon)
         space = parse_space(dict(tuning.spaces[model]), config)
@@ -49,12 +81,14 @@ def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, Expe
             study = folder / "tune" / f"{model}-{horizon}-{fold.number}"
             entry: dict[str, Any] = {"model": model, "horizon": horizon, "fold": fold.number}
             _log.info("tuning %s", where)
+            words = _Words(where, tuning.n_trials, pace)
             try:
                 best = tune_on(
                     shared, rows, config, space, tuning.n_trials,
-                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=_Words(where),
+                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=words,
                 )  # fmt: skip
             except GatewiseError as error:
+                words.leave_out()
                 found[model, horizon, fold.number] = error
                 told.append(entry | {"error": error.message})
                 continue
