@@ -24,7 +24,7 @@ from gatewise.models.registry import MODELS, build_model
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import fit
-from gatewise.training.inference import hidden_states, predict_outputs
+from gatewise.training.inference import hidden_states, predict_outputs, probabilities
 from gatewise.training.listeners import Listener, Listeners
 from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
@@ -160,9 +160,7 @@ class SequenceModel:
         """
         if not len(self.classes) and self._module is not None:
             raise ConfigError("predict_proba needs a classifier; this model was fitted on floats", "predict")
-        outputs = self._outputs(X).astype(np.float64)
-        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return probabilities(self._outputs(X))
 
     def get_hidden_states(self, X: Array) -> npt.NDArray[np.float32]:
         """The top layer's states, float32 [samples, sequence_length, hidden_size · directions]."""

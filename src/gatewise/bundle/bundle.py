@@ -37,7 +37,7 @@ from gatewise.models.registry import build_model
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.device import choose_device
-from gatewise.training.inference import predict_outputs
+from gatewise.training.inference import predict_outputs, probabilities
 from gatewise.windows import Windows
 
 FORMAT = "gatewise-bundle/1"
@@ -84,15 +84,8 @@ class Bundle:
     created_utc: datetime
 
     @classmethod
-    def of(
-        cls,
-        config: ExperimentConfig,
-        samples: Samples,
-        fold: Fold,
-        model: nn.Module,
-        metrics: Mapping[str, Any] | None = None,
-    ) -> Bundle:
-        """From what training left behind. `dataclasses.replace(bundle, metrics=...)` adds numbers that come later."""
+    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, model: nn.Module) -> Bundle:
+        """From what training left behind; `dataclasses.replace(bundle, metrics=...)` adds numbers, which come later."""
         table, matrix, labels = samples.table, samples.matrix, samples.labels
         features = resolve_features(config.features, table.columns, table.timeframe)
         read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
@@ -108,7 +101,7 @@ class Bundle:
             scaler=fold.scaler,
             target_scaler=fold.target_scaler,
             weights={name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
-            metrics=metrics or {},
+            metrics={},
             symbols=table.symbols,
             data_fingerprint=table.fingerprint,
             provenance=provenance_of(table),
@@ -253,12 +246,11 @@ class Bundle:
             codes,
             self.config.reads_symbol,
         )
-        outputs = predict_outputs(self._module(place), windows, rows).astype(np.float64)
-        if target_scaler is not None:
-            own = None if codes is None else codes[rows]
-            return np.asarray(target_scaler.inverse(outputs, own), dtype=np.float64)
-        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        outputs = predict_outputs(self._module(place), windows, rows)
+        if target_scaler is None:
+            return probabilities(outputs)
+        own = None if codes is None else codes[rows]
+        return np.asarray(target_scaler.inverse(outputs.astype(np.float64), own), dtype=np.float64)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""

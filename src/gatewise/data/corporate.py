@@ -20,17 +20,16 @@ _DAYS, _LEAST_DAYS = 20, 5
 LONGEST = timedelta(days=7)  # between two days of trading, as from 10 to 17 September 2001
 
 
-def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE, longest: timedelta = LONGEST) -> pl.DataFrame:
+def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFrame:
     """Days whose first price is the last one of the day before, times or through a small number.
 
-    A day is flagged where the ratio of the two is within `tolerance` of a split's, forward or reverse, is no everyday
+    A day is flagged where the ratio of the two is within 5 % of a split's, forward or reverse, is no everyday
     move of this series, and the money that changed hands that day is not several times the usual, which would tell of
     news instead. Splits of less than 3:2 are not looked for. Knowable at the day's end.
 
     Args:
         frame: symbol, `__stamp` (a row's time as in the source), close, and open and volume where there are any; in
             any order, of any timeframe.
-        tolerance: relative.
         longest: of the steps from one day to the next; over a longer one the price may have gone anywhere.
 
     Returns:
@@ -81,7 +80,7 @@ def find_splits(frame: pl.DataFrame, tolerance: float = _TOLERANCE, longest: tim
     return (
         found.join(ratios, how="cross")
         .with_columns(off.alias("off"))
-        .filter(pl.col("off") <= tolerance)
+        .filter(pl.col("off") <= _TOLERANCE)
         .sort(SYMBOL, "time", "off")
         .unique([SYMBOL, "time"], keep="first", maintain_order=True)
         .select(SYMBOL, "time", "before", "after", "new", "old")

@@ -13,6 +13,7 @@ from typing import Any
 from gatewise.evaluation.base import Interval, beats
 
 PERSISTENCE = "persistence"
+_FEW = 0.05  # of the rows may leave the range that training showed without a word
 _METRICS = ("rmse", "mae", "r2", "directional_accuracy")
 
 
@@ -89,9 +90,9 @@ def column_summary(columns: Mapping[str, ColumnResult]) -> str:
     )
 
 
-def outside_note(part: str, columns: Mapping[str, ColumnResult], least: float = 0.05) -> str | None:
-    """What to say where true values leave the range that training showed; `None` where at most `least` of them do."""
-    far = [f"{name} {found.outside_training:.0%}" for name, found in columns.items() if found.outside_training > least]
+def outside_note(part: str, columns: Mapping[str, ColumnResult]) -> str | None:
+    """What to say where true values leave the range that training showed; `None` where few of them do."""
+    far = [f"{name} {found.outside_training:.0%}" for name, found in columns.items() if found.outside_training > _FEW]
     if not far:
         return None
     return (

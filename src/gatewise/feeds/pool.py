@@ -22,7 +22,6 @@ def fetch_all(
     listener: Listener,
     *,
     refetch: bool = False,
-    parallel: int = PARALLEL,
     make_retry: Callable[[], Retry] = Retry,
 ) -> list[Outcome]:
     """Fetches series, three at a time; a series that fails does not stop the others.
@@ -32,7 +31,6 @@ def fetch_all(
         lake: where rows go.
         listener: is told of progress, from several threads.
         refetch: see `fetch_series`.
-        parallel: how many at a time.
         make_retry: one a series; its sleep is replaced by one that Ctrl-C ends.
 
     Returns:
@@ -71,7 +69,7 @@ def fetch_all(
             stop.set()
 
     # Daemons, as one of them may wait for another process's lock for as long as that one fetches.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(parallel, len(jobs)))]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(PARALLEL, len(jobs)))]
     for thread in threads:
         thread.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from gatewise.host import choose_threads
 from gatewise.training.crew import crew
-from gatewise.training.device import Precision
 from gatewise.windows import Windows
 
 # Every forward pass has this batch size, the last one padded: matrix products of one shape give a row the same bits
@@ -19,18 +19,16 @@ from gatewise.windows import Windows
 INFERENCE_BATCH = 64
 
 
-def predict_outputs(
-    model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], precision: Precision | None = None
-) -> npt.NDArray[np.float32]:
-    """Outputs [len(rows), outputs] float32 of the windows that end at `rows`; fp32 unless `precision` says else."""
+def predict_outputs(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Outputs [len(rows), outputs] of the windows that end at `rows`, in fp32 whatever precision trained the model."""
+    return _over_windows(model, windows, rows, model)
 
-    def forward(x_BTF: Tensor) -> Tensor:
-        if precision is None:
-            return torch.as_tensor(model(x_BTF))
-        with precision.autocast(x_BTF.device):
-            return torch.as_tensor(model(x_BTF).float())
 
-    return _over_windows(model, windows, rows, forward)
+def probabilities(outputs: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Softmax of a classifier's outputs [rows, classes], in float64."""
+    logits = outputs.astype(np.float64)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -45,8 +43,7 @@ def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64
 def _over_windows(
     model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[[Tensor], Tensor]
 ) -> npt.NDArray[np.float32]:
-    if not len(rows):
-        raise ValueError("rows must not be empty")
+    assert len(rows)
     device = windows.matrix.device
     padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % INFERENCE_BATCH)])
     batches = torch.from_numpy(padded).to(device).split(INFERENCE_BATCH)
