@@ -136,6 +136,7 @@ def test_a_repeated_column_is_used_once_and_that_is_said(caplog: pytest.LogCaptu
     ("key", "value", "dotted", "expected"),
     [
         ("seq_len", 30, "windows.sequence_length", 30),
+        ("sequence_length", 30, "windows.sequence_length", 30),
         ("target_col", "close", "target.columns", ("close",)),
         ("target_col", None, "target.columns", tuple(BARS)),
         ("loss_function", "MSE", "training.loss", "mse"),
@@ -223,6 +224,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_of_the_files_own(tmp_path: 
     ("values", "words"),
     [
         ({"attention": True}, "attention must be false"),
+        ({"seq_len": 5, "sequence_length": 6}, "seq_len and sequence_length are one setting"),
         ({"ticker": None}, "ticker must be text; got none"),
         ({"ticker": 7203}, 'in quotes: "7203"'),
         ({"f_cols": None}, "f_cols must be a list"),

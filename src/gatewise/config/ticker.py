@@ -26,6 +26,7 @@ FIELDS: dict[str, str] = {
     "dropout": "model.dropout",
     "bidirectional": "model.bidirectional",
     "seq_len": "windows.sequence_length",
+    "sequence_length": "windows.sequence_length",
     "batch_size": "training.batch_size",
     "learning_rate": "training.learning_rate",
     "weight_decay": "training.weight_decay",
@@ -83,11 +84,14 @@ def translate(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: a key, or a word for a value, that is none of the known ones.
-        ConfigError: no ticker or no columns, a value of the wrong kind, or `attention`, which no model has yet.
+        ConfigError: no ticker or no columns, a value of the wrong kind, one setting under both of its names, or
+            `attention`, which no model has yet.
     """
     for key in values:
         if key not in NAMES:
             raise UnknownNameError("key in a ticker config", key, NAMES)
+    if "seq_len" in values and "sequence_length" in values:
+        raise ConfigError("seq_len and sequence_length are one setting; the file holds both", "leave one of them out")
     if values.get("attention"):
         raise ConfigError(
             "attention must be false: no recurrent model here has it yet", 'leave "attention" out of the file'
