@@ -6,6 +6,8 @@ A mean that reaches one row ahead, or a second load that doubles the rows, would
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -203,3 +205,17 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(
     with sqlite3.connect(tmp_path / "full.db") as connection:
         assert connection.execute("SELECT count(*) FROM bars").fetchone() == (10,)
     connection.close()
+
+
+def test_a_disk_without_room_for_a_new_database_is_left_as_it_was(tmp_path: Path) -> None:
+    path = csv_of(tmp_path / "many.csv", bars(num_rows=2000))
+    url = sqlite_url(tmp_path / "new.db")
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        f"sys.argv = ['gatewise', 'data', 'init-db', '--url', {url!r}, {str(path)!r}, '-q'];"
+        "from gatewise.cli.main import run; run()"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"error: can't write {url}: ")
+    assert [file.name for file in tmp_path.iterdir()] == ["many.csv"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +67,8 @@ def open_database(url: URL, write: bool = False, query: bool = False) -> Iterato
         raise database_error(error, url, write, query) from error
     finally:
         engine.dispose()
-        if new is not None and new.is_file() and not new.stat().st_size:
-            new.unlink()
+        if new is not None and new.is_file():
+            _remove_empty(new)
 
 
 def _engine(url: URL, write: bool) -> Engine:
@@ -126,7 +127,8 @@ def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query:
         return StorageError(f"can't write {where}: {words}", _writing_hint(low))
     if not sqlite and isinstance(error, exc.OperationalError) and re.search("password|authenticat|access denied", low):
         return FeedError(
-            f"{where} refuses: {words}", f"mend the URL's user, or set ${PASSWORD_VARIABLE} to the password"
+            f"{where} refuses: {words}",
+            f"mend the URL's user or password; where it holds no password, ${PASSWORD_VARIABLE} is taken",
         )
     if query and (
         isinstance(error, exc.ProgrammingError | exc.DataError)
@@ -181,6 +183,15 @@ def _new_file(url: URL) -> Path | None:
         return None
     path = Path(str(url.database))
     return None if path.exists() else path
+
+
+def _remove_empty(path: Path) -> None:
+    """Takes a database away into which nothing was written in the end."""
+    # On a full disk SQLite may undo what it wrote only when the file is read again.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    if not path.stat().st_size:
+        path.unlink()
 
 
 def _dialects() -> list[str]:
