@@ -216,7 +216,7 @@ CASES: dict[str, Case] = {
         TEXT + TEXT.splitlines()[4] + "\n",
         {},
         QualityError,
-        "1 rows repeat a time",
+        "rows that repeat a time of their symbol: 1,",
         "--on-duplicate",
     ),
     "symbol missing": (

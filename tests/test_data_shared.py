@@ -177,7 +177,7 @@ def test_the_outage_of_the_24th_is_the_only_gap_of_the_month(shared_data: Path) 
 
 def test_duplicate_stamps_need_a_choice(shared_data: Path) -> None:
     file = shared_data / MANY / "hourly_traffic_volume.csv"
-    with pytest.raises(QualityError, match="7629 rows repeat a time") as caught:
+    with pytest.raises(QualityError, match="rows that repeat a time of their symbol: 7629,") as caught:
         load(file)
     assert "hourly_traffic_volume.csv row 180" in caught.value.message
     assert "--on-duplicate" in str(caught.value.hint)

@@ -88,7 +88,7 @@ def test_a_set_of_bars_names_the_columns_that_a_table_lacks() -> None:
 def test_bars_that_break_their_order_are_refused() -> None:
     columns = random_walk(200)
     columns["high"][150] = columns["low"][150] * 0.5
-    with pytest.raises(QualityError, match="low <= open, close <= high must hold; 1 rows break it"):
+    with pytest.raises(QualityError, match="low <= open, close <= high must hold; rows that break it: 1,"):
         build_features(table_of(columns), FeatureConfig())
 
 

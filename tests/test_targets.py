@@ -317,7 +317,7 @@ def test_columns_that_a_target_cannot_read_are_refused_by_type() -> None:
     assert "did you mean 'load'?" in str(caught.value.hint)
     with pytest.raises(ConfigError, match="must differ"):
         make_labels(load, TargetConfig(kind="next_row", horizon=1, columns=("load", "load")))
-    with pytest.raises(QualityError, match="within float32; 1 rows break it, the first at X 2022-01-03 00:01:00"):
+    with pytest.raises(QualityError, match="within float32; rows that break it: 1, the first at X 2022-01-03 00:01:00"):
         make_labels(table_of({"load": np.array([1.0, 1e39, 1.0])}), TargetConfig(kind="next_row", horizon=1))
 
 
@@ -326,7 +326,7 @@ def test_columns_that_a_target_cannot_read_are_refused_by_type() -> None:
 def test_prices_that_are_no_prices_are_refused(kind: Any, value: float) -> None:
     columns = random_walk(100)
     columns["close"][50] = value
-    with pytest.raises(QualityError, match=r"prices must be positive and finite; 1 rows break it.*close="):
+    with pytest.raises(QualityError, match=r"prices must be positive and finite; rows that break it: 1.*close="):
         make_labels(table_of(columns), TargetConfig(kind=kind, horizon=3))
 
 

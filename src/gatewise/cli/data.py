@@ -83,7 +83,7 @@ def _print_report(report: Report, quiet: bool, place: str) -> None:
     timeframe = "unknown" if report.timeframe is None else format_duration(report.timeframe)
     console.print(
         escape(
-            f"{report.rows:,} rows of {names} in {place}, timeframe {timeframe}\n"
+            f"{report.rows:,} row{'' if report.rows == 1 else 's'} of {names} in {place}, timeframe {timeframe}\n"
             f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}"
         ),
         highlight=False,

@@ -77,7 +77,7 @@ def _refuse_infinite(rows: Rows) -> None:
         if (infinite := rows.frame[column].is_infinite().fill_null(False)).any():
             first = rows.frame.row(int(infinite.arg_max() or 0), named=True)
             raise QualityError(
-                f"{rows.address(first)}: {column} must be finite; {int(infinite.sum())} rows are infinite",
+                f"{rows.address(first)}: {column} must be finite; infinite cells: {int(infinite.sum())}",
                 "empty those cells (a missing value), or leave the column out: --set data.columns=[…]",
             )
 
@@ -100,7 +100,7 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
         (falls | (symbol < symbol.shift())).sum().alias("back"), (falls & (pl.col(FILE) == pl.col(FILE).shift())).sum()
     ).row(0)
     if within:
-        _log.info("%d rows lie before the row above them: sorted by symbol and time", within)
+        _log.info("rows that lie before the row above them: %d; sorted by symbol and time", within)
     return frame.sort(SYMBOL, STAMP, maintain_order=True) if back else frame
 
 
@@ -113,10 +113,10 @@ def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:
     if keep == "error":
         second = frame.row(int(again.arg_max() or 0), named=True)
         raise QualityError(
-            f"{count} rows repeat a time of their symbol, the first at {rows.address(second)}",
+            f"rows that repeat a time of their symbol: {count}, the first at {rows.address(second)}",
             "--on-duplicate first or --on-duplicate last keeps one row of each time",
         )
-    _log.info("%d rows repeat a time of their symbol: the %s of each is kept", count, keep)
+    _log.info("rows that repeat a time of their symbol: %d; the %s of each is kept", count, keep)
     return frame.filter(~again if keep == "first" else ~again.shift(-1, fill_value=False))
 
 

@@ -145,7 +145,7 @@ def require_bars(table: Table) -> None:
             row = offenders.row(0, named=True)
             values = ", ".join(f"{c}={row[c]:g}" for c in OHLCV if row[c] is not None)
             raise QualityError(
-                f"{rule}; {offenders.height} rows break it, the first at {row[SYMBOL]} {row[TIME]:%Y-%m-%d %H:%M:%S}: "
-                f"{values}",
+                f"{rule}; rows that break it: {offenders.height}, the first at {row[SYMBOL]} "
+                f"{row[TIME]:%Y-%m-%d %H:%M:%S}: {values}",
                 "gatewise data check with the same flags shows them",
             )

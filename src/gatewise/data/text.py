@@ -81,7 +81,7 @@ def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
                 _headerless_hint(blob, len(first)),
             )
         if skipped:
-            notes.append(f"{skipped} lines above the header skipped: {lines[0].strip()[:60]!r}")
+            notes.append(f"lines above the header skipped: {skipped}, {lines[0].strip()[:60]!r}")
         names = [cell.strip() for cell in first]
         skipped += 1
     else:
@@ -180,14 +180,14 @@ def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     notes = []
     if blank := int((filled == 0).sum()):
         frame, filled = frame.filter(filled > 0), filled.filter(filled > 0)
-        notes.append(f"{blank} blank rows skipped")
+        notes.append(f"blank rows skipped: {blank}")
     first = frame.to_series(1)
     words = first.str.contains(_WORDS).fill_null(False) & (filled * 2 <= frame.width - 1)
     footer = 0
     while footer < min(frame.height, 5) and words[frame.height - 1 - footer] and not words[0]:
         footer += 1
     if footer:
-        notes.append(f"{footer} lines below the last row skipped: {first[-footer][:60]!r}")
+        notes.append(f"lines below the last row skipped: {footer}, {first[-footer][:60]!r}")
         frame = frame.head(frame.height - footer)
     return frame, notes
 

@@ -129,7 +129,7 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
     if rows.size:
         symbol, time = table.frame[SYMBOL][int(rows[0])], table.frame[TIME][int(rows[0])]
         raise QualityError(
-            f"{rule}; {rows.size} rows break it, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
+            f"{rule}; rows that break it: {rows.size}, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
             f"{name}={column[rows[0]]:g}",
             "gatewise data check with the same flags shows them",
         )
