@@ -189,3 +189,18 @@ def test_a_space_that_ships_leaves_alone_what_the_user_has_settled() -> None:
     assert {p.name for p in whole.parameters} - {p.name for p in left.parameters} == {"sequence_length", "dropout"}
     with pytest.raises(ConfigError, match="leave something to search"):
         load_space("wide", CONFIG, {"training.learning_rate", "model.dropout", "model.hidden_size"})
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "words"),
+    [
+        ("hidden_size", [32, 64], "32, 64"),
+        ("gradient_clip", [0.5, None], "0.5, null"),
+        ("training.class_weights", ["none", "balanced"], "none, balanced"),
+        ("learning_rate", {"low": 1e-4, "high": 0.01, "log": True}, "0.0001 to 0.01, in log"),
+        ("dropout", {"low": 0.0, "high": 0.5, "step": 0.1}, "0.0 to 0.5 by 0.1"),
+        ("num_layers", {"low": 1, "high": 3}, "1 to 3"),
+    ],
+)
+def test_a_report_says_a_space_in_words(field: str, values: object, words: str) -> None:
+    assert parse_space({field: values}, CONFIG).parameters[0].words == words

@@ -101,7 +101,7 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
             "Seed": str(base.training.seed),
             **{f"Trials {state.lower()}": str(count) for state, count in sorted(states.items())},
         },
-        "Space": {name: str(said) for name, said in study.space.to_dict().items()},
+        "Space": {parameter.name: parameter.words for parameter in study.space.parameters},
     }
     lines = [_line(row) for row in found.rows]
     return TunePage(

@@ -26,6 +26,11 @@ class Choice:
         """One scalar a value, as a storage keeps them: lists as their JSON."""
         return tuple(value if isinstance(value, Scalar) else json.dumps(value) for value in self.values)
 
+    @property
+    def words(self) -> str:
+        """For people: `none, balanced`."""
+        return ", ".join(label if isinstance(label, str) else json.dumps(label) for label in self.labels)
+
     def to_dict(self) -> Any:
         return list(self.values)
 
@@ -40,6 +45,12 @@ class Range:
     log: bool
     step: float | None
     whole: bool
+
+    @property
+    def words(self) -> str:
+        """For people: `0.0001 to 0.01, in log`, `0 to 0.5 by 0.1`."""
+        step = "" if self.step is None else f" by {self.step}"
+        return f"{self.low} to {self.high}{step}{', in log' if self.log else ''}"
 
     def to_dict(self) -> Any:
         said: dict[str, Any] = {"low": self.low, "high": self.high}
