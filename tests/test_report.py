@@ -17,9 +17,10 @@ from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetCon
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
 from gatewise.evaluation.evaluate import evaluate_parts
+from gatewise.evaluation.figures import residuals
 from gatewise.evaluation.figures_run import learning_curves
 from gatewise.evaluation.report import render, write_report
-from gatewise.evaluation.report_data import ReportData, thinned
+from gatewise.evaluation.report_data import Predicted, ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches
 from gatewise.features.base import FeatureMatrix
 from gatewise.samples import Samples
@@ -217,6 +218,12 @@ def test_long_curves_are_thinned_and_keep_their_ends() -> None:
 def test_each_of_a_few_epochs_has_its_own_tick(epochs: int, step: int | None) -> None:
     history = [{"train_loss": 1.0, "val_loss": 1.0, "learning_rate": 1e-3}] * epochs
     assert learning_curves(history, best_epoch=1).layout.xaxis2.dtick == step
+
+
+def test_the_last_date_under_the_errors_has_room_beside_their_histogram() -> None:
+    values = np.zeros((5, 1))
+    axes = residuals(Predicted(np.arange(5), values, values, np.arange(5)), 0, "close").layout
+    assert axes.xaxis2.domain[0] - axes.xaxis.domain[1] > 0.08
 
 
 def test_the_split_in_time_is_told_symbol_by_symbol() -> None:

@@ -164,7 +164,8 @@ def levels_in_time(rows: Predicted, output: int, name: str) -> go.Figure:
 def residuals(rows: Predicted, output: int, name: str) -> go.Figure:
     """Predicted minus true over time, and how they spread."""
     error = rows.value[:, output] - rows.y[:, output]
-    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.78, 0.22], horizontal_spacing=0.02)
+    # Room for half a date: the last one may stand at the very end of its axis, beside the other's 0.
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, column_widths=[0.78, 0.22], horizontal_spacing=0.09)
     figure.add_trace(
         go.Scatter(
             x=date_text(rows.time_us), y=error, mode="markers", marker={"color": MODEL, "size": 3, "opacity": 0.45}
