@@ -146,6 +146,11 @@ def test_what_can_not_be_is_one_line_a_hint_and_exit_code_2(cli, words, kind) ->
     assert people.out == ""
 
 
+def test_classes_that_never_occur_in_training_are_named(cli) -> None:
+    said = cli("train", *TINY, "--set", "target.barrier=fixed", "--set", "target.upper=50", "--json", "--quiet")
+    assert re.search(r"; [\d,]+ samples hold no down and no up$", said.json["error"]["message"])
+
+
 def test_a_loss_that_runs_away_is_an_error_and_the_run_is_marked_failed(cli) -> None:
     said = cli("train", *TINY, "--learning-rate", 1e30, "--set", "training.gradient_clip=null", "--json", "--quiet")
     assert said.json["error"]["type"] == "DivergedError"

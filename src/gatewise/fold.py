@@ -91,7 +91,7 @@ def class_weights(
     """none: ones; balanced: n / (classes · count); or as given. Raises LabelError for a class that never occurs."""
     if missing := [name for name, count in zip(classes, counts, strict=True) if count == 0]:
         raise LabelError(
-            f"every class must occur in training; {', '.join(missing)} never does ({counts.sum():,} samples)",
+            f"every class must occur in training; {counts.sum():,} samples hold no {' and no '.join(missing)}",
             "move the barriers (target.upper, target.lower), the horizon, or give more rows",
         )
     if isinstance(rule, tuple):
