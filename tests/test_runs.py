@@ -192,7 +192,7 @@ def test_a_tracker_that_is_down_stops_a_run_before_it_starts_and_within_seconds(
     assert caught.value.message == "tracking at http://me:***@127.0.0.1:9 failed: Connection refused"
     assert caught.value.hint is not None
     assert "MLFLOW_TRACKING_URI" in caught.value.hint
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 100  # MLflow left to itself tries for four minutes
     assert not (gatewise_home / "runs").exists()
 
 
