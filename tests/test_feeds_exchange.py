@@ -19,7 +19,7 @@ from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
 from gatewise.errors import FeedError, StorageError, UnknownNameError
 from gatewise.feeds.base import Feed, FeedOptions, Page
 from gatewise.feeds.exchange import ExchangeFeed
-from gatewise.feeds.fetch import Job, Outcome, fetch_series
+from gatewise.feeds.fetch import Job, Outcome, StoppedError, fetch_series
 from gatewise.feeds.paging import frame_of
 from gatewise.feeds.plan import plan_fetch, plan_update
 from gatewise.feeds.pool import fetch_all
@@ -480,6 +480,25 @@ def test_a_wait_asked_of_one_thread_holds_the_others(server: CandleServer) -> No
     server.faults.extend(["429", "500"])
     feed.page(key, FIRST, NOW, hasty())
     assert held == [0.05]
+
+
+def test_ctrl_c_ends_a_wait_that_the_exchange_asks_of_all_and_keeps_what_came(
+    server: CandleServer, tmp_path: Path
+) -> None:
+    feed, lake = make_feed(server), Lake(tmp_path)
+    key = feed.resolve("BTC-USD", MINUTE, hasty())
+
+    class Held(Quiet):
+        def on_page(self, key: SeriesKey, num_bars: int, num_rows: int) -> None:
+            feed._limiter.hold(86_400.0)
+
+    def stopped(seconds: float) -> None:
+        if seconds > 3600:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fetch_series(Job(feed, key, FIRST, NOW), lake, Retry(sleep=stopped), Held())
+    assert lake.series(key).read().height > 200
 
 
 def test_a_password_in_an_address_is_never_told(server: CandleServer) -> None:

@@ -35,6 +35,7 @@ class _Client(threading.local):
 
     exchange: Any = None
     answers: Answers
+    retry: Retry
 
 
 class ExchangeFeed:
@@ -164,6 +165,10 @@ class ExchangeFeed:
             self._takes_until = False
             return rows
 
+    def _wait(self, price: float | None = None) -> None:
+        """The pace of all threads; Ctrl-C ends this wait as it ends those between tries."""
+        self._limiter.wait(price, self._client.retry.sleep)
+
     def _clock_note(self) -> str | None:
         behind = self._client.answers.behind
         if behind < _FAR_BEHIND:
@@ -182,11 +187,12 @@ class ExchangeFeed:
     def _open(self, retry: Retry) -> Any:
         """This thread's own ccxt object over the markets that all threads share."""
         client = self._client
+        client.retry = retry
         if client.exchange is None:
             client.answers = Answers(self._called, self._limiter.hold)
             client.exchange = copy.copy(self._exchange)
             client.exchange.session = client.answers.session()
-            client.exchange.throttle = self._limiter.wait
+            client.exchange.throttle = self._wait
         with self._lock:
             if not self._exchange.markets:
                 retry.call(lambda: ask(self._called, lambda: self._load_markets(client.exchange)))

@@ -33,14 +33,19 @@ class Limiter:
         self._lock = threading.Lock()
         self._free_at = monotonic()
 
-    def wait(self, price: float | None = None) -> None:
-        """Returns when a request of that price may be made; takes its place in the queue at once."""
+    def wait(self, price: float | None = None, sleep: Callable[[float], None] | None = None) -> None:
+        """Returns when a request of that price may be made; takes its place in the queue at once.
+
+        Args:
+            price: of the request; `None`: 1.
+            sleep: in place of the limiter's own, as one that can be ended early.
+        """
         with self._lock:
             now = self._monotonic()
             begin = max(now, self._free_at)
             self._free_at = begin + self.cost_seconds * (1.0 if self.fixed or price is None else price)
         if begin > now:
-            self._sleep(begin - now)
+            (sleep or self._sleep)(begin - now)
 
     def hold(self, seconds: float) -> None:
         """Lets nobody through for so long: the source has asked one thread for fewer requests, and means all."""
