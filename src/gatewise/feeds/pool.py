@@ -81,7 +81,7 @@ def fetch_all(
         until = time.monotonic() + _LAST_PAGE_SECONDS
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
-        raise Interrupted("what was fetched is kept: the same command goes on from there") from error
+        raise Interrupted("while fetching; what was fetched is kept: the same command goes on from there") from error
     if broken:
         raise broken[0]
     return [outcomes[number] for number in range(len(jobs))]
