@@ -113,6 +113,19 @@ def test_where_every_symbol_fails_the_first_ones_error_names_them_all(way: str, 
         run(short, way)
 
 
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (RuntimeError, "FAILED")])
+def test_a_fleet_that_breaks_off_while_its_first_run_is_judged_leaves_no_run_open(
+    error: type[BaseException], status: str, gatewise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("gatewise.registry.symbol_fleet.conclude", broken)
+    with pytest.raises(error):
+        run(far_levels(500), "as a fleet")
+    assert [info.status for info in list_runs()] == [status, status]
+
+
 def test_what_can_not_be_is_refused_before_anything_is_trained(gatewise_home: Path) -> None:
     table = far_levels(300)
     with pytest.raises(ConfigError, match="auto, on or off"):

@@ -29,6 +29,7 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
     if not ready:
         return
     runs = {symbol: start_run(prepared.config) for symbol, prepared in ready.items()}
+    open_runs, kept = dict(runs), []
     try:
         for symbol in runs:
             listener.on_start(symbol)
@@ -38,23 +39,22 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
         ]
         members, ready = _over_one_matrix(ready)
         found = train_fleet(members, listeners)
+        for (symbol, run), trained in zip(runs.items(), found, strict=True):
+            del open_runs[symbol]  # it ends by itself
+            try:
+                yield _concluded(symbol, run, ready[symbol], trained)
+            except GatewiseError as error:
+                yield SymbolFailure(symbol, error)
+            except Interrupted:
+                kept.append(f"{symbol} ({run.run_id[:8]})")
     except GatewiseError as error:
-        for symbol, run in runs.items():
+        for symbol, run in open_runs.items():
             run.finish("FAILED")
             yield SymbolFailure(symbol, error)
-        return
-    except BaseException:
-        for run in runs.values():
-            run.finish("KILLED")
+    except BaseException as error:
+        for run in open_runs.values():
+            run.finish("FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    kept = []
-    for (symbol, run), trained in zip(runs.items(), found, strict=True):
-        try:
-            yield _concluded(symbol, run, ready[symbol], trained)
-        except GatewiseError as error:
-            yield SymbolFailure(symbol, error)
-        except Interrupted:
-            kept.append(f"{symbol} ({run.run_id[:8]})")
     if kept:
         raise Interrupted(f"the best weights so far are in the bundles of {', '.join(kept)}")
 
