@@ -100,17 +100,23 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name) -> N
     assert not same(weights(models[0]), weights(models[2]))
 
 
+def keep_in(states):
+    """What keeps every state that a run saves, as a checkpoint would."""
+
+    def keep(state) -> None:
+        tensors, values = state.to_tensors()
+        states.append(({k: v.clone() for k, v in tensors.items()}, copy.deepcopy(values)))
+
+    return keep
+
+
 @pytest.mark.parametrize("scheduler", ["cosine", "plateau"])
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_run_cut_off_between_epochs_resumes_to_the_same_weights_bit_for_bit(scheduler, stop_after) -> None:
     config = settings(max_epochs=5, scheduler=scheduler, plateau_patience=0, optimizer="adam")
     whole, states = small_model(), []
 
-    def keep(state) -> None:
-        tensors, values = state.to_tensors()
-        states.append(({k: v.clone() for k, v in tensors.items()}, copy.deepcopy(values)))
-
-    undisturbed = run(whole, config, save=keep)
+    undisturbed = run(whole, config, save=keep_in(states))
     resumed = small_model()
     nn.init.zeros_(resumed.head.weight)  # whatever the fresh model holds, the checkpoint wins
     result = run(resumed, config, saved=states[stop_after - 1])
@@ -121,10 +127,6 @@ def test_a_run_cut_off_between_epochs_resumes_to_the_same_weights_bit_for_bit(sc
 def test_a_run_cut_off_within_an_epoch_resumes_to_the_same_weights_bit_for_bit() -> None:
     config, states = settings(max_epochs=4), []
 
-    def keep(state) -> None:
-        tensors, values = state.to_tensors()
-        states.append(({k: v.clone() for k, v in tensors.items()}, copy.deepcopy(values)))
-
     class Killed(BaseException):
         pass
 
@@ -134,11 +136,23 @@ def test_a_run_cut_off_within_an_epoch_resumes_to_the_same_weights_bit_for_bit()
                 raise Killed
 
     with pytest.raises(Killed):
-        run(small_model(), config, Killer(), save=keep)
+        run(small_model(), config, Killer(), save=keep_in(states))
     whole, resumed = small_model(), small_model()
     run(whole, config)
     run(resumed, config, saved=states[-1])
     assert same(weights(whole), weights(resumed))
+
+
+def test_a_run_cut_off_after_its_best_epoch_stops_where_it_would_have_and_keeps_that_epoch() -> None:
+    config, states = settings(max_epochs=12, learning_rate=0.5, scheduler="constant", early_stopping_patience=3), []
+    whole = small_model()
+    undisturbed = run(whole, config, save=keep_in(states))
+    assert undisturbed.best_epoch < undisturbed.epochs < 12, "the planted rate must overshoot"
+    for saved in states[undisturbed.best_epoch - 1 : -1]:
+        resumed = small_model()
+        result = run(resumed, config, saved=copy.deepcopy(saved))
+        assert (result.epochs, result.best_epoch) == (undisturbed.epochs, undisturbed.best_epoch)
+        assert same(weights(whole), weights(resumed))
 
 
 def test_the_best_epochs_weights_are_left_in_the_model_not_the_last() -> None:
