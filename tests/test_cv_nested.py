@@ -43,6 +43,8 @@ def test_every_fold_is_trained_with_what_its_own_search_found_and_resuming_searc
     assert all(entry["params"].keys() == {"hidden_size", "learning_rate"} for entry in tuned)
     (folder,) = (gatewise_home / "cv").iterdir()
     kept = pl.read_parquet(folder / "out_of_fold.parquet")
+    rate = tuned[0]["params"]["learning_rate"]
+    assert f"learning_rate {rate:.4g};" in (folder / "report.html").read_text(encoding="utf-8")
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("trained again")

@@ -181,6 +181,7 @@ def test_the_page_is_whole_offline_and_tells_what_failed() -> None:
     body = page[: page.index("<script")]
     assert outcome.verdict.headline in body
     assert "trainings failed" in body
+    assert f">12, {len(outcome.failures)} failed<" in body
     assert "fold 1 of gru, horizon 3, seed 42" in body
     for words in (
         "2 rows ahead",
@@ -201,10 +202,11 @@ def test_names_of_symbols_are_text_on_the_page(name: str) -> None:
     named = table.with_frame(
         table.frame.with_columns(symbol=pl.col("symbol").replace({"A": name})).sort("symbol", "time")
     )
-    page = run_cv(plan_of(training__max_epochs=1), named).report.read_text(encoding="utf-8")
+    page = run_cv(plan_of(horizons=(1,), training__max_epochs=1), named).report.read_text(encoding="utf-8")
     body = page[: page.index("<script")]
     assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in body
     assert "<b>a" not in body
+    assert ": direction, 1 row ahead<" in body
 
 
 @pytest.mark.parametrize("knows", [False, True])

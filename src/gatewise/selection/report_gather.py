@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def _title(outcome: CvOutcome, shared: SharedData) -> str:
     )
     target = plan.base.target.kind.replace("_", " ")
     ahead = " and ".join(map(str, plan.horizons))
-    return f"{', '.join(plan.models)} on {names}: {target}, {ahead} rows ahead"
+    return f"{', '.join(plan.models)} on {names}: {target}, {ahead} row{'s' if ahead != '1' else ''} ahead"
 
 
 def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
@@ -99,6 +100,7 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
     cv = plan.base.cv
     times = table.frame["time"]
     first = next(iter(shared.horizons.values())).folds[0]
+    apart = {"from before": outcome.resumed, "failed": len(outcome.failures)}
     groups = f", {cv.test_groups} of {cv.n_splits} groups each" if cv.splitter == "combinatorial" else ""
     return {
         "Data": {
@@ -116,7 +118,9 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
             "Dropped in fold 1": f"{first.purged_rows:,} purged, {first.embargo_rows:,} embargoed",
         },
         "Trainings": {
-            "In all": f"{outcome.num_jobs}, of which {outcome.resumed} from before and {len(outcome.failures)} failed",
+            "In all": ", ".join(
+                [str(outcome.num_jobs), *(f"{count} {what}" for what, count in apart.items() if count)]
+            ),
             "Seeds": str(plan.num_seeds),
             "Where": outcome.compute,
             "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
@@ -129,11 +133,12 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
 def _tuned(outcome: CvOutcome) -> dict[str, str]:
     """By fold: what its search found, and which inner folds its trials were scored on."""
     told = json.loads((outcome.folder / "tuned.json").read_text(encoding="utf-8"))
-    return {
-        f"{of['model']}@{of['horizon']}, fold {of['fold']}": of.get("error")
-        or f"{', '.join(f'{name} {value}' for name, value in of['params'].items())}; scored on {of['inner_folds']}"
-        for of in told
-    }
+    return {f"{of['model']}@{of['horizon']}, fold {of['fold']}": of.get("error") or _settings(of) for of in told}
+
+
+def _settings(of: Mapping[str, Any]) -> str:
+    rounded = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in of["params"].items()}
+    return f"{', '.join(f'{name} {value}' for name, value in rounded.items())}; scored on {of['inner_folds']}"
 
 
 def _notes(outcome: CvOutcome) -> list[str]:
