@@ -81,7 +81,6 @@ def estimate_memory(
     device: str = "cpu",
     precision: str = "fp32",
     num_outputs: int = 3,
-    every_step: bool = False,
     threads: int | None = None,
 ) -> MemoryAccount:
     """The account of a model as it is configured and as `fit` trains it: on a CPU in pieces side by side.
@@ -119,7 +118,6 @@ def estimate_memory(
         element_bytes=4 if precision == "fp32" else 2,
         device_type=where.type,
         num_rows=num_rows,
-        every_step=every_step,
         windows_at_once=side_by_side * piece,
         threads=side_by_side,
     )
@@ -138,7 +136,6 @@ def estimate_recurrent(
     element_bytes: int = 4,
     device_type: str = "cpu",
     num_rows: int = 0,
-    every_step: bool = False,
     windows_at_once: int | None = None,
     threads: int = 1,
 ) -> MemoryAccount:
@@ -149,7 +146,6 @@ def estimate_recurrent(
         element_bytes: 4 for fp32, 2 for bf16 and fp16 (weights, gradients and moments stay fp32).
         device_type: `cpu` or `cuda`.
         num_rows: rows of the resident series; 0 leaves it out.
-        every_step: the head reads each step, not only the last.
         windows_at_once: windows whose activations live at the same time, at most `batch_size`; `None`: all. A batch
             that runs in pieces holds (pieces side by side) x (windows in a piece).
         threads: pieces side by side; each holds gradients of its own until they are added up.
@@ -164,7 +160,7 @@ def estimate_recurrent(
         width = num_features if index == 0 else hidden_size * directions
         layer = _Layer(cell, sequence_length, windows, width, hidden_size, element_bytes, device_type)
         # The last step of the top reverse direction is one cell step: next to nothing.
-        kept += layer.kept * (1 if is_top and not every_step else directions)
+        kept += layer.kept * (1 if is_top else directions)
         if not is_top:
             # What the next layer reads: dropout's product, and its mask; else the states, where the layer has not kept
             # them itself as oneDNN does for one direction.
