@@ -133,6 +133,13 @@ def test_no_network_is_one_line_and_exit_code_2(cli: Cli, lake: Path, monkeypatc
     )
 
 
+def test_a_long_wait_before_the_first_row_is_told(cli: Cli, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewise.feeds.retry.Retry.wait_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("gatewise.cli.fetch_progress.LONG_WAIT_SECONDS", 0.0)
+    said = cli("data", "fetch", "coinbase", "BTC-USD", *SPAN, "--base-url", "http://127.0.0.1:9")
+    assert said.err.splitlines()[0] == "coinbase at 127.0.0.1: the connection was refused: no network?; again in 0 s"
+
+
 def test_an_exchange_lost_in_mid_fetch_keeps_what_came_and_the_same_command_goes_on(
     cli: Cli, lake: Path, server: CandleServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,7 +119,7 @@ def _run(
 
     set_up_logging(quiet)
     lake = Lake.default(folder)
-    jobs, unasked = plan(lake, Retry(tries=_NAMING_TRIES))
+    jobs, unasked = plan(lake, Retry(tries=_NAMING_TRIES, on_wait=_tell_wait))
     if unasked and not jobs and unasked[0].error:
         raise unasked[0].error
     with FetchProgress(quiet) as progress:
@@ -136,6 +136,16 @@ def _run(
     _print_outcomes(lake, outcomes, refetch)
     if failed:
         raise failed[0]
+
+
+def _tell_wait(reason: str, seconds: float) -> None:
+    """Before there is a progress bar, a long wait should not look like nothing."""
+    import logging
+
+    from gatewise.cli.fetch_progress import LONG_WAIT_SECONDS
+
+    if seconds >= LONG_WAIT_SECONDS:
+        logging.getLogger("gatewise.feeds").info("%s; again in %.0f s", reason, seconds)
 
 
 def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> None:

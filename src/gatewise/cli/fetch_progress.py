@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gatewise.feeds.fetch import Outcome
     from gatewise.lake.base import SeriesKey
 
-_LONG_WAIT_SECONDS = 5.0
+LONG_WAIT_SECONDS = 5.0
 
 
 class FetchProgress:
@@ -63,7 +63,7 @@ class FetchProgress:
             words = f"{reason}; again in {seconds:.0f} s"
             if key in self._tasks:
                 self.bar.update(self._tasks[key], trouble=words)
-            if seconds >= _LONG_WAIT_SECONDS and self.bar.disable:
+            if seconds >= LONG_WAIT_SECONDS and self.bar.disable:
                 self._say(f"{key}: {words}")
 
     def on_end(self, outcome: Outcome) -> None:
