@@ -266,6 +266,21 @@ def test_a_full_disk_at_the_start_marks_the_run_failed_and_leaves_no_half_file(
     assert [path for path in (gatewise_home / "runs").rglob("*") if path.is_file()] == []
 
 
+def test_a_disk_too_full_for_the_records_is_told_by_what_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow.store.db.utils
+    from sqlalchemy.exc import OperationalError
+
+    def full(*_: object) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(mlflow.store.db.utils, "_upgrade_db", full)
+    with pytest.raises(StorageError, match="disk is full") as refused:
+        connect()
+    assert refused.value.hint == "free some space, or set GATEWISE_HOME to another place"
+
+
 def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look like a file of some other program")
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path))

@@ -140,6 +140,8 @@ def _hint(uri: str, text: str) -> str:
         return f"mlflow db upgrade {uri}"
     if uri.startswith(("http:", "https:")):
         return "start the server, or unset MLFLOW_TRACKING_URI to record into GATEWISE_HOME"
+    if "disk is full" in text or "No space left" in text:
+        return "free some space, or set GATEWISE_HOME to another place"
     if "No module named" in text:
         return "install the database's driver"
     return "check MLFLOW_TRACKING_URI and GATEWISE_HOME"
