@@ -68,6 +68,12 @@ def server() -> Iterator[CandleServer]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def no_fault_is_left(server: CandleServer) -> None:
+    """An earlier test's faults may outlast its requests."""
+    server.faults.clear()
+
+
 @pytest.fixture(scope="module")
 def feed(server: CandleServer) -> ExchangeFeed:
     return make_feed(server)
