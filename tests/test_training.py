@@ -143,8 +143,10 @@ def test_a_run_cut_off_within_an_epoch_resumes_to_the_same_weights_bit_for_bit()
     assert same(weights(whole), weights(resumed))
 
 
-def test_a_run_cut_off_after_its_best_epoch_stops_where_it_would_have_and_keeps_that_epoch() -> None:
-    config, states = settings(max_epochs=12, learning_rate=0.5, scheduler="constant", early_stopping_patience=3), []
+@pytest.mark.parametrize("scheduler", ["constant", "plateau"])
+def test_a_run_cut_off_after_its_best_epoch_stops_where_it_would_have_and_keeps_that_epoch(scheduler) -> None:
+    rates = {"learning_rate": 0.5, "scheduler": scheduler, "plateau_patience": 1, "plateau_factor": 0.9}
+    config, states = settings(max_epochs=12, early_stopping_patience=3, **rates), []
     whole = small_model()
     undisturbed = run(whole, config, save=keep_in(states))
     assert undisturbed.best_epoch < undisturbed.epochs < 12, "the planted rate must overshoot"
@@ -152,6 +154,7 @@ def test_a_run_cut_off_after_its_best_epoch_stops_where_it_would_have_and_keeps_
         resumed = small_model()
         result = run(resumed, config, saved=copy.deepcopy(saved))
         assert (result.epochs, result.best_epoch) == (undisturbed.epochs, undisturbed.best_epoch)
+        assert [e["learning_rate"] for e in result.history] == [e["learning_rate"] for e in undisturbed.history]
         assert same(weights(whole), weights(resumed))
 
 
