@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,14 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.bundle import Bundle
-from gatewise.config.schema import ExperimentConfig, FeatureConfig, SplitConfig, TargetConfig, TrainingConfig
+from gatewise.config.schema import (
+    CvConfig,
+    ExperimentConfig,
+    FeatureConfig,
+    SplitConfig,
+    TargetConfig,
+    TrainingConfig,
+)
 from gatewise.data.table import SYMBOL, Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
@@ -21,6 +28,7 @@ from gatewise.fold import Fold, fit_fold
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
+from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
 from gatewise.trainer import Trained, train_model
@@ -59,6 +67,7 @@ class Parts:
     build_features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features
     make_labels: Callable[[Table, TargetConfig], Labels] = make_labels
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
+    make_folds: Callable[[Spans, CvConfig, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], Fold] = fit_fold
     train: Callable[[ExperimentConfig, Samples, Fold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict

@@ -23,30 +23,40 @@ MOST_TRIES = 3
 
 def check_scaler(case: Case) -> Check:
     """Scalers and class weights stay the same to the bit when all rows outside training windows hold garbage."""
-    config, samples, train = case.config, case.samples, case.split.train
-    rng = case.rng("scaler")
-    inside = np.zeros(case.table.num_rows, dtype=bool)
-    for step in range(config.windows.sequence_length):
-        inside[train - step] = True
-    values = samples.matrix.values.copy()
-    values[~inside] = rng.normal(1e3, 1e4, (int((~inside).sum()), values.shape[1])).astype(np.float32)
-    labelled = np.isin(np.arange(case.table.num_rows), train)
-    y = samples.labels.y.copy()
-    if samples.labels.is_classes:
-        y[~labelled] = rng.integers(0, len(samples.labels.classes), int((~labelled).sum()))
-    else:
-        y[~labelled] = rng.normal(1e3, 1e4, y[~labelled].shape)
-    garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=replace(samples.labels, y=y))
+    samples, train = case.samples, case.split.train
+    garbled, num_garbled = garble_outside(case, train, case.rng("scaler"))
     with quiet_parts():
-        before, after = (case.parts.fit_fold(config, s, train) for s in (samples, garbled))
-    if offence := _changed(before, after, samples):
+        before, after = (case.parts.fit_fold(case.config, s, train) for s in (samples, garbled))
+    if offence := changed(before, after, samples):
         return Check("scaler", False, f"fitted on rows outside training: {offence}")
     return Check(
         "scaler",
         True,
         f"scaler{'' if before.target_scaler is None else 's'} and class weights unchanged with garbage in the "
-        f"{int((~inside).sum()):,} of {inside.size:,} rows outside training windows",
+        f"{num_garbled:,} of {case.table.num_rows:,} rows outside training windows",
     )
+
+
+def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Samples, int]:
+    """The samples with garbage as features outside the windows of `rows` and as labels outside `rows`.
+
+    Also returns in how many rows the features are garbage.
+    """
+    samples, num_rows = case.samples, case.table.num_rows
+    outside = np.ones(num_rows, dtype=bool)
+    for step in range(case.config.windows.sequence_length):
+        outside[rows - step] = False
+    values = samples.matrix.values.copy()
+    values[outside] = rng.normal(1e3, 1e4, (int(outside.sum()), values.shape[1])).astype(np.float32)
+    unlabelled = np.ones(num_rows, dtype=bool)
+    unlabelled[rows] = False
+    y = samples.labels.y.copy()
+    if samples.labels.is_classes:
+        y[unlabelled] = rng.integers(0, len(samples.labels.classes), int(unlabelled.sum()))
+    else:
+        y[unlabelled] = rng.normal(1e3, 1e4, y[unlabelled].shape)
+    garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=replace(samples.labels, y=y))
+    return garbled, int(outside.sum())
 
 
 def check_training(case: Case) -> Check:
@@ -72,9 +82,9 @@ def check_training(case: Case) -> Check:
             if not kept or again.cutoffs_us != split.cutoffs_us:
                 return Check("training", False, f"split: train changes with prices after {moment(cut_us)}")
         folds = [case.parts.fit_fold(case.config, s, split.train) for s in (samples, other)]
-        if offence := _changed(folds[0], folds[1], samples):
+        if offence := changed(folds[0], folds[1], samples):
             return Check("training", False, f"{offence} changes with prices after {moment(cut_us)}")
-        before, after = _train_alike(case, config, [samples, other], folds, train, val)
+        before, after = train_alike(case, config, [samples, other], folds, train, val)
     if moved := [name for name, weight in before.items() if not torch.equal(weight, after[name])]:
         return Check("training", False, f"weights ({some(moved)}) change with prices after {moment(cut_us)}")
     return Check(
@@ -85,7 +95,7 @@ def check_training(case: Case) -> Check:
     )
 
 
-def _train_alike(
+def train_alike(
     case: Case, config: ExperimentConfig, samples: list[Samples], folds: list[Fold], train: Rows, val: Rows
 ) -> list[dict[str, Tensor]]:
     """Weights of one training each. The thread count follows the machine's load and moves last bits: it must agree."""
@@ -100,7 +110,8 @@ def _train_alike(
     return states
 
 
-def _changed(before: Fold, after: Fold, samples: Samples) -> str | None:
+def changed(before: Fold, after: Fold, samples: Samples) -> str | None:
+    """What of two fitted states differs, in words."""
     pairs = [("feature scaler", before.scaler, after.scaler, samples.matrix.names)]
     if before.target_scaler is not None and after.target_scaler is not None:
         pairs.append(("target scaler", before.target_scaler, after.target_scaler, samples.labels.outputs))

@@ -14,6 +14,7 @@ from gatewise.audit.base import Case, Check, Parts, take_chunk
 from gatewise.audit.chance import check_permuted_labels
 from gatewise.audit.features import check_features, check_live_parity
 from gatewise.audit.fitting import check_scaler, check_training
+from gatewise.audit.folds import check_folds
 from gatewise.audit.labels import check_labels
 from gatewise.audit.predictions import check_predictions
 from gatewise.audit.resampling import check_bars
@@ -30,6 +31,7 @@ CHECKS: dict[str, Callable[[Case], Check]] = {
     "split": check_split,
     "scaler": check_scaler,
     "training": check_training,
+    "folds": check_folds,
     "predictions": check_predictions,
     "permuted labels": check_permuted_labels,
 }

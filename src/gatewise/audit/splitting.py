@@ -14,13 +14,14 @@ import numpy as np
 from gatewise.audit.base import Case, Check, name_row
 from gatewise.config.schema import format_duration
 from gatewise.splits.base import Rows
+from gatewise.splits.purge import Mask
 
 PARTS = ("train", "val", "test")
 JUDGED = {"train": ("val", "test"), "val": ("test",)}  # whose spans a part's must not meet
 
 
 @dataclass(frozen=True)
-class _Places:
+class Places:
     """For each table row that is a sample, where it stands on the grid of moments; garbage in other rows."""
 
     grid_us: Rows
@@ -28,12 +29,24 @@ class _Places:
     own: Rows
     last: Rows
 
+    def touched_by(self, rows: Rows) -> Mask:
+        """Which moments of the grid lie in a span of these samples; bool [moments]."""
+        edges = np.zeros(self.grid_us.size + 1, dtype=np.int64)
+        np.add.at(edges, self.first[rows], 1)
+        np.add.at(edges, self.last[rows] + 1, -1)
+        return np.cumsum(edges)[:-1] > 0
+
+    def meeting(self, rows: Rows, touched: Mask) -> Rows:
+        """Those of the samples whose span has a touched moment."""
+        before = np.concatenate([[0], np.cumsum(touched)])
+        return rows[before[self.last[rows] + 1] > before[self.first[rows]]]
+
 
 def check_split(case: Case) -> Check:
     """Nothing that an earlier part touches, inputs or labels, is touched by a later part; the embargo lies between."""
     offence = _misplaced(case)
     if not offence:
-        places = _lay_on_grid(case)
+        places = lay_on_grid(case)
         offence = next(filter(None, (_too_close(case, places, part) for part in JUDGED)), None)
     if offence:
         return Check("split", False, offence)
@@ -42,7 +55,7 @@ def check_split(case: Case) -> Check:
         "split",
         True,
         f"{sizes} of {case.samples.rows.size:,} samples: no span meets a later part's, "
-        f"and an embargo of {_words(case.split.embargo_us)} lies between",
+        f"and an embargo of {words_of(case.split.embargo_us)} lies between",
     )
 
 
@@ -64,7 +77,8 @@ def _misplaced(case: Case) -> str | None:
     return None
 
 
-def _lay_on_grid(case: Case) -> _Places:
+def lay_on_grid(case: Case) -> Places:
+    """Every sample's span as places on the grid of the table's own moments."""
     windows, labels, table = case.config.windows, case.samples.labels, case.table
     grid_us, own = np.unique(table.time_us, return_inverse=True)
     scored = 1 if windows.supervise == "last" else windows.sequence_length - windows.burn_in
@@ -73,37 +87,32 @@ def _lay_on_grid(case: Case) -> _Places:
     last_row = np.where(labels.valid, labels.known_at, 0)
     for step in range(1, scored):
         last_row[step:] = np.maximum(last_row[step:], np.where(labels.valid, labels.known_at, 0)[:-step])
-    return _Places(grid_us, own[np.maximum(oldest, 0)], own, own[last_row])
+    return Places(grid_us, own[np.maximum(oldest, 0)], own, own[last_row])
 
 
-def _too_close(case: Case, places: _Places, part: str) -> str | None:
+def _too_close(case: Case, places: Places, part: str) -> str | None:
     rows = getattr(case.split, part)
     judged = np.concatenate([getattr(case.split, later) for later in JUDGED[part]])
     if not rows.size or not judged.size:
         return None
-    edges = np.zeros(places.grid_us.size + 1, dtype=np.int64)
-    np.add.at(edges, places.first[judged], 1)
-    np.add.at(edges, places.last[judged] + 1, -1)
-    touched = np.cumsum(edges)[:-1] > 0
-    before = np.concatenate([[0], np.cumsum(touched)])
-    meets = before[places.last[rows] + 1] > before[places.first[rows]]
-    if meets.any():
-        return _say(case, part, rows[meets], "span meets a later part's")
+    touched = places.touched_by(judged)
+    if (meets := places.meeting(rows, touched)).size:
+        return say(case, part, meets, "span meets a later part's")
 
     least_us = case.config.split.purge_rows * (case.table.timeframe // timedelta(microseconds=1))
     gaps = (
-        ("embargo", places.last, np.flatnonzero(touched), _embargo_us(case)),
+        ("embargo", places.last, np.flatnonzero(touched), asked_embargo_us(case)),
         ("least distance split.purge_rows", places.own, np.unique(places.own[judged]), least_us),
     )
     for what, mine, theirs, gap_us in gaps:
         following = np.append(places.grid_us[theirs], np.iinfo(np.int64).max)[np.searchsorted(theirs, mine[rows])]
         near = following - places.grid_us[mine[rows]] <= gap_us
         if gap_us and near.any():
-            return _say(case, part, rows[near], f"{what} of {_words(gap_us)} is not kept")
+            return say(case, part, rows[near], f"{what} of {words_of(gap_us)} is not kept")
     return None
 
 
-def _embargo_us(case: Case) -> int:
+def asked_embargo_us(case: Case) -> int:
     """The embargo that the config asks for, or the one that the split says it chose."""
     spec, step = case.config.split, timedelta(microseconds=1)
     if spec.embargo is not None:
@@ -113,10 +122,12 @@ def _embargo_us(case: Case) -> int:
     return case.split.embargo_us
 
 
-def _say(case: Case, part: str, rows: Rows, what: str) -> str:
+def say(case: Case, part: str, rows: Rows, what: str) -> str:
+    """An offence in words: how many samples of a part, what of them, and the first."""
     samples = "1 sample's" if rows.size == 1 else f"{rows.size:,} samples'"
     return f"{samples} {what}: {part}, first {name_row(case.table, rows[0])}"
 
 
-def _words(duration_us: int) -> str:
+def words_of(duration_us: int) -> str:
+    """`1d 4h`, of microseconds."""
     return format_duration(timedelta(microseconds=duration_us))
