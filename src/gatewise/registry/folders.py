@@ -47,9 +47,11 @@ def find_bundle(text: str) -> Path:
     """The bundle folder that `text` names: a bundle, a run's folder, or enough of a run's id.
 
     Raises:
-        RunNotFoundError: no such folder and no such run, or a run that has no bundle (yet).
+        RunNotFoundError: a file, no such folder and no such run, or a run that has no bundle (yet).
     """
     path = Path(text)
+    if path.is_file():
+        raise RunNotFoundError(f"a bundle is a folder; {text} is a file", f"the folder that it lies in: {path.parent}")
     folder = path if path.is_dir() else find_run_folder(text)
     if (folder / "config.yaml").is_file() and not (folder / "bundle").is_dir():
         raise RunNotFoundError(
