@@ -109,7 +109,7 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     if name == "local":
         used, why = decide_fleet(plan.base.training.device, plan.most_jobs, fleet)
         if used:
-            return FleetCompute(), {"used": True, "why": why}
+            return FleetCompute(fleet), {"used": True, "why": why}
         return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}
     if name != "ray" and not name.startswith("ray://"):
         raise ConfigError(f"--compute is local, ray or an address like ray://head:10001; got {name!r}")

@@ -34,6 +34,7 @@ def tune(
     study_name: Annotated[str | None, typer.Option(help="The study's name in the storage.")] = None,
     pruner: Annotated[str | None, typer.Option(help="median, hyperband or none.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials side by side, a process each; 0: in this one.")] = None,
+    fleet: Annotated[str | None, typer.Option(help="Train trials of one shape as one: auto, on, off.")] = None,
     resume: Annotated[str | None, typer.Option("--resume", help="Go on with a study.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
@@ -56,6 +57,7 @@ def tune(
         "study_name": study_name,
         "pruner": pruner,
         "workers": workers,
+        "fleet": fleet,
     }
     config: ExperimentConfig
     study_id = None
@@ -65,7 +67,7 @@ def tune(
         if said.file or said.assignments or said.overrides or space or study_name or pruner:
             raise ConfigError(
                 "--resume takes the study's own config and space; leave other settings out",
-                "--n-trials, --timeout, --storage and --workers may be said anew",
+                "--n-trials, --timeout, --storage, --workers and --fleet may be said anew",
             )
         folder = find_study_folder(resume)
         config, found, request = read_request(folder)

@@ -20,6 +20,7 @@ from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
 from gatewise.selection.compute import Compute
+from gatewise.selection.fleet_compute import FleetCompute
 from gatewise.selection.jobs import Job, JobFailure, JobResult
 from gatewise.selection.plan import Place, Plan, first_difference
 from gatewise.selection.shared import make_shared
@@ -117,7 +118,7 @@ def cross_validate(
             if plan.tuning is not None:
                 from gatewise.selection.nested_cv import tune_folds  # brings Optuna, an extra
 
-                tuned = tune_folds(plan, shared, folder)
+                tuned = tune_folds(plan, shared, folder, compute.said if isinstance(compute, FleetCompute) else "off")
             jobs = list(plan.jobs(shared, tuned))
             done = {job.key: result for job in jobs if (result := store.read(job.key)) is not None}
             resumed = len(done)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from gatewise.errors import GatewiseError
 from gatewise.selection.compute import Answers, EpochListener
-from gatewise.selection.jobs import Job, JobFailure, JobListener, fit_job, judge_job
+from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
 from gatewise.selection.shared import SharedData
 from gatewise.selection.store import JobStore
 
@@ -28,17 +29,23 @@ class FleetCompute:
 
     words = "in this process, members trained as one"
 
+    def __init__(self, said: str = "auto") -> None:
+        """Takes what --fleet said, for the searches of a cross-validation that tunes."""
+        self.said = said
+
     def start(self, jobs: int) -> None:
         """There is nothing to get ready."""
 
     def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
         """See `Compute`."""
-        groups: dict[str, list[Job]] = {}
-        for job in jobs:
-            groups.setdefault(fleet_key(job), []).append(job)
-        for group in groups.values():
-            for first in range(0, len(group), MOST_MEMBERS):
-                yield from _run(group[first : first + MOST_MEMBERS], shared, store, listener)
+        for fleet in split_fleets(jobs):
+            checkpoint = fleet_checkpoint(fleet, store)
+            failed = 0
+            for answer in train_jobs(fleet, shared, checkpoint, listener):
+                failed += isinstance(answer, JobFailure)
+                yield answer
+            if failed < len(fleet):  # else memory may be there the next time
+                checkpoint.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +82,48 @@ def fleet_key(job: Job) -> str:
     return json.dumps([job.horizon, model, training, windows, config.features.clip], sort_keys=True)
 
 
-def _run(jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
-    """One fleet; a job that can't begin, or diverges, fails alone."""
+def parts_fleets(dotted: str) -> bool:
+    """Whether jobs that differ in this field of their configs can't stand in one fleet; what `fleet_key` is made of."""
+    section, field = dotted.split(".")
+    if section == "model":
+        return "dropout" not in field
+    return section == "windows" or dotted == "features.clip" or (section == "training" and field in _ALIKE_TRAINING)
+
+
+def split_fleets(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Jobs that can be trained as one, together; in the order of the first of each."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(fleet_key(job), []).append(job)
+    for group in groups.values():
+        for first in range(0, len(group), MOST_MEMBERS):
+            yield group[first : first + MOST_MEMBERS]
+
+
+def fleet_checkpoint(jobs: Sequence[Job], store: JobStore) -> Path:
+    """Where a fleet of these jobs, in this order, keeps its state on the way."""
+    names = "".join(job.key for job in jobs)
+    return store.checkpoint(hashlib.sha256(names.encode()).hexdigest()[:32])
+
+
+def train_jobs(
+    jobs: Sequence[Job],
+    shared: SharedData,
+    checkpoint: Path,
+    listener: JobListener,
+    on_step: Callable[[], None] | None = None,
+) -> Answers:
+    """One fleet; a job that can't begin, diverges or can't be judged fails alone.
+
+    All are judged before the first is told of, so that a fleet that was cut off goes on with the same members.
+
+    Args:
+        checkpoint: where the fleet's state is kept; the caller removes it.
+        on_step: called on every step; what it raises ends the training.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the checkpoint goes on from here.
+    """
     from gatewise.fleet_trainer import Task, train_fleet
 
     started = time.perf_counter()
@@ -97,22 +144,31 @@ def _run(jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: Job
         return
     for job in members:
         listener.on_start(job)
-    listeners = [EpochListener(job, listener.on_epoch) for job in members]
-    names = "".join(job.key for job in members)
-    checkpoint = store.checkpoint(hashlib.sha256(names.encode()).hexdigest()[:32])
     try:
-        trained = train_fleet(tasks, listeners, checkpoint)
+        trained = train_fleet(tasks, [_Ear(job, listener.on_epoch, on_step) for job in members], checkpoint)
     except GatewiseError as error:
         yield from (JobFailure(job, error) for job in members)
         return
+    if any(not isinstance(found, GatewiseError) and found.fit.interrupted for found in trained):
+        raise KeyboardInterrupt
+    answers: list[JobResult | JobFailure] = []
     for job, found in zip(members, trained, strict=True):
-        if isinstance(found, GatewiseError):
-            yield JobFailure(job, found)
-        elif found.fit.interrupted:
-            raise KeyboardInterrupt
-        else:
-            yield judge_job(job, shared, fitted[_part(job)], found, started)
-    checkpoint.unlink(missing_ok=True)
+        try:
+            if isinstance(found, GatewiseError):
+                raise found
+            answers.append(judge_job(job, shared, fitted[_part(job)], found, started))
+        except GatewiseError as error:
+            answers.append(JobFailure(job, error))
+    yield from answers
+
+
+@dataclass(frozen=True)
+class _Ear(EpochListener):
+    step: Callable[[], None] | None = None
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        if self.step is not None:
+            self.step()
 
 
 def _part(job: Job) -> tuple[object, ...]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from gatewise.config.schema import CvConfig, ExperimentConfig
 from gatewise.selection.found import Found, find_best, nothing_found
+from gatewise.selection.runners import fleet_choice, make_runner
 from gatewise.selection.shared import SharedData
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
 from gatewise.selection.study_folder import StudyRequest
 from gatewise.selection.study_storage import file_url, storage_errors
 from gatewise.selection.study_store import open_study, study_terms
-from gatewise.selection.trial_runner import make_runner
 from gatewise.selection.trials import Search, Silent, TuneListener, rows_of
 from gatewise.selection.tune_data import inner_data, widest
 from gatewise.splits.base import Rows
@@ -37,6 +37,7 @@ def tune_on(
     stopping: Rows | None = None,
     pruner: str = "median",
     workers: int = 0,
+    fleet: str = "off",
     folder: Path | None = None,
     listener: TuneListener | None = None,
 ) -> Found:
@@ -53,6 +54,7 @@ def tune_on(
         stopping: those of the rows that stop the training of the outer fold, purged against the others: the last
             resort of a fold too short for anything else.
         workers: processes; 0: in this one.
+        fleet: whether trials are trained as one: auto, on or off.
         folder: keeps the study and checkpoints, so that a search that was killed goes on; `None`: nothing is kept.
 
     Raises:
@@ -61,7 +63,7 @@ def tune_on(
         ConfigError: no trials asked for, or the folder holds the study of another fold or other settings.
         TrainingError: no trial came to an end with a value.
     """
-    request = StudyRequest(n_trials, pruner=pruner, workers=workers)
+    request = StudyRequest(n_trials, pruner=pruner, workers=workers, fleet=fleet)
     of, wide = shared.horizons[config.target.horizon], widest(config, space)
     assert of.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
     inner = take_spans(of.spans, np.isin(of.spans.row, rows))
@@ -75,7 +77,8 @@ def tune_on(
             seed = config.training.seed
             study = open_study(url, "inner", space, terms, data.num_folds, seed, uuid.uuid4().hex)
             listener.on_study(n_trials, data.num_folds, rows_of(study))
-            runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
+            used, _ = fleet_choice(config, space, request.n_trials, request.fleet)
+            runner = make_runner(request.workers, request.n_trials, used, data.shared, store, listener)
             try:
                 Search(study, config, data, runner, listener, store, small_batches=True).run(n_trials)
             finally:

@@ -61,11 +61,16 @@ class _Words(Silent):
         self.pace.left -= trials
 
 
-def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, ExperimentConfig | GatewiseError]:
+def tune_folds(
+    plan: Plan, shared: SharedData, folder: Path, fleet: str = "off"
+) -> dict[Place, ExperimentConfig | GatewiseError]:
     """What each fold's own search found; an error where one found nothing. Written to tuned.json too.
 
     Each search has a study under `folder`, so a cross-validation that was killed goes on with it. Searches run one
     after another in this process, since trials that learn from each other give the same result only in order.
+
+    Args:
+        fleet: whether the trials of a search are trained as one: auto, on or off.
     """
     tuning = plan.tuning
     assert tuning is not None
@@ -85,7 +90,7 @@ def tune_folds(plan: Plan, shared: SharedData, folder: Path) -> dict[Place, Expe
             try:
                 best = tune_on(
                     shared, rows, config, space, tuning.n_trials,
-                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=words,
+                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=words, fleet=fleet,
                 )  # fmt: skip
             except GatewiseError as error:
                 words.leave_out()

@@ -51,6 +51,10 @@ class JobStore:
             temporary.write_bytes(result.to_bytes())
         self.checkpoint(result.key).unlink(missing_ok=True)
 
+    def drop(self, key: str) -> None:
+        """Forgets a result, if there is one."""
+        self._path(key).unlink(missing_ok=True)
+
     @property
     def num_results(self) -> int:
         """How many results there are, of whatever key."""

@@ -36,6 +36,7 @@ class StudyRequest:
         pruner: median, hyperband or none.
         workers: trials side by side, each in a process of its own; 0: one at a time, in this process.
         adapt: whether fewer inner folds than `cv.n_splits` may be taken where the samples can't carry so many.
+        fleet: whether trials are trained as one, many at once, in this process: auto, on or off.
     """
 
     n_trials: int = 50
@@ -45,6 +46,7 @@ class StudyRequest:
     pruner: str = "median"
     workers: int = 1
     adapt: bool = False
+    fleet: str = "auto"
 
     def __post_init__(self) -> None:
         if self.n_trials < 1:
@@ -53,6 +55,8 @@ class StudyRequest:
             raise ConfigError(f"--timeout must be above 0; got {self.timeout_seconds:g}s", "--timeout 30m")
         if self.workers < 0:
             raise ConfigError(f"--workers must be 0 or more; got {self.workers}", "0 trains in this process")
+        if self.fleet not in ("auto", "on", "off"):
+            raise ConfigError(f"--fleet is auto, on or off; got {self.fleet!r}")
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
 

@@ -1,4 +1,4 @@
-"""Where a trial's folds are trained: in this process, or in worker processes, one a trial at a time.
+"""Where a trial's folds are trained: in this process, or in worker processes, one a trial at a time (or: runners.py).
 
 A worker process is a place of its own: one that runs out of memory or crashes takes its fold with it and nothing else.
 """
@@ -17,7 +17,6 @@ from gatewise.host import choose_threads
 from gatewise.selection.compute import TRIES, lost_worker
 from gatewise.selection.jobs import Job, JobFailure, JobResult, run_job
 from gatewise.selection.shared import SharedData, save_shared
-from gatewise.selection.store import JobStore
 from gatewise.selection.worker_process import Worker
 
 _log = logging.getLogger("gatewise.tune")
@@ -80,15 +79,14 @@ class InProcess:
         task, self._task = self._task, None
         try:
             return task, run_job(task.job, self.shared, _Ear(task, self.listener, stopped), task.checkpoint)
-        except _StoppedError:
+        except StoppedError:
             return None
         except GatewiseError as error:
             return task, JobFailure(task.job, error)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            words = "the device has no room for the trial"
-            return task, JobFailure(task.job, MemoryExhaustedError(words, "a smaller search space"))
+            return task, JobFailure(task.job, no_room())
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -157,13 +155,13 @@ class WorkerRunner:
         return None
 
 
-def make_runner(workers: int, shared: SharedData, store: JobStore, listener: TrialListener) -> Runner:
-    """Worker processes, or with 0 of them this process."""
-    return WorkerRunner(workers, shared, store.scratch, listener) if workers else InProcess(shared, listener)
-
-
-class _StoppedError(Exception):
+class StoppedError(Exception):
     """Training is to end here; its checkpoint stays."""
+
+
+def no_room() -> MemoryExhaustedError:
+    """What is said of a trial that the device could not hold."""
+    return MemoryExhaustedError("the device has no room for the trial", "a smaller search space")
 
 
 @dataclass(frozen=True)
@@ -176,7 +174,7 @@ class _Ear:
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         if self.stopped():
-            raise _StoppedError
+            raise StoppedError
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         self.listener.on_epoch(self.task.trial, self.task.job.fold, epoch)

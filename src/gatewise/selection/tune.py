@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +20,12 @@ from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.selection.found import Found, nothing_found, write_found
+from gatewise.selection.runners import fleet_choice, make_runner
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
 from gatewise.selection.study_folder import StudyRequest, study_folder, write_request
 from gatewise.selection.study_storage import file_url, require_optuna, resolve_url, shown_url, storage_errors
 from gatewise.selection.study_store import open_study, study_terms
-from gatewise.selection.trial_runner import make_runner
 from gatewise.selection.trials import RUNNING, Search, Silent, TuneListener, rows_of
 from gatewise.selection.tune_data import tune_data
 
@@ -40,6 +41,7 @@ class Tuned:
         resumed: trials that had ended before.
         out_of_time: whether trials are left to do.
         storage: the database's URL, without its password.
+        fleet: whether trials were trained as one, and why.
     """
 
     found: Found
@@ -47,6 +49,7 @@ class Tuned:
     resumed: int
     out_of_time: bool
     storage: str
+    fleet: Mapping[str, Any]
 
     @property
     def best_config(self) -> Path:
@@ -76,6 +79,7 @@ class Tuned:
             "table": str(self.table),
             "resumed": self.resumed,
             "out_of_time": self.out_of_time,
+            "fleet": dict(self.fleet),
         }
 
 
@@ -111,6 +115,8 @@ def tune(
             "tuning finds settings for one model over all rows; training.per_symbol must be false",
             "tune one symbol: --set data.symbols=[NAME] --set training.per_symbol=false",
         )
+    used, why = fleet_choice(config, space, request.n_trials, request.fleet)
+    _log.info("fleet: %s (%s)", "on" if used else "off", why)
     study_id = study_id or uuid.uuid4().hex
     url = resolve_url(request.storage) if request.storage else file_url(study_folder(study_id) / "study.db")
     shown = shown_url(url)
@@ -132,7 +138,7 @@ def tune(
             deadline = None if request.timeout_seconds is None else started + request.timeout_seconds
             try:
                 listener.on_study(request.n_trials, data.num_folds, before)
-                runner = make_runner(min(request.workers, request.n_trials), data.shared, store, listener)
+                runner = make_runner(request.workers, request.n_trials, used, data.shared, store, listener)
                 try:
                     out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
                 finally:
@@ -147,4 +153,4 @@ def tune(
                 ) from None
     if found is None:
         raise nothing_found(rows_of(study))
-    return Tuned(found, folder, resumed, out_of_time, shown)
+    return Tuned(found, folder, resumed, out_of_time, shown, {"used": used, "why": why})
