@@ -19,10 +19,12 @@ from typing import Any
 import polars as pl
 import psutil
 import pytest
+import torch
 from polars.testing import assert_frame_equal
 
 from conftest import TINY, Cli
 from cv_worlds import Ear, first_only_up, plan_of, run_cv, same_table, walk
+from gatewise.config.schema import TrainingConfig
 from gatewise.errors import LostWorkerError
 from gatewise.selection.compute import LocalCompute
 from gatewise.selection.cv import start_cv
@@ -108,9 +110,27 @@ def test_jobs_of_one_shape_share_a_fleet_whatever_their_fold_seed_rate_or_dropou
 
 
 def test_on_a_cpu_trainings_run_side_by_side_unless_a_fleet_is_asked_for() -> None:
-    assert decide_fleet("cpu", 8, "auto")[0] is False
-    assert decide_fleet("cpu", 8, "on") == (True, "asked for")
-    assert decide_fleet("cpu", 8, "off") == (False, "asked for")
+    cpu = TrainingConfig(device="cpu")
+    assert decide_fleet(cpu, 8, "auto")[0] is False
+    assert decide_fleet(cpu, 8, "on") == (True, "asked for")
+    assert decide_fleet(cpu, 8, "off") == (False, "asked for")
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision", "used"),
+    [((8, 0), "auto", True), ((7, 5), "auto", False), ((7, 5), "fp32", True), ((8, 0), "fp16", False)],
+)
+def test_on_a_gpu_a_fleet_is_chosen_unless_its_precision_scales_gradients(
+    capability: tuple[int, int], precision: str, used: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the GPU only what is asked here is stood in for."""
+    monkeypatch.setattr("gatewise.selection.fleet_compute._GPU_FILES", (str(tmp_path),))
+    monkeypatch.setattr("gatewise.training.device.choose_device", lambda name: (torch.device("cuda", 0), "a GPU"))
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")
+    found, why = decide_fleet(TrainingConfig(precision=precision), 8, "auto")
+    assert found is used
+    assert ("fp16" in why) is not used
 
 
 def test_killed_in_the_middle_it_goes_on_to_the_same_table_and_its_workers_die_with_it(

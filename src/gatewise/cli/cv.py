@@ -107,7 +107,7 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
         raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
-        used, why = decide_fleet(plan.base.training.device, plan.most_jobs, fleet)
+        used, why = decide_fleet(plan.base.training, plan.most_jobs, fleet)
         if used:
             return FleetCompute(fleet), {"used": True, "why": why}
         return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}

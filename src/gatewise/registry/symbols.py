@@ -140,7 +140,7 @@ def train_symbols(
         )
     table = load_table(config.data) if table is None else table
     tasks = symbol_tasks(config, table)
-    used, why = decide_fleet(config.training.device, len(tasks), fleet)
+    used, why = decide_fleet(config.training, len(tasks), fleet)
     if used and config.training.auto_batch_size:
         if fleet == "on":
             raise ConfigError("members of a fleet share one batch size, so none is measured", "--batch-size 512")

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatewise.config.schema import TrainingConfig
 from gatewise.errors import GatewiseError
 from gatewise.selection.compute import Answers, EpochListener
 from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
@@ -54,23 +55,27 @@ class FleetCompute:
         pass
 
 
-def decide_fleet(device: str, num_jobs: int, said: str) -> tuple[bool, str]:
+def decide_fleet(training: TrainingConfig, num_jobs: int, said: str) -> tuple[bool, str]:
     """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
 
     Args:
-        device: as the config says it.
+        training: says the device and the precision.
         said: auto, on or off.
 
     Raises:
-        ConfigError: no such device.
+        ConfigError: a device or precision that this machine does not have.
     """
-    if said == "auto" and (device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
+    if said == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
         # Known without torch, which takes the seconds in which workers could start.
         return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
-    from gatewise.training.device import choose_device
+    from gatewise.training.device import choose_device, choose_precision
     from gatewise.training.fleet import choose_fleet
 
-    return choose_fleet(choose_device(device)[0], num_jobs, said)
+    device, _ = choose_device(training.device)
+    used, why = choose_fleet(device, num_jobs, said)
+    if used and said == "auto" and choose_precision(training.precision, device).scale_gradients:
+        return False, "fp16 needs its gradients scaled, which a fleet does not; --precision fp32 allows one"
+    return used, why
 
 
 def fleet_key(job: Job) -> str:
