@@ -146,9 +146,7 @@ def test_a_missing_value_is_missing_in_the_bar_and_other_columns_are_the_last_ro
 def test_rows_that_break_the_rules_of_bars_are_not_hidden_in_longer_ones(column: str) -> None:
     table = minutes(list(range(1, 31)))
     broken = pl.when(pl.int_range(pl.len()) == 12).then(0.0).otherwise(pl.col(column)).alias(column)
-    with pytest.raises(
-        QualityError, match=r"prices must be positive and .* 1, the first at A 2024-01-01 00:13:00"
-    ):
+    with pytest.raises(QualityError, match=r"prices must be positive and .* 1, the first at A 2024-01-01 00:13:00"):
         resample(table.with_frame(table.frame.with_columns(broken)), 5 * MINUTE)
 
 
