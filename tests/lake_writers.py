@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from gatewise.lake.base import SeriesKey
@@ -38,27 +37,25 @@ def fetch(root: Path, num: int) -> None:
 def kill_often(root: Path, num: int, seed: int) -> int:
     """Forks fetch after fetch and kills each at a random moment, then lets one be; how many died in mid-write.
 
-    The moments are parts of what a whole fetch takes on this machine now, so that several fall into its middle.
-    Polars is imported but has done no work here, so that its threads begin in the children.
+    The moments are parts of the processor time that a whole fetch takes, which no other process moves: several fall
+    into its middle. Polars is imported but has done no work here, so that its threads begin in the children.
     """
     luck, died = random.Random(seed), 0
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as elsewhere:
-        os.waitpid(forked(Path(elsewhere), num), 0)
-    whole = time.monotonic() - began
+        _, _, used = os.wait4(forked(Path(elsewhere), num), 0)
+    whole = used.ru_utime + used.ru_stime
     for part in [*(luck.uniform(0.03, 0.2) for _ in range(KILLS)), None]:
-        child = forked(root, num)
-        if part is not None:
-            time.sleep(part * whole)
-            os.kill(child, signal.SIGKILL)
+        child = forked(root, num, part and part * whole)
         died += os.WIFSIGNALED(os.waitpid(child, 0)[1])
     return died
 
 
-def forked(root: Path, num: int) -> int:
-    """A process of its own that fetches and ends."""
+def forked(root: Path, num: int, seconds: float | None = None) -> int:
+    """A process of its own that fetches and ends; or is ended by the kernel after so much processor time."""
     child = os.fork()
     if not child:
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_PROF, seconds)  # Python handles no SIGPROF: it kills as SIGKILL does
         fetch(root, num)
         os._exit(0)
     return child
