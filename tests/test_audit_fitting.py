@@ -52,7 +52,7 @@ def test_shortened(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Spl
     return replace(split, test=split.test[20:])
 
 
-test_shortened.__test__ = False  # type: ignore[attr-defined]  # a part that is planted, not a test
+test_shortened.__test__ = False  # a part that is planted, not a test
 
 
 def own_cutoff_a_symbol(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:

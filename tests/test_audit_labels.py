@@ -47,7 +47,7 @@ def barred_by_the_future(table: Table, spec: TargetConfig) -> Labels:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_label_that_changes_after_it_is_known_is_caught(kind: str, leak: object) -> None:
     config = small_experiment(target__kind=kind)
-    check = check_labels(case_of(config=config, parts=Parts(make_labels=leak)))  # type: ignore[arg-type]
+    check = check_labels(case_of(config=config, parts=Parts(make_labels=leak)))
     assert not check.passed
     assert check.detail.startswith(f"{kind}: ")
     assert "known at 2024-01-0" in check.detail

@@ -40,7 +40,7 @@ def centred_on_the_rows_at_hand(bundle: Bundle, table: Table, rows: Rows) -> pl.
 
 @pytest.mark.parametrize("predict", [normalised_over_the_batch, smoothed_backwards])
 def test_a_prediction_that_looks_at_later_rows_is_caught(predict: object) -> None:
-    check = check_predictions(case_of(parts=Parts(predict=predict)))  # type: ignore[arg-type]
+    check = check_predictions(case_of(parts=Parts(predict=predict)))
     assert not check.passed
     assert check.detail.startswith("the prediction at A 2024-01-0")
 

@@ -14,7 +14,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
-    "errors config files host interrupts | lake | data | feeds | features | targets | rows splits | samples"
+    "errors config files host interrupts quiet | lake | data | feeds | features | targets | rows splits | samples"
     " | windows sealed | fold nn | models | training | arrays | estimator trainer | fleet_trainer | evaluation | bundle"
     " | experiment | selection | registry | runtime | serving | export audit | cli"
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -143,18 +141,6 @@ def take_chunk(table: Table, rows: Rows, num_rows: int, rng: np.random.Generator
 def same_bits(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Elementwise equality of float32 that tells +0 from -0 and knows NaN."""
     return np.asarray(np.ascontiguousarray(one).view(np.uint32) == np.ascontiguousarray(other).view(np.uint32))
-
-
-@contextmanager
-def quiet_parts() -> Iterator[None]:
-    """The parts speak at every call, and the audit calls them a hundred times."""
-    logger = logging.getLogger("gatewise")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def small_config(config: ExperimentConfig, seed: int, num_train: int) -> ExperimentConfig:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 import torch
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from gatewise.audit.base import Case, Check, Parts, quiet_parts, small_config
+from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import Fold, make_windows
+from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.inference import predict_outputs
@@ -61,7 +62,7 @@ def check_permuted_labels(case: Case) -> Check:
     rng = case.rng("permuted labels")
     train, judged = _nearest(case)
     said = []
-    with quiet_parts():
+    with warnings_only("gatewise"):
         for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
             for _ in range(2):
                 task = _permuted(case, train, judged, rng)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, describe_cover, name_row, quiet_parts, same_bits, some
+from gatewise.audit.base import Case, Check, describe_cover, name_row, same_bits, some
 from gatewise.audit.corrupt import Future, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
 from gatewise.features.base import FeatureMatrix
+from gatewise.quiet import warnings_only
 
 NUM_LIVE_ROWS = 24
 # Batch and live values agree to 1e-9 before they are rounded to float32, which may then be one step apart.
@@ -19,7 +20,7 @@ def check_features(case: Case) -> Check:
     """No feature of a row, nor the row's validity, changes with later rows: equal to the bit."""
     compared = num_futures = 0
     last_world, base = None, _nothing(case.samples.matrix, case.chunk)
-    with quiet_parts():
+    with warnings_only("gatewise"):
         for world, future in worlds(case.chunk, case.rng("features"), case.config.features.timeframes):
             if world is not last_world:
                 last_world, base = world, _features(case, world)
@@ -70,7 +71,7 @@ def _changed_features(base: FeatureMatrix, other: FeatureMatrix, future: Future,
 def check_live_parity(case: Case) -> Check:
     """The last `lookback` rows alone, as a live buffer holds them, give the row that the whole series gives."""
     table, rng = case.chunk, case.rng("live parity")
-    with quiet_parts():
+    with warnings_only("gatewise"):
         base = _features(case, table)
         valid = np.flatnonzero(base.valid)
         rows = np.sort(rng.choice(valid, min(NUM_LIVE_ROWS, valid.size), replace=False))

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatewise.audit.base import Case, Check, moment, quiet_parts, small_config, some
+from gatewise.audit.base import Case, Check, moment, small_config, some
 from gatewise.audit.corrupt import corrupt
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import Scaler
 from gatewise.fold import Fold
+from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listeners
@@ -25,7 +26,7 @@ def check_scaler(case: Case) -> Check:
     """Scalers and class weights stay the same to the bit when all rows outside training windows hold garbage."""
     samples, train = case.samples, case.split.train
     garbled, num_garbled = garble_outside(case, train, case.rng("scaler"))
-    with quiet_parts():
+    with warnings_only("gatewise"):
         before, after = (case.parts.fit_fold(case.config, s, train) for s in (samples, garbled))
     if offence := changed(before, after, samples):
         return Check("scaler", False, f"fitted on rows outside training: {offence}")
@@ -71,7 +72,7 @@ def check_training(case: Case) -> Check:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train)).model_copy(
         update={"windows": windows}
     )
-    with quiet_parts():
+    with warnings_only("gatewise"):
         other = case.parts.make_samples(case.config, table)
         # Should prices that stood still be moved, a row may gain a label, and fractions of more samples cut elsewhere.
         if np.array_equal(samples.rows, other.rows):

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gatewise.audit.base import Case, Check, quiet_parts, small_config, some
+from gatewise.audit.base import Case, Check, small_config, some
 from gatewise.audit.fitting import changed, garble_outside, train_alike
 from gatewise.audit.splitting import Places, asked_embargo_us, lay_on_grid, say, words_of
 from gatewise.errors import LabelError, NotEnoughRowsError
+from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
 from gatewise.splits.purge import Mask
@@ -23,7 +24,7 @@ def check_folds(case: Case) -> Check:
     """No fold's training meets what it is stopped or judged on, and nothing fitted in a fold changes with the rest."""
     cv, rng = case.config.cv, case.rng("folds")
     try:
-        with quiet_parts():
+        with warnings_only("gatewise"):
             folds = case.parts.make_folds(case.samples.spans, cv, case.config.split, case.table.timeframe)
     except NotEnoughRowsError as error:
         return Check("folds", True, f"none to check, as gatewise cv would cut none: {error.message}")
@@ -76,7 +77,7 @@ def _fitted(case: Case, folds: Sequence[FoldSplit], rng: np.random.Generator) ->
     for fold in folds:
         garbled, _ = garble_outside(case, fold.train, rng)
         try:
-            with quiet_parts():
+            with warnings_only("gatewise"):
                 before, after = (case.parts.fit_fold(case.config, of, fold.train) for of in (samples, garbled))
         except LabelError:
             left_out.append(fold.number)  # cv names it and leaves it out too
@@ -100,7 +101,7 @@ def _trained(case: Case, fold: FoldSplit, rng: np.random.Generator) -> str | Non
     # Two epochs, so that validation has one to choose.
     config = config.model_copy(update={"training": config.training.model_copy(update={"max_epochs": 2})})
     garbled, _ = garble_outside(case, np.union1d(train, val), rng)
-    with quiet_parts():
+    with warnings_only("gatewise"):
         fitted = case.parts.fit_fold(case.config, case.samples, fold.train)
         before, after = train_alike(case, config, [case.samples, garbled], [fitted, fitted], train, val)
     if moved := [name for name, weight in before.items() if not torch.equal(weight, after[name])]:

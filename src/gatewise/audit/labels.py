@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.audit.base import Case, Check, describe_cover, moment, name_row, quiet_parts, same_bits
+from gatewise.audit.base import Case, Check, describe_cover, moment, name_row, same_bits
 from gatewise.audit.corrupt import Future, corrupt, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
+from gatewise.quiet import warnings_only
 from gatewise.targets.base import Labels
 
 Mask = npt.NDArray[np.bool_]
@@ -21,7 +22,7 @@ def check_labels(case: Case) -> Check:
     rng, kind = case.rng("labels"), case.config.target.kind
     compared = num_futures = 0
     last_world, base = None, case.samples.labels
-    with quiet_parts():
+    with warnings_only("gatewise"):
         for world, future in worlds(case.chunk, rng):
             if world is not last_world:
                 last_world, base = world, _labels(case, world)

@@ -7,10 +7,11 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from gatewise.audit.base import Case, Check, name_row, quiet_parts, small_config
+from gatewise.audit.base import Case, Check, name_row, small_config
 from gatewise.audit.corrupt import cut_moments, futures
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 from gatewise.trainer import build
 
@@ -23,7 +24,7 @@ SINGLE_TOLERANCE = 1e-6
 def check_predictions(case: Case) -> Check:
     """A model with random weights scores rows alike whatever comes later, and alone as among others."""
     rng, table = case.rng("predictions"), case.chunk
-    with quiet_parts():
+    with warnings_only("gatewise"):
         bundle = _random_bundle(case, rng)
         cuts = cut_moments(table, rng)
         scorable = bundle.scorable_rows(table, bundle.features(table))

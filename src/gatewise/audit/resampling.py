@@ -8,12 +8,13 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from gatewise.audit.base import Check, describe_cover, quiet_parts, take_chunk
+from gatewise.audit.base import Check, describe_cover, take_chunk
 from gatewise.audit.corrupt import Future, worlds
 from gatewise.config.schema import format_duration
 from gatewise.data.resample import resample
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError
+from gatewise.quiet import warnings_only
 
 CHUNK_ROWS = 20_000
 CHUNK_BARS = 20
@@ -37,7 +38,7 @@ def check_bars(rows: Table, step: timedelta, seed: int = 0, make: Resample = res
     num_rows = max(CHUNK_ROWS, CHUNK_BARS * (step // rows.timeframe))
     chunk = take_chunk(rows, np.arange(rows.num_rows), num_rows, rng)
     compared = num_futures = 0
-    with quiet_parts():
+    with warnings_only("gatewise"):
         for world, future in worlds(chunk, rng, (step,)):
             was, now = (_known(make, table, step, future.cut_us) for table in (world, future.table))
             if offence := _offence(was, now, future):

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +24,7 @@ from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, GatewiseError, NotEnoughRowsError
 from gatewise.features.symbols import require_trained
+from gatewise.quiet import warnings_only
 from gatewise.selection.scoring import score, score_symbols
 from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
@@ -212,7 +210,7 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
             raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
         if job.config.knows_symbols:
             require_trained(shared.table, fold.train, rows)
-    with _unsaid("gatewise.features"):  # a word on every fold of every seed would drown the others
+    with warnings_only("gatewise.features"):  # a word on every fold of every seed would drown the others
         return fit_fold(job.config, shared.samples(job.config), fold.train)
 
 
@@ -242,18 +240,6 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
         said,
         time.perf_counter() - started,
     )
-
-
-@contextmanager
-def _unsaid(name: str) -> Iterator[None]:
-    """Lets a logger say warnings alone."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def error_to_dict(error: GatewiseError) -> dict[str, Any]:
