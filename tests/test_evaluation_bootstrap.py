@@ -1,4 +1,4 @@
-"""Intervals from overlapping rows: too narrow ones would declare luck a skill, and nothing would look wrong."""
+"""Blocks that are drawn together: too short ones would let a test against data snooping call luck a skill."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ from arch.bootstrap import CircularBlockBootstrap
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.evaluation.bootstrap import block_moments, draw, interval, moments
+from gatewise.evaluation.bootstrap import block_moments, draw
+from gatewise.evaluation.moments import moments
 
 Ints = npt.NDArray[np.int64]
 
 
 def one_symbol(n: int) -> tuple[Ints, Ints]:
     return np.arange(n) * 60, np.zeros(n, dtype=np.int64)
-
-
-def interval_of_mean(x: npt.NDArray[np.float64], block: int, samples: int, seed: int) -> tuple[float, float]:
-    when = moments(*one_symbol(len(x)))
-    means = draw(when, block, samples, seed).sums(x[:, None])[:, 0] / len(x)
-    found = interval(float(x.mean()), means, 0.95, len(x) / block)
-    return found.low, found.high
 
 
 @given(st.integers(2, 60), st.integers(1, 70), st.integers(1, 3), st.integers(0, 99))
@@ -41,26 +35,6 @@ def test_resampled_sums_are_those_of_arch_s_own_draws(num_moments: int, block: i
     for got, (drawn, _) in zip(found, draws, strict=True):
         expected = sum(x[time == moment].sum(axis=0) for moment in drawn[0])
         np.testing.assert_allclose(got, expected, atol=1e-9)
-
-
-def test_intervals_of_overlapping_labels_cover_the_truth_and_those_of_single_rows_do_not() -> None:
-    horizon, n, trials = 10, 1_000, 150
-    rng = np.random.default_rng(0)
-    hits = {"blocks": 0, "rows": 0}
-    for trial in range(trials):
-        x = np.convolve(rng.normal(size=n + horizon - 1), np.ones(horizon), "valid")  # true mean 0
-        block = block_moments(moments(*one_symbol(n)), x, horizon)
-        for name, length in (("blocks", block), ("rows", 1)):
-            low, high = interval_of_mean(x, length, 100, trial)
-            hits[name] += low <= 0 <= high
-    assert 0.86 <= hits["blocks"] / trials <= 0.99
-    assert hits["rows"] / trials < 0.65
-
-
-def test_intervals_of_independent_rows_cover_the_truth() -> None:
-    rng = np.random.default_rng(1)
-    found = [interval_of_mean(rng.normal(size=300), 7, 200, trial) for trial in range(200)]
-    assert 0.9 <= np.mean([low <= 0 <= high for low, high in found]) <= 0.99
 
 
 def test_a_symbol_that_repeats_another_does_not_narrow_the_interval() -> None:
@@ -94,17 +68,6 @@ def test_a_loss_with_a_long_memory_takes_longer_blocks() -> None:
     slow = np.convolve(noise, 0.98 ** np.arange(300))[:5_000]
     when = moments(*one_symbol(5_000))
     assert block_moments(when, slow, 1) > 3 * block_moments(when, noise, 1)
-
-
-@given(
-    st.floats(0, 1),
-    st.lists(st.floats(-2, 3), min_size=1, max_size=40),
-    st.floats(1, 50),
-)
-@settings(max_examples=100, deadline=None)
-def test_an_interval_holds_its_value_and_stays_in_its_bounds(value: float, drawn: list[float], blocks: float) -> None:
-    found = interval(value, np.array(drawn), 0.9, blocks, (0, 1))
-    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def test_the_same_seed_draws_the_same_blocks_and_another_seed_others() -> None:

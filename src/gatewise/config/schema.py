@@ -205,8 +205,8 @@ class EvaluationConfig(Section):
     """How results are judged."""
 
     confidence: float = Field(0.95, gt=0.5, lt=1)
-    bootstrap_samples: int = Field(500, ge=50)
-    block_rows: int | None = Field(None, ge=1)  # None: the horizon, n^(1/3) or the memory of the loss
+    bootstrap_samples: int = Field(1_000, ge=50)  # draws of the tests against data snooping, in cv
+    block_rows: int | None = Field(None, ge=1)  # what happens is forgotten after so many rows; None: measured
     baseline_rows: int = Field(100_000, ge=100)  # baselines are fitted on at most this many training rows
     cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price, for the indicative backtest
 

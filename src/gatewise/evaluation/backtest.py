@@ -8,7 +8,7 @@ look.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,3 +131,36 @@ def sharpe_of_sums(sums: Floats, steps_per_year: float) -> Floats:
     variance = (squares - n * np.square(mean)) / (n - 1)
     moves = variance > 1e-12 * squares / n
     return np.where(moves, mean / np.sqrt(np.where(moves, variance, 1)) * np.sqrt(steps_per_year), 0.0)
+
+
+@dataclass(frozen=True)
+class RuleScores:
+    """A rule's steps as scores: contributions [steps, 3] of 1, net return and its square."""
+
+    rule: Backtest
+
+    @property
+    def contributions(self) -> Floats:
+        net = self.rule.net
+        return np.stack([np.ones_like(net), net, np.square(net)], axis=1)
+
+    @property
+    def signals(self) -> Floats:
+        """Returns and their squares."""
+        return self.contributions[:, 1:]
+
+    def metrics(self, sums: Floats) -> dict[str, Floats]:
+        """sharpe, annualised."""
+        return {"sharpe": sharpe_of_sums(sums, self.rule.steps_per_year)}
+
+    def truth(self, metric: str) -> Floats:
+        """A rule has no labels."""
+        return np.empty((len(self.rule.net), 0))
+
+    def basis(self, metric: str) -> Floats:
+        """Every step."""
+        return np.ones((len(self.rule.net), 1))
+
+    def on_rows(self, at: Ints, scale: Floats | None = None) -> RuleScores:
+        """The scores of some steps."""
+        return RuleScores(replace(self.rule, net=self.rule.net[at], time_us=self.rule.time_us[at]))

@@ -14,18 +14,31 @@ from gatewise.errors import DivergedError, LabelError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BOUNDS = {"log_loss": (0, np.inf), "brier": (0, 2), "mae": (0, np.inf), "rmse": (0, np.inf), "r2": (-np.inf, 1)}
+_BOUNDS = {
+    "log_loss": (0.0, np.inf),
+    "brier": (0.0, 2.0),
+    "mae": (0.0, np.inf),
+    "rmse": (0.0, np.inf),
+    "r2": (-np.inf, 1.0),
+    "sharpe": (-np.inf, np.inf),
+}
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number measured on evaluation rows and the bounds that resampling them gives it; low <= value <= high."""
+    """A number measured on evaluation rows and where it could have come out otherwise; low <= value <= high.
+
+    Attributes:
+        low, high: `None` where the rows can't give an interval that holds.
+        reason: why there is none.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | None]:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
@@ -69,11 +82,20 @@ class Scores(Protocol):
         """[n, q]."""
 
     @property
-    def loss(self) -> Floats:
-        """[n], the per-row loss that decides between two predictors."""
+    def signals(self) -> Floats:
+        """[n, s], what the predictor does: the series whose memory its metrics have, and their differences too."""
 
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         """Metrics [...] from sums [..., q] of contributions."""
+
+    def truth(self, metric: str) -> Floats:
+        """[n, t], what of the labels the metric depends on beside `signals`; t may be 0."""
+
+    def basis(self, metric: str) -> Floats:
+        """[n, kinds], above 0 on the rows of each kind that a share needs, such as those of its class."""
+
+    def on_rows(self, at: Ints, scale: Floats | None = None) -> Scores:
+        """The scores of the rows `at`; `scale` is the unit of their own in which outputs are put together."""
 
 
 def metric_bounds(metric: str) -> tuple[float, float]:
@@ -82,10 +104,12 @@ def metric_bounds(metric: str) -> tuple[float, float]:
 
 
 def beats(difference: Interval) -> bool | None:
-    """Whether model minus baseline, lower is better, lies below zero as a whole; `None` where it holds zero."""
+    """Whether model minus baseline, lower is better, lies below zero as a whole; false: above; `None`: neither."""
+    if difference.low is None or difference.high is None:
+        return None
     if difference.high < 0:
         return True
-    return False if difference.low >= 0 else None
+    return False if difference.low > 0 else None
 
 
 def decimals(size: float) -> int:
@@ -95,8 +119,11 @@ def decimals(size: float) -> int:
 
 
 def signed(difference: Interval, places: int) -> str:
-    """`-0.12 [-0.20, -0.04]`."""
-    return f"{difference.value:+.{places}f} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
+    """`-0.12 [-0.20, -0.04]`; the value alone where it has no interval."""
+    value = f"{difference.value:+.{places}f}"
+    if difference.low is None or difference.high is None:
+        return value
+    return f"{value} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
 
 
 def class_prediction(prob: npt.ArrayLike, label: Ints | None = None) -> ClassPrediction:

@@ -1,11 +1,8 @@
-"""How far a metric could have come out otherwise: a circular block bootstrap over moments in time.
+"""A circular block bootstrap over moments in time, for the tests of a whole comparison against data snooping.
 
-Neighbouring evaluation rows are not independent. The labels of rows less than a horizon apart are settled by the same
-bars, their windows overlap, and a market's moods last. So whole blocks of consecutive moments are drawn (Politis and
-Romano 1992; the draws are `arch`'s). A moment is one time stamp with the rows of all symbols at it: symbols share their
-blocks, because they move together and blocks drawn for each symbol alone would make the interval too narrow.
-
-Every predictor is summed over the same draws, so differences between predictors are paired.
+Whole blocks of consecutive moments are drawn (Politis and Romano 1992; the draws are `arch`'s), since neighbours are
+not independent. Symbols share their blocks, because they move together. Every trial is summed over the same draws, so
+differences between trials are paired. A single metric's interval needs no draws: see `evaluation.intervals`.
 """
 
 from __future__ import annotations
@@ -14,40 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
-from scipy import stats
 from scipy.sparse import csr_array
 
-from gatewise.evaluation.base import Floats, Interval, Ints
+from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.moments import Moments
 
 LEAST_BLOCKS = 10
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Which rows happen together.
-
-    Attributes:
-        of_row: int64 [n], the moment of each row, counted from 0 in order of time.
-        count: number of moments.
-        a_row: moments that pass while a symbol moves on by one row; 1 where all symbols share one clock.
-    """
-
-    of_row: Ints
-    count: int
-    a_row: float
-
-    def sums(self, contributions: Floats) -> Floats:
-        """[count, q] from [n, q]."""
-        order = np.argsort(self.of_row, kind="stable")
-        starts = np.searchsorted(self.of_row[order], np.arange(self.count))
-        return np.add.reduceat(contributions[order], starts, axis=0)
-
-
-def moments(time_us: Ints, symbol: Ints) -> Moments:
-    """Groups rows by time; `time_us` and `symbol` (a number for each symbol) are int64 [n]."""
-    unique, of_row = np.unique(time_us, return_inverse=True)
-    longest = int(np.unique(symbol, return_counts=True)[1].max())
-    return Moments(of_row.astype(np.int64), len(unique), len(unique) / longest)
 
 
 def block_moments(when: Moments, loss: Floats, horizon: int, block_rows: int | None = None) -> int:
@@ -114,30 +83,6 @@ def draw(when: Moments, block: int, samples: int, seed: int) -> Draws:
         shape=(samples, when.count),
     )
     return Draws(when, picks, starts[:, -1], block, when.count - per_draw * block)
-
-
-def interval(
-    value: float, replicates: Floats, confidence: float, blocks: float, bounds: tuple[float, float] = (-np.inf, np.inf)
-) -> Interval:
-    """The interval around `value` that the replicates' spread gives.
-
-    Quantiles of the replicates about their own mean, set around the value: a resample of a binned measure such as ece
-    is biased upwards, which would push a plain percentile interval off the value. The spread is widened by Student's t
-    over the normal, as it comes from no more than `blocks` independent stretches.
-
-    Args:
-        value: the metric on the rows themselves.
-        replicates: float64 [samples].
-        confidence: such as 0.95.
-        blocks: number of blocks that the moments hold.
-        bounds: the metric's range; the interval is cut there.
-    """
-    tail = (1 - confidence) / 2
-    freedom = max(blocks - 1, 1.0)
-    widen = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail) * np.sqrt((freedom + 1) / freedom)
-    below, above = np.quantile(replicates - replicates.mean(), [tail, 1 - tail]) * widen
-    low, high = value + min(float(below), 0.0), value + max(float(above), 0.0)
-    return Interval(value, min(value, max(low, bounds[0])), max(value, min(high, bounds[1])))
 
 
 def _memory(when: Moments, loss: Floats) -> float:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, Scores
-from gatewise.evaluation.class_metrics import ClassScores
 from gatewise.evaluation.judge import PartResult, judge_part
-from gatewise.evaluation.value_metrics import ValueScores
 
 LEAST_ROWS = 10  # of a symbol; an interval over fewer is none
 
@@ -43,16 +40,6 @@ def judge_symbols(
         if len(at) < LEAST_ROWS:
             continue
         scale = scale_of(number) if scale_of else None
-        own = {who: _on_rows(scores, at, scale) for who, scores in {"": model, **baselines}.items()}
+        own = {who: scores.on_rows(at, scale) for who, scores in {"": model, **baselines}.items()}
         found[name] = judge_part(part, own.pop(""), own, symbol=symbol[at], time_us=time_us[at], **said)
     return found
-
-
-def _on_rows(scores: Scores, at: Ints, scale: Floats | None) -> Scores:
-    """Contributions add up over any rows, so a symbol's scores are its rows' contributions."""
-    contributions = scores.contributions[at]
-    if isinstance(scores, ValueScores):
-        together = scores.scale if scale is None or len(scores.outputs) == 1 else scale
-        return replace(scores, contributions=contributions, scale=together)
-    assert isinstance(scores, ClassScores)
-    return replace(scores, contributions=contributions)

@@ -25,8 +25,8 @@ class ColumnResult:
         metrics: rmse, mae, r2 and directional_accuracy of the model, in the column's own unit.
         persistence: the same of saying the present value again.
         difference: rmse of the model minus that of persistence, over the same resamples.
-        beats_persistence: True where the whole interval of the difference lies below zero; False where it lies at or
-            above zero; `None` where it holds zero or the rows are too few.
+        beats_persistence: True where the whole interval of the difference lies below zero; False where it lies above
+            zero; `None` where it holds zero or there is none.
         outside_training: share of rows whose true value lies outside of the range that training rows showed.
         words: better, worse, undecided, no different, or too few rows; `better than the last value, not than the mean`
             where that is all that the rows can show.
@@ -62,20 +62,18 @@ def column_verdict(
     difference: Interval,
     from_prior: Interval,
     *,
-    enough: bool,
     outside_training: float,
 ) -> ColumnResult:
-    """Judges one column; `from_prior` is rmse less that of the prior, `enough` says whether a verdict can be given.
-
-    The other arguments are those of `ColumnResult`.
-    """
-    better = beats(difference) if enough else None
+    """Judges one column; `from_prior` is rmse less that of the prior, the others are those of `ColumnResult`."""
+    better = beats(difference)
     words = {True: "better", False: "worse", None: "undecided"}[better]
-    if better is False and difference.value == 0:
+    if difference.low is None:
+        words = "too few rows"
+    elif difference.value == difference.low == difference.high == 0:
         words = "no different"
-    if better and not beats(from_prior):
+    elif better and not beats(from_prior):
         words = "better than the last value, not than the mean"
-    return ColumnResult(metrics, persistence, difference, better, outside_training, words if enough else "too few rows")
+    return ColumnResult(metrics, persistence, difference, better, outside_training, words)
 
 
 def column_summary(columns: Mapping[str, ColumnResult]) -> str:

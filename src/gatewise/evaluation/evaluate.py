@@ -215,9 +215,7 @@ def _judged(
         "symbol": ground.symbol[rows],
         "horizon": ground.target.horizon,
         "confidence": ground.spec.confidence,
-        "samples": ground.spec.bootstrap_samples,
-        "block_rows": ground.spec.block_rows,
-        "seed": ground.seed,
+        "memory_rows": ground.spec.block_rows,
     }
     result = judge_part(part, model, scores, **said, outside=outside)
     if part != ground.newest:  # the part that counts: it costs three times what all rows together do
@@ -247,8 +245,7 @@ def _with_backtest(ground: _Ground, result: PartResult, rows: Ints, position: Fl
     )
     if rule is None:
         return result
-    spec = ground.spec
-    sharpe = sharpe_interval(rule, ground.target.horizon, spec.confidence, spec.bootstrap_samples, ground.seed)
+    sharpe = sharpe_interval(rule, ground.target.horizon, ground.spec.confidence)
     return replace(result, backtest=rule, sharpe=sharpe)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from gatewise.evaluation.backtest import Backtest, sharpe_of_sums
-from gatewise.evaluation.base import Floats, Interval, Ints, Scores, beats, decimals, metric_bounds, signed
-from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments, draw, interval, moments
+from gatewise.evaluation.backtest import Backtest, RuleScores
+from gatewise.evaluation.base import Interval, Ints, Scores, beats, decimals, signed
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
+from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
+from gatewise.evaluation.moments import Moments, memory, moments
+from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
 
 _WORDS = {"log_loss": "log loss", "rmse": "RMSE"}
 
@@ -28,14 +31,15 @@ class PartResult:
         baselines: the same metrics of each baseline.
         deciding_metric: log_loss or rmse; lower is better.
         best_baseline: the baseline that is lowest in it on these rows.
-        differences: model minus each baseline in the deciding metric, paired: over the same resamples.
-        beats_baseline: True where the whole interval of the difference to the best baseline lies below zero; False
-            where it lies at or above zero; `None` where it holds zero or the rows are fewer than ten horizons or 30.
+        differences: model minus each baseline in the deciding metric, paired: over the same moments.
+        judgement: the verdict, and the baseline that it names; see `evaluation.verdict`.
         chance: the baseline that knows nothing: `prior`, and for numbers `persistence` where that is better.
-        beats_chance: as beats_baseline, beside `chance`.
-        headline, summary: the verdict in words, short and with its numbers.
-        enough: whether the rows are enough for a verdict.
-        block_rows, samples, confidence: of the bootstrap.
+        beats_chance: True where the whole interval of the difference to `chance` lies below zero; False where it lies
+            above zero; `None` where it holds zero or there is none.
+        summary: the verdict with its numbers.
+        reason: why no metric has an interval; `None` where they have.
+        memory_rows: rows after which what happens counts as independent, of the difference that decides.
+        freedom: degrees of freedom of its interval; confidence: of all intervals.
         confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
         reliability: `None` for regression.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
@@ -50,14 +54,13 @@ class PartResult:
     deciding_metric: str
     best_baseline: str
     differences: dict[str, Interval]
-    beats_baseline: bool | None
+    judgement: Judgement
     chance: str
     beats_chance: bool | None
-    headline: str
     summary: str
-    enough: bool
-    block_rows: int
-    samples: int
+    reason: str | None
+    memory_rows: int
+    freedom: int
     confidence: float
     confusion: Ints | None = None
     reliability: Reliability | None = None
@@ -67,15 +70,24 @@ class PartResult:
     symbols: Mapping[str, PartResult] = field(default_factory=dict)
 
     @property
+    def verdict(self) -> Verdict:
+        """better, undecided, worse or too_few."""
+        return self.judgement.verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence."""
+        return self.judgement.headline
+
+    @property
     def short(self) -> str:
-        """The headline in few words, where the best baseline stands beside it."""
-        if not self.enough:
-            return "too few rows"
-        if self.beats_baseline:
-            return "beats it"
-        if self.beats_chance is not True:
-            return "no better than chance"
-        return "undecided" if self.beats_baseline is None else "not better"
+        """The headline in few words, for a cell of a table."""
+        return self.judgement.short
+
+    @property
+    def beats_baseline(self) -> bool | None:
+        """True where the verdict is better, False where it is worse, else `None`."""
+        return self.judgement.beats_baseline
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without curves."""
@@ -90,12 +102,18 @@ class PartResult:
             "deciding_metric": self.deciding_metric,
             "best_baseline": self.best_baseline,
             "differences": _plain(self.differences),
+            "verdict": self.verdict,
             "beats_baseline": self.beats_baseline,
             "chance": self.chance,
             "beats_chance": self.beats_chance,
             "headline": self.headline,
             "summary": self.summary,
-            "bootstrap": {"block_rows": self.block_rows, "samples": self.samples, "confidence": self.confidence},
+            "intervals": {
+                "confidence": self.confidence,
+                "memory_rows": self.memory_rows,
+                "freedom": self.freedom,
+                "reason": self.reason,
+            },
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "reliability": None if self.reliability is None else self.reliability.to_dict(),
             "backtest": rule,
@@ -115,12 +133,10 @@ def judge_part(
     symbol: Ints,
     horizon: int,
     confidence: float,
-    samples: int,
-    block_rows: int | None,
-    seed: int,
+    memory_rows: int | None = None,
     outside: Mapping[str, float] | None = None,
 ) -> PartResult:
-    """Judges a model beside baselines on the same rows.
+    """Judges a model beside baselines on the same rows; nothing is drawn, so nothing depends on a seed.
 
     Args:
         part: name, for the words.
@@ -128,49 +144,42 @@ def judge_part(
         deciding_metric: log_loss or rmse.
         chance: the baselines that know nothing of the features; the best of them stands for chance.
         time_us, symbol: int64 [n], when each row is predicted and a number for its symbol.
-        horizon: rows that a label looks ahead.
-        confidence, samples, block_rows, seed: of the bootstrap; see `block_moments` for the block's default.
+        horizon: rows that a label looks ahead; the least memory.
+        confidence: of the intervals, such as 0.95.
+        memory_rows: rows after which what happens counts as independent; `None`: measured, see `moments.memory`.
         outside: {column: share of rows whose true value lies outside of what training showed}, where columns of the
             table are predicted; each then gets a verdict of its own.
     """
     when = moments(time_us, symbol)
-    block = block_moments(when, model.loss, horizon, block_rows)
-    blocks = when.count / block
-    everyone = {"model": model, **baselines}
-    drawn = draw(when, block, samples, seed)
-    values = {name: scores.metrics(scores.contributions.sum(axis=0)) for name, scores in everyone.items()}
-    replicates = {name: scores.metrics(drawn.sums(scores.contributions)) for name, scores in everyone.items()}
+    reason = too_few(when, horizon)
+    everyone = {name: Influence(scores, when) for name, scores in {"model": model, **baselines}.items()}
+    precise = _Precise(when, horizon, memory_rows, {name: one.scores for name, one in everyone.items()})
 
     def intervals(name: str) -> dict[str, Interval]:
-        return {
-            metric: interval(float(value), replicates[name][metric], confidence, blocks, metric_bounds(metric))
-            for metric, value in values[name].items()
-        }
+        values = everyone[name].values
+        if reason:
+            return {metric: Interval(value, reason=reason) for metric, value in values.items()}
+        return {m: everyone[name].interval(m, precise.of_metric(name, m), confidence) for m in values}
 
-    def difference(name: str, metric: str = deciding_metric) -> Interval:
-        value = float(values["model"][metric] - values[name][metric])
-        spread = replicates["model"][metric] - replicates[name][metric]
-        return interval(value, spread, confidence, blocks)
+    def against(name: str, metric: str = deciding_metric) -> Interval:
+        if reason:
+            return Interval(everyone["model"].values[metric] - everyone[name].values[metric], reason=reason)
+        return difference(everyone["model"], everyone[name], metric, precise.of_difference(name, metric), confidence)
 
-    differences = {name: difference(name) for name in baselines}
+    differences = {name: against(name) for name in baselines}
 
     def lowest(names: Iterable[str]) -> str:
-        return min(names, key=lambda name: float(values[name][deciding_metric]))
+        return min(names, key=lambda name: everyone[name].values[deciding_metric])
 
     best, guess = lowest(baselines), lowest(chance)
-    enough = when.count >= max(30, LEAST_BLOCKS * horizon * when.a_row)
+    deciding = precise.of_difference(best, deciding_metric)
     metrics = {name: intervals(name) for name in everyone}
     columns = {}
     for column, share in (outside or {}).items():
         own = column_names(column, len(outside or {}) > 1)
         model_of, still = ({m: metrics[who][n] for m, n in own.items()} for who in ("model", PERSISTENCE))
         columns[column] = column_verdict(
-            model_of,
-            still,
-            difference(PERSISTENCE, own["rmse"]),
-            difference("prior", own["rmse"]),
-            enough=enough,
-            outside_training=share,
+            model_of, still, against(PERSISTENCE, own["rmse"]), against("prior", own["rmse"]), outside_training=share
         )
     result = PartResult(
         part=part,
@@ -180,74 +189,101 @@ def judge_part(
         deciding_metric=deciding_metric,
         best_baseline=best,
         differences=differences,
-        beats_baseline=beats(differences[best]) if enough else None,
+        judgement=judge_differences(differences, deciding.few),
         chance=guess,
-        beats_chance=beats(differences[guess]) if enough else None,
-        headline="",
+        beats_chance=beats(differences[guess]),
         summary="",
-        enough=enough,
-        block_rows=max(1, round(block / when.a_row)),
-        samples=samples,
+        reason=reason,
+        memory_rows=max(1, round(deciding.memory / when.a_row)),
+        freedom=deciding.freedom,
         confidence=confidence,
         columns=columns,
     )
-    return replace(result, headline=_headline(result), summary=_summary(result))
+    return replace(result, summary=_summary(result))
 
 
-def sharpe_interval(rule: Backtest, horizon: int, confidence: float, samples: int, seed: int) -> Interval:
-    """The rule's Sharpe ratio with its interval, over blocks of its steps."""
+class _Precise:
+    """How much evidence the moments hold for each metric and difference; each memory is measured once."""
+
+    def __init__(self, when: Moments, horizon: int, memory_rows: int | None, scores: Mapping[str, Scores]) -> None:
+        self._when, self._scores = when, scores
+        self._least = horizon * when.a_row
+        self._given = None if memory_rows is None else memory_rows * when.a_row
+        self._memory_of = cache(self._measured)
+
+    def of_metric(self, name: str, metric: str) -> Precision:
+        return self._precision(name, None, metric)
+
+    def of_difference(self, name: str, metric: str) -> Precision:
+        return self._precision("model", name, metric)
+
+    def _precision(self, name: str, other: str | None, metric: str) -> Precision:
+        if self._given is not None:
+            return Precision.of(self._when.count, max(1.0, self._given))
+        longest = self._memory_of(name, other)
+        if self._scores[name].truth(metric).shape[1]:
+            longest = max(longest, self._memory_of(name, metric="r2"))
+        return Precision.of(self._when.count, max(self._least, longest))
+
+    def _measured(self, name: str, other: str | None = None, metric: str | None = None) -> float:
+        if metric is not None:
+            return memory(self._when.means(self._scores[name].truth(metric)))
+        signals = self._scores[name].signals
+        return memory(self._when.means(signals if other is None else signals - self._scores[other].signals))
+
+
+def sharpe_interval(rule: Backtest, horizon: int, confidence: float) -> Interval:
+    """The rule's Sharpe ratio with its interval."""
     when = moments(rule.time_us, np.zeros_like(rule.time_us))
-    block = block_moments(when, rule.net, horizon)
-    moves = np.stack([np.ones_like(rule.net), rule.net, np.square(rule.net)], axis=1)
-    sums = draw(when, block, samples, seed).sums(moves)
-    replicates: Floats = sharpe_of_sums(sums, rule.steps_per_year)
-    return interval(rule.sharpe, replicates, confidence, when.count / block)
-
-
-def _headline(result: PartResult) -> str:
-    best = result.best_baseline
-    if not result.enough:
-        return "Too few rows for a verdict"
-    if result.beats_baseline:
-        return f"Beats the best baseline, {best}"
-    if result.beats_chance is not True:
-        return "No better than chance"
-    if result.beats_baseline is None:
-        return f"Better than chance; undecided against {best}"
-    return f"Better than chance, but not better than {best}"
+    scores = RuleScores(rule)
+    if reason := too_few(when, horizon):
+        return Interval(rule.sharpe, reason=reason)
+    longest = max(float(horizon), memory(scores.signals))
+    return Influence(scores, when).interval("sharpe", Precision.of(when.count, longest), confidence)
 
 
 def _summary(result: PartResult) -> str:
-    metric, best = result.deciding_metric, result.best_baseline
-    verdict = {
-        True: f"the model beats the best baseline, {best}, beyond the interval",
-        False: f"the model does not beat the best baseline, {best}",
-        None: f"it is undecided whether the model beats the best baseline, {best}",
-    }[result.beats_baseline]
+    metric = result.deciding_metric
+    beside = result.judgement.baseline or result.best_baseline
     places = decimals(result.metrics[metric].value)
+    verdict = {
+        "better": f"the model is better than every baseline, of which {beside} is nearest",
+        "undecided": f"it is not shown that the model is better than {beside}, the best baseline",
+        "worse": f"the model is worse than {beside}",
+        "too_few": f"nothing can be told of the model beside {beside}, the best baseline",
+    }[result.verdict]
     numbers = (
         f"{_WORDS[metric]} {result.metrics[metric].value:.{places}f} against "
-        f"{result.baselines[best][metric].value:.{places}f}, difference {signed(result.differences[best], places)} at "
-        f"{result.confidence:.0%}"
+        f"{result.baselines[beside][metric].value:.{places}f}, difference {signed(result.differences[beside], places)}"
     )
+    if result.differences[beside].low is not None:
+        numbers += f" at {result.confidence:.0%}"
     words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
     if result.part == "val":
         words.append("These rows also chose the epoch, so they flatter the model.")
-    if not result.enough:
-        words.append("These rows are too few for a verdict: it takes ten horizons and at least 30.")
-    if result.beats_chance is not True:
-        words.append(f"As far as these rows can tell, the model is no better than chance{_beside_chance(result)}.")
-    if len(result.columns) > 1 and result.enough:
+    if result.reason:
+        words.append(f"An interval needs more rows: {result.reason}.")
+    elif result.verdict == "too_few":
+        words.append(
+            f"What happens is remembered for about {result.memory_rows:,} rows, so these rows are worth very few "
+            "independent ones."
+        )
+    elif beside != result.chance or result.verdict != "worse":
+        words.append(_beside_chance(result))
+    if len(result.columns) > 1 and not result.reason:
         words.append(column_summary(result.columns))
-    return " ".join(words)
+    return " ".join(filter(None, words))
 
 
 def _beside_chance(result: PartResult) -> str:
-    if result.chance == result.best_baseline:
+    """How the model stands beside what knows nothing, where the verdict has not said it."""
+    if result.verdict == "better" or result.chance == result.best_baseline:
         return ""
     places = decimals(result.metrics[result.deciding_metric].value)
-    return f": against {result.chance} the difference is {signed(result.differences[result.chance], places)}"
+    stands = {True: "It is better than", False: "It is worse than", None: "Nor is it shown to be better than"}
+    apart = signed(result.differences[result.chance], places)
+    return f"{stands[result.beats_chance]} {result.chance}, which knows nothing: difference {apart}."
 
 
-def _plain(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
-    return {name: found.to_dict() for name, found in intervals.items()}
+def _plain(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
+    return {name: interval.to_dict() for name, interval in intervals.items()}

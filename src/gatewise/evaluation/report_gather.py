@@ -148,8 +148,8 @@ def _facts(
             "Seed": str(config.training.seed),
         },
         "Judging": {
-            "Intervals": f"{judged.confidence:.0%}, {judged.samples} resamples",
-            "Blocks": ", ".join(f"{part} {result.block_rows:,} rows" for part, result in evaluation.parts.items()),
+            "Intervals": f"{judged.confidence:.0%}, Student's t with {judged.freedom} degrees of freedom",
+            "Memory": ", ".join(f"{part} {_count(one.memory_rows, 'row')}" for part, one in evaluation.parts.items()),
             "Baselines": ", ".join(judged.baselines),
             **run,
         },

@@ -3,30 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DivergedError, LabelError
-from gatewise.evaluation.base import Floats
+from gatewise.evaluation.base import Floats, Ints
 
 _COLUMNS = 6  # of each output: |error|, error², y, y² (both about y's mean), direction hit, has a direction
 
 
 @dataclass(frozen=True)
 class ValueScores:
-    """Contributions [n, 1 + 6·outputs], and what is needed to read their sums."""
+    """Contributions [n, 1 + 6·outputs], and what is needed to read their sums.
+
+    Attributes:
+        error: float64 [n, outputs], predicted less true.
+        scale: float64 [outputs], the unit in which outputs are put together.
+    """
 
     contributions: Floats
+    error: Floats
     outputs: tuple[str, ...]
     scale: Floats
     has_direction: bool
 
     @property
     def loss(self) -> Floats:
-        squared = self.contributions[:, 1:].reshape(-1, len(self.outputs), _COLUMNS)[:, :, 1]
-        return np.asarray((squared / np.square(self.scale)).mean(axis=1), dtype=np.float64)
+        """[n], the mean over outputs of squared errors in units of `scale`."""
+        return np.asarray((self._each()[:, :, 1] / np.square(self.scale)).mean(axis=1), dtype=np.float64)
+
+    @property
+    def signals(self) -> Floats:
+        """Errors and their sizes, of each output; of two predictors the errors differ by what they say.
+
+        A mood of the sizes, as markets have, shows best in their logarithm, which no single large one rules.
+        """
+        absolute, squared = (self._each()[:, :, number] for number in (0, 1))
+        sizes = np.log(absolute + np.maximum(0.1 * absolute.mean(axis=0), np.finfo(np.float64).tiny))
+        return np.concatenate([self.error, absolute, squared, sizes], axis=1)
+
+    def truth(self, metric: str) -> Floats:
+        """The true values for r2, which is relative to their spread; else nothing: levels remember for ever."""
+        return self._each()[:, :, 2] if metric.startswith("r2") else np.empty((len(self.error), 0))
+
+    def basis(self, metric: str) -> Floats:
+        """Rows that have a direction, of one output or of each."""
+        output = metric.removeprefix("directional_accuracy").removeprefix("_")
+        directed = self._each()[:, :, 5]
+        return directed[:, [self.outputs.index(output)]] if output in self.outputs else directed
+
+    def on_rows(self, at: Ints, scale: Floats | None = None) -> ValueScores:
+        """The scores of some rows, with their own `scale` where there are several outputs to put together."""
+        together = self.scale if scale is None or len(self.outputs) == 1 else scale
+        return replace(self, contributions=self.contributions[at], error=self.error[at], scale=together)
+
+    def _each(self) -> Floats:
+        return self.contributions[:, 1:].reshape(-1, len(self.outputs), _COLUMNS)
 
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         """Metrics [...] of sums [..., q]; see `regression_metrics` for what each is."""
@@ -82,7 +116,7 @@ def value_scores(
     each = np.stack([np.abs(error), np.square(error), centred, np.square(centred), hit, directed], axis=-1)
     unit = np.ones(len(outputs)) if scale is None or len(outputs) == 1 else np.asarray(scale, dtype=np.float64)
     contributions = np.concatenate([np.ones((len(truth), 1)), each.reshape(len(truth), -1)], axis=1)
-    return ValueScores(contributions, tuple(outputs), unit, reference is not None)
+    return ValueScores(contributions, error, tuple(outputs), unit, reference is not None)
 
 
 def regression_metrics(

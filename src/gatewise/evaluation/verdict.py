@@ -43,13 +43,23 @@ class Judgement:
         }[self.verdict]
 
     @property
+    def short(self) -> str:
+        """The verdict in few words."""
+        words = {"better": "better", "undecided": "not shown", "too_few": "too few rows"}
+        return words.get(self.verdict, self.headline.lower())
+
+    @property
     def beats_baseline(self) -> bool | None:
         """True, false, and `None` for what is undecided or can't be told."""
         return {"better": True, "undecided": None, "worse": False, "too_few": None}[self.verdict]
 
 
-def judge_differences(differences: Mapping[str, Difference]) -> Judgement:
-    """The verdict that differences to baselines give, by baseline; at least one."""
+def judge_differences(differences: Mapping[str, Difference], few: bool = False) -> Judgement:
+    """The verdict that differences to baselines give, by baseline; at least one.
+
+    Args:
+        few: whether the rows hold so few independent stretches that what is not shown could hardly have been.
+    """
     if any(found.low is None or found.high is None for found in differences.values()):
         return Judgement("too_few")
     ahead = [name for name, found in differences.items() if found.low is not None and found.low > 0]
@@ -57,4 +67,4 @@ def judge_differences(differences: Mapping[str, Difference]) -> Judgement:
         return Judgement("worse", max(ahead, key=lambda name: differences[name].value))
     if all(found.high is not None and found.high < 0 for found in differences.values()):
         return Judgement("better")
-    return Judgement("undecided")
+    return Judgement("too_few" if few else "undecided")

@@ -86,6 +86,7 @@ def measure_overfitting(
             for key, trial in models.items()
         },
         confidence=config.evaluation.confidence,
+        samples=config.evaluation.bootstrap_samples,
     )
 
 

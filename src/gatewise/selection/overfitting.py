@@ -14,7 +14,8 @@ import numpy as np
 
 from gatewise.errors import DivergedError
 from gatewise.evaluation.base import Floats, Ints
-from gatewise.evaluation.bootstrap import LEAST_BLOCKS, Moments, block_moments, moments
+from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments
+from gatewise.evaluation.moments import Moments, moments
 from gatewise.selection.cscv import BacktestOverfitting, backtest_overfitting, overfitting_of_sums
 from gatewise.selection.deflated_sharpe import DeflatedSharpe, deflated_sharpe
 from gatewise.selection.skill import skill_of_sums, skill_parts

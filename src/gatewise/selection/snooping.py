@@ -21,7 +21,8 @@ from arch.bootstrap import MCS, SPA
 from scipy import stats
 
 from gatewise.evaluation.base import Floats
-from gatewise.evaluation.bootstrap import Moments, draw
+from gatewise.evaluation.bootstrap import draw
+from gatewise.evaluation.moments import Moments
 
 MOST_PAIRS_DRAWN = 4_000_000  # the confidence set holds samples · trials² numbers, a few times over: about 100 MB
 
