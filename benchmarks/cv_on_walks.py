@@ -119,7 +119,7 @@ def main(walks: int) -> None:
                 if of.model != "prior" and accuracy.low is not None and accuracy.high is not None:
                     held += accuracy.low <= 0.5 <= accuracy.high
                     judged += 1
-                    praised += of.beats_prior is True
+                    praised += of.judgement.verdict == "better"
             for name, value in readings(outcome, np.random.default_rng(seed)).items():
                 values.setdefault(name, []).extend([] if value is None else [value])
     print(f"{walks} walks: accuracy's interval holds 0.5 in {held} of {judged}; called better than prior: {praised}")

@@ -86,7 +86,7 @@ def test_a_model_is_measured_against_the_prior_fold_by_fold() -> None:
     of += [said(k + 1, None, value, PRIOR) for k, value in enumerate(hard)]
     model, prior = summarize(of, "log_loss", 0.95)
     assert model.against_prior.mean == pytest.approx(-0.011)
-    assert (model.beats_prior, prior.beats_prior) == (True, False)
+    assert (model.judgement.verdict, prior.judgement.verdict) == ("better", "undecided")
     assert model.metrics["log_loss"].high > prior.metrics["log_loss"].mean  # type: ignore[operator]  # both are there
     assert (model.name, model.folds) == ("lstm@5", 3)
 
@@ -104,8 +104,8 @@ def test_a_walk_that_nothing_can_foretell_is_called_so() -> None:
         assert accuracy.high is not None
         assert accuracy.low <= 0.5 <= accuracy.high
         assert accuracy.high - accuracy.low < 0.5, "an interval as wide as this holds anything"
-        assert of.beats_prior is not True
-    assert outcome.verdict.tone != "good"
+        assert of.judgement.verdict != "better"
+    assert outcome.verdict.judgement.verdict in ("undecided", "worse")
 
 
 def test_a_model_that_knows_the_answer_is_called_better_than_chance() -> None:
@@ -123,8 +123,8 @@ def test_a_model_that_knows_the_answer_is_called_better_than_chance() -> None:
     overfitting = measure_overfitting(predictions, shared, plan.base)
     summaries = summarize(predictions, "log_loss", 0.95)
     verdict = judge(summaries, overfitting, "log_loss", 0.95, complete=True)
-    assert verdict.tone == "good"
-    assert verdict.headline == "lstm@1 knows more than the prior"
+    assert verdict.judgement.verdict == "better"
+    assert verdict.lines[0].startswith("lstm@1 knows more than the prior")
     assert overfitting.snooping.value is not None
     assert overfitting.snooping.value < 0.05
 

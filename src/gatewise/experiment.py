@@ -23,6 +23,7 @@ from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
+from gatewise.evaluation.verdict import Judgement
 from gatewise.features.cache import cached_features
 from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
@@ -68,9 +69,9 @@ class Outcome:
         return self.folder / "predictions.parquet"
 
     @property
-    def beats_baseline(self) -> bool | None:
-        """On test rows; `None` also where there are none: val rows chose the epoch, so they can't decide."""
-        return self.evaluation.parts["test"].beats_baseline if "test" in self.evaluation.parts else None
+    def judgement(self) -> Judgement:
+        """The verdict, on test rows where there are some; see `Evaluation.judgement` for val's."""
+        return self.evaluation.judgement
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface of `gatewise train --json`, without the run's id."""
@@ -91,8 +92,8 @@ class Outcome:
             "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
             "baselines": self.evaluation.baselines(),
             "columns": self.evaluation.columns(),
-            "beats_baseline": self.beats_baseline,
-            "judged_on": list(self.evaluation.parts)[-1],
+            **self.judgement.to_dict(),
+            "judged_on": self.evaluation.newest.part,
             "purged_rows": self.split.purged_rows,
             "embargo_rows": self.split.embargo_rows,
         }

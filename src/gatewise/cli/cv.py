@@ -175,7 +175,8 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 
 def _print_outcome(outcome: CvOutcome) -> None:
-    from gatewise.cli.output import print_table
+    from gatewise.cli.output import print_headline, print_table
+    from gatewise.evaluation.interval_words import bounds_text
     from gatewise.selection.verdict import measures
 
     print()
@@ -188,11 +189,11 @@ def _print_outcome(outcome: CvOutcome) -> None:
         rows.append([of.name, str(of.folds), *(f"{e.mean:.3f}{s}" for e, s in zip(found, spread, strict=True))])
         if any(e.low is not None for e in found):
             confidence = outcome.plan.base.evaluation.confidence
-            bounds = [f"[{e.low:.3f}, {e.high:.3f}]" for e in found]
+            bounds = [bounds_text(e, 3) for e in found]
             rows.append([f"  {confidence:.0%} interval", "", *bounds])
     print_table("", ["model@horizon", "folds", *shown], rows)
     print()
-    print(outcome.verdict.headline)
+    print_headline(outcome.verdict.judgement)
     for line in outcome.verdict.lines:
         print(f"- {line}")
     for name, value, meaning in measures(outcome.overfitting):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from gatewise.config.schema import DataConfig
+    from gatewise.evaluation.verdict import Judgement, Verdict
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -26,7 +30,7 @@ def set_up_logging(quiet: bool) -> None:
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """A table for people on stdout; columns of numbers are set to the right, and no cell is folded."""
     from rich.console import Console
     from rich.table import Table
@@ -35,13 +39,30 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         print(title)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        numeric = bool(rows) and all(row[number][:1] in set("0123456789-[") for row in rows)
+        numeric = bool(rows) and all(str(row[number])[:1] in set("0123456789-[") for row in rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
     console.print(table)
+
+
+def print_headline(judgement: Judgement) -> None:
+    """The verdict in a line of its own, on a terminal in its tone's colour."""
+    from rich.console import Console
+
+    line = verdict_text(judgement.verdict, judgement.headline)
+    Console(highlight=False, markup=False).print(line, style="bold", soft_wrap=True)
+
+
+def verdict_text(verdict: Verdict, words: str | None = None) -> Text:
+    """A verdict in the colour of its tone; `words` in place of the few that a table has room for."""
+    from rich.text import Text
+
+    from gatewise.evaluation.verdict import COLOURS, SHORT, TONES
+
+    return Text(words or SHORT[verdict], style=COLOURS[TONES[verdict]].terminal)
 
 
 def newer_rows(data: DataConfig) -> str:

@@ -82,6 +82,8 @@ def _print_table(infos: list[RunInfo]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from gatewise.cli.output import verdict_text
+
     console = Console(highlight=False, markup=False)
     if not infos:
         console.print("no runs yet; try: gatewise train --source sp500")
@@ -91,13 +93,14 @@ def _print_table(infos: list[RunInfo]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id", no_wrap=True)
     table.add_column("name", overflow="fold")  # the one that gives way on a narrow terminal
-    for title in ("model", "status", "started (UTC)", "took", "val", "test"):
+    for title in ("model", "status", "started (UTC)", "took", "val", "test", "verdict"):
         table.add_column(title, no_wrap=True, justify="right" if title in ("took", "val", "test") else "left")
     for info in infos:
         started = f"{info.started_utc:%Y-%m-%d %H:%M}"
         parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
         took = _duration(info.duration_seconds)
-        table.add_row(info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts)
+        verdict = verdict_text(info.verdict) if info.verdict else ""
+        table.add_row(info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts, verdict)
     console.print(table)
 
 
@@ -105,6 +108,8 @@ def _print_run(info: RunInfo) -> None:
     took = _duration(info.duration_seconds)
     print(f"run {info.run_id} ({info.status.lower()})")
     print(f"experiment {info.name}, model {info.model}, started {info.started_utc:%Y-%m-%d %H:%M:%S} UTC, took {took}")
+    if info.headline:
+        print(f"verdict: {info.headline}")
     print("\nnumbers (the last of each)")
     for name, value in sorted(info.metrics.items()):
         print(f"  {name:<32} {value:.6g}")

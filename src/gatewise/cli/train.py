@@ -74,11 +74,13 @@ def train(
 
 
 def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
-    from gatewise.cli.output import newer_rows, print_table
+    from gatewise.cli.output import newer_rows, print_headline, print_table
 
     print()
-    columns, rows = _comparison(outcome.evaluation)
+    columns, rows, why = _comparison(outcome.evaluation)
     print_table("", columns, rows)
+    for line in why:
+        print(line)
     print()
     if rows := _column_rows(outcome.evaluation):
         print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), rows)
@@ -88,6 +90,7 @@ def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
         head = ["part", "symbol", "rows", metric, "best baseline's", "difference", "verdict"]
         print_table("symbol by symbol, beside the best baseline", head, rows)
         print()
+    print_headline(outcome.evaluation.judgement)
     for result in outcome.evaluation.parts.values():
         print(result.summary)
     print(
@@ -108,6 +111,7 @@ _COLUMN_HEAD = ("part", "column", "rmse", "last value's", "difference", "mae", "
 def _column_rows(evaluation: Evaluation) -> list[list[str]]:
     """Errors of each predicted column beside persistence's, part by part; none where no column is predicted."""
     from gatewise.evaluation.base import decimals
+    from gatewise.evaluation.interval_words import bounds_text
 
     rows = []
     for part, result in evaluation.parts.items():
@@ -118,7 +122,7 @@ def _column_rows(evaluation: Evaluation) -> list[list[str]]:
                 places = decimals(max(own[metric].value, still[metric].value))
                 cells += [f"{of[metric].value:,.{places}f}" for of in (own, still)]
                 if metric == "rmse":
-                    cells.append(f"{by.value:+,.{places}f} [{by.low:+,.{places}f}, {by.high:+,.{places}f}]")
+                    cells.append(f"{by.value:+,.{places}f} {bounds_text(by, places, sign='+,')}".rstrip())
             direction = f"{own['directional_accuracy'].value:.3f}"
             rows.append([part, name, *cells, direction, found.words])
     return rows
@@ -139,16 +143,19 @@ def _symbol_rows(evaluation: Evaluation) -> list[list[str]]:
     return rows
 
 
-def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """The deciding metrics of model and baselines, part by part, with the model's interval."""
+def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], list[str]]:
+    """The deciding metrics of model and baselines, part by part, with the model's interval, or why there is none."""
+    from gatewise.evaluation.interval_words import bounds_text, without_interval
+
     names = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
     first = next(iter(evaluation.parts.values()))
     shown = [name for name in names if name in first.metrics]
-    rows = []
+    rows, why = [], []
     for part, result in evaluation.parts.items():
+        why += [f"{part}: {line}" for line in without_interval(result.metrics, shown)]
         for who, metrics in {"model": result.metrics, **result.baselines}.items():
             rows.append([part, who, *(f"{metrics[name].value:.3f}" for name in shown)])
-            if who == "model":
-                bounds = [f"[{metrics[name].low:.3f}, {metrics[name].high:.3f}]" for name in shown]
+            bounds = [bounds_text(metrics[name], 3) for name in shown]
+            if who == "model" and any(bounds):
                 rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
-    return ["part", "who", *shown], rows
+    return ["part", "who", *shown], rows, why

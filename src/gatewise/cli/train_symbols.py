@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from gatewise.config.schema import DataConfig, ExperimentConfig
     from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns
 
@@ -104,22 +106,22 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 
 
 def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
-    from gatewise.cli.output import newer_rows, print_table
+    from gatewise.cli.output import newer_rows, print_table, verdict_text
 
     judged = [_judged(run.result) for run in found.runs]
     shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
-    answers = {True: "yes", False: "no", None: "undecided"}
-    rows = []
+    rows: list[list[str | Text]] = []
     for run, (part, metrics) in zip(found.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]
         windows = f"{run.result['windows'].get(part, 0):,}"
-        rows.append([run.symbol, part, windows, *cells, answers[run.result["beats_baseline"]], run.run_id])
+        verdict = verdict_text(run.result["verdict"])
+        rows.append([run.symbol, part, windows, *cells, verdict, run.run_id])
     overall = found.overall()
     means = overall["mean"][judged[0][0]]
-    count = f"{overall['beats_baseline']['true']} of {overall['symbols']}"
+    count = f"{overall['verdict']['better']} of {overall['symbols']} better"
     rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
     print()
-    print_table("", ["symbol", "part", "windows", *shown, "beats baseline", "run"], rows)
+    print_table("", ["symbol", "part", "windows", *shown, "verdict", "run"], rows)
     first = found.runs[0]
     print(
         f"\neach run has its own report and bundle, such as {first.result['report']}"

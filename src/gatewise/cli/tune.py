@@ -111,7 +111,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _print_outcome(outcome: Tuned) -> None:
-    from gatewise.cli.output import print_table, setting_words
+    from gatewise.cli.output import print_headline, print_table, setting_words
 
     found = outcome.found
     ranked = sorted((row for row in found.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
@@ -127,10 +127,10 @@ def _print_outcome(outcome: Tuned) -> None:
     )
     states = [row.state for row in found.rows]
     counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(sorted(states)))
-    if not found.beats_prior:
-        print("\nNo setting beats the prior.")
+    print()
+    print_headline(found.verdict.judgement)
     print(
-        f"\n{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}"
+        f"{found.line}\n{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}"
         "\nThe best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
         f"\n\nstudy        {outcome.folder.name}"
         f"\nbest config  {outcome.best_config}"

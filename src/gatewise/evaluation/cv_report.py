@@ -13,8 +13,10 @@ from plotly.offline import get_plotlyjs
 from gatewise.evaluation import figures
 from gatewise.evaluation.base import Estimate, Interval, decimals
 from gatewise.evaluation.cv_figures import Dots, fold_dots
+from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
-from gatewise.evaluation.report_html import Pictures, bullets, folded, metric_words, named_values, section
+from gatewise.evaluation.report_html import Pictures, bullets, folded, header, metric_words, named_values, section
+from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 
 _HEAD = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2")
@@ -48,7 +50,7 @@ class CvPage:
     """Everything that the page shows.
 
     Attributes:
-        tone: good, open or bad.
+        judgement: of the comparison as a whole.
         lines: the verdict's sentences.
         deciding: the metric that decides.
         against_prior: {model@horizon: difference in it}; below zero the model is better.
@@ -59,8 +61,7 @@ class CvPage:
     """
 
     title: str
-    headline: str
-    tone: str
+    judgement: Judgement
     lines: Sequence[str]
     deciding: str
     confidence: float
@@ -111,22 +112,16 @@ def render(page: CvPage) -> str:
 
 
 def _header(page: CvPage) -> str:
-    return (
-        f'<header><p class="brand">gatewise cross-validation</p><h1>{escape(page.title)}</h1>'
-        f'<div class="verdict {page.tone}"><p class="headline">{escape(page.headline)}</p>'
-        f"{bullets(page.lines)}</div></header>"
-    )
+    return header("cross-validation", page.title, page.judgement, bullets(page.lines))
 
 
 def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
-    if not page.against_prior:
-        yield "<p>One fold gives no interval, so there is nothing to draw.</p>"
-        return
     words = metric_words(page.deciding)
     yield pictures.add(
         figures.differences(words, page.against_prior, page.confidence),
         "Each model against the prior on the same rows",
-        f"Mean over folds of the difference in {words}. A line that crosses zero is undecided. The prior says the "
+        f"Mean over folds of the difference in {words}. A line that crosses zero shows nothing either way, "
+        "and a point without a line has no interval. The prior says the "
         "training part's class shares or mean, or of the next row's columns the last value: what is no better knows "
         "nothing.",
         wide=True,
@@ -175,7 +170,7 @@ def _row(metric: str, found: Mapping[str, Estimate]) -> str:
 
 def _cell(of: Estimate, places: int) -> str:
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
-    bounds = "" if of.low is None or of.high is None else f"<small>{of.low:.{places}f} to {of.high:.{places}f}</small>"
+    bounds = bounds_text(of, places, "<small>{} to {}</small>")
     return f"<b>{of.mean:.{places}f}{spread}</b>{bounds}".replace("-", "−")
 
 

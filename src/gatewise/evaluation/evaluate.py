@@ -22,6 +22,7 @@ from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.persistence import class_persistence, last_known_row
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves, value_positions
 from gatewise.evaluation.value_metrics import value_scores
+from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.targets.base import Labels
 
 _log = logging.getLogger("gatewise.evaluation")
@@ -41,11 +42,22 @@ class Evaluation:
     baseline_rows: int
     notes: tuple[str, ...]
 
-    def metrics(self) -> dict[str, dict[str, dict[str, float]]]:
-        """{part: {metric: {value, low, high}}} of the model."""
+    @property
+    def newest(self) -> PartResult:
+        """Of test where there is one, else of val."""
+        return list(self.parts.values())[-1]
+
+    @property
+    def judgement(self) -> Judgement:
+        """The verdict on the model: the newest part's, but for val rows not that it is better; see `on_chosen_rows`."""
+        judgement = self.newest.judgement
+        return judgement if self.newest.part == "test" else on_chosen_rows(judgement)
+
+    def metrics(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """{part: {metric: {value, low, high}}} of the model; null where there is no interval."""
         return {part: result.to_dict()["metrics"] for part, result in self.parts.items()}
 
-    def baselines(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    def baselines(self) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
         """{baseline: {part: {metric: {value, low, high}}}}."""
         plain = {part: result.to_dict()["baselines"] for part, result in self.parts.items()}
         names: Iterable[str] = next(iter(plain.values()), {})
@@ -55,7 +67,7 @@ class Evaluation:
         """{part: {column: its metrics beside persistence}}; no column where none of the table's is predicted."""
         return {part: result.to_dict()["columns"] for part, result in self.parts.items()}
 
-    def metrics_by_symbol(self) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    def metrics_by_symbol(self) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
         """{part: {symbol: {metric: {value, low, high}}}} of the model, for the newest part; none of a single symbol."""
         return {
             part: {name: own.to_dict()["metrics"] for name, own in result.symbols.items()}

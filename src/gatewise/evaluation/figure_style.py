@@ -12,7 +12,6 @@ from gatewise.evaluation.base import Ints
 
 INK, QUIET, GRID, PAPER = "#1d2530", "#67717f", "#e4e7ec", "#ffffff"
 MODEL, BASELINE, ACCENT = "#0b5cad", "#98a2b1", "#d1711f"
-GOOD, OPEN, BAD = "#1c7a55", "#8a5a00", "#a3312a"
 
 
 def date_text(time_us: Ints) -> npt.NDArray[Any]:

@@ -11,28 +11,28 @@ from plotly.subplots import make_subplots
 from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval, Ints
 from gatewise.evaluation.class_metrics import Reliability
-from gatewise.evaluation.figure_style import BAD, BASELINE, GOOD, INK, MODEL, OPEN, QUIET, date_text, styled
+from gatewise.evaluation.figure_style import BASELINE, INK, MODEL, QUIET, date_text, styled
 from gatewise.evaluation.report_data import Predicted, thinned
+from gatewise.evaluation.verdict import COLOURS, judge_differences
 
 
 def differences(metric: str, paired: Mapping[str, Interval], confidence: float) -> go.Figure:
     """Model minus each baseline in the deciding metric, with intervals: left of zero the model is better."""
     names = sorted(paired, key=lambda name: paired[name].value)
-    value, low, high = (
-        np.array([getattr(paired[name], field) for name in names]) for field in ("value", "low", "high")
-    )
-    better = np.select([high < 0, low >= 0], [GOOD, BAD], OPEN)
-    reach = 1.15 * max(float(np.abs([low, high]).max()), 1e-12)
+    reach = 1.15 * max((abs(x) for found in paired.values() for x in _points(found)), default=0) or 1e-12
     figure = go.Figure()
-    for k, name in enumerate(names):
+    for name in names:
+        points = _points(paired[name])
+        colour = COLOURS[judge_differences({name: paired[name]}).tone].page
+        bounds = f" [{points[0]:+.4g}, {points[-1]:+.4g}]" if len(points) > 1 else ", no interval"
         figure.add_trace(
             go.Scatter(
-                x=[low[k], value[k], high[k]],
-                y=[name] * 3,
+                x=points,
+                y=[name] * len(points),
                 mode="lines+markers",
-                line={"color": better[k], "width": 3},
-                marker={"size": [0, 12, 0], "color": better[k], "opacity": 1},
-                hovertemplate=f"{name}: {value[k]:+.4g} [{low[k]:+.4g}, {high[k]:+.4g}]<extra></extra>",
+                line={"color": colour, "width": 3},
+                marker={"size": [12 * (x == paired[name].value) for x in points], "color": colour, "opacity": 1},
+                hovertemplate=f"{name}: {paired[name].value:+.4g}{bounds}<extra></extra>",
             )
         )
     figure.add_vline(x=0, line={"color": INK, "width": 1.2})
@@ -43,6 +43,13 @@ def differences(metric: str, paired: Mapping[str, Interval], confidence: float) 
     figure.update_xaxes(title=f"difference in {metric}, {confidence:.0%} interval", range=[-reach, reach])
     figure.update_yaxes(type="category", showgrid=False)
     return styled(figure, legend=False)
+
+
+def _points(found: Interval) -> list[float]:
+    """Bounds with the value between them, or the value alone."""
+    if found.low is None or found.high is None:
+        return [found.value]
+    return [found.low, found.value, found.high]
 
 
 def confusion(counts: Ints, classes: Sequence[str]) -> go.Figure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from string import Template
 
+from gatewise.evaluation.verdict import COLOURS
+
 PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -40,7 +42,6 @@ h3 { font-size: .95rem; margin: 0 0 4px; font-weight: 600; }
 .brand { margin: 0 0 6px; color: var(--quiet); font-size: .8rem; letter-spacing: .08em; text-transform: uppercase; }
 .verdict { border-left: 5px solid var(--tone); background: var(--wash); padding: 18px 22px; }
 .verdict p { margin: 0; } .verdict .headline { font-size: 1.5rem; color: var(--tone); margin-bottom: 8px; }
-.good { --tone: #1c7a55; } .open { --tone: #8a5a00; } .bad { --tone: #a3312a; }
 .grid { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 20px 32px; }
 .grid > * { grid-column: 1 / -1; min-width: 0; margin: 0; }
 .grid > .half { grid-column: span 1; }
@@ -82,6 +83,7 @@ footer { margin-top: 56px; color: var(--quiet); font-size: .82rem; border-top: 1
   .plot .svg-container, .plot .main-svg { width: 100% !important; height: 100% !important; }
 }
 """
+STYLE += " ".join(f".{tone} {{ --tone: {colours.page}; }}" for tone, colours in COLOURS.items())
 
 DRAW = """
 for (const script of document.querySelectorAll("script.figure")) {

@@ -15,6 +15,7 @@ from plotly.offline import get_plotlyjs
 from gatewise.evaluation import figures, figures_run
 from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval
+from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
 from gatewise.evaluation.report_data import Predicted, ReportData
@@ -23,6 +24,7 @@ from gatewise.evaluation.report_html import (
     bullets,
     column_table,
     folded,
+    header,
     metric_table,
     metric_words,
     named_values,
@@ -52,7 +54,7 @@ def render(report: ReportData) -> str:
     pictures = Pictures()
     newest_first = list(reversed(report.evaluation.parts.values()))
     body = [
-        _header(report.title, report.verdict),
+        _header(report),
         section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
         section("Training", [_training(report, pictures)]),
@@ -71,21 +73,18 @@ def render(report: ReportData) -> str:
     )
 
 
-def _header(title: str, verdict: PartResult) -> str:
-    tone = {True: "good", False: "bad", None: "open"}[verdict.beats_baseline]
-    return (
-        f'<header><p class="brand">gatewise report</p><h1>{escape(title)}</h1>'
-        f'<div class="verdict {tone}"><p class="headline">{escape(verdict.headline)}</p>'
-        f"<p>{escape(verdict.summary)}</p></div></header>"
-    )
+def _header(report: ReportData) -> str:
+    return header("report", report.title, report.evaluation.judgement, f"<p>{escape(report.verdict.summary)}</p>")
 
 
 def _differences(result: PartResult, pictures: Pictures) -> str:
     words = metric_words(result.deciding_metric)
+    why = without_interval(result.differences, list(result.differences))
+    caption = "A line that crosses zero shows nothing either way."
     return pictures.add(
         figures.differences(words, result.differences, result.confidence),
         f"{_title(result)}: model against each baseline",
-        f"Difference in {words} over the same resampled rows. A line that crosses zero is undecided.",
+        f"Difference in {words} over the same resampled rows. {' '.join(why) or caption}",
         height=280,
     )
 
@@ -158,7 +157,7 @@ def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]
         wide=True,
     )
     numbers = {
-        "Sharpe ratio": f"{sharpe.value:.2f} [{sharpe.low:.2f}, {sharpe.high:.2f}]",
+        "Sharpe ratio": f"{sharpe.value:.2f} {bounds_text(sharpe, 2)}".rstrip(),
         "Total return": f"{rule.total_return:+.1%}",
         "Return of staying long": f"{rule.hold_return:+.1%}",
         "Maximum drawdown": f"{rule.max_drawdown:.1%}",

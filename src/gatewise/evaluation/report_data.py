@@ -78,7 +78,7 @@ class ReportData:
     @property
     def verdict(self) -> PartResult:
         """Of the newest part: test where there is one, else val."""
-        return list(self.evaluation.parts.values())[-1]
+        return self.evaluation.newest
 
 
 def thinned(count: int, most: int = MOST_POINTS) -> Ints:

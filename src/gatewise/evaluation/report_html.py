@@ -8,7 +8,9 @@ from html import escape
 import plotly.graph_objects as go
 
 from gatewise.evaluation.base import Interval, decimals
+from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.verdict import TONES, Judgement, Tone, column_tone
 
 _LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
 _MOST_SYMBOLS = 50
@@ -45,6 +47,15 @@ def section(title: str, contents: Iterable[str]) -> str:
     return f'<section><h2>{escape(title)}</h2><div class="grid">{"".join(contents)}</div></section>'
 
 
+def header(page: str, title: str, judgement: Judgement, content: str) -> str:
+    """The top of a page: what it is of, and the verdict in its tone; `content` is HTML of what stands behind it."""
+    return (
+        f'<header><p class="brand">gatewise {escape(page)}</p><h1>{escape(title)}</h1>'
+        f'<div class="verdict {judgement.tone}"><p class="headline">{escape(judgement.headline)}</p>{content}</div>'
+        "</header>"
+    )
+
+
 def named_values(values: Mapping[str, str]) -> str:
     """A list of names and words."""
     return "<dl>" + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in values.items()) + "</dl>"
@@ -71,10 +82,16 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
         lines.append(f'<tr class="difference"><th scope="row">{escape(label)}</th><td class="model">–</td>{cells}</tr>')
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     return (
-        f'<div><p class="caption">{escape(caption)}, {result.rows:,} rows, {result.confidence:.0%} intervals. '
+        f'<div><p class="caption">{escape(caption)}, {result.rows:,} rows, {_intervals(result, metrics)}. '
         f'Underlined: the best of the row.</p><div class="scroll"><table aria-label="{escape(caption)}">'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></div>"
     )
+
+
+def _intervals(result: PartResult, metrics: Sequence[str]) -> str:
+    why = [words.rstrip(".") for words in without_interval(result.metrics, metrics)]
+    some = any(result.metrics[name].low is not None for name in metrics)
+    return ". ".join([f"{result.confidence:.0%} intervals"] * (some or not why) + why)
 
 
 def column_table(result: PartResult, caption: str) -> str:
@@ -93,9 +110,8 @@ def column_table(result: PartResult, caption: str) -> str:
             f"{own['directional_accuracy'].value:.3f}",
             f"{found.outside_training:.0%}",
         ]
-        tone = {"better": "good", "worse": "bad", "no different": "bad"}.get(found.words, "open")
         lines.append(
-            f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{escape(found.words)}</td>'
+            f'<tr><th scope="row">{escape(name)}</th>{_verdict_cell(found.words, column_tone(found.words))}'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
     titles = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
@@ -123,9 +139,8 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> st
             _cell(own.differences[own.best_baseline], places, "+"),
             *(f"{own.metrics[metric].value:,.{decimals(own.metrics[metric].value)}f}" for metric in more),
         ]
-        tone = {True: "good", False: "bad", None: "open"}[own.beats_baseline]
         lines.append(
-            f'<tr><th scope="row">{escape(name)}</th><td class="tone {tone}">{own.short}</td>'
+            f'<tr><th scope="row">{escape(name)}</th>{_verdict_cell(own.short, TONES[own.verdict])}'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
     head = [
@@ -167,5 +182,9 @@ def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
 
 
 def _cell(found: Interval, places: int, sign: str = "") -> str:
-    value, low, high = (f"{number:{sign},.{places}f}" for number in (found.value, found.low, found.high))
-    return f"<b>{value}</b><small>{low} to {high}</small>".replace("-", "−")
+    bounds = bounds_text(found, places, "<small>{} to {}</small>", f"{sign},")
+    return f"<b>{found.value:{sign},.{places}f}</b>{bounds}".replace("-", "−")
+
+
+def _verdict_cell(words: str, tone: Tone) -> str:
+    return f'<td class="tone {tone}">{escape(words)}</td>'

@@ -13,8 +13,9 @@ from plotly.offline import get_plotlyjs
 from gatewise.evaluation.base import decimals
 from gatewise.evaluation.fold_figures import fold_timeline, timeline_height
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
-from gatewise.evaluation.report_html import Pictures, bullets, folded, metric_words, named_values, section
+from gatewise.evaluation.report_html import Pictures, bullets, folded, header, metric_words, named_values, section
 from gatewise.evaluation.tune_figures import study_pictures
+from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.splits.base import Spans
 from gatewise.splits.folds import FoldSplit
@@ -45,6 +46,7 @@ class TunePage:
         metric: whose mean over inner folds is minimised.
         trials: every one; the best complete one among them.
         prior_value: of the prior, which knows nothing of its rows.
+        judgement, line: on the best trial beside it, and the numbers behind that in a sentence.
         spans, folds: what the inner folds were cut from, and they.
         facts: group by group: {group: {name: words}}.
         best_yaml: the best trial's config.
@@ -56,6 +58,8 @@ class TunePage:
     trials: Sequence[TrialLine]
     best: TrialLine
     prior_value: float
+    judgement: Judgement
+    line: str
     spans: Spans
     folds: Sequence[FoldSplit]
     facts: Mapping[str, Mapping[str, str]]
@@ -99,27 +103,16 @@ def render(page: TunePage) -> str:
     )
 
 
-def headline(page: TunePage) -> str:
-    """What a reader should take along, in a sentence."""
-    words, best = metric_words(page.metric), _value(page.best.value, page)
-    if not _beats_prior(page):
-        return f"No setting beats the prior: {words} {best} at best, the prior {_value(page.prior_value, page)}"
-    return f"Trial {page.best.number} is the best of {len(page.trials)}: {words} {best}"
-
-
 def _header(page: TunePage) -> str:
     words = metric_words(page.metric)
     lines = [
-        f"{words[0].upper()}{words[1:]} is the mean over {len(page.folds)} inner folds, lower is better; the prior, "
-        f"which knows nothing, comes to {_value(page.prior_value, page)}.",
-        f"It is the best of {len(page.trials)}, and so looks better than it is: the search picks luck as well. No "
-        "trial has seen the test part; train the best config to have it judged there.",
+        page.line,
+        f"{words[0].upper()}{words[1:]} is the mean over {_count(page.folds)}, lower is better; the prior knows "
+        "nothing.",
+        "The best of many looks better than it is, as the search picks luck as well; the interval counts that, the "
+        "value does not. No trial has seen the test part; train the best config to have it judged there.",
     ]
-    tone = "open" if _beats_prior(page) else "bad"
-    return (
-        f'<header><p class="brand">gatewise tuning</p><h1>{escape(page.title)}</h1>'
-        f'<div class="verdict {tone}"><p class="headline">{escape(headline(page))}</p>{bullets(lines)}</div></header>'
-    )
+    return header("tuning", page.title, page.judgement, bullets(lines))
 
 
 def _table(page: TunePage) -> str:
@@ -169,5 +162,5 @@ def _value(value: float | None, page: TunePage) -> str:
     return "–" if value is None else f"{value:.{decimals(abs(page.prior_value)) + 1}f}"
 
 
-def _beats_prior(page: TunePage) -> bool:
-    return page.best.value is not None and page.best.value < page.prior_value
+def _count(folds: Sequence[FoldSplit]) -> str:
+    return "one inner fold" if len(folds) == 1 else f"{len(folds)} inner folds"

@@ -9,9 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Verdict = Literal["better", "undecided", "worse", "too_few"]
+Tone = Literal["good", "open", "bad"]
+
+TONES: Mapping[Verdict, Tone] = {"better": "good", "undecided": "open", "worse": "bad", "too_few": "open"}
+
+SHORT: Mapping[Verdict, str] = {
+    "better": "better",
+    "undecided": "not shown",
+    "worse": "worse",
+    "too_few": "too few rows",
+}
+
+
+class Colours(NamedTuple):
+    """Of a tone, on a page and in a terminal."""
+
+    page: str
+    terminal: str
+
+
+COLOURS: Mapping[Tone, Colours] = {
+    "good": Colours("#1c7a55", "green"),
+    "open": Colours("#8a5a00", "yellow"),
+    "bad": Colours("#a3312a", "red"),
+}
 
 
 class Difference(Protocol):
@@ -44,14 +68,22 @@ class Judgement:
 
     @property
     def short(self) -> str:
-        """The verdict in few words."""
-        words = {"better": "better", "undecided": "not shown", "too_few": "too few rows"}
-        return words.get(self.verdict, self.headline.lower())
+        """The sentence in the few words that a table has room for."""
+        return SHORT[self.verdict] + f" than {self.baseline}" * (self.verdict == "worse")
+
+    @property
+    def tone(self) -> Tone:
+        """What it is coloured by, on a page and in a terminal: only what is shown to be worse is bad news."""
+        return TONES[self.verdict]
 
     @property
     def beats_baseline(self) -> bool | None:
         """True, false, and `None` for what is undecided or can't be told."""
         return {"better": True, "undecided": None, "worse": False, "too_few": None}[self.verdict]
+
+    def to_dict(self) -> dict[str, str | bool | None]:
+        """verdict, headline and beats_baseline, as every command's JSON says them."""
+        return {"verdict": self.verdict, "headline": self.headline, "beats_baseline": self.beats_baseline}
 
 
 def judge_differences(differences: Mapping[str, Difference], few: bool = False) -> Judgement:
@@ -68,3 +100,14 @@ def judge_differences(differences: Mapping[str, Difference], few: bool = False) 
     if all(found.high is not None and found.high < 0 for found in differences.values()):
         return Judgement("better")
     return Judgement("too_few" if few else "undecided")
+
+
+def on_chosen_rows(judgement: Judgement) -> Judgement:
+    """The verdict on rows that chose the model's epoch: they flatter, so they can't show that it is better."""
+    return Judgement("undecided") if judgement.verdict == "better" else judgement
+
+
+def column_tone(words: str) -> Tone:
+    """Of a predicted column's words, which know more shades than four: what is no different is not bad news."""
+    tones: Mapping[str, Tone] = {"better": "good", "worse": "bad"}
+    return tones.get(words, "open")

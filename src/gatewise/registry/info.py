@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gatewise.evaluation.verdict import TONES, Verdict
+
+VERDICT, HEADLINE = "gatewise.verdict", "gatewise.headline"  # the tags in which a run's verdict is kept
+
 # What a listing shows of a part, first found first; the last is the trainer's own, there before any evaluation.
 _KEY_METRICS = ("{part}/macro_f1", "{part}/rmse", "{part}/mae", "{part}_f1", "{part}_loss")
 
@@ -40,6 +44,17 @@ class RunInfo:
         return self.params.get("model.name", "")
 
     @property
+    def verdict(self) -> Verdict | None:
+        """Better, undecided, worse or too_few; `None` where the run was not judged."""
+        value = self.tags.get(VERDICT)
+        return next((verdict for verdict in TONES if verdict == value), None)
+
+    @property
+    def headline(self) -> str | None:
+        """The verdict as a sentence."""
+        return self.tags.get(HEADLINE)
+
+    @property
     def duration_seconds(self) -> float | None:
         """From start to end; None while it runs."""
         return None if self.ended_utc is None else (self.ended_utc - self.started_utc).total_seconds()
@@ -64,6 +79,8 @@ class RunInfo:
             "started": self.started_utc.isoformat(),
             "ended": None if self.ended_utc is None else self.ended_utc.isoformat(),
             "duration_seconds": self.duration_seconds,
+            "verdict": self.verdict,
+            "headline": self.headline,
             "metrics": {name: value if math.isfinite(value) else None for name, value in self.metrics.items()},
             "folder": str(self.folder),
         }

@@ -18,6 +18,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted
+from gatewise.evaluation.verdict import TONES
 from gatewise.host import choose_threads
 from gatewise.selection.fleet_compute import decide_fleet
 from gatewise.selection.jobs import error_from_dict, error_to_dict
@@ -85,7 +86,7 @@ class SymbolRuns:
     compute: str
 
     def overall(self) -> dict[str, Any]:
-        """The mean over symbols of each metric, every symbol counting as one, and how many beat their best baseline."""
+        """The mean over symbols of each metric, every symbol counting as one, and how many got which verdict."""
         parts: dict[str, dict[str, float]] = {}
         for part in dict.fromkeys(part for run in self.runs for part in run.result["metrics"]):
             found = [run.result["metrics"][part] for run in self.runs if part in run.result["metrics"]]
@@ -93,9 +94,11 @@ class SymbolRuns:
             parts[part] = {name: float(np.mean([metrics[name]["value"] for metrics in found])) for name in names}
         verdicts = [run.result["beats_baseline"] for run in self.runs]
         words = {"true": True, "false": False, "null": None}
+        values = [run.result["verdict"] for run in self.runs]
         return {
             "symbols": len(self.runs),
             "mean": parts,
+            "verdict": {verdict: values.count(verdict) for verdict in TONES},
             "beats_baseline": {word: verdicts.count(value) for word, value in words.items()},
         }
 

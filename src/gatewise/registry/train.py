@@ -11,6 +11,7 @@ from gatewise.errors import Interrupted
 from gatewise.experiment import Outcome, prepare, run_experiment
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
+from gatewise.registry.info import HEADLINE, VERDICT
 from gatewise.registry.runs import Run, find_run, start_run
 from gatewise.training.listeners import Listener, Listeners
 
@@ -79,6 +80,8 @@ def train(
 def record(run: Run, outcome: Outcome) -> None:
     """What MLflow gets to know of a run's end."""
     run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
+    run.set_tag(VERDICT, outcome.judgement.verdict)
+    run.set_tag(HEADLINE, outcome.judgement.headline)
     run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
     for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
         run.log_artifacts(path)

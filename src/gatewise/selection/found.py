@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
@@ -16,6 +17,7 @@ from gatewise.selection.study_folder import write_best, write_trials
 from gatewise.selection.study_store import StudyStore
 from gatewise.selection.trials import COMPLETE, TrialRow, rows_of
 from gatewise.selection.tune_data import TuneData
+from gatewise.selection.tune_verdict import TuneVerdict, judge_best
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Found:
         config: the best trial's, whole.
         best: the complete trial with the lowest value, of equal ones the first.
         metric: what values are means of; lower is better.
-        prior_value: the value of a trial that knows nothing.
+        prior: the scores of a trial that knows nothing, fold by fold.
+        verdict: on the best trial beside it.
         rows: every trial, by number.
         design: the inner folds, in words.
     """
@@ -34,14 +37,20 @@ class Found:
     config: ExperimentConfig
     best: TrialRow
     metric: str
-    prior_value: float
+    prior: tuple[float, ...]
+    verdict: TuneVerdict
     rows: list[TrialRow]
     design: str
 
     @property
-    def beats_prior(self) -> bool:
-        """Whether the best trial knows more than nothing, on the folds that it was chosen on."""
-        return self.best.value is not None and self.best.value < self.prior_value
+    def prior_value(self) -> float:
+        """The value of a trial that knows nothing."""
+        return fmean(self.prior)
+
+    @property
+    def line(self) -> str:
+        """The numbers behind the verdict, in a sentence."""
+        return self.verdict.line(self.best.number, self.metric, self.prior_value)
 
 
 def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Found | None:
@@ -51,7 +60,15 @@ def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Foun
     if not complete:
         return None
     best = min(complete, key=lambda row: (row.value, row.number))
-    return Found(study.space.configure(base, best.params), best, data.metric, data.prior_value, rows, data.design)
+    verdict = judge_best(
+        best.scores,
+        data.prior,
+        test_to_train=data.test_to_train,
+        trials=sum(bool(row.scores) for row in rows),
+        confidence=base.evaluation.confidence,
+    )
+    config = study.space.configure(base, best.params)
+    return Found(config, best, data.metric, data.prior, verdict, rows, data.design)
 
 
 def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
@@ -111,6 +128,8 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
         trials=lines,
         best=lines[found.best.number],
         prior_value=found.prior_value,
+        judgement=found.verdict.judgement,
+        line=found.line,
         spans=of.spans,
         folds=of.folds,
         facts=facts,

@@ -99,6 +99,6 @@ def tune_folds(
                 continue
             found[model, horizon, fold.number] = best.config
             found_here = {"value": best.best.value, "params": dict(best.best.params), "inner_folds": best.design}
-            told.append(entry | found_here)
+            told.append(entry | found_here | best.verdict.judgement.to_dict())
     write_json(folder / "tuned.json", told)
     return found

@@ -15,7 +15,7 @@ from gatewise.selection.jobs import JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.overfitting import OverfittingReport
 from gatewise.selection.plan import Plan
 from gatewise.selection.summary import Summary
-from gatewise.selection.verdict import Verdict
+from gatewise.selection.verdict import CvVerdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class CvOutcome:
         folder: holds folds.parquet, out_of_fold.parquet, summary.json and report.html.
         frame: see `folds_frame`.
         summaries: one a model and horizon, the prior's last in their horizon.
-        verdict: in words.
+        verdict: of the comparison as a whole.
         failures: jobs that came to nothing; their folds are missing from all else.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
         compute: where the others ran, in words.
@@ -37,7 +37,7 @@ class CvOutcome:
     frame: pl.DataFrame
     summaries: list[Summary]
     overfitting: OverfittingReport
-    verdict: Verdict
+    verdict: CvVerdict
     failures: list[JobFailure]
     num_jobs: int
     resumed: int
@@ -63,7 +63,7 @@ class CvOutcome:
         summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
         return {
             "id": self.folder.name,
-            "verdict": self.verdict.headline,
+            **self.verdict.judgement.to_dict(),
             "folds": folds,
             "summary": summary,
             "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},

@@ -30,16 +30,14 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
     apart = {of.name: of.against_prior for of in outcome.summaries if of.model != PRIOR}
     return CvPage(
         title=_title(outcome, shared),
-        headline=outcome.verdict.headline,
-        tone=outcome.verdict.tone,
+        judgement=outcome.verdict.judgement,
         lines=outcome.verdict.lines,
         deciding=deciding,
         confidence=plan.base.evaluation.confidence,
         horizons=[_horizon(h, outcome.summaries, predictions, shared, deciding) for h in shared.horizons],
         against_prior={
-            name: Interval(of.mean, of.low, of.high)
+            name: Interval(of.mean, of.low, of.high, None if of.low is not None else "one fold gives none")
             for name, of in apart.items()
-            if of.low is not None and of.high is not None
         },
         measures=measures(outcome.overfitting),
         failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],

@@ -17,9 +17,14 @@ from itertools import groupby
 
 import numpy as np
 
-from gatewise.evaluation.base import Estimate, Floats, metric_bounds
+from gatewise.evaluation.base import Estimate, Floats, Interval, metric_bounds
+from gatewise.evaluation.verdict import Judgement, judge_differences
 from gatewise.selection.frames import Prediction
 from gatewise.selection.scoring import PRIOR
+
+# Of folds that share the noise of their training parts in full, the worst case, an interval over two lies on one side
+# of the truth every second time, as the two hardly differ; over three it does in one of nine.
+LEAST_FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,12 @@ class Summary:
         return f"{self.model}@{self.horizon}"
 
     @property
-    def beats_prior(self) -> bool | None:
-        """True and False where the whole interval lies on one side; else undecided."""
-        if self.against_prior.low is None or self.against_prior.high is None:
-            return None
-        if self.against_prior.high < 0:
-            return True
-        return False if self.against_prior.low >= 0 else None
+    def judgement(self) -> Judgement:
+        """What its own interval says; that it may be the best of many is not counted."""
+        if self.folds < LEAST_FOLDS:
+            return Judgement("too_few")
+        apart = self.against_prior
+        return judge_differences({PRIOR: Interval(apart.mean, apart.low, apart.high)})
 
 
 def summarize(predictions: Sequence[Prediction], deciding: str, confidence: float) -> list[Summary]:

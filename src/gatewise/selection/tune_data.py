@@ -66,9 +66,9 @@ class TuneData:
         return horizon.folds
 
     @property
-    def prior_value(self) -> float:
-        """What a trial that knows nothing would be scored."""
-        return float(np.mean(self.prior))
+    def test_to_train(self) -> float:
+        """Samples scored for each one trained on, over all folds."""
+        return sum(of.test.size for of in self._folds) / sum(of.train.size for of in self._folds)
 
 
 def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:

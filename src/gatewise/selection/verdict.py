@@ -1,61 +1,66 @@
-"""A cross-validation in words: does the best of the compared models know more than the prior, and is that luck?"""
+"""A cross-validation's verdict: does the best of the compared models know more than the prior, and is that luck?
+
+It is one of the four of every judgement (evaluation/verdict.py). What lies between them, an advantage that may be luck
+or one that a few folds carry alone, is said in the sentences below the headline.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from gatewise.evaluation.base import decimals
+from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.report_html import metric_words
+from gatewise.evaluation.verdict import SHORT, Judgement
 from gatewise.selection.overfitting import OverfittingReport
 from gatewise.selection.scoring import PRIOR
-from gatewise.selection.summary import Summary
+from gatewise.selection.snooping import Snooping
+from gatewise.selection.summary import LEAST_FOLDS, Summary
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The headline, whether it is good news, and the sentences behind it."""
+class CvVerdict:
+    """The judgement, and the sentences behind it."""
 
-    headline: str
-    tone: Literal["good", "open", "bad"]
+    judgement: Judgement
     lines: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence without a full stop."""
+        return self.judgement.headline
 
 
 def judge(
     summaries: Sequence[Summary], overfitting: OverfittingReport, deciding: str, confidence: float, complete: bool
-) -> Verdict:
-    """Puts numbers into words.
+) -> CvVerdict:
+    """Judges the comparison as a whole, the prior being its one baseline.
 
-    A model is said to know more than the prior where its interval over folds lies below zero and, with the choice among
-    all of them counted, the test against data snooping agrees.
+    Better: some model's interval over folds lies below zero, and the test against data snooping, which counts the
+    choice among all of them, agrees. Worse: every model's lies above zero. Too few: no model has three folds, or the
+    rows are too few for that test. Undecided: all else.
 
     Args:
         deciding: the metric that decides; lower is better.
         complete: whether every fold of every model is in.
     """
     models = [of for of in summaries if of.model != PRIOR]
-    best = min(models, key=lambda of: of.against_prior.mean)
-    better = [of for of in models if of.beats_prior]
-    p = overfitting.snooping.value
-    shown = p is not None and p < 1 - confidence
-    tone: Literal["good", "open", "bad"] = "open"
-    if max(of.folds for of in models) < 2:
-        headline = "Too few folds for a verdict"
-    elif better and shown:
-        headline, tone = f"{best.name} knows more than the prior", "good"
-    elif better:
-        headline = f"{best.name} looks better than the prior, but luck is not ruled out"
-    elif all(of.beats_prior is False for of in models):
-        headline, tone = "Worse than the prior", "bad"
-    elif shown:
-        headline = f"{best.name} is ahead of the prior over all rows, but its folds differ too much to count on it"
+    snooping = overfitting.snooping
+    verdicts = [of.judgement.verdict for of in models]
+    shown = snooping.value is not None and snooping.value < 1 - confidence
+    if not snooping.periods or all(verdict == "too_few" for verdict in verdicts):
+        judgement = Judgement("too_few")
+    elif "better" in verdicts and shown:
+        judgement = Judgement("better")
+    elif all(verdict == "worse" for verdict in verdicts):
+        judgement = Judgement("worse", PRIOR)
     else:
-        headline, tone = "No better than chance", "bad"
-    lines = [_line(of, deciding, confidence) for of in models]
+        judgement = Judgement("undecided")
+    lines = [*_shades(models, judgement, snooping, shown), *(_line(of, deciding, confidence) for of in models)]
     if not complete:
         lines.append("Some folds failed and are in none of these numbers.")
-    return Verdict(headline, tone, tuple(lines))
+    return CvVerdict(judgement, tuple(lines))
 
 
 def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
@@ -68,6 +73,25 @@ def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
     return [(name, "–" if value is None else f"{value:.2f}", words or "") for name, value, words in found]
 
 
+def _shades(models: Sequence[Summary], judgement: Judgement, snooping: Snooping, shown: bool) -> list[str]:
+    """What the four verdicts have no room for, as a sentence or none."""
+    best = min(models, key=lambda of: of.against_prior.mean)
+    ahead = [of for of in models if of.judgement.verdict == "better"]
+    leader = min(ahead, key=lambda of: of.against_prior.mean) if ahead else best
+    if judgement.verdict == "too_few":
+        folds = max(of.folds for of in models)
+        if folds < LEAST_FOLDS:
+            return [f"A verdict takes {LEAST_FOLDS} folds; there {'is' if folds == 1 else 'are'} {folds}."]
+        return [f"Whether the best of them is luck can't be tested: {snooping.reason}."]
+    if judgement.verdict == "better":
+        return [f"{leader.name} knows more than the prior, with the choice among all that were compared counted."]
+    if ahead:
+        return [f"{leader.name} looks better than the prior, but luck is not ruled out."]
+    if shown:
+        return [f"{best.name} is ahead of the prior over all rows, but its folds differ too much to count on it."]
+    return []
+
+
 def _line(of: Summary, deciding: str, confidence: float) -> str:
     mean, apart = of.metrics[deciding].mean, of.against_prior
     places = decimals(mean)
@@ -75,6 +99,6 @@ def _line(of: Summary, deciding: str, confidence: float) -> str:
     told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {chance:.{places}f}"
     if apart.low is None or apart.high is None:
         return f"{told}; one fold gives no interval."
-    between = f"{apart.mean:+.{places}f} [{apart.low:+.{places}f}, {apart.high:+.{places}f}]"
-    found = {True: "better", False: "worse", None: "undecided"}[of.beats_prior]
-    return f"{told}; difference {between} at {confidence:.0%} over {of.folds} folds: {found}."
+    between = f"{apart.mean:+.{places}f} {bounds_text(apart, places, sign='+')}"
+    verdict = "too few folds" if of.folds < LEAST_FOLDS else SHORT[of.judgement.verdict]
+    return f"{told}; difference {between} at {confidence:.0%} over {of.folds} folds: {verdict}."
