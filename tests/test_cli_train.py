@@ -33,6 +33,8 @@ KEYS = {
     "peak_memory_mb",
     "metrics",
     "baselines",
+    "verdict",
+    "headline",
     "beats_baseline",
     "purged_rows",
     "embargo_rows",
@@ -64,6 +66,21 @@ def test_json_is_one_object_with_the_promised_keys_and_every_file_is_there(cli) 
     assert said.err == ""
 
 
+def test_the_verdict_is_the_same_in_json_in_metrics_on_the_page_and_among_the_runs(cli) -> None:
+    value = cli("train", *TINY, "--json", "--quiet").json
+    said = {name: value[name] for name in ("verdict", "headline", "beats_baseline")}
+    assert said["verdict"] in ("better", "undecided", "worse", "too_few")
+    metrics = json.loads((Path(value["bundle"]).parent / "metrics.json").read_text(encoding="utf-8"))
+    assert said.items() <= metrics.items()
+    assert f'<p class="headline">{said["headline"]}</p>' in Path(value["report"]).read_text(encoding="utf-8")
+    run = value["run_id"]
+    shown = cli("runs", "show", run, "--json").json
+    assert (shown["verdict"], shown["headline"]) == (said["verdict"], said["headline"])
+    assert f"verdict: {said['headline']}\n" in cli("runs", "show", run).out
+    (listed,) = cli("runs", "list", "--json").json["runs"]
+    assert listed["verdict"] == said["verdict"]
+
+
 def test_the_predictions_file_holds_what_the_metrics_say(cli) -> None:
     value = cli("train", *TINY, "--json", "--quiet").json
     frame = pl.read_parquet(value["predictions"])
@@ -81,6 +98,10 @@ def test_people_read_epochs_a_table_and_what_to_type_next(cli) -> None:
     assert "Epoch 1/3:  train_loss=" in said.err
     assert "val_f1=" in said.err
     assert "baseline" in said.out
+    sentence = (
+        r"(?m)^(Better than every baseline|Not shown to be better|Worse than \w+|Too few independent rows to tell)$"
+    )
+    assert re.search(sentence, said.out)
     assert "gatewise predict --model" in said.out
 
 

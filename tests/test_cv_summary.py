@@ -173,13 +173,17 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
     ]
     assert (of.mean, of.std) == pytest.approx((np.mean(own), np.std(own, ddof=1)))
     assert said["fleet"].keys() == {"used", "why"}
+    assert {
+        name: said[name] for name in ("verdict", "headline", "beats_baseline")
+    } == outcome.verdict.judgement.to_dict()
 
 
 def test_the_page_is_whole_offline_and_tells_what_failed() -> None:
     outcome = run_cv(plan_of(("lstm", "gru"), (2, 3)), first_only_up())
     page = outcome.report.read_text(encoding="utf-8")
     body = page[: page.index("<script")]
-    assert outcome.verdict.headline in body
+    judgement = outcome.verdict.judgement
+    assert f'<div class="verdict {judgement.tone}"><p class="headline">{judgement.headline}</p>' in body
     assert "trainings failed" in body
     assert f">12, {len(outcome.failures)} failed<" in body
     assert "fold 1 of gru, horizon 3, seed 42" in body

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 
@@ -22,6 +24,7 @@ from gatewise.evaluation.figures_run import learning_curves
 from gatewise.evaluation.report import render, write_report
 from gatewise.evaluation.report_data import Predicted, ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches
+from gatewise.evaluation.verdict import TONES, Verdict
 from gatewise.features.base import FeatureMatrix
 from gatewise.samples import Samples
 from gatewise.splits.base import Spans, Split
@@ -40,8 +43,12 @@ def make_table(symbols: int = 1) -> Table:
 
 
 def make_report(
-    kind: str = "triple_barrier", classes: tuple[str, ...] = ("down", "flat", "up"), symbols: int = 1
+    kind: str = "triple_barrier",
+    classes: tuple[str, ...] = ("down", "flat", "up"),
+    symbols: int = 1,
+    verdict: Verdict | None = None,
 ) -> ReportData:
+    """A report on noise; with `verdict` on a model of classes whose predictions, or whose few rows, earn that one."""
     table, rng = make_table(symbols), np.random.default_rng(1)
     x = rng.normal(size=(N, 3)).astype(np.float32)
     known = np.where(np.arange(N) < N - 1, np.arange(N) + 1, -1)
@@ -52,7 +59,8 @@ def make_report(
     else:
         labels = Labels(rng.normal(size=(N, 1)).astype(np.float32), known, known >= 0, (), (kind,), "log return", 1)
     rows = np.arange(20, N - 1)
-    split = Split(rows[:700], rows[720:900], rows[920:], 30, 10, 5 * 3_600_000_000, (0, 0))
+    tested = rows[920:935] if verdict == "too_few" else rows[920:]
+    split = Split(rows[:700], rows[720:900], tested, 30, 10, 5 * 3_600_000_000, (0, 0))
     spans = Spans(rows, table.time_us[rows], table.time_us[rows], table.time_us[rows + 1])
     matrix = FeatureMatrix(x, np.ones(N, dtype=bool), ("a", "b", "c"), 2)
     samples = Samples(table, matrix, labels, rows, spans, 10, 1)
@@ -62,12 +70,21 @@ def make_report(
     predictions = {part: rng.dirichlet(np.full(width, 20.0), len(r)) for part, r in parts.items()}
     if not labels.is_classes:
         predictions = {part: rng.normal(size=(len(r), 1)) * 0.1 for part, r in parts.items()}
+    if verdict is not None:
+        predictions = {part: earning(verdict, labels.y[r], rng) for part, r in parts.items()}
     evaluation = evaluate_parts(
         table, labels, split.train, parts, predictions, lambda r: x[r],
         target=config.target, spec=EvaluationConfig(bootstrap_samples=50), seed=0,
     )  # fmt: skip
     history = [{"train_loss": 1 / k, "val_loss": 1.1 / k, "learning_rate": 1e-3 / k} for k in range(1, 8)]
     return gather_report(config, samples, split, evaluation, predictions, history, 7, {"Run": "abc123"})
+
+
+def earning(verdict: Verdict, y: npt.NDArray[Any], rng: np.random.Generator) -> npt.NDArray[Any]:
+    """Probabilities [n, 3] that the truth, the wrong class or none in particular is behind."""
+    if verdict == "undecided":
+        return rng.dirichlet(np.full(3, 2_000.0), len(y))
+    return np.eye(3)[(y + (verdict == "worse")) % 3] * 0.5 + 0.5 / 3
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +159,25 @@ def test_the_page_says_the_verdict_and_holds_every_number_that_the_evaluation_fo
                 assert f"{found[name].low:.4f} to {found[name].high:.4f}" in text
     for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "indicative"):
         assert words in text, words
+
+
+@pytest.mark.parametrize("verdict", list(TONES))
+def test_each_verdict_is_the_same_in_the_json_and_at_the_top_of_the_page_and_every_number_is_finite(
+    verdict: Verdict,
+) -> None:
+    report = make_report(verdict=verdict)
+    evaluation, page = report.evaluation, render(report)
+    assert evaluation.judgement.verdict == evaluation.to_dict()["parts"]["test"]["verdict"] == verdict
+    assert f'<div class="verdict {TONES[verdict]}"><p class="headline">{evaluation.judgement.headline}</p>' in page
+    assert ('class="verdict bad"' in page) is (verdict == "worse")
+    body = page[: page.index("<script")]
+    assert not re.search(r"\b(nan|None|inf)\b", body)
+    json.dumps(evaluation.to_dict(), allow_nan=False)
+    if verdict == "too_few":
+        test = evaluation.parts["test"]
+        assert {(found.low, found.high) for found in test.metrics.values()} == {(None, None)}
+        assert "No interval: " in body
+        assert all(len(trace["x"]) == 1 for trace in drawn_figures(page)[0]["data"])
 
 
 def test_names_from_data_cannot_break_out_of_the_page() -> None:

@@ -102,6 +102,7 @@ def test_the_whole_is_the_mean_over_symbols(gatewise_home: Path) -> None:
     for part in ("val", "test"):
         own = [of["metrics"][part]["log_loss"]["value"] for of in found["symbols"].values()]
         assert found["overall"]["mean"][part]["log_loss"] == pytest.approx(sum(own) / 2)
+    assert sum(found["overall"]["verdict"].values()) == found["overall"]["symbols"]
     assert sum(found["overall"]["beats_baseline"].values()) == found["overall"]["symbols"] == 2
 
 

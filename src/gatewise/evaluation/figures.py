@@ -40,7 +40,9 @@ def differences(metric: str, paired: Mapping[str, Interval], confidence: float) 
         figure.add_annotation(
             x=x, y=1.02, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"size": 12, "color": QUIET}
         )
-    figure.update_xaxes(title=f"difference in {metric}, {confidence:.0%} interval", range=[-reach, reach])
+    some = any(len(_points(found)) > 1 for found in paired.values())
+    title = f"difference in {metric}" + f", {confidence:.0%} interval" * some
+    figure.update_xaxes(title=title, range=[-reach, reach])
     figure.update_yaxes(type="category", showgrid=False)
     return styled(figure, legend=False)
 

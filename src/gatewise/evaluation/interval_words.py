@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from gatewise.evaluation.base import Estimate, Interval
 
@@ -26,11 +26,6 @@ def without_interval(metrics: Mapping[str, Interval], names: Sequence[str]) -> l
         if metrics[name].low is None or metrics[name].high is None:
             groups.setdefault(metrics[name].reason or "too few rows", []).append(name)
     return [f"No interval{_which(some, names)}: {reason}." for reason, some in groups.items()]
-
-
-def reasons(found: Iterable[Interval]) -> list[str]:
-    """Why some of these have no interval, each reason once."""
-    return list(dict.fromkeys(each.reason or "too few rows" for each in found if each.low is None or each.high is None))
 
 
 def _which(some: Sequence[str], every: Sequence[str]) -> str:

@@ -82,16 +82,16 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
         lines.append(f'<tr class="difference"><th scope="row">{escape(label)}</th><td class="model">–</td>{cells}</tr>')
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     return (
-        f'<div><p class="caption">{escape(caption)}, {result.rows:,} rows, {_intervals(result, metrics)}. '
+        f'<div><p class="caption">{escape(caption)}, {result.rows:,} rows{_intervals(result, metrics)} '
         f'Underlined: the best of the row.</p><div class="scroll"><table aria-label="{escape(caption)}">'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></div>"
     )
 
 
 def _intervals(result: PartResult, metrics: Sequence[str]) -> str:
-    why = [words.rstrip(".") for words in without_interval(result.metrics, metrics)]
     some = any(result.metrics[name].low is not None for name in metrics)
-    return ". ".join([f"{result.confidence:.0%} intervals"] * (some or not why) + why)
+    intervals = f", {result.confidence:.0%} intervals." if some else "."
+    return escape(" ".join([intervals, *without_interval(result.metrics, metrics)]))
 
 
 def column_table(result: PartResult, caption: str) -> str:
