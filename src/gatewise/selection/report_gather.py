@@ -18,7 +18,7 @@ from gatewise.selection.frames import Prediction
 from gatewise.selection.outcome import CvOutcome
 from gatewise.selection.scoring import PRIOR
 from gatewise.selection.shared import ALL, SharedData
-from gatewise.selection.summary import Summary
+from gatewise.selection.summary import LEAST_FOLDS, Summary
 from gatewise.selection.verdict import measures
 
 _MOST_NAMES = 6
@@ -27,7 +27,6 @@ _MOST_NAMES = 6
 def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str) -> CvPage:
     """Puts an outcome and the predictions behind it into words, tables and pictures."""
     plan = outcome.plan
-    apart = {of.name: of.against_prior for of in outcome.summaries if of.model != PRIOR}
     return CvPage(
         title=_title(outcome, shared),
         judgement=outcome.verdict.judgement,
@@ -36,8 +35,11 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
         confidence=plan.base.evaluation.confidence,
         horizons=[_horizon(h, outcome.summaries, predictions, shared, deciding) for h in shared.horizons],
         against_prior={
-            name: Interval(of.mean, of.low, of.high, None if of.low is not None else "one fold gives none")
-            for name, of in apart.items()
+            of.name: Interval(of.against_prior.mean, of.against_prior.low, of.against_prior.high)
+            if of.folds >= LEAST_FOLDS
+            else Interval(of.against_prior.mean, None, None, f"fewer than {LEAST_FOLDS} folds")
+            for of in outcome.summaries
+            if of.model != PRIOR
         },
         measures=measures(outcome.overfitting),
         failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],
