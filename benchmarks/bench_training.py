@@ -58,9 +58,9 @@ def main() -> None:
     said = parser.parse_args()
     rounds, seconds = (2, 0.7) if said.quick else (said.rounds, said.seconds)
 
-    from gatewise.training.device import cpu_has_bf16
+    from gatewise.training.device import cpu_trains_bf16
 
-    kinds = ["plain", "gatewise", *(["gatewise bf16"] if cpu_has_bf16() else [])]
+    kinds = ["plain", "gatewise", *(["gatewise bf16"] if cpu_trains_bf16() else [])]
     say = sys.stderr if said.json else sys.stdout
     load = os.getloadavg()[0]
     print(f"load average {load:.2f} before; {rounds} rounds of {seconds:g} s a side", file=say)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import MODEL_CONFIGS, TrainingConfig
 from gatewise.models.registry import build_model
-from gatewise.training.device import Precision, choose_precision
+from gatewise.training.device import Precision, choose_precision, cpu_trains_bf16
 from gatewise.training.fit import fit
 from gatewise.training.fleet import Member
 from gatewise.training.progress import FitResult
@@ -39,6 +40,12 @@ class Recorder:
 
     def on_message(self, text: str) -> None:
         self.messages.append(text)
+
+
+def require_bf16() -> None:
+    """Skips a test where bf16 does not work."""
+    if not cpu_trains_bf16():
+        pytest.skip("oneDNN trains no bf16 here")
 
 
 def recorders(count: int) -> list[Recorder]:

@@ -21,6 +21,7 @@ from fleet_members import (
     alone,
     largest_difference,
     recorders,
+    require_bf16,
     settings,
     small_model,
     various,
@@ -77,6 +78,7 @@ def test_every_optimizer_and_both_directions_give_the_weights_of_members_alone(o
 
 
 def test_bf16_members_end_near_what_they_are_alone() -> None:
+    require_bf16()
     bf16 = Precision(torch.bfloat16, False, "a test's")
     member, twin = various()[0], various()[0]
     lone = alone(member, precision=bf16)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from fleet_members import require_bf16
 from gatewise.config.schema import RecurrentConfig
 from gatewise.errors import ConfigError, MemoryExhaustedError
 from gatewise.models.recurrent import RecurrentNet
@@ -53,8 +54,7 @@ def test_onednn_keeps_exactly_what_the_account_says_in_fp32(steps: int, windows:
 @pytest.mark.skipif(not HAS_ONEDNN, reason="this torch has no oneDNN")
 @pytest.mark.parametrize("hidden", [32, 64, 96, 128, 256])
 def test_onednn_keeps_about_what_the_account_says_in_bf16(hidden: int) -> None:
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        pytest.skip("this CPU has no bf16")
+    require_bf16()
     said = onednn_lstm_workspace(60, 32, min(31, hidden), hidden, element_bytes=2)
     assert said == pytest.approx(workspace_of_onednn(60, 32, min(31, hidden), hidden, torch.bfloat16), rel=0.1)
 

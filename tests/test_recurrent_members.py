@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from fleet_members import require_bf16
 from gatewise.nn.dropout import Drop
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_members import recurrent_members
@@ -92,6 +93,7 @@ def test_what_members_share_may_come_without_a_member_axis() -> None:
 
 
 def test_members_keep_their_gradients_under_autocast() -> None:
+    require_bf16()
     shape, weights = members("lstm", True)
     x = torch.randn(MEMBERS, BATCH, STEPS, FEATURES)
 

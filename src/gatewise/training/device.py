@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
 
 import torch
 
 from gatewise.errors import ConfigError
+from gatewise.nn.recurrent_op import GATES, StackShape, recurrent
 
 AMPERE = (8, 0)
 TURING = (7, 0)
@@ -77,11 +78,11 @@ def choose_precision(name: str, device: torch.device) -> Precision:
             raise ConfigError(f"bf16 needs an Ampere GPU or later; {title} is older", "--precision fp16 or fp32")
         reason = f"{title} has compute capability {capability[0]}.{capability[1]}"
     elif name == "auto":
-        name, reason = "fp32", "the default on CPUs; --precision bf16 is faster where avx512_bf16 is there"
+        name, reason = "fp32", "the default on CPUs; --precision bf16 is faster on those that multiply it natively"
     elif name == "bf16":
-        if not cpu_has_bf16():
-            raise ConfigError("bf16 on the CPU needs avx512_bf16 or amx_bf16; this CPU has neither", "--precision fp32")
-        reason = "asked for, and the CPU has avx512_bf16"
+        if not cpu_trains_bf16():
+            raise ConfigError("bf16 must be trainable on the device; oneDNN has no bf16 LSTM here", "--precision fp32")
+        reason = "asked for; faster than fp32 only on CPUs that multiply it natively"
     elif name == "fp16":
         raise ConfigError("fp16 needs a GPU", "--precision bf16 or fp32")
     else:
@@ -90,10 +91,21 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     return Precision(dtype, name == "fp16", reason)
 
 
-def cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 natively (Linux: read from /proc/cpuinfo)."""
+@cache
+def cpu_trains_bf16() -> bool:
+    """Whether recurrent layers run forward and backward in bf16 here: asked of oneDNN by tiny ones, once a process.
+
+    The CPU's flags do not tell: oneDNN may be built without, be bounded by ONEDNN_MAX_CPU_ISA, or emulate bf16.
+    """
+    bf16 = Precision(torch.bfloat16, False, "asked by a probe")
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
+        for cell, gates in GATES.items():
+            # Zeros, as a drawn weight would move the generator of whoever calls.
+            sizes = ((gates, 1), (gates, 1), (gates,), (gates,))
+            weights = [torch.zeros(size, requires_grad=True) for size in sizes]
+            with torch.enable_grad(), bf16.autocast(torch.device("cpu")):
+                out = recurrent(torch.zeros(1, 2, 1), weights, None, StackShape(cell, 1, 1, False), "last", True)
+                torch.autograd.grad(out.sum(), weights)
+    except RuntimeError:  # could not create a primitive descriptor
         return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return True
