@@ -6,8 +6,6 @@ bundle that was saved, through the same code that will score files and live rows
 
 from __future__ import annotations
 
-import resource
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import polars as pl
 import torch
 
+from gatewise import host
 from gatewise.bundle import Bundle, with_targets
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
@@ -46,7 +45,7 @@ class Outcome:
     Attributes:
         folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
         data_fingerprint: of the table.
-        peak_memory_mb: of this process, or of the GPU where one was used.
+        peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
     """
 
     folder: Path
@@ -245,5 +244,4 @@ def _units(samples: Samples, fold: Fold) -> Units | None:
 def _peak_memory_mb() -> float:
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated() / 2**20
-    kilobyte = 1 if sys.platform == "darwin" else 1024  # macOS counts in bytes, Linux in KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * kilobyte / 2**20
+    return host.peak_memory() / 2**20

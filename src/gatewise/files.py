@@ -117,7 +117,7 @@ def sha256_file(path: Path) -> str:
 
 def _sync(path: Path) -> None:
     if path.is_file():
-        with path.open("rb") as written:
+        with path.open("rb+") as written:  # Windows syncs nothing that was opened to read
             os.fsync(written.fileno())
 
 

@@ -15,6 +15,7 @@ import ctypes
 import math
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 # mallopt's parameters, from glibc's malloc.h.
@@ -118,6 +119,25 @@ def available_memory(
     return min(amounts, default=None)
 
 
+def peak_memory(status: Path = Path("/proc/self/status")) -> int:
+    """Bytes of memory that this process has held at most, pages that it shares with others included.
+
+    Linux keeps the figure in /proc, other POSIX systems in getrusage (which on Linux would tell of the parent too),
+    Windows in counters that psutil reads. Where none of them is there it is what the process holds now.
+    """
+    for line in (_read(status) or "").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    try:
+        resource = import_module("resource")
+    except ImportError:
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+
+
 def _group_quota(folder: Path) -> float | None:
     limit = _read(folder / "cpu.max")
     if limit is not None:
@@ -149,9 +169,11 @@ def _own_groups(controller: str, own: Path, root: Path) -> list[Path]:
 
 
 def _on_glibc() -> bool:
+    if not hasattr(os, "confstr"):  # Windows
+        return False
     try:
         return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
-    except (AttributeError, ValueError, OSError):  # Windows, macOS, musl
+    except (ValueError, OSError):  # macOS, musl
         return False
 
 

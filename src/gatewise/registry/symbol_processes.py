@@ -89,8 +89,8 @@ class _Team:
 
     def start(self, task: SymbolTask, scratch: Path) -> None:
         """Gives a task to an idle process, or to a new one."""
-        # A session of its own: Ctrl-C on a terminal reaches it through this process alone, and so once.
-        process = self.idle.pop() if self.idle else Spawned(symbol_worker.__name__, self.threads, own_session=True)
+        # A group of its own: Ctrl-C on a terminal reaches it through this process alone, and so once.
+        process = self.idle.pop() if self.idle else Spawned(symbol_worker.__name__, self.threads, own_group=True)
         rows = scratch / f"{task.table.fingerprint}.arrow"
         task.table.frame.write_ipc(rows, compression="uncompressed")
         self.at_work[process] = task
@@ -164,6 +164,6 @@ class _Team:
         """Leaves no process behind."""
         processes = [*self.at_work, *self.idle]
         for process in processes:  # all at once, so that they end side by side
-            process.connection.close()
+            process.hang_up()
         for process in processes:
             process.end()

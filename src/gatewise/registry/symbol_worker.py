@@ -1,6 +1,6 @@
 """A worker process that trains whole runs, one symbol after the other: each as `gatewise train` on that symbol would.
 
-Run as `python -m gatewise.registry.symbol_worker FD`; see selection/worker.py for why so. Both sides speak JSON.
+Run as `python -m gatewise.registry.symbol_worker WORD`; see selection/worker.py for why so. Both sides speak JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.interrupts import Uninterrupted
-from gatewise.selection.worker import die_with_parent
+from gatewise.selection.spawn import INTERRUPT, connect_parent, die_with_parent
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -36,11 +36,11 @@ class _Teller:
         self._parent.send_bytes(json.dumps({"message": text}).encode())
 
 
-def main(descriptor: int) -> None:
-    """Serves symbols; returns when the parent has no more, and dies with it. SIGINT ends a run as Ctrl-C does."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
-    parent = Connection(descriptor)
-    threading.Thread(target=die_with_parent, args=(descriptor,), daemon=True).start()
+def main(word: str) -> None:
+    """Serves symbols; returns when the parent has no more, and dies with it. INTERRUPT ends a run as Ctrl-C does."""
+    signal.signal(INTERRUPT, signal.default_int_handler)  # a shell in the background has it ignored
+    parent = connect_parent(word)
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
     # While the parent still reads its files; these take seconds.
     import polars as pl
@@ -72,4 +72,4 @@ def main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])

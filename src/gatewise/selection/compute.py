@@ -134,7 +134,7 @@ class LocalCompute:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         for worker in self._team:  # all at once, so that they end side by side
-            worker.connection.close()
+            worker.hang_up()
         for worker in self._team:
             worker.end()
         self._team = []

@@ -156,7 +156,7 @@ class RayCompute:
 def _short_folder() -> str:
     """Where Ray's sockets go: their paths may have 107 characters, of which Ray itself takes more than sixty."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) <= _LONGEST_FOLDER else "/tmp"
+    return usual if len(usual) <= _LONGEST_FOLDER or os.name == "nt" else "/tmp"  # Windows has no such sockets
 
 
 def _set_environment(address: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from gatewise.errors import BundleError, ConfigError
 from gatewise.files import atomic_file, home
@@ -72,19 +73,20 @@ class JobStore:
             ConfigError: another process works in it.
         """
         self._jobs.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise ConfigError(
-                    f"one process at a time may work on {self.folder.name}; another does", "wait for it, or stop it"
-                ) from error
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise ConfigError(
+                f"one process at a time may work on {self.folder.name}; another does", "wait for it, or stop it"
+            ) from error
+        try:
             for leftover in self._jobs.glob(".*"):  # of a write that a kill cut off
                 leftover.unlink(missing_ok=True)
-            try:
-                yield
-            finally:
-                shutil.rmtree(self.scratch, ignore_errors=True)
+            yield
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+            lock.release()
 
     def _path(self, key: str) -> Path:
         return self._jobs / f"{key}.safetensors"

@@ -130,7 +130,7 @@ class WorkerRunner:
 
     def close(self) -> None:
         for worker in self._team:  # all at once, so that they end side by side
-            worker.connection.close()
+            worker.hang_up()
         for worker in self._team:
             worker.end()
         self._team = []

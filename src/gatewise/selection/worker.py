@@ -1,15 +1,13 @@
 """A worker process: opens the shared data once, then trains job after job until its parent is gone.
 
-Run as `python -m gatewise.selection.worker FD`, FD being one end of a socket pair. Not a child of multiprocessing,
-which would run the caller's own script again in each worker and pickle what passes between. Both sides speak JSON, but
-for results, which come as the bytes that the parent writes to disk.
+Run as `python -m gatewise.selection.worker WORD`, WORD telling its end of a socket pair. Not a child of
+multiprocessing, which would run the caller's own script again in each worker and pickle what passes between. Both sides
+speak JSON, but for results, which come as the bytes that the parent writes to disk.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import sys
 import threading
@@ -19,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from gatewise.errors import GatewiseError
+from gatewise.selection.spawn import connect_parent, die_with_parent
 
 # First byte of what a worker says.
 READY, EPOCH, RESULT, FAILURE = (b"o", b"e", b"r", b"f")
@@ -46,11 +45,11 @@ class EpochTeller:
         """Device and batch size are the same for all jobs, and the parent says them."""
 
 
-def main(descriptor: int) -> None:
+def main(word: str) -> None:
     """Serves jobs; returns when the parent has no more, and dies with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    threading.Thread(target=die_with_parent, args=(descriptor,), daemon=True).start()
-    parent = Connection(descriptor)
+    parent = connect_parent(word)
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
     # While the parent still reads its files; these take seconds.
     import gatewise.bundle
@@ -73,13 +72,5 @@ def main(descriptor: int) -> None:
             parent.send_bytes(RESULT + result.to_bytes())
 
 
-def die_with_parent(descriptor: int) -> None:
-    """A hang-up of the socket is the parent's end, kill -9 included: half-trained work is in the checkpoint."""
-    poll = select.poll()
-    poll.register(descriptor, 0)  # no event asked for: hang-up and error are always reported
-    poll.poll()
-    os._exit(1)
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])

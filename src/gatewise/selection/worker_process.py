@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -15,32 +14,24 @@ from pathlib import Path
 
 from gatewise.selection import worker
 from gatewise.selection.jobs import Job, JobFailure, JobListener, JobResult, error_from_dict
+from gatewise.selection.spawn import interrupt_process, start_process
 
 _FAREWELL_SECONDS = 5.0
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 class Spawned:
-    """A process `python -m MODULE FD` with a socket to it; it is to end when the socket hangs up.
+    """A process `python -m MODULE WORD` with a socket to it (spawn.py); it ends when it is hung up on.
 
     Attributes:
         connection: readable when there is something to hear, or when the process is gone.
     """
 
-    def __init__(self, module: str, threads: int = 1, own_session: bool = False) -> None:
+    def __init__(self, module: str, threads: int = 1, own_group: bool = False) -> None:
         ours, theirs = socket.socketpair()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
-        self._process = subprocess.Popen(
-            # -P: the folder that the user happens to stand in must not lend modules to the worker.
-            [sys.executable, "-P", "-m", module, str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=self._words,
-            stderr=self._words,
-            env=os.environ | dict.fromkeys(_THREADS, str(threads)),
-            start_new_session=own_session,
-        )
-        theirs.close()
+        environment = os.environ | dict.fromkeys(_THREADS, str(threads))
+        self._process = start_process(module, theirs, self._words, environment, own_group)
         self.connection = Connection(ours.detach())
 
     @property
@@ -53,14 +44,20 @@ class Spawned:
             self.connection.send_bytes(json.dumps(values).encode())
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+        """What Ctrl-C does, for one in a group of its own."""
+        interrupt_process(self._process)
+
+    def hang_up(self) -> None:
+        """Lets the process end, without waiting for it."""
+        self.connection.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def end(self) -> str:
         """Ends the process if it still runs, and says how it ended: `killed by SIGKILL`, or its last words."""
-        self.connection.close()
+        self.hang_up()
         try:
-            code = self._process.wait(_FAREWELL_SECONDS)  # the closed connection has told it
+            code = self._process.wait(_FAREWELL_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
@@ -122,6 +119,10 @@ class Worker:
         return (
             JobResult.from_bytes(rest) if kind == worker.RESULT else JobFailure(job, error_from_dict(json.loads(rest)))
         )
+
+    def hang_up(self) -> None:
+        """See `Spawned`."""
+        self._process.hang_up()
 
     def end(self) -> str:
         """See `Spawned`."""
