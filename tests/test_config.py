@@ -194,6 +194,13 @@ def test_bidirectional_models_can_not_be_scored_at_every_step() -> None:
         load_config(assignments=["windows.supervise=every", "model.bidirectional=true"])
 
 
+@pytest.mark.parametrize("supervise", [(), ("windows.supervise=last",)], ids=["by default", "as said"])
+def test_a_burn_in_that_would_do_nothing_is_refused_by_the_names_of_both_fields(supervise: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"windows\.burn_in must be 0 unless windows\.supervise is every.*got 3"):
+        load_config(assignments=["windows.burn_in=3", *supervise])
+    assert load_config(assignments=["windows.burn_in=3", "windows.supervise=every"]).windows.burn_in == 3
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "a: 2020-13-45", "a: !!bool x", "? [1]\n: 2", "[" * 3000])
 def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)

@@ -278,7 +278,7 @@ def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeyp
 
 
 def test_settings_that_can_not_be_together_fail_the_trial_alone(search) -> None:
-    config = small_config(windows__burn_in=2)
+    config = small_config(windows__burn_in=2, windows__supervise="every")
     space = small_space(config, {"sequence_length": [4, 6], "windows.burn_in": [1, 5], "windows.supervise": ["every"]})
     rows = search(config, space, n_trials=12).found.rows
     failed = [row for row in rows if row.state == "FAIL"]

@@ -85,7 +85,7 @@ def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"timeframe must be text like 5m; got {timeframe!r}")
     target_scaler = values["target_scaler"]
     return {
-        "config": build_config(values["config"]),
+        "config": build_config(_without_idle_burn_in(values["config"])),
         "feature_names": tuple(values["feature_names"]),
         "required_columns": tuple(values["required_columns"]),
         "lookback": int(values["lookback"]),
@@ -110,3 +110,10 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _without_idle_burn_in(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Bundles of older versions may hold a `windows.burn_in` that did nothing, as only the last step was scored."""
+    windows = config["windows"]
+    idle = windows["supervise"] == "last"
+    return {**config, "windows": {**windows, "burn_in": 0 if idle else windows["burn_in"]}}

@@ -109,6 +109,11 @@ class WindowConfig(Section):
     def _burn_in_fits(self) -> Self:
         if self.burn_in >= self.sequence_length:
             raise ValueError("windows.burn_in must be below windows.sequence_length")
+        if self.burn_in and self.supervise == "last":
+            raise ValueError(
+                "windows.burn_in must be 0 unless windows.supervise is every: with last no earlier step is scored; "
+                f"got {self.burn_in}"
+            )
         return self
 
     @property
