@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.lake.absence import LEVEL, NEIGHBOURS, Absences, absences_on, find_absences
+from gatewise.lake.absence import LEVEL, NEIGHBOURS, Absences, absences_on, even_grid
+from gatewise.lake.spans import Span
 
 MINUTE = timedelta(minutes=1)
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -29,6 +30,12 @@ def absences_of(present: Flags) -> Absences:
     """Of minutes from a Monday on, of which some are there."""
     grid = int(MONDAY.timestamp()) * 1_000_000 + US * np.arange(1, present.size + 1)
     return absences_on(grid, grid[present])
+
+
+def absences_in(time: pl.Series, covered: list[Span], timeframe: timedelta) -> Absences:
+    """Of rows on a clock that never rests, as `gatewise data check` lists them."""
+    time_us = time.dt.epoch("us").to_numpy()
+    return absences_on(even_grid(time_us, covered, timeframe), time_us)
 
 
 def market(num: int, share: float, seed: int = 0) -> Flags:
@@ -101,8 +108,8 @@ def test_a_symbol_that_was_listed_late_and_delisted_early_has_no_outage() -> Non
 
 def test_a_series_without_rows_and_one_without_covered_time_have_nothing_to_tell() -> None:
     empty = pl.Series([], dtype=pl.Datetime("us", "UTC"))
-    assert find_absences(empty, [], MINUTE).bars == 0
-    found = find_absences(empty, [(MONDAY, MONDAY + timedelta(hours=1))], MINUTE)
+    assert absences_in(empty, [], MINUTE).bars == 0
+    found = absences_in(empty, [(MONDAY, MONDAY + timedelta(hours=1))], MINUTE)
     assert (found.bars, found.absent, found.runs["kind"].to_list()) == (60, 60, ["before_first"])
 
 
@@ -110,9 +117,9 @@ def test_only_covered_time_can_lack_a_bar() -> None:
     time = pl.datetime_range(MONDAY, MONDAY + timedelta(days=9), "1m", eager=True, time_unit="us", closed="left")
     hole = (MONDAY + timedelta(days=3), MONDAY + timedelta(days=5))
     rows = time.filter((time < hole[0]) | (time >= hole[1]))
-    whole = find_absences(rows, [(MONDAY, MONDAY + timedelta(days=9))], MINUTE)
+    whole = absences_in(rows, [(MONDAY, MONDAY + timedelta(days=9))], MINUTE)
     assert whole.outages["bars"].to_list() == [2880]
-    parts = find_absences(rows, [(MONDAY, hole[0]), (hole[1], MONDAY + timedelta(days=9))], MINUTE)
+    parts = absences_in(rows, [(MONDAY, hole[0]), (hole[1], MONDAY + timedelta(days=9))], MINUTE)
     assert (parts.bars, parts.absent) == (7 * 1440, 0)
 
 
@@ -121,7 +128,7 @@ def test_daily_bars_that_close_by_a_clock_with_summer_time_lack_only_days_withou
     closes = [pl.Series([day + timedelta(hours=17)]).dt.replace_time_zone("America/New_York") for day in days]
     time = pl.concat(closes).dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
     span = (time[0], time[-1] + timedelta(days=1))
-    assert find_absences(time, [span], timedelta(days=1)).absent <= 1
-    assert find_absences(
+    assert absences_in(time, [span], timedelta(days=1)).absent <= 1
+    assert absences_in(
         time.filter(pl.Series([n not in range(99, 130) for n in range(366)])), [span], timedelta(1)
     ).outages["bars"].to_list() == [31]

@@ -12,7 +12,7 @@ from audit_tables import random_walk, small_experiment
 from fleet_members import Recorder, largest_difference, recorders
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
-from gatewise.fleet_trainer import Task, same_shape, train_fleet
+from gatewise.fleet_trainer import Task, first_difference, train_fleet
 from gatewise.fold import fit_fold
 from gatewise.samples import make_samples
 from gatewise.splits.folds import make_folds
@@ -124,8 +124,9 @@ def test_tasks_over_other_features_are_refused() -> None:
 
 
 def test_configs_that_differ_in_dropout_seed_or_rate_alone_are_of_one_shape() -> None:
-    assert same_shape(config_of(), config_of(model__dropout=0.4, training__seed=9, training__learning_rate=0.5))
-    assert not same_shape(config_of(), config_of(model__hidden_size=9))
+    other = config_of(model__dropout=0.4, training__seed=9, training__learning_rate=0.5)
+    assert first_difference(config_of(), other) is None
+    assert first_difference(config_of(), config_of(model__hidden_size=9)) == "model.hidden_size; got 6 and 9"
 
 
 def test_tasks_on_one_fold_hold_its_labels_once(monkeypatch) -> None:

@@ -29,7 +29,6 @@ def test_what_was_appended_is_read_back_in_order_of_time_with_prices_first(tmp_p
     frame = bars(300)
     series = filled(tmp_path, frame.sample(fraction=1, shuffle=True, seed=1).sort("time"))
     assert series.read().equals(frame.select(ORDER))
-    assert series.scan().collect().equals(frame.select(ORDER))
 
 
 def test_every_page_is_a_fixed_week_of_minutes(tmp_path: Path) -> None:
@@ -226,13 +225,13 @@ def test_other_tools_read_the_lake_as_one_hive_table(tmp_path: Path) -> None:
     assert counts == [("coinbase", "BTC-USD", "1m", 300), ("kraken", "ETH/USD", "1m", 200)]
 
 
-def test_a_scan_opens_only_the_pages_of_its_span(tmp_path: Path) -> None:
+def test_a_read_opens_only_the_pages_of_its_span(tmp_path: Path) -> None:
     frame = bars(3 * BARS)
     series = filled(tmp_path, frame)
     for page in sorted(series.folder.glob("*.parquet"))[1:]:
         page.unlink()
     end = datetime(2023, 11, 13, tzinfo=UTC)
-    assert series.scan(end=end, columns=["close"]).collect().equals(frame.select("time", "close")[:119])
+    assert series.read(end=end, columns=["close"]).equals(frame.select("time", "close")[:119])
     assert series.read(START + 5 * MINUTE, START + 9 * MINUTE)["time"].to_list() == [
         START + n * MINUTE for n in range(5, 9)
     ]

@@ -29,7 +29,7 @@ from gatewise.errors import ReadError, RunNotFoundError, StorageError
 from gatewise.registry.folders import find_run_folder, match_id
 from gatewise.registry.history import History
 from gatewise.registry.limits import flat_params, metric_name
-from gatewise.registry.runs import Run, find_info, find_run, list_runs, start_run
+from gatewise.registry.runs import find_info, find_run, list_runs, start_run
 from gatewise.registry.tracking import _put, connect
 
 
@@ -393,13 +393,3 @@ def test_a_full_disk_leaves_the_old_history_whole(tmp_path: Path, monkeypatch: p
         history.write(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_run_is_a_training_listener(gatewise_home: Path, config: ExperimentConfig) -> None:
-    from gatewise.training.listeners import Listener
-
-    listeners: list[Listener] = [start_run(config), History()]
-    for listener in listeners:
-        listener.on_step(1, 1, 10)
-        listener.on_message("batch halved")
-    assert isinstance(listeners[0], Run)

@@ -91,11 +91,6 @@ def train_fleet(
     return [found[number] for number in range(len(tasks))]
 
 
-def same_shape(one: ExperimentConfig, other: ExperimentConfig) -> bool:
-    """Whether models of two configs can stand in one fleet, as far as configs tell."""
-    return first_difference(one, other) is None
-
-
 def first_difference(one: ExperimentConfig, other: ExperimentConfig) -> str | None:
     """The first field in which two configs' models differ and members of a fleet may not, with both values."""
     pairs = {f"model.{name}": (value, getattr(other.model, name, None)) for name, value in one.model}

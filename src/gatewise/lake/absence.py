@@ -70,18 +70,6 @@ class Absences:
         return self.of_kind("outage")
 
 
-def find_absences(time: pl.Series, covered: Iterable[Span], timeframe: timedelta) -> Absences:
-    """Lists the bars that are absent from covered time, on a clock that never rests.
-
-    Args:
-        time: of the rows, Datetime[us, UTC], sorted: when each bar is knowable.
-        covered: spans [start, end) of `time` that the source was asked for.
-        timeframe: the length of a bar.
-    """
-    time_us = time.dt.epoch("us").to_numpy().astype(np.int64, copy=False)
-    return absences_on(even_grid(time_us, covered, timeframe), time_us)
-
-
 def even_grid(time_us: Ints, covered: Iterable[Span], timeframe: timedelta) -> Ints:
     """The moments in covered time at which a bar ends, one every `timeframe`; in step with the rows that are there."""
     step = timeframe // timedelta(microseconds=1)

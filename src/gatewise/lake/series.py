@@ -78,21 +78,6 @@ class Series:
             manifest = self._mended()
             yield Writer(self.folder, manifest, refetch)
 
-    def scan(
-        self, start: datetime | None = None, end: datetime | None = None, columns: Sequence[str] | None = None
-    ) -> pl.LazyFrame:
-        """Rows with start <= time < end, lazily: only pages that hold such rows are opened, only columns used are read.
-
-        Nothing is verified, and a page that a writer replaces meanwhile is absent when it is collected; `read` looks
-        after both.
-
-        Raises:
-            ReadError: nothing was ever written, or the manifest is damaged.
-        """
-        manifest = self._held()
-        sources = [self.folder / page.file for page in _touched(manifest, start, end)]
-        return _lazy(manifest, sources, start, end, columns)
-
     def read(
         self, start: datetime | None = None, end: datetime | None = None, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
@@ -237,14 +222,13 @@ def _whole(folder: Path, page: Page) -> bytes:
 
 def _lazy(
     manifest: Manifest,
-    sources: list[Path] | list[bytes],
+    sources: list[bytes],
     start: datetime | None,
     end: datetime | None,
     columns: Sequence[str] | None,
 ) -> pl.LazyFrame:
     schema = pl.Schema({TIME: pl.Datetime("us", "UTC"), **dict.fromkeys(manifest.columns, pl.Float64())})
     if sources:
-        # The schema is known, so that no page is opened before it is needed; a name may hold what a glob would expand.
         lazy = pl.scan_parquet(sources, schema=schema, glob=False, hive_partitioning=False)
     else:
         lazy = pl.LazyFrame(schema=schema)

@@ -14,19 +14,13 @@ _SCHEMA = pl.Schema({"step": pl.Int64(), "name": pl.String(), "value": pl.Float6
 
 
 class History:
-    """A training listener that collects; `write` puts everything so far into one Parquet file.
+    """Collects each epoch's values; `write` puts everything so far into one Parquet file.
 
     A name said twice at one step keeps the last value, so that a resumed run that repeats an epoch leaves no double.
     """
 
     def __init__(self) -> None:
         self._values: dict[tuple[int, str], float] = {}
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to keep."""
-
-    def on_message(self, text: str) -> None:
-        """Messages are no numbers."""
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         """Takes one epoch's values."""

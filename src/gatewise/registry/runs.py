@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig
@@ -62,16 +63,6 @@ class Run:
         else:
             self.finish("FAILED" if issubclass(kind, Exception) else "KILLED")
 
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to record."""
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """What the trainer calls once an epoch."""
-        self.log(epoch, values)
-
-    def on_message(self, text: str) -> None:
-        """Messages are for people; the console has them."""
-
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Records values at a step, all in one request. Never raises when the tracker is silent."""
         from mlflow.entities import Metric
@@ -94,7 +85,7 @@ class Run:
             with talking(self._uri):
                 uri = urlparse(self._client.get_run(self.run_id).info.artifact_uri)
                 if uri.scheme in ("", "file"):
-                    _link(path, Path(unquote(uri.path)) / path.name)
+                    _link(path, Path(url2pathname(uri.path)) / path.name)
                 elif path.is_dir():
                     self._client.log_artifacts(self.run_id, str(path), path.name)
                 else:
