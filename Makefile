@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHARED_OPTIONS := --constraint constraints.txt
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test test-variants soak lint bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/gatewise train --source sp500 --config examples/sp500.yaml
@@ -11,10 +11,20 @@ demo: .venv/.installed
 test: .venv/.dev
 	$(BIN)/pytest --numprocesses 2
 
+# What trains, on an older processor's instructions with two threads a process, and on the oldest ones with one.
+test-variants: .venv/.dev
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/pytest --numprocesses 2 -m "trains and not soak"
+	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 -m "trains and not soak"
+
+# Longer proofs of laws that `make test` holds in short.
+soak: .venv/.dev
+	$(BIN)/pytest -m soak
+
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_features.py

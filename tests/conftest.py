@@ -40,6 +40,13 @@ settings.load_profile("gate")
 SHARED = Path(os.environ.get("GATEWISE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what computes with torch, so that no file can be left out of `make test-variants` by oversight."""
+    for item in items:
+        if hasattr(getattr(item, "module", None), "torch"):
+            item.add_marker(pytest.mark.trains)
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The folder of real data files; the test is skipped where it is absent."""

@@ -1,7 +1,4 @@
-"""Real `gatewise data` processes killed with SIGKILL at random moments, then one that ends; the lakes are compared.
-
-python tests/fetch_kills.py [KILLS] [SEED]    kills a fetch and an update KILLS times each (20) and says how it went
-"""
+"""Real `gatewise data` processes killed with SIGKILL at random moments, then one that ends; the lakes are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,16 +108,3 @@ def kill_fetch_and_update(folder: Path, kills: int, seed: int, end: str = END) -
         of_update = kill_and_resume(words, updated, kills, rng, server)
         assert bytes_of(updated) == bytes_of(whole)
     return of_fetch, of_update
-
-
-def main() -> None:
-    kills, seed = (int(word) for word in [*sys.argv[1:], *("20", "0")[len(sys.argv) - 1 :]])
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        for verb, killed in zip(("fetch", "update"), kill_fetch_and_update(Path(folder), kills, seed), strict=True):
-            print(f"{verb}: {killed.kills} kills, rows after each: {killed.rows_at_kills}; byte-equal when resumed")
-    print(f"{time.monotonic() - began:.0f} s")
-
-
-if __name__ == "__main__":
-    main()
