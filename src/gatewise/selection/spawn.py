@@ -15,7 +15,10 @@ from multiprocessing.connection import Connection
 from typing import IO, Any
 
 # What reaches a process in a group of its own as Ctrl-C does elsewhere: Windows sends such a group nothing else.
-INTERRUPT = signal.SIGBREAK if sys.platform == "win32" else signal.SIGINT
+if sys.platform == "win32":
+    INTERRUPT, _SENT = signal.SIGBREAK, signal.CTRL_BREAK_EVENT
+else:
+    INTERRUPT = _SENT = signal.SIGINT
 
 
 def start_process(
@@ -44,7 +47,7 @@ def start_process(
 
 def interrupt_process(process: subprocess.Popen[bytes]) -> None:
     """What Ctrl-C does, for a process in a group of its own."""
-    process.send_signal(signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT)
+    process.send_signal(_SENT)
 
 
 def connect_parent(word: str) -> Connection:
