@@ -85,9 +85,19 @@ def walk(num_rows: int = 600, symbols: str = "A", seed: int = 0) -> Table:
 
 def first_only_up(num_rows: int = 600) -> Table:
     """Prices that only rise in the first 30 % of the rows, then walk: a model trained on the beginning sees no fall."""
-    table = walk(num_rows)
-    rising = np.arange(num_rows) < 0.3 * num_rows
-    close = np.where(rising, 50.0 + np.arange(num_rows) * 0.01, table.frame["close"].to_numpy())
+    return _first_rising(num_rows, 0.3, 0.3)
+
+
+def first_unstoppable(num_rows: int = 600) -> Table:
+    """Of three folds the first trains on rising prices alone and has falling ones alone to stop by: it must fail."""
+    return _first_rising(num_rows, 0.2, 0.255)
+
+
+def _first_rising(num_rows: int, rising: float, falling: float) -> Table:
+    """A walk whose prices rise up to a share of the rows, and fall from there to another."""
+    table, row = walk(num_rows), np.arange(num_rows)
+    planted = 50.0 + 0.01 * np.minimum(row, 2 * rising * num_rows - row)
+    close = np.where(row < max(rising, falling) * num_rows, planted, table.frame["close"].to_numpy())
     prices = {name: pl.Series(close) for name in ("open", "high", "low", "close")}
     return table.with_frame(table.frame.with_columns(**prices))
 

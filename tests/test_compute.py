@@ -23,7 +23,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 from conftest import TINY, Cli
-from cv_worlds import Ear, first_only_up, plan_of, run_cv, same_table, walk
+from cv_worlds import Ear, first_only_up, first_unstoppable, plan_of, run_cv, same_table, walk
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import LostWorkerError
 from gatewise.selection.compute import LocalCompute
@@ -41,7 +41,7 @@ _PATIENCE_SECONDS = 300
 
 
 def test_two_processes_find_what_one_finds_and_a_planted_failure_stays_in_its_fold() -> None:
-    plan, table = plan_of(("lstm", "gru")), first_only_up()
+    plan, table = plan_of(("lstm", "gru")), first_unstoppable()
     alone, ear = run_cv(plan, table), Ear()
     spread = run_cv(plan, table, LocalCompute(2), ear)
     assert same_table(spread.frame, alone.frame)
@@ -234,7 +234,7 @@ def test_what_can_not_be_is_refused_in_one_line(
 
 
 def test_failed_folds_are_an_error_beside_a_whole_result(cli: Cli, tmp_path: Path) -> None:
-    table = first_only_up(900).frame.with_columns(pl.col("time").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    table = first_unstoppable(900).frame.with_columns(pl.col("time").dt.strftime("%Y-%m-%d %H:%M:%S"))
     table.drop("symbol").write_csv(tmp_path / "rising.csv")
     words = ("cv", "--data", tmp_path / "rising.csv", "--timezone", "UTC", "--timeframe", "1m", "--target", "direction")
     words = (*words, "--seq-len", "4", "--set", "features.sets=[ohlcv]", "--n-splits", "3", "--hidden-size", "3")

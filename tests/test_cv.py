@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 import torch
 
-from cv_worlds import Ear, first_only_up, plan_of, run_cv, same_table, walk
+from cv_worlds import Ear, first_unstoppable, plan_of, run_cv, same_table, walk
 from gatewise.data.table import Table
 from gatewise.errors import (
     ConfigError,
@@ -116,14 +116,17 @@ def test_a_folds_model_is_the_one_that_a_lone_training_gives() -> None:
     assert result.metrics == classification_metrics(y, result.predictions, samples.labels.classes)
 
 
-def test_a_fold_that_never_sees_a_class_fails_alone_and_is_named() -> None:
-    outcome = run_cv(plan_of(("lstm", "gru")), first_only_up())
+def test_a_fold_with_nothing_to_stop_by_fails_alone_and_is_named() -> None:
+    outcome = run_cv(plan_of(("lstm", "gru")), first_unstoppable())
     assert [(failure.job.model, failure.job.fold) for failure in outcome.failures] == [("lstm", 1), ("gru", 1)]
     assert all(isinstance(failure.error, LabelError) for failure in outcome.failures)
     assert "fold 1 of lstm, horizon 3, seed 42" in outcome.failures[0].job.words
     done = outcome.frame.filter(pl.col("model") != PRIOR)
     assert sorted(done["fold"].to_list()) == [2, 2, 3, 3]
-    assert "failed" in outcome.verdict.lines[-1]
+    assert outcome.verdict.lines[-1].startswith("down never occurs in the training part of fold 1; ")
+    assert outcome.verdict.lines[-2] == (
+        "Fold 1 of 3 not finished by lstm@3 and gru@3: in none of these numbers. Every line stands on folds 2 and 3."
+    )
     assert json.loads((outcome.folder / "summary.json").read_text())["failures"][0]["error"]["type"] == "LabelError"
 
 
@@ -285,7 +288,7 @@ def test_one_model_a_symbol_learns_its_symbol_alone_and_is_pooled_with_the_other
 
 
 def test_a_symbol_whose_model_fails_leaves_its_fold_out_of_the_comparison() -> None:
-    calm, wild = first_only_up(), walk()
+    calm, wild = first_unstoppable(), walk()
     frame = pl.concat([calm.frame, wild.frame.with_columns(symbol=pl.lit("B"))])
     outcome = run_cv(plan_of(per_symbol=True), calm.with_frame(frame))
     assert [(f.job.fold, f.job.symbol) for f in outcome.failures] == [(1, "A")]

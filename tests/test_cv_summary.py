@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from cv_worlds import first_only_up, plan_of, run_cv, walk
+from cv_worlds import first_unstoppable, plan_of, run_cv, walk
 from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
 from gatewise.selection.frames import Line, Prediction, gather
@@ -122,7 +122,7 @@ def test_a_model_that_knows_the_answer_is_called_better_than_chance() -> None:
     predictions = gather(done, shared, "direction")
     overfitting = measure_overfitting(predictions, shared, plan.base)
     summaries = summarize(predictions, "log_loss", 0.95)
-    verdict = judge(summaries, overfitting, "log_loss", 0.95, complete=True)
+    verdict = judge(summaries, overfitting, "log_loss", 0.95)
     assert verdict.judgement.verdict == "better"
     assert verdict.lines[0].startswith("lstm@1 knows more than the prior")
     assert overfitting.snooping.value is not None
@@ -159,10 +159,22 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
     outcome = run_cv(plan_of(("lstm", "gru"), (2, 5), num_seeds=2), walk(symbols="AB"))
     said = outcome.to_dict()
     assert said.keys() >= {
-        "folds", "summary", "pbo", "deflated_sharpe", "snooping", "out_of_fold", "report", "fleet", "resumed",
+        "folds", "coverage", "summary", "pbo", "deflated_sharpe", "snooping", "out_of_fold", "report", "fleet",
+        "resumed",
     }  # fmt: skip
     first = said["folds"][0]
-    assert first.keys() == {"fold", "seed", "model", "horizon", "symbol", "n_train", "n_test", "metrics"}
+    assert first.keys() == {
+        "fold",
+        "seed",
+        "model",
+        "horizon",
+        "symbol",
+        "n_train",
+        "n_test",
+        "compared",
+        "unseen",
+        "metrics",
+    }
     # 2 horizons x (2 models x 2 seeds + the prior) x 3 folds x (all, A, B)
     assert len(said["folds"]) == 2 * 5 * 3 * 3
     assert list(said["summary"]) == ["lstm@2", "gru@2", "prior@2", "lstm@5", "gru@5", "prior@5"]
@@ -179,7 +191,7 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
 
 
 def test_the_page_is_whole_offline_and_tells_what_failed() -> None:
-    outcome = run_cv(plan_of(("lstm", "gru"), (2, 3)), first_only_up())
+    outcome = run_cv(plan_of(("lstm", "gru"), (2, 3)), first_unstoppable())
     page = outcome.report.read_text(encoding="utf-8")
     body = page[: page.index("<script")]
     judgement = outcome.verdict.judgement

@@ -110,9 +110,21 @@ def test_the_prior_is_scored_on_the_same_folds() -> None:
         assert prior == pytest.approx(-(truth * np.log(up) + (1 - truth) * np.log(1 - up)), rel=1e-6)
 
 
-def test_a_class_that_a_fold_never_trains_on_is_named_before_any_trial() -> None:
-    config = small_config(target__kind="triple_barrier", target__barrier="fixed", target__upper=10.0)
-    with pytest.raises(LabelError, match=r"up never does in inner fold 1 "):
+def test_a_class_that_a_fold_never_trains_on_is_named_with_the_folds_and_the_prior_stands_on_them_all() -> None:
+    config = small_config(
+        target__kind="triple_barrier", target__barrier="fixed", target__upper=10.0, target__lower=0.001
+    )
+    data = tune_data(config, small_space(config), small_table())
+    assert "training never sees up in inner fold 1" in data.design
+    assert len(data.prior) == config.cv.num_folds
+    assert np.isfinite(data.prior).all()
+
+
+def test_one_class_in_every_fold_is_refused_before_any_trial() -> None:
+    config = small_config(
+        target__kind="triple_barrier", target__barrier="fixed", target__upper=10.0, target__lower=10.0
+    )
+    with pytest.raises(LabelError, match="two classes or more; each holds one"):
         tune_data(config, small_space(config), small_table())
 
 

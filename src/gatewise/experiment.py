@@ -6,6 +6,7 @@ bundle that was saved, through the same code that will score files and live rows
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gatewise.bundle import Bundle, with_targets
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
+from gatewise.errors import ConfigError, Interrupted, LabelError, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
 from gatewise.evaluation.report import write_report
 from gatewise.evaluation.report_gather import gather_report
@@ -29,11 +30,13 @@ from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.samples import Samples, make_samples
-from gatewise.splits.base import Split
+from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.trainer import Trained, check_trainable, train_model
 from gatewise.training.event_file import EventFile, require_tensorboard
 from gatewise.training.listeners import Listener, Listeners
+
+_log = logging.getLogger("gatewise.experiment")
 
 LEAST_JUDGED = 10  # samples; an interval over fewer is none
 
@@ -133,6 +136,7 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     samples = make_samples(config, table, cached_features)
     split = chronological_split(samples.spans, config.split, table.timeframe)
     fold = fit_fold(config, samples, split.train)
+    _require_two_classes(samples, split.train)
     check_trainable(config, samples, fold, split.train, split.val)
     for part, rows in {"val": split.val, "test": split.test}.items():
         if 0 < len(rows) < LEAST_JUDGED:
@@ -141,6 +145,22 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
                 f"give more rows, or a larger split.{part}",
             )
     return Prepared(config, samples, split, fold)
+
+
+def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
+    labels = samples.labels
+    unseen = labels.unseen(train_rows)
+    if labels.is_classes and len(labels.classes) - len(unseen) < 2:
+        none = " and no ".join(unseen)
+        raise LabelError(
+            f"training must hold two classes or more; its {len(train_rows):,} samples hold no {none}",
+            "move the barriers (target.upper, target.lower), the horizon, or give more rows",
+        )
+    if unseen:
+        _log.warning(
+            "training never sees %s: every prediction gives it what the prior gives a class without a row",
+            " and ".join(unseen),
+        )
 
 
 def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None = None) -> Outcome:

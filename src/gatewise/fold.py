@@ -26,28 +26,31 @@ class Fold:
         scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol.
         target_scaler: of regression targets, likewise, fitted on training labels; `None` for classes.
         class_weights: float32 [classes]; empty for regression.
+        floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
     """
 
     scaler: Scaler
     target_scaler: Scaler | None
     class_weights: npt.NDArray[np.float32]
+    floor: npt.NDArray[np.float64]
 
 
 def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fold:
     """Fits scalers and class weights on `train_rows`.
 
     Raises:
-        LabelError: a class never occurs in training, or given class weights don't match the classes.
+        LabelError: given class weights don't match the classes.
     """
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
     if labels.is_classes:
         counts = np.bincount(labels.y[train_rows].astype(np.int64), minlength=len(labels.classes))
-        return Fold(scaler, None, class_weights(config.training.class_weights, counts, labels.classes))
+        weights = class_weights(config.training.class_weights, counts, labels.classes)
+        return Fold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
     target_scaler = _fit(config, samples, kind, labels.y.astype(np.float32), train_rows, labels.outputs)
-    return Fold(scaler, target_scaler, np.empty(0, np.float32))
+    return Fold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
 
 
 def _fit(
@@ -88,22 +91,30 @@ def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
 def class_weights(
     rule: str | tuple[float, ...], counts: npt.NDArray[np.int64], classes: tuple[str, ...]
 ) -> npt.NDArray[np.float32]:
-    """none: ones; balanced: n / (classes · count); or as given. Raises LabelError for a class that never occurs."""
-    if missing := [name for name, count in zip(classes, counts, strict=True) if count == 0]:
-        raise LabelError(
-            f"every class must occur in training; {counts.sum():,} samples hold no {' and no '.join(missing)}",
-            "move the barriers (target.upper, target.lower), the horizon, or give more rows",
-        )
+    """none: ones; balanced: n / (classes · count), over the classes that occur; or as given.
+
+    A class that never occurs weighs 0: its share is the floor's whatever the weights, so that validation rows of it
+    tell one epoch from another by nothing.
+
+    Raises:
+        LabelError: given weights don't match the classes.
+    """
+    seen = counts > 0
     if isinstance(rule, tuple):
         if len(rule) != len(classes) or min(rule) < 0 or max(rule) == 0:
             raise LabelError(
                 f"training.class_weights must be {len(classes)} numbers >= 0, not all 0, for {', '.join(classes)}; "
                 f"got {list(rule)}"
             )
-        return np.asarray(rule, np.float32)
+        return np.where(seen, rule, 0).astype(np.float32)
     if rule == "none":
-        return np.ones(len(classes), np.float32)
-    return np.asarray(counts.sum() / (len(classes) * counts), np.float32)
+        return seen.astype(np.float32)
+    return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
+
+
+def class_floor(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """What is given to classes that never occur, by the prior's rule: one row is added to each class."""
+    return np.asarray((counts == 0) / (counts.sum() + len(counts)))
 
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:

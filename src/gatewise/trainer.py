@@ -51,7 +51,7 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
 
     Raises:
         ConfigError: a device, precision or batch size that can't be.
-        LabelError: class weights under which no validation row counts.
+        LabelError: no validation row counts: their classes weigh nothing, or training never saw one of them.
         NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
     """
     if config.knows_symbols:
@@ -62,8 +62,8 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
         check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
     if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
         raise LabelError(
-            "some validation row must count; training.class_weights gives every class that occurs there weight 0",
-            "give these classes a weight above 0",
+            "some validation row must count; every class that occurs there is never seen in training, or has weight 0",
+            "give these classes a weight above 0 (training.class_weights), or more rows",
         )
 
 

@@ -57,6 +57,7 @@ class Bundle:
         outputs, unit: names of the regression outputs and their unit; empty for classes.
         scaler: of the features, for all rows or one a symbol. target_scaler: of the regression outputs, likewise;
             `None` for classes.
+        unseen: classes that training never saw, and the share that every prediction gives them.
         weights: the module's tensors by name, on the CPU.
         metrics: what the evaluation said, JSON values.
         symbols: those trained on; where something is fitted to each of them, no other can be predicted.
@@ -75,6 +76,7 @@ class Bundle:
     unit: str
     scaler: Scaler
     target_scaler: Scaler | None
+    unseen: Mapping[str, float]
     weights: Mapping[str, Tensor]
     metrics: Mapping[str, Any]
     symbols: tuple[str, ...]
@@ -100,6 +102,7 @@ class Bundle:
             unit=labels.unit,
             scaler=fold.scaler,
             target_scaler=fold.target_scaler,
+            unseen={name: float(share) for name, share in zip(labels.classes, fold.floor, strict=True) if share},
             weights={name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
             metrics={},
             symbols=table.symbols,
@@ -248,7 +251,7 @@ class Bundle:
         )
         outputs = predict_outputs(self._module(place), windows, rows)
         if target_scaler is None:
-            return probabilities(outputs)
+            return probabilities(outputs, np.array([self.unseen.get(name, 0.0) for name in self.classes]))
         own = None if codes is None else codes[rows]
         return np.asarray(target_scaler.inverse(outputs.astype(np.float64), own), dtype=np.float64)
 

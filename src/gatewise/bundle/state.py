@@ -65,6 +65,7 @@ def to_json(bundle: Bundle) -> dict[str, Any]:
         "unit": bundle.unit,
         "scaler": bundle.scaler.to_dict(),
         "target_scaler": bundle.target_scaler.to_dict() if bundle.target_scaler else None,
+        "unseen": dict(bundle.unseen),
         "metrics": _finite(bundle.metrics),
         "symbols": bundle.symbols,
         "data_fingerprint": bundle.data_fingerprint,
@@ -95,6 +96,7 @@ def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
         "unit": str(values["unit"]),
         "scaler": Scaler.from_dict(values["scaler"]),
         "target_scaler": None if target_scaler is None else Scaler.from_dict(target_scaler),
+        "unseen": {str(name): float(share) for name, share in values.get("unseen", {}).items()},  # older ones saw all
         "metrics": dict(values["metrics"]),
         "symbols": tuple(values["symbols"]),
         "data_fingerprint": str(values["data_fingerprint"]),

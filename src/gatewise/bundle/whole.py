@@ -34,6 +34,8 @@ def require_whole(bundle: Bundle, folder: Path, schema_hash: object, shapes: Map
         raise BundleError(f"{folder}/bundle.json: there must be scalers for {', '.join(symbols) or 'all rows'}", REMEDY)
     if bool(bundle.classes) == (bundle.target_scaler is not None):
         raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both", REMEDY)
+    if not bundle.unseen.keys() <= set(bundle.classes) or not all(0 < share < 1 for share in bundle.unseen.values()):
+        raise BundleError(f"{folder}/bundle.json: unseen must be shares of classes; got {dict(bundle.unseen)}", REMEDY)
     got = {name: tuple(value.shape) for name, value in bundle.weights.items()}
     for name in sorted(shapes.keys() | got.keys()):
         if shapes.get(name) != got.get(name):

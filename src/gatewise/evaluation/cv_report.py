@@ -53,6 +53,7 @@ class CvPage:
         judgement: of the comparison as a whole.
         lines: the verdict's sentences.
         deciding: the metric that decides.
+        compared: the folds that every number but the dots stands on, in words.
         against_prior: {model@horizon: difference in it}; below zero the model is better.
         measures: (name, value, meaning) of each measure of overfitting.
         failures: one sentence each.
@@ -65,6 +66,7 @@ class CvPage:
     lines: Sequence[str]
     deciding: str
     confidence: float
+    compared: str
     horizons: Sequence[HorizonPage]
     against_prior: Mapping[str, Interval]
     measures: Sequence[tuple[str, str, str]]
@@ -139,7 +141,8 @@ def _horizon(page: CvPage, of: HorizonPage, pictures: Pictures) -> Iterator[str]
     yield pictures.add(
         fold_dots(metric_words(page.deciding), of.dots, of.prior, of.cutoffs),
         "Fold by fold",
-        "A dot for each seed; the bar is the prior on the same rows. What holds in one fold only is luck or a regime.",
+        "A dot for each seed; the bar is the prior on the same rows. What holds in one fold only is luck or a regime. "
+        "Here every fold stands that a model finished, also one that another did not.",
         wide=True,
     )
     if of.by_symbol:
@@ -150,8 +153,9 @@ def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in of.estimates)
     lines = "".join(_row(metric, {name: found[metric] for name, found in of.estimates.items()}) for metric in metrics)
     return (
-        '<div><p class="caption">Mean ± standard deviation over folds and seeds, and '
-        f"{page.confidence:.0%} intervals of the mean. Underlined: the best of the row.</p>"
+        '<div><p class="caption">Mean ± standard deviation over seeds and '
+        f"{escape(page.compared.lower())}, and {page.confidence:.0%} intervals of the mean. "
+        "Underlined: the best of the row.</p>"
         '<div class="scroll">'
         f'<table aria-label="{escape(_ahead(of.horizon))}"><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{lines}</tbody></table></div></div>"
@@ -184,7 +188,7 @@ def _symbols(of: HorizonPage, page: CvPage) -> str:
         + "</tr>"
         for symbol, found in of.by_symbol.items()
     )
-    words = f"{metric_words(page.deciding)} by symbol, mean over folds and seeds"
+    words = f"{metric_words(page.deciding)} by symbol, mean over seeds and {page.compared.lower()}"
     return (
         f'<div><p class="caption">{escape(words)}.</p><div class="scroll"><table aria-label="{escape(words)}">'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table></div></div>"

@@ -146,9 +146,11 @@ def evaluate_parts(
     fit: Any
     if labels.is_classes:
         fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed)
-        absent = [c for number, c in enumerate(labels.classes) if not np.any(labels.y[train_rows] == number)]
-        if absent:
-            notes.append(f"Training never saw the class {', '.join(absent)}; baselines give it the least probability.")
+        if unseen := labels.unseen(train_rows):
+            notes.append(
+                f"Training never saw {' and '.join(unseen)}; the model and every baseline give it what the prior "
+                "gives a class without a row."
+            )
     else:
         y = labels.y[chosen].astype(np.float32)
         fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed)

@@ -8,6 +8,7 @@ from typing import Any
 
 from gatewise.evaluation.cv_report import write_cv_report
 from gatewise.files import write_frame, write_json
+from gatewise.selection.coverage import cover
 from gatewise.selection.frames import folds_frame, gather, out_of_fold_frame
 from gatewise.selection.jobs import Job, JobFailure, JobResult
 from gatewise.selection.measures import measure_overfitting
@@ -37,24 +38,32 @@ def conclude(
         finished, failures: in the plan's order.
 
     Raises:
-        GatewiseError: no fold is finished: the first failure, with how many there are.
+        GatewiseError: no fold is finished by all that is compared: the first failure, with how many there are.
         StorageError: the disk is full or not writable.
     """
     num_jobs = len(finished) + len(failures)
     predictions = gather(finished, shared, plan.base.target.kind, plan.knows_symbols)
     if all(prediction.model == PRIOR for prediction in predictions):
         raise failure_words(failures, num_jobs)
+    coverage = cover(predictions, plan.num_folds)
+    frame, out_of_fold = folds_frame(predictions, coverage.compared), out_of_fold_frame(predictions, shared)
+    if not coverage.compared:
+        write_frame(folder / "folds.parquet", frame)
+        write_frame(folder / "out_of_fold.parquet", out_of_fold)
+        raise failure_words(failures, num_jobs, "no fold was finished by every line, so nothing can be compared; ")
+    compared = coverage.keep(predictions)
     deciding = deciding_metric(next(iter(shared.horizons.values())).labels)
     confidence = plan.base.evaluation.confidence
-    summaries = summarize(predictions, deciding, confidence)
-    overfitting = measure_overfitting(predictions, shared, plan.base)
+    summaries = summarize(compared, deciding, confidence)
+    overfitting = measure_overfitting(compared, shared, plan.base)
     outcome = CvOutcome(
         plan=plan,
         folder=folder,
-        frame=folds_frame(predictions),
+        frame=frame,
+        coverage=coverage,
         summaries=summaries,
         overfitting=overfitting,
-        verdict=judge(summaries, overfitting, deciding, confidence, complete=not failures),
+        verdict=judge(summaries, overfitting, deciding, confidence, notes=coverage.sentences),
         failures=list(failures),
         num_jobs=num_jobs,
         resumed=resumed,
@@ -62,7 +71,7 @@ def conclude(
         fleet=fleet,
     )
     write_frame(folder / "folds.parquet", outcome.frame)
-    write_frame(outcome.out_of_fold, out_of_fold_frame(predictions, shared))
+    write_frame(outcome.out_of_fold, out_of_fold)
     write_cv_report(outcome.report, gather_page(outcome, predictions, shared, deciding))
     write_json(folder / "summary.json", outcome.to_dict())
     return outcome

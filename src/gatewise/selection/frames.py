@@ -21,12 +21,17 @@ from gatewise.targets.base import Labels
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES = ("fold", "seed", "model", "horizon", "symbol", "cutoff")
+MARKS = ("compared", "unseen")
 COUNTS = ("n_train", "n_val", "n_test", "epochs", "best_epoch", "seconds")
 
 
 @dataclass(frozen=True)
 class Line:
-    """How a fold went for all symbols or for one, and how the model behind it was trained; `None` for the prior."""
+    """How a fold went for all symbols or for one, and how the model behind it was trained; `None` for the prior.
+
+    Attributes:
+        unseen: classes that never occurred in training: they were given what the prior gives a class without a row.
+    """
 
     symbol: str
     metrics: dict[str, float]
@@ -35,6 +40,7 @@ class Line:
     epochs: int | None = None
     best_epoch: int | None = None
     seconds: float | None = None
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,21 +95,29 @@ def gather(
             said = said_knowing_nothing(shared.table, of.labels, kind, fold.train, fold.test, symbols_known)
             judged = (shared.table, of.labels, kind, fold.train, fold.test, said)
             scores = {ALL: score(*judged), **score_symbols(*judged)}
-            lines = tuple(Line(symbol, metrics, fold.train.size, fold.val.size) for symbol, metrics in scores.items())
+            unseen = of.labels.unseen(fold.train)
+            lines = tuple(
+                Line(symbol, metrics, fold.train.size, fold.val.size, unseen=unseen)
+                for symbol, metrics in scores.items()
+            )
             found.append(Prediction(fold, None, PRIOR, horizon, fold.test, said, lines))
     return found
 
 
-def folds_frame(predictions: Sequence[Prediction]) -> pl.DataFrame:
+def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> pl.DataFrame:
     """A line for each fold, seed and model over all symbols, and one for each symbol where there are several.
 
     Columns fold, seed, model, horizon, symbol, cutoff (UTC, the first test moment), n_train, n_val, n_test, epochs,
-    best_epoch, seconds, then metrics. n_train and n_val of a symbol's line are those of the model, which learned them
-    all.
+    best_epoch, seconds, compared (whether the fold is in the tables), unseen (classes that never occurred in training),
+    then metrics. n_train and n_val of a symbol's line are those of the model, which learned them all.
+
+    Args:
+        compared: numbers of the folds that are in the tables.
     """
-    lines = [line for prediction in predictions for line in _lines(prediction)]
+    lines = [line for prediction in predictions for line in _lines(prediction, prediction.fold.number in compared)]
     schema: dict[str, pl.DataType] = {"model": pl.String(), SYMBOL: pl.String(), "cutoff": pl.Datetime("us", "UTC")}
     schema |= dict.fromkeys(("fold", "seed", "horizon", *COUNTS[:-1]), pl.Int64())
+    schema |= {"unseen": pl.List(pl.String())}
     return pl.DataFrame(lines, schema_overrides=schema, infer_schema_length=None)
 
 
@@ -111,7 +125,8 @@ def out_of_fold_frame(predictions: Sequence[Prediction], shared: SharedData) -> 
     """Every prediction on a test row, by a model that never saw it, beside what came true.
 
     Columns horizon, model, seed, fold, path (of combinatorial folds: which backtest path; else 0), symbol, time, then
-    prob_<class> and target (the class), or <output> and target_<output>. Each model of a horizon has the same rows.
+    prob_<class> and target (the class), or <output> and target_<output>. Each model of a horizon has the same rows, but
+    for folds that it did not finish.
     """
     frames = []
     for horizon, of in shared.horizons.items():
@@ -130,22 +145,29 @@ def _together(
     shared: SharedData,
     kind: str,
 ) -> Prediction:
-    results = [result for _, result in members]
+    results, labels = [result for _, result in members], shared.horizons[horizon].labels
     rows = np.concatenate([result.test_rows for result in results])
     said = np.concatenate([result.predictions for result in results])
     order = np.argsort(rows, kind="stable")
     rows, said = rows[order], said[order]
     if members[0][0].symbol == ALL:
         only = results[0]
-        lines = [_line(symbol, metrics, results) for symbol, metrics in {ALL: only.metrics, **only.by_symbol}.items()]
+        scores = {ALL: only.metrics, **only.by_symbol}
+        unseen = labels.unseen(fold.train)
+        lines = [_line(symbol, metrics, results, unseen) for symbol, metrics in scores.items()]
     else:
-        whole = score(shared.table, shared.horizons[horizon].labels, kind, fold.train, rows, said)
-        own = [_line(job.symbol, result.metrics, [result]) for job, result in members]
-        lines = [_line(ALL, whole, results), *own]
+        whole = score(shared.table, labels, kind, fold.train, rows, said)
+        lacked = [labels.unseen(shared.fold(horizon, fold.number, job.symbol).train) for job, _ in members]
+        own = [
+            _line(job.symbol, result.metrics, [result], lack)
+            for (job, result), lack in zip(members, lacked, strict=True)
+        ]
+        every = tuple(name for name in labels.classes if any(name in lack for lack in lacked))
+        lines = [_line(ALL, whole, results, every), *own]
     return Prediction(fold, seed, model, horizon, rows, said, tuple(lines))
 
 
-def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult]) -> Line:
+def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], unseen: tuple[str, ...]) -> Line:
     """Sizes and seconds of one model for each symbol add up; the longest training stands for all."""
     return Line(
         symbol,
@@ -155,10 +177,11 @@ def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult]) 
         max(result.epochs for result in results),
         max(result.best_epoch for result in results),
         sum(result.seconds for result in results),
+        unseen,
     )
 
 
-def _lines(of: Prediction) -> Iterator[dict[str, Any]]:
+def _lines(of: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
     names = (of.fold.number, of.seed, of.model, of.horizon)
     cutoff = _EPOCH + timedelta(microseconds=of.fold.cutoff_us)
     for line in of.lines:
@@ -167,6 +190,7 @@ def _lines(of: Prediction) -> Iterator[dict[str, Any]]:
         yield (
             dict(zip(NAMES, (*names, line.symbol, cutoff), strict=True))
             | dict(zip(COUNTS, counts, strict=True))
+            | dict(zip(MARKS, (compared, list(line.unseen)), strict=True))
             | {name: value for name, value in line.metrics.items() if name != "n"}
         )
 

@@ -51,15 +51,15 @@ def inner_folds(
 
     Args:
         spans: the samples that a search may see.
-        check: raises LabelError where folds can't be trained on.
+        check: raises LabelError where a training part lacks a class.
         adapt: where the splitter goes forward in time and its folds are emptied by the purge, keep less than a
             twentieth of the samples to train on, or miss a class: take fewer folds, and then a purged holdout, the
-            newest quarter.
+            newest quarter. Where each of these misses a class, the first that serves otherwise is taken.
         stopping: the very last resort: these of the samples score trials and stop their training as well, and the rest
             trains; the two must be purged against each other. It flatters trials, all alike.
 
     Raises:
-        NotEnoughRowsError, LabelError: not even the last design serves; says why.
+        NotEnoughRowsError: not even the last design serves; says why.
     """
 
     def cut(n_splits: int) -> Folds:
@@ -73,22 +73,25 @@ def inner_folds(
         if stopping is not None:
             words = "the fold's own validation part, which also stops the training"
             designs.append((words, lambda: (_scored_on_stopping(spans, stopping),)))
-    *others, (last_words, last) = designs
-    for words, design in others:
+    _, last = designs[-1]
+    without_class: list[tuple[Folds, str]] = []
+    for words, design in designs:
         try:
             folds = design()
+            if design is not last:
+                _require_enough(folds, spans)
             check(folds)
-            _require_enough(folds, spans)
-        except (NotEnoughRowsError, LabelError) as error:
+        except NotEnoughRowsError as error:
             _log.info("inner folds: not %s (%s)", words, error.message)
+            if design is last and not without_class:
+                raise NotEnoughRowsError(f"inner folds: {error.message}", error.hint) from error
+        except LabelError as error:
+            _log.info("inner folds: rather not %s (%s)", words, error.message)
+            without_class.append((folds, words))
         else:
             return _said(folds, words, designs)
-    try:
-        folds = last()
-        check(folds)
-    except NotEnoughRowsError as error:
-        raise NotEnoughRowsError(f"inner folds: {error.message}", error.hint) from error
-    return _said(folds, last_words, designs)
+    folds, words = without_class[0]
+    return _said(folds, words, designs)
 
 
 def _said(folds: Folds, words: str, designs: Sequence[tuple[str, object]]) -> InnerFolds:

@@ -180,7 +180,7 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
         checkpoint: where the state is kept on the way; training goes on from it if it is there.
 
     Raises:
-        LabelError: a class never occurs in the fold's training part.
+        LabelError: none of the classes in the fold's validation part occurs in its training part.
         NotEnoughRowsError: the symbol has no row in the fold's training or validation part.
         DivergedError, MemoryExhaustedError, ConfigError: see `train_model`.
     """
@@ -203,6 +203,7 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
         LabelError, NotEnoughRowsError: see `run_job`.
     """
     from gatewise.fold import fit_fold
+    from gatewise.trainer import check_trainable
 
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
@@ -211,7 +212,9 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
         if job.config.knows_symbols:
             require_trained(shared.table, fold.train, rows)
     with warnings_only("gatewise.features"):  # a word on every fold of every seed would drown the others
-        return fit_fold(job.config, shared.samples(job.config), fold.train)
+        fitted = fit_fold(job.config, shared.samples(job.config), fold.train)
+    check_trainable(job.config, shared.samples(job.config), fitted, fold.train, fold.val)
+    return fitted
 
 
 def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, started: float) -> JobResult:

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from gatewise.errors import GatewiseError
-from gatewise.selection.frames import COUNTS, NAMES
+from gatewise.selection.coverage import Coverage
+from gatewise.selection.frames import COUNTS, MARKS, NAMES
 from gatewise.selection.jobs import JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.overfitting import OverfittingReport
 from gatewise.selection.plan import Plan
@@ -25,9 +26,10 @@ class CvOutcome:
     Attributes:
         folder: holds folds.parquet, out_of_fold.parquet, summary.json and report.html.
         frame: see `folds_frame`.
+        coverage: the folds that summaries and measures stand on.
         summaries: one a model and horizon, the prior's last in their horizon.
         verdict: of the comparison as a whole.
-        failures: jobs that came to nothing; their folds are missing from all else.
+        failures: jobs that came to nothing.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
         compute: where the others ran, in words.
     """
@@ -35,6 +37,7 @@ class CvOutcome:
     plan: Plan
     folder: Path
     frame: pl.DataFrame
+    coverage: Coverage
     summaries: list[Summary]
     overfitting: OverfittingReport
     verdict: CvVerdict
@@ -55,9 +58,10 @@ class CvOutcome:
     def to_dict(self) -> dict[str, Any]:
         """The machine interface of `gatewise cv --json`."""
         names = [name for name in NAMES if name != "cutoff"]
-        metrics = [name for name in self.frame.columns if name not in (*NAMES, *COUNTS)]
+        metrics = [name for name in self.frame.columns if name not in (*NAMES, *COUNTS, *MARKS)]
         folds = [
-            {name: line[name] for name in (*names, "n_train", "n_test")} | {"metrics": {m: line[m] for m in metrics}}
+            {name: line[name] for name in (*names, "n_train", "n_test", *MARKS)}
+            | {"metrics": {m: line[m] for m in metrics}}
             for line in self.frame.iter_rows(named=True)
         ]
         summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
@@ -65,6 +69,7 @@ class CvOutcome:
             "id": self.folder.name,
             **self.verdict.judgement.to_dict(),
             "folds": folds,
+            "coverage": self.coverage.to_dict(),
             "summary": summary,
             "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},
             **self.overfitting.to_dict(),
@@ -77,8 +82,10 @@ class CvOutcome:
         }
 
 
-def failure_words(failures: Sequence[JobFailure], num_jobs: int) -> GatewiseError:
+def failure_words(failures: Sequence[JobFailure], num_jobs: int, ahead: str = "") -> GatewiseError:
     """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
     first = failures[0]
-    message = f"{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
+    message = (
+        f"{ahead}{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
+    )
     return error_from_dict({**error_to_dict(first.error), "message": message})

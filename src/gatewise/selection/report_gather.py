@@ -14,18 +14,19 @@ from gatewise.evaluation.base import Interval
 from gatewise.evaluation.cv_figures import Dots
 from gatewise.evaluation.cv_report import CvPage, HorizonPage
 from gatewise.evaluation.fold_figures import fold_timeline, timeline_height
+from gatewise.selection.coverage import Coverage
 from gatewise.selection.frames import Prediction
 from gatewise.selection.outcome import CvOutcome
 from gatewise.selection.scoring import PRIOR
 from gatewise.selection.shared import ALL, SharedData
-from gatewise.selection.summary import LEAST_FOLDS, Summary
+from gatewise.selection.summary import LEAST_FOLDS
 from gatewise.selection.verdict import measures
 
 _MOST_NAMES = 6
 
 
 def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str) -> CvPage:
-    """Puts an outcome and the predictions behind it into words, tables and pictures."""
+    """Puts an outcome and all finished predictions into words, tables and pictures."""
     plan = outcome.plan
     return CvPage(
         title=_title(outcome, shared),
@@ -33,7 +34,8 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
         lines=outcome.verdict.lines,
         deciding=deciding,
         confidence=plan.base.evaluation.confidence,
-        horizons=[_horizon(h, outcome.summaries, predictions, shared, deciding) for h in shared.horizons],
+        compared=outcome.coverage.words,
+        horizons=[_horizon(h, outcome, predictions, shared, deciding) for h in shared.horizons],
         against_prior={
             of.name: Interval(of.against_prior.mean, of.against_prior.low, of.against_prior.high)
             if of.folds >= LEAST_FOLDS
@@ -50,7 +52,7 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
 
 
 def _horizon(
-    horizon: int, summaries: Sequence[Summary], predictions: Sequence[Prediction], shared: SharedData, deciding: str
+    horizon: int, outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str
 ) -> HorizonPage:
     of = shared.horizons[horizon]
     own = [p for p in predictions if p.horizon == horizon]
@@ -60,13 +62,13 @@ def _horizon(
     days = [str(np.datetime64(fold.cutoff_us, "us").astype("datetime64[D]")) for fold in of.folds]
     return HorizonPage(
         horizon=horizon,
-        estimates={s.model: s.metrics for s in summaries if s.horizon == horizon},
+        estimates={s.model: s.metrics for s in outcome.summaries if s.horizon == horizon},
         prior=dots.pop(PRIOR),
         dots=dots,
         cutoffs=days,
         timeline=fold_timeline(of.spans, of.folds),
         timeline_height=timeline_height(len(of.folds)),
-        by_symbol=_by_symbol(own, deciding),
+        by_symbol=_by_symbol(outcome.coverage.keep(own), deciding),
     )
 
 
@@ -115,6 +117,7 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
             "Splitter": f"{cv.splitter}, {plan.num_folds} folds{groups}",
             "Stops training": f"the newest {cv.val:.0%} of each training part",
             "Fold 1": f"train {first.train.size:,}, val {first.val.size:,}, test {first.test.size:,}",
+            **_unseen(outcome.coverage),
             "Dropped in fold 1": f"{first.purged_rows:,} purged, {first.embargo_rows:,} embargoed",
         },
         "Trainings": {
@@ -128,6 +131,12 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
         },
         **({"Tuned anew in each fold": _tuned(outcome)} if plan.tuning else {}),
     }
+
+
+def _unseen(coverage: Coverage) -> dict[str, str]:
+    """By horizon and fold."""
+    places = [f"horizon {h}, fold {fold}: {', '.join(classes)}" for (h, fold), classes in coverage.unseen.items()]
+    return {"Never seen in training": "; ".join(places)} if places else {}
 
 
 def _tuned(outcome: CvOutcome) -> dict[str, str]:
@@ -145,7 +154,8 @@ def _notes(outcome: CvOutcome) -> list[str]:
     notes = [
         "Every number is out of fold: scalers, class weights and early stopping were fitted on the fold's own training "
         "part, and no span of a training sample touches a test sample's.",
-        "All models of a horizon are judged on the same rows.",
+        "All models of a horizon are judged on the same rows. A fold that a line did not finish with each of its seeds "
+        "is in no mean, interval or measure of any line.",
         "Intervals are Student's t over folds, seeds averaged first, with the correction of Nadeau and Bengio (2003) "
         "for training parts that overlap. With few folds they are wide, as few folds know little; where folds share "
         "much of their training rows they may still be too narrow.",

@@ -57,11 +57,11 @@ class TuneData:
     @property
     def key(self) -> str:
         """A hash of the rows' values and of which of them trials see."""
-        rows = np.concatenate([part for of in self._folds for part in (of.train, of.val, of.test)])
+        rows = np.concatenate([part for of in self.folds for part in (of.train, of.val, of.test)])
         return hashlib.sha256(self.shared.table.fingerprint.encode() + rows.tobytes()).hexdigest()[:16]
 
     @property
-    def _folds(self) -> tuple[FoldSplit, ...]:
+    def folds(self) -> tuple[FoldSplit, ...]:
         (horizon,) = self.shared.horizons.values()
         return horizon.folds
 
@@ -91,7 +91,7 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, ada
 
     Raises:
         NotEnoughRowsError: no sample, more splits than the samples carry, or a fold that the purge emptied.
-        LabelError: a class that an inner fold's training part never sees; the fold is named.
+        LabelError: one class is all that any inner fold's training part holds.
     """
     wide = widest(config, space)
     samples = make_samples(wide, table, cached_features)
@@ -106,7 +106,14 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, ada
     _log.info(
         "tuning sees %s of %s samples; the newest are set aside as test part", f"{kept.sum():,}", f"{len(kept):,}"
     )
-    return inner_data(samples, take_spans(samples.spans, kept), config.cv, config, adapt=adapt)
+    data = inner_data(samples, take_spans(samples.spans, kept), config.cv, config, adapt=adapt)
+    labels = samples.labels
+    if labels.is_classes and all(len(labels.classes) - len(labels.unseen(fold.train)) < 2 for fold in data.folds):
+        raise LabelError(
+            "the training part of some inner fold must hold two classes or more; each holds one",
+            "move the barriers (target.upper, target.lower), the horizon, or give more rows",
+        )
+    return data
 
 
 def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
@@ -161,7 +168,7 @@ def inner_data(
         adapt, stopping: see `inner_folds`.
 
     Raises:
-        NotEnoughRowsError, LabelError: see `tune_data`.
+        NotEnoughRowsError: see `tune_data`.
     """
     table, labels, target = samples.table, samples.labels, config.target
     inner = inner_folds(
@@ -173,21 +180,25 @@ def inner_data(
         said = said_knowing_nothing(table, labels, target.kind, fold.train, fold.test, config.knows_symbols)
         prior.append(float(score(table, labels, target.kind, fold.train, fold.test, said)[metric]))
     horizon = Horizon(labels, spans, samples.reach_rows, inner.folds)
-    return TuneData(SharedData(table, samples.matrix, {target.horizon: horizon}), metric, tuple(prior), inner.words)
+    design = inner.words
+    if unseen := _unseen(labels, inner.folds):
+        _log.warning("%s", unseen)
+        design = f"{design}; {unseen}"
+    return TuneData(SharedData(table, samples.matrix, {target.horizon: horizon}), metric, tuple(prior), design)
+
+
+def _unseen(labels: Labels, folds: Sequence[FoldSplit]) -> str:
+    """Which classes the training parts of these folds never see, and what that means; empty where each sees all."""
+    named = {fold.number: " and ".join(labels.unseen(fold.train)) for fold in folds}
+    places = [f"{names} in inner fold {number}" for number, names in named.items() if names]
+    if not places:
+        return ""
+    return f"training never sees {', '.join(places)}: given what the prior gives a class without a row"
 
 
 def _require_classes(labels: Labels, folds: Sequence[FoldSplit]) -> None:
-    """Raises LabelError if a fold's training part lacks a class."""
-    if not labels.is_classes:
-        return
-    for fold in folds:
-        counts = np.bincount(labels.y[fold.train].astype(np.int64), minlength=len(labels.classes))
-        if missing := [name for name, count in zip(labels.classes, counts, strict=True) if not count]:
-            raise LabelError(
-                f"every class must occur in training; {', '.join(missing)} never does in inner fold {fold.number} "
-                f"({len(fold.train):,} samples)",
-                "fewer folds (cv.n_splits), other barriers (target.upper, target.lower), or more rows",
-            )
+    if unseen := _unseen(labels, folds):
+        raise LabelError(unseen)
 
 
 def _window_candidates(

@@ -33,7 +33,11 @@ class CvVerdict:
 
 
 def judge(
-    summaries: Sequence[Summary], overfitting: OverfittingReport, deciding: str, confidence: float, complete: bool
+    summaries: Sequence[Summary],
+    overfitting: OverfittingReport,
+    deciding: str,
+    confidence: float,
+    notes: Sequence[str] = (),
 ) -> CvVerdict:
     """Judges the comparison as a whole, the prior being its one baseline.
 
@@ -43,7 +47,7 @@ def judge(
 
     Args:
         deciding: the metric that decides; lower is better.
-        complete: whether every fold of every model is in.
+        notes: what a reader should know beside, such as the folds that all of this stands on.
     """
     models = [of for of in summaries if of.model != PRIOR]
     snooping = overfitting.snooping
@@ -57,10 +61,8 @@ def judge(
         judgement = Judgement("worse", PRIOR)
     else:
         judgement = Judgement("undecided")
-    lines = [*_shades(models, judgement, snooping, shown), *(_line(of, deciding, confidence) for of in models)]
-    if not complete:
-        lines.append("Some folds failed and are in none of these numbers.")
-    return CvVerdict(judgement, tuple(lines))
+    shades = _shades(models, judgement, snooping, shown)
+    return CvVerdict(judgement, (*shades, *(_line(of, deciding, confidence) for of in models), *notes))
 
 
 def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:

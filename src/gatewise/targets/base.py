@@ -34,3 +34,8 @@ class Labels:
     @property
     def is_classes(self) -> bool:
         return bool(self.classes)
+
+    def unseen(self, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
+        """Classes that none of `rows` holds, such as those of a training part; none for regression."""
+        counts = np.bincount(self.y[rows].astype(np.int64), minlength=len(self.classes)) if self.classes else ()
+        return tuple(name for name, count in zip(self.classes, counts, strict=True) if not count)
