@@ -74,8 +74,8 @@ def readings(outcome: CvOutcome, rng: np.random.Generator) -> dict[str, float | 
         for by, of in (("skill", partial(by_skill, fold)), ("loss", by_loss))
     }
     return {
-        "skill; 4 models x horizons (as reported)": found.pbo.value,
-        "loss; 4 models x horizons": found.loss_pbo.value,
+        "log loss; 4 models x horizons (as reported)": found.pbo.value,
+        "skill; 4 models x horizons": found.skill_pbo.value,
         "strategy's Sharpe net of cost; 4 models x horizons": found.strategy_pbo.value,
         **one_horizon,
     }

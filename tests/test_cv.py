@@ -33,7 +33,10 @@ from gatewise.fold import fit_fold, make_windows
 from gatewise.selection import compute, conclude
 from gatewise.selection.compute import InProcess
 from gatewise.selection.cv import cross_validate, resume_cv, start_cv
+from gatewise.selection.frames import Prediction, gather
 from gatewise.selection.jobs import Job, JobResult, make_job, run_job
+from gatewise.selection.measures import measure_overfitting
+from gatewise.selection.outcome import CvOutcome
 from gatewise.selection.plan import Plan, first_difference
 from gatewise.selection.scoring import PRIOR
 from gatewise.selection.shared import ALL, make_shared, open_shared, save_shared
@@ -144,7 +147,59 @@ def test_a_fold_whose_training_breaks_off_fails_alone_and_is_named(monkeypatch: 
     (failure,) = outcome.failures
     assert (failure.job.fold, type(failure.error)) == (2, TrainingError)
     assert failure.error.message == "its training broke off: RuntimeError could not create a primitive"
-    assert same_table(outcome.frame, whole.frame.filter((pl.col("fold") != 2) | pl.col("seed").is_null()))
+    left = whole.frame.filter((pl.col("fold") != 2) | pl.col("seed").is_null())
+    assert same_table(outcome.frame, left.with_columns(compared=pl.col("fold") != 2))
+
+
+def test_a_fold_that_one_seed_of_one_line_lacks_is_in_no_number_of_any_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(job: Job, *rest: Any) -> JobResult:
+        if (job.model, job.horizon, job.seed, job.fold) == ("gru", 2, 43, 2):
+            raise RuntimeError("gone")
+        return run_job(job, *rest)
+
+    monkeypatch.setattr(compute, "run_job", breaking)
+    outcome = run_cv(plan_of(("lstm", "gru"), (2, 3), num_seeds=2, training__max_epochs=1), walk())
+    assert outcome.coverage.compared == (1, 3)
+    assert outcome.coverage.left_out == {2: ("gru@2",)}
+    assert {of.folds for of in outcome.summaries} == {2}
+    frame = outcome.frame.filter(pl.col("fold") != 2)
+    for of in outcome.summaries:
+        own = frame.filter((pl.col("model") == of.model) & (pl.col("horizon") == of.horizon))
+        beside = frame.filter((pl.col("model") == PRIOR) & (pl.col("horizon") == of.horizon))
+        assert of.metrics["log_loss"].mean == pytest.approx(own["log_loss"].mean())
+        assert of.against_prior.mean == pytest.approx(own["log_loss"].mean() - beside["log_loss"].mean())
+    again = measure_overfitting(
+        outcome.coverage.keep(gathered(outcome)), make_shared(outcome.plan.configs(), walk()), outcome.plan.base
+    )
+    assert again.to_dict() == outcome.overfitting.to_dict()
+    assert outcome.verdict.lines[-1].startswith("Fold 2 of 3 not finished by gru@2: in none of these numbers.")
+    assert "over seeds and folds 1 and 3 of 3" in outcome.report.read_text(encoding="utf-8")
+    assert outcome.to_dict()["coverage"]["left_out"] == [{"fold": 2, "not_finished_by": ["gru@2"]}]
+
+
+def gathered(outcome: CvOutcome) -> list[Prediction]:
+    """Every finished prediction of an outcome, read back."""
+    shared, store = make_shared(outcome.plan.configs(), walk()), JobStore(outcome.folder)
+    done = [(job, result) for job in outcome.plan.jobs(shared) if (result := store.read(job.key)) is not None]
+    return gather(done, shared, "direction")
+
+
+def test_where_no_fold_is_finished_by_all_nothing_is_compared_and_what_is_finished_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaking(job: Job, *rest: Any) -> JobResult:
+        if (job.model == "gru") == (job.fold == 1):
+            raise RuntimeError("gone")
+        return run_job(job, *rest)
+
+    monkeypatch.setattr(compute, "run_job", breaking)
+    plan = plan_of(("lstm", "gru"), training__max_epochs=1)
+    folder = start_cv(plan)
+    with pytest.raises(TrainingError, match="no fold was finished by every line, so nothing can be compared; 3 of 6"):
+        run_cv(plan, walk(), folder=folder)
+    frame = pl.read_parquet(folder / "folds.parquet")
+    assert not frame["compared"].any()
+    assert frame.filter(pl.col("model") != PRIOR)["fold"].to_list() == [1, 2, 3]
 
 
 def test_ctrl_c_while_all_is_summed_up_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 
@@ -50,20 +49,6 @@ def test_every_command_and_flag_that_is_shown_exists(page: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_help_page_holds_an_example(name: str) -> None:
     assert f"Example: gatewise {name}" in (COMMANDS[name].help or "")
-
-
-def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(60, 5, 3)).astype(np.float32), rng.integers(0, 2, 60)
-    names = {"X_train": x, "y_train": y, "X_val": x[:20], "y_val": y[:20], "X_test": x[:5]}
-    # Smaller and shorter, or the page's defaults would train for minutes.
-    code = code.replace("hidden_size=128", "hidden_size=4, batch_size=32, max_epochs=1")
-    code = code.replace('"training.batch_size": 128', '"training.batch_size": 128, "training.max_epochs": 1')
-    code = code.replace('"target.horizon": 5', '"target.horizon": 5, "model.hidden_size": 4')
-    exec(compile(code, "README.md", "exec"), names)
-    assert names["run_id"]
 
 
 def test_the_readmes_tree_names_what_is_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -65,21 +66,23 @@ def test_one_truly_better_trial_is_found_by_every_measure() -> None:
     assert found.strategy_pbo.value < 0.2
 
 
-def test_with_skill_given_the_choice_is_by_skill_and_that_by_loss_stands_beside_it() -> None:
+def test_the_headline_is_by_the_metric_that_chooses_and_that_by_skill_stands_beside_it() -> None:
     """Nobody knows anything; the timid trial loses least, always."""
     rng = np.random.default_rng(0)
     came = rng.normal(size=(600, 1))
     skill = {f"m{size}": (size * rng.normal(size=(600, 1)), came) for size in (1, 2, 3, 4)}
     losses = {name: np.square(said - came)[:, 0] for name, (said, _) in skill.items()}
     found = report(losses, np.square(came)[:, 0], skill=skill)
-    assert (found.pbo.by, found.loss_pbo.by) == ("skill", "loss")
-    assert found.loss_pbo.value == 0
-    assert found.loss_pbo.below_benchmark == 1
-    assert found.pbo.value is not None
-    assert found.pbo.value > 0.05
-    assert found.to_dict()["pbo"]["loss"]["value"] == 0
+    assert (found.pbo.by, found.skill_pbo.by) == ("log loss", "skill")
+    assert found.pbo.value == 0
+    assert found.pbo.below_benchmark == 1
+    assert found.skill_pbo.value is not None
+    assert found.skill_pbo.value > 0.05
+    assert found.to_dict()["pbo"]["skill"]["value"] == found.skill_pbo.value
+    alone = report(losses, np.square(came)[:, 0])
+    assert (alone.pbo.value, alone.skill_pbo.value, alone.skill_pbo.reason) == (0, None, "no skill was handed in")
     knows = {name: (said + (came if name == "m3" else 0), came) for name, (said, _) in skill.items()}
-    assert report(losses, np.square(came)[:, 0], skill=knows).pbo.value == 0
+    assert report(losses, np.square(came)[:, 0], skill=knows).skill_pbo.value == 0
     with pytest.raises(DivergedError, match="a skill must be finite"):
         report(losses, np.square(came)[:, 0], skill=skill | {"m1": (came * np.nan, came)})
 
@@ -130,12 +133,63 @@ def test_a_moment_weighs_as_many_rows_as_it_holds() -> None:
     assert found.snooping.better == found.snooping.included == ("often",)
 
 
+def by_loop(
+    metric: str, lost: dict[str, Floats], beside: dict[str, Floats], gap: int, cut: int
+) -> tuple[float, float, str]:
+    """Share overfit, share below the benchmark, and the trial chosen by all rows: every split by itself."""
+
+    def lead(name: str, rows: Floats) -> float:
+        root = np.sqrt if metric == "rmse" else float
+        return float(root(np.mean(beside[name][rows])) - root(np.mean(lost[name][rows])))
+
+    n, names = len(next(iter(lost.values()))), list(lost)
+    blocks = [np.arange(n * k // cut, n * (k + 1) // cut - gap) for k in range(cut)]
+    overfit, below = [], []
+    for half in combinations(range(cut), cut // 2):
+        past, future = (
+            np.concatenate([blocks[k] for k in range(cut) if (k in half) is inside]) for inside in (True, False)
+        )
+        chosen = max(names, key=lambda name: lead(name, past))
+        leads = [lead(name, future) for name in names]
+        rank, own = sum(other < lead(chosen, future) for other in leads) + 1, lead(chosen, future)
+        overfit.append(0.5 if 2 * rank == len(names) + 1 else float(2 * rank < len(names) + 1))
+        below.append(own < 0)
+    return float(np.mean(overfit)), float(np.mean(below)), max(names, key=lambda name: lead(name, np.arange(n)))
+
+
+def test_over_several_horizons_the_headline_is_that_of_a_loop_over_every_split_in_the_metric_itself() -> None:
+    """A lead in RMSE is no lead in squared errors where one horizon moves ten times as far as the other."""
+    rng = np.random.default_rng(2)
+    near, far = np.square(rng.normal(0, 0.02, 100)), np.square(rng.normal(0, 0.9, 100))
+    lost = {
+        "lstm@1": near * rng.uniform(0.2, 1.2, 100), "gru@1": near * rng.uniform(0.2, 1.25, 100),
+        "lstm@9": far * rng.uniform(0.7, 1.28, 100), "gru@9": far * rng.uniform(0.7, 1.28, 100),
+    }  # fmt: skip
+    beside = {name: far if name.endswith("9") else near for name in lost}
+    returns = {name: rng.normal(size=100) for name in lost}
+    given = {"horizon": 3, "returns": returns}
+    for metric in ("rmse", "log_loss"):
+        found = overfitting_report(
+            lost, beside, time_us=np.arange(100), symbol=np.zeros(100, np.int64), seed=0, samples=100, metric=metric,
+            **given,
+        )  # fmt: skip
+        value, below, chosen = by_loop(metric, lost, beside, 3, 6)
+        assert found.pbo.blocks == 6
+        assert found.pbo.by == metric.replace("_", " ")
+        assert found.pbo.value == pytest.approx(value, abs=1e-12)
+        assert found.pbo.below_benchmark == pytest.approx(below, abs=1e-12)
+        assert found.deflated_sharpe.trial == chosen
+
+
 def test_horizons_are_compared_by_what_they_gain_over_their_own_benchmarks() -> None:
     rng = np.random.default_rng(6)
     prior = {1: rng.normal(0.7, 0.1, 500), 5: rng.normal(1.1, 0.1, 500)}
     gains = {"lstm@1": 0.0, "lstm@5": 0.1, "gru@1": 0.0, "gru@5": 0.0}
     losses = {name: -gain + rng.normal(0, 0.5, 500) for name, gain in gains.items()}
-    found = report(losses, np.zeros(500), horizon=5)
+    beside = {name: prior[int(name[-1])] for name in losses}
+    own = {name: loss + beside[name] for name, loss in losses.items()}
+    setting = {"time_us": np.arange(500), "symbol": np.zeros(500, dtype=np.int64), "horizon": 5, "seed": 0}
+    found = overfitting_report(own, beside, **setting, samples=200)
     same = {name: loss + prior[5] for name, loss in losses.items()}
     assert found.snooping.better == ("lstm@5",)
     assert report(same, prior[5], horizon=5).snooping.value == pytest.approx(found.snooping.value)

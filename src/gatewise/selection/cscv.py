@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
@@ -106,6 +107,35 @@ def backtest_overfitting(
     trials, of_sums = performance.shape[1], _mean if measure == "mean" else _sharpe
     found = overfitting_of_sums(parts, of_sums, trials, gap=gap, blocks=blocks)
     return found if measure == "mean" else replace(found, by="Sharpe ratio")
+
+
+def overfitting_by_metric(
+    losses: Floats, benchmarks: Floats, *, metric: str = "log_loss", gap: int = 0, blocks: int = MOST_BLOCKS
+) -> BacktestOverfitting:
+    """Runs every split by the metric that models are chosen by, counted from the benchmark's over the same half.
+
+    Args:
+        losses: float64 [periods, trials], finite, in order of time: log losses or squared errors.
+        benchmarks: float64 [periods, trials], the same of what each trial should beat, its own horizon's.
+        metric: log_loss is the mean over a half, rmse the root of it.
+        gap, blocks: see `backtest_overfitting`.
+    """
+    nothing = np.zeros((len(losses), 1))  # a benchmark leads itself by nothing
+    lost = np.column_stack([losses, nothing])
+    beside = np.column_stack([benchmarks, nothing])
+    parts = np.stack([np.ones_like(lost), lost, beside], axis=1)
+    lead = partial(metric_lead, metric=metric)
+    return replace(
+        overfitting_of_sums(parts, lead, losses.shape[1], gap=gap, blocks=blocks), by=metric.replace("_", " ")
+    )
+
+
+def metric_lead(sums: Floats, metric: str) -> Floats:
+    """How far a metric lies below the benchmark's, [splits, trials], from sums [splits, 3, trials] of ones and both."""
+    mean = sums[:, 1:] / sums[:, :1]
+    both = np.sqrt(np.maximum(mean, 0.0)) if metric == "rmse" else mean
+    lead: Floats = both[:, 1] - both[:, 0]
+    return lead
 
 
 def overfitting_of_sums(

@@ -20,7 +20,7 @@ from gatewise.evaluation.reference import start_values, usual_moves, value_posit
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.selection.frames import Prediction
 from gatewise.selection.overfitting import OverfittingReport, overfitting_report
-from gatewise.selection.scoring import PRIOR
+from gatewise.selection.scoring import PRIOR, deciding_metric
 from gatewise.selection.shared import SharedData
 from gatewise.selection.skill import class_skill, value_skill
 from gatewise.targets.base import Labels
@@ -47,8 +47,8 @@ def measure_overfitting(
 ) -> OverfittingReport:
     """Judges the choice among a cross-validation's models and horizons.
 
-    Of several horizons each trial's loss is counted from its own horizon's prior, since losses on different labels do
-    not compare.
+    Of several horizons each trial is judged by its lead over its own horizon's prior, since losses on different labels
+    do not compare.
 
     Args:
         config: target, cost, confidence and seed; those of the first model.
@@ -63,7 +63,6 @@ def measure_overfitting(
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
     names = {key: f"{key[1]}@{key[0]}" for key in models}
     priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
-    several = len(priors) > 1
     returns: dict[str, Floats] = {}
     for (horizon, model), trial in models.items():
         position = _position(trial, rows, shared, horizon, config.target.kind)
@@ -74,12 +73,13 @@ def measure_overfitting(
             if rule is not None:
                 returns[names[horizon, model]] = rule.net
     return overfitting_report(
-        {names[key]: trial.loss[rows] - (priors[key[0]] if several else 0) for key, trial in models.items()},
-        np.zeros(len(rows)) if several else next(iter(priors.values())),
+        {names[key]: trial.loss[rows] for key, trial in models.items()},
+        {names[key]: priors[key[0]] for key in models} if len(priors) > 1 else next(iter(priors.values())),
         time_us=table.time_us[rows],
         symbol=symbol[rows],
         horizon=max(shared.horizons),
         seed=config.training.seed,
+        metric=deciding_metric(shared.horizons[max(shared.horizons)].labels),
         returns=returns or None,
         skill={
             names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels, symbol)

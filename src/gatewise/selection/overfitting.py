@@ -16,7 +16,13 @@ from gatewise.errors import DivergedError
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments
 from gatewise.evaluation.moments import Moments, moments
-from gatewise.selection.cscv import BacktestOverfitting, backtest_overfitting, overfitting_of_sums
+from gatewise.selection.cscv import (
+    BacktestOverfitting,
+    backtest_overfitting,
+    metric_lead,
+    overfitting_by_metric,
+    overfitting_of_sums,
+)
 from gatewise.selection.deflated_sharpe import DeflatedSharpe, deflated_sharpe
 from gatewise.selection.skill import skill_of_sums, skill_parts
 from gatewise.selection.snooping import Snooping, data_snooping
@@ -36,15 +42,15 @@ class OverfittingReport:
     """The three measures.
 
     Attributes:
-        pbo: probability of backtest overfitting, by skill; by loss where no skill was given.
-        loss_pbo: the same by loss.
+        pbo: probability of backtest overfitting, by the metric that models are chosen by.
+        skill_pbo: the same by skill.
         strategy_pbo: the same by Sharpe ratio of the strategies' returns.
-        deflated_sharpe: of the trial with the lowest mean loss.
+        deflated_sharpe: of the trial that the metric chooses.
         snooping: against the benchmark, by loss.
     """
 
     pbo: BacktestOverfitting
-    loss_pbo: BacktestOverfitting
+    skill_pbo: BacktestOverfitting
     strategy_pbo: BacktestOverfitting
     deflated_sharpe: DeflatedSharpe
     snooping: Snooping
@@ -52,7 +58,7 @@ class OverfittingReport:
     def to_dict(self) -> dict[str, Any]:
         """pbo, deflated_sharpe and snooping, each with value, meaning and, where there is no value, the reason."""
         return {
-            "pbo": self.pbo.to_dict() | {"loss": self.loss_pbo.to_dict(), "strategy": self.strategy_pbo.to_dict()},
+            "pbo": self.pbo.to_dict() | {"skill": self.skill_pbo.to_dict(), "strategy": self.strategy_pbo.to_dict()},
             "deflated_sharpe": self.deflated_sharpe.to_dict(),
             "snooping": self.snooping.to_dict(),
         }
@@ -60,12 +66,13 @@ class OverfittingReport:
 
 def overfitting_report(
     losses: dict[str, Floats],
-    benchmark: Floats,
+    benchmark: Floats | dict[str, Floats],
     *,
     time_us: Ints,
     symbol: Ints,
     horizon: int,
     seed: int,
+    metric: str = "log_loss",
     returns: dict[str, Floats] | None = None,
     skill: dict[str, tuple[Floats, Floats]] | None = None,
     confidence: float = 0.95,
@@ -75,43 +82,51 @@ def overfitting_report(
 
     Args:
         losses: float64 [n] of each trial (a model, a seed of it, a configuration): the loss of each row, log loss or
-            squared error, all on the same rows, predicted by models that never saw them. Lower is better. Losses on
-            different labels can't be compared: of several horizons hand in each loss minus its own horizon's benchmark,
-            a benchmark of zeros, and the longest horizon.
-        benchmark: float64 [n], the same of what knows nothing: the class prior, or persistence.
+            squared error, all on the same rows, predicted by models that never saw them. Lower is better.
+        benchmark: float64 [n], the same of what knows nothing: the class prior, or persistence. Losses on different
+            labels can't be compared: of several horizons hand in a dict with each trial's own, and the longest horizon;
+            each trial is then judged by its lead over it.
         time_us, symbol: int64 [n], when each row is predicted, and a number for its symbol.
         horizon: rows that a label looks ahead.
         seed: of the resampling.
+        metric: what models are chosen by: log_loss is a mean of losses, rmse the root of one.
         returns: float64 [periods] of each trial's strategy, net, all over the same periods; `None`: there is none.
-        skill: what each trial said and what came, both counted from the benchmark (`class_skill`, `value_skill`): by
-            this `pbo` chooses, so that no trial loses for being too sure of itself; `None`: by loss.
+        skill: what each trial said and what came, both counted from the benchmark (`class_skill`, `value_skill`), by
+            which no trial loses for being too sure of itself; `None`: no `skill_pbo`.
         confidence, samples: of the data-snooping tests.
 
     Raises:
         DivergedError: a loss or return that is not finite.
     """
     pairs = {name: np.concatenate(pair, axis=1) for name, pair in (skill or {}).items()}
-    for words, values in (("loss", {**losses, "benchmark": benchmark}), ("return", returns or {}), ("skill", pairs)):
+    several = isinstance(benchmark, dict)
+    beside = benchmark if isinstance(benchmark, dict) else dict.fromkeys(losses, benchmark)
+    assert set(beside) == set(losses)
+    for words, values in (
+        ("loss", losses), ("benchmark's loss", beside), ("return", returns or {}), ("skill", pairs)
+    ):  # fmt: skip
         _require_finite(words, values)
-    if not losses or not len(benchmark):
+    if not losses or not len(time_us):
         nothing = "nothing to compare: no trial, or no row that all of them predicted"
         none = BacktestOverfitting(None, nothing)
         return OverfittingReport(none, none, none, DeflatedSharpe(None, nothing), Snooping(None, nothing))
     names = list(losses)
     assert skill is None or set(skill) == set(losses)
-    assert all(len(values) == len(benchmark) for values in losses.values())
-    together = np.column_stack([*losses.values(), benchmark])
+    assert all(len(values) == len(time_us) for values in (*losses.values(), *beside.values()))
+    lost, against = (np.column_stack([values[name] for name in names]) for values in (losses, beside))
     when = moments(time_us, symbol)
-    by_moment = _weighted_means(together, when)
     gap = ceil(horizon * when.a_row)
-    loss_pbo = backtest_overfitting(-by_moment[:, :-1], -by_moment[:, -1], gap=gap)
-    pbo = loss_pbo
+    by_moment = [_weighted_means(values, when) for values in (lost, against)]
+    pbo = overfitting_by_metric(*by_moment, metric=metric, gap=gap)
+    skill_pbo = BacktestOverfitting(None, "no skill was handed in", len(names), by="skill")
     if skill:
-        pbo = _overfitting_by_skill([skill[name] for name in names], when, gap)
+        skill_pbo = _overfitting_by_skill([skill[name] for name in names], when, gap)
     if returns:
         assert set(returns) <= set(losses)
         strategy_pbo = backtest_overfitting(np.column_stack(list(returns.values())), measure="sharpe")
-        best = min(returns, key=lambda name: float(losses[name].mean()))
+        sums = np.stack([np.ones_like(lost), lost, against], axis=1).sum(axis=0)
+        lead = dict(zip(names, metric_lead(sums[None], metric)[0].tolist(), strict=True))
+        best = max(returns, key=lambda name: lead[name])
         deflated = deflated_sharpe(returns, best)
     else:
         strategy_pbo, deflated = BacktestOverfitting(None, _NO_STRATEGY), DeflatedSharpe(None, _NO_STRATEGY)
@@ -120,12 +135,14 @@ def overfitting_report(
         reason = f"needs {LEAST_HORIZONS} horizons and {LEAST_MOMENTS} moments, here {least} moments; got {when.count}"
         snooping = Snooping(None, reason, trials=len(names), confidence=confidence)
     else:
-        block = ceil(LONGER_BLOCK * block_moments(when, together[:, :-1].mean(axis=1) - benchmark, horizon))
-        periods, block = _fewer(by_moment, block)
+        if several:
+            lost, against = lost - against, np.zeros_like(against)
+        block = ceil(LONGER_BLOCK * block_moments(when, lost.mean(axis=1) - against[:, 0], horizon))
+        periods, block = _fewer(_weighted_means(np.column_stack([lost, against[:, 0]]), when), block)
         snooping = data_snooping(
             periods[:, :-1], periods[:, -1], names, block=block, confidence=confidence, samples=samples, seed=seed
         )
-    return OverfittingReport(pbo, loss_pbo, strategy_pbo, deflated, snooping)
+    return OverfittingReport(pbo, skill_pbo, strategy_pbo, deflated, snooping)
 
 
 def _overfitting_by_skill(pairs: list[tuple[Floats, Floats]], when: Moments, gap: int) -> BacktestOverfitting:

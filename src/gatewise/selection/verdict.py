@@ -68,7 +68,8 @@ def judge(
 def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
     """(name, value, meaning or why there is none) of each measure of overfitting."""
     found = (
-        ("PBO", of.pbo.value, of.pbo.meaning or of.pbo.reason),
+        (f"PBO by {of.pbo.by}", of.pbo.value, of.pbo.meaning or of.pbo.reason),
+        ("PBO by skill", of.skill_pbo.value, of.skill_pbo.meaning or of.skill_pbo.reason),
         ("Deflated Sharpe", of.deflated_sharpe.value, of.deflated_sharpe.meaning or of.deflated_sharpe.reason),
         ("Snooping", of.snooping.value, of.snooping.meaning or of.snooping.reason),
     )
