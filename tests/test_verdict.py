@@ -139,7 +139,7 @@ def compared(*apart: Interval, folds: int = 5, p: float | None = 0.01) -> Any:
     made = [Summary(f"m{k}", 1, folds, {"log_loss": estimate(0.6)}, estimate(*bounds(d))) for k, d in enumerate(apart)]
     made.append(Summary("prior", 1, folds, {"log_loss": estimate(0.7)}, estimate(0.0, 0.0, 0.0)))
     snooping = SimpleNamespace(value=p, periods=0 if p is None else 200, reason="needs 60 moments; got 9")
-    return judge(made, SimpleNamespace(snooping=snooping), "log_loss", 0.95, complete=True)  # type: ignore[arg-type]
+    return judge(made, SimpleNamespace(snooping=snooping), "log_loss", 0.95)  # type: ignore[arg-type]
 
 
 def bounds(found: Interval) -> tuple[float, float | None, float | None]:

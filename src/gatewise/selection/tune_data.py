@@ -68,7 +68,7 @@ class TuneData:
     @property
     def test_to_train(self) -> float:
         """Samples scored for each one trained on, over all folds."""
-        return sum(of.test.size for of in self._folds) / sum(of.train.size for of in self._folds)
+        return sum(of.test.size for of in self.folds) / sum(of.train.size for of in self.folds)
 
 
 def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:
