@@ -34,6 +34,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_busy.py
 	$(BIN)/python benchmarks/bench_cv.py
+	$(BIN)/python benchmarks/bench_judging.py
 
 docs: .venv/.dev
 	$(BIN)/python -m gatewise.features.reference docs/features.md

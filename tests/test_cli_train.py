@@ -81,6 +81,14 @@ def test_the_verdict_is_the_same_in_json_in_metrics_on_the_page_and_among_the_ru
     assert listed["verdict"] == said["verdict"]
 
 
+def test_a_judging_says_each_of_its_parts_once_on_stderr(cli) -> None:
+    parts = ("Predicting val: ", "Predicting test: ", "Fitting logistic: ", "Fitting boosting: ", "Judging val: ",
+             "Judging test: ", "Writing predictions and report")  # fmt: skip
+    said = cli("train", *TINY).err
+    assert [said.count(part) for part in parts] == [1] * len(parts)
+    assert sorted(parts, key=said.index) == list(parts)
+
+
 def test_the_predictions_file_holds_what_the_metrics_say(cli) -> None:
     value = cli("train", *TINY, "--json", "--quiet").json
     frame = pl.read_parquet(value["predictions"])

@@ -96,7 +96,7 @@ def test_one_class_alone_falls_back_to_the_prior(n: int) -> None:
         np.testing.assert_allclose(predict(features(4)).prob, np.tile(class_prior(np.ones(n, int), 3), (4, 1)))
 
 
-@pytest.mark.parametrize("n", [2, 7, 60, 400])
+@pytest.mark.parametrize("n", [2, 7, 10, 60, 400])
 def test_few_rows_and_constant_features_are_no_reason_to_fail(n: int) -> None:
     x = features(n)
     x[:, 1] = 7

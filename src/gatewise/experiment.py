@@ -178,7 +178,7 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
     checkpoint = folder / "checkpoint.safetensors"
     heard = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
     trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, heard, checkpoint)
-    return conclude(prepared, trained, folder)
+    return conclude(prepared, trained, folder, heard)
 
 
 def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:
@@ -186,8 +186,11 @@ def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...
     return (EventFile(folder / "tensorboard"),) if config.training.tensorboard else ()
 
 
-def conclude(prepared: Prepared, trained: Trained, folder: Path) -> Outcome:
+def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Listener | None = None) -> Outcome:
     """The second half of `run_experiment`, for a model that is trained: judges it and writes everything.
+
+    Args:
+        listener: hears what is done next.
 
     Raises:
         Interrupted: the training was; the bundle holds the best weights so far.
@@ -205,9 +208,11 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path) -> Outcome:
                 f"go on with: gatewise train --resume {folder.name}"
             )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
-    predicted = {
-        part: bundle.predict_rows(table, samples.matrix, rows, config.training.device) for part, rows in parts.items()
-    }
+    say = (listener or Listeners(())).on_message
+    predicted = {}
+    for part, rows in parts.items():
+        say(f"Predicting {part}: {len(rows):,} windows")
+        predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
     evaluation = evaluate_parts(
         table,
         samples.labels,
@@ -219,7 +224,9 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path) -> Outcome:
         spec=config.evaluation,
         seed=config.training.seed,
         units=_units(samples, fold),
+        say=say,
     )
+    say("Writing predictions and report")
     bundle = replace(bundle, metrics=evaluation.metrics())
     outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, _peak_memory_mb())
     bundle.save(outcome.bundle)

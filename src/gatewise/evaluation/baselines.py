@@ -4,11 +4,15 @@
 strength of the linear ones and the rounds of boosting are chosen on the newest sixth of the training rows, from whose
 labels the older rows are purged; then all training rows are fitted, so that the baselines are as good as they honestly
 can be. `persistence` is in its own module, since it needs to know when labels became known.
+
+The same rows give the same baselines on every machine that rounds alike: rows, strengths, steps and rounds are bounded
+by number, never by the clock, and no thread count shows in them. Nothing of the host process is changed while they are
+fitted or predict, its thread counts included: the linear ones use no thread but the caller's (see `linear`), and
+boosting sets OpenMP's thread count, which each thread has its own of, for the calling thread and back again.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
+from gatewise.evaluation.linear import Design, fit_ridge, fit_softmax, softmax
 
 # scikit-learn is loaded where something is fitted: it takes 0.7 s, and some only need the prior.
 if TYPE_CHECKING:
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 Features = npt.NDArray[np.float32]
 ClassPredictor = Callable[[Features], ClassPrediction]
 ValuePredictor = Callable[[Features], Floats]
+Say = Callable[[str], None]
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # logistic's C
 _PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # ridge's alpha
@@ -50,8 +56,12 @@ def class_prior(y: Ints, num_classes: int) -> Floats:
     return shares
 
 
+def say_nothing(text: str) -> None:
+    """Where nobody listens."""
+
+
 def fit_class_baselines(
-    x: Features, y: Ints, num_classes: int, time_us: Ints, known_us: Ints, seed: int
+    x: Features, y: Ints, num_classes: int, time_us: Ints, known_us: Ints, seed: int, say: Say = say_nothing
 ) -> dict[str, ClassPredictor]:
     """prior, logistic and boosting.
 
@@ -61,6 +71,7 @@ def fit_class_baselines(
         num_classes: of the target.
         time_us, known_us: int64 [n], when each row is predicted and when its label is known.
         seed: of the boosting.
+        say: hears what is fitted next.
     """
     prior = class_prior(y, num_classes)
 
@@ -70,8 +81,6 @@ def fit_class_baselines(
     if len(np.unique(y)) < 2:  # nothing to tell apart
         return {"prior": say_prior, "logistic": say_prior, "boosting": say_prior}
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(x.astype(np.float64))
@@ -79,61 +88,77 @@ def fit_class_baselines(
     tail = tail[np.isin(y[tail], y[head])]
     if len(tail) < _LEAST_TAIL or len(np.unique(y[head])) < 2:
         head = tail = head[:0]
-
-    def logistic(rows: Ints, strength: float) -> Any:
-        with warnings.catch_warnings():
-            # A flat likelihood that lbfgs has not wholly climbed is still a fair baseline.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return LogisticRegression(C=strength, max_iter=200).fit(_standard(scaler, x[rows]), y[rows])
-
-    def tail_loss(strength: float) -> float:
-        fitted = logistic(head, strength)
-        prob = fitted.predict_proba(_standard(scaler, x[tail]))
-        said = prob[np.arange(len(tail)), np.searchsorted(fitted.classes_, y[tail])]
-        return float(-np.log(np.maximum(said, 1e-15)).mean())
-
-    everything = np.arange(len(y))
-    strength = min(_STRENGTHS, key=tail_loss) if len(tail) else _STRENGTHS[2]
-    linear = logistic(everything, strength)
+    say(f"Fitting logistic: {len(y):,} rows")
+    classes, weights = _logistic(_standard(scaler, x), y, head, tail)
+    say(f"Fitting boosting: {len(y):,} rows, at most {_ROUNDS} rounds")
     trees = _boosted(HistGradientBoostingClassifier, x, y, head, tail, seed)
     return {
         "prior": say_prior,
-        "logistic": lambda rows: _filled(linear.predict_proba(_standard(scaler, rows)), linear.classes_, prior),
+        "logistic": lambda rows: _filled(softmax(Design(_standard(scaler, rows)), weights), classes, prior),
         "boosting": lambda rows: _filled(_alone(trees.predict_proba, rows), trees.classes_, prior),
     }
 
 
 def fit_value_baselines(
-    x: Features, y: npt.NDArray[np.float32], time_us: Ints, known_us: Ints, seed: int
+    x: Features,
+    y: npt.NDArray[np.float32],
+    time_us: Ints,
+    known_us: Ints,
+    seed: int,
+    say: Say = say_nothing,
 ) -> dict[str, ValuePredictor]:
     """prior (the training mean), ridge and boosting; y is float [n, outputs], all else as `fit_class_baselines`."""
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
 
     truth = y.astype(np.float64)
     mean = truth.mean(axis=0)
     spread = np.where(truth.std(axis=0) > 0, truth.std(axis=0), 1.0)
     scaler = StandardScaler().fit(x.astype(np.float64))
-    features, scaled = _standard(scaler, x), (truth - mean) / spread
+    scaled = (truth - mean) / spread
     head, tail = _head_and_tail(time_us, known_us)
     if len(tail) < _LEAST_TAIL or len(head) < _LEAST_TAIL:
         head = tail = head[:0]
-
-    def tail_loss(penalty: float) -> float:
-        fitted = Ridge(alpha=penalty).fit(features[head], scaled[head])
-        return float(np.square(fitted.predict(features[tail]).reshape(len(tail), -1) - scaled[tail]).mean())
-
-    linear = Ridge(alpha=min(_PENALTIES, key=tail_loss) if len(tail) else _PENALTIES[2]).fit(features, scaled)
+    say(f"Fitting ridge: {len(y):,} rows")
+    weights = _ridge(_standard(scaler, x), scaled, head, tail)
+    say(f"Fitting boosting: {len(y):,} rows, at most {_ROUNDS} rounds{f', {n} times' if (n := y.shape[1]) > 1 else ''}")
     trees = [
         _boosted(HistGradientBoostingRegressor, x, np.ascontiguousarray(column), head, tail, seed)
         for column in scaled.T
     ]
     return {
         "prior": lambda rows: np.broadcast_to(mean, (len(rows), len(mean))),
-        "ridge": lambda rows: linear.predict(_standard(scaler, rows)).reshape(len(rows), -1) * spread + mean,
+        "ridge": lambda rows: Design(_standard(scaler, rows)).predict(weights) * spread + mean,
         "boosting": lambda rows: np.stack([_alone(tree.predict, rows) for tree in trees], axis=1) * spread + mean,
     }
+
+
+def _logistic(x: Floats, y: Ints, head: Ints, tail: Ints) -> tuple[Ints, Floats]:
+    """The classes that occur, and weights [features + 1, those classes] at the strength that serves the tail best."""
+    classes, code = np.unique(y, return_inverse=True)
+    every = Design(x)
+    if not len(tail):
+        return classes, next(fit_softmax(every, code, _STRENGTHS[2:3]))
+    older, older_code = np.unique(y[head], return_inverse=True)
+    newest, truth = Design(x[tail]), np.searchsorted(older, y[tail])[:, None]
+
+    def tail_loss(weights: Floats) -> float:
+        prob = np.take_along_axis(softmax(newest, weights), truth, axis=1)
+        return float(-np.log(np.maximum(prob, 1e-15)).mean())
+
+    losses = [tail_loss(weights) for weights in fit_softmax(Design(x[head]), older_code, _STRENGTHS)]
+    return classes, next(fit_softmax(every, code, [_STRENGTHS[int(np.argmin(losses))]]))
+
+
+def _ridge(x: Floats, y: Floats, head: Ints, tail: Ints) -> Floats:
+    """Weights [features + 1, outputs] at the penalty that serves the tail best."""
+    penalty = _PENALTIES[2]
+    if len(tail):
+        newest = Design(x[tail])
+        fits = fit_ridge(Design(x[head]), y[head], _PENALTIES)
+        losses = [np.square(newest.predict(weights) - y[tail]).mean() for weights in fits]
+        penalty = _PENALTIES[int(np.argmin(losses))]
+    return next(fit_ridge(Design(x), y, [penalty]))
 
 
 def _head_and_tail(time_us: Ints, known_us: Ints) -> tuple[Ints, Ints]:
@@ -150,7 +175,7 @@ def _boosted(make: Callable[..., Any], x: Features, y: npt.NDArray[Any], head: I
         "max_leaf_nodes": 15,
         "min_samples_leaf": int(np.clip(len(x) // 500, 20, 200)),
         "max_bins": 63,
-        "random_state": seed,
+        "random_state": seed % 2**32,
     }
     rounds = _ROUNDS // 3
     if len(tail):
@@ -161,7 +186,7 @@ def _boosted(make: Callable[..., Any], x: Features, y: npt.NDArray[Any], head: I
 
 
 def _alone(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Runs boosting's work in one OpenMP thread.
+    """Runs boosting's work in one OpenMP thread; no other thread's count is touched, OpenMP keeps one for each.
 
     Two wait for each other at every split and every tree: beside one busy process they took 14 s to fit where one took
     3 s, and 10 s to predict where one took 0.1 s.

@@ -14,7 +14,14 @@ from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.backtest import backtest, class_positions
 from gatewise.evaluation.base import Floats, Ints, Scores, class_prediction
-from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
+from gatewise.evaluation.baselines import (
+    Say,
+    choose_rows,
+    class_prior,
+    fit_class_baselines,
+    fit_value_baselines,
+    say_nothing,
+)
 from gatewise.evaluation.by_symbol import judge_symbols
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
 from gatewise.evaluation.columns import outside_note
@@ -118,6 +125,7 @@ def evaluate_parts(
     spec: EvaluationConfig,
     seed: int,
     units: Units | None = None,
+    say: Say = say_nothing,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
 
@@ -131,6 +139,7 @@ def evaluate_parts(
         spec: how results are judged.
         seed: of baselines and resampling.
         units: of regression labels, where symbols have each their own; `None`: the labels' own for all.
+        say: hears in words what is done next, each part of a judging once.
 
     Raises:
         LabelError: labels outside the classes, or a part without rows.
@@ -138,14 +147,13 @@ def evaluate_parts(
     """
     symbol = (table.frame[SYMBOL].rle_id().to_numpy()).astype(np.int64)
     ground = _Ground(table, labels, symbol, target, spec, seed, units, newest=list(part_rows)[-1])
-    _log.info("judging %s beside baselines", ", ".join(f"{part} ({len(r):,} rows)" for part, r in part_rows.items()))
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     x, when, known = features_at(chosen), table.time_us[chosen], table.time_us[labels.known_at[chosen]]
     notes = [_fitted_on(len(chosen), len(train_rows))]
     judge = _judge_classes if labels.is_classes else _judge_values
     fit: Any
     if labels.is_classes:
-        fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed)
+        fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed, say)
         if unseen := labels.unseen(train_rows):
             notes.append(
                 f"Training never saw {' and '.join(unseen)}; the model and every baseline give it what the prior "
@@ -153,9 +161,10 @@ def evaluate_parts(
             )
     else:
         y = labels.y[chosen].astype(np.float32)
-        fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed)
+        fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed, say)
     parts = {}
     for part, rows in part_rows.items():
+        say(f"Judging {part}: {len(rows):,} rows")
         parts[part] = judge(ground, part, train_rows, rows, predictions[part], features_at(rows), fit)
         if note := outside_note(part, parts[part].columns):
             notes.append(note)
