@@ -20,6 +20,7 @@ import torch
 
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.models.registry import build_model
+from gatewise.nn.initial import seeded
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.fleet import Member, fit_fleet
@@ -42,11 +43,10 @@ def make_members(said: argparse.Namespace, device: torch.device) -> list[Member]
     shape = RecurrentConfig(name="lstm", hidden_size=said.hidden, num_layers=said.layers, dropout=0.2)
     members = []
     for seed in range(said.members):
-        torch.manual_seed(seed)
         settings = TrainingConfig(
             seed=seed, batch_size=said.batch, max_epochs=said.epochs, early_stopping_patience=said.epochs
         )
-        model = build_model(shape, said.features, 2).to(device)
+        model = build_model(shape, said.features, 2, generator=seeded(seed)).to(device)
         members.append(Member(model, windows, rows[:cut], rows[cut:], settings))
     return members
 

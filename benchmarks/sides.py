@@ -194,6 +194,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     from gatewise.config.schema import RecurrentConfig, TrainingConfig
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
+    from gatewise.nn.initial import seeded
     from gatewise.training.device import choose_precision
     from gatewise.training.fit import fit
     from gatewise.training.listeners import Listeners
@@ -211,8 +212,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
         dropout=DROPOUT,
         bidirectional=case.directions == 2,
     )
-    torch.manual_seed(0)
-    model = build_model(config, case.features, NUM_CLASSES)
+    model = build_model(config, case.features, NUM_CLASSES, generator=seeded(0))
     chosen = choose_precision(precision, torch.device("cpu"))
     speed = [case.batch * 2.0]
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import MODEL_CONFIGS, TrainingConfig
 from gatewise.models.registry import build_model
+from gatewise.nn.initial import seeded
 from gatewise.training.device import Precision, choose_precision, cpu_trains_bf16
 from gatewise.training.fit import fit
 from gatewise.training.fleet import Member
@@ -73,9 +74,8 @@ def small_model(
 ) -> nn.Module:
     kind = MODEL_CONFIGS[name]
     said = {"dropout": dropout, **SIZES, **fields}
-    torch.manual_seed(seed)
     config = kind(name=name, **{key: value for key, value in said.items() if key in kind.model_fields})
-    return build_model(config, FEATURES, outputs, readout)
+    return build_model(config, FEATURES, outputs, readout, generator=seeded(seed))
 
 
 def various(name: str = "lstm", num_classes: int = 2, steps_scored: int = 1, **shared: object) -> list[Member]:

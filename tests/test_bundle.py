@@ -30,6 +30,7 @@ from gatewise.data.table import Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError, StorageError
 from gatewise.fold import fit_fold
 from gatewise.models.registry import build_model
+from gatewise.nn.initial import seeded
 from gatewise.samples import Samples, make_samples
 from gatewise.sealed import read_sealed, write_sealed
 
@@ -74,9 +75,8 @@ def make(table: Table, **overrides: Any) -> tuple[Bundle, Samples]:
     config = load_config(overrides=given | {name.replace("__", "."): value for name, value in overrides.items()})
     samples = make_samples(config, table)
     fold = fit_fold(config, samples, samples.rows)
-    torch.manual_seed(1)
     outputs = len(samples.labels.classes or samples.labels.outputs)
-    model = build_model(config.model, len(samples.matrix.names), outputs)
+    model = build_model(config.model, len(samples.matrix.names), outputs, generator=seeded(1))
     return Bundle.of(config, samples, fold, model), samples
 
 

@@ -16,6 +16,7 @@ from fleet_members import require_bf16
 from gatewise.config.schema import RecurrentConfig
 from gatewise.errors import ConfigError, MemoryExhaustedError
 from gatewise.models.recurrent import RecurrentNet
+from gatewise.nn.dropout import drawing
 from gatewise.training.batch_size import measure_batch_size
 from gatewise.training.memory import (
     MemoryAccount,
@@ -77,7 +78,7 @@ def test_activations_are_what_autograd_saves(cell: str, layers: int, bidirection
     name = "gru" if cell == "gru" else "lstm"
     model = RecurrentNet(name, features, 3, hidden, layers, dropout, bidirectional)
     x_TBF = torch.zeros(steps, windows, features)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with drawing(1), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         out = model(x_TBF.transpose(0, 1))
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept = sum(size for pointer, size in saved.items() if pointer not in weights)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import torch
 
 from gatewise.bundle import Bundle
 from gatewise.bundle.reading import reading_config
@@ -19,6 +18,7 @@ from gatewise.data.load import load_table
 from gatewise.errors import ConfigError
 from gatewise.fold import fit_fold
 from gatewise.models.registry import build_model
+from gatewise.nn.initial import seeded
 from gatewise.samples import make_samples
 
 
@@ -60,8 +60,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config(overrides=overrides)
     samples = make_samples(config, load_table(config.data))
     fold = fit_fold(config, samples, samples.rows)
-    torch.manual_seed(0)
-    Bundle.of(config, samples, fold, build_model(config.model, 5, 3)).save(root / "bundle")
+    model = build_model(config.model, 5, 3, generator=seeded(0))
+    Bundle.of(config, samples, fold, model).save(root / "bundle")
     return root / "bundle"
 
 

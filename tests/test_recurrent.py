@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import MODEL_CONFIGS
 from gatewise.models.registry import MODELS, build_model
+from gatewise.nn.dropout import drawing
+from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell
 
@@ -23,7 +25,7 @@ stacks = pytest.mark.parametrize(
 
 def pair(cell: Cell, num_layers: int, bidirectional: bool) -> tuple[Recurrent, nn.RNNBase]:
     torch.manual_seed(7)
-    ours = Recurrent(cell, 5, 8, num_layers, bidirectional)
+    ours = Recurrent(cell, 5, 8, num_layers, bidirectional, generator=seeded(7))
     theirs = REFERENCES[cell](5, 8, num_layers, batch_first=True, bidirectional=bidirectional)
     theirs.load_state_dict(ours.state_dict())
     return ours, theirs
@@ -84,9 +86,12 @@ def test_time_major_memory_gives_the_same_bits(cell, num_layers, bidirectional) 
 
 def test_dropout_between_layers_is_on_in_training_alone_and_keeps_the_mean() -> None:
     torch.manual_seed(1)
-    layer = Recurrent("lstm", 5, 8, 2, bidirectional=True, dropout=0.5)
-    x = torch.randn(2, 4, 5)
-    assert not torch.equal(layer(x), layer(x))
+    layer = Recurrent("lstm", 5, 8, 2, bidirectional=True, dropout=0.5, generator=seeded(1))
+    x, drawn = torch.randn(2, 4, 5), []
+    for key in (1, 2):
+        with drawing(key):
+            drawn.append(layer(x))
+    assert not torch.equal(*drawn)
     layer.eval()
     assert torch.equal(layer(x), layer(x))
 
@@ -94,7 +99,7 @@ def test_dropout_between_layers_is_on_in_training_alone_and_keeps_the_mean() -> 
 @pytest.mark.parametrize("name", MODELS)
 def test_no_model_looks_past_its_window_and_every_output_depends_on_its_last_step(name) -> None:
     torch.manual_seed(0)
-    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2), 3, 2).eval()
+    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2), 3, 2, generator=seeded(0)).eval()
     x = torch.randn(2, 7, 3, requires_grad=True)
     (grad,) = torch.autograd.grad(model(x)[0].sum(), x)
     assert torch.all(grad[1] == 0), "a sample must not see its neighbours in the batch"
@@ -105,7 +110,7 @@ def test_no_model_looks_past_its_window_and_every_output_depends_on_its_last_ste
 def test_a_step_in_training_sees_only_steps_up_to_its_own(name) -> None:
     torch.manual_seed(0)
     config = MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2, dropout=0.0)
-    model = build_model(config, 3, 2, "every").train()
+    model = build_model(config, 3, 2, "every", generator=seeded(0)).train()
     x = torch.randn(1, 7, 3, requires_grad=True)
     (grad,) = torch.autograd.grad(model(x)[0, 3].sum(), x)
     assert torch.all(grad[0, 4:] == 0)
@@ -115,7 +120,7 @@ def test_a_step_in_training_sees_only_steps_up_to_its_own(name) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_the_head_in_evaluation_reads_the_last_step_whatever_training_reads(name) -> None:
     torch.manual_seed(0)
-    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, dropout=0.0), 3, 2, "every")
+    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, dropout=0.0), 3, 2, "every", generator=seeded(0))
     x = torch.randn(2, 7, 3)
     torch.testing.assert_close(model.eval()(x), model.train()(x)[:, -1], rtol=0, atol=1e-6)
     assert model.hidden_states(x).shape == (2, 7, 6)

@@ -12,6 +12,7 @@ from torch.func import grad, vmap
 
 from fleet_members import require_bf16
 from gatewise.nn.dropout import Drop
+from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_members import recurrent_members
 from gatewise.nn.recurrent_op import Cell, StackShape, recurrent
@@ -27,7 +28,8 @@ stacks = pytest.mark.parametrize(
 def members(cell: Cell, bidirectional: bool) -> tuple[StackShape, list[Tensor]]:
     """The stacks' shape, and their weights with a member axis in front."""
     torch.manual_seed(2)
-    stacks = [Recurrent(cell, FEATURES, HIDDEN, LAYERS, bidirectional) for _ in range(MEMBERS)]
+    generator = seeded(2)
+    stacks = [Recurrent(cell, FEATURES, HIDDEN, LAYERS, bidirectional, generator=generator) for _ in range(MEMBERS)]
     weights = [torch.stack(values) for values in zip(*(m.state_dict().values() for m in stacks), strict=True)]
     return stacks[0].shape, weights
 

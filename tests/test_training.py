@@ -16,6 +16,7 @@ from torch import nn
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
 from gatewise.models.registry import MODELS, build_model
+from gatewise.nn.initial import seeded
 from gatewise.training import fit as fitting
 from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit
@@ -66,8 +67,8 @@ def settings(**changes: object) -> TrainingConfig:
 
 
 def small_model(name: str = "lstm", outputs: int = 2, dropout: float = 0.2) -> nn.Module:
-    torch.manual_seed(11)
-    return build_model(RecurrentConfig(name=name, hidden_size=8, num_layers=2, dropout=dropout), 3, outputs)
+    config = RecurrentConfig(name=name, hidden_size=8, num_layers=2, dropout=dropout)
+    return build_model(config, 3, outputs, generator=seeded(11))
 
 
 def run(model: nn.Module, config: TrainingConfig, listener: Recorder | None = None, **more: object) -> FitResult:

@@ -5,10 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from gatewise.host import set_environment
-
-set_environment()  # the one side effect of importing gatewise; host.py says why there is no later moment
-
 # Names are looked up on first use, so that `import gatewise` and `gatewise --help` load nothing heavy.
 _WHERE = {
     "Bundle": "gatewise.bundle",

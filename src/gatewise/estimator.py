@@ -20,7 +20,9 @@ from gatewise.config.load import FLAT_FIELDS, build_config, load_config
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
 from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
 from gatewise.features.scaling import Scaler, fit_scaler
+from gatewise.isolation import plain_numbers
 from gatewise.models.registry import MODELS, build_model
+from gatewise.nn.initial import seeded
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import fit
@@ -101,6 +103,7 @@ class SequenceModel:
         self._promised_length = sequence_length
         self._sequence_length = 0
 
+    @plain_numbers()
     def fit(self, X_train: Array, y_train: Array, X_val: Array, y_val: Array, listener: Listener | None = None) -> Self:
         """Trains with early stopping on the validation part and keeps the best epoch's weights.
 
@@ -144,6 +147,7 @@ class SequenceModel:
         self._scaler, self._target_scaler, self._sequence_length = scaler, targets.scaler, length
         return self
 
+    @plain_numbers()
     def predict(self, X: Array) -> Array:
         """Class labels [samples], or values [samples, outputs] in the targets' own units."""
         outputs = self._outputs(X)
@@ -152,6 +156,7 @@ class SequenceModel:
         assert self._target_scaler is not None
         return self._target_scaler.inverse(outputs)
 
+    @plain_numbers()
     def predict_proba(self, X: Array) -> npt.NDArray[np.float64]:
         """Probabilities [samples, classes], columns in order of `classes`.
 
@@ -162,11 +167,13 @@ class SequenceModel:
             raise ConfigError("predict_proba needs a classifier; this model was fitted on floats", "predict")
         return probabilities(self._outputs(X))
 
+    @plain_numbers()
     def get_hidden_states(self, X: Array) -> npt.NDArray[np.float32]:
         """The top layer's states, float32 [samples, sequence_length, hidden_size · directions]."""
         windows, ends = self._windows(X)
         return hidden_states(self._fitted(), windows, ends)
 
+    @plain_numbers()
     def save(self, folder: str | Path) -> Path:
         """Writes safetensors and JSON under hashes, whole or not at all; returns the folder.
 
@@ -188,6 +195,7 @@ class SequenceModel:
         return Path(folder)
 
     @classmethod
+    @plain_numbers()
     def load(cls, folder: str | Path) -> SequenceModel:
         """Reads what `save` wrote, on the CPU.
 
@@ -230,8 +238,8 @@ class SequenceModel:
         precision = choose_precision(settings.precision, device)
 
         def build() -> torch.nn.Module:
-            torch.manual_seed(settings.seed)
-            return build_model(self.config.model, windows.matrix.shape[1], num_outputs).to(device)
+            width, generator = windows.matrix.shape[1], seeded(settings.seed)
+            return build_model(self.config.model, width, num_outputs, generator=generator).to(device)
 
         def memory_bytes(batch_size: int) -> int:
             return estimate_memory(

@@ -29,6 +29,7 @@ from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
+from gatewise.isolation import plain_numbers
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
@@ -111,6 +112,7 @@ class Prepared:
     fold: Fold
 
 
+@plain_numbers()
 def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     """Loads, cuts and fits what an experiment trains on.
 
@@ -163,6 +165,7 @@ def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
         )
 
 
+@plain_numbers()
 def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None = None) -> Outcome:
     """Trains, judges and writes what was prepared; a checkpoint found in `folder` is gone on from.
 
@@ -186,6 +189,7 @@ def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...
     return (EventFile(folder / "tensorboard"),) if config.training.tensorboard else ()
 
 
+@plain_numbers()
 def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Listener | None = None) -> Outcome:
     """The second half of `run_experiment`, for a model that is trained: judges it and writes everything.
 

@@ -15,6 +15,7 @@ from gatewise.errors import LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
+from gatewise.nn.initial import seeded
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.batch_size import BatchSizeChoice
@@ -130,7 +131,6 @@ def train_model(
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
     """The configured model on the CPU, with the initial weights of its seed."""
-    torch.manual_seed(config.training.seed)
     outputs = len(samples.labels.classes) or len(samples.labels.outputs)
     return build_model(
         config.model,
@@ -139,6 +139,7 @@ def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
         config.windows.supervise,
         len(samples.table.symbols),
         config.features.symbol_onehot,
+        seeded(config.training.seed),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import torch
 
 from gatewise.audit.base import Case, Check, name_row, small_config
 from gatewise.audit.corrupt import cut_moments, futures
@@ -60,9 +59,7 @@ def check_predictions(case: Case) -> Check:
 def _random_bundle(case: Case, rng: np.random.Generator) -> Bundle:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     fold = case.parts.fit_fold(config, case.samples, case.split.train)
-    with torch.random.fork_rng(devices=[]):
-        model = build(config, case.samples)
-    return Bundle.of(config, case.samples, fold, model)
+    return Bundle.of(config, case.samples, fold, build(config, case.samples))
 
 
 def _rows_before(table: Table, scorable: Rows, cut_us: int, rng: np.random.Generator) -> Rows:

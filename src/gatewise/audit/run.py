@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from gatewise.audit.base import Case, Check, Parts, take_chunk
 from gatewise.audit.chance import check_permuted_labels
@@ -21,6 +20,7 @@ from gatewise.audit.resampling import check_bars
 from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
+from gatewise.isolation import one_core, plain_numbers
 
 log = logging.getLogger("gatewise.audit")
 
@@ -56,6 +56,7 @@ class Audit:
         return {"passed": self.passed, "checks": checks}
 
 
+@plain_numbers()
 def run_audit(
     config: ExperimentConfig, table: Table, parts: Parts | None = None, seed: int = 0, rows: Table | None = None
 ) -> Audit:
@@ -75,17 +76,13 @@ def run_audit(
     """
     case = prepare_case(config, table, parts or Parts(), seed)
     checks = []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the small models gain nothing from two, and lose tenfold beside a busy process
-    try:
+    with one_core():  # the small models gain nothing from two, and lose tenfold beside a busy process
         for name, check in CHECKS.items():
             log.info("auditing %s", name)
             checks.append(check(case))
         if rows is not None:
             log.info("auditing bars")
             checks.append(check_bars(rows, table.timeframe, seed))
-    finally:
-        torch.set_num_threads(threads)
     return Audit(tuple(checks))
 
 

@@ -33,6 +33,7 @@ from gatewise.features.build import build_features, resolve_features
 from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import require_known, symbol_codes
 from gatewise.fold import Fold
+from gatewise.isolation import plain_numbers
 from gatewise.models.registry import build_model
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
@@ -131,6 +132,7 @@ class Bundle:
         write_sealed(Path(folder), {"bundle": {"format": FORMAT, **to_json(self)}}, self.weights)
 
     @classmethod
+    @plain_numbers()
     def load(cls, folder: str | Path) -> Bundle:
         """Reads what `save` wrote; every hash, the schema and the weights' shapes are checked.
 
@@ -168,6 +170,7 @@ class Bundle:
         """
         return reading_config(self.config, file, assignments, overrides or {})
 
+    @plain_numbers()
     def predict(
         self, table: Table, rows: npt.NDArray[np.int64] | Sequence[int] | None = None, device: str = "auto"
     ) -> pl.DataFrame:
@@ -198,6 +201,7 @@ class Bundle:
             )
         return self.frame(table, chosen, self.predict_rows(table, matrix, chosen, device))
 
+    @plain_numbers()
     def features(self, table: Table) -> FeatureMatrix:
         """The table's feature matrix, from the required columns alone.
 
@@ -222,6 +226,7 @@ class Bundle:
         """
         return require_windows(table, matrix.valid, self.config.windows.sequence_length, self.lookback)
 
+    @plain_numbers()
     def predict_rows(
         self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
     ) -> npt.NDArray[np.float64]:
@@ -275,14 +280,13 @@ class Bundle:
         return self._modules[device]
 
     def _fresh_module(self) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):  # building draws initial weights; the caller's generator stays put
-            return build_model(
-                self.config.model,
-                len(self.feature_names),
-                len(self.classes or self.outputs),
-                num_symbols=len(self.symbols),
-                symbol_onehot=self.config.features.symbol_onehot,
-            )
+        return build_model(
+            self.config.model,
+            len(self.feature_names),
+            len(self.classes or self.outputs),
+            num_symbols=len(self.symbols),
+            symbol_onehot=self.config.features.symbol_onehot,
+        )
 
 
 def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:

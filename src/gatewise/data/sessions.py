@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.muted import muted
 from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError, one_line
+from gatewise.foreign import unraised
 
 NO_CALENDAR = "none"  # said where a source would else bring one of its own
 
@@ -194,7 +194,7 @@ def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, da
     import exchange_calendars
 
     since, until = date.min, date.max
-    with muted():
+    with unraised():
         try:
             made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())
         except ValueError:  # the span reaches beyond what the calendar knows

@@ -53,7 +53,7 @@ class Retry:
     longest_seconds: float = 30.0
     patience_seconds: float = 300.0
     sleep: Callable[[float], None] = time.sleep
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = random.Random().random  # not the whole process's numbers
     on_wait: Callable[[str, float], None] | None = None
     retries: int = field(default=0, init=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +20,11 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from gatewise.data.muted import muted
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.answers import retry_after_seconds
 from gatewise.feeds.limiter import Limiter
 from gatewise.feeds.retry import TransientError
+from gatewise.foreign import unraised
 
 T = TypeVar("T")
 NAME = "yahoo"
@@ -96,6 +97,9 @@ class YahooSession(requests.Session[requests.Response]):
         return response
 
 
+_ALONE = threading.Lock()  # its settings and its cache are the whole process's
+
+
 def ask(session: YahooSession, question: Callable[[], T]) -> T:
     """Asks yfinance one thing, alone in this process.
 
@@ -104,7 +108,7 @@ def ask(session: YahooSession, question: Callable[[], T]) -> T:
         TransientError: trying again may help.
         FeedError: it won't.
     """
-    with muted():  # one thread at a time
+    with _ALONE, unraised():
         debug = yfinance.config.debug
         hidden, debug.hide_exceptions = debug.hide_exceptions, False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what matters of it is said in our own words

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from gatewise.nn.dropout import Dropout
+from gatewise.nn.initial import linear
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell, Readout
 
@@ -13,6 +15,9 @@ class RecurrentNet(nn.Module):
     """x [batch, steps, features] -> outputs [batch, outputs], or [batch, steps, outputs] with `readout="every"`.
 
     Outputs are logits for classes and scaled values for regression; no activation is applied.
+
+    Args:
+        generator: of the initial weights; `None` leaves them zero.
     """
 
     def __init__(
@@ -25,12 +30,13 @@ class RecurrentNet(nn.Module):
         dropout: float = 0.3,
         bidirectional: bool = False,
         readout: Readout = "last",
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.readout: Readout = readout
-        self.rnn = Recurrent(cell, num_features, hidden_size, num_layers, bidirectional, dropout)
+        self.rnn = Recurrent(cell, num_features, hidden_size, num_layers, bidirectional, dropout, generator)
         self.dropout = Dropout(dropout)
-        self.head = nn.Linear(self.rnn.output_size, num_outputs)
+        self.head = linear(self.rnn.output_size, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         readout: Readout = self.readout if self.training else "last"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import nn
 
 from gatewise.config.schema import MODEL_CONFIGS, ModelConfig, RecurrentConfig
@@ -14,7 +15,7 @@ from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.recurrent_op import Cell, Readout
 
-Build = Callable[[ModelConfig, int, int, Readout], nn.Module]
+Build = Callable[[ModelConfig, int, int, Readout, torch.Generator | None], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ModelSpec:
 
     Attributes:
         consumes: `sequences` [batch, steps, features] or `rows` [batch, features].
-        build: (config, num_features, num_outputs, readout) -> module.
+        build: (config, num_features, num_outputs, readout, generator of the initial weights) -> module.
         summary, source: one line for people, and the paper.
     """
 
@@ -34,10 +35,16 @@ class ModelSpec:
 
 
 def _recurrent(cell: Cell) -> Build:
-    def build(config: ModelConfig, num_features: int, num_outputs: int, readout: Readout) -> nn.Module:
+    def build(
+        config: ModelConfig,
+        num_features: int,
+        num_outputs: int,
+        readout: Readout,
+        generator: torch.Generator | None,
+    ) -> nn.Module:
         assert isinstance(config, RecurrentConfig)
         fields = config.model_dump(exclude={"name", "input_features", "symbol_embedding"})
-        return RecurrentNet(cell, num_features, num_outputs, readout=readout, **fields)
+        return RecurrentNet(cell, num_features, num_outputs, readout=readout, generator=generator, **fields)
 
     return build
 
@@ -58,12 +65,14 @@ def build_model(
     readout: Readout = "last",
     num_symbols: int = 0,
     symbol_onehot: bool = False,
+    generator: torch.Generator | None = None,
 ) -> nn.Module:
-    """The module that a config describes, freshly initialised from torch's global generator.
+    """The module that a config describes, on the CPU.
 
     Args:
         num_features: of the matrix; a symbol's number, which comes as one more column, is not among them.
         num_symbols: whose numbers may come; needed for `symbol_onehot` and `config.symbol_embedding`, and else unread.
+        generator: of the initial weights (`gatewise.nn.initial.seeded`); `None` leaves them zero, to be loaded.
 
     Raises:
         UnknownNameError: no model of that name.
@@ -81,9 +90,9 @@ def build_model(
         )
     width = told_width(num_symbols, symbol_onehot, config.symbol_embedding)
     if not width:
-        return spec.build(config, num_features, num_outputs, readout)
+        return spec.build(config, num_features, num_outputs, readout, generator)
     if spec.consumes != "sequences":
         raise ConfigError(f"only a model of sequences can be told the symbol; {config.name} eats rows")
     assert num_symbols
-    inner = spec.build(config, num_features + width, num_outputs, readout)
-    return WithSymbol(inner, num_symbols, symbol_onehot, config.symbol_embedding)
+    inner = spec.build(config, num_features + width, num_outputs, readout, generator)
+    return WithSymbol(inner, num_symbols, symbol_onehot, config.symbol_embedding, generator)

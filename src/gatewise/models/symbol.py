@@ -12,6 +12,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from gatewise.nn.initial import embedding as make_embedding
+
 
 class WithSymbol(nn.Module):
     """x [batch, steps, features + 1] -> what `model` makes of [batch, steps, features + `width`].
@@ -21,13 +23,21 @@ class WithSymbol(nn.Module):
         num_symbols: how many there are; x ends with a number from 0 to one below.
         onehot: joins a 0/1 number a symbol.
         embedding: width of the learned vector that is joined; 0 for none.
+        generator: of its initial values; `None` leaves them zero.
     """
 
-    def __init__(self, model: nn.Module, num_symbols: int, onehot: bool, embedding: int) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        num_symbols: int,
+        onehot: bool,
+        embedding: int,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
         self.num_symbols = num_symbols
         self.onehot = onehot
-        self.embedding = nn.Embedding(num_symbols, embedding) if embedding else None
+        self.embedding = make_embedding(num_symbols, embedding, generator) if embedding else None
         self.model = model
 
     def forward(self, x_BTF: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ no generator's state, on no other window of the batch, and not on how a batch is
 member of a fleet drops what it would drop alone. On one CPU thread 0.7 ns an element where the key is a plain number,
 2.6 by tensor operations, which GPUs and fleets need; torch's own dropout takes 9.6.
 
-The training loop says what is being drawn; outside of `drawing` a fresh key comes from torch's global generator:
+The training loop says what is being drawn; no model is trained outside of `drawing`:
 
     with drawing(key_of_this_step, first_row=64):    # rows 64, 65, ... of the batch
         outputs = model(x_BTF)
@@ -124,7 +124,7 @@ class Dropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.register_buffer("rate", torch.tensor(p, dtype=torch.float32), persistent=False)
+        self.register_buffer("rate", torch.tensor(p, dtype=torch.float32, device="cpu"), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         drop = self.draw()
@@ -140,7 +140,8 @@ class Dropout(nn.Module):
             return None
         current = _PASS.get()
         if current is None:
-            return Drop(torch.randint(-(2**63), 2**63 - 1, (), device=self.rate.device), self.rate) if self.p else None
+            assert not self.p, "a pass that drops says what from: `drawing`"
+            return None
         # Counted even where nothing is dropped: the places after this one keep theirs whatever the rate.
         place = current.places
         current.places += places
@@ -159,7 +160,11 @@ def _signed(number: int) -> int:
 def _counters(rows: int, middle: int, words: int, time_major: bool, device: torch.device) -> Tensor:
     """COUNTER times the number of each word, [rows, middle, words] or [middle, rows, words] if time-major."""
     if device.type != "cpu":
-        word = torch.arange(rows * middle * words, device=device).mul_(_signed(COUNTER)).view(rows, middle, words)
+        word = (
+            torch.arange(rows * middle * words, dtype=torch.int64, device=device)
+            .mul_(_signed(COUNTER))
+            .view(rows, middle, words)
+        )
         return word.transpose(0, 1) if time_major else word
     return torch.from_numpy(_cpu_counters(rows, middle, words, time_major).view(np.int64))
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.nn.dropout import Dropout
+from gatewise.nn.initial import uniform
 from gatewise.nn.recurrent_members import recurrent_members
 from gatewise.nn.recurrent_op import GATES, Cell, Readout, StackShape, State, recurrent
 
@@ -22,6 +23,7 @@ class Recurrent(nn.Module):
         input_size, hidden_size, num_layers: as in torch.
         bidirectional: adds a reverse direction, which sees the whole window at every step.
         dropout: between layers, in training.
+        generator: of the initial weights; `None` leaves them zero.
 
     Attributes:
         over_members: set where the module is mapped over the members of a fleet.
@@ -35,6 +37,7 @@ class Recurrent(nn.Module):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
+        generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.shape = StackShape(cell, hidden_size, num_layers, bidirectional)
@@ -49,7 +52,7 @@ class Recurrent(nn.Module):
                 sizes = {"weight_ih": (rows, width), "weight_hh": (rows, hidden_size), "bias_ih": (rows,)}
                 for kind, size in {**sizes, "bias_hh": (rows,)}.items():
                     self.names.append(f"{kind}_{suffix}")
-                    self.register_parameter(self.names[-1], nn.Parameter(torch.empty(size).uniform_(-bound, bound)))
+                    self.register_parameter(self.names[-1], uniform(size, bound, generator))
 
     @property
     def output_size(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from multiprocessing.connection import Connection
 
+from gatewise import host
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.interrupts import Uninterrupted
 from gatewise.selection.spawn import INTERRUPT, connect_parent, die_with_parent
@@ -38,6 +39,7 @@ class _Teller:
 
 def main(word: str) -> None:
     """Serves symbols; returns when the parent has no more, and dies with it. INTERRUPT ends a run as Ctrl-C does."""
+    host.prepare()  # this process is ours, whoever started it
     signal.signal(INTERRUPT, signal.default_int_handler)  # a shell in the background has it ignored
     parent = connect_parent(word)
     threading.Thread(target=die_with_parent, daemon=True).start()

@@ -11,15 +11,17 @@ import logging
 import os
 import re
 import sqlite3
+import sys
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from gatewise import host
 from gatewise.errors import StorageError
 from gatewise.files import home
+from gatewise.foreign import unraised
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
 # server that is down is given up after seconds instead of MLflow's four minutes: runs.py keeps the values and retries.
@@ -30,6 +32,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_TELEMETRY = "MLFLOW_DISABLE_TELEMETRY"
 _NO_ANSWER = ("Connection refused", "timed out", "Name or service not known", "name resolution", "unreachable")
 
 
@@ -50,24 +53,52 @@ def connect() -> Any:
         StorageError: the database can't be made or read. A server is first spoken to, and found missing, by the first
             call inside `talking`.
     """
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    if host.is_ours():
+        for name, value in _DEFAULTS.items():
+            os.environ.setdefault(name, value)
+    else:
+        _settle_within_mlflow()
     uri = tracking_uri()
     with talking(uri):
         from mlflow.tracking import MlflowClient
 
-        # Whatever its store logs as an error also comes as an exception, which `talking` puts into one line.
-        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        if host.is_ours():
+            _hush()
         if uri.startswith("sqlite:///"):
             _ensure_database(Path(uri.removeprefix("sqlite:///")))
         return MlflowClient(uri)
 
 
+def _settle_within_mlflow() -> None:
+    """The defaults in a program that is not ours, whose environment stays as it is but for MLflow's first import.
+
+    MLflow asks for telemetry while it is imported. A program that has imported it before has decided about that.
+    """
+    if "mlflow" not in sys.modules and _TELEMETRY not in os.environ:
+        os.environ[_TELEMETRY] = _DEFAULTS[_TELEMETRY]
+        try:
+            from mlflow import environment_variables as settings
+        finally:
+            del os.environ[_TELEMETRY]
+        settings.MLFLOW_DISABLE_TELEMETRY.default = True
+        _hush()  # nobody else has a use for its words yet
+    else:
+        from mlflow import environment_variables as settings
+    for name, value in _DEFAULTS.items():
+        if name != _TELEMETRY:
+            setting = getattr(settings, name)
+            setting.default = setting.type(value) if setting.type is not bool else value == "true"
+
+
+def _hush() -> None:
+    # Whatever its store logs as an error also comes as an exception, which `talking` puts into one line.
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+
+
 @contextmanager
 def talking(uri: str) -> Iterator[None]:
-    """Wraps calls to MLflow: no warnings of its parts, and one StorageError for all the ways in which it fails."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """Wraps calls to MLflow: no warning ends them, and there is one StorageError for all the ways in which it fails."""
+    with unraised():
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 

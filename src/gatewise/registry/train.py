@@ -9,6 +9,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import Interrupted
 from gatewise.experiment import Outcome, prepare, run_experiment
+from gatewise.isolation import plain_numbers
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import HEADLINE, VERDICT
@@ -36,6 +37,7 @@ class Recorder:
         pass
 
 
+@plain_numbers()
 def train(
     config: ExperimentConfig | None = None,
     table: Table | None = None,

@@ -19,6 +19,7 @@ from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
+from gatewise.isolation import plain_numbers
 from gatewise.selection.compute import Compute
 from gatewise.selection.fleet_compute import FleetCompute
 from gatewise.selection.jobs import Job, JobFailure, JobResult
@@ -83,6 +84,7 @@ def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
     return found
 
 
+@plain_numbers()
 def cross_validate(
     plan: Plan,
     folder: Path,

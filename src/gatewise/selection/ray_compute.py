@@ -23,7 +23,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gatewise import host
 from gatewise.errors import ConfigError, GatewiseError, LostWorkerError, MissingExtraError
+from gatewise.foreign import unraised
 from gatewise.selection.compute import TRIES, Answers, lost_worker
 from gatewise.selection.jobs import (
     Job,
@@ -130,8 +132,7 @@ class RayCompute:
                 "object_store_memory": max(_LEAST_STORE_BYTES, 2 * num_bytes),
                 "_temp_dir": str(self._scratch),
             }
-        with _own_signals(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what matters in them comes as an error too
+        with _own_signals(), unraised():
             try:
                 self._ray.init(**said)
             except Exception as error:  # the bare class is what Ray raises where it can't start
@@ -173,6 +174,7 @@ def _set_environment(address: str) -> None:
 
 def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str | None) -> bytes:
     """A job in a Ray worker: its result as bytes, or the error that it came to."""
+    host.prepare()  # Ray's workers are ours
     # Ray lends its memory for reading alone; nothing here writes to it.
     warnings.filterwarnings("ignore", "The given NumPy array is not writable")
     if meta not in _opened:

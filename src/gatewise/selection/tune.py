@@ -19,6 +19,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
+from gatewise.isolation import plain_numbers
 from gatewise.selection.found import Found, nothing_found, write_found
 from gatewise.selection.runners import fleet_choice, make_runner
 from gatewise.selection.space import SearchSpace
@@ -86,6 +87,7 @@ class Tuned:
         }
 
 
+@plain_numbers()
 def tune(
     config: ExperimentConfig,
     space: SearchSpace,

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from gatewise import host
 from gatewise.errors import GatewiseError
 from gatewise.selection.spawn import connect_parent, die_with_parent
 
@@ -47,6 +48,7 @@ class EpochTeller:
 
 def main(word: str) -> None:
     """Serves jobs; returns when the parent has no more, and dies with it."""
+    host.prepare()  # this process is ours, whoever started it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
     parent = connect_parent(word)
     threading.Thread(target=die_with_parent, daemon=True).start()

@@ -18,6 +18,8 @@ from typing import Generic, TypeVar
 
 import torch
 
+from gatewise.isolation import limit_to_one_core, one_core
+
 Result = TypeVar("Result")
 
 
@@ -27,7 +29,7 @@ class Crew:
     def __init__(self, size: int) -> None:
         self.size = size
         # OpenMP's thread count belongs to each thread: without the initializer a member would bring a team of its own.
-        self._others = ThreadPoolExecutor(size - 1, "gatewise-crew", _one_core) if size > 1 else None
+        self._others = ThreadPoolExecutor(size - 1, "gatewise-crew", _begin) if size > 1 else None
 
     def take(self, count: int, work: Callable[[int], Result], collect: Callable[[Result], None]) -> None:
         """Runs work(0) … work(count - 1) on the members and hands each result to `collect`, in this order.
@@ -62,15 +64,16 @@ class Crew:
 
 @contextmanager
 def crew(size: int) -> Iterator[Crew]:
-    """A crew for the block, in which torch's operations on the caller's thread take one core too."""
-    before = torch.get_num_threads()
+    """A crew for the block, in which torch's operations on the caller's thread take one core too.
+
+    No other thread of the program is touched.
+    """
     members = Crew(size)
-    torch.set_num_threads(1)
-    try:
-        yield members
-    finally:
-        members.close()
-        torch.set_num_threads(before)
+    with one_core():
+        try:
+            yield members
+        finally:
+            members.close()
 
 
 class _Line(Generic[Result]):
@@ -103,5 +106,6 @@ class _Line(Generic[Result]):
             self._handed_out = self._count
 
 
-def _one_core() -> None:
-    torch.set_num_threads(1)
+def _begin() -> None:
+    limit_to_one_core()
+    torch.set_flush_denormal(False)  # a thread begins as the one that made it, which may be its program's

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError
-from gatewise.host import choose_threads, keep_freed_memory
+from gatewise.host import choose_threads
 from gatewise.interrupts import Uninterrupted
+from gatewise.isolation import plain_numbers
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -32,6 +33,7 @@ from gatewise.windows import Windows, epoch_order
 Rows = npt.NDArray[np.int64]
 
 
+@plain_numbers()
 def fit(
     model: nn.Module,
     windows: Windows,
@@ -72,7 +74,6 @@ def fit(
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
     listener.on_message(f"Threads: {threads} ({reason})")
-    keep_freed_memory()
     interrupted = False
     with crew(threads) as members:
         clip = settings.gradient_clip

@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
-from gatewise.host import keep_freed_memory
 from gatewise.interrupts import Uninterrupted
+from gatewise.isolation import plain_numbers
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -63,6 +63,7 @@ class Member:
     settings: TrainingConfig
 
 
+@plain_numbers()
 def fit_fleet(
     members: Sequence[Member],
     precision: Precision,
@@ -90,7 +91,6 @@ def fit_fleet(
     """
     fleet = _Fleet(members, precision, num_classes, listeners, graph)
     state = fleet.state
-    keep_freed_memory()
     if saved is not None:
         state.load(*saved)
     every = members[0].settings.checkpoint_every_epochs

@@ -79,7 +79,7 @@ class Adam(Optimizer):
         super().__init__(parameters, learning_rate, weight_decay)
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = torch.zeros((), device=self.parameters[0].device)
+        self.steps = torch.zeros((), dtype=torch.float32, device=self.parameters[0].device)
         self._kernel = torch._fused_adamw_ if decoupled else torch._fused_adam_
 
     def _update(self, parameters: list[Tensor], gradients: list[Tensor], moved: list[int]) -> None:

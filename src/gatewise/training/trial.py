@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import MemoryExhaustedError
 from gatewise.host import available_memory, choose_threads
+from gatewise.isolation import plain_numbers
 from gatewise.training.batch_size import BatchSizeChoice, measure_batch_size
 from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
@@ -20,6 +21,7 @@ from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows
 
 
+@plain_numbers()
 def try_batch_sizes(
     model: nn.Module,
     windows: Windows,

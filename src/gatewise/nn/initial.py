@@ -1,0 +1,47 @@
+"""Initial weights, drawn as torch draws them but from a generator that is handed in.
+
+torch's layers draw from its global generator as they are made, which is the whole process's: two models built in two
+threads would share one stream, and the program around us would find its own numbers moved. Without a generator weights
+are zeros, for those who load them anyway.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A generator of one's own; it gives the numbers that torch's global one would after `torch.manual_seed(seed)`."""
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator | None) -> nn.Parameter:
+    """float32 weights, uniform within ±bound."""
+    weights = _zeros(*shape)
+    return nn.Parameter(weights if generator is None else weights.uniform_(-bound, bound, generator=generator))
+
+
+def linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """`nn.Linear` with torch's own distributions (He et al. 2015, a = √5)."""
+    layer = nn.Linear(num_inputs, num_outputs, device="meta", dtype=torch.float32)  # meta tensors draw nothing
+    layer.weight, layer.bias = nn.Parameter(_zeros(num_outputs, num_inputs)), nn.Parameter(_zeros(num_outputs))
+    if generator is not None:
+        nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+        bound = 1 / math.sqrt(num_inputs)
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    return layer
+
+
+def embedding(count: int, width: int, generator: torch.Generator | None) -> nn.Embedding:
+    """`nn.Embedding` of standard normal vectors."""
+    vectors = _zeros(count, width)
+    if generator is not None:
+        vectors.normal_(generator=generator)
+    return nn.Embedding(count, width, _weight=vectors)
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float32, device="cpu")
