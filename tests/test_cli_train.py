@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,8 @@ from safetensors.numpy import load_file
 
 from conftest import TINY
 from gatewise.bundle import Bundle
+from gatewise.registry.runs import find_info
+from gatewise.training.progress import Progress
 
 KEYS = {
     "run_id",
@@ -178,6 +182,32 @@ def test_what_can_not_be_is_one_line_a_hint_and_exit_code_2(cli, words, kind) ->
 def test_classes_that_never_occur_in_training_are_named(cli) -> None:
     said = cli("train", *TINY, "--set", "target.barrier=fixed", "--set", "target.upper=50", "--json", "--quiet")
     assert re.search(r"; [\d,]+ samples hold no down and no up$", said.json["error"]["message"])
+
+
+def test_a_run_that_diverges_late_is_judged_and_goes_on_with_a_lower_rate(cli, monkeypatch, gatewise_home) -> None:
+    observe = Progress.observe
+
+    def late(self: Progress, trained: dict[str, float], *rest: Any) -> bool:
+        wild = self.epoch == 2 and self.settings.learning_rate == 0.01
+        return observe(self, trained | ({"loss": math.nan} if wild else {}), *rest)
+
+    monkeypatch.setattr(Progress, "observe", late)
+    said = cli("train", *TINY, "--learning-rate", 0.01, "--json", "--quiet")
+    assert said.code == 0
+    assert (said.json["ended"], said.json["epochs"]) == ("diverged", 2)
+    assert "epoch 3 gave train nan" in said.json["remarks"][0]
+    run = gatewise_home / "runs" / said.json["run_id"]
+    assert "Training diverged" in (run / "report.html").read_text(encoding="utf-8")
+    again = cli("train", "--resume", run.name, "--json", "--quiet")
+    assert (again.json["ended"], again.json["metrics"]) == ("diverged", said.json["metrics"])
+    for words in (["--learning-rate", 0.02], ["--learning-rate", 0.01], ["--learning-rate", 0.001, "--max-epochs", 9]):
+        refused = cli("train", "--resume", run.name, *words, "--json", "--quiet")
+        assert (refused.code, refused.json["error"]["type"]) == (2, "ConfigError")
+    lower = cli("train", "--resume", run.name, "--learning-rate", 0.001, "--json", "--quiet")
+    assert (lower.code, lower.json["ended"], lower.json["epochs"]) == (0, "max_epochs", 3)
+    assert "0.01 from epoch 1, 0.001 from epoch 3" in lower.json["remarks"][0]
+    assert "learning_rate: 0.001" in (run / "config.yaml").read_text(encoding="utf-8")
+    assert find_info(run.name).tags["gatewise.learning_rate"] == "0.001"
 
 
 def test_a_loss_that_runs_away_is_an_error_and_the_run_is_marked_failed(cli) -> None:

@@ -6,7 +6,7 @@ A fleet that mixes two members' batches, masks or rates still trains every membe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +128,26 @@ def test_a_member_that_diverges_is_named_keeps_its_first_weights_and_does_not_to
         assert largest_difference(together[k].model, apart[k].model) < TOLERANCE
 
 
+def test_a_member_that_diverges_late_keeps_its_best_weights_and_its_checkpoint_remembers(tmp_path) -> None:
+    file, members, heard = tmp_path / "fleet.safetensors", various()[:2], recorders(2)
+    matrix = members[0].windows.matrix
+
+    class Poison(Recorder):
+        def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+            super().on_epoch(epoch, values)
+            if epoch == 2:
+                matrix[:] = float("nan")
+
+    heard[1] = Poison()
+    found = fit_fleet(members, FP32, 2, heard, save=lambda state: save_checkpoint(file, state, "key"))
+    again = fit_fleet(various()[:2], FP32, 2, recorders(2), saved=load_checkpoint(file, "key"))
+    for result in (*found, *again):
+        assert isinstance(result, FitResult)
+        assert (result.ended, result.epochs) == ("diverged", 2)
+    assert all("diverged" in one.messages[-1] for one in heard)
+    assert all(torch.isfinite(parameter).all() for member in members for parameter in member.model.parameters())
+
+
 def same(a: list[Member], b: list[Member]) -> bool:
     return all(largest_difference(one.model, other.model) == 0 for one, other in zip(a, b, strict=True))
 
@@ -203,7 +223,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
     members, best = various(), []
     heard = [Impatient(3), *recorders(4)]
     results = fit_fleet(members, FP32, 2, heard, save=lambda state: best.append(state.best.clone()))
-    assert [isinstance(result, FitResult) and result.interrupted for result in results] == [
+    assert [isinstance(result, FitResult) and result.ended == "interrupted" for result in results] == [
         True,
         True,
         True,

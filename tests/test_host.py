@@ -31,22 +31,23 @@ def run(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_gatewise_bounds_spinning_and_changes_nothing_else_in_the_environment() -> None:
+@pytest.mark.parametrize(("prepared", "changed"), [("", {}), ("gatewise.host.prepare()", {SPIN: str(host.SPIN_COUNT)})])
+def test_spinning_is_bounded_where_a_process_is_prepared_and_importing_alone_changes_nothing(prepared, changed) -> None:
     code = (
-        "import os, json; before = dict(os.environ); import gatewise;"
+        f"import os, json; before = dict(os.environ); import gatewise, gatewise.host; {prepared};"
         "print(json.dumps({k: v for k, v in os.environ.items() if before.get(k) != v}))"
     )
-    assert json.loads(run(code)) == {SPIN: str(host.SPIN_COUNT)}
+    assert json.loads(run(code)) == changed
 
 
 @pytest.mark.parametrize("setting", [{"OMP_WAIT_POLICY": "ACTIVE"}, {SPIN: "77"}], ids=str)
 def test_a_user_s_own_waiting_policy_wins(setting: dict[str, str]) -> None:
-    code = f"import os, gatewise; print(os.environ.get({SPIN!r}))"
+    code = f"import os, gatewise.host; gatewise.host.prepare(); print(os.environ.get({SPIN!r}))"
     assert run(code, **setting) == setting.get(SPIN, "None")
 
 
 def test_nothing_is_said_where_torch_would_no_longer_hear_it() -> None:
-    code = f"import sys, os; sys.modules['torch'] = None; import gatewise; print(os.environ.get({SPIN!r}))"
+    code = f"import sys, os; sys.modules['torch'] = None; import gatewise.host; gatewise.host.prepare(); print(os.environ.get({SPIN!r}))"
     assert run(code) == "None"
 
 

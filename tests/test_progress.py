@@ -59,20 +59,76 @@ def test_the_lowest_loss_is_the_best_epoch_and_patience_or_the_last_epoch_ends_t
     whole = started(max_epochs=2)
     see(whole, 1.0, 0.5)
     assert whole.finished
-    result = whole.result(interrupted=False)
+    result = whole.result()
     assert (result.epochs, result.best_epoch, result.windows_per_second) == (2, 2, 50.0)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_an_error_and_nothing_is_taken_in(loss) -> None:
+def test_a_first_loss_that_is_no_number_is_an_error_and_nothing_is_taken_in(loss) -> None:
     progress = started()
-    see(progress, 1.0)
     before = json.dumps(progress.to_dict())
-    with pytest.raises(DivergedError, match="epoch 2"):
+    with pytest.raises(DivergedError, match="epoch 1"):
         see(progress, loss)
     with pytest.raises(DivergedError):
         progress.observe({"loss": loss}, {"loss": 1.0}, 1.0, 1.0)
     assert json.dumps(progress.to_dict()) == before
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_later_loss_that_is_no_number_ends_the_run_and_the_epochs_before_it_count(loss) -> None:
+    progress = started(early_stopping_patience=9)
+    assert see(progress, 2.0, 1.0, 1.5, loss) == [True, True, False, False]
+    assert progress.finished
+    result = progress.result()
+    assert (result.ended, result.epochs, result.best_epoch, result.best_loss) == ("diverged", 3, 2, 1.0)
+    assert result.remarks[0].startswith("Training diverged: epoch 4 gave ")
+    again = started(early_stopping_patience=9)
+    again.load(json.loads(json.dumps(progress.to_dict())))
+    assert again.finished
+    assert again.result() == result
+
+
+def test_how_a_run_ended_is_told() -> None:
+    ended = {}
+    for name, fields, losses in (
+        ("max_epochs", {"max_epochs": 2}, (2.0, 1.0)),
+        ("early_stopping", {"early_stopping_patience": 1}, (1.0, 2.0)),
+        ("interrupted", {}, (1.0,)),
+    ):
+        progress = started(**fields)
+        see(progress, *losses)
+        ended[name] = progress.result(interrupted=name == "interrupted").ended
+    assert all(name == found for name, found in ended.items())
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "grew"),
+    [
+        ([1.0, 1.5, 2.0], [1.0, 2.0, 3.0], True),
+        ([1.0, 1.5, 1.2], [3.0, 2.0, 1.0], True),  # never again as low as at first
+        ([1.0, 0.9, 2.0], [1.0, 2.0, 3.0], True),  # the first epoch stays best, and training went wrong
+        ([1.0, 0.9, 0.8], [1.0, 2.0, 3.0], False),  # that is overfitting
+        ([1.0, 1.5, 0.9], [3.0, 2.0, 1.0], False),
+        ([1.0, 1.0001, 1.0002], [1.0, 1.0, 1.0], False),  # noise
+        ([1.0], [1.0], False),
+    ],
+)
+def test_a_training_loss_that_only_grows_is_said_with_what_to_do(trained, validated, grew) -> None:
+    progress = started(max_epochs=9)
+    for loss, val_loss in zip(trained, validated, strict=True):
+        progress.observe({"loss": loss}, {"loss": val_loss}, 1.0, 1.0)
+    assert any("only grew" in remark and "lower the learning rate" in remark for remark in progress.remarks) == grew
+
+
+def test_a_record_goes_on_with_another_learning_rate_and_remembers_both() -> None:
+    one, other = started(learning_rate=0.1), started(learning_rate=0.02)
+    see(one, 1.0, 2.0)
+    other.load(json.loads(json.dumps(one.to_dict())))
+    assert other.takes_another_rate()
+    assert not other.takes_another_rate()
+    assert other.rates == [(0, 0.1), (2, 0.02)]
+    assert "0.1 from epoch 1, 0.02 from epoch 3" in other.remarks[0]
+    assert other.stopping.bad_epochs == 0
 
 
 def test_a_record_written_as_json_and_read_again_goes_on_the_same_way() -> None:

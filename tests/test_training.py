@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,7 +204,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
 
     model, best = small_model(), []
     result = run(model, settings(), Impatient(3), save=lambda s: best.append([v.clone() for v in s.best.values()]))
-    assert result.interrupted
+    assert result.ended == "interrupted"
     assert result.epochs == 2
     assert same(weights(model), best[-1])
     with pytest.raises(KeyboardInterrupt):
@@ -293,6 +294,55 @@ def test_a_loss_that_is_no_number_is_an_error() -> None:
     windows.matrix[100] = float("nan")
     with pytest.raises(DivergedError):
         fit(small_model(), windows, TRAIN, VAL, settings(), FP32, 2, Recorder())
+
+
+class Poison(Recorder):
+    """Makes the series one that no loss survives, once so many epochs are done."""
+
+    def __init__(self, matrix: torch.Tensor, after: int) -> None:
+        super().__init__()
+        self.matrix, self.after = matrix, after
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        super().on_epoch(epoch, values)
+        if epoch == self.after:
+            self.matrix[100] = float("nan")
+
+
+def test_a_loss_that_is_no_number_after_finite_epochs_ends_the_training_with_the_best_of_them() -> None:
+    windows, whole, model, states = make_windows(), small_model(), small_model(), []
+    heard = Poison(windows.matrix, after=3)
+    settled = settings(max_epochs=6, scheduler="constant")
+    result = fit(
+        model, windows, TRAIN, VAL, settled, FP32, 2, heard, save=lambda state: states.append(state.progress.epoch)
+    )
+    undisturbed = run(whole, settings(max_epochs=3, scheduler="constant"))
+    assert (result.ended, result.epochs) == ("diverged", 3)
+    assert "epoch 4" in heard.messages[-1]
+    assert same(weights(model), weights(whole))
+    assert (result.best_epoch, result.best_loss) == (undisturbed.best_epoch, undisturbed.best_loss)
+    assert states == [1, 2, 3], "the state that is gone on from is a finite one"
+
+
+def test_a_run_goes_on_with_a_lower_rate_from_its_best_weights_and_says_so() -> None:
+    saved: list[tuple[Any, Any]] = []
+    run(small_model(), settings(max_epochs=2), save=lambda state: saved.append(copy.deepcopy(state.to_tensors())))
+    heard, seen = Recorder(), []
+
+    def look(state: Any) -> None:
+        seen.append(state.progress.history[-1]["learning_rate"])
+
+    result = run(
+        small_model(),
+        settings(max_epochs=4, learning_rate=0.002, scheduler="constant"),
+        heard,
+        saved=saved[-1],
+        save=look,
+    )
+    assert result.epochs == 4
+    assert seen == [0.002, 0.002]
+    assert any("0.02 from epoch 1, 0.002 from epoch 3" in message for message in heard.messages)
+    assert any("0.002 from epoch 3" in remark for remark in result.remarks)
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])

@@ -88,6 +88,8 @@ class Outcome:
             "batch_size": self.trained.batch_size,
             "epochs": fit.epochs,
             "best_epoch": fit.best_epoch,
+            "ended": fit.ended,
+            "remarks": list(fit.remarks),
             "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
@@ -206,7 +208,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     bundle_folder = folder / "bundle"
     with Uninterrupted():  # groups of processes are often told twice
         bundle.save(bundle_folder)  # before the judging, which takes a while too
-        if trained.fit.interrupted:
+        if trained.fit.ended == "interrupted":
             raise Interrupted(
                 f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
                 f"go on with: gatewise train --resume {folder.name}"
@@ -255,6 +257,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             fit.history,
             fit.best_epoch,
             facts,
+            fit.remarks,
         ),
     )
     return outcome

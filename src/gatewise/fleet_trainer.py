@@ -50,7 +50,7 @@ def train_fleet(
         graph: see `fit_fleet`.
 
     Returns:
-        For each task its model, or the error that it alone came to: a loss that is no number (DivergedError), a fold
+        For each task its model, or the error that it alone came to: no finite epoch (DivergedError), a fold
         smaller than a batch (ConfigError). The batch size is the one given, never measured.
 
     Raises:

@@ -80,14 +80,15 @@ def train_model(
     """Trains the configured model; the same config, rows and thread count give the same weights.
 
     Args:
-        checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from it.
+        checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from it,
+            with another learning rate from the best epoch's weights in it.
 
     Raises:
         ConfigError: a device, precision or batch size that can't be.
         BundleError: the checkpoint is damaged or of another config or other data.
         DivergedError, MemoryExhaustedError: see `fit`.
     """
-    key = f"{config.digest}/{samples.table.fingerprint}"
+    key = checkpoint_key(config, samples)
     saved = load_checkpoint(checkpoint, key) if checkpoint else None
     settings = config.training
     device, device_words = choose_device(settings.device)
@@ -127,6 +128,15 @@ def train_model(
     save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
     result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
     return Trained(model, result, device_words, precision, settings.batch_size, len(rows))
+
+
+def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
+    """Equal where a training may go on from another's state: the config but for its learning rate, and the data.
+
+    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`).
+    """
+    training = config.training.model_copy(update={"learning_rate": 1.0})
+    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}"
 
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:

@@ -95,4 +95,6 @@ def _outcome(answer: JobResult | JobFailure) -> str:
         return f"FAILED: {answer.error.message}"
     metric = "log_loss" if "log_loss" in answer.metrics else "rmse"
     epochs = f"{answer.epochs} epoch{'s' if answer.epochs > 1 else ''}, best {answer.best_epoch}"
+    if answer.ended == "diverged":
+        epochs += ", then diverged"
     return f"{metric.replace('_', ' ')} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gatewise.experiment import Outcome
 
 
+_RATE = "training.learning_rate"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     app.command("train")(train)
@@ -22,7 +25,10 @@ def register(app: typer.Typer) -> None:
 @config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def train(
     said: Said,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a run that was cut off.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", help="Go on with a run that was cut off; takes a lower --learning-rate."),
+    ] = None,
     per_symbol: Annotated[
         bool, typer.Option("--per-symbol", help="One model for each symbol, each its own run.")
     ] = False,
@@ -49,9 +55,11 @@ def train(
     from gatewise.registry.folders import find_run_folder
 
     set_up_logging(quiet)
-    if resume and (said.file or said.assignments or said.overrides or per_symbol):
+    rate = said.overrides.get(_RATE)
+    if resume and (said.file or said.assignments or said.overrides.keys() - {_RATE} or per_symbol):
         raise ConfigError(
-            "--resume takes the run's own config; leave other settings out", "start a new run to change them"
+            "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",
+            "start a new run to change them",
         )
     if resume:
         config = load_config(find_run_folder(resume) / "config.yaml")
@@ -66,7 +74,9 @@ def train(
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
     with EpochProgress(config.training.max_epochs, quiet) as progress:
-        run_id, outcome = train_and_record(None if resume else config, listeners=(progress,), resume=resume)
+        run_id, outcome = train_and_record(
+            None if resume else config, listeners=(progress,), resume=resume, learning_rate=rate if resume else None
+        )
     if as_json:
         print_json({"run_id": run_id, **outcome.to_dict()})
     else:
@@ -93,6 +103,8 @@ def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     print_headline(outcome.evaluation.judgement)
     for result in outcome.evaluation.parts.values():
         print(result.summary)
+    for remark in outcome.trained.fit.remarks:
+        print(f"note: {remark}")
     print(
         f"\nrun          {run_id}"
         f"\nreport       {outcome.report}"

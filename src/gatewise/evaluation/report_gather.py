@@ -31,6 +31,7 @@ def gather_report(
     history: Sequence[Mapping[str, float]],
     best_epoch: int,
     run: Mapping[str, str],
+    remarks: Sequence[str] = (),
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -38,6 +39,7 @@ def gather_report(
         predictions: {part: [n, classes] or [n, outputs]} on the rows of `split.val` and `split.test`.
         history, best_epoch: of the fit; epochs count from 1.
         run: more facts in words, such as {"Run": id, "Device": "cpu"}.
+        remarks: sentences on the training, which head the notes.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -74,7 +76,11 @@ def gather_report(
         class_counts=class_counts,
         predicted=predicted,
         config_yaml=to_yaml(config),
-        notes=(*evaluation.notes, *_notes(config, evaluation, len(labels.outputs))),
+        notes=(
+            *(f"{remark}." for remark in remarks),
+            *evaluation.notes,
+            *_notes(config, evaluation, len(labels.outputs)),
+        ),
     )
 
 

@@ -112,6 +112,17 @@ class Run:
         with talking(self._uri):
             self._client.update_run(self.run_id, status="RUNNING")
 
+    def change_config(self, config: ExperimentConfig) -> None:
+        """Notes that the run goes on with another learning rate: in config.yaml, and as tags beside the first config's
+        parameters, which MLflow lets nobody change.
+
+        Raises:
+            StorageError: the folder can't be written.
+        """
+        write_text(self.folder / "config.yaml", to_yaml(config))
+        self.set_tag("gatewise.config_hash", config.digest)
+        self.set_tag("gatewise.learning_rate", f"{config.training.learning_rate:g}")
+
     def _send(self) -> None:
         if time.monotonic() < self._retry_at:
             return

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
-from gatewise.errors import Interrupted
+from gatewise.errors import ConfigError, Interrupted
 from gatewise.experiment import Outcome, prepare, run_experiment
 from gatewise.isolation import plain_numbers
 from gatewise.registry.folders import find_run_folder
@@ -43,6 +43,7 @@ def train(
     table: Table | None = None,
     listeners: Sequence[Listener] = (),
     resume: str | None = None,
+    learning_rate: float | None = None,
 ) -> tuple[str, Outcome]:
     """Runs and records an experiment; returns the run's id and what it made.
 
@@ -50,14 +51,18 @@ def train(
         config: what to run; with `resume` it is read from the run's folder and must be left out.
         table: the rows; `None` loads what `config.data` names.
         resume: id (or its start) of a run that was cut off; it ends as if it had not been.
+        learning_rate: with `resume`, a lower one from here on, as a training that diverged wants; the run says so.
 
     Raises:
         RunNotFoundError: nothing to resume.
+        ConfigError: a learning rate that is not lower than the run's.
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
     if resume is not None:
         config = load_config(find_run_folder(resume) / "config.yaml")
+        if learning_rate is not None:
+            config = with_lower_rate(config, learning_rate)
     # Rows and settings that can't be trained on leave no run behind.
     prepared = prepare(config or load_config(), table)
     if resume is None:
@@ -65,6 +70,8 @@ def train(
     else:
         run = find_run(resume)
         run.reopen()
+        if learning_rate is not None:
+            run.change_config(prepared.config)
     with run:
         try:
             outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))
@@ -79,11 +86,28 @@ def train(
     return run.run_id, outcome
 
 
+def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> ExperimentConfig:
+    """The config of a run that goes on with another learning rate, the one setting that may change on the way.
+
+    Raises:
+        ConfigError: it is not above 0 and below the run's.
+    """
+    before = config.training.learning_rate
+    if not 0 < learning_rate < before:
+        raise ConfigError(
+            f"a run goes on with a learning rate below its own, {before:g}; got {learning_rate:g}",
+            "leave it out to go on with the run's, or start a new run",
+        )
+    training = config.training.model_copy(update={"learning_rate": learning_rate})
+    return config.model_copy(update={"training": training})
+
+
 def record(run: Run, outcome: Outcome) -> None:
     """What MLflow gets to know of a run's end."""
     run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
     run.set_tag(VERDICT, outcome.judgement.verdict)
     run.set_tag(HEADLINE, outcome.judgement.headline)
+    run.set_tag("gatewise.ended", outcome.trained.fit.ended)
     run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
     for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
         run.log_artifacts(path)

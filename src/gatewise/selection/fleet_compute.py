@@ -154,7 +154,7 @@ def train_jobs(
     except GatewiseError as error:
         yield from (JobFailure(job, error) for job in members)
         return
-    if any(not isinstance(found, GatewiseError) and found.fit.interrupted for found in trained):
+    if any(not isinstance(found, GatewiseError) and found.fit.ended == "interrupted" for found in trained):
         raise KeyboardInterrupt
     answers: list[JobResult | JobFailure] = []
     for job, found in zip(members, trained, strict=True):

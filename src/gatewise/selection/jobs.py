@@ -92,6 +92,7 @@ class JobResult:
         test_rows: int64 [n_test], rows of the table.
         predictions: float32 [n_test, classes] probabilities, or [n_test, outputs] in the outputs' own units.
         seconds: training and prediction, by the clock; the one field that differs from time to time.
+        ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
     """
 
     key: str
@@ -105,6 +106,7 @@ class JobResult:
     test_rows: Rows
     predictions: npt.NDArray[np.float32]
     seconds: float
+    ended: str = "max_epochs"
 
     def to_bytes(self) -> bytes:
         """Tensors in safetensors, the rest as JSON in its header, sealed by a hash over both. No pickle."""
@@ -191,7 +193,7 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
     fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
     fitted = fit_job(job, shared)
     trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint)
-    if trained.fit.interrupted:  # the best weights so far are no result; the checkpoint goes on from here
+    if trained.fit.ended == "interrupted":  # the best weights so far are no result; the checkpoint goes on from here
         raise KeyboardInterrupt
     return judge_job(job, shared, fitted, trained, started)
 
@@ -242,6 +244,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
         np.array(fold.test),
         said,
         time.perf_counter() - started,
+        trained.fit.ended,
     )
 
 

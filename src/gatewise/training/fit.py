@@ -56,7 +56,7 @@ def fit(
 
     Raises:
         ConfigError: the batch is larger than the training part.
-        DivergedError: the loss is not finite.
+        DivergedError: the loss is not finite in the first epoch; later it ends the training, and the result says so.
         MemoryExhaustedError: not even one window fits.
     """
     check_batch_size(settings, len(train_rows))
@@ -69,6 +69,8 @@ def fit(
     if saved is not None:
         state.load(*saved)
         scaler.load_state_dict(state.loss_scale)
+        if progress.rates_remark:
+            listener.on_message(progress.rates_remark)
     loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
@@ -82,16 +84,21 @@ def fit(
             while not progress.finished:
                 trained, validated, seconds, speed = _fit_epoch(state, step, train, val, num_classes)
                 with Uninterrupted():  # model, record, history and checkpoint tell of the same epoch
-                    if progress.observe(trained, validated, seconds, speed):
+                    is_best = progress.observe(trained, validated, seconds, speed)
+                    if progress.news:
+                        listener.on_message(progress.news)
+                    if progress.diverged:  # the checkpoint stays that of an epoch that can be gone on from
+                        break
+                    if is_best:
                         state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
                     state.loss_scale = scaler.state_dict()
                     listener.on_epoch(progress.epoch, progress.history[-1])
-                    if progress.news:
-                        listener.on_message(progress.news)
                     if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
                         save(state)
             if progress.stopping.should_stop:
                 listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
+            if progress.growth_remark:
+                listener.on_message(progress.growth_remark)
         except KeyboardInterrupt:
             if not state.best:
                 raise

@@ -83,7 +83,8 @@ def fit_fleet(
         graph: captures the training step in a CUDA graph; not measured yet.
 
     Returns:
-        For each member how its fit ended; a member that diverges keeps its initial weights and does not stop the rest.
+        For each member how its fit ended; a member that diverges does not stop the rest; it keeps its
+        best epoch's weights, or its initial ones and is a DivergedError where it had no finite epoch.
 
     Raises:
         ConfigError: members that differ in what they must share, fp16, a batch larger than a member's training part.
@@ -177,14 +178,18 @@ class _Fleet:
                     self.state.diverged[k] = error
                     self.listeners[k].on_message(error.message)
                     continue
+                if own.news:
+                    self.listeners[k].on_message(own.news)
+                if own.diverged:
+                    continue
                 if is_best:
                     self.state.best[k] = self.state.stack.weights[k]
                 self.listeners[k].on_epoch(own.epoch, own.history[-1])
-                if own.news:
-                    self.listeners[k].on_message(own.news)
                 if own.stopping.should_stop:
                     patience = self.settings[k].early_stopping_patience
                     self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
+                if own.finished and own.growth_remark:
+                    self.listeners[k].on_message(own.growth_remark)
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress

@@ -21,7 +21,7 @@ class FleetState:
 
     Attributes:
         best: float32 [K, D], each member's weights of its best epoch.
-        diverged: members whose loss is no longer a number, and what was said of it.
+        diverged: members without one finite epoch, and what was said of it.
     """
 
     stack: Stack

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import DivergedError
 from gatewise.training.schedules import Plateau, make_schedule
 from gatewise.training.stopping import EarlyStopping
+
+Ending = Literal["max_epochs", "early_stopping", "diverged", "interrupted"]
+GROWTH = 1e-3  # of the first epoch's training loss; less is noise
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,17 @@ class FitResult:
     Attributes:
         history: one dict an epoch: train_loss, val_loss, learning_rate, seconds, ... (classes: val_f1, val_accuracy).
         windows_per_second: median over epochs of training windows a second, validation not counted.
-        interrupted: Ctrl-C came after the first whole epoch.
+        ended: why there are no further epochs; `interrupted`: Ctrl-C came after the first whole epoch; `diverged`: a
+            loss was no longer finite, and the epochs before it count.
+        remarks: what people should know of it, a sentence each.
     """
 
     history: list[dict[str, float]]
     best_epoch: int
     best_loss: float
     windows_per_second: float
-    interrupted: bool
+    ended: Ending
+    remarks: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -39,6 +45,9 @@ class Progress:
     """Evolves once an epoch, and is all that a run's decisions depend on.
 
     Attributes:
+        rates: (epochs done, learning rate from there on) for each rate that the run was given; a run that goes on may
+            be given a lower one.
+        diverged: what was said when a loss was no longer finite; the epochs before it count.
         news: what the last epoch decided that people should know.
     """
 
@@ -47,13 +56,16 @@ class Progress:
     plateau: Plateau
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    rates: list[tuple[int, float]] = field(default_factory=list)
+    diverged: str | None = None
     news: str | None = None
 
     @classmethod
     def start(cls, settings: TrainingConfig) -> Progress:
         """Before the first epoch."""
         stopping = EarlyStopping(settings.early_stopping_patience, settings.min_delta)
-        return cls(settings, stopping, Plateau(settings.plateau_factor, settings.plateau_patience))
+        plateau = Plateau(settings.plateau_factor, settings.plateau_patience)
+        return cls(settings, stopping, plateau, rates=[(0, settings.learning_rate)])
 
     def __post_init__(self) -> None:
         s = self.settings
@@ -61,7 +73,7 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        return self.epoch >= self.settings.max_epochs or self.stopping.should_stop
+        return self.epoch >= self.settings.max_epochs or self.stopping.should_stop or self.diverged is not None
 
     def learning_rate(self, position: float) -> float:
         """The rate when `position`, in [0, 1), of the epoch under way has gone by."""
@@ -72,15 +84,21 @@ class Progress:
     ) -> bool:
         """Takes an epoch's numbers in; true if its validation loss is the lowest yet.
 
+        An epoch with a loss that is not finite is not taken in: it ends the run, and those before it count.
+
         Raises:
-            DivergedError: a loss is not finite; nothing is taken in.
+            DivergedError: a loss is not finite and there is no epoch before.
         """
         if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
-            raise DivergedError(
-                f"the loss must stay finite; epoch {self.epoch + 1} gave train {trained['loss']}, "
-                f"val {validated['loss']}",
-                "lower --learning-rate or --set training.gradient_clip=0.5",
-            )
+            self.news = f"epoch {self.epoch + 1} gave train {trained['loss']}, val {validated['loss']}"
+            if not self.epoch:
+                raise DivergedError(
+                    f"the loss must stay finite; {self.news}",
+                    "lower training.learning_rate, or set training.gradient_clip to 0.5",
+                )
+            self.news = f"Training diverged: {self.news}. Kept is the best epoch before it, {self.stopping.best_epoch}"
+            self.diverged = self.news
+            return False
         learning_rate = self.learning_rate(0.5)
         self.epoch += 1
         self.news = self._lower_rate(validated["loss"]) if self.settings.scheduler == "plateau" else None
@@ -99,10 +117,50 @@ class Progress:
         patience = self.settings.plateau_patience
         return f"Learning rate lowered to {self.settings.learning_rate * self.plateau.scale:g} (patience={patience})"
 
-    def result(self, interrupted: bool) -> FitResult:
+    def result(self, interrupted: bool = False) -> FitResult:
         """What a run that ends here has to say; at least one epoch must be done."""
         speed = median(epoch["windows_per_second"] for epoch in self.history)
-        return FitResult(self.history, self.stopping.best_epoch, self.stopping.best_loss, speed, interrupted)
+        ended: Ending = (
+            "interrupted"
+            if interrupted
+            else "diverged"
+            if self.diverged
+            else "early_stopping"
+            if self.stopping.should_stop
+            else "max_epochs"
+        )
+        best = self.stopping
+        return FitResult(self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people should know of the epochs so far."""
+        return tuple(remark for remark in (self.rates_remark, self.diverged, self.growth_remark) if remark)
+
+    @property
+    def rates_remark(self) -> str | None:
+        """Which learning rates the run was given, where it is more than one."""
+        if len(self.rates) < 2:
+            return None
+        given = ", ".join(f"{rate:g} from epoch {done + 1}" for done, rate in self.rates)
+        return f"The learning rate was lowered on the way, each time from the best epoch's weights: {given}"
+
+    @property
+    def growth_remark(self) -> str | None:
+        """Of a training loss that was never again as low as at first, or grew from a first epoch that stayed best."""
+        first, *later = (epoch["train_loss"] for epoch in self.history)
+        bound = first + GROWTH * abs(first)
+        if later and (min(later) > bound or (self.stopping.best_epoch == 1 and later[-1] > bound)):
+            return f"The training loss only grew, from {first:.4g} to {later[-1]:.4g}: lower the learning rate"
+        return None
+
+    def takes_another_rate(self) -> bool:
+        """Whether the settings hold another learning rate than the record; it is noted, and patience starts anew."""
+        if self.rates[-1][1] == self.settings.learning_rate:
+            return False
+        self.rates.append((self.epoch, self.settings.learning_rate))
+        self.stopping.bad_epochs = self.plateau.bad_epochs = 0
+        return True
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -111,6 +169,8 @@ class Progress:
             "stopping": asdict(self.stopping),
             "plateau": asdict(self.plateau),
             "history": self.history,
+            "rates": self.rates,
+            "diverged": self.diverged,
         }
 
     def load(self, values: dict[str, Any]) -> None:
@@ -119,3 +179,5 @@ class Progress:
         self.plateau = Plateau(**values["plateau"])
         self.epoch = values["epoch"]
         self.history = values["history"]
+        self.rates = [(int(done), float(rate)) for done, rate in values["rates"]]
+        self.diverged = values["diverged"]

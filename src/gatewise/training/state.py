@@ -40,15 +40,22 @@ class TrainState:
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, values
 
     def load(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Takes a saved state in; the model, optimizer and device are those of this run."""
+        """Takes a saved state in; the model, optimizer and device are those of this run.
+
+        With another learning rate the run goes on from its best epoch's weights, and with no momentum: the last ones
+        may have run away, and it is for this that people lower the rate.
+        """
         device = next(self.model.parameters()).device
         groups: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
         for name, value in tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = value.to(device)
-        self.model.load_state_dict(groups["model"])
-        self.best = groups["best"]
-        self.optimizer.load(groups["optimizer"])
         self.progress.load(values)
+        self.best = groups["best"]
+        if self.progress.takes_another_rate():
+            self.model.load_state_dict(self.best)
+        else:
+            self.model.load_state_dict(groups["model"])
+            self.optimizer.load(groups["optimizer"])
         self.loss_scale = values["loss_scale"]
         self.batch_size = values["batch_size"]
