@@ -47,7 +47,10 @@ def test_a_user_s_own_waiting_policy_wins(setting: dict[str, str]) -> None:
 
 
 def test_nothing_is_said_where_torch_would_no_longer_hear_it() -> None:
-    code = f"import sys, os; sys.modules['torch'] = None; import gatewise.host; gatewise.host.prepare(); print(os.environ.get({SPIN!r}))"
+    code = (
+        "import sys, os; sys.modules['torch'] = None; import gatewise.host; gatewise.host.prepare();"
+        f"print(os.environ.get({SPIN!r}))"
+    )
     assert run(code) == "None"
 
 
