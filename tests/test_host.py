@@ -31,7 +31,9 @@ def run(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize(("prepared", "changed"), [("", {}), ("gatewise.host.prepare()", {SPIN: str(host.SPIN_COUNT)})])
+@pytest.mark.parametrize(
+    ("prepared", "changed"), [("pass", {}), ("gatewise.host.prepare()", {SPIN: str(host.SPIN_COUNT)})]
+)
 def test_spinning_is_bounded_where_a_process_is_prepared_and_importing_alone_changes_nothing(prepared, changed) -> None:
     code = (
         f"import os, json; before = dict(os.environ); import gatewise, gatewise.host; {prepared};"
