@@ -67,7 +67,7 @@ def test_hidden_states_have_the_promised_shape_and_end_in_what_the_head_reads(bi
 
 def test_a_regressor_answers_in_the_targets_units() -> None:
     model = fitted(VALUE, max_epochs=40)
-    error = model.predict(X[250:])[:, 0] - VALUE[250:]
+    error = model.predict(X[250:]) - VALUE[250:]
     assert np.sqrt((error**2).mean()) < 0.5 * VALUE.std()
     with pytest.raises(ConfigError, match="classifier"):
         model.predict_proba(X)
@@ -119,7 +119,12 @@ BAD_X: dict[str, tuple[Any, str]] = {
     "no steps": (X[:, :0], "at least one step and one feature"),
     "a number": (3.0, "sequence_length"),
     "windows of several lengths": ([X[0], X[1, :5]], "must be an array"),
-    "a tensor with a gradient": (torch.ones(3, 6, 4, requires_grad=True), "must be an array"),
+    "a tensor without numbers": (torch.ones(300, 6, 4, device="meta"), "must be an array"),
+    "a sparse tensor": (torch.ones(300, 6, 4).to_sparse(), "must be an array"),
+    "complex numbers": (X + 1j, "numbers"),
+    "objects that are no numbers": (np.where(X > 5, X.astype(object), "5"), "got str among objects"),
+    "a missing number among objects": (np.where(X > 5, X.astype(object), None), "finite"),
+    "masked numbers": (np.ma.masked_greater(X, 5), "masked"),
 }
 # y_train, y_val: None where it is as it should be
 BAD_Y: dict[str, tuple[Any, Any, str]] = {
@@ -139,8 +144,12 @@ BAD_Y: dict[str, tuple[Any, Any, str]] = {
     "numbers for labels of text": (SIGN, WHOLE, "y_train's type"),
     "mixed labels": (["up", 1] * 150, None, "one type; got int, str"),
     "mixed labels in an array": (np.array(["up", 1] * 150, object), None, "one type; got int, str"),
-    "missing labels": (np.array(["up", None] * 150, object), None, "one type; got NoneType, str"),
-    "missing labels as NaN": (np.array(["up", np.nan] * 150, object), None, "one type; got float, str"),
+    "missing labels": (np.array(["up", None] * 150, object), None, "a label for every sample; 150 of 300 are missing"),
+    "missing labels as NaN": (
+        np.array(["up", np.nan] * 150, object),
+        None,
+        "a label for every sample; 150 of 300 are missing",
+    ),
     "times": (np.full(300, np.datetime64("2024-01-01")), None, "numbers, booleans or text"),
     "bytes": (SIGN.astype("S"), None, "numbers, booleans or text"),
     "endless values": (np.where(SIGN == "up", np.inf, VALUE), VALUE, "finite"),
@@ -180,7 +189,8 @@ def test_labels_come_as_lists_objects_or_any_whole_numbers(labels: Any, tmp_path
 
 def test_values_may_be_a_vector_in_one_part_and_a_column_in_the_other() -> None:
     model = gatewise.ModelRegistry.create("lstm", **(SMALL | {"max_epochs": 1}))
-    assert model.fit(X, VALUE, X, VALUE[:, None]).predict(X).shape == (300, 1)
+    assert model.fit(X, VALUE, X, VALUE[:, None]).predict(X).shape == (300,)
+    assert model.fit(X, VALUE[:, None], X, VALUE).predict(X).shape == (300, 1)
 
 
 # ---- settings
@@ -204,7 +214,7 @@ def test_mae_settles_nearer_the_median_than_mse() -> None:
     centre = {}
     for loss in ("mse", "mae"):
         model = gatewise.ModelRegistry.create("lstm", **(SMALL | fields), loss=loss)
-        centre[loss] = float(model.fit(constant, skewed, constant, skewed).predict(constant[:1])[0, 0])
+        centre[loss] = float(model.fit(constant, skewed, constant, skewed).predict(constant[:1])[0])
     assert centre["mse"] == pytest.approx(skewed.mean(), abs=4)
     assert centre["mae"] == pytest.approx(0, abs=4)
 

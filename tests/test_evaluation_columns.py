@@ -80,7 +80,7 @@ def test_one_part_may_hold_a_better_a_worse_and_an_undecided_column_and_each_is_
 
 def test_the_last_value_said_again_is_no_different_from_persistence() -> None:
     table, values = world()
-    columns = judge(table, values[TEST].astype(np.float32)).parts["test"].columns
+    columns = judge(table, values[TEST]).parts["test"].columns
     assert {found.words for found in columns.values()} == {"no different"}
     assert {found.difference.value for found in columns.values()} == {0.0}
 

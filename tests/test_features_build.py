@@ -27,8 +27,8 @@ def test_named_columns_are_taken_as_they_are_and_a_missing_value_costs_its_row_a
     values = np.array([1.5, np.nan, -3.0, 1e-30, 7.0])
     matrix = build_features(table_of({"load": values}), FeatureConfig(sets=(), columns=("load",)))
     np.testing.assert_array_equal(matrix.valid, [True, False, True, True, True])
-    np.testing.assert_array_equal(matrix.values[:, 0], np.nan_to_num(values).astype(np.float32))
-    assert matrix.values.dtype == np.float32
+    np.testing.assert_array_equal(matrix.values[:, 0], np.nan_to_num(values))
+    assert matrix.values.dtype == np.float64, "what is at a level keeps its digits"
     assert matrix.values.flags.c_contiguous
     assert matrix.lookback == 1
 

@@ -60,8 +60,8 @@ def test_a_scaler_a_symbol_maps_each_as_scikit_learns_does_that_saw_it_alone(kin
     for code in range(3):
         own, mine = np.flatnonzero(codes == code), rows[codes[rows] == code]
         expected = PEERS[kind]().fit(exact[mine]).transform(exact[own])
-        np.testing.assert_allclose(ours.transform(exact[own], codes[own]), expected, rtol=1e-9, atol=1e-11)
-    np.testing.assert_allclose(ours.inverse(ours.transform(exact, codes), codes), exact, rtol=1e-12)
+        np.testing.assert_allclose(ours.transform(exact[own], codes[own], np.float64), expected, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(ours.inverse(ours.transform(exact, codes, np.float64), codes), exact, rtol=1e-12)
     again = Scaler.from_dict(json.loads(json.dumps(ours.to_dict())))
     assert again.to_dict() == ours.to_dict()
 
@@ -312,7 +312,7 @@ def test_cross_validation_scores_a_symbol_as_if_its_rows_were_all() -> None:
     half = np.arange(400)[: 400 // 2]
     train = np.concatenate([half, half + 400])
     test = np.setdiff1d(rows, train)
-    said = labels.y[test] * np.float32(1.01)
+    said = labels.y[test] * 1.01
     found = score_symbols(table, labels, "next_row", train, test, said)
     for number, symbol in enumerate("AB"):
         alone = only(table, symbol)

@@ -57,9 +57,9 @@ def slow_label(columns: dict[str, Numbers], t: int, spec: TargetConfig, joined: 
     if spec.kind == "direction":
         return int(close[end] / close[t] - 1 > 0), end
     if spec.kind == "forward_return":
-        return [np.float32(math.log(close[end] / close[t]))], end
+        return [math.log(close[end] / close[t])], end
     if spec.kind == "next_row":
-        return [np.float32(columns[name][end]) for name in spec.columns or READ["next_row"]], end
+        return [columns[name][end] for name in spec.columns or READ["next_row"]], end
     unit = 1.0
     if spec.barrier == "volatility":
         if not joined(t - spec.volatility_rows, t):
@@ -294,7 +294,7 @@ def test_a_return_of_exactly_zero_is_down() -> None:
 def test_forward_return_is_the_log_return_over_the_horizon() -> None:
     close = np.exp(0.25 * np.arange(6))
     labels = make_labels(table_of({"close": close}), TargetConfig(kind="forward_return", horizon=2))
-    assert labels.y.dtype == np.float32
+    assert labels.y.dtype == np.float64
     np.testing.assert_allclose(labels.y, [[0.5]] * 4 + [[0.0]] * 2)
     assert (labels.outputs, labels.unit, labels.classes) == (("forward_return",), "log return over 2 rows", ())
 
@@ -303,7 +303,7 @@ def test_next_row_gives_the_chosen_columns_of_the_row_ahead() -> None:
     table = table_of({"load": np.arange(5.0), "wind": -np.arange(5.0), "price": np.ones(5)})
     labels = make_labels(table, TargetConfig(kind="next_row", horizon=1, columns=("wind", "load")))
     np.testing.assert_array_equal(labels.y, [[-1, 1], [-2, 2], [-3, 3], [-4, 4], [0, 0]])
-    assert labels.y.dtype == np.float32
+    assert labels.y.dtype == np.float64
     assert labels.outputs == ("wind", "load")
     assert make_labels(table, TargetConfig(kind="next_row", horizon=1)).outputs == ("load", "wind", "price")
 

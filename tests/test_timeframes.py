@@ -181,9 +181,9 @@ def test_a_bar_is_used_from_its_close_on_and_no_row_earlier() -> None:
     matrix = build_features(table, FeatureConfig(sets=("ohlcv",), timeframes=(5 * MINUTE,)))
     close = matrix.values[:, matrix.names.index("close_5m")]
     # Row 0 closes at 00:00 and so is the last of its bar; rows 1 to 5 make the next one.
-    np.testing.assert_array_equal(close[10:15], np.full(5, np.float32(columns["close"][10])))
-    assert close[15] == np.float32(columns["close"][15])
-    assert close[14] != np.float32(columns["close"][14])
+    np.testing.assert_array_equal(close[10:15], np.full(5, columns["close"][10]))
+    assert close[15] == columns["close"][15]
+    assert close[14] != columns["close"][14]
 
 
 def test_symbols_and_gaps_are_never_crossed() -> None:

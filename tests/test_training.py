@@ -230,17 +230,25 @@ def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights_
     assert totals[0].read() == pytest.approx(totals[1].read(), rel=1e-6)
 
 
-def test_the_weighted_loss_is_that_of_torch() -> None:
+def test_the_weighted_loss_is_that_of_torch_and_is_told_and_judged_without_weights() -> None:
     y = make_windows().y.numpy()
     class_weight = torch.tensor([3.0, 0.5])
-    windows = make_windows().supervised(y, class_weight.numpy()[y])
-    model = small_model(dropout=0.0)
-    totals = Totals(2, CPU)
-    make_step(model, windows, 64).evaluate(torch.from_numpy(VAL), totals)
-    reference = nn.functional.cross_entropy(
-        model.eval()(windows.gather(torch.from_numpy(VAL))), windows.y[VAL], class_weight
-    )
-    assert totals.read()["loss"] == pytest.approx(reference.item(), rel=1e-5)
+    windows = make_windows().supervised(y, class_weight.numpy()[y], log_weight=class_weight.log().numpy())
+    model, rows = small_model(dropout=0.0), torch.from_numpy(VAL)
+    logits, truth = model(windows.gather(rows)), windows.y[rows]
+    raised = nn.functional.cross_entropy(logits + class_weight.log(), truth, class_weight)
+    plain = nn.functional.cross_entropy(logits, truth).item()
+    step = make_step(model, windows, 16)
+    expected = torch.autograd.grad(raised, list(model.parameters()))
+    sums = step._gradients(rows, 0)
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+    trained, judged = Totals(2, CPU), Totals(2, CPU)
+    for part in sums:
+        trained.add(*part)
+    step.evaluate(rows, judged)
+    assert trained.read()["loss"] == pytest.approx(plain, rel=1e-5)
+    assert judged.read()["loss"] == pytest.approx(plain, rel=1e-5)
 
 
 def test_macro_f1_and_accuracy_are_those_of_sklearn() -> None:

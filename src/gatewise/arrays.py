@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.as_numpy import TEXT, Array, as_numpy, labels_of, missing_labels, numbers_of
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, QualityError
+from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.fold import class_weights
+from gatewise.training.prior import log_weights
 
-Array = npt.NDArray[Any]
+log = logging.getLogger("gatewise.arrays")
 
-_TEXT = "U"
 _WHOLE = "iub"
+_LARGEST = float(np.finfo(np.float32).max)
+_FEW = 10  # different whole numbers as floats: more of them are likely a count or a price
 _SHAPE_HINT = "a list of windows is stacked by np.stack(windows); one window alone is X[None]"
 _LABELS_HINT = "integers, booleans or text make a classifier, floats a regressor"
 
@@ -30,22 +34,31 @@ class Targets:
         scaler: of the outputs, fitted on the training part; `None` for classes.
         y: int64 [samples] class numbers, or float32 [samples, outputs] scaled values.
         weight: float32 [samples], the class weights.
+        log_weight: float32 [classes], their logarithms; `None` where all classes weigh the same.
+        columns: whether values came as [samples, outputs], and so go out.
     """
 
     classes: Array
     scaler: Scaler | None
     y: Array
     weight: npt.NDArray[np.float32]
+    log_weight: npt.NDArray[np.float32] | None
+    columns: bool
 
 
-def check_windows(X: object, name: str) -> npt.NDArray[np.float32]:
-    """X as contiguous float32 [samples, sequence_length, features], each of them at least one.
+def check_windows(X: object, name: str) -> Values:
+    """X as contiguous floats [samples, sequence_length, features], each of them at least one.
+
+    float32 and float64 stay what they are, all else becomes float64: what stands at a level is not rounded before a
+    scaler has taken the level off.
 
     Raises:
         QualityError: another shape, no numbers, or not finite.
         NotEnoughRowsError: no sample.
     """
-    x = _as_array(X, name, _SHAPE_HINT)
+    x = as_numpy(X, name, _SHAPE_HINT)
+    if x.dtype.kind == "O" and x.ndim == 3:
+        x = numbers_of(x, name)
     if x.ndim != 3 or x.dtype.kind not in "fiu":
         raise QualityError(
             f"{name} must be numbers [samples, sequence_length, features]; got {x.dtype} {x.shape}", _SHAPE_HINT
@@ -54,11 +67,10 @@ def check_windows(X: object, name: str) -> npt.NDArray[np.float32]:
         raise NotEnoughRowsError(f"{name} must hold at least one sample; got none", "check how the parts were cut")
     if x.size == 0:
         raise QualityError(f"{name} must have at least one step and one feature; got {x.shape}", _SHAPE_HINT)
-    with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and is refused below
-        x = np.ascontiguousarray(x, np.float32)
-    if not np.isfinite(x).all():
+    x = np.ascontiguousarray(x, x.dtype if x.dtype.kind == "f" else np.float64)
+    if not (x.min() >= -_LARGEST and x.max() <= _LARGEST):  # NaN is neither
         raise QualityError(
-            f"{name} must be finite; {int((~np.isfinite(x)).sum())} values are not",
+            f"{name} must be finite and within float32; {np.count_nonzero(~(np.abs(x) <= _LARGEST))} values are not",
             "leave those windows out, or fill the values before cutting windows: np.isfinite(X).all(axis=(1, 2))",
         )
     return x
@@ -69,12 +81,14 @@ def check_targets(y: object, num_samples: int, name: str) -> Array:
 
     Raises:
         QualityError: another shape, or a type that is none of these.
-        LabelError: labels of mixed types, or more than one a sample.
+        LabelError: labels of mixed types, more than one a sample, or a sample without.
     """
-    array = _as_array(y, name, "one label or one row of numbers a sample")
-    if array.dtype.kind == "O" or (array.dtype.kind == _TEXT and not isinstance(y, np.ndarray)):
-        array = _of_one_type(np.asarray(y, dtype=object), name)
-    if array.dtype.kind not in f"f{_WHOLE}{_TEXT}":
+    array = as_numpy(y, name, "one label or one row of numbers a sample")
+    if array.dtype.kind == TEXT and not isinstance(y, np.ndarray):  # numbers among text would be text by now
+        array = np.asarray(y, dtype=object)
+    if array.dtype.kind == "O":
+        array = labels_of(array, name)
+    if array.dtype.kind not in f"f{_WHOLE}{TEXT}":
         raise QualityError(f"{name} must hold numbers, booleans or text; got {array.dtype}", _LABELS_HINT)
     if array.ndim not in (1, 2) or len(array) != num_samples or array.shape[1:] == (0,):
         raise QualityError(
@@ -105,7 +119,7 @@ def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
         raise ConfigError(
             "class_weights need labels; y_train holds floats", "leave class_weights out, or give integers or text"
         )
-    if y_val.dtype.kind == _TEXT:
+    if y_val.dtype.kind == TEXT:
         raise QualityError(f"y_val must hold numbers, as y_train does; got {y_val.dtype}", _LABELS_HINT)
     parts = [y.reshape(len(y), -1) for y in (y_train, y_val)]
     if parts[0].shape[1] != parts[1].shape[1]:
@@ -113,17 +127,46 @@ def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
             f"y_train and y_val must have equal outputs; got {y_train.shape} and {y_val.shape}",
             "give both the same columns",
         )
-    with np.errstate(over="ignore"):
-        both = np.concatenate(parts).astype(np.float32)
-    if not np.isfinite(both).all():
+    both = np.concatenate(parts).astype(np.float64)
+    broken = ~(np.abs(both) <= _LARGEST)
+    if broken.any():
+        _refuse_missing_labels(y_train, y_val)
         raise QualityError(
-            f"regression targets must be finite; {int((~np.isfinite(both)).sum())} values are not",
+            f"regression targets must be finite and within float32; {int(broken.sum())} values are not",
             "leave those samples out of X and y",
         )
+    _tell_few_values(y_train)
     # Without a scale of its own a loss would be in the targets' units, and the learning rate with it.
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
     scaler = fit_scaler(kind, both, np.arange(len(y_train)), tuple(f"y{i}" for i in range(both.shape[1])))
-    return Targets(np.empty(0), scaler, scaler.transform(both), np.ones(len(both), np.float32))
+    y = scaler.transform(both)
+    return Targets(np.empty(0), scaler, y, np.ones(len(both), np.float32), None, y_train.ndim == 2)
+
+
+def _refuse_missing_labels(y_train: Array, y_val: Array) -> None:
+    """Integers of which one is missing come as floats; to say that floats must be finite would lead astray."""
+    for name, y in (("y_train", y_train), ("y_val", y_val)):
+        gone = np.isnan(y.astype(np.float64))
+        there = y[~gone]
+        if gone.any() and there.size and y.ndim == 1 and (there == np.round(there)).all():
+            error = missing_labels(int(gone.sum()), y.size, name)
+            error.message += " (the others are whole numbers, as floats)"
+            raise error
+
+
+def _tell_few_values(y_train: Array) -> None:
+    if y_train.ndim > 1 and y_train.shape[1] > 1:
+        return
+    found = np.unique(y_train[:: max(1, len(y_train) // 1000)])
+    if 1 < len(found) <= _FEW and (found == np.round(found)).all():
+        found = np.unique(y_train)
+        if len(found) <= _FEW and len(found) * 3 <= len(y_train) and (found == np.round(found)).all():
+            log.warning(
+                "y_train holds %d different whole numbers as floats (%s): they are taken as values to be predicted; "
+                "y.astype(int) makes classes of them",
+                len(found),
+                ", ".join(f"{value:g}" for value in found),
+            )
 
 
 def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
@@ -132,7 +175,7 @@ def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> T
             f"loss {config.training.loss!r} is for numbers; y_train holds labels ({y_train.dtype})",
             "y_train.astype(float) for a regressor, or leave loss out for a classifier",
         )
-    if (y_train.dtype.kind == _TEXT) != (y_val.dtype.kind == _TEXT):
+    if (y_train.dtype.kind == TEXT) != (y_val.dtype.kind == TEXT):
         raise LabelError(
             f"y_val must hold labels of y_train's type, {y_train.dtype}; got {y_val.dtype}", "give both as text"
         )
@@ -151,23 +194,4 @@ def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> T
     counts = np.bincount(encoded, minlength=len(classes))
     weights = class_weights(config.training.class_weights, counts, tuple(map(str, classes)))
     y = np.concatenate([encoded, np.searchsorted(classes, y_val)]).astype(np.int64)
-    return Targets(classes, None, y, weights[y])
-
-
-def _as_array(value: object, name: str, hint: str) -> Array:
-    try:
-        return np.asarray(value)
-    except (ValueError, TypeError, RuntimeError) as error:  # ragged lists; tensors on a GPU or with a gradient
-        raise QualityError(f"{name} must be an array; {' '.join(str(error).split())}", hint) from error
-
-
-def _of_one_type(items: Array, name: str) -> Array:
-    """An array of Python objects as one of text or numbers, where they are all of a kind."""
-    is_text = [isinstance(item, str) for item in items.flat]
-    array = np.asarray(items.tolist())
-    if any(is_text) != all(is_text) or array.dtype.kind == "O":
-        kinds = ", ".join(sorted({type(item).__name__ for item in items.flat}))
-        raise LabelError(
-            f"{name} must hold labels of one type; got {kinds}", "give all of them as text, or as integers"
-        )
-    return array
+    return Targets(classes, None, y, weights[y], log_weights(weights), False)

@@ -8,6 +8,7 @@ The arrays are taken as they are: whether they leak is the caller's affair. Tabl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gatewise.arrays import Array, check_targets, check_windows, encode_targets
+from gatewise.arrays import check_targets, check_windows, encode_targets
+from gatewise.as_numpy import Array
 from gatewise.config.load import FLAT_FIELDS, build_config, load_config
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
 from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
@@ -54,7 +56,8 @@ class ModelRegistry:
             name: see `names`.
             fields: the preset's flat names (hidden_size, dropout, learning_rate, batch_size, ...) and those of
                 the training section (seed, device, precision, class_weights, ...). sequence_length is a promise that
-                X keeps; without it any length is taken. A loss other than auto is a regressor's.
+                X keeps; without it any length is taken. A loss other than auto is a regressor's. class_weights may be
+                {label: weight}.
 
         Raises:
             UnknownNameError: an unknown model or field; the nearest is listed.
@@ -66,6 +69,9 @@ class ModelRegistry:
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
         known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key not in _OF_RUNS}
         known |= {"scaler": "features.scaler"}
+        weights = fields.get("class_weights")
+        if isinstance(weights, Mapping):  # in a config, classes are text
+            fields["class_weights"] = {str(label): weight for label, weight in weights.items()}
         for field in fields:
             if field not in known:
                 raise UnknownNameError("field", field, known)
@@ -84,8 +90,9 @@ class ModelRegistry:
 class SequenceModel:
     """A model on arrays X [samples, sequence_length, features] and y [samples] or [samples, outputs].
 
-    y of integers, booleans or strings makes a classifier, whose classes are the sorted labels of `y_train`; y of floats
-    makes a regressor. Features and regression targets are scaled by what `fit` sees in the training part.
+    Both may be lists, frames or tensors, too. y of integers, booleans or strings makes a classifier, whose classes are
+    the sorted labels of `y_train`; y of floats makes a regressor, also where they are whole. Features and regression
+    targets are scaled by what `fit` sees in the training part.
 
     Attributes:
         config: what `ModelRegistry.create` resolved.
@@ -102,6 +109,7 @@ class SequenceModel:
         self._target_scaler: Scaler | None = None
         self._promised_length = sequence_length
         self._sequence_length = 0
+        self._columns = True
 
     @plain_numbers()
     def fit(self, X_train: Array, y_train: Array, X_val: Array, y_val: Array, listener: Listener | None = None) -> Self:
@@ -129,32 +137,36 @@ class SequenceModel:
         targets = encode_targets(
             check_targets(y_train, samples, "y_train"), check_targets(y_val, len(x_val), "y_val"), self.config
         )
-        flat = np.concatenate([x_train, x_val]).reshape(-1, width)
         ends = np.arange(len(targets.y)) * length + length - 1
-        scaler = fit_scaler(
-            self.config.features.scaler, flat, np.arange(samples * length), tuple(f"x{i}" for i in range(width))
-        )
+        seen = x_train.reshape(-1, width)
+        names = tuple(f"x{i}" for i in range(width))
+        scaler = fit_scaler(self.config.features.scaler, seen, np.arange(len(seen)), names)
+        flat = np.concatenate([scaler.transform(seen), scaler.transform(x_val.reshape(-1, width))])
         y_rows = np.zeros((len(flat), *targets.y.shape[1:]), targets.y.dtype)
         weight_rows = np.zeros(len(flat), np.float32)
         y_rows[ends], weight_rows[ends] = targets.y, targets.weight
         device, _ = choose_device(self.config.training.device)
-        windows = Windows.over(flat, scaler, length, device).supervised(y_rows, weight_rows)
+        windows = _windows_of_scaled(flat, length, device).supervised(
+            y_rows, weight_rows, log_weight=targets.log_weight
+        )
         module, result = self._train(
             windows, ends[:samples], ends[samples:], len(targets.classes), len(targets.classes) or targets.y.shape[1],
             listener or Listeners(()),
         )  # fmt: skip
         self.classes, self.result, self._module = targets.classes, result, module
         self._scaler, self._target_scaler, self._sequence_length = scaler, targets.scaler, length
+        self._columns = targets.columns
         return self
 
     @plain_numbers()
     def predict(self, X: Array) -> Array:
-        """Class labels [samples], or values [samples, outputs] in the targets' own units."""
+        """Class labels [samples], or float64 values in the targets' own units, of the shape that y_train had."""
         outputs = self._outputs(X)
         if len(self.classes):
             return np.asarray(self.classes[outputs.argmax(axis=1)])
         assert self._target_scaler is not None
-        return self._target_scaler.inverse(outputs)
+        values = self._target_scaler.inverse(outputs)
+        return values if self._columns else values[:, 0]
 
     @plain_numbers()
     def predict_proba(self, X: Array) -> npt.NDArray[np.float64]:
@@ -188,6 +200,7 @@ class SequenceModel:
             "classes": self.classes.tolist(),
             "class_dtype": self.classes.dtype.str,
             "sequence_length": self._sequence_length,
+            "columns": self._columns,
             "scaler": self._scaler.to_dict(),
             "target_scaler": self._target_scaler.to_dict() if self._target_scaler else None,
         }
@@ -213,6 +226,7 @@ class SequenceModel:
             model = cls(build_config(values["config"]))
             model.classes = np.asarray(values["classes"], dtype=np.dtype(values["class_dtype"]))
             model._sequence_length = int(values["sequence_length"])
+            model._columns = bool(values.get("columns", True))  # as it was before y's shape was kept
             model._scaler = Scaler.from_dict(values["scaler"])
             if values["target_scaler"]:
                 model._target_scaler = Scaler.from_dict(values["target_scaler"])
@@ -271,8 +285,15 @@ class SequenceModel:
                 "cut windows as for fit, over the same columns",
             )
         ends = np.arange(len(x)) * wanted[0] + wanted[0] - 1
-        return Windows.over(x.reshape(-1, wanted[1]), self._scaler, wanted[0], device), ends
+        return _windows_of_scaled(self._scaler.transform(x.reshape(-1, wanted[1])), wanted[0], device), ends
 
     def _outputs(self, X: Array) -> npt.NDArray[np.float32]:
         windows, ends = self._windows(X)
         return predict_outputs(self._fitted(), windows, ends)
+
+
+def _windows_of_scaled(rows: npt.NDArray[np.float32], length: int, device: torch.device) -> Windows:
+    """Windows over rows that are scaled already."""
+    width = rows.shape[1]
+    as_it_is = Scaler("none", ("",) * width, np.zeros(width), np.ones(width))
+    return Windows.over(rows, as_it_is, length, device)

@@ -15,7 +15,7 @@ from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.trainer import Trained, build
+from gatewise.trainer import Trained, build, checkpoint_key
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import check_batch_size
@@ -124,7 +124,8 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
         key = (id(task.samples.labels), id(task.fold), task.config.windows.model_dump_json(), task.config.features.clip)
         if key not in made:
             own = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
-            given = ("center", "inverse_scale", "y", "row_weight", *(["symbol"] if own.symbol is not None else []))
+            names = ("center", "inverse_scale", "y", "row_weight", "symbol", "log_weight")
+            given = [name for name in names if getattr(own, name) is not None]
             made[key] = replace(own, matrix=matrix, **{name: getattr(own, name).to(device) for name in given})
         found.append(made[key])
     return found
@@ -133,7 +134,7 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
 def _key(tasks: Sequence[Task]) -> str:
     digest = hashlib.sha256()
     for task in tasks:
-        digest.update(f"{task.config.digest}/{task.samples.table.fingerprint}".encode())
+        digest.update(checkpoint_key(task.config, task.samples).encode())
         for rows in (task.train_rows, task.val_rows):
             digest.update(rows.size.to_bytes(8, "little"))
             digest.update(rows.tobytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy.typing as npt
 import torch
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import LabelError
+from gatewise.errors import LabelError, UnknownNameError
+from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.training.prior import log_weights
 from gatewise.windows import Windows
 
 
@@ -25,7 +28,7 @@ class Fold:
     Attributes:
         scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol.
         target_scaler: of regression targets, likewise, fitted on training labels; `None` for classes.
-        class_weights: float32 [classes]; empty for regression.
+        class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for regression.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
     """
 
@@ -39,7 +42,7 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
     """Fits scalers and class weights on `train_rows`.
 
     Raises:
-        LabelError: given class weights don't match the classes.
+        LabelError: given class weights don't match the classes, or numbers to be predicted never vary.
     """
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
@@ -49,7 +52,9 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
         weights = class_weights(config.training.class_weights, counts, labels.classes)
         return Fold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
-    target_scaler = _fit(config, samples, kind, labels.y.astype(np.float32), train_rows, labels.outputs)
+    values = np.asarray(labels.y, np.float64)
+    target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
+    _require_movement(values, train_rows)
     return Fold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
 
 
@@ -57,7 +62,7 @@ def _fit(
     config: ExperimentConfig,
     samples: Samples,
     kind: str,
-    values: npt.NDArray[np.float32],
+    values: Values,
     rows: Rows,
     names: tuple[str, ...],
 ) -> Scaler:
@@ -73,7 +78,7 @@ def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows
     codes = symbol_codes(samples.table, symbols)[rows]
     x = fold.scaler.over(symbols).transform(samples.matrix.values[rows], codes)
     told = [np.eye(len(symbols), dtype=np.float32)[codes]] if config.reads_symbol else []
-    return np.concatenate([np.asarray(x, np.float32), *told], axis=1)
+    return np.concatenate([x, *told], axis=1)
 
 
 def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
@@ -85,31 +90,54 @@ def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
     if scaler.symbols:  # in a fleet of symbols, labels reach beyond the rows of the one symbol at hand
         several = len(symbols) > 1
         codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(samples.labels.y), np.int32)
-    return np.asarray(scaler.transform(np.asarray(samples.labels.y, np.float32), codes), np.float32)
+    scaled = scaler.transform(samples.labels.y, codes)
+    scaled[~samples.labels.valid] = 0  # there is no label; what stands in its place may be far from all of them
+    return scaled
+
+
+def _require_movement(y: npt.NDArray[np.float64], train_rows: Rows) -> None:
+    seen = y[train_rows]
+    if len(seen) > 1 and (seen == seen[0]).all():
+        raise LabelError(
+            f"the target must vary in training; all {len(seen):,} labels are {', '.join(f'{v:g}' for v in seen[0])}",
+            "predict another column (target.columns), or give rows in which it moves",
+        )
 
 
 def class_weights(
-    rule: str | tuple[float, ...], counts: npt.NDArray[np.int64], classes: tuple[str, ...]
+    rule: str | tuple[float, ...] | Mapping[str, float], counts: npt.NDArray[np.int64], classes: tuple[str, ...]
 ) -> npt.NDArray[np.float32]:
-    """none: ones; balanced: n / (classes · count), over the classes that occur; or as given.
+    """none: ones; balanced: n / (classes · count), over the classes that occur; or as given, by order or by name.
 
     A class that never occurs weighs 0: its share is the floor's whatever the weights, so that validation rows of it
     tell one epoch from another by nothing.
 
     Raises:
-        LabelError: given weights don't match the classes.
+        LabelError: weights that are not one a class and above 0.
+        UnknownNameError: a weight for a class that there is not.
     """
     seen = counts > 0
-    if isinstance(rule, tuple):
-        if len(rule) != len(classes) or min(rule) < 0 or max(rule) == 0:
-            raise LabelError(
-                f"training.class_weights must be {len(classes)} numbers >= 0, not all 0, for {', '.join(classes)}; "
-                f"got {list(rule)}"
-            )
-        return np.where(seen, rule, 0).astype(np.float32)
     if rule == "none":
         return seen.astype(np.float32)
-    return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
+    if isinstance(rule, str):
+        return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
+    if isinstance(rule, Mapping):
+        for name in rule:
+            if name not in classes:
+                raise UnknownNameError("class in class_weights", name, classes)
+        if unweighted := [name for name in classes if name not in rule]:
+            raise LabelError(
+                f"class_weights must name every class; missing: {', '.join(unweighted)}", "1 is the usual weight"
+            )
+        rule = tuple(rule[name] for name in classes)
+    with np.errstate(over="ignore", under="ignore"):
+        weights = np.asarray(rule, np.float32)
+    if len(rule) != len(classes) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise LabelError(
+            f"class_weights must be {len(classes)} numbers above 0, for {', '.join(classes)}; got {list(rule)}",
+            "a class of weight 0 would teach nothing, and its probability could not be told: give it a small one, 0.01",
+        )
+    return np.where(seen, weights, 0).astype(np.float32)
 
 
 def class_floor(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -134,5 +162,7 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device:
     )
     weight = labels.valid.astype(np.float32)
     if labels.is_classes:
-        return windows.supervised(labels.y, weight * fold.class_weights[labels.y], samples.steps_scored)
+        y = labels.y.astype(np.int64)
+        weight *= fold.class_weights[y]
+        return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights))
     return windows.supervised(scaled_labels(samples, fold), weight, samples.steps_scored)

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
@@ -52,7 +51,7 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
 
     Raises:
         ConfigError: a device, precision or batch size that can't be.
-        LabelError: no validation row counts: their classes weigh nothing, or training never saw one of them.
+        LabelError: no validation row counts, as training never saw a class of theirs.
         NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
     """
     if config.knows_symbols:
@@ -63,8 +62,8 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
         check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
     if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
         raise LabelError(
-            "some validation row must count; every class that occurs there is never seen in training, or has weight 0",
-            "give these classes a weight above 0 (training.class_weights), or more rows",
+            "some validation row must count; training never sees a class that occurs there",
+            "give more rows, or move the barriers (target.upper, target.lower) or the horizon",
         )
 
 
@@ -131,12 +130,16 @@ def train_model(
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
-    """Equal where a training may go on from another's state: the config but for its learning rate, and the data.
+    """What a kept state belongs to: the config but for its learning rate, the data, and what its losses mean.
 
-    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`).
+    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`). A state of
+    the time when weighted losses were kept as such, or numbers rounded before their level was off, is not gone on from:
+    its best epoch would be held against losses of another kind.
     """
+    weighs, values = config.training.class_weights != "none", not samples.labels.is_classes
+    form = "/2" if weighs or values or samples.matrix.values.dtype != np.float32 else ""
     training = config.training.model_copy(update={"learning_rate": 1.0})
-    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}"
+    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}{form}"
 
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:

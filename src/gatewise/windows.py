@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from gatewise.features.base import Values
     from gatewise.features.scaling import Scaler
 
 
@@ -33,13 +34,15 @@ class Windows:
     """A device-resident series that gives batches by the rows that end them.
 
     Attributes:
-        matrix: float32 [rows, features], unscaled.
-        center, inverse_scale: float32 [features], or [symbols, features] with a scaler a symbol; x is scaled as
-            (x - center) · inverse_scale after the gather.
+        matrix: float32 or float64 [rows, features], unscaled.
+        center, inverse_scale: [features] of the matrix's dtype, or [symbols, features] with a scaler a symbol; x is
+            scaled as (x - center) · inverse_scale after the gather, and rounded to float32 after that.
         sequence_length: T.
         clip: scaled values are bounded to ±clip.
         y: int64 [rows] or float32 [rows, outputs] (scaled); `None` where nothing is supervised.
-        row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none.
+        row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none; `None`: every
+            row that is asked for counts once.
+        log_weight: float32 [classes], the classes' log weights; `None` where all weigh the same. See `training.prior`.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
         symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
         tells_symbol: whether x ends with that number as one more column, for a model that reads it.
@@ -52,6 +55,7 @@ class Windows:
     clip: float | None = None
     y: Tensor | None = None
     row_weight: Tensor | None = None
+    log_weight: Tensor | None = None
     steps_scored: int = 1
     symbol: Tensor | None = None
     tells_symbol: bool = False
@@ -59,7 +63,7 @@ class Windows:
     @classmethod
     def over(
         cls,
-        values: npt.NDArray[np.float32],
+        values: Values,
         scaler: Scaler,
         sequence_length: int,
         device: torch.device,
@@ -77,10 +81,11 @@ class Windows:
             assert len(scaler.symbols) == 1
             center, scale = center[0], scale[0]
         assert symbol is not None or not tells_symbol
+        matrix = torch.from_numpy(values).to(device)
         return cls(
-            torch.from_numpy(values).to(device),
-            torch.as_tensor(center, dtype=torch.float32, device=device),
-            torch.as_tensor(1.0 / scale, dtype=torch.float32, device=device),
+            matrix,
+            torch.as_tensor(center, dtype=matrix.dtype, device=device),
+            torch.as_tensor(1.0 / scale, dtype=matrix.dtype, device=device),
             sequence_length,
             clip,
             symbol=torch.from_numpy(symbol).to(device) if symbol is not None else None,
@@ -92,15 +97,21 @@ class Windows:
         y: npt.NDArray[np.int64] | npt.NDArray[np.float32],
         row_weight: npt.NDArray[np.float32],
         steps_scored: int = 1,
+        log_weight: npt.NDArray[np.float32] | None = None,
     ) -> Windows:
-        """The same series with labels beside it."""
+        """The same series with labels beside it; see the attributes."""
         device = self.matrix.device
         return replace(
             self,
             y=torch.from_numpy(y).to(device),
             row_weight=torch.from_numpy(row_weight).to(device),
+            log_weight=torch.from_numpy(log_weight).to(device) if log_weight is not None else None,
             steps_scored=steps_scored,
         )
+
+    def judged(self) -> Windows:
+        """The same as it is judged on: the last step alone, every row as much as any other."""
+        return replace(self, steps_scored=1, row_weight=None, log_weight=None)
 
     def gather(self, rows_B: Tensor) -> Tensor:
         """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled; see `tells_symbol`.
@@ -116,6 +127,7 @@ class Windows:
             # A window lies within one symbol: that of the row that ends it.
             center, inverse_scale = self._scales(self.symbol[rows_B])
             x_TBF.sub_(center).mul_(inverse_scale)
+        x_TBF = x_TBF.float()
         if self.clip is not None:
             x_TBF.clamp_(-self.clip, self.clip)
         if self.tells_symbol:
@@ -138,9 +150,9 @@ class Windows:
     def batch(self, rows_B: Tensor) -> Batch:
         """A supervised batch. With several steps scored, y and weight run window by window, step by step."""
         assert self.y is not None
-        assert self.row_weight is not None
         scored = self.scored_rows(rows_B)
-        return Batch(self.gather(rows_B), self.y[scored], self.row_weight[scored])
+        weight = torch.ones(scored.shape, device=scored.device) if self.row_weight is None else self.row_weight[scored]
+        return Batch(self.gather(rows_B), self.y[scored], weight)
 
     def weight_of(self, rows_B: Tensor) -> Tensor:
         """Summed weight of the labels of a batch, a scalar."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -138,9 +139,10 @@ def take_chunk(table: Table, rows: Rows, num_rows: int, rng: np.random.Generator
     return table.with_frame(table.frame.filter(inside))
 
 
-def same_bits(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Elementwise equality of float32 that tells +0 from -0 and knows NaN."""
-    return np.asarray(np.ascontiguousarray(one).view(np.uint32) == np.ascontiguousarray(other).view(np.uint32))
+def same_bits(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Elementwise equality of floats of one dtype that tells +0 from -0 and knows NaN."""
+    bits = np.dtype(f"u{one.dtype.itemsize}")
+    return np.asarray(np.ascontiguousarray(one).view(bits) == np.ascontiguousarray(other).view(bits))
 
 
 def small_config(config: ExperimentConfig, seed: int, num_train: int) -> ExperimentConfig:

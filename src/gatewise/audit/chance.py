@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
-from gatewise.fold import Fold, make_windows
+from gatewise.fold import Fold, make_windows, scaled_features
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -31,7 +31,7 @@ NUM_TRAIN, NUM_JUDGED = 4_000, 2_000
 NUM_SHUFFLES = 999
 ALARM = 0.01
 
-Y = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+Y = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Losses = npt.NDArray[np.float64]
 
 
@@ -54,7 +54,7 @@ class Task:
         """Labels of rows, or others in their place, as they are trained on."""
         scaler = self.fold.target_scaler
         assert scaler is not None
-        return np.asarray(scaler.over(self.samples.table.symbols).transform(_floats(y), self.symbols(rows)), np.float32)
+        return scaler.over(self.samples.table.symbols).transform(y, self.symbols(rows))
 
 
 def check_permuted_labels(case: Case) -> Check:
@@ -119,7 +119,7 @@ def _model(task: Task) -> Callable[[Y], Losses]:
 
 def _tree(task: Task) -> Callable[[Y], Losses]:
     """Grown until every training sample has its leaf: a sample that it has seen, it knows."""
-    seen, judged = (task.samples.matrix.values[rows] for rows in (task.train, task.judged))
+    seen, judged = (scaled_features(task.config, task.samples, task.fold, rows) for rows in (task.train, task.judged))
     y = task.samples.labels.y[task.train]
     if task.fold.target_scaler is not None:
         guess = DecisionTreeRegressor(random_state=0).fit(seen, task.scaled(y, task.train)).predict(judged)
@@ -145,10 +145,6 @@ def _shuffle(count: int, symbol: Codes | None, rng: np.random.Generator) -> Rows
     shuffled = np.empty(count, np.int64)
     shuffled[np.argsort(symbol, kind="stable")] = np.lexsort((rng.random(count), symbol))
     return shuffled
-
-
-def _floats(y: Y) -> npt.NDArray[np.float32]:
-    return np.asarray(y, np.float32)
 
 
 def _rank(

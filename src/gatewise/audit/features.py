@@ -9,11 +9,13 @@ from gatewise.audit.corrupt import Future, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
 from gatewise.features.base import FeatureMatrix
+from gatewise.features.build import resolve_features
 from gatewise.quiet import warnings_only
 
 NUM_LIVE_ROWS = 24
-# Batch and live values agree to 1e-9 before they are rounded to float32, which may then be one step apart.
-ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE = 1e-9, 2.0**-23
+# Batch and live values agree to 1e-9 before they are rounded to float32, which may then be one step apart. What is at a
+# level keeps its float64, and is held to that: at 1e9 one step of float32 would be 64.
+ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, TOLERANCE_AT_LEVEL = 1e-9, 2.0**-23, 2.0**-44
 
 
 def check_features(case: Case) -> Check:
@@ -45,7 +47,7 @@ def _features(case: Case, table: Table) -> FeatureMatrix:
 
 
 def _nothing(like: FeatureMatrix, table: Table) -> FeatureMatrix:
-    values = np.zeros((table.num_rows, len(like.names)), dtype=np.float32)
+    values = np.zeros((table.num_rows, len(like.names)), like.values.dtype)
     return FeatureMatrix(values, np.zeros(table.num_rows, dtype=bool), like.names, like.lookback)
 
 
@@ -71,8 +73,11 @@ def _changed_features(base: FeatureMatrix, other: FeatureMatrix, future: Future,
 def check_live_parity(case: Case) -> Check:
     """The last `lookback` rows alone, as a live buffer holds them, give the row that the whole series gives."""
     table, rng = case.chunk, case.rng("live parity")
+    features = resolve_features(case.config.features, table.columns, table.timeframe, table.calendar)
+    at_level = {feature.name for feature in features if feature.at_level}
     with warnings_only("gatewise"):
         base = _features(case, table)
+        relative = np.array([TOLERANCE_AT_LEVEL if name in at_level else RELATIVE_TOLERANCE for name in base.names])
         valid = np.flatnonzero(base.valid)
         rows = np.sort(rng.choice(valid, min(NUM_LIVE_ROWS, valid.size), replace=False))
         for row in rows:
@@ -83,7 +88,7 @@ def check_live_parity(case: Case) -> Check:
             if not live.valid[-1]:
                 return Check("live parity", False, f"the row is not valid {where}")
             batch, alone = base.values[row].astype(np.float64), live.values[-1].astype(np.float64)
-            apart = np.abs(batch - alone) > ABSOLUTE_TOLERANCE + RELATIVE_TOLERANCE * np.abs(batch)
+            apart = np.abs(batch - alone) > ABSOLUTE_TOLERANCE + relative * np.abs(batch)
             if apart.any():
                 names = [base.names[offender] for offender in np.flatnonzero(apart)]
                 first = np.flatnonzero(apart)[0]

@@ -48,7 +48,7 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
     for step in range(case.config.windows.sequence_length):
         outside[rows - step] = False
     values = samples.matrix.values.copy()
-    values[outside] = rng.normal(1e3, 1e4, (int(outside.sum()), values.shape[1])).astype(np.float32)
+    values[outside] = rng.normal(1e3, 1e4, (int(outside.sum()), values.shape[1])).astype(values.dtype)
     unlabelled = np.ones(num_rows, dtype=bool)
     unlabelled[rows] = False
     y = samples.labels.y.copy()

@@ -95,8 +95,8 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
 
 
 def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Mask:
-    if one.dtype == np.float32:
-        return np.asarray(~same_bits(one.astype(np.float32), other.astype(np.float32)).all(axis=1))
+    if one.dtype == np.float64:
+        return np.asarray(~same_bits(one, other).all(axis=1))
     return np.asarray(one != other)
 
 

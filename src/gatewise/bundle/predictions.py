@@ -22,7 +22,7 @@ def with_targets(predictions: pl.DataFrame, part: str, labels: Labels, rows: npt
         names = [labels.classes[number] if told else None for number, told in zip(labels.y[rows], known, strict=True)]
         targets = [pl.Series("target", names, dtype=pl.String)]
     else:
-        values = [labels.y[rows, i].astype(np.float64) for i in range(len(labels.outputs))]
+        values = [labels.y[rows, i] for i in range(len(labels.outputs))]
         targets = [
             pl.Series(f"target_{name}", np.where(known, column, np.nan)).fill_nan(None)
             for name, column in zip(labels.outputs, values, strict=True)

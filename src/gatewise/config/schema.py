@@ -197,7 +197,8 @@ class TrainingConfig(Section):
     early_stopping_patience: int = Field(15, ge=1)
     min_delta: float = Field(1e-4, ge=0)
     loss: Literal["auto", "mse", "mae", "huber"] = "auto"  # auto: cross-entropy for classes, mse for numbers
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] = "none"
+    # By the training rows, a number a class in their order, or a number for each by its name.
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     seed: int = Field(42, ge=0)
@@ -240,7 +241,8 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        if isinstance(self.training.class_weights, tuple) and self.target.kind not in ("triple_barrier", "direction"):
+        given = not isinstance(self.training.class_weights, str)
+        if given and self.target.kind not in ("triple_barrier", "direction"):
             raise ValueError(f"training.class_weights need classes; target.kind is {self.target.kind}")
         if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")

@@ -15,6 +15,7 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.load import table_of
 from gatewise.data.market import find_gaps, find_outside_sessions, find_possible_splits
+from gatewise.data.precision import find_lost_steps
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
@@ -133,6 +134,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
         _columns(
             rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
         ),
+        find_lost_steps(rows),
         find_possible_splits(rows),
     ]
     notes = list(rows.notes)

@@ -101,7 +101,7 @@ def fit_class_baselines(
 
 def fit_value_baselines(
     x: Features,
-    y: npt.NDArray[np.float32],
+    y: npt.NDArray[Any],
     time_us: Ints,
     known_us: Ints,
     seed: int,

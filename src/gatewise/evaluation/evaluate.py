@@ -160,7 +160,7 @@ def evaluate_parts(
                 "gives a class without a row."
             )
     else:
-        y = labels.y[chosen].astype(np.float32)
+        y = labels.y[chosen].astype(np.float64)
         fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed, say)
     parts = {}
     for part, rows in part_rows.items():

@@ -17,7 +17,7 @@ def start_values(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
     if kind != "next_row":
         return np.zeros((len(rows), len(outputs)))
     present = table.frame.select(outputs).to_numpy()[rows]
-    return present.astype(np.float32).astype(np.float64)  # as the labels are: rounding must not look like a move
+    return np.asarray(present, np.float64)
 
 
 def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:
@@ -27,7 +27,7 @@ def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) 
     years is a guess that everything beats, and so is the last value of what returns to its mean. It is chosen, and the
     mean taken, symbol by symbol; of all symbols together for one without training rows.
     """
-    seen, truth = start_values(table, labels, "next_row", train_rows), labels.y[train_rows].astype(np.float64)
+    seen, truth = start_values(table, labels, "next_row", train_rows), np.asarray(labels.y[train_rows], np.float64)
     said = start_values(table, labels, "next_row", rows)
     trained, tested = (np.searchsorted(table.symbol_starts, at, side="right") for at in (train_rows, rows))
     for symbol in np.unique(tested):
@@ -41,7 +41,7 @@ def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) 
 
 def usual_moves(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
     """How far each output usually moves on `rows`: float64 [outputs], root mean square; 1 where it never moves."""
-    moved = labels.y[rows].astype(np.float64) - start_values(table, labels, kind, rows)
+    moved = labels.y[rows] - start_values(table, labels, kind, rows)
     spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
     return np.where(spread > 0, spread, 1.0)
 

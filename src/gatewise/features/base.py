@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Feature:
             if the table were one gap-free symbol.
         requires: the table columns that the expression reads.
         formula, unit, source: for the reference page.
+        at_level: whether the value stands at its column's own level, which may be large beside its steps.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Feature:
     formula: str
     unit: str
     source: str
+    at_level: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,22 @@ class FeatureMatrix:
     """Features of every row of a Table, unscaled.
 
     Attributes:
-        values: float32 [rows, features]; rows that are not valid hold 0 and must not be read.
+        values: [rows, features], of `matrix_dtype`; rows that are not valid hold 0 and must not be read.
         valid: bool [rows]; true where the whole lookback of every feature lies in the row's segment and is present.
         names: the columns, in order.
         lookback: the longest lookback among the features, in rows.
     """
 
-    values: npt.NDArray[np.float32]
+    values: Values
     valid: npt.NDArray[np.bool_]
     names: tuple[str, ...]
     lookback: int
+
+
+def matrix_dtype(features: Sequence[Feature]) -> np.dtype[Any]:
+    """float64 where a feature stands at a level, else float32: a matter of the config alone, never of the numbers.
+
+    At 1e9 float32 moves in steps of 64. What is at a level keeps its digits until a scaler has taken the level off; an
+    engineered feature is a ratio, of which float32 holds enough, and is rounded to it whatever stands beside it.
+    """
+    return np.dtype(np.float64 if any(feature.at_level for feature in features) else np.float32)

@@ -1,4 +1,4 @@
-"""From a Table to one float32 matrix and the rows of it that may be read."""
+"""From a Table to one matrix of numbers and the rows of it that may be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gatewise.data.grid import Grid
 from gatewise.data.resample import require_multiple
 from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
-from gatewise.features.base import Feature, FeatureMatrix
+from gatewise.features.base import Feature, FeatureMatrix, matrix_dtype
 from gatewise.features.fill import fill
 from gatewise.features.sets import SETS, SMA_VALUE, raw
 from gatewise.features.timeframes import Longer, fill_longer
@@ -112,7 +112,7 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
     if spec.sets:
         require_bars(table)
     _require_values(table, features)
-    values = np.zeros((table.num_rows, len(features)), dtype=np.float32)
+    values = np.zeros((table.num_rows, len(features)), matrix_dtype(features))
     valid = np.ones(table.num_rows, dtype=bool)
     fill(values[:, : len(of_rows)], valid, table.frame, table.segment_start, of_rows)
     place = len(of_rows)

@@ -35,7 +35,7 @@ import gatewise
 from gatewise.config.schema import FeatureConfig, format_duration
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, StorageError
-from gatewise.features.base import FeatureMatrix
+from gatewise.features.base import FeatureMatrix, matrix_dtype
 from gatewise.features.build import build_features, resolve_features
 from gatewise.files import atomic_folder, home, write_json
 
@@ -101,8 +101,8 @@ def cached_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
     Raises:
         GatewiseError: see `build_features`; ConfigError also for `GATEWISE_CACHE_GB`.
     """
-    names = resolve_features(spec, table.columns, table.timeframe)
-    num_bytes = table.num_rows * (len(names) * 4 + 1)
+    features = resolve_features(spec, table.columns, table.timeframe)
+    num_bytes = table.num_rows * (len(features) * matrix_dtype(features).itemsize + 1)
     limit = cache_limit_bytes()
     if not LEAST_KEPT_BYTES <= num_bytes <= limit:
         return build_features(table, spec)

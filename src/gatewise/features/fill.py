@@ -10,12 +10,14 @@ import polars as pl
 
 from gatewise.data.table import TIME
 from gatewise.errors import QualityError
-from gatewise.features.base import Feature
+from gatewise.features.base import Feature, Values
 from gatewise.features.evaluate import evaluate_blocks
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def fill(
-    values: npt.NDArray[np.float32],
+    values: Values,
     valid: npt.NDArray[np.bool_],
     frame: pl.DataFrame,
     run_start: npt.NDArray[np.int64],
@@ -27,7 +29,7 @@ def fill(
     raw column's missing value costs its row alone. Values of rows that are not valid mean nothing.
 
     Args:
-        values: float32 [rows, features], written.
+        values: [rows, features], written; of `matrix_dtype`.
         valid: bool [rows], narrowed.
         frame: the rows, with the columns that the features require.
         run_start: int64 [rows]; the first row of each row's run, which no computed feature may reach beyond.
@@ -48,9 +50,9 @@ def is_raw(feature: Feature) -> bool:
     return feature.expression.meta.eq(pl.col(feature.name))
 
 
-def _fill_raw(into: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], column: pl.Series) -> None:
-    numbers = column.cast(pl.Float32).to_numpy()  # nulls become NaN
-    finite = np.isfinite(numbers)
+def _fill_raw(into: Values, valid: npt.NDArray[np.bool_], column: pl.Series) -> None:
+    numbers = column.cast(pl.Float64).to_numpy()  # nulls become NaN
+    finite = np.abs(numbers) <= LARGEST
     beyond = np.flatnonzero(~finite & column.is_not_null().to_numpy())
     if beyond.size:
         raise QualityError(
@@ -62,7 +64,7 @@ def _fill_raw(into: npt.NDArray[np.float32], valid: npt.NDArray[np.bool_], colum
 
 
 def _fill_computed(
-    values: npt.NDArray[np.float32],
+    values: Values,
     valid: npt.NDArray[np.bool_],
     table: pl.DataFrame,
     run_start: npt.NDArray[np.int64],
@@ -81,9 +83,9 @@ def _fill_computed(
     for first, block in evaluate_blocks(features, frame):
         here = slice(first, first + block.height)
         at = here if whole else rows[here]
-        for (place, _), column in zip(computed, block.iter_columns(), strict=True):
-            numbers = column.cast(pl.Float32).to_numpy()
-            warm[here] &= np.isfinite(numbers)
+        for (place, feature), column in zip(computed, block.iter_columns(), strict=True):
+            numbers = column.cast(pl.Float64 if feature.at_level else pl.Float32).to_numpy()
+            warm[here] &= np.abs(numbers) <= LARGEST
             values[at, place] = numbers
     valid[~present] = False
     valid[rows] &= warm

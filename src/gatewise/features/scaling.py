@@ -26,6 +26,7 @@ _CHUNK_ROWS = 65_536
 _BLOCK_ROWS = 8_192  # of which float64 copies stay in a core's own cache
 _SIDE_BY_SIDE = 16
 _REMEDY = "copy it again from where it was fitted, or fit anew"
+_Numbers = npt.NDArray[Any]
 _Values = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 _Vector = npt.NDArray[np.float64]
 _Codes = npt.NDArray[np.int32]
@@ -50,17 +51,24 @@ class Scaler:
     scale: _Vector
     symbols: tuple[str, ...] = ()
 
-    def transform(self, values: _Values, symbol: _Codes | None = None) -> _Values:
-        """Scales `values` [..., columns]; computed in float64, handed back in the dtype that came.
+    def transform(
+        self, values: _Numbers, symbol: _Codes | None = None, dtype: npt.DTypeLike = np.float32
+    ) -> npt.NDArray[Any]:
+        """Scales numbers [..., columns] of any type; computed in float64, and rounded once the level is off.
 
         Args:
             symbol: int [rows], which of `symbols` each row of `values` [rows, columns] is of, where there are any.
+            dtype: of what is handed back.
         """
-        return self._map(values, symbol, lambda x, center, scale: (x - center) / scale)
+        scaled = np.empty(values.shape, dtype)
+        self._map(values, scaled, symbol, lambda x, center, scale: (x - center) / scale)
+        return scaled
 
-    def inverse(self, values: _Values, symbol: _Codes | None = None) -> _Values:
-        """Undoes `transform`."""
-        return self._map(values, symbol, lambda x, center, scale: x * scale + center)
+    def inverse(self, values: _Numbers, symbol: _Codes | None = None) -> _Vector:
+        """Undoes `transform`: float64, since float32 may not hold what is back at its level."""
+        unscaled = np.empty(values.shape, np.float64)
+        self._map(values, unscaled, symbol, lambda x, center, scale: x * scale + center)
+        return unscaled
 
     def over(self, symbols: Sequence[str]) -> Scaler:
         """The same with a row for each of `symbols`, sorted; NaN for those that it was not fitted to.
@@ -110,12 +118,15 @@ class Scaler:
         return cls(kind, names, center, scale, symbols)
 
     def _map(
-        self, values: _Values, symbol: _Codes | None, function: Callable[[_Vector, _Vector, _Vector], _Vector]
-    ) -> _Values:
+        self,
+        values: _Numbers,
+        into: _Numbers,
+        symbol: _Codes | None,
+        function: Callable[[_Vector, _Vector, _Vector], _Vector],
+    ) -> None:
         if values.shape[-1] != len(self.names):
             raise SchemaError(f"the scaler is for {len(self.names)} columns; got {values.shape[-1]}")
-        mapped = np.empty_like(values)
-        flat, out = values.reshape(-1, len(self.names)), mapped.reshape(-1, len(self.names))
+        flat, out = values.reshape(-1, len(self.names)), into.reshape(-1, len(self.names))
         for first in range(0, len(flat), _CHUNK_ROWS):
             here = slice(first, first + _CHUNK_ROWS)
             center, scale = self.center, self.scale
@@ -123,7 +134,6 @@ class Scaler:
                 assert symbol is not None, "a scaler a symbol needs to know whose rows these are"
                 center, scale = center[symbol[here]], scale[symbol[here]]
             out[here] = function(flat[here].astype(np.float64), center, scale)
-        return mapped
 
 
 def fit_scaler(kind: str, matrix_values: _Values, rows: npt.NDArray[np.int64], names: Sequence[str]) -> Scaler:

@@ -26,6 +26,7 @@ def raw(column: str) -> Feature:
         formula=f"the column {column} as it is",
         unit="the column's own",
         source="the table",
+        at_level=True,
     )
 
 
@@ -37,6 +38,7 @@ SMA_VALUE = Feature(
     formula="the table's own column sma_value if it has one; else the mean of C over 20 rows",
     unit="price",
     source="Murphy (1999), Technical Analysis of the Financial Markets, ch. 9",
+    at_level=True,
 )
 
 

@@ -23,7 +23,7 @@ from gatewise.config.schema import format_duration
 from gatewise.data.grid import Grid
 from gatewise.data.resample import Bars, complete_bars
 from gatewise.data.table import SYMBOL, TIME, Table
-from gatewise.features.base import Feature
+from gatewise.features.base import Feature, Values
 from gatewise.features.fill import fill
 
 _BLOCK_ROWS = 131_072
@@ -74,14 +74,14 @@ class Longer:
         return bars * self.ratio + self.ratio - 1 + self.rows_before
 
 
-def fill_longer(values: npt.NDArray[np.float32], valid: Flags, table: Table, longer: Longer) -> None:
+def fill_longer(values: Values, valid: Flags, table: Table, longer: Longer) -> None:
     """Writes every row's features of longer bars, and takes rows that lack something out of `valid`.
 
     A row is valid where its whole lookback lies in its segment and holds as many complete bars as the features look
     back; where the last of them is stale, because the bar after it should have come and has no rows, it is not.
 
     Args:
-        values: float32 [rows, features of `longer`], written.
+        values: [rows, features of `longer`], written; of `matrix_dtype`.
         valid: bool [rows], narrowed.
         table: holds the columns that the features require.
 
@@ -93,7 +93,7 @@ def fill_longer(values: npt.NDArray[np.float32], valid: Flags, table: Table, lon
     if not bars.first.size:
         valid[:] = False
         return
-    of_bars, whole = np.zeros((bars.first.size, values.shape[1]), np.float32), np.ones(bars.first.size, dtype=bool)
+    of_bars, whole = np.zeros((bars.first.size, values.shape[1]), values.dtype), np.ones(bars.first.size, dtype=bool)
     group = table.segment_start[bars.first]
     run_start = np.maximum.accumulate(np.where(np.diff(group, prepend=-1) != 0, np.arange(group.size), 0))
     fill(of_bars, whole, _frame_of(table, bars, longer), run_start, longer.of_bars)

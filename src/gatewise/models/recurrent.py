@@ -43,6 +43,10 @@ class RecurrentNet(nn.Module):
         out: Tensor = self.head(self.dropout(self.rnn(x_BTF, readout)))
         return out
 
+    def shift_outputs(self, by_K: Tensor) -> None:
+        """Adds a constant to each output, in the head's bias."""
+        self.head.bias.data.add_(by_K)
+
     def hidden_states(self, x_BTF: Tensor) -> Tensor:
         """The top layer's states [batch, steps, hidden_size · directions]."""
         states: Tensor = self.rnn(x_BTF, "every")

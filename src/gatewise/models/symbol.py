@@ -49,6 +49,11 @@ class WithSymbol(nn.Module):
         read = cast(Callable[[Tensor], Tensor], self.model.hidden_states)  # nn.Module types no methods
         return read(self.joined(x_BTF))
 
+    def shift_outputs(self, by_K: Tensor) -> None:
+        """The model's own."""
+        shift = cast(Callable[[Tensor], None], self.model.shift_outputs)
+        shift(by_K)
+
     def joined(self, x_BTF: Tensor) -> Tensor:
         """What the model eats."""
         symbol_B = x_BTF[:, -1, -1].long()

@@ -178,4 +178,4 @@ class _Ear(EpochListener):
 
 def _part(job: Job) -> tuple[object, ...]:
     """What scalers and class weights hang on."""
-    return job.horizon, job.fold, job.symbol, job.config.features, job.config.training.class_weights
+    return job.horizon, job.fold, job.symbol, job.config.features, str(job.config.training.class_weights)

@@ -50,7 +50,7 @@ class Prediction:
     Attributes:
         seed: `None` for the prior, which draws nothing.
         rows: int64 [n], rows of the table, ascending.
-        said: float32 [n, outputs].
+        said: float64 [n, outputs].
         lines: the first over all symbols; one more for each where there are several.
     """
 
@@ -59,7 +59,7 @@ class Prediction:
     model: str
     horizon: int
     rows: Rows
-    said: npt.NDArray[np.float32]
+    said: npt.NDArray[np.float64]
     lines: tuple[Line, ...]
 
     @property

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # key), how they are cut (the rows themselves are).
 _NOT_DECIDING = {"name", "data", "split", "cv", "evaluation"}
 _VERSIONS = ("gatewise", "torch")
+_RESULTS = 2  # raised where the same settings come to other numbers: what was kept before is then trained anew
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class JobResult:
         n_train, n_val, n_test: samples of the fold.
         epochs, best_epoch: how long training went, and the epoch whose weights predict.
         test_rows: int64 [n_test], rows of the table.
-        predictions: float32 [n_test, classes] probabilities, or [n_test, outputs] in the outputs' own units.
+        predictions: float64 [n_test, classes] probabilities, or [n_test, outputs] in the outputs' own units.
         seconds: training and prediction, by the clock; the one field that differs from time to time.
         ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
     """
@@ -104,7 +105,7 @@ class JobResult:
     epochs: int
     best_epoch: int
     test_rows: Rows
-    predictions: npt.NDArray[np.float32]
+    predictions: npt.NDArray[np.float64]
     seconds: float
     ended: str = "max_epochs"
 
@@ -167,7 +168,7 @@ def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> st
     """The hash of everything that decides a job's result: settings, data, rows, versions of what computes."""
     settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
     clock = str(shared.table.timeframe)
-    versions = {name: version(name) for name in _VERSIONS}
+    versions = {name: version(name) for name in _VERSIONS} | {"results": _RESULTS}
     digest = hashlib.sha256(json.dumps([settings, shared.table.fingerprint, clock, versions], sort_keys=True).encode())
     for rows in (fold.train, fold.val, fold.test):
         digest.update(rows.size.to_bytes(8, "little"))
@@ -230,7 +231,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
     config, samples = job.config, shared.samples(job.config)
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     bundle = Bundle.of(config, samples, fitted, trained.model)
-    said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device).astype(np.float32)
+    said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
     judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
     return JobResult(
         job.key,

@@ -24,7 +24,7 @@ def deciding_metric(labels: Labels) -> str:
 
 
 def score(
-    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float64]
 ) -> dict[str, float]:
     """Metrics by name of predictions on `rows`, and `n`, how many those are.
 
@@ -48,7 +48,7 @@ def score(
 
 
 def score_symbols(
-    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float32]
+    table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
     """Metrics of each symbol that has rows, where the table has several; the arguments are those of `score`.
 
@@ -67,8 +67,8 @@ def score_symbols(
 
 def said_knowing_nothing(
     table: Table, labels: Labels, kind: str, train_rows: Rows, rows: Rows, symbols_known: bool
-) -> npt.NDArray[np.float32]:
-    """What the prior says of `rows`: float32 [rows, classes or outputs].
+) -> npt.NDArray[np.float64]:
+    """What the prior says of `rows`: float64 [rows, classes or outputs].
 
     The training labels' shares or mean. Of columns of the next row it is that mean or the present value, whichever came
     nearer in training, column by column and symbol by symbol: the mean of a price over years is a guess that everything
@@ -79,24 +79,24 @@ def said_knowing_nothing(
         symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
     if kind == "next_row":
-        return mean_or_present(table, labels, train_rows, rows).astype(np.float32)
+        return mean_or_present(table, labels, train_rows, rows)
     if symbols_known:
         return prior_by_symbol(table, labels, train_rows, rows)
     return prior_predictions(labels, train_rows, rows.size)
 
 
-def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float32]:
-    """The training labels' shares or mean, said `count` times: float32 [count, outputs]."""
+def prior_predictions(labels: Labels, train_rows: Rows, count: int) -> npt.NDArray[np.float64]:
+    """The training labels' shares or mean, said `count` times: float64 [count, outputs]."""
     said: Floats
     if labels.is_classes:
         said = class_prior(labels.y[train_rows].astype(np.int64), len(labels.classes))
     else:
-        said = labels.y[train_rows].astype(np.float64).mean(axis=0)
-    return np.tile(said.astype(np.float32), (count, 1))
+        said = np.asarray(labels.y[train_rows], np.float64).mean(axis=0)
+    return np.tile(said, (count, 1))
 
 
-def prior_by_symbol(table: Table, labels: Labels, train_rows: Rows, rows: Rows) -> npt.NDArray[np.float32]:
-    """The same for models that know symbols: what each symbol's own training labels say, float32 [rows, outputs].
+def prior_by_symbol(table: Table, labels: Labels, train_rows: Rows, rows: Rows) -> npt.NDArray[np.float64]:
+    """The same for models that know symbols: what each symbol's own training labels say, float64 [rows, outputs].
 
     A symbol without any has what all symbols' say.
     """

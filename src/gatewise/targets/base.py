@@ -13,7 +13,7 @@ class Labels:
     """Labels of every row of a Table.
 
     Attributes:
-        y: int64 [rows] class numbers, or float32 [rows, outputs] for regression. Where not valid, 0.
+        y: int64 [rows] class numbers, or float64 [rows, outputs] for regression. Where not valid, 0.
         known_at: int64 [rows]; the row of the table at whose time the label is settled, always > the row itself;
             -1 where not valid.
         valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
@@ -23,7 +23,7 @@ class Labels:
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
     """
 
-    y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     known_at: npt.NDArray[np.int64]
     valid: npt.NDArray[np.bool_]
     classes: tuple[str, ...]

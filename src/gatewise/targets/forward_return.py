@@ -8,17 +8,17 @@ import numpy.typing as npt
 from gatewise.targets.paths import Rows
 
 
-def forward_return(close: npt.NDArray[np.float64], known_at: Rows) -> npt.NDArray[np.float32]:
-    """ln(close[known_at] / close), computed in float64.
+def forward_return(close: npt.NDArray[np.float64], known_at: Rows) -> npt.NDArray[np.float64]:
+    """ln(close[known_at] / close).
 
     Args:
         close: float64 [rows], positive where it is read.
         known_at: int64 [rows], the row that settles each label; -1 where there is none.
 
     Returns:
-        float32 [rows, 1]; 0 where known_at is -1.
+        float64 [rows, 1]; 0 where known_at is -1.
     """
     rows = np.flatnonzero(known_at >= 0)
-    y = np.zeros((close.size, 1), dtype=np.float32)
+    y = np.zeros((close.size, 1))
     y[rows, 0] = np.log(close[known_at[rows]] / close[rows])
     return y

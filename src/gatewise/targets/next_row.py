@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gatewise.targets.paths import Rows
 
 
-def next_row(columns: Sequence[npt.NDArray[np.float64]], known_at: Rows) -> npt.NDArray[np.float32]:
+def next_row(columns: Sequence[npt.NDArray[np.float64]], known_at: Rows) -> npt.NDArray[np.float64]:
     """The columns' values at known_at, in the columns' own units.
 
     Args:
@@ -18,10 +18,10 @@ def next_row(columns: Sequence[npt.NDArray[np.float64]], known_at: Rows) -> npt.
         known_at: int64 [rows], the row that settles each label; -1 where there is none.
 
     Returns:
-        float32 [rows, columns]; 0 where known_at is -1.
+        float64 [rows, columns], as they stand in the table; 0 where known_at is -1.
     """
     rows = np.flatnonzero(known_at >= 0)
-    y = np.zeros((known_at.size, len(columns)), dtype=np.float32)
+    y = np.zeros((known_at.size, len(columns)))
     for place, column in enumerate(columns):
         y[rows, place] = column[known_at[rows]]
     return y

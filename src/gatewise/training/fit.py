@@ -25,6 +25,7 @@ from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.optimizers import make_optimizer
+from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress
 from gatewise.training.state import TrainState
 from gatewise.training.step import Step, Totals, piece_rows
@@ -66,6 +67,8 @@ def fit(
     progress = state.progress
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
+    if windows.log_weight is not None and saved is None:
+        start_below(model, windows.log_weight)
     if saved is not None:
         state.load(*saved)
         scaler.load_state_dict(state.loss_scale)

@@ -34,6 +34,7 @@ from gatewise.training.fleet_step import Ensemble, FleetStep, FleetTotals
 from gatewise.training.fleet_windows import FleetWindows, batches, stretches
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult
 from gatewise.training.stacked import Rates, Stack
 from gatewise.windows import Windows, epoch_order
@@ -154,6 +155,9 @@ class _Fleet:
             [torch.from_numpy(rows).to(self.device) for rows in part]
             for part in zip(*((member.train_rows, member.val_rows) for member in members), strict=True)
         )
+        for member in members:
+            if member.windows.log_weight is not None:
+                start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
         loss = LOSSES[choose_loss(self.settings[0].loss, num_classes > 0)]
         self.step = FleetStep(ensemble, loss, precision, self.windows.windows.steps_scored, listeners[0])
@@ -251,7 +255,7 @@ class _Fleet:
         tables = [batches(self.val_rows[k], self.settings[0].batch_size) for k in running]
         for places, steps in stretches([len(rows) for rows, _ in tables]):
             members_A = torch.tensor([running[place] for place in places], device=self.device)
-            windows = self.windows.take(members_A).scoring_last()
+            windows = self.windows.take(members_A).judged()
             weights, dropout = self.state.stack.weights[members_A], self.step.ensemble.rates_of(members_A)
             for step in steps:
                 rows_AB, live_AB = (torch.stack([tables[place][part][step] for place in places]) for part in (0, 1))

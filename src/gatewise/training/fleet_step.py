@@ -90,32 +90,50 @@ class FleetStep:
         """
         self.ensemble.template.train()
         of_one = grad(self._loss, has_aux=True)
-        inputs = (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight, keys_A)
+        inputs = (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight, batch.log_weight, keys_A)
         return self._mapped(of_one, inputs)
 
     def evaluate(self, weights_AD: Tensor, rates: dict[str, Tensor], batch: FleetBatch) -> Sums:
         """(summed loss, summed weight, outputs) of each member, without dropout."""
         self.ensemble.template.eval()
         with torch.no_grad():
-            _, sums = self._mapped(self._sums, (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight))
+            _, sums = self._mapped(
+                self._sums, (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight, batch.log_weight)
+            )
         return sums
 
     def _loss(
-        self, weights_D: Tensor, rates: dict[str, Tensor], x_BTF: Tensor, y: Tensor, weight: Tensor, key: Tensor
+        self,
+        weights_D: Tensor,
+        rates: dict[str, Tensor],
+        x_BTF: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        log_weight: Tensor,
+        key: Tensor,
     ) -> tuple[Tensor, Sums]:
         with drawing(key):
-            return self._sums(weights_D, rates, x_BTF, y, weight)
+            return self._sums(weights_D, rates, x_BTF, y, weight, log_weight)
 
     def _sums(
-        self, weights_D: Tensor, rates: dict[str, Tensor], x_BTF: Tensor, y: Tensor, weight: Tensor
+        self,
+        weights_D: Tensor,
+        rates: dict[str, Tensor],
+        x_BTF: Tensor,
+        y: Tensor,
+        weight: Tensor,
+        log_weight: Tensor,
     ) -> tuple[Tensor, Sums]:
         with self.precision.autocast(x_BTF.device):
             outputs = self.ensemble(weights_D, rates, x_BTF)
         if outputs.dim() == 3:
             outputs = outputs[:, -self.steps_scored :].flatten(0, 1)
         outputs = outputs.float()
-        loss, total = (self.loss(outputs, y) * weight).sum(), weight.sum()
-        return loss / total.clamp_min(1e-12), (loss, total, outputs)
+        trained = (self.loss(outputs + log_weight, y) * weight).sum() / weight.sum().clamp_min(1e-12)
+        # As in `Step`: what is told is without class weights, and where there are none the same sum.
+        counted = torch.where((log_weight != 0).any(), weight.sign(), weight)
+        plain = outputs.detach()
+        return trained, ((self.loss(plain, y) * counted).sum(), counted.sum(), plain)
 
     def _mapped(self, of_one: Callable[..., tuple[Tensor, Sums]], inputs: tuple[Any, ...]) -> tuple[Tensor, Sums]:
         members = len(inputs[0])

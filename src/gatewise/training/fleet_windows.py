@@ -27,12 +27,14 @@ class FleetBatch:
     Attributes:
         x_ABTF: float32.
         y, weight: [A, N] or [A, N, outputs], and [A, N]; N as in `gatewise.windows.Batch`.
+        log_weight: float32 [A, classes], or zeros [A, 1] where no member weighs classes.
         live: bool [A, N]; false where a member's last batch was filled up. The weight is 0 there.
     """
 
     x_ABTF: Tensor
     y: Tensor
     weight: Tensor
+    log_weight: Tensor
     live: Tensor
 
 
@@ -43,14 +45,17 @@ class FleetWindows:
     Attributes:
         windows: the shared matrix, with scales [A, 1, 1, F], or [A, symbols, F] where a member has a scaler a symbol.
         labels: int64 or float32 [U, rows, ...], the different labels; `label` [A] says which is whose.
-        weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose.
+        weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose; `None`: every row
+            counts.
+        log_weight: as a batch's.
     """
 
     windows: Windows
     labels: Tensor
     label: Tensor
-    weights: Tensor
+    weights: Tensor | None
     weight: Tensor
+    log_weight: Tensor
 
     @classmethod
     def of(cls, members: Sequence[Windows]) -> FleetWindows:
@@ -80,25 +85,30 @@ class FleetWindows:
         )
         labels, label = _distinct([_given(own.y) for own in members], device)
         weights, weight = _distinct([_given(own.row_weight) for own in members], device)
-        shared = replace(first, center=center, inverse_scale=inverse_scale, symbol=symbol, y=None, row_weight=None)
-        return cls(shared, labels, label, weights, weight)
+        shared = replace(
+            first, center=center, inverse_scale=inverse_scale, symbol=symbol, y=None, row_weight=None, log_weight=None
+        )
+        return cls(shared, labels, label, weights, weight, _log_weights(members, device))
 
     def take(self, members_A: Tensor) -> FleetWindows:
         """Those of some members."""
         center, inverse_scale = self.windows.center[members_A], self.windows.inverse_scale[members_A]
         windows = replace(self.windows, center=center, inverse_scale=inverse_scale)
-        return replace(self, windows=windows, label=self.label[members_A], weight=self.weight[members_A])
+        label, weight, log_weight = (of[members_A] for of in (self.label, self.weight, self.log_weight))
+        return replace(self, windows=windows, label=label, weight=weight, log_weight=log_weight)
 
-    def scoring_last(self) -> FleetWindows:
-        """The same, with the last step alone supervised; what evaluation reads."""
-        return replace(self, windows=replace(self.windows, steps_scored=1))
+    def judged(self) -> FleetWindows:
+        """The same as it is judged on; see `Windows.judged`."""
+        zero = torch.zeros_like(self.log_weight)
+        return replace(self, windows=self.windows.judged(), weights=None, log_weight=zero)
 
     def batch(self, rows_AB: Tensor, live_AB: Tensor) -> FleetBatch:
         """The windows that end at each member's rows."""
         scored = self.windows.scored_rows(rows_AB)
         live = live_AB.repeat_interleave(self.windows.steps_scored, dim=1)
-        weight = self.weights[self.weight[:, None], scored] * live
-        return FleetBatch(self.windows.gather(rows_AB), self.labels[self.label[:, None], scored], weight, live)
+        weight = live.float() if self.weights is None else self.weights[self.weight[:, None], scored] * live
+        y = self.labels[self.label[:, None], scored]
+        return FleetBatch(self.windows.gather(rows_AB), y, weight, self.log_weight, live)
 
 
 def batches(rows: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -123,6 +133,12 @@ def stretches(counts: Sequence[int]) -> Iterator[tuple[list[int], range]]:
 def _given(tensor: Tensor | None) -> Tensor:
     assert tensor is not None, "a fleet trains on supervised windows"
     return tensor
+
+
+def _log_weights(members: Sequence[Windows], device: torch.device) -> Tensor:
+    weighing = [own.log_weight for own in members if own.log_weight is not None]
+    none = torch.zeros(weighing[0].shape if weighing else (1,), device=device)
+    return torch.stack([none if own.log_weight is None else own.log_weight for own in members])
 
 
 def _distinct(tensors: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ runs out. Only the pieces that run hold activations, so memory depends on the pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 import torch
@@ -106,8 +106,8 @@ class Step:
 
     def evaluate(self, rows_B: Tensor, totals: Totals) -> None:
         """Forward only; for an epoch in evaluation mode."""
-        windows, pieces = replace(self.windows, steps_scored=1), rows_B.split(self.piece)
-        self.crew.take(len(pieces), lambda i: self._forward(windows, pieces[i]), lambda sums: totals.add(*sums))
+        windows, pieces = self.windows.judged(), rows_B.split(self.piece)
+        self.crew.take(len(pieces), lambda i: self._forward(windows, pieces[i])[1], lambda sums: totals.add(*sums))
 
     def _gradients(self, rows_B: Tensor, key: Tensor | int) -> list[Sums]:
         """Leaves the batch's gradients in the parameters; returns the pieces' sums."""
@@ -117,9 +117,9 @@ class Step:
 
         def work(index: int) -> tuple[tuple[Tensor | None, ...], Sums]:
             with drawing(key, first_row=index * self.piece):
-                loss, weight, outputs, y = self._forward(self.windows, pieces[index])
+                loss, found = self._forward(self.windows, pieces[index])
             gradients = torch.autograd.grad(self.scaler.scale(loss / whole), self._sum.parameters, allow_unused=True)
-            return gradients, (loss.detach(), weight, outputs, y)
+            return gradients, found
 
         def collect(part: tuple[tuple[Tensor | None, ...], Sums]) -> None:
             (self._sum.add if sums else self._sum.set)(part[0])
@@ -128,16 +128,21 @@ class Step:
         self.crew.take(len(pieces), work, collect)
         return sums
 
-    def _forward(self, windows: Windows, rows_B: Tensor) -> Sums:
-        """The sums of a piece; all but the first are detached."""
+    def _forward(self, windows: Windows, rows_B: Tensor) -> tuple[Tensor, Sums]:
+        """A piece's loss as it is trained on, and its sums as they are told, detached and without class weights."""
         batch = windows.batch(rows_B)
         with self.precision.autocast(batch.x_BTF.device):
             outputs = self.model(batch.x_BTF)
         if outputs.dim() == 3:
             outputs = outputs[:, -windows.steps_scored :].flatten(0, 1)
         outputs = outputs.float()
-        loss = (self.loss(outputs, batch.y) * batch.weight).sum()
-        return loss, batch.weight.sum(), outputs.detach(), batch.y
+        plain = outputs.detach()
+        if windows.log_weight is None:
+            loss = (self.loss(outputs, batch.y) * batch.weight).sum()
+            return loss, (loss.detach(), batch.weight.sum(), plain, batch.y)
+        loss = (self.loss(outputs + windows.log_weight, batch.y) * batch.weight).sum()
+        labelled = batch.weight.sign()
+        return loss, ((self.loss(plain, batch.y) * labelled).sum(), labelled.sum(), plain, batch.y)
 
 
 class Totals:

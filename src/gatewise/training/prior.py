@@ -1,0 +1,34 @@
+"""Class weights without a wrong prior: outputs that speak of the training shares, whatever the training weighs.
+
+Cross-entropy with weights w is least where its softmax says p_k · w_k over their sum: the model of a world in which
+class k is w_k times as frequent as it is. Divided by the weights and brought back to sum 1, that is the probability
+p_k of the world at hand (Saerens, Latinne & Decaestecker 2002; Elkan 2001). In logits it is a constant: a model's
+outputs z stand for p at all times, training computes its loss of z + log w, and everything else (validation, metrics,
+bundles) reads z as it is. The head's bias starts lower by log w, so that training begins where it would without this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+
+def log_weights(class_weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """float32 [classes]; `None` where all weigh the same, which moves no probability.
+
+    A class of weight 0 was never seen in training: what is predicted for it is no model's (`Fold.floor`).
+    """
+    counted = class_weights > 0
+    if not counted.any() or np.ptp(class_weights[counted]) == 0:
+        return None
+    return np.log(np.where(counted, class_weights, 1))
+
+
+def start_below(model: nn.Module, log_weight_K: Tensor) -> None:
+    """Lowers an untrained model's outputs by the log weights."""
+    shift = cast(Callable[[Tensor], None], model.shift_outputs)  # nn.Module types no methods
+    shift(-log_weight_K)
