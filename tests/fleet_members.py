@@ -97,6 +97,11 @@ def various(name: str = "lstm", num_classes: int = 2, steps_scored: int = 1, **s
         assert scaled.row_weight is not None
         if k % 2:
             scaled = replace(scaled, row_weight=scaled.row_weight * torch.linspace(0.2, 2, ROWS))
+        if num_classes and k in (2, 3):
+            weight = np.linspace(0.5, 2.0 + k, num_classes).astype(np.float32)
+            assert scaled.y is not None
+            classes = torch.from_numpy(weight)[scaled.y]
+            scaled = replace(scaled, row_weight=classes, log_weight=torch.from_numpy(np.log(weight)))
         if not num_classes:
             assert scaled.y is not None
             scaled = replace(scaled, y=scaled.y * (1 + k))

@@ -32,7 +32,7 @@ KEYS = {
     "ok",
 }
 COUNTS = ("gaps", "duplicates", "out_of_order", "ohlc_violations", "nan", "zero_volume")
-MORE = ("infinite", "non_positive", "negative_volume", "empty_columns", "constant_columns")
+MORE = ("infinite", "non_positive", "negative_volume", "empty_columns", "constant_columns", "lost_steps")
 MINUTE = timedelta(minutes=1)
 
 
@@ -43,7 +43,7 @@ def check(*paths: Path, **said: str) -> dict[str, object]:
 def test_clean_bars_have_no_finding(tmp_path: Path) -> None:
     report = check(put(tmp_path, "X.csv", as_csv(bars(30))))
     assert report.keys() >= KEYS
-    assert [report[key] for key in (*COUNTS, *MORE)] == [0] * 11
+    assert [report[key] for key in (*COUNTS, *MORE)] == [0] * 12
     assert (report["files"], report["rows"], report["symbols"], report["timeframe"]) == (1, 30, 1, "1h")
     assert (report["first_stamp"], report["last_stamp"]) == ("2020-01-11T22:30:00Z", "2020-01-13T03:30:00Z")
     assert (report["start"], report["end"]) == ("2020-01-11T23:30:00Z", "2020-01-13T04:30:00Z")

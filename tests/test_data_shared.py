@@ -158,6 +158,7 @@ COUNTS = (
     "negative_volume",
     "empty_columns",
     "constant_columns",
+    "lost_steps",
     "possible_splits",
 )
 

@@ -193,6 +193,90 @@ def test_values_may_be_a_vector_in_one_part_and_a_column_in_the_other() -> None:
     assert model.fit(X, VALUE[:, None], X, VALUE).predict(X).shape == (300, 1)
 
 
+def test_predictions_have_the_shape_that_y_had_also_when_loaded(tmp_path: Path) -> None:
+    for y in (VALUE, VALUE[:, None], np.stack([VALUE, -VALUE], 1)):
+        model = fitted(y, max_epochs=1)
+        assert model.predict(X).shape == y.shape
+        assert gatewise.SequenceModel.load(model.save(tmp_path / f"{y.shape}")).predict(X).shape == y.shape
+    documents, tensors = read_sealed(model.save(tmp_path / "old"))
+    written_before = {name: value for name, value in documents["model"].items() if name != "columns"}
+    write_sealed(tmp_path / "old", {"model": written_before}, tensors)
+    assert gatewise.SequenceModel.load(tmp_path / "old").predict(X).shape == (300, 2)
+
+
+# What X and y may come as: the same numbers, and so the same answers.
+FORMS: dict[str, Any] = {
+    "a list": lambda a: a.tolist(),
+    "Fortran order": np.asfortranarray,
+    "the other byte order": lambda a: a.astype(a.dtype.newbyteorder()),
+    "longer floats": lambda a: a.astype(np.longdouble),
+    "objects": lambda a: a.astype(object),
+    "a tensor": torch.from_numpy,
+    "a tensor with a gradient": lambda a: torch.from_numpy(a).requires_grad_(),
+    "every other of twice as many": lambda a: np.repeat(a, 2, axis=0)[::2],
+}
+
+
+@pytest.fixture(scope="module")
+def regressor() -> gatewise.SequenceModel:
+    return fitted(VALUE, max_epochs=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_an_array_changes_nothing(form: str, regressor: gatewise.SequenceModel) -> None:
+    as_form = FORMS[form]
+    parts = [as_form(part) for part in (X[:200], VALUE[:200], X[200:250], VALUE[200:250])]
+    model = gatewise.ModelRegistry.create("lstm", **(SMALL | {"max_epochs": 1})).fit(*parts)
+    np.testing.assert_array_equal(model.predict(as_form(X)), regressor.predict(X))
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        torch.from_numpy(np.round(X)).bfloat16(),
+        torch.from_numpy(np.round(X)).half(),
+        torch.from_numpy(np.round(X)).int(),
+        np.round(X).astype(np.float16),
+        np.round(np.abs(X)).astype(np.uint64),
+    ],
+    ids=lambda x: str(x.dtype),
+)
+def test_short_floats_and_whole_numbers_are_numbers(x: Any, regressor: gatewise.SequenceModel) -> None:
+    exact = x.double().numpy() if isinstance(x, torch.Tensor) else x.astype(np.float64)
+    np.testing.assert_array_equal(regressor.predict(x), regressor.predict(exact))
+
+
+def test_frames_give_their_columns_and_their_missing_labels_are_named() -> None:
+    polars = pytest.importorskip("polars")
+    model = gatewise.ModelRegistry.create("lstm", **(SMALL | {"max_epochs": 1}))
+    assert model.fit(X, polars.Series(VALUE), X, polars.Series(VALUE)).predict(X).shape == (300,)
+    frame = polars.DataFrame({"a": VALUE, "b": -VALUE})
+    assert model.fit(X, frame, X, frame).predict(X).shape == (300, 2)
+    assert set(model.fit(X, polars.Series(SIGN), X, polars.Series(SIGN)).predict(X)) <= {"up", "down"}
+    gone: list[Any] = [None, *WHOLE[1:].tolist()]
+    for labels in (polars.Series(gone), gone, np.array(gone, object), np.array([np.nan, *WHOLE[1:]])):
+        with pytest.raises(LabelError, match="a label for every sample; 1 of 300 are missing") as caught:
+            model.fit(X, labels, X, WHOLE)
+        assert "leave those samples out" in (caught.value.hint or "")
+
+
+def test_a_value_that_is_missing_is_no_missing_label() -> None:
+    with pytest.raises(QualityError, match="1 values are not"):
+        fitted(np.where(np.arange(300) == 3, np.nan, VALUE))
+
+
+def test_a_few_whole_numbers_as_floats_are_values_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    assert fitted(WHOLE * 2.0, max_epochs=1).predict(X).dtype == np.float64
+    assert [record.getMessage() for record in caplog.records if record.name == "gatewise.arrays"] == [
+        "y_train holds 2 different whole numbers as floats (0, 2): they are taken as values to be predicted; "
+        "y.astype(int) makes classes of them"
+    ]
+    caplog.clear()
+    for y in (VALUE, np.arange(300.0), WHOLE + 0.5):
+        fitted(y, max_epochs=1)
+    assert not [record for record in caplog.records if record.name == "gatewise.arrays"]
+
+
 # ---- settings
 
 

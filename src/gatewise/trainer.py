@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
 from gatewise.models.registry import build_model
