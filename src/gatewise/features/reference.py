@@ -67,9 +67,9 @@ names end in the length: `rsi_14_5m`. A lookback of L bars, each of r rows, is L
 [0, 1]), `robust` (median, interquartile range), `none`. A column without spread on the training rows gets scale 1, and
 the log says so. `features.scale_by=symbol` fits one scaler for each symbol ([symbols](symbols.md)).
 
-Models compute in float32, which moves in steps of 64 at 1e9. So columns as they are, and the mean of `ticker`, keep float64
-in the matrix, and become float32 once the scaler has taken their level off: a series and the same series plus a constant
-are one to a model. Where nothing but `market39` is asked for the matrix is float32: its features are ratios.
+Models compute in float32, which moves in steps of 64 at 1e9. So columns as they are, and the mean of `ticker`, keep
+float64 in the matrix, and become float32 once the scaler has taken their level off: a series and the same series plus a
+constant are one to a model. Where `market39` alone is asked for the matrix is float32: its features are ratios.
 """
 
 _THEMES: tuple[tuple[str, Sequence[Feature]], ...] = (
