@@ -18,9 +18,9 @@ from sklearn.linear_model import LogisticRegression
 import gatewise
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, LabelError, UnknownNameError
-from gatewise.fold import class_weights
+from gatewise.fold import class_weights, log_weights
 from gatewise.models.registry import build_model
-from gatewise.training.prior import log_weights, start_below
+from gatewise.training.prior import start_below
 
 CLASSES = ("down", "flat", "up")
 COUNTS = np.array([10, 80, 10])

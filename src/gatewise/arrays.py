@@ -13,8 +13,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, QualityError
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler, fit_scaler
-from gatewise.fold import class_weights
-from gatewise.training.prior import log_weights
+from gatewise.fold import class_weights, log_weights
 
 log = logging.getLogger("gatewise.arrays")
 

@@ -17,7 +17,6 @@ from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.training.prior import log_weights
 from gatewise.windows import Windows
 
 
@@ -143,6 +142,17 @@ def class_weights(
 def class_floor(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """What is given to classes that never occur, by the prior's rule: one row is added to each class."""
     return np.asarray((counts == 0) / (counts.sum() + len(counts)))
+
+
+def log_weights(class_weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
+    """float32 [classes]; `None` where all weigh the same, which moves no probability. See `gatewise.training.prior`.
+
+    A class of weight 0 was never seen in training: what is predicted for it is no model's, but `Fold.floor`.
+    """
+    counted = class_weights > 0
+    if not counted.any() or np.ptp(class_weights[counted]) == 0:
+        return None
+    return np.log(np.where(counted, class_weights, 1))
 
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:

@@ -12,20 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
-
-
-def log_weights(class_weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    """float32 [classes]; `None` where all weigh the same, which moves no probability.
-
-    A class of weight 0 was never seen in training: what is predicted for it is no model's (`Fold.floor`).
-    """
-    counted = class_weights > 0
-    if not counted.any() or np.ptp(class_weights[counted]) == 0:
-        return None
-    return np.log(np.where(counted, class_weights, 1))
 
 
 def start_below(model: nn.Module, log_weight_K: Tensor) -> None:
