@@ -15,7 +15,7 @@ from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.trainer import Trained, build, checkpoint_key
+from gatewise.trainer import Trained, build, checkpoint_key, older_keys
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import check_batch_size
@@ -75,8 +75,10 @@ def train_fleet(
         model = build(task.config, task.samples).to(device)
         members[number] = Member(model, windows, rows, task.val_rows, settings)
     if members:
-        key = _key(tasks)
-        saved = load_checkpoint(checkpoint, key) if checkpoint else None
+        key = _key(tasks, [checkpoint_key(task.config, task.samples) for task in tasks])
+        older = [key for task in tasks for key in older_keys(task.config, task.samples)]
+        others = (_key(tasks, older),) if len(older) == len(tasks) else ()
+        saved = load_checkpoint(checkpoint, key, *others) if checkpoint else None
         save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
         num_classes, own = len(tasks[0].samples.labels.classes), [listeners[number] for number in members]
         results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
@@ -131,10 +133,10 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
     return found
 
 
-def _key(tasks: Sequence[Task]) -> str:
+def _key(tasks: Sequence[Task], keys: Sequence[str]) -> str:
     digest = hashlib.sha256()
-    for task in tasks:
-        digest.update(checkpoint_key(task.config, task.samples).encode())
+    for task, key in zip(tasks, keys, strict=True):
+        digest.update(key.encode())
         for rows in (task.train_rows, task.val_rows):
             digest.update(rows.size.to_bytes(8, "little"))
             digest.update(rows.tobytes())

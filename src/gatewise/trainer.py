@@ -89,7 +89,7 @@ def train_model(
         DivergedError, MemoryExhaustedError: see `fit`.
     """
     key = checkpoint_key(config, samples)
-    saved = load_checkpoint(checkpoint, key) if checkpoint else None
+    saved = load_checkpoint(checkpoint, key, *older_keys(config, samples)) if checkpoint else None
     settings = config.training
     device, device_words = choose_device(settings.device)
     precision = choose_precision(settings.precision, device)
@@ -133,14 +133,19 @@ def train_model(
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
     """What a kept state belongs to: the config but for its learning rate, the data, and what its losses mean.
 
-    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`). A state of
-    the time when weighted losses were kept as such, or numbers rounded before their level was off, is not gone on from:
-    its best epoch would be held against losses of another kind.
+    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`).
     """
-    weighs, values = config.training.class_weights != "none", not samples.labels.is_classes
-    form = "/2" if weighs or values or samples.matrix.values.dtype != np.float32 else ""
     training = config.training.model_copy(update={"learning_rate": 1.0})
-    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}{form}"
+    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}/2"
+
+
+def older_keys(config: ExperimentConfig, samples: Samples) -> tuple[str, ...]:
+    """The keys of states of earlier versions that can be gone on from.
+
+    Not those of weighted classes, whose losses were kept with the weights: a best epoch of then can't be held against
+    the plain losses of now.
+    """
+    return (f"{config.digest}/{samples.table.fingerprint}",) if config.training.class_weights == "none" else ()
 
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:

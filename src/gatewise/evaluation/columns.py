@@ -24,7 +24,7 @@ class ColumnResult:
     Attributes:
         metrics: rmse, mae, r2 and directional_accuracy of the model, in the column's own unit.
         persistence: the same of saying the present value again.
-        difference: rmse of the model minus that of persistence, over the same resamples.
+        difference: rmse of the model minus that of persistence, over the same moments.
         beats_persistence: True where the whole interval of the difference lies below zero; False where it lies above
             zero; `None` where it holds zero or there is none.
         outside_training: share of rows whose true value lies outside of the range that training rows showed.

@@ -137,7 +137,7 @@ def evaluate_parts(
         features_at: rows -> float32 [rows, features], the scaled features of the rows themselves.
         target: kind and horizon.
         spec: how results are judged.
-        seed: of baselines and resampling.
+        seed: of the baselines.
         units: of regression labels, where symbols have each their own; `None`: the labels' own for all.
         say: hears in words what is done next, each part of a judging once.
 

@@ -84,7 +84,7 @@ def _differences(result: PartResult, pictures: Pictures) -> str:
     return pictures.add(
         figures.differences(words, result.differences, result.confidence),
         f"{_title(result)}: model against each baseline",
-        f"Difference in {words} over the same resampled rows. {' '.join(why) or caption}",
+        f"Difference in {words} over the same rows. {' '.join(why) or caption}",
         height=280,
     )
 

@@ -176,8 +176,8 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
     else:
         notes.append("Without a test part the judged rows also chose the epoch, so their numbers flatter the model.")
     notes.append(
-        "Intervals come from resampling blocks of neighbouring rows, since labels overlap in time. They say how far "
-        "the numbers could have come out otherwise in a market like this one, not what another market would do."
+        "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
+        "far the numbers could have come out otherwise in a market like this one, not what another market would do."
     )
     if outputs > 1:
         notes.append(

@@ -42,8 +42,11 @@ def save_checkpoint(path: Path, state: State, key: str) -> None:
         temporary.write_bytes(save(tensors, header))  # save_file reports a full disk as no OSError
 
 
-def load_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def load_checkpoint(path: Path, key: str, *older: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """What `save_checkpoint` wrote, or `None` if there is no file.
+
+    Args:
+        older: keys that earlier versions gave what `key` names.
 
     Raises:
         BundleError: the file is damaged, or of another config or other data.
@@ -61,7 +64,7 @@ def load_checkpoint(path: Path, key: str) -> tuple[dict[str, Tensor], dict[str, 
         raise BundleError(f"checkpoint {path} is damaged", _REMEDY) from error
     if not intact:
         raise BundleError(f"checkpoint {path} has changed since it was written: its SHA-256 differs", _REMEDY)
-    if header["key"] != key:
+    if header["key"] not in (key, *older):
         raise BundleError(f"checkpoint {path} belongs to another config or other data", _REMEDY)
     return tensors, values
 

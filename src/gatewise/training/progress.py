@@ -174,10 +174,10 @@ class Progress:
         }
 
     def load(self, values: dict[str, Any]) -> None:
-        """Takes what `to_dict` gave."""
+        """Takes what `to_dict` gave; that of 0.1 tells of no rates and of no divergence."""
         self.stopping = EarlyStopping(**values["stopping"])
         self.plateau = Plateau(**values["plateau"])
         self.epoch = values["epoch"]
         self.history = values["history"]
-        self.rates = [(int(done), float(rate)) for done, rate in values["rates"]]
-        self.diverged = values["diverged"]
+        self.rates = [(int(done), float(rate)) for done, rate in values.get("rates", self.rates)]
+        self.diverged = values.get("diverged")
