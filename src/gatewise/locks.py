@@ -1,0 +1,46 @@
+"""One process at a time in a folder, by a lock that the system takes back from a process that dies, however it dies.
+
+So a lock file that is there says nothing: no killed process leaves a folder locked, and none has to be removed by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gatewise.errors import ConfigError, StorageError
+
+LOCK = ".lock"
+
+
+@contextmanager
+def only_process(folder: Path, name: str) -> Iterator[None]:
+    """Holds a folder, made if need be, for the time of the block; who only reads in it needs no lock.
+
+    Args:
+        name: what the folder holds, for the error.
+
+    Raises:
+        ConfigError: another process holds it, or another thread of this one; nothing is waited for.
+        StorageError: the place is not writable.
+    """
+    # Of this block and not of a thread: whoever ends it gives the lock back.
+    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise ConfigError(
+            f"one process at a time may work on {name}; another does", "wait until it has ended, or stop it"
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"can't write {folder}: {error.strerror or error}", "set GATEWISE_HOME to a place that can be written"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
