@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from gatewise.errors import ConfigError, StorageError
 
 LOCK = ".lock"
+_MOMENT_SECONDS = 60
 
 
 @contextmanager
@@ -27,15 +28,26 @@ def only_process(folder: Path, name: str) -> Iterator[None]:
         ConfigError: another process holds it, or another thread of this one; nothing is waited for.
         StorageError: the place is not writable.
     """
+    with _held(folder, 0, f"one process at a time may work on {name}; another does"):
+        yield
+
+
+@contextmanager
+def one_after_another(folder: Path, name: str) -> Iterator[None]:
+    """Like `only_process` for work of a moment: waits for others, a minute at most."""
+    with _held(folder, _MOMENT_SECONDS, f"another process holds {name} for longer than {_MOMENT_SECONDS} s"):
+        yield
+
+
+@contextmanager
+def _held(folder: Path, seconds: float, refusal: str) -> Iterator[None]:
     # Of this block and not of a thread: whoever ends it gives the lock back.
-    lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+    lock = FileLock(folder / LOCK, timeout=seconds, thread_local=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise ConfigError(
-            f"one process at a time may work on {name}; another does", "wait until it has ended, or stop it"
-        ) from None
+        raise ConfigError(refusal, "wait until it has ended, or stop it") from None
     except OSError as error:
         raise StorageError(
             f"can't write {folder}: {error.strerror or error}", "set GATEWISE_HOME to a place that can be written"

@@ -211,8 +211,12 @@ def _whole(folder: Path, page: Page) -> bytes:
     path = folder / page.file
     try:
         data = path.read_bytes()
-    except OSError as error:
-        reason = f"is absent or unreadable ({error.strerror or error})"
+    except FileNotFoundError:
+        reason = "is absent"
+    except OSError as error:  # says nothing of what is in it, so nobody may drop it for that
+        raise StorageError(
+            f"can't read {path}: {error.strerror or error}", "see who may read it, and try again"
+        ) from error
     else:
         if hashlib.sha256(data).hexdigest() == page.sha256:
             return data
