@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gatewise.errors import ConfigError, StorageError
+from gatewise.files import make_folder
 
 LOCK = ".lock"
 _MOMENT_SECONDS = 60
@@ -44,7 +45,7 @@ def _held(folder: Path, seconds: float, refusal: str) -> Iterator[None]:
     # Of this block and not of a thread: whoever ends it gives the lock back.
     lock = FileLock(folder / LOCK, timeout=seconds, thread_local=False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock.acquire()
     except Timeout:
         raise ConfigError(refusal, "wait until it has ended, or stop it") from None

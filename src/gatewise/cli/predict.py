@@ -32,12 +32,16 @@ def predict(
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
     """
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.errors import NotEnoughRowsError, StorageError
-    from gatewise.files import require_frame_suffix, write_frame
+    from gatewise.errors import ConfigError, NotEnoughRowsError, StorageError
+    from gatewise.files import require_frame_suffix, require_place, write_frame
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
+    output = output.expanduser()
+    if output.is_dir():
+        raise ConfigError(f"predictions go to a file; {output} is a folder", f"-o {output / 'predictions.csv'}")
     require_frame_suffix(output)
+    require_place(output.absolute().parent)
     folder = find_bundle(model)
 
     from gatewise.bundle import Bundle

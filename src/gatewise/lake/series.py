@@ -14,6 +14,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from gatewise.errors import ReadError, StorageError
+from gatewise.files import make_folder
 from gatewise.lake import pages
 from gatewise.lake.base import TIME, SeriesKey, utc
 from gatewise.lake.manifest import NAME, Manifest, Page
@@ -182,7 +183,7 @@ def _manifest(folder: Path, key: SeriesKey) -> Manifest | None:
 def _locked(folder: Path, key: SeriesKey) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try:
             lock.acquire(timeout=1)
         except Timeout:

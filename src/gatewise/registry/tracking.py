@@ -20,7 +20,7 @@ from typing import Any
 
 from gatewise import host
 from gatewise.errors import StorageError
-from gatewise.files import home
+from gatewise.files import home, make_folder
 from gatewise.foreign import unraised
 from gatewise.sqlite import WAIT, probe, trouble
 
@@ -132,7 +132,7 @@ def _ensure_database(path: Path) -> None:
     def hurry(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
         event.listen(Engine, "connect", hurry)

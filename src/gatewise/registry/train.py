@@ -9,6 +9,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.experiment import Outcome, Prepared, prepare, run_experiment
+from gatewise.files import home, require_place
 from gatewise.isolation import plain_numbers
 from gatewise.locks import only_process
 from gatewise.registry.folders import find_run_folder
@@ -61,6 +62,7 @@ def train(
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
+    require_place(home())
     if resume is None:
         # Rows and settings that can't be trained on leave no run behind.
         prepared = prepare(config or load_config(), table)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gatewise.errors import BundleError
-from gatewise.files import atomic_file, home
+from gatewise.files import atomic_file, home, make_folder
 from gatewise.locks import only_process
 from gatewise.selection.ids import find_folder
 from gatewise.selection.jobs import JobResult
@@ -73,7 +73,7 @@ class JobStore:
             StorageError: the place is not writable.
         """
         with only_process(self.folder, self.folder.name):
-            self._jobs.mkdir(exist_ok=True)
+            make_folder(self._jobs)
             for leftover in self._jobs.glob(".*"):  # of a write that a kill cut off
                 leftover.unlink(missing_ok=True)
             try:
