@@ -32,16 +32,14 @@ def predict(
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
     """
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.errors import ConfigError, NotEnoughRowsError, StorageError
-    from gatewise.files import require_frame_suffix, require_place, write_frame
+    from gatewise.errors import NotEnoughRowsError, StorageError
+    from gatewise.files import require_frame_suffix, write_frame
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
     output = output.expanduser()
-    if output.is_dir():
-        raise ConfigError(f"predictions go to a file; {output} is a folder", f"-o {output / 'predictions.csv'}")
+    _refuse_a_place(output)
     require_frame_suffix(output)
-    require_place(output.absolute().parent)
     folder = find_bundle(model)
 
     from gatewise.bundle import Bundle
@@ -64,6 +62,19 @@ def predict(
         print_json({"rows": predictions.height, "output": str(output)})
     else:
         print(f"{predictions.height:,} predictions in {output}")
+
+
+def _refuse_a_place(output: Path) -> None:
+    """Before anything is scored, a file that can't be written."""
+    from gatewise.errors import StorageError
+    from gatewise.files import require_place
+
+    if output.is_dir():
+        raise StorageError(f"predictions go to a file; {output} is a folder", "name a file: -o FILE")
+    try:
+        require_place(output.absolute().parent)
+    except StorageError as error:
+        raise StorageError(f"{output}: {error.message}", "name a file elsewhere: -o FILE") from error
 
 
 def _refuse_an_input(output: Path, spec: DataConfig) -> None:
