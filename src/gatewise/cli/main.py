@@ -5,8 +5,10 @@ Data goes to stdout (with --json exactly one object), words to stderr; an error 
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
+import os
 import signal
 import sys
 
@@ -18,6 +20,7 @@ INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 def run() -> None:
     """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 130 Ctrl-C."""
+    _speak_utf8()
     as_json = "--json" in sys.argv
     if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe or terminal may know less than UTF-8; stderr escapes already
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -69,6 +72,16 @@ def report_error(kind: str, message: str, hint: str | None, as_json: bool) -> in
         if hint:
             print(f"hint: {hint}", file=sys.stderr)
     return 2
+
+
+def _speak_utf8() -> None:
+    """Begins anew in Python's UTF-8 mode where the locale knows ASCII alone.
+
+    There a path's other letters arrive as lone surrogates, which neither Polars nor MLflow nor JSON can write.
+    """
+    if codecs.lookup(sys.getfilesystemencoding()).name == "ascii":
+        os.environ["PYTHONUTF8"] = "1"  # for workers too
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _interrupt(number: int, frame: object) -> None:

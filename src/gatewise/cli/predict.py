@@ -37,6 +37,8 @@ def predict(
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
+    output = output.expanduser()
+    _refuse_a_place(output)
     require_frame_suffix(output)
     folder = find_bundle(model)
 
@@ -60,6 +62,19 @@ def predict(
         print_json({"rows": predictions.height, "output": str(output)})
     else:
         print(f"{predictions.height:,} predictions in {output}")
+
+
+def _refuse_a_place(output: Path) -> None:
+    """Before anything is scored, a file that can't be written."""
+    from gatewise.errors import StorageError
+    from gatewise.files import require_place
+
+    if output.is_dir():
+        raise StorageError(f"predictions go to a file; {output} is a folder", "name a file: -o FILE")
+    try:
+        require_place(output.absolute().parent)
+    except StorageError as error:
+        raise StorageError(f"{output}: {error.message}", "name a file elsewhere: -o FILE") from error
 
 
 def _refuse_an_input(output: Path, spec: DataConfig) -> None:

@@ -146,6 +146,7 @@ class SplitConfig(Section):
 
 
 MOST_FOLDS = 10_000
+MOST_SEEDS = 2**63  # what a column of tables and torch both hold
 
 
 class CvConfig(Section):
@@ -201,7 +202,7 @@ class TrainingConfig(Section):
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    seed: int = Field(42, ge=0)
+    seed: int = Field(42, ge=0, lt=MOST_SEEDS)
     per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
     checkpoint_every_epochs: int = Field(1, ge=1)
     tensorboard: bool = False  # event files in the run's folder; the extra tensorboard

@@ -14,6 +14,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from gatewise.errors import ReadError, StorageError
+from gatewise.files import make_folder
 from gatewise.lake import pages
 from gatewise.lake.base import TIME, SeriesKey, utc
 from gatewise.lake.manifest import NAME, Manifest, Page
@@ -182,7 +183,7 @@ def _manifest(folder: Path, key: SeriesKey) -> Manifest | None:
 def _locked(folder: Path, key: SeriesKey) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         try:
             lock.acquire(timeout=1)
         except Timeout:
@@ -211,8 +212,12 @@ def _whole(folder: Path, page: Page) -> bytes:
     path = folder / page.file
     try:
         data = path.read_bytes()
-    except OSError as error:
-        reason = f"is absent or unreadable ({error.strerror or error})"
+    except FileNotFoundError:
+        reason = "is absent"
+    except OSError as error:  # says nothing of what is in it, so nobody may drop it for that
+        raise StorageError(
+            f"can't read {path}: {error.strerror or error}", "see who may read it, and try again"
+        ) from error
     else:
         if hashlib.sha256(data).hexdigest() == page.sha256:
             return data

@@ -66,8 +66,8 @@ class RunInfo:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file in the run's folder, sorted."""
-        return tuple(sorted(path for path in self.folder.rglob("*") if path.is_file()))
+        """Every file in the run's folder, sorted; hidden ones are of processes that work in it."""
+        return tuple(sorted(path for path in self.folder.rglob("[!.]*") if path.is_file()))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; a metric that is no finite number becomes null."""

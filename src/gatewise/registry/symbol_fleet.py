@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.experiment import Prepared, conclude, own_listeners, prepare
 from gatewise.fleet_trainer import Task, train_fleet
+from gatewise.locks import only_process
 from gatewise.registry.runs import Run, start_run
 from gatewise.registry.symbol_processes import Answer, EpochsOf
 from gatewise.registry.symbols import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
@@ -29,6 +31,13 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
     if not ready:
         return
     runs = {symbol: start_run(prepared.config) for symbol, prepared in ready.items()}
+    with ExitStack() as held:
+        for run in runs.values():
+            held.enter_context(only_process(run.folder, f"run {run.run_id}"))
+        yield from _train(runs, ready, listener)
+
+
+def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: SymbolListener) -> Iterator[Answer]:
     open_runs, kept = dict(runs), []
     try:
         for symbol in runs:

@@ -19,6 +19,7 @@ from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted
 from gatewise.evaluation.verdict import TONES
+from gatewise.files import home, require_place
 from gatewise.host import choose_threads
 from gatewise.selection.fleet_compute import decide_fleet
 from gatewise.selection.jobs import error_from_dict, error_to_dict
@@ -141,6 +142,7 @@ def train_symbols(
             "a model of one symbol has none to tell apart",
             "leave out features.symbol_onehot and model.symbol_embedding",
         )
+    require_place(home())
     table = load_table(config.data) if table is None else table
     tasks = symbol_tasks(config, table)
     used, why = decide_fleet(config.training, len(tasks), fleet)

@@ -14,14 +14,15 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gatewise import host
 from gatewise.errors import StorageError
-from gatewise.files import home
+from gatewise.files import home, make_folder
 from gatewise.foreign import unraised
+from gatewise.sqlite import WAIT, probe, trouble
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
 # server that is down is given up after seconds instead of MLflow's four minutes: runs.py keeps the values and retries.
@@ -33,6 +34,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 _TELEMETRY = "MLFLOW_DISABLE_TELEMETRY"
+_FILE = "sqlite:///"
 _NO_ANSWER = ("Connection refused", "timed out", "Name or service not known", "name resolution", "unreachable")
 
 
@@ -64,8 +66,8 @@ def connect() -> Any:
 
         if host.is_ours():
             _hush()
-        if uri.startswith("sqlite:///"):
-            _ensure_database(Path(uri.removeprefix("sqlite:///")))
+        if uri.startswith(_FILE):
+            _ensure_database(Path(uri.removeprefix(_FILE)))
         return MlflowClient(uri)
 
 
@@ -105,6 +107,8 @@ def talking(uri: str) -> Iterator[None]:
         try:
             yield
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
+            if uri.startswith(_FILE) and trouble(error):
+                raise _database_error(Path(uri.removeprefix(_FILE)), error) from error
             words = _without_password(f"tracking at {uri} failed: {_first_line(error)}")
             raise StorageError(words, _without_password(_hint(uri, str(error)))) from error
 
@@ -114,15 +118,13 @@ def _database() -> Path:
 
 
 def _ensure_database(path: Path) -> None:
+    if path.is_dir():
+        raise StorageError(f"run records lie in one file; {path} is a folder", "set GATEWISE_HOME to another place")
     if path.exists():
-        # MLflow retries a file that is no database for minutes.
         try:
-            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-                connection.execute("SELECT count(*) FROM sqlite_master")
-        except sqlite3.DatabaseError as error:
-            raise StorageError(
-                f"{path} must be an SQLite database: {error}", "move it away; a new one is made"
-            ) from error
+            probe(path)  # as MLflow tries for minutes to open a file that is no database
+        except sqlite3.Error as error:
+            raise _database_error(path, error) from error
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy import Engine, event
@@ -130,7 +132,7 @@ def _ensure_database(path: Path) -> None:
     def hurry(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
         event.listen(Engine, "connect", hurry)
@@ -142,6 +144,13 @@ def _ensure_database(path: Path) -> None:
         with made.open("rb") as written:
             os.fsync(written.fileno())
         _put(made, path)
+
+
+def _database_error(path: Path, error: BaseException) -> StorageError:
+    what, remedy = trouble(error) or (f"can't be used: {error}", "see what it is")
+    if remedy != WAIT:
+        remedy = f"{remedy}; or set GATEWISE_HOME to another place"
+    return StorageError(f"the database of run records {path} {what}", remedy)
 
 
 def _put(made: Path, path: Path) -> None:
@@ -168,7 +177,7 @@ def _without_password(text: str) -> str:
 
 def _hint(uri: str, text: str) -> str:
     if "out-of-date database schema" in text:
-        return f"mlflow db upgrade {uri}"
+        return f"a newer MLflow wrote it? pip install -U mlflow; else, with a copy of it kept: mlflow db upgrade {uri}"
     if uri.startswith(("http:", "https:")):
         return "start the server, or unset MLFLOW_TRACKING_URI to record into GATEWISE_HOME"
     if "disk is full" in text or "No space left" in text:

@@ -8,8 +8,10 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
-from gatewise.experiment import Outcome, prepare, run_experiment
+from gatewise.experiment import Outcome, Prepared, prepare, run_experiment
+from gatewise.files import home, require_place
 from gatewise.isolation import plain_numbers
+from gatewise.locks import only_process
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import HEADLINE, VERDICT
@@ -55,23 +57,32 @@ def train(
 
     Raises:
         RunNotFoundError: nothing to resume.
-        ConfigError: a learning rate that is not lower than the run's.
+        ConfigError: the run to resume is alive, in another process or thread; a learning rate that is not lower than
+            the run's.
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
-    if resume is not None:
-        config = load_config(find_run_folder(resume) / "config.yaml")
+    require_place(home())
+    if resume is None:
+        # Rows and settings that can't be trained on leave no run behind.
+        prepared = prepare(config or load_config(), table)
+        run = start_run(prepared.config)
+        with only_process(run.folder, f"run {run.run_id}"):
+            return _trained(run, prepared, listeners)
+    folder = find_run_folder(resume)
+    with only_process(folder, f"run {folder.name}"):
+        run = find_run(folder.name)
+        config = load_config(folder / "config.yaml")
         if learning_rate is not None:
             config = with_lower_rate(config, learning_rate)
-    # Rows and settings that can't be trained on leave no run behind.
-    prepared = prepare(config or load_config(), table)
-    if resume is None:
-        run = start_run(prepared.config)
-    else:
-        run = find_run(resume)
+        prepared = prepare(config, table)
         run.reopen()
         if learning_rate is not None:
             run.change_config(prepared.config)
+        return _trained(run, prepared, listeners)
+
+
+def _trained(run: Run, prepared: Prepared, listeners: Sequence[Listener]) -> tuple[str, Outcome]:
     with run:
         try:
             outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))

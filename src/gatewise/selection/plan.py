@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from gatewise.config.load import build_config
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import MOST_SEEDS, ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.selection.jobs import Job, make_job
 from gatewise.selection.shared import ALL, SharedData
@@ -78,6 +78,12 @@ class Plan:
             raise ConfigError(f"horizons are whole numbers from 1, each said once; got {said}", "--horizons 5,20")
         if self.num_seeds < 1:
             raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "--seeds 3")
+        for name in self.models:
+            if self.seeds(name)[-1] >= MOST_SEEDS:
+                raise ConfigError(
+                    f"seeds must be below 2**63; {self.num_seeds} from {self.seeds(name)[0]} upwards are not",
+                    "training.seed=42, or any other that leaves room",
+                )
         if any(config.training.auto_batch_size for config in self.models.values()):
             raise ConfigError(
                 "all folds need one batch size; training.auto_batch_size would measure it anew for each",

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from gatewise.errors import BundleError, ConfigError
-from gatewise.files import atomic_file, home
+from gatewise.errors import BundleError
+from gatewise.files import atomic_file, home, make_folder
+from gatewise.locks import only_process
 from gatewise.selection.ids import find_folder
 from gatewise.selection.jobs import JobResult
 
@@ -71,22 +70,16 @@ class JobStore:
 
         Raises:
             ConfigError: another process works in it.
+            StorageError: the place is not writable.
         """
-        self._jobs.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise ConfigError(
-                f"one process at a time may work on {self.folder.name}; another does", "wait for it, or stop it"
-            ) from error
-        try:
+        with only_process(self.folder, self.folder.name):
+            make_folder(self._jobs)
             for leftover in self._jobs.glob(".*"):  # of a write that a kill cut off
                 leftover.unlink(missing_ok=True)
-            yield
-        finally:
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            lock.release()
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _path(self, key: str) -> Path:
         return self._jobs / f"{key}.safetensors"

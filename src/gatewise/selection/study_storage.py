@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewise.errors import ConfigError, MissingExtraError, StorageError
+from gatewise.sqlite import trouble
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-_LOCK_SECONDS = 60
+_LOCK_SECONDS = 60  # a search of hours is not ended by another program's few seconds
+_TRIES, _PAUSE_SECONDS = 5, 0.5
 
 
 def require_optuna() -> None:
@@ -83,9 +86,13 @@ def storage_errors(shown: str) -> Iterator[None]:
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
+        if found := trouble(error):
+            raise StorageError(f"the study's storage {shown} {found[0]}", found[1]) from error
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
-        raise StorageError(f"the study's storage {shown} can't be used: {reason}", "see --storage") from error
+        raise StorageError(
+            f"the study's storage {shown} can't be used: {reason}", "another --storage keeps a study elsewhere"
+        ) from error
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -101,13 +108,28 @@ def open_storage(url: str) -> BaseStorage:
     shown = shown_url(url)
     with storage_errors(shown):
         try:
-            return RDBStorage(url, engine_kwargs=waits)
+            return _tables_made(lambda: RDBStorage(url, engine_kwargs=waits))
         except ImportError as error:
             raise ConfigError(
                 f"the driver of {shown.split(':')[0]} is not installed", "pip install it, or use SQLite"
             ) from error
         except RuntimeError as error:  # tables of another version of Optuna
             raise StorageError(f"{shown}: {' '.join(str(error).split())}", "another --storage") from error
+
+
+def _tables_made(open_it: Callable[[], BaseStorage]) -> BaseStorage:
+    """Of processes that make the tables at once one fails, and finds them there when it looks again."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
+
+    for left in reversed(range(_TRIES)):
+        try:
+            return open_it()
+        except SQLAlchemyError as error:
+            beaten = isinstance(error, IntegrityError | ProgrammingError) or "already exists" in str(error)
+            if not (beaten and left):
+                raise
+        time.sleep(_PAUSE_SECONDS)
+    raise AssertionError("the last try returns or raises")
 
 
 class _Bridge(logging.Handler):

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
+from gatewise.files import home
+from gatewise.locks import one_after_another
 from gatewise.selection.plan import first_difference
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.study_storage import open_storage, require_optuna
@@ -99,6 +102,20 @@ def open_study(
         StorageError: the storage can't be opened.
     """
     require_optuna()
+    # Whoever begins a study says whose it is and on what terms; of two at once the second finds that said.
+    with one_after_another(home() / "tune", "the studies of this home") if url else nullcontext():
+        return _opened(url, name, space, terms, num_folds, seed, study_id)
+
+
+def _opened(
+    url: str | None,
+    name: str,
+    space: SearchSpace,
+    terms: Mapping[str, Any],
+    num_folds: int,
+    seed: int,
+    study_id: str,
+) -> StudyStore:
     import optuna
 
     from gatewise.selection.sampling import NumberedTpe, make_pruner

@@ -19,6 +19,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
+from gatewise.files import home, make_folder, require_place
 from gatewise.isolation import plain_numbers
 from gatewise.selection.found import Found, nothing_found, write_found
 from gatewise.selection.runners import fleet_choice, make_runner
@@ -115,6 +116,7 @@ def tune(
     started = time.monotonic()
     listener = listener or Silent()
     require_optuna()
+    require_place(home())
     if config.training.per_symbol:
         raise ConfigError(
             "tuning finds settings for one model over all rows; training.per_symbol must be false",
@@ -129,7 +131,7 @@ def tune(
     data = tune_data(config, space, table, adapt=request.adapt)
     terms = study_terms(config, space, data.key, request.pruner)
     if request.storage is None:
-        study_folder(study_id).mkdir(parents=True, exist_ok=True)
+        make_folder(study_folder(study_id))
     with storage_errors(shown):
         study = open_study(url, request.study_name, space, terms, data.num_folds, config.training.seed, study_id)
         folder = study_folder(study.id)
