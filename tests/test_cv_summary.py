@@ -241,7 +241,7 @@ def test_beside_columns_of_the_next_row_stands_the_mean_or_the_present_value_whi
     rows = np.flatnonzero(labels.valid)
     train, test = rows[rows % 400 < 200], rows[rows % 400 >= 200]
     said = said_knowing_nothing(table, labels, "next_row", train, test, knows)
-    present = table.frame[test].select("close", "noise").to_numpy().astype(np.float32)
+    present = table.frame[test].select("close", "noise").to_numpy()
     assert np.array_equal(said[:, 0], present[:, 0])
     for first in (0, 400):
         own = (test >= first) & (test < first + 400)

@@ -198,7 +198,7 @@ def test_one_class_alone_in_evaluation_and_a_class_absent_from_training_are_judg
     evaluation = world.evaluate(lambda rows: np.tile([0.2, 0.2, 0.6], (len(rows), 1)))
     assert evaluation.parts["test"].metrics["accuracy"].value == 1
     assert evaluation.parts["test"].baselines["logistic"]["log_loss"].value == pytest.approx(np.log(2_003))
-    assert "Training never saw the class up" in " ".join(evaluation.notes)
+    assert "Training never saw up" in " ".join(evaluation.notes)
 
 
 def test_capped_baseline_rows_are_said() -> None:

@@ -58,8 +58,8 @@ def test_a_run_records_its_config_as_parameters_and_as_a_file_that_reads_back_eq
 
 def test_an_epochs_values_arrive_at_their_step_whatever_they_are(gatewise_home: Path, config: ExperimentConfig) -> None:
     run = start_run(config)
-    run.on_epoch(1, {"val_loss": 1.5, "test/T (degC)/mae": 2.0, "train_loss": math.nan})
-    run.on_epoch(2, {"val_loss": 0.5})
+    run.log(1, {"val_loss": 1.5, "test/T (degC)/mae": 2.0, "train_loss": math.nan})
+    run.log(2, {"val_loss": 0.5})
     history = connect().get_metric_history(run.run_id, "val_loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 1.5), (2, 0.5)]
     assert find_info(run.run_id).metrics["test/T _degC_/mae"] == 2.0
@@ -75,7 +75,7 @@ def test_a_run_marks_how_it_ended(
 ) -> None:
     def train() -> None:
         with start_run(config) as run:
-            run.on_epoch(1, {"val_loss": 1.0})
+            run.log(1, {"val_loss": 1.0})
             if error is not None:
                 raise error
 
@@ -90,14 +90,14 @@ def test_a_run_marks_how_it_ended(
 
 def test_a_run_taken_up_again_is_the_same_run_and_still_runs(gatewise_home: Path, config: ExperimentConfig) -> None:
     first = start_run(config)
-    first.on_epoch(1, {"val_loss": 1.0})
+    first.log(1, {"val_loss": 1.0})
     first.finish("KILLED")
     again = find_run(first.run_id[:10])
     again.reopen()
     assert (again.run_id, again.folder) == (first.run_id, first.folder)
     assert list_runs()[0].status == "RUNNING"
     assert list_runs()[0].duration_seconds is None
-    again.on_epoch(2, {"val_loss": 0.5})
+    again.log(2, {"val_loss": 0.5})
     again.finish("FINISHED")
     assert [metric.step for metric in connect().get_metric_history(first.run_id, "val_loss")] == [1, 2]
     assert [info.status for info in list_runs()] == ["FINISHED"]
@@ -212,16 +212,16 @@ def test_a_tracker_that_falls_silent_is_said_once_and_gets_every_value_when_it_i
         raise MlflowException("connection refused\nmany more lines")
 
     run._client.log_batch = fail
-    run.on_epoch(1, {"val_loss": 3.0})
+    run.log(1, {"val_loss": 3.0})
     run.set_tag("gatewise.data_fingerprint", "abc")
-    run.on_epoch(2, {"val_loss": 2.0})
+    run.log(2, {"val_loss": 2.0})
     assert len(calls) == 3
     assert [record.getMessage() for record in caplog.records] == [
         f"tracking at sqlite:///{database} failed: connection refused; "
         "the run goes on, its values are kept and sent again later"
     ]
     run._client.log_batch = send
-    run.on_epoch(3, {"val_loss": 1.0})
+    run.log(3, {"val_loss": 1.0})
     assert [m.value for m in connect().get_metric_history(run.run_id, "val_loss")] == [3.0, 2.0, 1.0]
     assert find_info(run.run_id).tags["gatewise.data_fingerprint"] == "abc"
     assert not away.exists()
@@ -239,7 +239,7 @@ def test_a_silent_tracker_is_not_asked_at_every_epoch(gatewise_home: Path, confi
 
     run._client.log_batch = run._client.set_terminated = fail
     for epoch in range(5):
-        run.on_epoch(epoch, {"val_loss": 1.0})
+        run.log(epoch, {"val_loss": 1.0})
     assert len(calls) == 1
     run.finish("FINISHED")
     assert len(calls) == 3
@@ -327,7 +327,7 @@ def test_the_first_run_of_a_home_says_nothing_and_tells_nobody(tmp_path: Path) -
 from gatewise.config.load import load_config
 from gatewise.registry.runs import start_run
 with start_run(load_config()) as run:
-    run.on_epoch(1, {"val_loss": 1.0})
+    run.log(1, {"val_loss": 1.0})
     run.log_artifacts(run.folder / "config.yaml")
 import mlflow.telemetry
 assert mlflow.telemetry.get_telemetry_client() is None

@@ -25,7 +25,7 @@ from loopback import free_port
 @pytest.fixture
 def run(gatewise_home: Path) -> Run:
     with start_run(load_config(overrides={"name": "bars", "data.source": "sp500"})) as run:
-        run.on_epoch(1, {"val_loss": 1.25, "train_loss": float("nan")})
+        run.log(1, {"val_loss": 1.25, "train_loss": float("nan")})
         run.log(1, {"val/macro_f1": 0.41, "test/macro_f1": 0.39})
     return run
 
@@ -145,7 +145,7 @@ def test_runs_go_to_a_server_and_outlive_its_death(
     assert [entry["run_id"] for entry in cli("runs", "list", "--json").json["runs"]] == [run.run_id]
 
     remote = start_run(load_config())
-    remote.on_epoch(1, {"val_loss": 3.0})
+    remote.log(1, {"val_loss": 3.0})
     remote.log_artifacts(remote.folder / "config.yaml")
     uploaded = gatewise_home / "artifacts"
     assert [path.read_bytes() for path in uploaded.rglob("config.yaml")] == [
@@ -153,11 +153,11 @@ def test_runs_go_to_a_server_and_outlive_its_death(
     ]
 
     pages.stop()
-    remote.on_epoch(2, {"val_loss": 2.0})
+    remote.log(2, {"val_loss": 2.0})
     remote.log_artifacts(remote.folder / "config.yaml")
     again = Pages(gatewise_home, port)
     try:
-        remote.on_epoch(3, {"val_loss": 1.0})
+        remote.log(3, {"val_loss": 1.0})
         remote.finish("FINISHED")
         info = find_info(remote.run_id)
         assert (info.status, info.metrics["val_loss"]) == ("FINISHED", 1.0)

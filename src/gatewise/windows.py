@@ -40,10 +40,11 @@ class Windows:
         sequence_length: T.
         clip: scaled values are bounded to ±clip.
         y: int64 [rows] or float32 [rows, outputs] (scaled); `None` where nothing is supervised.
-        row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none; `None`: every
-            row that is asked for counts once.
+        row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none or one of a class that
+            training never saw.
         log_weight: float32 [classes], the classes' log weights; `None` where all weigh the same. See `training.prior`.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
+        counts_rows: whether every row that has a weight counts once, whatever it is.
         symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
         tells_symbol: whether x ends with that number as one more column, for a model that reads it.
     """
@@ -57,6 +58,7 @@ class Windows:
     row_weight: Tensor | None = None
     log_weight: Tensor | None = None
     steps_scored: int = 1
+    counts_rows: bool = False
     symbol: Tensor | None = None
     tells_symbol: bool = False
 
@@ -111,7 +113,7 @@ class Windows:
 
     def judged(self) -> Windows:
         """The same as it is judged on: the last step alone, every row as much as any other."""
-        return replace(self, steps_scored=1, row_weight=None, log_weight=None)
+        return replace(self, steps_scored=1, counts_rows=True, log_weight=None)
 
     def gather(self, rows_B: Tensor) -> Tensor:
         """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled; see `tells_symbol`.
@@ -150,9 +152,10 @@ class Windows:
     def batch(self, rows_B: Tensor) -> Batch:
         """A supervised batch. With several steps scored, y and weight run window by window, step by step."""
         assert self.y is not None
+        assert self.row_weight is not None
         scored = self.scored_rows(rows_B)
-        weight = torch.ones(scored.shape, device=scored.device) if self.row_weight is None else self.row_weight[scored]
-        return Batch(self.gather(rows_B), self.y[scored], weight)
+        weight = self.row_weight[scored]
+        return Batch(self.gather(rows_B), self.y[scored], weight.sign() if self.counts_rows else weight)
 
     def weight_of(self, rows_B: Tensor) -> Tensor:
         """Summed weight of the labels of a batch, a scalar."""

@@ -45,15 +45,14 @@ class FleetWindows:
     Attributes:
         windows: the shared matrix, with scales [A, 1, 1, F], or [A, symbols, F] where a member has a scaler a symbol.
         labels: int64 or float32 [U, rows, ...], the different labels; `label` [A] says which is whose.
-        weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose; `None`: every row
-            counts.
+        weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose.
         log_weight: as a batch's.
     """
 
     windows: Windows
     labels: Tensor
     label: Tensor
-    weights: Tensor | None
+    weights: Tensor
     weight: Tensor
     log_weight: Tensor
 
@@ -100,15 +99,16 @@ class FleetWindows:
     def judged(self) -> FleetWindows:
         """The same as it is judged on; see `Windows.judged`."""
         zero = torch.zeros_like(self.log_weight)
-        return replace(self, windows=self.windows.judged(), weights=None, log_weight=zero)
+        return replace(self, windows=self.windows.judged(), log_weight=zero)
 
     def batch(self, rows_AB: Tensor, live_AB: Tensor) -> FleetBatch:
         """The windows that end at each member's rows."""
         scored = self.windows.scored_rows(rows_AB)
         live = live_AB.repeat_interleave(self.windows.steps_scored, dim=1)
-        weight = live.float() if self.weights is None else self.weights[self.weight[:, None], scored] * live
+        weight = self.weights[self.weight[:, None], scored]
         y = self.labels[self.label[:, None], scored]
-        return FleetBatch(self.windows.gather(rows_AB), y, weight, self.log_weight, live)
+        counted = (weight.sign() if self.windows.counts_rows else weight) * live
+        return FleetBatch(self.windows.gather(rows_AB), y, counted, self.log_weight, live)
 
 
 def batches(rows: Tensor, size: int) -> tuple[Tensor, Tensor]:
