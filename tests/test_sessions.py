@@ -423,6 +423,7 @@ def test_a_calendar_that_the_package_cannot_make_is_refused_in_a_line(calendar: 
     assert said.hint is not None
 
 
+@pytest.mark.soak
 def test_every_exchange_of_yahoo_has_a_calendar_that_can_be_made() -> None:
     for calendar in sorted(set(_OF_EXCHANGE.values())):
         assert sessions(calendar, us(datetime(2025, 3, 3, tzinfo=UTC)), us(datetime(2025, 3, 8, tzinfo=UTC))).day.size

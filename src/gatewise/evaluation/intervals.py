@@ -24,7 +24,7 @@ LEAST_MOMENTS = 30
 LEAST_HORIZONS = 10
 FEW = 3.0  # cosines slow enough for what is remembered; with fewer an interval that holds zero says that rows are few
 _LEAST_COSINES, _MOST = 2, 0.4
-_STRETCHES, _LEAST_STRETCHES = 10, 4
+_STRETCHES, _RARE, _ENOUGH = 15, 0.15, 300  # what is rarer than that share of the moments takes so many of them
 _SLOW = 0.8  # of the frequency at which a geometrically fading memory has lost half of its variance
 _NO_SPREAD = "every row adds the same to it"
 _BINNED = "a gap between binned shares is biased upwards by chance, so no interval around it holds"
@@ -121,10 +121,12 @@ class Influence:
         Where every row or none is a hit the standard error is zero, and the stretches are counted instead.
         """
         value = self.values[metric]
-        stretches = self._stretches(metric, precision.memory)
-        if stretches < min(_STRETCHES, max(_LEAST_STRETCHES, 0.75 * self.when.count / precision.memory)):
-            count = f"{stretches} independent stretch{'' if stretches == 1 else 'es'}"
-            return Interval(value, reason=f"the rows that it counts fall into {count}; it takes {_STRETCHES}")
+        stretches, rarest = self._stretches(metric, precision.memory)
+        if rarest < _RARE * self.when.count and (rarest < _ENOUGH or stretches < _STRETCHES):
+            held = f"{rarest:,} moments in {stretches:,} independent stretches"
+            return Interval(
+                value, reason=f"what is as rare takes {_ENOUGH} moments in {_STRETCHES} stretches; got {held}"
+            )
         freedom = max(_LEAST_COSINES, min(precision.freedom, stretches // 3))
         error = _standard_error(self.components(metric, freedom))
         quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
@@ -135,10 +137,15 @@ class Influence:
         low, high = (float((centre + sign * half) / (1 + square)) for sign in (-1, 1))
         return Interval(value, max(0.0, min(value, low)), min(1.0, max(value, high)))
 
-    def _stretches(self, metric: str, memory: float) -> int:
-        """In how many stretches as long as the memory each kind of row occurs that the metric needs; of the rarest."""
+    def _stretches(self, metric: str, memory: float) -> tuple[int, int]:
+        """Of the rarest kind of row that it needs: in how many stretches as long as the memory it occurs, and moments.
+
+        Mostly the moments decide whether there is an interval, and they are counted. The stretches are measured: where
+        they decided, those samples would get an interval whose memory was underestimated.
+        """
         counted = self.when.sums(self.scores.basis(metric)) > 0
-        return min(len(np.unique(np.floor(np.flatnonzero(column) / memory))) for column in counted.T)
+        stretches = [len(np.unique(np.floor(np.flatnonzero(column) / memory))) for column in counted.T]
+        return min(stretches), int(counted.sum(axis=0).min())
 
     def _gradients_of(self, scores: Scores) -> dict[str, Floats]:
         size = np.maximum(np.abs(self.sums), np.sqrt(np.square(self.by_moment).sum(axis=0)))
