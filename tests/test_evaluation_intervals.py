@@ -138,7 +138,7 @@ def test_a_class_of_a_handful_of_rows_gets_no_interval_and_the_reason() -> None:
     result = judged(scores_of(y, y), scores_of(np.zeros(600, np.int64), y), 600)
     for metric in ("recall_up", "precision_up", "f1_up", "macro_f1", "balanced_accuracy"):
         assert result.metrics[metric].low is None, metric
-        assert "got 3 moments in 3 independent stretches" in (result.metrics[metric].reason or "")
+        assert "independent stretches; got 3 in 3" in (result.metrics[metric].reason or "")
     assert result.metrics["accuracy"].low is not None
 
 
