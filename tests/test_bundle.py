@@ -261,9 +261,9 @@ def test_a_table_of_another_timeframe_is_refused() -> None:
 @pytest.mark.parametrize(
     ("new", "guess"),
     [
-        ("Close", "rename 'Close' to 'close' if that is what it holds: --set data.rename.close=Close"),
-        ("closing price", "--set 'data.rename.close=closing price'"),
-        ("x", "--set data.rename.close=NAME"),
+        ("Close", "rename 'Close' to 'close' if that is what it holds: data.rename={'close': 'Close'}"),
+        ("closing price", "data.rename={'close': 'closing price'}"),
+        ("x", "data.rename={'close': 'NAME'}"),
     ],
 )
 def test_a_renamed_column_is_refused_and_its_nearest_name_given(new: str, guess: str) -> None:

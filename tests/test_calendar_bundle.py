@@ -34,7 +34,7 @@ def test_a_model_reads_new_rows_by_its_calendar_and_refuses_those_of_another(cli
     assert bundle.predict(table).equals(bundle.predict(rows).tail(300 - bundle.rows_needed + 1))
     with pytest.raises(SchemaError, match="calendar XNYS; these are of none") as refused:
         bundle.predict(load_table(DataConfig(source="sp500")))
-    assert refused.value.hint == "gaps must mean the same: --calendar XNYS"
+    assert refused.value.hint == 'gaps must mean the same: data.calendar="XNYS"'
     said = cli("predict", "--model", trained.json["bundle"], "--data", file, "--calendar", "none")
     assert said.code == 2
     assert "calendar" in said.err

@@ -155,7 +155,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_the_valid_ones(assignme
         ("data.gap_tolerance=0s", "longer than 0s"),
         ("data.timeframe=0s", "longer than 0s"),
         ("split.embargo=-3", "must not be negative"),
-        ("data.start=2020-13-45", "--set data.start"),
+        ("data.start=2020-13-45", "quote it: data.start="),
         ("split.train=0.8", "set split.val and split.test too"),
         ("train_split=1.0", "split.train: must be less than 1"),
     ],

@@ -59,7 +59,7 @@ def test_an_ambiguous_date_is_refused_and_either_flag_settles_it(stamp: str, tmp
     stamps: list[object] = [stamp.format(day) for day in range(1, 12)]
     error = refusal(tmp_path, stamps)
     assert isinstance(error, AmbiguousError)
-    assert "--day-first or --month-first" in str(error.hint)
+    assert "data.day_first=True or data.day_first=False" in str(error.hint)
     one, other = (load(tmp_path / "X.csv", day_first=first, stamp="close").frame["time"] for first in (True, False))
     assert {(time.month, time.day) for time in one} == {(time.day, time.month) for time in other}
     assert one.to_list() != other.to_list()
@@ -126,7 +126,7 @@ def test_what_is_no_time_is_refused(stamps: list[object], words: str, tmp_path: 
 def test_numbers_that_may_be_several_times_are_refused(stamps: list[object], tmp_path: Path) -> None:
     error = refusal(tmp_path, stamps)
     assert isinstance(error, AmbiguousError)
-    assert "--time-format epoch_s" in str(error.hint)
+    assert 'data.time_format="epoch_s"' in str(error.hint)
 
 
 def test_an_epoch_outside_the_usual_years_is_read_when_said(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_epoch_outside_the_usual_years_is_read_when_said(tmp_path: Path) -> N
 
 def test_an_epoch_with_an_exponent_is_read_when_said(tmp_path: Path) -> None:
     stamps: list[object] = ["1.5e9", "1.50000006e9", "1500000120"]
-    assert "--time-format" in str(refusal(tmp_path, stamps).hint)
+    assert "data.time_format" in str(refusal(tmp_path, stamps).hint)
     times = load(tmp_path / "X.csv", time_format="epoch_s", stamp="close").frame["time"]
     assert times.dt.epoch("s").to_list() == [1_500_000_000, 1_500_000_060, 1_500_000_120]
     assert "NaN" in refusal(tmp_path, ["1.5e9", "nan"], time_format="epoch_s").message
@@ -155,7 +155,7 @@ def test_a_unit_that_is_said_wrong_is_refused_and_the_fitting_one_named(meant: s
     else:
         error = refusal(tmp_path, stamps, time_format=said)
         assert f"{said} puts its stamps at" in error.message
-        assert f"--time-format {meant}" in str(error.hint)
+        assert f'data.time_format="{meant}"' in str(error.hint)
 
 
 def test_an_epoch_that_no_unit_fits_is_refused_rather_than_wrapped(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_another_timeframe_than_the_rows_have_is_refused(tmp_path: Path) -> None
     for asked in ("1m", "1d"):
         with pytest.raises(SchemaError, match="step by 1h") as caught:
             load(file, timeframe=asked)
-        assert caught.value.hint == "--timeframe 1h"
+        assert caught.value.hint == 'data.timeframe="1h"'
 
 
 def test_a_sparse_series_takes_the_timeframe_that_it_is_told(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_thinly_traded_symbol_needs_the_timeframe_said(tmp_path: Path, caplog:
     put(tmp_path, "B.csv", as_csv(bars(30)[::5]))
     with pytest.raises(SchemaError, match=r"B\.csv: rows of B step by 5h") as caught:
         load(tmp_path)
-    assert "--timeframe 1h" in str(caught.value.hint)
+    assert 'data.timeframe="1h"' in str(caught.value.hint)
     with caplog.at_level("INFO", "gatewise"):
         table = load(tmp_path, timeframe="1h")
     assert table.num_rows == 36
@@ -310,7 +310,7 @@ def test_a_thinly_traded_symbol_needs_the_timeframe_said(tmp_path: Path, caplog:
 def test_a_tolerance_below_the_timeframe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="gap tolerance") as caught:
         load(put(tmp_path, "X.csv", as_csv(bars())), gap_tolerance="5m")
-    assert "--gap-tolerance" in str(caught.value.hint)
+    assert "data.gap_tolerance" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "date"])

@@ -75,15 +75,15 @@ CASES: dict[str, Case] = {
     "empty inside": ("X.csv.gz", gzip.compress(b""), {}, ReadError, "is empty", "fetch"),
     "header only": ("X.csv", TEXT.splitlines()[0] + "\n", {}, ReadError, "no rows", "fetch"),
     "columns only": ("X.parquet", parquet(bars(1).clear()), {}, ReadError, "no rows", "fetch"),
-    "one row": ("X.csv", as_csv(bars(1)), {}, NotEnoughRowsError, "1 row(s)", "--timeframe"),
+    "one row": ("X.csv", as_csv(bars(1)), {}, NotEnoughRowsError, "1 row(s)", "data.timeframe"),
     "picture": ("X.csv", PNG, {}, ReadError, "a PNG picture", "CSV, Parquet and Feather"),
     "page": ("X.csv", "<!DOCTYPE html><p>Not found", {}, ReadError, "a web page", "CSV, Parquet and Feather"),
     "answer": ("X.csv", '{"error": "rate limit"}', {}, ReadError, "JSON", "CSV, Parquet and Feather"),
     "garbage": ("X.csv", bytes(range(256)) * 8, {}, ReadError, "no text", "CSV, Parquet and Feather"),
-    "text named Parquet": ("X.parquet", TEXT, {}, ReadError, "not what its name says", "--format csv"),
-    "Parquet named CSV": ("X.csv", parquet(bars()), {}, ReadError, "not what its name says", "--format parquet"),
+    "text named Parquet": ("X.parquet", TEXT, {}, ReadError, "not what its name says", 'data.format="csv"'),
+    "Parquet named CSV": ("X.csv", parquet(bars()), {}, ReadError, "not what its name says", 'data.format="parquet"'),
     "packed without saying": ("X.csv", gzip.compress(BYTES), {}, ReadError, "packed as .gz", "X.csv.gz"),
-    "not packed": ("X.csv.gz", TEXT, {}, ReadError, "no .gz archive", "--format csv"),
+    "not packed": ("X.csv.gz", TEXT, {}, ReadError, "no .gz archive", 'data.format="csv"'),
     "cut gzip": ("X.csv.gz", gzip.compress(BYTES)[:-9], {}, ReadError, "truncated .gz", "fetch it again"),
     "cut xz": ("X.csv.xz", lzma.compress(BYTES)[:-9], {}, ReadError, "truncated .xz", "fetch it again"),
     "cut zip": ("X.zip", zipped(X_csv=BYTES)[:-9], {}, ReadError, "damaged zip", "fetch it again"),
@@ -130,7 +130,7 @@ CASES: dict[str, Case] = {
         "twice",
         "rename",
     ),
-    "renamed from the time": ("X.csv", TEXT, {"rename": {"x": "time"}}, SchemaError, "'time'", "--time-column"),
+    "renamed from the time": ("X.csv", TEXT, {"rename": {"x": "time"}}, SchemaError, "'time'", "data.time_column"),
     "renamed twice": (
         "X.csv",
         TEXT,
@@ -155,22 +155,29 @@ CASES: dict[str, Case] = {
         {},
         ReadError,
         "no header",
-        "--format lean",
+        'data.format="lean"',
     ),
-    "LEAN without a day": ("X.csv", "0,1,2,1,2,5\n", {"format": "lean"}, ReadError, "its day in its name", "--format"),
+    "LEAN without a day": (
+        "X.csv",
+        "0,1,2,1,2,5\n",
+        {"format": "lean"},
+        ReadError,
+        "its day in its name",
+        "data.format",
+    ),
     "LEAN past midnight": (
         "20161007_x.csv",
         "86400000,1,2,1,2,5\n",
         {"format": "lean"},
         ReadError,
         "row 1",
-        "--format",
+        "data.format",
     ),
     "LEAN equity": ("equity/20161007_x.csv", "0,1,2,1,2,5\n", {"format": "lean"}, ReadError, "scales equity", "CSV"),
-    "kline of six": ("X.csv", "0,1,2,1,2,5\n", {"format": "kline"}, ReadError, "must have 12 columns", "--format"),
-    "no time": ("X.csv", "a,b\n1,2\n3,4\n", {}, SchemaError, "no column is known to hold the time", "--time-column"),
+    "kline of six": ("X.csv", "0,1,2,1,2,5\n", {"format": "kline"}, ReadError, "must have 12 columns", "data.format"),
+    "no time": ("X.csv", "a,b\n1,2\n3,4\n", {}, SchemaError, "no column is known to hold the time", "data.time_column"),
     "time column absent": ("X.csv", TEXT, {"time_column": "tme"}, SchemaError, "'tme'", "did you mean 'time'"),
-    "symbol column absent": ("X.csv", TEXT, {"symbol_column": "s"}, SchemaError, "'s'", "--symbol-column takes"),
+    "symbol column absent": ("X.csv", TEXT, {"symbol_column": "s"}, SchemaError, "'s'", "data.symbol_column takes"),
     "wanted column absent": ("X.csv", TEXT, {"columns": ("clse",)}, SchemaError, "'clse'", "did you mean 'close'"),
     "renamed column absent": ("X.csv", TEXT, {"rename": {"low": "L"}}, SchemaError, "'L'", "data.rename.low"),
     "column twice": ("X.csv", "time,a,a\n2020-01-01,1,2\n", {}, SchemaError, "'a' twice", "rename"),
@@ -217,7 +224,7 @@ CASES: dict[str, Case] = {
         {},
         QualityError,
         "rows that repeat a time of their symbol: 1,",
-        "--on-duplicate",
+        "data.on_duplicate",
     ),
     "symbol missing": (
         "X.csv",
@@ -232,8 +239,8 @@ CASES: dict[str, Case] = {
         "symbol,time,a\nA,2020-01-01,1\nB,2020-01-02,1\n",
         {"symbol": "C"},
         SchemaError,
-        "--symbol C",
-        "--symbols C keeps",
+        "data.symbol 'C'",
+        "data.symbols=['C'] keeps",
     ),
     "out of time": (
         "X.csv",
@@ -241,7 +248,7 @@ CASES: dict[str, Case] = {
         {},
         ReadError,
         "between 1800 and 2200",
-        "--time-format",
+        "data.time_format",
     ),
     "words alone": ("X.csv", "time,name\n2020-01-01,a\n2020-01-02,b\n", {}, SchemaError, "no column", "a number"),
     "nothing left": ("X.csv", TEXT, {"start": "2021-01-01"}, NotEnoughRowsError, "2021", "UTC"),
@@ -318,7 +325,7 @@ def test_empty_globs_folders_and_configs_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
     with pytest.raises(ConfigError, match="no data is named") as caught:
         load()
-    assert "--data" in str(caught.value.hint)
+    assert "data.paths" in str(caught.value.hint)
     with pytest.raises(ConfigError, match="reads no files"):
         load(tmp_path, source="sp500")
 

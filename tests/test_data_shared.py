@@ -230,7 +230,7 @@ def test_duplicate_stamps_need_a_choice(shared_data: Path) -> None:
     with pytest.raises(QualityError, match="rows that repeat a time of their symbol: 7629,") as caught:
         load(file)
     assert "hourly_traffic_volume.csv row 180" in caught.value.message
-    assert "--on-duplicate" in str(caught.value.hint)
+    assert "data.on_duplicate" in str(caught.value.hint)
     assert load(file, on_duplicate="last").num_rows == 48_204 - 7_629
 
 
@@ -243,14 +243,14 @@ def test_what_holds_no_rows_in_time_is_refused(shared_data: Path) -> None:
     book = shared_data / "lob_lobster_amzn/AMZN_2012-06-21_34200000_57600000_orderbook_1.csv"
     with pytest.raises(SchemaError, match="no column is known to hold the time") as caught:
         load(book)
-    assert "--time-column" in str(caught.value.hint)
+    assert "data.time_column" in str(caught.value.hint)
     for file in sorted((shared_data / "tsc_ucr_uea").rglob("*.ts")):
         with pytest.raises(ReadError, match="labelled samples"):
             load(file)
     for file in sorted((shared_data / "crypto_coinbase").rglob("*.zip")):
         with pytest.raises(ReadError) as unread:
             load(file)
-        assert "--format lean" in str(unread.value.hint)
+        assert 'data.format="lean"' in str(unread.value.hint)
 
 
 def test_three_symbols_on_one_index_stay_on_it(shared_data: Path) -> None:

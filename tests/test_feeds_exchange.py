@@ -400,7 +400,7 @@ def test_update_tells_symbols_that_are_gone_and_series_that_no_feed_has_and_goes
     assert "my-files BTC-USD 1m: my-files is no feed" in caplog.text
     with caplog.at_level("INFO", "gatewise.feeds"):
         assert plan_update(lambda name: feed, lake, "coinbase", ["ETH-USD"], FIRST, NOW, hasty()) == ([], [])
-    assert "ETH-USD 1m: begins after --end: left as it is" in caplog.text
+    assert "ETH-USD 1m: begins after the end asked for: left as it is" in caplog.text
 
 
 def test_a_page_cut_short_on_disk_is_found_and_fetched_again(

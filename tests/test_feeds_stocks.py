@@ -264,7 +264,7 @@ def test_timeframes_that_the_source_lacks_or_no_longer_keeps_are_refused_with_wh
         feed(yahoo, adjusted=True).resolve("AAPL", HOUR, hasty())
     with pytest.raises(ConfigError, match=r"bars of 1m since 2024-08-22") as late:
         fetch(yahoo, Lake(tmp_path), "AAPL", timeframe=MINUTE, start=START)
-    assert "--start 2024-08-22" in (late.value.hint or "")
+    assert 'start="2024-08-22' in (late.value.hint or "")
 
 
 def test_an_update_of_short_bars_goes_on_where_the_source_still_has_some(yahoo: YahooServer, tmp_path: Path) -> None:

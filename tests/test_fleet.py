@@ -293,7 +293,7 @@ def test_no_room_for_a_single_member_is_an_error_with_remedies(monkeypatch) -> N
     monkeypatch.setattr(fleet_step, "vmap", full)
     with pytest.raises(MemoryExhaustedError) as caught:
         fit_fleet(various(), FP32, 2, recorders(5))
-    assert "--batch-size" in (caught.value.hint or "")
+    assert "training.batch_size" in (caught.value.hint or "")
 
 
 Change = Callable[[Member], Member]

@@ -208,7 +208,7 @@ def test_the_log_says_a_line_a_fold_with_sizes_and_what_was_dropped(caplog: pyte
     with caplog.at_level(logging.INFO, "gatewise.splits"):
         make_folds(SMALL, CvConfig(splitter="kfold", n_splits=4, val=0.2), SplitConfig(embargo_rows=1), MINUTE)
     head, *lines = (record.getMessage() for record in caplog.records if record.name == "gatewise.splits")
-    assert head == "folds: 4, kfold, of 22 samples; embargo 1m (split.embargo_rows=1 x 1m)"
+    assert head == "folds: 4, kfold, of 22 samples; embargo 1m (split.embargo_rows: 1 x 1m)"
     assert lines[1] == (
         "fold 2 of 4: train 5, val 2, test 6 samples; 6 purged, 3 embargoed (1m); test from 1970-01-01T00:07:00"
     )

@@ -99,7 +99,7 @@ def test_timeframes_are_listed_by_their_length(tmp_path: Path, cli: Cli) -> None
     assert str(caught.value.hint).endswith("valid: 5m, 15m, 1h, 1d")
     with pytest.raises(AmbiguousError, match="of timeframes 5m, 15m, 1h, 1d") as both:
         read_source(spec(tmp_path))
-    assert both.value.hint == "--timeframe 5m"
+    assert both.value.hint == 'data.timeframe="5m"'
     assert "valid: 5m, 15m, 1h, 1d" in cli("data", "check", "--lake", tmp_path, "--timeframe", "2h").err
 
 

@@ -74,7 +74,7 @@ def test_bf16_that_onednn_refuses_is_an_error_with_a_remedy(fresh_probe: None, m
     monkeypatch.setattr(devices, "recurrent", refuse)
     with pytest.raises(ConfigError, match="oneDNN") as caught:
         choose_precision("bf16", CPU)
-    assert caught.value.hint == "--precision fp32"
+    assert caught.value.hint == 'training.precision="fp32"'
     assert choose_precision("auto", CPU).name == "fp32"
 
 

@@ -211,7 +211,7 @@ def test_what_is_no_url_is_refused_without_its_password(text: str) -> None:
 def test_no_url_at_all_names_flag_and_variable() -> None:
     error = refusal(None)
     assert isinstance(error, ConfigError)
-    assert "--url" in str(error.hint)
+    assert "data.url" in str(error.hint)
     assert "GATEWISE_SQL_URL" in str(error.hint)
 
 

@@ -192,7 +192,7 @@ def test_a_horizon_longer_than_the_data_is_refused(spec: TargetConfig) -> None:
     table = table_of(random_walk(40))
     with pytest.raises(NotEnoughRowsError, match="none of 40 rows has them") as caught:
         make_labels(table, spec.model_copy(update={"horizon": 40}))
-    assert "--horizon" in str(caught.value.hint)
+    assert "target.horizon" in str(caught.value.hint)
 
 
 def bars(*rows: tuple[float, float, float]) -> Table:

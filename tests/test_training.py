@@ -294,7 +294,7 @@ def test_a_batch_too_large_for_memory_is_halved_and_said_and_trains_to_the_same_
 def test_no_room_for_a_single_window_is_an_error_with_remedies() -> None:
     with pytest.raises(MemoryExhaustedError) as caught:
         make_step(Cramped(0).train(), make_windows(), 4).train(torch.from_numpy(TRAIN[:4]), Totals(2, CPU))
-    assert "--seq-len" in (caught.value.hint or "")
+    assert "windows.sequence_length" in (caught.value.hint or "")
 
 
 def test_a_loss_that_is_no_number_is_an_error() -> None:

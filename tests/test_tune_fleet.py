@@ -274,7 +274,7 @@ def test_the_command_says_which_it_takes_refuses_other_words_and_keeps_it_for_re
     again = cli(*resume[:-2], 4, "--fleet", "off", "--json").json
     assert (again["fleet"], again["resumed"], len(fleets)) == ({"used": False, "why": "asked for"}, 3, 4)
     refused = cli(*words, "--fleet", "yes", "--json")
-    assert (refused.code, refused.json["error"]["message"]) == (2, "--fleet is auto, on or off; got 'yes'")
+    assert (refused.code, refused.json["error"]["message"]) == (2, "fleet is auto, on or off; got 'yes'")
 
 
 def test_cv_tunes_each_fold_by_fleets_where_its_own_trainings_are_one(cli, tmp_path, fleets) -> None:

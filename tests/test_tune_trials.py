@@ -344,7 +344,7 @@ def test_a_storage_of_another_study_is_refused_in_one_line(search, config, space
         search(config, space, n_trials=2, **request_)
     assert words in refused.value.message
     assert "\n" not in refused.value.message
-    assert "--study-name" in (refused.value.hint or "")
+    assert "study_name" in (refused.value.hint or "")
 
 
 def test_a_storage_of_other_rows_is_refused(search, home) -> None:

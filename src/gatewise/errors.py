@@ -1,14 +1,15 @@
 """What can go wrong, as one tree of types.
 
-A message says what must hold, what came instead and, in `hint`, what to do about it. The command line prints both on
-one line each and exits with code 2; nothing below raises a bare exception at a user.
+A message says what must hold, what came instead and, in `hint`, what to do about it, in config fields and arguments as
+Python has them (`training.batch_size=512`). The command line prints both on one line each, the hint in flags, and exits
+with code 2; nothing below raises a bare exception at a user.
 
     GatewiseError
     ├── ConfigError             a value or key that can't be
     │   └── UnknownNameError    a name that is in no table; the nearest ones are listed
     ├── DataError               what is wrong with rows
     │   ├── ReadError           a file that is not what its name says, empty, or unreadable
-    │   ├── AmbiguousError      a column or stamp with two readings; the flag that settles it is named
+    │   ├── AmbiguousError      a column or stamp with two readings; the setting that settles it is named
     │   ├── SchemaError         columns missing or renamed, another timeframe
     │   ├── QualityError        duplicates, broken OHLC order, infinite or negative values
     │   ├── FeedError           an exchange, quote service or database that can't be reached or refuses
@@ -91,7 +92,7 @@ class ReadError(DataError):
 
 
 class AmbiguousError(DataError):
-    """Two readings are possible; the hint names the flag that settles it."""
+    """Two readings are possible; the hint names the setting that settles it."""
 
 
 class SchemaError(DataError):

@@ -132,7 +132,7 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     if config.split.method == "walk_forward":
         raise ConfigError(
             "split.method walk_forward trains a model a fold; gatewise train makes one model on one fixed split",
-            "gatewise cv with the same settings walks forward; --set split.method=fixed trains one model",
+            'gatewise cv with the same settings walks forward; split.method="fixed" trains one model',
         )
     if config.training.tensorboard:
         require_tensorboard()

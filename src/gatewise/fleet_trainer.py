@@ -24,7 +24,7 @@ from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
 
-ALONE = "--fleet off trains them one by one"
+ALONE = 'fleet="off" trains them one by one'
 _SHARED = ("device", "precision")
 
 

@@ -80,13 +80,14 @@ def make_samples(
         raise NotEnoughRowsError(
             f"a sample needs {reach + 1} gap-free rows and a label {config.target.horizon} rows on; "
             f"the longest gap-free stretch has {longest} of {table.num_rows} rows",
-            "shorten --seq-len or --horizon, or widen --gap-tolerance",
+            "shorten windows.sequence_length or target.horizon, or widen data.gap_tolerance",
         )
     gaps = np.count_nonzero(table.segment_start == np.arange(table.num_rows)) - len(table.symbols)
     if gaps and 2 * len(rows) < table.num_rows:
         wider = format_duration(max(5 * table.timeframe, 2 * table.gap_tolerance))
         logger.info(
-            "gaps leave %.0f %% of the rows a whole window and a label: --gap-tolerance %s (say) lets short ones pass",
+            'gaps leave %.0f %% of the rows a whole window and a label: data.gap_tolerance="%s" (say) lets short ones '
+            "pass",
             100 * len(rows) / table.num_rows, wider,
         )  # fmt: skip
     spans = make_spans(table, rows, reach, labels.known_at, scored)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -27,13 +26,13 @@ def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta, c
         wanted, got = format_duration(timeframe), format_duration(table.timeframe)
         raise SchemaError(
             f"the model was trained on rows of {wanted}; these are of {got}",
-            f"give rows of {wanted}; if these are, say so: --timeframe {wanted}",
+            f'give rows of {wanted}; if these are, say so: data.timeframe="{wanted}"',
         )
     if table.calendar != calendar:
         wanted, got = (name or NO_CALENDAR for name in (calendar, table.calendar))
         raise SchemaError(
             f"the model was trained on rows of calendar {wanted}; these are of {got}",
-            f"gaps must mean the same: --calendar {wanted}",
+            f'gaps must mean the same: data.calendar="{wanted}"',
         )
     missing = [name for name in columns if name not in table.columns]
     if missing:
@@ -58,7 +57,7 @@ def require_windows(
         raise NotEnoughRowsError(
             f"a prediction takes {sequence_length + lookback - 1} gap-free rows with all values present; the longest "
             f"stretch without a gap has {longest} of {table.num_rows} rows",
-            "give more of the rows before the first one to score, or widen --gap-tolerance",
+            "give more of the rows before the first one to score, or widen data.gap_tolerance",
         )
     return rows
 
@@ -73,4 +72,4 @@ def _guess(missing: list[str], spare: list[str]) -> str:
 
 
 def _rename(name: str, found: str) -> str:
-    return f"--set {shlex.quote(f'data.rename.{name}={found}')}"
+    return f"data.rename={ ({name: found})!r}"

@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Flag, Said, config_flags
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
     from gatewise.selection.compute import Compute
     from gatewise.selection.outcome import CvOutcome
     from gatewise.selection.plan import Plan
 
-CV_FLAGS = (
-    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial."),
-    Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
-    Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
-)
 # Said in the plural here.
 _ONE_OF = ("--model", "--horizon")
 FLAGS = tuple(flag for flag in (*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS) if flag.name not in _ONE_OF)

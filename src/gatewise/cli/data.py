@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.data.quality import Report
@@ -76,7 +76,7 @@ def _print_report(report: Report, quiet: bool, place: str) -> None:
 
     console, words = Console(), Console(stderr=True)
     for note in () if quiet else report.notes:
-        words.print(escape(note), style="dim", highlight=False, soft_wrap=True)
+        words.print(escape(translate(note)), style="dim", highlight=False, soft_wrap=True)
     names = ", ".join(map(one_line, report.symbols[:6])) + (
         f", … ({len(report.symbols)})" if len(report.symbols) > 6 else ""
     )
@@ -95,7 +95,7 @@ def _print_report(report: Report, quiet: bool, place: str) -> None:
     table.add_column("where (the first ones; gaps: the longest), and what to do", overflow="fold")
     for finding in report.findings:
         bad = finding.count > 0 and finding.blocks
-        lines = [*finding.examples, f"→ {finding.remedy}"] if finding.count else []
+        lines = [*finding.examples, f"→ {translate(finding.remedy)}"] if finding.count else []
         style = "red" if bad else ("yellow" if finding.count else "green")
         table.add_row(finding.kind.replace("_", " "), f"{finding.count:,}", escape("\n".join(lines)), style=style)
     console.print(table)

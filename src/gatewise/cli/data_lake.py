@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -195,7 +195,7 @@ def _print_check(check: SeriesCheck) -> None:
     manifest, found = check.manifest, check.absences
     print(f"{one_line(str(check.key))}: {manifest.rows if manifest else 0:,} rows{'' if check.ok else ' — not fit'}")
     if check.error:
-        print(f"  {check.error}")
+        print(f"  {translate(check.error)}")
     for damage in check.damaged:
         print(f"  {damage.reason}; the next fetch or import asks for its span again")
     if found is not None:
@@ -214,4 +214,4 @@ def _print_check(check: SeriesCheck) -> None:
         if finding.count and finding.kind != "gaps":
             words = "; ".join(finding.examples)
             print(f"  {finding.kind.replace('_', ' ')}: {finding.count:,}{f' ({words})' if words else ''}")
-            print(f"    → {finding.remedy}")
+            print(f"    → {translate(finding.remedy)}")

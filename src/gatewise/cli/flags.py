@@ -1,11 +1,16 @@
 """Named flags as data: one table says which config field each flag sets, and what it is for.
 
-A command takes them as one `overrides` mapping, so no command function carries twenty parameters.
+A command takes them as one `overrides` mapping, so no command function carries twenty parameters. What the core says
+of fields and arguments, `translate` says in flags.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
+import json
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +72,92 @@ TRAIN_FLAGS = (
     Flag("--precision", "training.precision", str, "auto, fp32, bf16, fp16."),
     Flag("--seed", "training.seed", int, "Same seed, same weights."),
 )
+CV_FLAGS = (
+    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial."),
+    Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
+    Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
+)
+FIELD_FLAGS = {flag.field: flag.name for flag in (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)}
+# Arguments of functions that commands take as flags.
+ARGUMENT_FLAGS = {
+    "adjusted": "--adjusted/--raw",
+    "base_url": "--base-url",
+    "end": "--end",
+    "fleet": "--fleet",
+    "horizons": "--horizons",
+    "n_trials": "--n-trials",
+    "num_seeds": "--seeds",
+    "port": "--port",
+    "space": "--space",
+    "start": "--start",
+    "storage": "--storage",
+    "study_name": "--study-name",
+    "timeframe": "--timeframe",
+    "workers": "--workers",
+}
+_SECTIONS = "data|features|target|windows|split|cv|model|training|evaluation"
+_SETTING = re.compile(
+    rf"""(?<![\w.$/'"`=-])(?<!--set\ )                 # words of their own, not a part of a command or path
+    (?P<name>(?:{_SECTIONS})\.[a-z_]+(?:\.\w+)?|{"|".join(ARGUMENT_FLAGS)})
+    (?:=(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^]]*\]|\([^)]*\)|{{[^}}]*}}|[^\s,;:)]+))?
+    (?![\w=(]|\.\w)""",
+    re.VERBOSE,
+)
+_PLAIN = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_NOT_TEXT = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
+
+
+def translate(hint: str) -> str:
+    """A text of the core, which names config fields and arguments as Python writes them, with flags in their place.
+
+    `training.batch_size=512` becomes `--batch-size 512`, and of a field that has no flag of its own
+    `--set section.field=value`. Values are quoted for a shell; words around stay as they are.
+    """
+    return _SETTING.sub(lambda match: _in_flags(match["name"], match["value"]) or match[0], hint)
+
+
+def _in_flags(name: str, written: str | None) -> str | None:
+    """`None` where no flag says it."""
+    flag = FIELD_FLAGS.get(name) or ARGUMENT_FLAGS.get(name)
+    if written is None:
+        return FIELD_FLAGS[name].split("/")[0] if name in FIELD_FLAGS else None
+    try:
+        value = ast.literal_eval(written)
+    except (ValueError, SyntaxError):  # a word that stands for a value
+        return f"{flag} {written}" if flag else f"--set {shlex.quote(f'{name}={written}')}"
+    if flag and (said := _as_flag(flag, name, value)):
+        return said
+    if name in ARGUMENT_FLAGS:
+        return None
+    if isinstance(value, dict) and all(_PLAIN.fullmatch(str(key)) for key in value):
+        return " ".join(_as_set(f"{name}.{key}", inner) for key, inner in value.items())
+    return _as_set(name, value)
+
+
+def _as_flag(flag: str, name: str, value: Any) -> str | None:
+    """`None` where the flag can't say the value."""
+    yes, _, no = flag.partition("/")
+    if isinstance(value, bool):
+        return (yes if value else no) or None
+    if name == "data.paths" and isinstance(value, list):
+        return " ".join(f"{flag} {shlex.quote(str(item))}" for item in value) or None
+    if isinstance(value, list | tuple):
+        items = [str(item) for item in value]
+        return f"{flag} {shlex.quote(','.join(items))}" if items and not any("," in item for item in items) else None
+    return None if value is None else f"{flag} {shlex.quote(str(value))}"
+
+
+def _as_set(field: str, value: Any) -> str:
+    return f"--set {shlex.quote(f'{field}={_as_yaml(value)}')}"
+
+
+def _as_yaml(value: Any) -> str:
+    """In one line, with quotes only where YAML would take the text for something else."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+        return value
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_as_yaml, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -65,6 +65,10 @@ def report_interruption(as_json: bool) -> int:
 
 def report_error(kind: str, message: str, hint: str | None, as_json: bool) -> int:
     """Prints an error, on stdout as an object with --json and else on stderr, and returns the exit code."""
+    if hint:
+        from gatewise.cli.flags import translate  # within, as in `_run`
+
+        hint = translate(hint)
     if as_json:
         print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}))
     else:

@@ -8,26 +8,43 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gatewise.cli.flags import translate
+
 if TYPE_CHECKING:
     from rich.text import Text
 
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.verdict import Judgement, Verdict
 
+_ADVICE = ("hint", "remedy", "notes", "error")  # keys of what the core says of its fields
+
 
 def print_json(value: dict[str, Any]) -> None:
-    """Exactly one JSON object on stdout; NaN and infinities are not JSON and are refused."""
-    print(json.dumps(value, allow_nan=False, default=str))
+    """Exactly one JSON object on stdout, its advice in flags; NaN and infinities are not JSON and are refused."""
+    print(json.dumps(_advice_in_flags(value), allow_nan=False, default=str))
+
+
+def _advice_in_flags(value: Any, advises: bool = False) -> Any:
+    if isinstance(value, dict):
+        return {key: _advice_in_flags(inner, key in _ADVICE) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_advice_in_flags(inner, advises) for inner in value]
+    return translate(value) if advises and isinstance(value, str) else value
 
 
 def set_up_logging(quiet: bool) -> None:
     """Sends what gatewise says on the way to stderr, bare; with `quiet` only warnings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_InFlags("%(message)s"))
     logger = logging.getLogger("gatewise")
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+class _InFlags(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return translate(super().format(record))
 
 
 def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.cv import CV_FLAGS
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig

@@ -74,7 +74,9 @@ def load_config(
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            raise ConfigError(f"--set takes a.b=value; got {assignment!r}", "for example --set model.hidden_size=64")
+            raise ConfigError(
+                f"an assignment reads a.b=value; got {assignment!r}", "for example model.bidirectional=true"
+            )
         _say(said, key.strip(), _parse_value(key, text))
     for key, value in (overrides or {}).items():
         if value is not None:
@@ -177,8 +179,8 @@ def _parse_value(key: str, text: str) -> Any:
         said = text if len(text) <= 80 else f"{text[:79]}…"
         why = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
         raise ConfigError(
-            f"--set {key}: {said!r} is not a YAML value{why}", f"for text, quote it: --set '{key}=\"…\"'"
+            f"{key}: {said!r} is not a YAML value{why}", f'for text, quote it: {FLAT_FIELDS.get(key, key)}="…"'
         ) from error
-    _require_text_keys(f"--set {key}", value)
+    _require_text_keys(key, value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number, unless they quote it.
     return float(text) if isinstance(value, str) and _EXPONENT.fullmatch(text.strip()) else value

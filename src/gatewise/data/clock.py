@@ -79,7 +79,7 @@ def read_stamps(
         row = rows[int(column.is_null().arg_max() or 0)]
         raise ReadError(
             f"{name} column {label!r} row {row} holds no time; {column.null_count()} of {len(column)} rows don't",
-            "take those rows out, or name another column: --time-column",
+            "take those rows out, or name another column: data.time_column",
         )
     wall, aware = _moments(name, label, column, rows, how)
     if (outside := ~wall.is_between(_OLDEST, _NEWEST)).any():
@@ -87,7 +87,7 @@ def read_stamps(
         raise ReadError(
             f"{name} column {label!r} row {rows[wrong]}: {column.to_physical()[wrong]!r} is not between "
             f"{_OLDEST.year} and {_NEWEST.year}",
-            "take that row out, or say how stamps are written: --time-format",
+            "take that row out, or say how stamps are written: data.time_format",
         )
     notes = []
     if aware:
@@ -95,7 +95,7 @@ def read_stamps(
         return Stamps(wall.dt.replace_time_zone("UTC"), zone or typed or "UTC", ())
     if zone is None:
         if not normalise(columns[0]).startswith(("utc", "gmt")) and not normalise(columns[0]).endswith("utc"):
-            notes.append("stamps carry no zone: read as UTC (--timezone says otherwise)")
+            notes.append("stamps carry no zone: read as UTC (data.timezone says otherwise)")
         return Stamps(wall.dt.replace_time_zone("UTC"), "UTC", tuple(notes))
     return Stamps(_localise(name, label, wall, rows, symbols, zone), zone, ())
 
@@ -123,7 +123,7 @@ def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Rea
         whole = column.cast(pl.Int64, strict=False)
         column = whole if whole.null_count() == 0 else numbers
     if not column.dtype.is_numeric():
-        raise ReadError(f"{name} column {label!r} is of type {column.dtype}, no time", "--time-column names another")
+        raise ReadError(f"{name} column {label!r} is of type {column.dtype}, no time", "data.time_column names another")
     return _epochs(name, label, column, rows, how)
 
 
@@ -133,13 +133,16 @@ def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Readin
         return moments.values, moments.aware
     if how.time_format in EPOCH_US:
         wrong = int(column.cast(pl.Float64, strict=False).is_null().arg_max() or 0)
-        raise ReadError(f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is no number", "--time-format")
+        raise ReadError(
+            f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is no number",
+            "data.time_format says how stamps are written",
+        )
     moments = apply_format(column, how.time_format)
     if moments.values.null_count():
         wrong = int(moments.values.is_null().arg_max() or 0)
         raise ReadError(
             f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is not written as {how.time_format}",
-            "mend --time-format, or leave it out to have it found",
+            "mend data.time_format, or leave it out to have it found",
         )
     return moments.values, moments.aware
 
@@ -167,7 +170,7 @@ def _epochs(name: str, label: str, column: pl.Series, rows: pl.Series, how: Read
         raise AmbiguousError(
             f"{name} column {label!r} holds numbers from {low:.0f} (row {rows[int(numbers.argmin())]}) to {high:.0f}: "
             f"{both}",
-            "--time-format epoch_s, epoch_ms, epoch_us, epoch_ns or %Y%m%d",
+            'data.time_format="epoch_s", or epoch_ms, epoch_us, epoch_ns or %Y%m%d, as they are',
         )
     scale = EPOCH_US[found[0]]
     if column.dtype.is_integer():
@@ -192,7 +195,7 @@ def _refuse_unit(
         raise ReadError(
             f"{name} column {label!r}: {unit} puts its stamps at {first} to {last}; "
             f"{usual[0]} puts all of them in 1980 to 2100",
-            f"--time-format {usual[0]}, or leave it out to have it found",
+            f'data.time_format="{usual[0]}", or leave it out to have it found',
         )
     oldest, newest = (moment.replace(tzinfo=UTC).timestamp() for moment in (_OLDEST, _NEWEST))
     outside = (seconds < oldest) | (seconds > newest)
@@ -201,7 +204,7 @@ def _refuse_unit(
         raise ReadError(
             f"{name} column {label!r} row {rows[wrong]}: {numbers[wrong]:.0f} as {unit} is not between "
             f"{_OLDEST.year} and {_NEWEST.year}",
-            "take that row out, or say how stamps are written: --time-format",
+            "take that row out, or say how stamps are written: data.time_format",
         )
 
 
@@ -229,7 +232,9 @@ def _join(name: str, frame: pl.DataFrame, columns: tuple[str, ...], rows: pl.Ser
         parts = {part: frame[column].cast(pl.Int32, strict=False) for part, column in zip(names, columns, strict=True)}
         missing = [part for part in ("year", "month", "day") if part not in parts]
         if missing:
-            raise ReadError(f"{name}: the time's parts must hold {missing[0]}", "--time-column year,month,day,hour")
+            raise ReadError(
+                f"{name}: the time's parts must hold {missing[0]}", 'data.time_column="year,month,day,hour"'
+            )
         moments = pl.DataFrame(parts).select(_calendar(parts)).to_series()
         if moments.null_count():
             wrong = int(moments.is_null().arg_max() or 0)
@@ -256,7 +261,7 @@ def _localise(name: str, label: str, wall: pl.Series, rows: pl.Series, symbols: 
         wrong = int(times.is_null().arg_max() or 0)
         raise ReadError(
             f"{name} column {label!r} row {rows[wrong]}: {wall[wrong]} does not exist in {zone}: clocks skip it",
-            "another --timezone?",
+            "another data.timezone?",
         )
     earliest = times.dt.epoch("us").to_numpy()
     latest = wall.dt.replace_time_zone(zone, ambiguous="latest").dt.epoch("us").to_numpy()

@@ -131,12 +131,12 @@ def find_roles(
             )
         spelled.setdefault(spelling, column)
     time = _time(name, frame, columns, spelled, time_column)
-    symbol = _named(name, columns, symbol_column, "--symbol-column") if symbol_column else _first(SYMBOLS, spelled)
+    symbol = _named(name, columns, symbol_column, "data.symbol_column") if symbol_column else _first(SYMBOLS, spelled)
     _refuse_renames(name, rename, {*time, *([symbol] if symbol else [])})
     names, notes = _values(name, columns, spelled, rename, frame, symbol)
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
-        notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (--time-column chooses)")
+        notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (data.time_column chooses)")
     for column in (*time, *spare, *([symbol] if symbol else [])):
         names.pop(column, None)
     for column in columns:
@@ -157,8 +157,10 @@ def _time(
     if said:
         parts = (said,) if said in columns or "," not in said else tuple(part.strip() for part in said.split(","))
         if len(set(parts)) < len(parts):
-            raise SchemaError(f"{name}: --time-column {said} names a column twice", "name each part of the time once")
-        return tuple(_named(name, columns, part, "--time-column") for part in parts)
+            raise SchemaError(
+                f"{name}: data.time_column {said!r} names a column twice", "name each part of the time once"
+            )
+        return tuple(_named(name, columns, part, "data.time_column") for part in parts)
     if "date" in spelled and "time" in spelled and _holds_time_of_day(frame[spelled["time"]]):
         better = _first((*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")]), spelled)
         return (better,) if better else (spelled["date"], spelled["time"])
@@ -172,7 +174,8 @@ def _time(
         return tuple(typed or nameless)
     raise SchemaError(
         f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
-        "--time-column NAME (or parts: --time-column year,month,day,hour); rows without a time can't be used",
+        'data.time_column="NAME" (or parts: data.time_column="year,month,day,hour"); '
+        "rows without a time can't be used",
     )
 
 
@@ -194,7 +197,7 @@ def _values(
     notes = []
     if "volume" not in found and set(OHLC) <= found.keys() and (guess := _volume_of(columns, frame, symbol)):
         found["volume"] = guess
-        notes.append(f"volume is read from {guess!r} (--set data.rename.volume=… chooses)")
+        notes.append(f"volume is read from {guess!r} (data.rename.volume=… chooses)")
     back = {column: target for target, column in found.items()}
     # Klines' last column is called ignore, and always 0.
     names = {column: back.get(column, column) for column in columns if column in back or column != "ignore"}
@@ -209,16 +212,16 @@ def _values(
 
 def _refuse_renames(name: str, rename: Mapping[str, str], taken: set[str]) -> None:
     """Names that can't be given, and columns that can't be read as numbers because they are time or symbol."""
-    flags = {TIME: "--time-column", SYMBOL: "--symbol-column"}
+    fields = {TIME: "data.time_column", SYMBOL: "data.symbol_column"}
     for target, column in rename.items():
-        if target in flags:
-            raise ConfigError(f"data.rename.{target} can't be: {target} is no number", f"{flags[target]} {column}")
+        if target in fields:
+            raise ConfigError(f"data.rename.{target} can't be: {target} is no number", f"{fields[target]}={column!r}")
         if not target or target in (STAMP, FILE, ROW):
             raise ConfigError(f"data.rename.{target} can't be: gatewise needs that name itself", "take another name")
         if column in taken:
             raise SchemaError(
                 f"{name}: column {column!r} is read as time or symbol; data.rename.{target} can't be it too",
-                "--time-column and --symbol-column name others",
+                "data.time_column and data.symbol_column name others",
             )
         if (other := next(key for key, value in rename.items() if value == column)) != target:
             raise SchemaError(
@@ -237,11 +240,11 @@ def _volume_of(columns: list[str], frame: pl.DataFrame, symbol: str | None) -> s
     return based[0] if len(based) == 1 else None
 
 
-def _named(name: str, columns: Sequence[str], column: str, flag: str) -> str:
+def _named(name: str, columns: Sequence[str], column: str, field: str) -> str:
     if column in columns:
         return column
     near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? {flag} takes one of: " if near else f"{flag} takes one of: "
+    hint = f"did you mean {near[0]!r}? {field} takes one of: " if near else f"{field} takes one of: "
     raise SchemaError(f"{name} has no column {column!r}", hint + _listed(columns))
 
 

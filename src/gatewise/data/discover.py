@@ -37,8 +37,8 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
     if not paths:
         raise ConfigError(
             "no data is named",
-            "--data FILE (or a folder or a glob), --source sql --url URL for a database, --source lake for what "
-            "gatewise data fetch brought, or --source sp500",
+            'data.paths=["FILE"] (or a folder or a glob), data.source="sql" and data.url="URL" for a database, '
+            'data.source="lake" for what gatewise data fetch brought, or data.source="sp500"',
         )
     found: dict[Path, Path] = {}
     notes: list[str] = []

@@ -74,7 +74,7 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
     readings = " or ".join(_plain(moments.values[0]) for moments in fits.values())
     raise AmbiguousError(
         f"{name} column {column!r}: {text[0]!r} may be {readings}, and no row of {len(text)} proves which",
-        "--day-first or --month-first, or --time-format '%d.%m.%Y %H:%M'",
+        'data.day_first=True or data.day_first=False, or data.time_format="%d.%m.%Y %H:%M"',
     )
 
 
@@ -91,7 +91,7 @@ def apply_format(text: pl.Series, fmt: str) -> Moments:
         else:
             values = text.str.to_date(fmt, strict=False).cast(pl.Datetime("us"))
     except pl.exceptions.PolarsError as error:
-        raise ReadError(f"--time-format {fmt!r} is no format: {str(error).splitlines()[0]}", _FORMAT_HINT) from error
+        raise ReadError(f"data.time_format {fmt!r} is no format: {str(error).splitlines()[0]}", _FORMAT_HINT) from error
     if getattr(values.dtype, "time_zone", None):
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         aware = True
@@ -149,10 +149,12 @@ def _misfit(
     return AmbiguousError(f"{address} {what}", hint)
 
 
-_FORMAT_HINT = "--time-format '%Y-%m-%d %H:%M:%S' or epoch_ms says how stamps are written; --time-column names another"
+_FORMAT_HINT = (
+    'data.time_format="%Y-%m-%d %H:%M:%S" or epoch_ms says how stamps are written; data.time_column names another'
+)
 
 
-_ZONE_HINT = "give every stamp an offset, or none and --timezone"
+_ZONE_HINT = "give every stamp an offset, or none and data.timezone"
 
 
 def _plain(moment: object) -> str:

@@ -34,7 +34,9 @@ def read_lake(spec: DataConfig) -> Rows:
         ReadError: a damaged page or manifest.
     """
     if spec.paths:
-        raise ConfigError(f"--source lake reads no files; got --data {spec.paths[0]}", "give one of the two")
+        raise ConfigError(
+            f"data.source {spec.source!r} reads no files; got data.paths {spec.paths[0]!r}", "give one of the two"
+        )
     lake = Lake.default(spec.lake)
     keys = chosen_keys(lake, spec)
     manifests = [manifest for key in keys if (manifest := lake.series(key).manifest) is not None]
@@ -82,14 +84,14 @@ def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     if not keys:
         raise ConfigError(
             f"the lake {lake.root} holds no series",
-            "gatewise data fetch or gatewise data import fills it; --lake names another",
+            "gatewise data fetch or gatewise data import fills it; data.lake names another",
         )
     symbols = spec.symbols or ((spec.symbol,) if spec.symbol else ())
     keys = _narrow(keys, "feed", spec.feed, [key.source for key in keys])
     if not symbols and len({key.symbol for key in keys}) > 1:
         raise ConfigError(
             f"the lake holds {len({key.symbol for key in keys})} symbols; none is named",
-            f"--symbols {','.join(sorted({key.symbol for key in keys})[:3])}",
+            f"data.symbols={sorted({key.symbol for key in keys})[:3]}",
         )
     for symbol in symbols:
         _narrow(keys, "symbol", symbol, [key.symbol for key in keys])
@@ -143,6 +145,6 @@ def _columns(manifests: Sequence[Manifest], spec: DataConfig) -> list[tuple[str,
             what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
             raise SchemaError(
                 f"series must hold the same columns; {manifest.key} {' and '.join(what)} beside {first.key}",
-                "load them apart, or keep what they share: --set data.columns=[open,high,low,close,volume]",
+                "load them apart, or keep what they share: data.columns=[open,high,low,close,volume]",
             )
     return list(chosen.items())

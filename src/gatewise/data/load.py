@@ -27,7 +27,7 @@ def load_table(spec: DataConfig) -> Table:
     Raises:
         ConfigError: no data is named, or `data.resample` is no whole multiple of the rows' timeframe.
         ReadError: a file is absent, unreadable, or not what its name says; a cell is no number or no time.
-        AmbiguousError: two readings are possible; the hint names the flag that settles it.
+        AmbiguousError: two readings are possible; the hint names the setting that settles it.
         SchemaError: columns are missing or differ between files; another timeframe than asked for.
         QualityError: infinite values, a known column without any value, or a time twice in a symbol.
         NotEnoughRowsError: no row is left, or one row only and no timeframe given.
@@ -37,7 +37,9 @@ def load_table(spec: DataConfig) -> Table:
         _log.info("%s", note)
     if outside := find_outside_sessions(rows).count:
         share = f"{outside:,} of {rows.frame.height:,} rows lie outside the sessions of {rows.calendar}"
-        _log.info("%s and take no time on its clock; where these are many: another --calendar or --timezone", share)
+        _log.info(
+            "%s and take no time on its clock; where these are many: another data.calendar or data.timezone", share
+        )
     table = table_of(rows, spec)
     if spec.resample is not None:
         table = resample(table, spec.resample, spec.gap_tolerance)
@@ -55,7 +57,7 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
         raise NotEnoughRowsError(
             f"{rows.files[0]}: the timeframe is the most frequent step between rows; got {rows.frame.height} row(s) "
             "and no step",
-            "--timeframe 1m (or whatever a row lasts)",
+            'data.timeframe="1m" (or whatever a row lasts)',
         )
     _refuse_empty(rows)
     frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
@@ -78,7 +80,7 @@ def _refuse_infinite(rows: Rows) -> None:
             first = rows.frame.row(int(infinite.arg_max() or 0), named=True)
             raise QualityError(
                 f"{rows.address(first)}: {column} must be finite; infinite cells: {int(infinite.sum())}",
-                "empty those cells (a missing value), or leave the column out: --set data.columns=[…]",
+                "empty those cells (a missing value), or leave the column out: data.columns=[…]",
             )
 
 
@@ -87,8 +89,8 @@ def _refuse_empty(rows: Rows) -> None:
         if rows.frame[column].null_count() == rows.frame.height:
             raise QualityError(
                 f"{rows.files[0]}: column {column!r} holds no number in any of {rows.frame.height} rows",
-                "leave it out: --set data.columns=[…], or take another for it: --set data.rename."
-                f"{column if column in OHLCV else 'close'}=NAME",
+                "leave it out: data.columns=[…], or take another for it: "
+                f"data.rename={ ({column if column in OHLCV else 'close': 'NAME'})!r}",
             )
 
 
@@ -114,7 +116,7 @@ def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:
         second = frame.row(int(again.arg_max() or 0), named=True)
         raise QualityError(
             f"rows that repeat a time of their symbol: {count}, the first at {rows.address(second)}",
-            "--on-duplicate first or --on-duplicate last keeps one row of each time",
+            'data.on_duplicate="first" or data.on_duplicate="last" keeps one row of each time',
         )
     _log.info("rows that repeat a time of their symbol: %d; the %s of each is kept", count, keep)
     return frame.filter(~again if keep == "first" else ~again.shift(-1, fill_value=False))

@@ -19,7 +19,7 @@ _US = timedelta(microseconds=1)
 
 def find_gaps(rows: Rows) -> Finding:
     """Steps longer than the tolerance, in the trading time of the rows' calendar where they have one."""
-    remedy = "nothing: no window crosses a gap; --gap-tolerance says how long a step still is none"
+    remedy = "nothing: no window crosses a gap; data.gap_tolerance says how long a step still is none"
     if rows.gap_tolerance is None:
         return Finding("gaps", 0, False, (), remedy)
     if rows.calendar is None:
@@ -46,7 +46,7 @@ def find_outside_sessions(rows: Rows) -> Finding:
 
     None are looked for where there is no calendar.
     """
-    remedy = "another --calendar or --timezone, where these are many; on the calendar's clock they take no time"
+    remedy = "another data.calendar or data.timezone, where these are many; on the calendar's clock they take no time"
     if rows.calendar is None or rows.timeframe is None:
         return Finding("outside_sessions", 0, False, (), remedy)
     time_us = rows.frame[TIME].dt.epoch("us").to_numpy()

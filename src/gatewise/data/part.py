@@ -97,8 +97,8 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
             stamp = None
         else:
             notes.append(
-                f"warning: {dates}; by --stamp close a row counts as known at the midnight with which its day begins "
-                "(--stamp open: when that day has ended)"
+                f"warning: {dates}; stamped by its close a row counts as known at the midnight with which its day "
+                'begins (data.stamp="open": when that day has ended)'
             )
     return Part(raw.name, frame, stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
 
@@ -126,7 +126,7 @@ def _symbols(
                 f"gives {by_file})"
             )
         elif not said:
-            notes.append(f"no symbol column: the file's name gives {name} (--symbol says otherwise)")
+            notes.append(f"no symbol column: the file's name gives {name} (data.symbol says otherwise)")
         return pl.repeat(name, raw.frame.height, dtype=pl.String, eager=True), notes
     symbols = raw.frame[column].cast(pl.String).str.strip_chars()
     if (empty := symbols.is_null() | (symbols == "")).any():
@@ -134,8 +134,8 @@ def _symbols(
         raise ReadError(f"{raw.name} column {column!r} row {row} holds no symbol", "take that row out")
     if said and symbols.n_unique() > 1:
         raise SchemaError(
-            f"{raw.name}: --symbol {said} names one series; column {column!r} holds {symbols.n_unique()}",
-            f"leave it out; --symbols {said} keeps the rows of that one, --symbols A,B of several",
+            f"{raw.name}: data.symbol {said!r} names one series; column {column!r} holds {symbols.n_unique()}",
+            f"leave it out; data.symbols={[said]} keeps the rows of that one, data.symbols=['A', 'B'] of several",
         )
     return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
 
@@ -173,7 +173,7 @@ def _values(raw: Raw, chosen: dict[str, str], wanted: Sequence[str]) -> tuple[li
             row, cell = raw.frame[ROW][int(wrong[0])], raw.frame[column][int(wrong[0])]
             raise ReadError(
                 f"{raw.name} column {column!r} row {row}: {cell!r} is no number ({len(wrong)} such cells)",
-                "mend them (an empty cell is a missing value), or leave the column out: --set data.columns=[…]",
+                "mend them (an empty cell is a missing value), or leave the column out: data.columns=[…]",
             )
         kept.append(numbers.values.alias(target))
     return kept, tuple(texts)

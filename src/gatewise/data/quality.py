@@ -130,7 +130,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
             "mend those cells, or empty them (a missing value)",
             shown=("volume",),
         ),
-        _columns(rows, "empty_columns", lambda c: c.count() == 0, "leave them out: --set data.columns=[…]", True),
+        _columns(rows, "empty_columns", lambda c: c.count() == 0, "leave them out: data.columns=[…]", True),
         _columns(
             rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
         ),
@@ -191,7 +191,11 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     if found.height:
         examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
     return Finding(
-        "duplicates", found.height, not settled, tuple(examples), "--on-duplicate first or --on-duplicate last"
+        "duplicates",
+        found.height,
+        not settled,
+        tuple(examples),
+        'data.on_duplicate="first" or data.on_duplicate="last"',
     )
 
 

@@ -83,7 +83,7 @@ def _lean(blob: Blob) -> Raw:
     if day is None:
         raise ReadError(
             f"{blob.name}: a LEAN minute file has its day in its name, like 20161007_trade.zip",
-            "--format csv reads files with a header",
+            'data.format="csv" reads files with a header',
         )
     scaled = {"equity", "option", "index", "indexoption"} & {part.lower() for part in blob.file.parts}
     if scaled:
@@ -99,7 +99,7 @@ def _lean(blob: Blob) -> Raw:
         raise ReadError(
             f"{blob.name} row {row + 1}: {raw.frame['open_time'][row]!r} must be milliseconds since midnight, below "
             f"{_DAY_MS}",
-            "--format csv reads files with a header",
+            'data.format="csv" reads files with a header',
         )
     midnight = pl.lit(day[1]).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
     named = re.search(r"\d{8}_([A-Za-z0-9]+)_", blob.file.stem)

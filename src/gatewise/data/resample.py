@@ -159,7 +159,7 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
         raise NotEnoughRowsError(
             f"a bar of {format_duration(step)} must be complete; {table.num_rows} rows of "
             f"{format_duration(table.timeframe)} complete none",
-            "give more rows, or a shorter --resample",
+            "give more rows, or a shorter data.resample",
         )
     _log.info("%s", describe_bars(bars, table, step))
     time = pl.Series(TIME, bars.end_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

@@ -96,7 +96,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         if spec.timeframe is None:
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
     else:
-        notes.append("timeframe unknown: no symbol has two rows (--timeframe 1m says how long one lasts)")
+        notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(spec.calendar)
     frame = _timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame = _between(frame, spec.start, spec.end)
@@ -134,7 +134,7 @@ def _concat(parts: Sequence[Part]) -> pl.DataFrame:
             what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
             raise SchemaError(
                 f"files must hold the same columns; {part.name} {' and '.join(what)} beside {parts[0].name}",
-                "load them apart, or keep what they share: --set data.columns=[open,high,low,close,volume]",
+                "load them apart, or keep what they share: data.columns=[open,high,low,close,volume]",
             )
         frames.append(part.frame.select(first).with_columns(pl.lit(number, pl.UInt32).alias(FILE)))
     return pl.concat(frames) if frames[1:] else frames[0]
@@ -152,7 +152,11 @@ def _timed(
     ways = [(said or part.stamp or "open", part.zone) for part in parts]
     if said is None and timeframe is not None:
         told = {part.stamp for part in parts} - {None}
-        why = "by the time column's name" if told else "which is the later and so the safe reading (--stamp close)"
+        why = (
+            "by the time column's name"
+            if told
+            else 'which is the later and so the safe reading (data.stamp="close" says otherwise)'
+        )
         kinds = " and ".join(sorted({way for way, _ in ways}))
         notes.append(f"stamps are taken as the bar's {kinds}, {why}")
     if timeframe is None:

@@ -24,7 +24,9 @@ def sample_config(spec: DataConfig) -> DataConfig:
     if spec.source == "files":
         return spec
     if spec.paths:
-        raise ConfigError(f"--source {spec.source} reads no files; got --data {spec.paths[0]}", "give one of the two")
+        raise ConfigError(
+            f"data.source {spec.source!r} reads no files; got data.paths {spec.paths[0]!r}", "give one of the two"
+        )
     # Found without importing arch, which would import pandas and statsmodels: seconds, for a file of 100 kB.
     found = importlib.util.find_spec("arch")
     folder = Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else Path()

@@ -106,7 +106,7 @@ def common_calendar(said: str | None, brought: Iterable[str | None]) -> str | No
         names = ", ".join(sorted(name or NO_CALENDAR for name in found))
         raise AmbiguousError(
             f"series read together must keep one calendar; these keep {names}",
-            "--calendar says which, and --calendar none that closed time is a gap",
+            'data.calendar says which, and data.calendar="none" that closed time is a gap',
         )
     return found.pop() if found else None
 
@@ -126,7 +126,7 @@ def sessions(calendar: str, first_us: int, last_us: int) -> Sessions:
     if first < since or last > until:
         raise ConfigError(
             f"calendar {calendar} is known from {since} to {until}; the rows run from {first} to {last}",
-            "--set data.start=… or data.end=… takes fewer rows, --calendar none takes no calendar",
+            'data.start=… or data.end=… takes fewer rows, data.calendar="none" takes no calendar',
         )
     return found
 
@@ -237,5 +237,5 @@ def _unusable(calendar: str, error: Exception) -> ConfigError:
     """The package lists a few calendars that it can't make, such as XTAE and ASEX in its version 4.13.2."""
     return ConfigError(
         f"calendar {calendar} can't be made by the package exchange_calendars: {one_line(str(error))[:80]}",
-        "--calendar none takes no calendar; another version of the package may have it",
+        'data.calendar="none" takes no calendar; another version of the package may have it',
     )

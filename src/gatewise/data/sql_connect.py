@@ -92,7 +92,7 @@ def _engine(url: URL, write: bool) -> Engine:
             raise MissingExtraError("psycopg", "postgres") from error
         raise ConfigError(
             f"the driver of {url.drivername} is not installed: {error}",
-            f"install it, or name another: --url {backend}+DRIVER://…",
+            f'install it, or name another: data.url="{backend}+DRIVER://…"',
         ) from error
     commands = (_WRITING if write else _READ_ONLY).get(backend, ())
     whole = write and backend == "sqlite"
@@ -135,9 +135,9 @@ def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query:
         or (sqlite and isinstance(error, exc.DatabaseError) and not re.search("locked|malformed|unable to open", low))
         or "read-only" in low
     ):
-        return ConfigError(f"--query: {words}", "try it in the database's own shell first")
+        return ConfigError(f"data.query: {words}", "try it in the database's own shell first")
     if isinstance(error, exc.DataError):
-        return ReadError(f"{where}: {words}", "leave such rows out: --set data.start=…, or a --query")
+        return ReadError(f"{where}: {words}", "leave such rows out: data.start=…, or a data.query")
     if sqlite and "locked" in low:
         return FeedError(f"{where}: {words}", "another process is writing to it: try again when it is done")
     if isinstance(error, exc.OperationalError | exc.InterfaceError):

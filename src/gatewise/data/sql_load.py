@@ -71,12 +71,12 @@ def _bars(rows: Rows, spec: DataConfig) -> pl.DataFrame:
     if missing:
         raise SchemaError(
             f"bars need {', '.join(OHLC)}; {rows.files[0]} lacks {', '.join(missing)} (has: {', '.join(rows.columns)})",
-            "--set data.rename.close=NAME says which column it is",
+            'data.rename={"close": "NAME"} says which column it is',
         )
     if rows.timeframe is None and spec.stamp == "close":
         raise NotEnoughRowsError(
             f"{rows.files[0]}: its stamps are closes, and no step between rows tells when the bars opened",
-            "--timeframe 1m (or whatever a row lasts)",
+            'data.timeframe="1m" (or whatever a row lasts)',
         )
     frame = ordered_rows(rows, spec)
     opens = pl.col(STAMP)

@@ -51,7 +51,7 @@ def require_documented(url: URL) -> None:
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigError(
             f"the table is made in SQLite or PostgreSQL; got {url.get_backend_name()}",
-            "any database can be read: --table NAME or --query SELECT",
+            'any database can be read: data.table="NAME" or data.query="SELECT …"',
         )
 
 
@@ -92,13 +92,13 @@ def _require_columns(inspector: Inspector) -> None:
     if missing:
         raise SchemaError(
             f"a table {BARS!r} is there and lacks {', '.join(missing)}; it has {', '.join(held)}",
-            "it is left as it is: read it with --table bars, or name another database",
+            'it is left as it is: read it with data.table="bars", or name another database',
         )
     key = inspector.get_pk_constraint(BARS)["constrained_columns"]
     if set(key) != set(KEY):
         raise SchemaError(
             f"a table {BARS!r} is there; its primary key must be ticker, time and is {', '.join(key) or 'none'}",
-            "it is left as it is: read it with --table bars, or name another database",
+            'it is left as it is: read it with data.table="bars", or name another database',
         )
 
 
@@ -112,7 +112,7 @@ def _create_view(connection: Connection, inspector: Inspector, sma_rows: int) ->
         if _OURS not in said:
             raise SchemaError(
                 f"{VIEW} is there and is not gatewise's own",
-                f"it is left as it is: read it with --table {VIEW}, or name another database",
+                f'it is left as it is: read it with data.table="{VIEW}", or name another database',
             )
         if mark in said:
             return "kept"

@@ -44,7 +44,9 @@ def _of_query(connection: Connection, query: str) -> FromClause:
     start = re.sub(rf"^(?:\s|\(|{_COMMENT})+", "", query, flags=re.DOTALL)
     word = re.match(r"\w*", start)
     if (word[0] if word else "").lower() not in ("select", "with", "values"):
-        raise ConfigError(f"--query takes a SELECT; got {' '.join(start.split())[:40]!r}", "it is never more than read")
+        raise ConfigError(
+            f"data.query takes a SELECT; got {' '.join(start.split())[:40]!r}", "it is never more than read"
+        )
     # The line end closes a comment at the query's end; a colon would begin a parameter.
     plain = re.sub(_END, "", query).replace(":", "\\:")
     whole = text(f"{plain}\n").columns().subquery("q")

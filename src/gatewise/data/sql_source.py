@@ -76,12 +76,16 @@ def read_sql(spec: DataConfig) -> Rows:
 
 def _refuse_two_ways(spec: DataConfig) -> None:
     if spec.paths:
-        raise ConfigError(f"--source sql reads no files; got --data {spec.paths[0]}", "give one of the two")
+        raise ConfigError(
+            f"data.source {spec.source!r} reads no files; got data.paths {spec.paths[0]!r}", "give one of the two"
+        )
     if spec.table and spec.query:
-        raise ConfigError(f"one of --table and --query says what to read; got both, table {spec.table!r}", "leave one")
+        raise ConfigError(
+            f"one of data.table and data.query says what to read; got both, table {spec.table!r}", "leave one"
+        )
     if spec.symbol and spec.symbols and spec.symbols != (spec.symbol,):
-        both = f"--symbol {spec.symbol} and --symbols {','.join(spec.symbols)}"
-        raise ConfigError(f"one of --symbol and --symbols says which symbols to read; got {both}", "leave one")
+        both = f"{spec.symbol} and {', '.join(spec.symbols)}"
+        raise ConfigError(f"one of data.symbol and data.symbols says which symbols to read; got {both}", "leave one")
 
 
 def _look(connection: Connection, source: FromClause, name: str, spec: DataConfig) -> _Layout:
@@ -98,7 +102,9 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     texts = [] if spec.columns else [c for c in chosen if chosen[c] not in OHLCV and _holds_no_numbers(frame[c])]
     notes = [*roles.notes]
     if roles.symbol is None and not spec.symbol:
-        notes.append(f"no symbol column: the rows are taken for {_only_symbol(spec, name)} (--symbol says otherwise)")
+        notes.append(
+            f"no symbol column: the rows are taken for {_only_symbol(spec, name)} (data.symbol says otherwise)"
+        )
     if odd:
         notes.append(f"left out, as they hold neither numbers, text nor times: {', '.join(odd)}")
     if texts:

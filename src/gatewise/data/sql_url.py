@@ -29,7 +29,7 @@ def resolve_url(said: str | None) -> URL:
     """
     named = os.environ.get(URL_VARIABLE)
     if not (text := said or named):
-        raise ConfigError("no database is named", f"--url sqlite:///bars.db, or set ${URL_VARIABLE}")
+        raise ConfigError("no database is named", f'data.url="sqlite:///bars.db", or set ${URL_VARIABLE}')
     url = _parse(text)
     whole = _parse(named) if named else None
     if whole is not None and masked_url(shown(whole)) == masked_url(shown(url)):
@@ -60,8 +60,8 @@ def _parse(text: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
             f"a database's URL reads dialect://user:password@host:port/database; got {masked_url(text)!r}",
-            "for example --url sqlite:///bars.db or postgresql://me@localhost/market; in a password, write @ / : as "
-            "%40 %2F %3A",
+            'for example data.url="sqlite:///bars.db" or postgresql://me@localhost/market; in a password, write @ / : '
+            "as %40 %2F %3A",
         ) from error
     # SQLAlchemy 2.0 took psycopg2 for PostgreSQL where no driver is said; `postgres` is what many services hand out.
     return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgres", "postgresql") else url

@@ -55,7 +55,7 @@ class Table:
         if self.timeframe <= timedelta(0) or self.gap_tolerance < self.timeframe:
             raise SchemaError(
                 f"0 < timeframe <= gap tolerance must hold; got {self.timeframe}, {self.gap_tolerance}",
-                "--gap-tolerance takes at least one --timeframe",
+                "data.gap_tolerance takes at least one data.timeframe",
             )
         if self.frame[SYMBOL].null_count() or self.frame[TIME].null_count():
             raise QualityError("every row must have a symbol and a time")
@@ -128,7 +128,7 @@ def require_bars(table: Table) -> None:
     if missing:
         raise SchemaError(
             f"bars need columns {', '.join(OHLCV)}; missing: {', '.join(missing)} (have: {', '.join(table.columns)})",
-            "name raw columns instead: --set features.sets=[] --set features.columns=[...]",
+            "name raw columns instead: features.sets=[] with features.columns=[…]",
         )
     low, high = pl.col("low"), pl.col("high")
     rules = {

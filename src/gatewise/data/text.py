@@ -89,7 +89,7 @@ def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
         if len(first) != len(names):
             raise ReadError(
                 f"{blob.name} must have {len(names)} columns ({', '.join(names)}); got {len(first)}",
-                "leave --format out to read a file with a header",
+                "leave data.format out to read a file with a header",
             )
     try:  # what Polars does not see; rows it checks itself
         b"\n".join(data.split(b"\n", skipped)[:skipped]).decode("utf-8")
@@ -213,7 +213,7 @@ def unique_names(name: str, names: Sequence[str]) -> list[str]:
 
 def _headerless_hint(blob: Blob, width: int) -> str:
     if width == 6 and re.search(r"_(trade|minute|second)\b", f"{blob.name} {blob.file.stem}"):
-        return "a LEAN minute file? --format lean"
+        return 'a LEAN minute file? data.format="lean"'
     return "write a first line with the columns' names, such as time,open,high,low,close,volume"
 
 

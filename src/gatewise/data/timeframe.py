@@ -67,7 +67,7 @@ def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar:
         least, got = format_duration(timeframe), format_duration(said)
         raise SchemaError(
             f"the gap tolerance must be at least the timeframe, {least}; got {got}",
-            "--gap-tolerance takes at least one --timeframe",
+            "data.gap_tolerance takes at least one data.timeframe",
         )
     return said if said is not None else default_gap_tolerance(timeframe, calendar)
 
@@ -101,12 +101,15 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
     usual = format_duration(row["least"] if row["least"] > 1.5 * timeframe else row["middle"])
     first = f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {usual}"
     if not asked:
+        common = format_duration(timeframe)
         raise SchemaError(
-            f"{first}; the timeframe of the other rows is {format_duration(timeframe)}",
-            f"load files and symbols of one timeframe at a time, or insist: --timeframe {format_duration(timeframe)}",
+            f"{first}; the timeframe of the other rows is {common}",
+            f'load files and symbols of one timeframe at a time, or insist: data.timeframe="{common}"',
         )
     if not inner.select(found).filter(odd).is_empty():
-        raise SchemaError(f"{first}; the timeframe asked for is {format_duration(timeframe)}", f"--timeframe {usual}")
+        raise SchemaError(
+            f"{first}; the timeframe asked for is {format_duration(timeframe)}", f'data.timeframe="{usual}"'
+        )
     more = f", and {others.height - 1} other series step otherwise too" if others.height > 1 else ""
     return [f"{first}{more}; taken for rows of {format_duration(timeframe)}, as asked"]
 

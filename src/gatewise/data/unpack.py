@@ -102,11 +102,11 @@ def _held_against_name(path: Path, data: bytes) -> None:
     if packed is None:
         raise ReadError(
             f"{path} is not what its name says: no {named} archive but {_describe(data)}",
-            "give --format csv, parquet or feather to read it whatever its name",
+            'data.format="csv" (or parquet, feather) reads it whatever its name',
         )
     raise ReadError(
         f"{path} is not what its name says: it is packed as {packed}",
-        f"rename it to {path.name}{packed}, or give --format csv, parquet or feather",
+        f'rename it to {path.name}{packed}, or say what it is: data.format="csv" (or parquet, feather)',
     )
 
 
@@ -156,11 +156,15 @@ def _blob(name: str, file: PurePath, data: bytes, kind: str | None) -> Blob:
     content = _describe(data)
     said = kind or kind_by_name(Path(file)) or (content if content in ("parquet", "feather") else "csv")
     if content not in (said, "text"):
-        hint = f"--format {content}" if content in ("parquet", "feather") else "gatewise reads CSV, Parquet and Feather"
+        hint = (
+            f'data.format="{content}"'
+            if content in ("parquet", "feather")
+            else "gatewise reads CSV, Parquet and Feather"
+        )
         raise ReadError(f"{name} is not what its name says: {said} was expected, the content is {content}", hint)
     if content == "text" and said != "csv":
         raise ReadError(
-            f"{name} is not what its name says: {said} was expected, the content is text", "--format csv reads it"
+            f"{name} is not what its name says: {said} was expected, the content is text", 'data.format="csv" reads it'
         )
     return Blob(one_line(name), file, data, said)
 

@@ -54,7 +54,7 @@ def _resolve(
         raise SchemaError(
             f"feature set {spec.sets[0]} needs columns {', '.join(OHLCV)}; missing: {', '.join(missing)} "
             f"(have: {', '.join(table_columns)})",
-            "name raw columns instead: --set features.sets=[] --set features.columns=[...]",
+            "name raw columns instead: features.sets=[] with features.columns=[…]",
         )
     for name in spec.columns:
         if name == SMA_VALUE.name and name not in table_columns:
@@ -85,7 +85,7 @@ def _of_sets(spec: FeatureConfig, columns: Sequence[str], timeframe: timedelta |
 
 def _longer(step: timedelta, timeframe: timedelta | None, calendar: str | None, of_bars: tuple[Feature, ...]) -> Longer:
     if timeframe is None:
-        raise ConfigError("features.timeframes need the rows' timeframe; it is unknown", "--timeframe 1m")
+        raise ConfigError("features.timeframes need the rows' timeframe; it is unknown", 'data.timeframe="1m"')
     if require_multiple("features.timeframes", step, timeframe) == 1:
         raise ConfigError(
             f"features.timeframes must be longer than the rows' timeframe, {format_duration(timeframe)}",
@@ -126,7 +126,7 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
         raise NotEnoughRowsError(
             f"features need {lookback} rows in a row without gap or missing value; "
             f"the longest stretch of {table.num_rows} rows without a gap is {_longest(table.segment_start)}",
-            "give more rows, raise --gap-tolerance, or choose features with a shorter lookback",
+            "give more rows, raise data.gap_tolerance, or choose features with a shorter lookback",
         )
     log.info(
         "%d features, lookback %d rows: %d of %d rows are complete", len(features), lookback, valid.sum(), valid.size

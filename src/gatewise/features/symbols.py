@@ -37,8 +37,8 @@ def require_known(table: Table, rows: npt.NDArray[np.int64], known: Sequence[str
         name = min(unknown)
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
         guess = f"did you mean {near[0]!r}? " if near else ""
-        kept = ",".join(sorted(set(known) & set(table.symbols)))
-        without = f"leave those rows out: --set data.symbols=[{kept}]; " if kept else ""
+        kept = sorted(set(known) & set(table.symbols))
+        without = f"leave those rows out: data.symbols={kept}; " if kept else ""
         raise SchemaError(
             f"the model knows the symbols {_some(known)}; it can't predict {_some(unknown)}",
             f"{guess}{without}a model trained with features.scale_by all that is not told the symbol takes any",
@@ -61,7 +61,7 @@ def require_trained(table: Table, train_rows: npt.NDArray[np.int64], rows: npt.N
         raise NotEnoughRowsError(
             "features.scale_by symbol, features.symbol_onehot and model.symbol_embedding need training samples of each "
             f"symbol; {_some(missing)} {'has' if len(missing) == 1 else 'have'} none",
-            f"leave them out: --set data.symbols=[{','.join(kept)}], or give more of their rows",
+            f"leave them out: data.symbols={kept}, or give more of their rows",
         )
 
 

@@ -114,7 +114,9 @@ def ask(name: str, request: Callable[[], T]) -> T:
     except ccxt.BaseError as error:
         cause = error.__cause__
         if isinstance(cause, requests.exceptions.SSLError):
-            raise FeedError(f"{name}: its certificate can't be verified", "a proxy? --base-url") from error
+            raise FeedError(
+                f"{name}: its certificate can't be verified", "a proxy? base_url=… names its address"
+            ) from error
         if isinstance(cause, requests.exceptions.RequestException) and not isinstance(cause, requests.HTTPError):
             raise TransientError(f"{name}: {_network_words(error)}") from error
         raise FeedError(f"{name} refuses: {_short(error)}") from error

@@ -107,7 +107,7 @@ class Feed(Protocol):
 
 
 def base_url(options: FeedOptions) -> str | None:
-    """The address that the user put in place of the source's own: --base-url, else $GATEWISE_FEED_URL.
+    """The address that the user put in place of the source's own: `base_url`, else $GATEWISE_FEED_URL.
 
     Raises:
         ConfigError: it is no address of a web server.
@@ -117,5 +117,8 @@ def base_url(options: FeedOptions) -> str | None:
         return None
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("--base-url takes the address of a web server", "for example http://127.0.0.1:8080")
+        raise ConfigError(
+            f"base_url must be the address of a web server; got {address!r}",
+            'for example base_url="http://127.0.0.1:8080"',
+        )
     return address.rstrip("/")

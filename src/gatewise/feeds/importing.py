@@ -77,7 +77,7 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
         StorageError: the disk is full or not writable; what was added until then stays.
     """
     if spec.source == "lake":
-        raise ConfigError("rows are imported into the lake from elsewhere; got --source lake", "name files")
+        raise ConfigError("rows are imported into the lake from elsewhere; got the lake itself", "name files")
     rows = read_source(spec)
     once = rows.frame.unique([SYMBOL, TIME, *rows.columns], keep="first", maintain_order=True)
     table = table_of(Rows(once, rows.files, rows.timeframe, rows.gap_tolerance, rows.notes, rows.calendar), spec)

@@ -50,22 +50,22 @@ def plan_fetch(
         raise ConfigError("no symbol is named", f"gatewise data fetch {feed.name} BTC-USD")
     step = timeframe if timeframe is not None else feed.default_timeframe
     if start is not None and utc(start) < _EARLIEST:
-        raise ConfigError(f"--start must lie after {_EARLIEST:%Y-%m-%d}; got {utc(start):%Y-%m-%d}")
+        raise ConfigError(f"start must lie after {_EARLIEST:%Y-%m-%d}; got {utc(start):%Y-%m-%d}")
     if start is not None and utc(start) >= now:
-        raise ConfigError(f"--start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
+        raise ConfigError(f"start must lie before now, {now:%Y-%m-%d %H:%M} UTC; got {utc(start):%Y-%m-%d %H:%M}")
     if start is not None and end is not None and utc(start) >= utc(end):
         raise ConfigError(
-            f"--start must lie before --end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC",
-            f"--end is exclusive: --end {utc(start) + timedelta(days=1):%Y-%m-%d} takes in a day from --start on",
+            f"start must lie before end; got {utc(start):%Y-%m-%d %H:%M} and {utc(end):%Y-%m-%d %H:%M} UTC",
+            f'the end is exclusive: end="{utc(start) + timedelta(days=1):%Y-%m-%d}" takes in a day from the start on',
         )
     keys = dict.fromkeys(feed.resolve(symbol, step, retry) for symbol in symbols)
     for key in keys:
         oldest = feed.oldest(key)
         if start is not None and oldest is not None and utc(start) < oldest:
             raise ConfigError(
-                f"{feed.name} keeps bars of {format_duration(step)} since {oldest:%Y-%m-%d %H:%M} UTC only; --start is "
+                f"{feed.name} keeps bars of {format_duration(step)} since {oldest:%Y-%m-%d %H:%M} UTC only; start is "
                 f"{utc(start):%Y-%m-%d %H:%M}",
-                f"--start {oldest:%Y-%m-%dT%H:%MZ}, or longer bars, which it keeps from farther back",
+                f'start="{oldest:%Y-%m-%dT%H:%MZ}", or longer bars, which it keeps from farther back',
             )
     return [_job(feed, lake, key, start, end, now) for key in keys]
 
@@ -118,7 +118,7 @@ def plan_update(
                 if found != key:  # rows under the feed's own spelling would be another series
                     _log.info("%s: %s spells it %s (imported?): left as it is", key, feed.name, found.symbol)
                 elif first is not None and end is not None and first >= utc(end):
-                    _log.info("%s: begins after --end: left as it is", key)
+                    _log.info("%s: begins after the end asked for: left as it is", key)
                 else:
                     jobs.append(_job(feed, lake, key, None, end, now))
             except UnknownNameError:
@@ -149,7 +149,7 @@ def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: da
     else:
         first = _floor(min(last, now), key.timeframe) - DEFAULT_BARS * key.timeframe
         _log.info(
-            "%s: no --start given: the newest %s bars, from %s UTC", key, f"{DEFAULT_BARS:,}", f"{first:%Y-%m-%d %H:%M}"
+            "%s: no start given: the newest %s bars, from %s UTC", key, f"{DEFAULT_BARS:,}", f"{first:%Y-%m-%d %H:%M}"
         )
     oldest = feed.oldest(key)
     if oldest is not None and first < oldest:
@@ -158,7 +158,7 @@ def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: da
     if first >= last:
         raise ConfigError(
             f"{key}: the span must not be empty; got {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
-            f"--start before --end, both in UTC; bars of {format_duration(key.timeframe)} by the time they close",
+            f"a start before the end, both in UTC; bars of {format_duration(key.timeframe)} by the time they close",
         )
     return Job(feed, key, first, last)
 

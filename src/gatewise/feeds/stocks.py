@@ -80,11 +80,11 @@ class YahooFeed:
         if timeframe != _DAY and timeframe not in _INTRADAY:
             known = [format_duration(length) for length in (*_INTRADAY, _DAY)]
             wanted = format_duration(timeframe)
-            raise UnknownNameError(f"timeframe of {NAME} (longer ones: --resample)", wanted, known, parse_duration)
+            raise UnknownNameError(f"timeframe of {NAME} (longer ones: data.resample)", wanted, known, parse_duration)
         if self._adjusted and timeframe < _DAY:
             raise ConfigError(
-                f"{NAME} adjusts daily bars only; got --adjusted with {format_duration(timeframe)}",
-                "--raw, or --timeframe 1d",
+                f"{NAME} adjusts daily bars only; got adjusted ones of {format_duration(timeframe)}",
+                'adjusted=False, or timeframe="1d"',
             )
         name = symbol.strip().upper()
         if not name:

@@ -137,9 +137,9 @@ def _judged(error: Exception, answer: Answer | None) -> Exception:
         return NoDataError(unknown=False)
     if answer.status >= 400:
         closed = answer.status in (401, 403, 451)
-        hint = "is it open to your country and network?" if closed else "another span, --timeframe or symbol?"
+        hint = "is it open to your country and network?" if closed else "another span, timeframe or symbol?"
         if answer.status == 404:  # of a symbol that it does not know Yahoo says so
-            hint = "is --base-url, or $GATEWISE_FEED_URL, an address of Yahoo's? otherwise another symbol"
+            hint = "is base_url, or $GATEWISE_FEED_URL, an address of Yahoo's? otherwise another symbol"
         return FeedError(f"{NAME} refuses: {answer.reason or f'HTTP {answer.status}'}", hint)
     return TransientError(f"{NAME} answered with what can't be understood ({type(error).__name__})")
 

@@ -35,7 +35,7 @@ class Lake:
         nearest = next(place for place in (root, *root.parents) if place.exists())
         if not nearest.is_dir():
             raise StorageError(
-                f"a lake is a folder; {nearest} is a file", "name another lake: --lake DIR or $GATEWISE_LAKE"
+                f"a lake is a folder; {nearest} is a file", 'name another lake: data.lake="DIR" or $GATEWISE_LAKE'
             )
         return cls(root)
 

@@ -191,7 +191,7 @@ def _locked(folder: Path, key: SeriesKey) -> Iterator[None]:
             lock.acquire()
     except OSError as error:
         raise StorageError(
-            f"can't write {folder}: {error.strerror or error}", "name another lake: --lake DIR or $GATEWISE_LAKE"
+            f"can't write {folder}: {error.strerror or error}", 'name another lake: data.lake="DIR" or $GATEWISE_LAKE'
         ) from error
     try:
         yield

@@ -54,4 +54,4 @@ def _require_free(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise ConfigError(f"port {port} must be free: {error.strerror}", f"--port {port + 1}") from error
+            raise ConfigError(f"port {port} must be free: {error.strerror}", f"port={port + 1}") from error

@@ -123,8 +123,8 @@ class _Team:
                         symbol,
                         LostWorkerError(
                             f"the process that trained it is gone ({how})",
-                            "if memory ran out: fewer --workers or a smaller --batch-size; its run, if one was begun, "
-                            "goes on with gatewise train --resume (gatewise runs list)",
+                            "if memory ran out: fewer workers or a smaller training.batch_size; its run, if one was "
+                            "begun, goes on with gatewise train --resume (gatewise runs list)",
                         ),
                     )
                 )

@@ -136,7 +136,7 @@ def train_symbols(
         Interrupted: Ctrl-C; runs that were going on can be resumed one by one.
     """
     if fleet not in ("auto", "on", "off"):
-        raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
+        raise ConfigError(f"fleet is auto, on or off; got {fleet!r}")
     if config.reads_symbol:
         raise ConfigError(
             "a model of one symbol has none to tell apart",
@@ -148,7 +148,7 @@ def train_symbols(
     used, why = decide_fleet(config.training, len(tasks), fleet)
     if used and config.training.auto_batch_size:
         if fleet == "on":
-            raise ConfigError("members of a fleet share one batch size, so none is measured", "--batch-size 512")
+            raise ConfigError("members of a fleet share one batch size, so none is measured", "training.batch_size=512")
         used, why = False, "each symbol's batch size is to be measured"
     count = min(workers or choose_threads()[0], len(tasks))
     if used:

@@ -167,7 +167,7 @@ def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path)
     except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors
         words = " ".join([type(error).__name__, *str(error).split()])
         return JobFailure(
-            job, TrainingError(f"its training broke off: {words}", "if memory ran out: a smaller --batch-size")
+            job, TrainingError(f"its training broke off: {words}", "if memory ran out: a smaller training.batch_size")
         )
 
 
@@ -175,5 +175,5 @@ def lost_worker(how: str) -> LostWorkerError:
     """What is said of a job whose process was lost as often as it was tried."""
     return LostWorkerError(
         f"the process that trained it was lost {TRIES} times ({how})",
-        "if memory ran out: fewer --workers, and go on with --resume; or begin anew with a smaller --batch-size",
+        "if memory ran out: go on with fewer workers, or begin anew with a smaller training.batch_size",
     )

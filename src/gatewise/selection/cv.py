@@ -78,8 +78,8 @@ def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
         raise ReadError(f"{path} must hold the plan of a cross-validation; it does not", "start a new one") from error
     if plan is not None and (difference := first_difference(kept, json.loads(json.dumps(plan.to_dict())))):
         raise ConfigError(
-            f"--resume goes on with what {folder.name} was started with; {difference}",
-            "leave the settings out, or start a new one without --resume",
+            f"a cross-validation goes on with what {folder.name} was started with; {difference}",
+            "leave the settings out, or start a new one",
         )
     return found
 
@@ -173,5 +173,5 @@ def _require_same_data(folder: Path, table: Table) -> None:
         raise ConfigError(
             f"the data must be those that {folder.name} was started with; there were {then['rows']:,} rows, now there "
             f"are {table.num_rows:,}, of other values",
-            "start a new one without --resume",
+            "start a new one",
         )

@@ -31,7 +31,7 @@ class FleetCompute:
     words = "in this process, members trained as one"
 
     def __init__(self, said: str = "auto") -> None:
-        """Takes what --fleet said, for the searches of a cross-validation that tunes."""
+        """Takes what `fleet` said, for the searches of a cross-validation that tunes."""
         self.said = said
 
     def start(self, jobs: int) -> None:
@@ -74,7 +74,7 @@ def decide_fleet(training: TrainingConfig, num_jobs: int, said: str) -> tuple[bo
     device, _ = choose_device(training.device)
     used, why = choose_fleet(device, num_jobs, said)
     if used and said == "auto" and choose_precision(training.precision, device).scale_gradients:
-        return False, "fp16 needs its gradients scaled, which a fleet does not; --precision fp32 allows one"
+        return False, 'fp16 needs its gradients scaled, which a fleet does not; training.precision="fp32" allows one'
     return used, why
 
 

@@ -75,9 +75,9 @@ class Plan:
                 raise ConfigError(f"cross-validation needs {name} to compare; got none")
         if len(set(self.horizons)) < len(self.horizons) or min(self.horizons) < 1:
             said = ", ".join(map(str, self.horizons))
-            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {said}", "--horizons 5,20")
+            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {said}", "horizons=(5, 20)")
         if self.num_seeds < 1:
-            raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "--seeds 3")
+            raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "num_seeds=3")
         for name in self.models:
             if self.seeds(name)[-1] >= MOST_SEEDS:
                 raise ConfigError(
@@ -87,7 +87,7 @@ class Plan:
         if any(config.training.auto_batch_size for config in self.models.values()):
             raise ConfigError(
                 "all folds need one batch size; training.auto_batch_size would measure it anew for each",
-                "--batch-size 512, or the size that gatewise train measured",
+                "training.batch_size=512, or the size that gatewise train measured",
             )
         for section, (name, config) in product(_SAME, self.models.items()):
             if getattr(config, section) != getattr(self.base, section):

@@ -194,7 +194,7 @@ def _common_spans(made: Sequence[Samples]) -> Spans:
     if not rows.size:
         raise NotEnoughRowsError(
             "models are compared on rows that all of them can predict; no row has a window for each of them",
-            "set one length for all: --seq-len",
+            "set one windows.sequence_length for all",
         )
     at = [np.searchsorted(samples.rows, rows) for samples in made]
     first = reduce(np.minimum, [samples.spans.first_us[i] for samples, i in zip(made, at, strict=True)])

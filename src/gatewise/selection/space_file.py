@@ -57,14 +57,15 @@ def load_space(name: str | None, config: ExperimentConfig, settled: Container[st
         return parse_space(_read(Path(wanted)), config)
     if wanted not in shipped:
         if name is None:
-            raise ConfigError(f"no search space ships for {wanted}", f"--space FILE, or one of: {', '.join(shipped)}")
+            raise ConfigError(f"no search space ships for {wanted}", f'space="FILE", or one of: {", ".join(shipped)}')
         raise UnknownNameError("search space", wanted, [*shipped, "a YAML file"])
     text = resources.files("gatewise.config").joinpath("spaces", f"{wanted}.yaml").read_text(encoding="utf-8")
     said = yaml.safe_load(text)
     left = {field: values for field, values in said.items() if FLAT_FIELDS.get(field, field) not in settled}
     if not left:
         raise ConfigError(
-            f"search space {wanted} must leave something to search; every field of it was set", "--space FILE"
+            f"search space {wanted} must leave something to search; every field of it was set",
+            'name a file of your own: space="FILE"',
         )
     return parse_space(left, config)
 
@@ -108,7 +109,7 @@ def _parse(key: str, said: object, config: ExperimentConfig) -> Choice | Range:
         if dotted in dict(_all_fields(config)):
             raise ConfigError(
                 f"a search space can't hold {dotted}: {_BARRED.get(dotted, _WHAT_IS_SCORED)}",
-                "set it in the config, for example with --set",
+                "set it in the config",
             )
         raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in fields])
     name, kind = _SHORT.get(dotted, dotted), fields[dotted]

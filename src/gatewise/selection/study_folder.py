@@ -50,13 +50,15 @@ class StudyRequest:
 
     def __post_init__(self) -> None:
         if self.n_trials < 1:
-            raise ConfigError(f"a search needs at least one trial; got --n-trials {self.n_trials}", "--n-trials 50")
+            raise ConfigError(f"a search needs at least one trial; got n_trials {self.n_trials}", "n_trials=50")
         if self.timeout_seconds is not None and self.timeout_seconds <= 0:
-            raise ConfigError(f"--timeout must be above 0; got {self.timeout_seconds:g}s", "--timeout 30m")
+            raise ConfigError(
+                f"the timeout must be above 0 seconds; got {self.timeout_seconds:g}", "leave it out for no bound"
+            )
         if self.workers < 0:
-            raise ConfigError(f"--workers must be 0 or more; got {self.workers}", "0 trains in this process")
+            raise ConfigError(f"workers must be 0 or more; got {self.workers}", "workers=0 trains in this process")
         if self.fleet not in ("auto", "on", "off"):
-            raise ConfigError(f"--fleet is auto, on or off; got {self.fleet!r}")
+            raise ConfigError(f"fleet is auto, on or off; got {self.fleet!r}")
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
 

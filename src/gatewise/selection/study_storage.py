@@ -49,12 +49,14 @@ def resolve_url(text: str) -> str:
         url = make_url(text)
     except ArgumentError as error:
         raise ConfigError(
-            f"--storage takes a database's URL; got {text!r}", "for example --storage sqlite:///study.db"
+            f"storage must be a database's URL; got {text!r}", 'for example storage="sqlite:///study.db"'
         ) from error
     if url.get_backend_name() != "sqlite":
         return text
     if url.database in (None, "", ":memory:"):
-        raise ConfigError(f"--storage must name a file to keep the study in; got {text!r}", "sqlite:///study.db")
+        raise ConfigError(
+            f"storage must name a file to keep the study in; got {text!r}", 'storage="sqlite:///study.db"'
+        )
     return url.set(database=str(Path(str(url.database)).absolute())).render_as_string(hide_password=False)
 
 
@@ -91,7 +93,7 @@ def storage_errors(shown: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
         raise StorageError(
-            f"the study's storage {shown} can't be used: {reason}", "another --storage keeps a study elsewhere"
+            f"the study's storage {shown} can't be used: {reason}", "another storage keeps a study elsewhere"
         ) from error
 
 
@@ -114,7 +116,7 @@ def open_storage(url: str) -> BaseStorage:
                 f"the driver of {shown.split(':')[0]} is not installed", "pip install it, or use SQLite"
             ) from error
         except RuntimeError as error:  # tables of another version of Optuna
-            raise StorageError(f"{shown}: {' '.join(str(error).split())}", "another --storage") from error
+            raise StorageError(f"{shown}: {' '.join(str(error).split())}", "name another storage") from error
 
 
 def _tables_made(open_it: Callable[[], BaseStorage]) -> BaseStorage:

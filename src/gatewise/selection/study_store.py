@@ -134,7 +134,7 @@ def _opened(
     if held is None and study.get_trials(deepcopy=False):
         raise ConfigError(
             f"the storage's study {name!r} must be one of gatewise's own; somebody else's is there",
-            "--study-name NEW, or another --storage",
+            'study_name="NEW", or another storage',
         )
     if held is None:
         study.set_user_attr(_TERMS, terms)
@@ -142,7 +142,7 @@ def _opened(
         where = first_difference(held.get(part), terms[part]) if part in ("config", "space") else None
         raise ConfigError(
             f"the storage's study {name!r} was begun on {_WORDS[part]}{f' ({where})' if where else ''}",
-            "--study-name NEW, another --storage, or the settings that it was begun with",
+            'study_name="NEW", another storage, or the settings that it was begun with',
         )
     return StudyStore(study, storage, space, study.user_attrs[_ID])
 

@@ -142,7 +142,7 @@ class WorkerRunner:
         except (EOFError, OSError):
             how, lost = worker.end(), worker.job
         if lost is None and not worker.ready:
-            raise LostWorkerError(f"a worker process must start; it did not ({how})", "--workers 0 trains in this one")
+            raise LostWorkerError(f"a worker process must start; it did not ({how})", "workers=0 trains in this one")
         self._team[place] = Worker(self._threads)
         self._team[place].open(self._data)
         if lost is None:

@@ -1,7 +1,7 @@
 """A search from config to best config: what it may see, its study, its trials, and the files that it leaves.
 
 The folder `$GATEWISE_HOME/tune/<id>` holds config.yaml, space.yaml and study.json (what was asked for), study.db (the
-trials, unless --storage names another place), and at the end trials.parquet, best.yaml and report.html.
+trials, unless `storage` names another place), and at the end trials.parquet, best.yaml and report.html.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def tune(
     if config.training.per_symbol:
         raise ConfigError(
             "tuning finds settings for one model over all rows; training.per_symbol must be false",
-            "tune one symbol: --set data.symbols=[NAME] --set training.per_symbol=false",
+            "tune one symbol: data.symbols=['NAME'] with training.per_symbol=False",
         )
     used, why = fleet_choice(config, space, request.n_trials, request.fleet)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)

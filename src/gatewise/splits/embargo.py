@@ -24,7 +24,7 @@ def embargo_us(spec: SplitConfig, timeframe: timedelta, spans: Spans) -> tuple[i
     if spec.embargo is not None:
         return spec.embargo // _MICROSECOND, "split.embargo"
     if spec.embargo_rows is not None:
-        return spec.embargo_rows * step, f"split.embargo_rows={spec.embargo_rows} x {format_duration(timeframe)}"
+        return spec.embargo_rows * step, f"split.embargo_rows: {spec.embargo_rows} x {format_duration(timeframe)}"
     usual = max(DEFAULT // _MICROSECOND, DEFAULT_ROWS * step)
     most = int(spans.time_us.max() - spans.time_us.min()) * LARGEST_SHARE_PERCENT // 100 if spans.row.size else 0
     if usual <= most:

@@ -38,7 +38,7 @@ def make_labels(table: Table, spec: TargetConfig) -> Labels:
         raise NotEnoughRowsError(
             f"target {spec.kind} needs {need} rows in a row without gap or missing value, and a price that moves; "
             f"none of {table.num_rows} rows has them",
-            "give more rows, lower --horizon, or raise --gap-tolerance",
+            "give more rows, lower target.horizon, or raise data.gap_tolerance",
         )
     _tell(labels, spec)
     return labels
@@ -116,7 +116,7 @@ def _prices(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.flo
         raise SchemaError(
             f"this target needs columns {', '.join(names)}; missing: {', '.join(missing)} "
             f"(have: {', '.join(table.columns)})",
-            "predict columns instead: --target next_row",
+            'predict columns instead: target.kind="next_row"',
         )
     columns, present = _columns(table, names)
     for name, column in zip(names, columns, strict=True):

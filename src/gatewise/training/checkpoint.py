@@ -19,7 +19,7 @@ from torch import Tensor
 from gatewise.errors import BundleError
 from gatewise.files import atomic_file
 
-_REMEDY = "train anew without --resume"
+_REMEDY = "train anew, with what it was started with"
 
 
 class State(Protocol):

@@ -50,16 +50,18 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
         device = torch.device(name)
     except RuntimeError as error:
         raise ConfigError(
-            f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", "--device auto"
+            f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", 'training.device="auto"'
         ) from error
     if device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", "--device auto")
+        raise ConfigError(f"training.device must be auto, cpu, cuda or cuda:N; got {name!r}", 'training.device="auto"')
     if device.type == "cpu":
         return torch.device("cpu"), "cpu"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     index = device.index or 0
     if index >= count:
-        raise ConfigError(f"no CUDA device {index}: this machine has {count}", "--device cpu, or leave it at auto")
+        raise ConfigError(
+            f"no CUDA device {index}: this machine has {count}", 'training.device="cpu", or leave it at auto'
+        )
     return torch.device("cuda", index), f"cuda:{index} ({torch.cuda.get_device_name(index)})"
 
 
@@ -75,16 +77,24 @@ def choose_precision(name: str, device: torch.device) -> Precision:
         if name == "auto":
             name = "bf16" if capability >= AMPERE else "fp16" if capability >= TURING else "fp32"
         if name == "bf16" and capability < AMPERE:
-            raise ConfigError(f"bf16 needs an Ampere GPU or later; {title} is older", "--precision fp16 or fp32")
+            raise ConfigError(
+                f"bf16 needs an Ampere GPU or later; {title} is older",
+                'training.precision="fp16" or training.precision="fp32"',
+            )
         reason = f"{title} has compute capability {capability[0]}.{capability[1]}"
     elif name == "auto":
-        name, reason = "fp32", "the default on CPUs; --precision bf16 is faster on those that multiply it natively"
+        name, reason = (
+            "fp32",
+            'the default on CPUs; training.precision="bf16" is faster on those that multiply it natively',
+        )
     elif name == "bf16":
         if not cpu_trains_bf16():
-            raise ConfigError("bf16 must be trainable on the device; oneDNN has no bf16 LSTM here", "--precision fp32")
+            raise ConfigError(
+                "bf16 must be trainable on the device; oneDNN has no bf16 LSTM here", 'training.precision="fp32"'
+            )
         reason = "asked for; faster than fp32 only on CPUs that multiply it natively"
     elif name == "fp16":
-        raise ConfigError("fp16 needs a GPU", "--precision bf16 or fp32")
+        raise ConfigError("fp16 needs a GPU", 'training.precision="bf16" or training.precision="fp32"')
     else:
         reason = "asked for"
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]

@@ -116,7 +116,7 @@ def check_batch_size(settings: TrainingConfig, num_train: int) -> None:
     if settings.batch_size > available:
         raise ConfigError(
             f"training.batch_size must not exceed the {available:,} windows of an epoch; got {settings.batch_size}",
-            f"--batch-size {available} or less, or more rows",
+            f"training.batch_size={available} or less, or more rows",
         )
 
 

@@ -269,7 +269,7 @@ class _Fleet:
 
 def _check(members: Sequence[Member], precision: Precision) -> None:
     if precision.scale_gradients:
-        raise ConfigError("a fleet trains in bf16 or fp32; got fp16", "--precision fp32, or --fleet off")
+        raise ConfigError("a fleet trains in bf16 or fp32; got fp16", 'training.precision="fp32", or fleet="off"')
     for member in members:
         check_batch_size(member.settings, len(member.train_rows))
         for name in _SHARED:
@@ -277,5 +277,5 @@ def _check(members: Sequence[Member], precision: Precision) -> None:
             if values[0] != values[1]:
                 raise ConfigError(
                     f"members of a fleet must share training.{name}; got {values[0]} and {values[1]}",
-                    "--fleet off trains them one by one",
+                    'fleet="off" trains them one by one',
                 )

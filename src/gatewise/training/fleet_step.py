@@ -187,7 +187,7 @@ def _check_alike(first: nn.Module, model: nn.Module, number: int) -> None:
             raise ConfigError(
                 f"members of a fleet must have one shape; {name} is {sizes[0]} in member 0 and {sizes[1]} in member "
                 f"{number}",
-                "--fleet off trains them one by one",
+                'fleet="off" trains them one by one',
             )
     rates = {f"{name}.rate" for name, module in first.named_modules() if isinstance(module, Dropout)}
     for name, buffer in first.named_buffers():

@@ -69,7 +69,7 @@ class FleetWindows:
                 if getattr(own, name) != getattr(first, name):
                     raise ConfigError(
                         f"members of a fleet must share {said}; got {getattr(first, name)} and {getattr(own, name)}",
-                        "--fleet off trains them one by one",
+                        'fleet="off" trains them one by one',
                     )
             if own.matrix.data_ptr() != first.matrix.data_ptr() or own.matrix.shape != first.matrix.shape:
                 raise ConfigError("members of a fleet must share one feature matrix; got another one's windows")

@@ -25,7 +25,7 @@ from gatewise.windows import Windows
 # Summed loss, summed weight, outputs [N, K], y [N, …].
 Sums = tuple[Tensor, Tensor, Tensor, Tensor]
 
-REMEDIES = "try --batch-size 256, --seq-len 30, --hidden-size 128 or --num-layers 1"
+REMEDIES = "try training.batch_size=256, windows.sequence_length=30, model.hidden_size=128 or model.num_layers=1"
 
 
 # Floating-point operations that a piece should hold at least (some 4 ms): smaller ones spend their gain on waiting for
