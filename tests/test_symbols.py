@@ -183,7 +183,7 @@ def test_an_unknown_symbol_is_refused_with_those_that_are_known_unless_nothing_i
         _, bundle = trained(config_of(**said, **short), table)
         with pytest.raises(SchemaError, match="knows the symbols A, B; it can't predict Bee") as refused:
             bundle.predict(other)
-        assert "data.symbols=[A]" in str(refused.value.hint)
+        assert "data.symbols=['A']" in str(refused.value.hint)
         assert len(bundle.predict(other, rows=[10, 11])) == 2  # rows of a known one
     _, plain = trained(config_of(**short), table)
     assert set(plain.predict(other)["symbol"]) == {"A", "Bee"}
@@ -196,7 +196,7 @@ def test_a_symbol_without_training_rows_is_refused_by_name() -> None:
     )
     with pytest.raises(NotEnoughRowsError, match="B has none") as refused:
         prepare(config_of(features__scale_by="symbol"), table.with_frame(late))
-    assert "data.symbols=[A]" in str(refused.value.hint)
+    assert "data.symbols=['A']" in str(refused.value.hint)
     prepare(config_of(), table.with_frame(late))
 
 

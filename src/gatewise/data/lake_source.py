@@ -126,7 +126,7 @@ def _one(keys: Sequence[SeriesKey], kind: str, names: Sequence[str]) -> None:
     if names[1:]:
         raise AmbiguousError(
             f"the lake holds {', '.join(sorted({key.symbol for key in keys})[:3])} of {kind}s {', '.join(names)}",
-            f"--{kind} {names[0]}",
+            f'data.{kind}="{names[0]}"',
         )
 
 

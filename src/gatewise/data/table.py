@@ -147,5 +147,5 @@ def require_bars(table: Table) -> None:
             raise QualityError(
                 f"{rule}; rows that break it: {offenders.height}, the first at {row[SYMBOL]} "
                 f"{row[TIME]:%Y-%m-%d %H:%M:%S}: {values}",
-                "gatewise data check with the same flags shows them",
+                "gatewise data check with the same settings shows them",
             )

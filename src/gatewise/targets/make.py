@@ -131,7 +131,7 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
         raise QualityError(
             f"{rule}; rows that break it: {rows.size}, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
             f"{name}={column[rows[0]]:g}",
-            "gatewise data check with the same flags shows them",
+            "gatewise data check with the same settings shows them",
         )
 
 
