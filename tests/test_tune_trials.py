@@ -319,7 +319,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(search, pretend, 
     pretend(score)
     with pytest.raises(Interrupted, match="with 2 of 14 trials done; go on with: gatewise tune --resume"):
         search(pruner="none")
-    (folder,) = (home / "tune").iterdir()
+    (folder,) = (path for path in (home / "tune").iterdir() if path.is_dir())
     assert load_config(folder / "best.yaml")
     config, space, request = read_request(find_study_folder(folder.name[:6]))
     assert (config, space, request.n_trials, request.pruner) == (CONFIG, SPACE, 14, "none")
@@ -384,7 +384,7 @@ def test_a_request_that_can_not_be_is_refused_before_any_trial(home, said, kind)
 
 def test_a_file_that_is_no_database_is_refused(home) -> None:
     (home / "text.db").write_text("not a database, but long enough to have a header" * 20)
-    with pytest.raises(StorageError, match="not a database"):
+    with pytest.raises(StorageError, match="is no SQLite database"):
         tune(CONFIG, SPACE, StudyRequest(workers=0, storage=f"sqlite:///{home}/text.db"), table=small_table())
 
 
