@@ -138,7 +138,7 @@ def test_a_class_of_a_handful_of_rows_gets_no_interval_and_the_reason() -> None:
     result = judged(scores_of(y, y), scores_of(np.zeros(600, np.int64), y), 600)
     for metric in ("recall_up", "precision_up", "f1_up", "macro_f1", "balanced_accuracy"):
         assert result.metrics[metric].low is None, metric
-        assert "independent stretches; got 3 in 3" in (result.metrics[metric].reason or "")
+        assert "in 3 rows only" in (result.metrics[metric].reason or "")
     assert result.metrics["accuracy"].low is not None
 
 
@@ -160,7 +160,7 @@ def test_rows_that_remember_for_longer_than_they_last_are_said_to_be_too_few() -
     result = judged(model, flat, 300)
     assert result.verdict == "too_few"
     assert result.reason is None
-    assert "remembered for about" in result.summary
+    assert "independent ones; a verdict takes six" in result.summary
 
 
 def test_a_symbol_that_repeats_another_does_not_narrow_the_interval() -> None:

@@ -39,6 +39,7 @@ class PartResult:
         summary: the verdict with its numbers.
         reason: why no metric has an interval; `None` where they have.
         memory_rows: rows after which what happens counts as independent, of the difference that decides.
+        independent_rows: how many independent ones the rows are worth by that, moments counted.
         freedom: degrees of freedom of its interval; confidence: of all intervals.
         confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
         reliability: `None` for regression.
@@ -60,6 +61,7 @@ class PartResult:
     summary: str
     reason: str | None
     memory_rows: int
+    independent_rows: int
     freedom: int
     confidence: float
     confusion: Ints | None = None
@@ -111,6 +113,7 @@ class PartResult:
             "intervals": {
                 "confidence": self.confidence,
                 "memory_rows": self.memory_rows,
+                "independent_rows": self.independent_rows,
                 "freedom": self.freedom,
                 "reason": self.reason,
             },
@@ -195,6 +198,7 @@ def judge_part(
         summary="",
         reason=reason,
         memory_rows=max(1, round(deciding.memory / when.a_row)),
+        independent_rows=max(1, round(when.count / deciding.memory)),
         freedom=deciding.freedom,
         confidence=confidence,
         columns=columns,
@@ -265,8 +269,8 @@ def _summary(result: PartResult) -> str:
         words.append(f"An interval needs more rows: {result.reason}.")
     elif result.verdict == "too_few":
         words.append(
-            f"What happens is remembered for about {result.memory_rows:,} rows, so these rows are worth very few "
-            "independent ones."
+            f"What is predicted and what it costs change so slowly that these rows are worth about "
+            f"{result.independent_rows:,} independent ones; a verdict takes six."
         )
     elif beside != result.chance or result.verdict != "worse":
         words.append(_beside_chance(result))

@@ -52,7 +52,7 @@ def moments(time_us: Ints, symbol: Ints) -> Moments:
 
 
 def memory(series: Floats) -> float:
-    """The longest memory among some series [moments, s], in moments; at least 1.
+    """The longest memory among some series [moments, s], in moments; from 1 to all that there are.
 
     A series with correlation c from one moment to the next, which fades geometrically, has memory (1 + c) / (1 - c).
     c is estimated at every scale, on averages of 1, 2, 4, … moments (at least 10 of them) and corrected for its bias in
@@ -75,4 +75,4 @@ def memory(series: Floats) -> float:
         pairs = centred[: count // 2 * 2].reshape(count // 2, 2, -1)
         centred, scale = pairs.mean(axis=1), scale * 2
         centred = centred - centred.mean(axis=0)
-    return longest
+    return min(longest, float(max(len(series), 1)))
