@@ -123,10 +123,8 @@ class Influence:
         value = self.values[metric]
         stretches, rarest = self._stretches(metric, precision.memory)
         if rarest < _RARE * self.when.count and (rarest < _ENOUGH or stretches < _STRETCHES):
-            held = f"{rarest:,} moments in {stretches:,} independent stretches"
-            return Interval(
-                value, reason=f"what is as rare takes {_ENOUGH} moments in {_STRETCHES} stretches; got {held}"
-            )
+            wanted = f"{_ENOUGH} rows in {_STRETCHES} stretches that are independent of each other"
+            return Interval(value, reason=f"a class comes or is decided on in {rarest:,} rows only; it takes {wanted}")
         freedom = max(_LEAST_COSINES, min(precision.freedom, stretches // 3))
         error = _standard_error(self.components(metric, freedom))
         quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
