@@ -13,7 +13,8 @@ import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints
 
-_LEAST = 10  # averages of so many stretches and more are asked for their correlation; of fewer it is noise
+_LEAST = 20  # averages of so many stretches and more are asked for their correlation; of fewer it is noise
+_SHOWN = 2.5  # standard errors; with 2, one in seven of thousands of independent rows was said to remember for ever
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ def memory(series: Floats) -> float:
     """The longest memory among some series [moments, s], in moments; from 1 to all that there are.
 
     A series with correlation c from one moment to the next, which fades geometrically, has memory (1 + c) / (1 - c).
-    c is estimated at every scale, on averages of 1, 2, 4, … moments (at least 10 of them) and corrected for its bias in
+    c is estimated at every scale, on averages of 1, 2, 4, … moments (at least 20 of them) and corrected for its bias in
     few rows (Kendall 1954): a slow mood below much noise, as in losses, shows only once the noise is averaged away. A
-    correlation within twice its standard error of zero counts as none. Averages of a fading series correlate somewhat
+    correlation within 2.5 standard errors of zero counts as none. Averages of a fading series correlate somewhat
     more than it does itself, so the longest scale errs on the safe side: to two or three times the memory of an AR(1).
     """
     centred = series - series.mean(axis=0)
@@ -70,7 +71,7 @@ def memory(series: Floats) -> float:
         product = (centred[1:] * centred[:-1]).sum(axis=0)
         c = np.divide(product, square, out=np.zeros_like(square), where=square > 0)
         c = np.minimum(c + (1 + 3 * c) / count, 1 - 1 / count)
-        c = c[c > 2 / np.sqrt(count)]
+        c = c[c > _SHOWN / np.sqrt(count)]
         longest = max(longest, scale * float(((1 + c) / (1 - c)).max(initial=0.0)))
         pairs = centred[: count // 2 * 2].reshape(count // 2, 2, -1)
         centred, scale = pairs.mean(axis=1), scale * 2
