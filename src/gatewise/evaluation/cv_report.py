@@ -174,7 +174,8 @@ def _row(metric: str, found: Mapping[str, Estimate]) -> str:
 
 def _cell(of: Estimate, places: int) -> str:
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
-    bounds = bounds_text(of, places, "<small>{} to {}</small>")
+    exact = of.low == of.high  # such as the prior's balanced accuracy, which is 1 / classes on any rows
+    bounds = "" if exact else bounds_text(of, places, "<small>{} to {}</small>")
     return f"<b>{of.mean:.{places}f}{spread}</b>{bounds}".replace("-", "−")
 
 
