@@ -83,7 +83,7 @@ def test_the_verdict_is_the_same_in_json_in_metrics_on_the_page_and_among_the_ru
     assert (shown["verdict"], shown["headline"]) == (said["verdict"], said["headline"])
     assert f"verdict: {said['headline']}\n" in cli("runs", "show", run).out
     (listed,) = cli("runs", "list", "--json").json["runs"]
-    assert listed["verdict"] == said["verdict"]
+    assert {name: listed[name] for name in said} == said
 
 
 def test_a_judging_says_each_of_its_parts_once_on_stderr(cli) -> None:

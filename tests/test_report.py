@@ -18,9 +18,11 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
+from gatewise.evaluation.base import Interval
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.figures import residuals
 from gatewise.evaluation.figures_run import learning_curves
+from gatewise.evaluation.interval_words import without_interval
 from gatewise.evaluation.report import render, write_report
 from gatewise.evaluation.report_data import Predicted, ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches
@@ -179,6 +181,29 @@ def test_each_verdict_is_the_same_in_the_json_and_at_the_top_of_the_page_and_eve
         assert {(found.low, found.high) for found in test.metrics.values()} == {(None, None)}
         assert "No interval: " in body
         assert all(len(trace["x"]) == 1 for trace in drawn_figures(page)[0]["data"])
+
+
+def test_a_missing_interval_has_its_reason_once_and_names_metrics_and_whose_they_are() -> None:
+    whole, few, flat = Interval(1.0, 0.9, 1.1), Interval(1.0, reason="too few"), Interval(1.0, reason="no spread")
+    everyone = {
+        "model": {"log_loss": whole, "f1_up": few, "ece": few},
+        "prior": {"log_loss": flat, "f1_up": whole, "ece": few},
+        "last": {"log_loss": flat, "f1_up": whole, "ece": few},
+    }
+    assert without_interval(everyone, ["log_loss", "f1_up", "ece"]) == [
+        "No interval of f1_up, ece (model); of ece (prior, last): too few.",
+        "No interval of log_loss (prior, last): no spread.",
+    ]
+    lacking = {"val": {"rmse": few, "r2": few}, "test": {"rmse": few, "r2": few}}
+    assert without_interval(lacking, ["rmse", "r2"]) == ["No interval: too few."]
+    assert without_interval(lacking, ["r2"]) == ["No interval: too few."]
+
+
+def test_a_baseline_without_an_interval_has_its_reason_on_the_page() -> None:
+    report = make_report()
+    test = report.evaluation.parts["test"]
+    test.baselines["prior"]["log_loss"] = Interval(1.0, reason="the prior never moves")
+    assert "No interval of log_loss (prior): the prior never moves." in Elements(render(report)).text
 
 
 def test_names_from_data_cannot_break_out_of_the_page() -> None:

@@ -48,6 +48,16 @@ def test_people_see_a_line_a_run(cli: Any, run: Run) -> None:
     assert "f1 0.39" in line
 
 
+def test_a_run_that_lost_to_a_baseline_names_it_in_the_list_and_in_json(cli: Any, run: Run) -> None:
+    run.set_tag("gatewise.verdict", "worse")
+    run.set_tag("gatewise.headline", "Worse than logistic")
+    assert cli("runs", "list").out.splitlines()[1].endswith("worse than logistic")
+    (listed,) = cli("runs", "list", "--json").json["runs"]
+    for entry in (listed, cli("runs", "show", run.run_id, "--json").json):
+        assert (entry["verdict"], entry["headline"]) == ("worse", "Worse than logistic")
+        assert entry["beats_baseline"] is False
+
+
 def test_a_home_without_runs_says_what_to_type(cli: Any, gatewise_home: Path) -> None:
     assert "gatewise train" in cli("runs", "list").out
     assert cli("runs", "list", "--json").json == {"runs": []}

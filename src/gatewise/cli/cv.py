@@ -170,7 +170,7 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 
 def _print_outcome(outcome: CvOutcome) -> None:
-    from gatewise.cli.output import print_headline, print_table
+    from gatewise.cli.output import print_headline, print_sentence, print_table
     from gatewise.evaluation.interval_words import bounds_text
     from gatewise.selection.verdict import measures
 
@@ -190,9 +190,9 @@ def _print_outcome(outcome: CvOutcome) -> None:
     print()
     print_headline(outcome.verdict.judgement)
     for line in outcome.verdict.lines:
-        print(f"- {line}")
+        print_sentence(line, "- ")
     for name, value, meaning in measures(outcome.overfitting):
-        print(f"- {name} {value}: {meaning}.")
+        print_sentence(f"{name} {value}: {meaning}.", "- ")
     print(
         f"\ncv           {outcome.folder.name}"
         f"\nreport       {outcome.report}"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from gatewise.cli.flags import translate
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from gatewise.config.schema import DataConfig
-    from gatewise.evaluation.verdict import Judgement, Verdict
+    from gatewise.evaluation.verdict import Judgement
 
 _ADVICE = ("hint", "remedy", "notes", "error")  # keys of what the core says of its fields
 
@@ -47,39 +52,90 @@ class _InFlags(logging.Formatter):
         return translate(super().format(record))
 
 
+def terminal_width() -> int | None:
+    """Characters in a line of the terminal that stdout is; `None` where stdout goes elsewhere, which has no width."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_sentence(text: str, bullet: str = "") -> None:
+    """Words for people on stdout, on a terminal wrapped between words."""
+    width = terminal_width()
+    if width is not None:
+        text = textwrap.fill(
+            text,
+            width - len(bullet),
+            subsequent_indent=" " * len(bullet),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    print(bullet + text)
+
+
 def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """A table for people on stdout; columns of numbers are set to the right, and no cell is folded."""
+    """A table for people on stdout; columns of numbers are set to the right, and no number is folded.
+
+    What a terminal has no room for is set in several tables below each other, each of which begins with the words
+    that name the rows.
+    """
     from rich.console import Console
-    from rich.table import Table
 
     if title:
         print(title)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        numeric = bool(rows) and all(str(row[number])[:1] in set("0123456789-[") for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
     console = Console(highlight=False, markup=False)
-    console.width = max(console.width, console.measure(table, options=console.options.update(width=500)).maximum)
-    console.print(table)
+    width = terminal_width()
+    several = [list(range(len(columns)))] if width is None else _fitting(columns, rows, console, width)
+    for number, shown in enumerate(several):
+        if number:
+            print()
+        table = _table(columns, rows, shown)
+        console.width = max(width or 0, console.measure(table, options=console.options.update(width=500)).maximum)
+        console.print(table)
+
+
+def _fitting(columns: list[str], rows: Sequence[Sequence[str | Text]], console: Console, width: int) -> list[list[int]]:
+    """Numbers of the columns of each table, so that each is no wider than that where it can be."""
+    numbers = range(len(columns))
+    names = list(takewhile(lambda number: not _numeric(rows, number), numbers))[:2] or [0]
+    several: list[list[int]] = [[]]
+    for number in numbers[len(names) :]:
+        table = _table(columns, rows, [*names, *several[-1], number])
+        if several[-1] and console.measure(table, options=console.options.update(width=500)).maximum > width:
+            several.append([])
+        several[-1].append(number)
+    return [[*names, *group] for group in several]
+
+
+def _table(columns: list[str], rows: Sequence[Sequence[str | Text]], shown: Sequence[int]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number in shown:
+        table.add_column(columns[number], justify="right" if _numeric(rows, number) else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[number] for number in shown))
+    return table
+
+
+def _numeric(rows: Sequence[Sequence[str | Text]], number: int) -> bool:
+    cells = [str(row[number]) for row in rows]
+    return any(cells) and all(cell[0] in "0123456789+-[" for cell in cells if cell)
 
 
 def print_headline(judgement: Judgement) -> None:
     """The verdict in a line of its own, on a terminal in its tone's colour."""
     from rich.console import Console
 
-    line = verdict_text(judgement.verdict, judgement.headline)
+    line = verdict_text(judgement, judgement.headline)
     Console(highlight=False, markup=False).print(line, style="bold", soft_wrap=True)
 
 
-def verdict_text(verdict: Verdict, words: str | None = None) -> Text:
-    """A verdict in the colour of its tone; `words` in place of the few that a table has room for."""
+def verdict_text(judgement: Judgement, words: str | None = None) -> Text:
+    """A judgement in the colour of its tone; `words` in place of the few that a table has room for."""
     from rich.text import Text
 
-    from gatewise.evaluation.verdict import COLOURS, SHORT, TONES
+    from gatewise.evaluation.verdict import COLOURS
 
-    return Text(words or SHORT[verdict], style=COLOURS[TONES[verdict]].terminal)
+    return Text(words or judgement.short, style=COLOURS[judgement.tone].terminal)
 
 
 def newer_rows(data: DataConfig) -> str:

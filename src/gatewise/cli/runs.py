@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from gatewise.registry.info import RunInfo
 
 _JSON = typer.Option("--json", help="One JSON object instead of a table.")
@@ -79,29 +81,19 @@ def ui(
 
 
 def _print_table(infos: list[RunInfo]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from gatewise.cli.output import print_table, verdict_text
 
-    from gatewise.cli.output import verdict_text
-
-    console = Console(highlight=False, markup=False)
     if not infos:
-        console.print("no runs yet; try: gatewise train --source sp500")
+        print("no runs yet; try: gatewise train --source sp500")
         return
-    if not console.is_terminal:
-        console.width = 160  # a pipe has no width to fit into
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("name", overflow="fold")  # the one that gives way on a narrow terminal
-    for title in ("model", "status", "started (UTC)", "took", "val", "test", "verdict"):
-        table.add_column(title, no_wrap=True, justify="right" if title in ("took", "val", "test") else "left")
+    rows: list[list[str | Text]] = []
     for info in infos:
         started = f"{info.started_utc:%Y-%m-%d %H:%M}"
         parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
         took = _duration(info.duration_seconds)
-        verdict = verdict_text(info.verdict) if info.verdict else ""
-        table.add_row(info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts, verdict)
-    console.print(table)
+        verdict = verdict_text(info.judgement) if info.judgement else ""
+        rows.append([info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts, verdict])
+    print_table("", ["id", "name", "model", "status", "started (UTC)", "took", "val", "test", "verdict"], rows)
 
 
 def _print_run(info: RunInfo) -> None:

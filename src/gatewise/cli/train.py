@@ -84,13 +84,13 @@ def train(
 
 
 def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
-    from gatewise.cli.output import newer_rows, print_headline, print_table
+    from gatewise.cli.output import newer_rows, print_headline, print_sentence, print_table
 
     print()
     columns, rows, why = _comparison(outcome.evaluation)
     print_table("", columns, rows)
     for line in why:
-        print(line)
+        print_sentence(line)
     print()
     if rows := _column_rows(outcome.evaluation):
         print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), rows)
@@ -102,9 +102,9 @@ def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
         print()
     print_headline(outcome.evaluation.judgement)
     for result in outcome.evaluation.parts.values():
-        print(result.summary)
+        print_sentence(result.summary)
     for remark in outcome.trained.fit.remarks:
-        print(f"note: {remark}")
+        print_sentence(f"note: {remark}")
     print(
         f"\nrun          {run_id}"
         f"\nreport       {outcome.report}"
@@ -162,12 +162,12 @@ def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], lis
     names = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
     first = next(iter(evaluation.parts.values()))
     shown = [name for name in names if name in first.metrics]
-    rows, why = [], []
+    rows = []
     for part, result in evaluation.parts.items():
-        why += [f"{part}: {line}" for line in without_interval(result.metrics, shown)]
         for who, metrics in {"model": result.metrics, **result.baselines}.items():
             rows.append([part, who, *(f"{metrics[name].value:.3f}" for name in shown)])
             bounds = [bounds_text(metrics[name], 3) for name in shown]
             if who == "model" and any(bounds):
                 rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
+    why = without_interval({part: result.metrics for part, result in evaluation.parts.items()}, shown)
     return ["part", "who", *shown], rows, why

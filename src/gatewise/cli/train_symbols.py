@@ -107,6 +107,7 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 
 def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
     from gatewise.cli.output import newer_rows, print_table, verdict_text
+    from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in found.runs]
     shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
@@ -114,7 +115,7 @@ def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
     for run, (part, metrics) in zip(found.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]
         windows = f"{run.result['windows'].get(part, 0):,}"
-        verdict = verdict_text(run.result["verdict"])
+        verdict = verdict_text(read_judgement(run.result["verdict"], run.result["headline"]))
         rows.append([run.symbol, part, windows, *cells, verdict, run.run_id])
     overall = found.overall()
     means = overall["mean"][judged[0][0]]

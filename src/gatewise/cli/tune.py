@@ -110,7 +110,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 def _print_outcome(outcome: Tuned) -> None:
-    from gatewise.cli.output import print_headline, print_table, setting_words
+    from gatewise.cli.output import print_headline, print_sentence, print_table, setting_words
 
     found = outcome.found
     ranked = sorted((row for row in found.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
@@ -128,10 +128,13 @@ def _print_outcome(outcome: Tuned) -> None:
     counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(sorted(states)))
     print()
     print_headline(found.verdict.judgement)
+    print_sentence(found.line)
+    print_sentence(f"{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}")
+    print_sentence(
+        "The best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
+    )
     print(
-        f"{found.line}\n{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}"
-        "\nThe best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
-        f"\n\nstudy        {outcome.folder.name}"
+        f"\nstudy        {outcome.folder.name}"
         f"\nbest config  {outcome.best_config}"
         f"\nreport       {outcome.report}"
         f"\ntrials       {outcome.table}"

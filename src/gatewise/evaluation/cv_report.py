@@ -123,9 +123,9 @@ def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
         figures.differences(words, page.against_prior, page.confidence),
         "Each model against the prior on the same rows",
         f"Mean over folds of the difference in {words}. A line that crosses zero shows nothing either way, "
-        "and a point without a line has no interval. The prior says the "
-        "training part's class shares or mean, or of the next row's columns the last value: what is no better knows "
-        "nothing.",
+        "and a point without a line has no interval. The prior knows nothing of the features: it says the training "
+        "part's class shares or mean, or of the next row's columns that mean or the present value, whichever came "
+        "nearer in training.",
         wide=True,
         height=max(200, 90 + 48 * len(page.against_prior)),
     )
@@ -174,7 +174,8 @@ def _row(metric: str, found: Mapping[str, Estimate]) -> str:
 
 def _cell(of: Estimate, places: int) -> str:
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
-    bounds = bounds_text(of, places, "<small>{} to {}</small>")
+    exact = of.low == of.high  # such as the prior's balanced accuracy, which is 1 / classes on any rows
+    bounds = "" if exact else bounds_text(of, places, "<small>{} to {}</small>")
     return f"<b>{of.mean:.{places}f}{spread}</b>{bounds}".replace("-", "−")
 
 

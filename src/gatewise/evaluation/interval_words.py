@@ -19,14 +19,26 @@ def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}
     return between.format(*(f"{bound:{sign}.{places}f}" for bound in (found.low, found.high)))
 
 
-def without_interval(metrics: Mapping[str, Interval], names: Sequence[str]) -> list[str]:
-    """A sentence a reason: which of the named metrics stand without an interval, and why."""
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        if metrics[name].low is None or metrics[name].high is None:
-            groups.setdefault(metrics[name].reason or "too few rows", []).append(name)
-    return [f"No interval{_which(some, names)}: {reason}." for reason, some in groups.items()]
+def without_interval(everyone: Mapping[str, Mapping[str, Interval]], names: Sequence[str]) -> list[str]:
+    """A sentence a reason, said once: which of the named metrics stand without an interval, whose, and why.
+
+    Args:
+        everyone: metrics by whose they are, such as `model` or `test`; they are named where not all lack it.
+    """
+    groups: dict[str, dict[str, list[str]]] = {}  # {reason: {whose: metrics}}
+    for whose, metrics in everyone.items():
+        for name in names:
+            if metrics[name].low is None or metrics[name].high is None:
+                groups.setdefault(metrics[name].reason or "too few rows", {}).setdefault(whose, []).append(name)
+    return [f"No interval{_which(lacking, len(everyone), len(names))}: {reason}." for reason, lacking in groups.items()]
 
 
-def _which(some: Sequence[str], every: Sequence[str]) -> str:
-    return "" if len(some) == len(every) else f" of {', '.join(some)}"
+def _which(lacking: Mapping[str, Sequence[str]], everyone: int, every: int) -> str:
+    alike: dict[tuple[str, ...], list[str]] = {}  # who lack the same
+    for whose, names in lacking.items():
+        alike.setdefault(tuple(names), []).append(whose)
+    phrases = []
+    for names, some in alike.items():
+        what = "" if len(names) == every else f" of {', '.join(names)}"
+        phrases.append(what + ("" if len(some) == everyone else f" ({', '.join(some)})"))
+    return ";".join(phrases)

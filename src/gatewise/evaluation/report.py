@@ -79,7 +79,7 @@ def _header(report: ReportData) -> str:
 
 def _differences(result: PartResult, pictures: Pictures) -> str:
     words = metric_words(result.deciding_metric)
-    why = without_interval(result.differences, list(result.differences))
+    why = without_interval({"": result.differences}, list(result.differences))
     caption = "A line that crosses zero shows nothing either way."
     return pictures.add(
         figures.differences(words, result.differences, result.confidence),

@@ -89,9 +89,10 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
 
 
 def _intervals(result: PartResult, metrics: Sequence[str]) -> str:
-    some = any(result.metrics[name].low is not None for name in metrics)
+    everyone = {"model": result.metrics, **result.baselines}
+    some = any(found[name].low is not None for found in everyone.values() for name in metrics)
     intervals = f", {result.confidence:.0%} intervals." if some else "."
-    return escape(" ".join([intervals, *without_interval(result.metrics, metrics)]))
+    return escape(" ".join([intervals, *without_interval(everyone, metrics)]))
 
 
 def column_table(result: PartResult, caption: str) -> str:

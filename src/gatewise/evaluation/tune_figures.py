@@ -18,6 +18,7 @@ FEWEST_FOR_IMPORTANCE = 10
 # From fewer, a surface is mostly invented.
 FEWEST_FOR_CONTOUR = 10
 SLICES_IN_A_ROW = 4
+INKS = [[0.0, "#9db8d2"], [1.0, "#08306b"]]  # from pale to dark, never so pale that it is lost on white
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,15 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
     for first in range(0, len(names), SLICES_IN_A_ROW):
         row = names[first : first + SLICES_IN_A_ROW]
         slices = _house(visualization.plot_slice(study, params=row, target_name=words), legend=False)
-        slices.update_traces(marker={"colorscale": "Blues", "line": {"width": 0.5, "color": QUIET}, "showscale": False})
+        slices.update_traces(marker={"colorscale": INKS, "line": {"width": 0.5, "color": QUIET}, "showscale": False})
         title = "Setting by setting" + (" (continued)" if first else "")
         yield Picture(slices, title, "Complete trials alone; the darker, the later.", height=340)
     if len(names) > 1:
         parallel = _house(visualization.plot_parallel_coordinate(study, target_name=words), legend=False)
+        parallel.update_traces(line={"colorscale": INKS, "reversescale": True}, tickfont={"size": 11})
+        for dimension in parallel.data[0].dimensions:
+            if dimension.tickvals is None:  # by itself "1.15 1.15 1.14" where values lie close
+                dimension.tickformat = ".4~g"
         yield Picture(
             parallel, "Settings together", "A line a complete trial, from its value to its settings; dark is low."
         )

@@ -38,6 +38,9 @@ COLOURS: Mapping[Tone, Colours] = {
 }
 
 
+_WORSE = "Worse than "  # and the baseline
+
+
 class Difference(Protocol):
     """Model minus baseline in a metric of which less is better; bounds are `None` where no interval can be given."""
 
@@ -62,7 +65,7 @@ class Judgement:
         return {
             "better": "Better than every baseline",
             "undecided": "Not shown to be better",
-            "worse": f"Worse than {self.baseline}",
+            "worse": _WORSE + self.baseline,
             "too_few": "Too few independent rows to tell",
         }[self.verdict]
 
@@ -84,6 +87,11 @@ class Judgement:
     def to_dict(self) -> dict[str, str | bool | None]:
         """verdict, headline and beats_baseline, as every command's JSON says them."""
         return {"verdict": self.verdict, "headline": self.headline, "beats_baseline": self.beats_baseline}
+
+
+def read_judgement(verdict: Verdict, headline: str) -> Judgement:
+    """The judgement that a record's verdict and headline were written from."""
+    return Judgement(verdict, headline.removeprefix(_WORSE) if verdict == "worse" else "")
 
 
 def judge_differences(differences: Mapping[str, Difference], few: bool = False) -> Judgement:

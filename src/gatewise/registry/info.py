@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatewise.evaluation.verdict import TONES, Verdict
+from gatewise.evaluation.verdict import TONES, Judgement, Verdict, read_judgement
 
 VERDICT, HEADLINE = "gatewise.verdict", "gatewise.headline"  # the tags in which a run's verdict is kept
 
@@ -55,6 +55,11 @@ class RunInfo:
         return self.tags.get(HEADLINE)
 
     @property
+    def judgement(self) -> Judgement | None:
+        """Of verdict and headline; `None` where the run was not judged."""
+        return None if self.verdict is None else read_judgement(self.verdict, self.headline or "")
+
+    @property
     def duration_seconds(self) -> float | None:
         """From start to end; None while it runs."""
         return None if self.ended_utc is None else (self.ended_utc - self.started_utc).total_seconds()
@@ -81,6 +86,7 @@ class RunInfo:
             "duration_seconds": self.duration_seconds,
             "verdict": self.verdict,
             "headline": self.headline,
+            "beats_baseline": None if self.judgement is None else self.judgement.beats_baseline,
             "metrics": {name: value if math.isfinite(value) else None for name, value in self.metrics.items()},
             "folder": str(self.folder),
         }

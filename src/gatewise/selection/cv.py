@@ -8,6 +8,7 @@ is that of one that was not, bit for bit on the CPU but for the seconds.
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -144,6 +145,7 @@ def cross_validate(
                 left -= 1
                 if left == 1:  # a core lies idle by now
                     import gatewise.selection.conclude  # noqa: F401  # so that judging need not wait for it
+        logging.getLogger("gatewise.cv").info("Judging %d folds…", len({job.fold for job in jobs}))
         # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
         from gatewise.selection.conclude import conclude
 

@@ -65,7 +65,9 @@ class Snooping:
         level = 1 - self.confidence
         verdict = "so at least one is better" if self.value < level else "so none is shown to be better"
         count = len(self.included)
-        near = f"{count} of them can't be told from the best" if count else "each of them is worse than the benchmark"
+        near = (
+            f"{count} of them can't be told from the best" if count else "the set of the best holds the benchmark alone"
+        )
         return (
             f"if no trial were truly better than the benchmark, the best of {self.trials} would look this good with "
             f"probability {self.value:.2g}, {verdict}; {near}"
