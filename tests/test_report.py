@@ -18,7 +18,7 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
-from gatewise.evaluation.base import Interval
+from gatewise.evaluation.base import Interval, fixed
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.figures import residuals
 from gatewise.evaluation.figures_run import learning_curves
@@ -300,3 +300,9 @@ def test_the_split_in_time_is_told_symbol_by_symbol() -> None:
     ]
     assert found[0].start_us == table.time_us[10]
     assert found[0].end_us == table.time_us[59]
+
+
+def test_a_number_of_which_nothing_is_left_has_no_minus() -> None:
+    assert fixed(-0.00001, 4) == "0.0000"
+    assert fixed(-0.00001, 4, "+") == "+0.0000"
+    assert fixed(-1234.56, 1, "+,") == "-1,234.6"

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna import create_study
+from optuna.distributions import FloatDistribution
+from optuna.trial import create_trial
+from plotly.colors import sample_colorscale, unlabel_rgb
 
 from gatewise.errors import DivergedError
+from gatewise.evaluation.tune_figures import study_pictures
 from gatewise.selection import trial_runner
 from gatewise.selection.study_folder import StudyRequest
 from gatewise.selection.tune import tune
@@ -42,6 +47,24 @@ def test_the_page_is_whole_and_its_pictures_hold_finite_numbers(home) -> None:
     figures = [json.loads(text) for text in re.findall(r'class="figure"[^>]*>(.*?)</script>', page, re.DOTALL)]
     assert len(figures) == 7
     assert len(re.findall('class="plot"', page)) == 7
+
+
+def test_no_trial_is_lost_on_white_paper_and_ticks_of_close_values_differ() -> None:
+    space = {"rate": FloatDistribution(0.1, 1.0), "width": FloatDistribution(0.1, 1.0)}
+    study = create_study()
+    for number in range(4):
+        params = {"rate": 0.2 + number / 10, "width": 0.3}
+        study.add_trial(create_trial(params=params, distributions=space, value=1.142 + number * 1e-4))
+    pictures = {picture.title: picture.figure for picture in study_pictures(study, "log loss", 1.2, "prior")}
+    parallel, slices = pictures["Settings together"], pictures["Setting by setting"]
+    lines = [trace for trace in parallel.data if trace.customdata is not None]
+    assert len(lines) == 4
+    scale = [list(stop) for stop in slices.data[0].marker.colorscale]
+    for color in (*(line.line.color for line in lines), *sample_colorscale(scale, [0.0, 1.0])):
+        assert min(unlabel_rgb(color)) < 170
+    ticks = [tick.text for tick in parallel.layout.annotations if tick.x == 0]
+    assert len(set(ticks)) == 5
+    assert [float(tick) for tick in ticks] == pytest.approx([1.142 + i * 7.5e-5 for i in range(5)], abs=1e-5)
 
 
 def test_the_headline_says_whether_the_prior_is_beaten_and_that_the_best_of_many_flatters(home) -> None:

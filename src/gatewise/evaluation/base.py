@@ -118,12 +118,21 @@ def decimals(size: float) -> int:
     return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
 
 
+def fixed(value: float, places: int, sign: str = "") -> str:
+    """The number with that many places, and no minus where all that is left of it is zero.
+
+    Args:
+        sign: what stands before the places in the format: `+` shows it always, a comma sets thousands apart.
+    """
+    return f"{round(value, places) + 0.0:{sign}.{places}f}"
+
+
 def signed(difference: Interval, places: int) -> str:
     """`-0.12 [-0.20, -0.04]`; the value alone where it has no interval."""
-    value = f"{difference.value:+.{places}f}"
+    value = fixed(difference.value, places, "+")
     if difference.low is None or difference.high is None:
         return value
-    return f"{value} [{difference.low:+.{places}f}, {difference.high:+.{places}f}]"
+    return f"{value} [{fixed(difference.low, places, '+')}, {fixed(difference.high, places, '+')}]"
 
 
 def class_prediction(prob: npt.ArrayLike, label: Ints | None = None) -> ClassPrediction:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation import figures
-from gatewise.evaluation.base import Estimate, Interval, decimals
+from gatewise.evaluation.base import Estimate, Interval, decimals, fixed
 from gatewise.evaluation.cv_figures import Dots, fold_dots
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
@@ -176,7 +176,7 @@ def _cell(of: Estimate, places: int) -> str:
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
     exact = of.low == of.high  # such as the prior's balanced accuracy, which is 1 / classes on any rows
     bounds = "" if exact else bounds_text(of, places, "<small>{} to {}</small>")
-    return f"<b>{of.mean:.{places}f}{spread}</b>{bounds}".replace("-", "−")
+    return f"<b>{fixed(of.mean, places)}{spread}</b>{bounds}".replace("-", "−")
 
 
 def _symbols(of: HorizonPage, page: CvPage) -> str:

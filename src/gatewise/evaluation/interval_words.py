@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gatewise.evaluation.base import Estimate, Interval
+from gatewise.evaluation.base import Estimate, Interval, fixed
 
 
 def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}]", sign: str = "") -> str:
@@ -12,11 +12,11 @@ def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}
 
     Args:
         between: a template of the two bounds.
-        sign: what stands before the places in the format: `+` shows it always, a comma sets thousands apart.
+        sign: of `fixed`.
     """
     if found.low is None or found.high is None:
         return ""
-    return between.format(*(f"{bound:{sign}.{places}f}" for bound in (found.low, found.high)))
+    return between.format(*(fixed(bound, places, sign) for bound in (found.low, found.high)))
 
 
 def without_interval(everyone: Mapping[str, Mapping[str, Interval]], names: Sequence[str]) -> list[str]:

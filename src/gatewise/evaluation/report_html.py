@@ -7,7 +7,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from gatewise.evaluation.base import Interval, decimals
+from gatewise.evaluation.base import Interval, decimals, fixed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.verdict import TONES, Judgement, Tone, column_tone
@@ -184,7 +184,7 @@ def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
 
 def _cell(found: Interval, places: int, sign: str = "") -> str:
     bounds = bounds_text(found, places, "<small>{} to {}</small>", f"{sign},")
-    return f"<b>{found.value:{sign},.{places}f}</b>{bounds}".replace("-", "−")
+    return f"<b>{fixed(found.value, places, f'{sign},')}</b>{bounds}".replace("-", "−")
 
 
 def _verdict_cell(words: str, tone: Tone) -> str:

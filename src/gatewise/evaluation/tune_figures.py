@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 
 from gatewise.evaluation.figure_style import ACCENT, BASELINE, MODEL, QUIET, styled
 
@@ -87,10 +89,7 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
         yield Picture(slices, title, "Complete trials alone; the darker, the later.", height=340)
     if len(names) > 1:
         parallel = _house(visualization.plot_parallel_coordinate(study, target_name=words), legend=False)
-        parallel.update_traces(line={"colorscale": INKS, "reversescale": True}, tickfont={"size": 11})
-        for dimension in parallel.data[0].dimensions:
-            if dimension.tickvals is None:  # by itself "1.15 1.15 1.14" where values lie close
-                dimension.tickformat = ".4~g"
+        _set_apart(parallel, [trial.value for trial in complete if trial.value is not None])
         yield Picture(
             parallel, "Settings together", "A line a complete trial, from its value to its settings; dark is low."
         )
@@ -105,6 +104,19 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
             "Between the dots the surface is filled in, not measured.",
             height=420,
         )
+
+
+def _set_apart(parallel: go.Figure, values: Sequence[float]) -> None:
+    """Inks the lines by value, the lowest darkest; ticks of the values get as many digits as tell them apart."""
+    low, high = min(values), max(values)
+    for trace in parallel.data:
+        if trace.mode == "lines" and trace.customdata is not None:
+            trace.line.color = sample_colorscale(INKS, 1 - trace.y[0])[0]  # y: 0 at the lowest value, 1 at the highest
+    parallel.update_traces(marker={"colorscale": INKS}, selector={"mode": "markers"})
+    places = max(0, -math.floor(math.log10((high - low) / 4))) if high > low else 4
+    for tick in parallel.layout.annotations:
+        if tick.x == 0:
+            tick.text = f"{low + tick.y * (high - low):.{places}f}"
 
 
 def _house(figure: go.Figure, legend: bool = True) -> go.Figure:

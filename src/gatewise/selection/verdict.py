@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatewise.evaluation.base import decimals
+from gatewise.evaluation.base import decimals, fixed
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.report_html import metric_words
 from gatewise.evaluation.verdict import SHORT, Judgement
@@ -102,6 +102,6 @@ def _line(of: Summary, deciding: str, confidence: float) -> str:
     told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {chance:.{places}f}"
     if apart.low is None or apart.high is None:
         return f"{told}; one fold gives no interval."
-    between = f"{apart.mean:+.{places}f} {bounds_text(apart, places, sign='+')}"
+    between = f"{fixed(apart.mean, places, '+')} {bounds_text(apart, places, sign='+')}"
     verdict = "too few folds" if of.folds < LEAST_FOLDS else SHORT[of.judgement.verdict]
     return f"{told}; difference {between} at {confidence:.0%} over {of.folds} folds: {verdict}."
