@@ -153,7 +153,8 @@ class RuleScores:
         """sharpe, annualised."""
         return {"sharpe": sharpe_of_sums(sums, self.rule.steps_per_year)}
 
-    def truth(self, metric: str) -> Floats:
+    @property
+    def truth(self) -> Floats:
         """A rule has no labels."""
         return np.empty((len(self.rule.net), 0))
 

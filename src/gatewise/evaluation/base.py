@@ -88,8 +88,9 @@ class Scores(Protocol):
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         """Metrics [...] from sums [..., q] of contributions."""
 
-    def truth(self, metric: str) -> Floats:
-        """[n, t], what of the labels the metric depends on beside `signals`; t may be 0."""
+    @property
+    def truth(self) -> Floats:
+        """[n, t], what of the labels metrics depend on beside `signals`; t may be 0."""
 
     def basis(self, metric: str) -> Floats:
         """[n, kinds], above 0 on the rows of each kind that a share needs, such as those of its class."""

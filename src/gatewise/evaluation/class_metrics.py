@@ -62,7 +62,8 @@ class ClassScores:
         """Probabilities, decisions and log loss: a decision may remember for longer than the loss shows."""
         return np.concatenate([self.prob, self._by_class(1), self.contributions[:, 1:2]], axis=1)
 
-    def truth(self, metric: str) -> Floats:
+    @property
+    def truth(self) -> Floats:
         """The classes that came, one column each."""
         return self._by_class(0)
 

@@ -27,7 +27,10 @@ _LEAST_COSINES, _MOST = 2, 0.4
 _STRETCHES, _RARE, _ENOUGH = 15, 0.15, 300  # what is rarer than that share of the moments takes so many of them
 _SLOW = 0.8  # of the frequency at which a geometrically fading memory has lost half of its variance
 _NO_SPREAD = "every row adds the same to it"
-_BINNED = "a gap between binned shares is biased upwards by chance, so no interval around it holds"
+_WITHOUT = {
+    "ece": "a gap between binned shares is biased upwards by chance, so no interval around it holds",
+    "r2": "the spread of few true values with a mood is biased downwards, so no interval around it holds",
+}
 
 
 @dataclass(frozen=True)
@@ -95,24 +98,19 @@ class Influence:
     def interval(self, metric: str, precision: Precision, confidence: float) -> Interval:
         """The metric's interval, inside its range: Wilson's (1927) form for shares, on a log scale for losses."""
         value, (low, high) = self.values[metric], metric_bounds(metric)
-        if metric.startswith("ece"):
-            return Interval(value, reason=_BINNED)
+        for name, reason in _WITHOUT.items():
+            if metric.startswith(name):
+                return Interval(value, reason=reason)
         if (low, high) == (0.0, 1.0):
             return self._share(metric, precision, confidence)
         error = _standard_error(self.components(metric, precision.freedom))
         quantile = float(stats.t.ppf((1 + confidence) / 2, precision.freedom))
         if (low, high) == (-np.inf, np.inf):
             return Interval(value, value - quantile * error, value + quantile * error)
-        if low == 0.0:
-            if not error or not value:
-                return Interval(value, reason=_NO_SPREAD)
-            factor = float(np.exp(min(quantile * error / value, 700.0)))
-            return Interval(value, value / factor, min(value * factor, high))
-        rest = high - value  # r2: what is left unexplained is a ratio of losses
-        if not error or not rest:
+        if not error or not value:
             return Interval(value, reason=_NO_SPREAD)
-        factor = float(np.exp(min(quantile * error / rest, 700.0)))
-        return Interval(value, high - rest * factor, high - rest / factor)
+        factor = float(np.exp(min(quantile * error / value, 700.0)))
+        return Interval(value, value / factor, min(value * factor, high))
 
     def _share(self, metric: str, precision: Precision, confidence: float) -> Interval:
         """Wilson's interval of a share whose standard error stands for so many independent rows.

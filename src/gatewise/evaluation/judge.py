@@ -162,12 +162,12 @@ def judge_part(
         values = everyone[name].values
         if reason:
             return {metric: Interval(value, reason=reason) for metric, value in values.items()}
-        return {m: everyone[name].interval(m, precise.of_metric(name, m), confidence) for m in values}
+        return {m: everyone[name].interval(m, precise.of_metrics(name), confidence) for m in values}
 
     def against(name: str, metric: str = deciding_metric) -> Interval:
         if reason:
             return Interval(everyone["model"].values[metric] - everyone[name].values[metric], reason=reason)
-        return difference(everyone["model"], everyone[name], metric, precise.of_difference(name, metric), confidence)
+        return difference(everyone["model"], everyone[name], metric, precise.of_difference(name), confidence)
 
     differences = {name: against(name) for name in baselines}
 
@@ -175,7 +175,7 @@ def judge_part(
         return min(names, key=lambda name: everyone[name].values[deciding_metric])
 
     best, guess = lowest(baselines), lowest(chance)
-    deciding = precise.of_difference(best, deciding_metric)
+    deciding = precise.of_difference(best)
     metrics = {name: intervals(name) for name in everyone}
     columns = {}
     for column, share in (outside or {}).items():
@@ -213,25 +213,21 @@ class _Precise:
         self._when, self._scores = when, scores
         self._least = horizon * when.a_row
         self._given = None if memory_rows is None else memory_rows * when.a_row
+        self._truth = memory(when.means(scores["model"].truth))  # the same for everyone
         self._memory_of = cache(self._measured)
 
-    def of_metric(self, name: str, metric: str) -> Precision:
-        return self._precision(name, None, metric)
+    def of_metrics(self, name: str) -> Precision:
+        return self._precision(name, None)
 
-    def of_difference(self, name: str, metric: str) -> Precision:
-        return self._precision("model", name, metric)
+    def of_difference(self, name: str) -> Precision:
+        return self._precision("model", name)
 
-    def _precision(self, name: str, other: str | None, metric: str) -> Precision:
+    def _precision(self, name: str, other: str | None) -> Precision:
         if self._given is not None:
             return Precision.of(self._when.count, max(1.0, self._given))
-        longest = self._memory_of(name, other)
-        if self._scores[name].truth(metric).shape[1]:
-            longest = max(longest, self._memory_of(name, metric="r2"))
-        return Precision.of(self._when.count, max(self._least, longest))
+        return Precision.of(self._when.count, max(self._least, self._truth, self._memory_of(name, other)))
 
-    def _measured(self, name: str, other: str | None = None, metric: str | None = None) -> float:
-        if metric is not None:
-            return memory(self._when.means(self._scores[name].truth(metric)))
+    def _measured(self, name: str, other: str | None) -> float:
         signals = self._scores[name].signals
         return memory(self._when.means(signals if other is None else signals - self._scores[other].signals))
 

@@ -44,9 +44,10 @@ class ValueScores:
         sizes = np.log(absolute + np.maximum(0.1 * absolute.mean(axis=0), np.finfo(np.float64).tiny))
         return np.concatenate([self.error, absolute, squared, sizes], axis=1)
 
-    def truth(self, metric: str) -> Floats:
-        """The true values for r2, which is relative to their spread; else nothing: levels remember for ever."""
-        return self._each()[:, :, 2] if metric.startswith("r2") else np.empty((len(self.error), 0))
+    @property
+    def truth(self) -> Floats:
+        """Nothing: metrics depend on errors alone, and r2 has no interval. Levels would remember for ever."""
+        return np.empty((len(self.error), 0))
 
     def basis(self, metric: str) -> Floats:
         """Rows that have a direction, of one output or of each."""
