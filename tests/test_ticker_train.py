@@ -241,7 +241,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(cli, world, t
 @pytest.mark.parametrize(
     ("words", "kind", "hint"),
     [
-        ([], "ConfigError", "--data FILE (or a folder or a glob), --source sql --url URL"),
+        ([], "ConfigError", "--data FILE (or a folder or a glob), --source sql and --url URL"),
         (["--data", "{world}/bars.csv", "--symbol", "MSFTT"], "UnknownNameError", "MSFT"),
     ],
 )

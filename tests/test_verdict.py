@@ -76,7 +76,7 @@ def test_a_terminal_says_the_sentence_in_the_tone_of_the_verdict_and_red_is_for_
     assert capsys.readouterr().out == f"{SENTENCES[verdict]}\n"
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=True, color_system="standard", width=80)
-    console.print(verdict_text(verdict))
+    console.print(verdict_text(judgement))
     red = "\x1b[31m"
     assert (red in drawn.getvalue()) is (verdict == "worse")
 
