@@ -13,6 +13,7 @@ import re
 import sqlite3
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,16 @@ def _database() -> Path:
     return home() / "mlflow.db"
 
 
+# MLflow makes its tables by Alembic, whose context is one for the whole process: threads take turns.
+_MAKING = threading.Lock()
+
+
 def _ensure_database(path: Path) -> None:
+    with _MAKING:
+        _make_or_probe(path)
+
+
+def _make_or_probe(path: Path) -> None:
     if path.is_dir():
         raise StorageError(f"run records lie in one file; {path} is a folder", "set GATEWISE_HOME to another place")
     if path.exists():
