@@ -13,11 +13,12 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from gatewise.config.load import load_config
 from gatewise.errors import StorageError
@@ -141,10 +142,54 @@ def test_processes_that_make_one_new_storage_at_once_all_get_it(tmp_path: Path) 
 
 def test_homes_made_by_several_at_once_keep_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     begin = "from gatewise.config.load import load_config; from gatewise.registry.runs import start_run as s; "
     begun = [subprocess.Popen([sys.executable, "-c", f"{begin} s(load_config()).finish('FINISHED')"]) for _ in range(2)]
     assert [process.wait() for process in begun] == [0, 0]
     assert [info.status for info in list_runs()] == ["FINISHED", "FINISHED"]
+
+
+def test_threads_that_begin_runs_in_one_new_home_at_once_all_get_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    together = Barrier(3)
+
+    def begin(number: int) -> str:
+        together.wait()
+        with start_run(load_config(overrides={"name": f"run {number}"})) as run:
+            return run.run_id
+
+    with ThreadPoolExecutor(3) as pool:
+        begun = set(pool.map(begin, range(3)))
+    assert len(begun) == 3
+    assert {run.run_id for run in list_runs()} == begun
+
+
+def test_a_program_s_own_databases_keep_their_safety_while_run_records_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    engine = create_engine(f"sqlite:///{tmp_path}/own.db", poolclass=NullPool)
+    seen, over = set(), Event()
+
+    def connect_again_and_again() -> None:
+        while not over.is_set():
+            with engine.connect() as connection:
+                seen.add(connection.execute(text("PRAGMA synchronous")).scalar())
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(connect_again_and_again)
+        try:
+            list_runs()
+            with start_run(load_config()):
+                pass
+        finally:
+            over.set()
+        watching.result()
+    assert seen == {2}
 
 
 def test_what_sqlite_says_is_known_by_its_code_through_every_wrapper(tmp_path: Path) -> None:

@@ -210,7 +210,8 @@ class _Precise:
     """How much evidence the moments hold for each metric and difference; each memory is measured once."""
 
     def __init__(self, when: Moments, horizon: int, memory_rows: int | None, scores: Mapping[str, Scores]) -> None:
-        self._when, self._scores = when, scores
+        self._when = when
+        self._signals = {name: when.means(one.signals) for name, one in scores.items()}
         self._least = horizon * when.a_row
         self._given = None if memory_rows is None else memory_rows * when.a_row
         self._truth = memory(when.means(scores["model"].truth))  # the same for everyone
@@ -228,8 +229,8 @@ class _Precise:
         return Precision.of(self._when.count, max(self._least, self._truth, self._memory_of(name, other)))
 
     def _measured(self, name: str, other: str | None) -> float:
-        signals = self._scores[name].signals
-        return memory(self._when.means(signals if other is None else signals - self._scores[other].signals))
+        signals = self._signals[name]
+        return memory(signals if other is None else signals - self._signals[other])
 
 
 def sharpe_interval(rule: Backtest, horizon: int, confidence: float) -> Interval:

@@ -38,7 +38,6 @@ class Run:
     """A run that is being written. As a context manager it marks its own end.
 
     Leaving the block marks the run FINISHED; Ctrl-C or an exit marks it KILLED, any other exception FAILED.
-    It is a training listener.
 
     Attributes:
         run_id: MLflow's id, 32 hex digits.

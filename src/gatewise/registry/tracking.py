@@ -139,12 +139,17 @@ def _make_or_probe(path: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy import Engine, event
 
-    def hurry(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA synchronous = OFF")
-
     make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
+
+        def hurry(connection: Any, _record: Any) -> None:
+            # Called for the engines of the whole process, as MLflow makes its own out of reach.
+            if isinstance(connection, sqlite3.Connection):
+                _, _, file = connection.execute("PRAGMA database_list").fetchone()
+                if Path(file).parent.name == Path(folder).name:
+                    connection.execute("PRAGMA synchronous = OFF")
+
         event.listen(Engine, "connect", hurry)
         try:
             store = SqlAlchemyStore(f"sqlite:///{made}", artifact_folder().as_uri())

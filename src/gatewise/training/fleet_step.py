@@ -129,10 +129,13 @@ class FleetStep:
         if outputs.dim() == 3:
             outputs = outputs[:, -self.steps_scored :].flatten(0, 1)
         outputs = outputs.float()
-        trained = (self.loss(outputs + log_weight, y) * weight).sum() / weight.sum().clamp_min(1e-12)
-        # As in `Step`: what is told is without class weights, and where there are none the same sum.
-        counted = torch.where((log_weight != 0).any(), weight.sign(), weight)
         plain = outputs.detach()
+        if len(log_weight) == 1:  # no member weighs classes
+            loss, total = (self.loss(outputs, y) * weight).sum(), weight.sum()
+            return loss / total.clamp_min(1e-12), (loss.detach(), total, plain)
+        trained = (self.loss(outputs + log_weight, y) * weight).sum() / weight.sum().clamp_min(1e-12)
+        # As in `Step`: what is told is without class weights, and where a member has none the same sum.
+        counted = torch.where((log_weight != 0).any(), weight.sign(), weight)
         return trained, ((self.loss(plain, y) * counted).sum(), counted.sum(), plain)
 
     def _mapped(self, of_one: Callable[..., tuple[Tensor, Sums]], inputs: tuple[Any, ...]) -> tuple[Tensor, Sums]:

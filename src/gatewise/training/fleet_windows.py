@@ -98,8 +98,7 @@ class FleetWindows:
 
     def judged(self) -> FleetWindows:
         """The same as it is judged on; see `Windows.judged`."""
-        zero = torch.zeros_like(self.log_weight)
-        return replace(self, windows=self.windows.judged(), log_weight=zero)
+        return replace(self, windows=self.windows.judged(), log_weight=torch.zeros_like(self.log_weight[:, :1]))
 
     def batch(self, rows_AB: Tensor, live_AB: Tensor) -> FleetBatch:
         """The windows that end at each member's rows."""
