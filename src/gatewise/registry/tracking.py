@@ -136,29 +136,27 @@ def _make_or_probe(path: Path) -> None:
         except sqlite3.Error as error:
             raise _database_error(path, error) from error
         return
+    from mlflow.store.db.utils import _initialize_tables
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-    from sqlalchemy import Engine, event
+    from sqlalchemy import create_engine, event
 
     make_folder(path.parent)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
-
-        def hurry(connection: Any, _record: Any) -> None:
-            # Called for the engines of the whole process, as MLflow makes its own out of reach.
-            if isinstance(connection, sqlite3.Connection):
-                _, _, file = connection.execute("PRAGMA database_list").fetchone()
-                if Path(file).parent.name == Path(folder).name:
-                    connection.execute("PRAGMA synchronous = OFF")
-
-        event.listen(Engine, "connect", hurry)
-        try:
-            store = SqlAlchemyStore(f"sqlite:///{made}", artifact_folder().as_uri())
-            store.engine.dispose()
-        finally:
-            event.remove(Engine, "connect", hurry)
+        # The store makes its tables by this same call, but with an engine out of reach: it could be told not to wait
+        # for the disk only through a listener on all engines of the process.
+        engine = create_engine(f"sqlite:///{made}")
+        event.listen(engine, "connect", _hurry)
+        _initialize_tables(engine)
+        engine.dispose()
+        SqlAlchemyStore(f"sqlite:///{made}", artifact_folder().as_uri()).engine.dispose()
         with made.open("rb") as written:
             os.fsync(written.fileno())
         _put(made, path)
+
+
+def _hurry(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _database_error(path: Path, error: BaseException) -> StorageError:
