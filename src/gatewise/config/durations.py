@@ -1,4 +1,8 @@
-"""Lengths of time as people write them, 5m or 7d, exact to the microsecond both ways."""
+"""Lengths of time as people write them, 5m or 7d, exact to the microsecond both ways.
+
+A calendar month is written as the mean one, 365.2425 days / 12, and any whole multiple of that length means that many
+months of the calendar: a quarter, a year. So one type holds every length; whoever counts days asks `months_of` first.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,39 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+MONTH = timedelta(seconds=2_629_746)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
+_OF_CALENDAR = ("mo", "q", "y")
+
+
+def months_of(length: timedelta) -> int | None:
+    """How many months of the calendar a length means; `None`: it is so many days, hours or less."""
+    return length // MONTH if length and not length % MONTH else None
 
 
 def parse_duration(value: object) -> object:
-    """`90s`, `5m`, `1h`, `1d`, `1w` -> timedelta, to the microsecond; anything but text is handed on to pydantic."""
+    """`90s`, `5m`, `1h`, `1d`, `1w`, `1mo`, `1q`, `1y` -> timedelta, to the microsecond; months as `months_of` reads.
+
+    Anything but text is handed on to pydantic.
+    """
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", value.strip(), re.ASCII)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(mo|[smhdwqy])", value.strip(), re.ASCII)
     if match is None:
-        raise ValueError(f"a duration is a number and a unit of {', '.join(_UNITS)}, like 5m or 7d")
+        raise ValueError(f"a duration is a number and a unit of {', '.join(_UNITS)}, like 5m, 7d or 1mo")
     try:
-        return timedelta(microseconds=round(Decimal(match[1]) * _UNITS[match[2]] * 1_000_000))
+        length = timedelta(microseconds=round(Decimal(match[1]) * _UNITS[match[2]] * 1_000_000))
     except (ArithmeticError, ValueError) as error:  # ValueError: more digits than Python turns into an int
         raise ValueError(f"a duration lasts at most {timedelta.max.days}d") from error
+    if match[2] in _OF_CALENDAR and length % MONTH:
+        raise ValueError("months, quarters and years are counted whole, like 1mo, 1q or 1y")
+    return length
 
 
 def format_duration(value: timedelta) -> str:
     """The shortest spelling that `parse_duration` reads back, exactly: 300 s -> `5m`, 60 µs -> `0.00006s`."""
+    if (months := months_of(value)) is not None:
+        return f"{months // 12}y" if not months % 12 else f"{months}mo"
     us = abs(value) // timedelta(microseconds=1)
     sign = "-" if value < timedelta(0) else ""
     for unit in ("d", "h", "m"):

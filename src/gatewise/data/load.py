@@ -12,6 +12,7 @@ from gatewise.data.market import find_outside_sessions
 from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
+from gatewise.data.step_findings import refuse_mixed_steps
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 
@@ -70,6 +71,7 @@ def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:
     Raises:
         QualityError: see `load_table`.
     """
+    refuse_mixed_steps(rows, spec)
     _refuse_infinite(rows)
     return _once(_in_order(rows.frame), rows, spec.on_duplicate)
 

@@ -19,6 +19,7 @@ from gatewise.data.precision import find_lost_steps
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
+from gatewise.data.step_findings import find_mixed_steps
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
 
 
@@ -90,6 +91,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
     prices = [column for column in OHLC if column in frame.columns]
     infinite = [pl.col(column).is_infinite() for column in rows.columns]
     findings = [
+        find_mixed_steps(rows, spec),
         find_gaps(rows),
         find_outside_sessions(rows),
         _duplicates(rows, settled=spec.on_duplicate != "error"),

@@ -13,6 +13,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
+from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.part import Part, read_part
 from gatewise.data.sessions import find_calendar, session_close
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
@@ -34,6 +35,7 @@ class Rows:
         gap_tolerance: None with the timeframe.
         notes: what was assumed, left out or skipped, for people.
         calendar: code of the exchange's calendar in whose trading time gaps are measured.
+        stretches: of rows that step regularly by another step than the timeframe.
     """
 
     frame: pl.DataFrame
@@ -42,6 +44,7 @@ class Rows:
     gap_tolerance: timedelta | None
     notes: tuple[str, ...]
     calendar: str | None = None
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -95,14 +98,21 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
             notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
+        stretches = find_stretches(steps, timeframe)
     else:
+        stretches = ()
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(spec.calendar)
     frame = _timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame = _between(frame, spec.start, spec.end)
+    stretches = _left_in(stretches, frame)
+    if stretches and spec.timeframe is not None:
+        count, step = sum(stretch.count for stretch in stretches), format_duration(stretches[0].step)
+        said = format_duration(spec.timeframe)
+        notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {said}, as asked")
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
+    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches)
     if not rows.columns:
         raise SchemaError(
             f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"
@@ -203,6 +213,14 @@ def _between(frame: pl.DataFrame, start: datetime | None, end: datetime | None) 
             "data.start and data.end are in UTC",
         )
     return kept
+
+
+def _left_in(stretches: tuple[Stretch, ...], frame: pl.DataFrame) -> tuple[Stretch, ...]:
+    """Those of which a step is among the rows that are kept."""
+    if not stretches:
+        return ()
+    first, last = frame.select(pl.col(STAMP).min().alias("first"), pl.col(STAMP).max().alias("last")).row(0)
+    return tuple(stretch for stretch in stretches if stretch.start < last and stretch.end > first)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.table import FILE, STAMP, SYMBOL
+from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
 DAY = timedelta(days=1)
@@ -18,19 +18,21 @@ def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
     """Steps between the rows of each symbol in order of time, equal stamps left out.
 
     Args:
-        frame: holds symbol, `__stamp` and `__file`, in any order.
+        frame: holds symbol, `__stamp`, `__file` and `__row`, in any order.
 
     Returns:
-        symbol, `__file` (the later row's), step, and whether both rows are of one file.
+        symbol, `__file`, `__row` and `__stamp` of the later row, step, and whether both rows are of one file.
     """
     symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
     falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
-    ordered = frame.select(SYMBOL, FILE, STAMP)
+    ordered = frame.select(SYMBOL, FILE, ROW, STAMP)
     if ordered.select(falls.any()).item():  # a sort takes several times the room of what it sorts
         ordered = ordered.sort(SYMBOL, STAMP)
     return ordered.select(
         SYMBOL,
         FILE,
+        ROW,
+        STAMP,
         pl.col(STAMP).diff().alias("step"),
         (pl.col(FILE) == pl.col(FILE).shift()).alias("same_file"),
         (pl.col(SYMBOL) == pl.col(SYMBOL).shift()).alias("same_symbol"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
 from typing import Any
@@ -80,7 +80,7 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
         raise ConfigError("rows are imported into the lake from elsewhere; got the lake itself", "name files")
     rows = read_source(spec)
     once = rows.frame.unique([SYMBOL, TIME, *rows.columns], keep="first", maintain_order=True)
-    table = table_of(Rows(once, rows.files, rows.timeframe, rows.gap_tolerance, rows.notes, rows.calendar), spec)
+    table = table_of(replace(rows, frame=once), spec)
     facts = {"calendar": rows.calendar} if rows.calendar else {}
     done = []
     for symbol, spans in covered_spans(rows, table.timeframe).items():

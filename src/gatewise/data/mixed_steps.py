@@ -1,0 +1,182 @@
+"""Stretches of rows that step regularly by another step than their series: weekly bars before daily ones, in one file.
+
+A row is usable one timeframe after its open, so a weekly bar among daily ones would be used six days before it ends.
+Long steps alone show nothing: rows are absent where nobody trades. A stretch is told from that by chance. Where each
+row is there with any probability p, a step of m timeframes has probability p (1 - p)^(m - 1), which is at most
+f(m) = (1 - 1/m)^(m - 1) / m, whatever p; and one of any multiple of m timeframes at most 1/m. So k such steps in a row
+begin at one of N rows by chance at most N f(m)^k times, and a stretch counts where that is below 1e-4. Steps shorter
+than the timeframe have no such bound: theirs is their share among the other steps.
+
+What chance does not make, a sensor may: one that was asked every second hour for days on end, again and again, as in
+the traffic of Interstate 94 (docs/data-files.md). So stretches of the same few timeframes that come and go within a
+series are taken for rows that are absent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.config.durations import MONTH, format_duration
+from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+_FEWEST = 5  # steps
+_LEVEL = 1e-4
+_OTHER = 1.5  # a step is another one where it is longer or shorter by this factor
+_EQUAL_SHARE = 0.6  # of a stretch's steps; the others are multiples, such as weekends among days
+_FEW_TIMEFRAMES, _RECURS = 4, 3
+_TRIED = 8  # steps that are looked at, the most improbable ones first
+_US = timedelta(microseconds=1)
+_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
+_CALENDAR = {1: (28, 31), 3: (89, 92), 6: (181, 184), 12: (365, 366)}  # months, days
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rows of a symbol that follow each other by another step than the timeframe.
+
+    Attributes:
+        step: how they step.
+        count: how many steps.
+        start, end: stamps of the first row and the last.
+        change: the row where the step changes, with symbol, `__file`, `__row` and `__stamp`: the last of a stretch that
+            begins its series, else the first.
+        first, last: whether the stretch begins its series, or ends it.
+    """
+
+    step: timedelta
+    count: int
+    start: datetime
+    end: datetime
+    change: dict[str, Any]
+    first: bool
+    last: bool
+
+    def told(self, address: str) -> str:
+        """`X.csv row 11 (X 2023-03-13 00:00:00): the 10 steps before it are of 7d`."""
+        side = "before it" if self.first else "from it on"
+        return f"{address}: the {self.count:,} steps {side} are of {format_duration(self.step)}"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Steps `start` to `stop` (exclusive) of `_Odd`, as what they step, and how improbable it is (a logarithm)."""
+
+    start: int
+    stop: int
+    step: timedelta
+    evidence: float
+
+
+def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, ...]:
+    """The stretches of another step, in the rows' order.
+
+    Args:
+        steps: of `steps_of`.
+        timeframe: of the rows.
+    """
+    length = steps["step"].dt.total_microseconds().to_numpy()
+    unit = timeframe // _US
+    place = np.flatnonzero((length * _OTHER <= unit) | (length >= _OTHER * unit))
+    if place.size < _FEWEST:
+        return ()
+    odd, symbol = length[place], steps[SYMBOL].gather(place)
+    breaks = np.ones(place.size, dtype=bool)
+    breaks[1:] = (np.diff(place) != 1) | (symbol != symbol.shift()).to_numpy()[1:]
+    chance = _Chance(odd, length.size, unit)
+    taken = np.zeros(place.size, dtype=bool)
+    found = []
+    for run in sorted(_runs(odd, breaks, unit, chance), key=lambda run: -run.evidence):
+        if run.evidence >= chance.needed and not taken[run.start : run.stop].any():
+            taken[run.start : run.stop] = True
+            found.append(run)
+    found.sort(key=lambda run: run.start)
+    stretches = tuple(_stretch(steps, int(place[run.start]), int(place[run.stop - 1]), run.step) for run in found)
+    return _without_absences(stretches, timeframe)
+
+
+class _Chance:
+    """Logarithms of how improbable runs of steps are where rows are only thin."""
+
+    def __init__(self, odd: Ints, num_steps: int, unit: int) -> None:
+        self._unit, self._num_steps = unit, num_steps
+        self._short = int(np.sum(odd < unit))
+        self.needed = math.log(num_steps) - math.log(_LEVEL)
+
+    def equal(self, step: float, count: int, window: float = 0) -> float:
+        """Of `count` steps in a row that are all `step`, or within a window that begins with it."""
+        if step < self._unit:
+            return self._shorter(count)
+        m = step / self._unit
+        return -count * math.log(min(1.0, (1 + window // self._unit) * (1 - 1 / m) ** (m - 1) / m))
+
+    def multiples(self, step: float, count: int) -> float:
+        """Of `count` steps in a row that are all multiples of `step`."""
+        return self._shorter(count) if step < self._unit else count * math.log(step / self._unit)
+
+    def _shorter(self, count: int) -> float:
+        return -count * math.log((self._short - count + 1) / (self._num_steps - count + 2))
+
+
+def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run]:
+    changes = breaks.copy()
+    changes[1:] |= np.diff(odd) != 0
+    start = np.flatnonzero(changes)
+    count = np.diff(np.append(start, odd.size))
+    longest = pl.DataFrame({"step": odd[start], "count": count}).group_by("step").agg(pl.col("count").max())
+    order = sorted(longest.filter(pl.col("count") > 1).rows(), key=lambda row: -chance.equal(*row))
+    for step, _ in order[:_TRIED]:
+        same_side = odd < unit if step < unit else odd > unit
+        for first, stop in _spans(same_side & (odd % step == 0), breaks):
+            equal = int(np.sum(odd[first:stop] == step))
+            if equal >= _EQUAL_SHARE * (stop - first):
+                pure = chance.equal(step, equal) if equal == stop - first else 0.0
+                evidence = max(pure, chance.multiples(step, stop - first))
+                yield _Run(first, stop, int(step) * _US, evidence)
+    for months, days in _CALENDAR.items():
+        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
+        if low > _OTHER * unit:
+            for first, stop in _spans((odd >= low) & (odd <= high), breaks):
+                yield _Run(first, stop, months * MONTH, chance.equal(low, stop - first, high - low))
+
+
+def _spans(member: Flags, breaks: Flags) -> Iterator[tuple[int, int]]:
+    """Where members follow each other without a break, at least `_FEWEST` of them."""
+    begins = member.copy()
+    begins[1:] &= breaks[1:] | ~member[:-1]
+    ends = member.copy()
+    ends[:-1] &= breaks[1:] | ~member[1:]
+    first, last = np.flatnonzero(begins), np.flatnonzero(ends)
+    for long in np.flatnonzero(last - first >= _FEWEST - 1):
+        yield int(first[long]), int(last[long]) + 1
+
+
+def _stretch(steps: pl.DataFrame, first: int, last: int, step: timedelta) -> Stretch:
+    rows = steps[[first, last]].to_dicts()
+    before, after = (_of_symbol(steps, place, rows[0][SYMBOL]) for place in (first - 1, last + 1))
+    change = rows[1] if before is None else before
+    named = {name: change[name] for name in (SYMBOL, FILE, ROW, STAMP)}
+    start = rows[0][STAMP] - rows[0]["step"]
+    return Stretch(step, last - first + 1, start, rows[1][STAMP], named, before is None, after is None)
+
+
+def _of_symbol(steps: pl.DataFrame, place: int, symbol: str) -> dict[str, Any] | None:
+    row = steps.row(place, named=True) if 0 <= place < steps.height else None
+    return row if row and row[SYMBOL] == symbol else None
+
+
+def _without_absences(stretches: tuple[Stretch, ...], timeframe: timedelta) -> tuple[Stretch, ...]:
+    inner = [stretch.step for stretch in stretches if not stretch.first and not stretch.last]
+    few = [step for step in inner if timeframe < step <= _FEW_TIMEFRAMES * timeframe]
+    come_and_go = {step for step in few if few.count(step) >= _RECURS}
+    return tuple(stretch for stretch in stretches if stretch.step not in come_and_go)

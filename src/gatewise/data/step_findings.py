@@ -1,0 +1,52 @@
+"""What a check finds by knowing how long a row lasts: stretches of rows that step otherwise."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.finding import SHOWN, Finding
+from gatewise.data.rows import Rows
+from gatewise.data.table import FILE, ROW, TIME
+from gatewise.errors import SchemaError
+
+
+def find_mixed_steps(rows: Rows, spec: DataConfig) -> Finding:
+    """Stretches of another step; none of them blocks where the user says what a row lasts."""
+    examples = tuple(stretch.told(rows.address(stretch.change)) for stretch in rows.stretches[:SHOWN])
+    count = sum(stretch.count for stretch in rows.stretches)
+    return Finding("mixed_steps", count, spec.timeframe is None, examples, _one_step_at_a_time(rows) if count else "")
+
+
+def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
+    """Refuses rows among which some last longer, or less, than the others, unless the user says what a row lasts.
+
+    Raises:
+        SchemaError: names the row where the step changes.
+    """
+    if not rows.stretches or rows.timeframe is None or spec.timeframe is not None:
+        return
+    first, *others = rows.stretches
+    more = f" ({len(others)} more such stretches)" if others else ""
+    raise SchemaError(
+        f"{first.told(rows.address(first.change))}, the timeframe of the other rows is "
+        f"{format_duration(rows.timeframe)}{more}",
+        _one_step_at_a_time(rows),
+    )
+
+
+def _one_step_at_a_time(rows: Rows) -> str:
+    """How to leave a stretch out; the row where the step changes may be of either length, and goes too."""
+    if rows.timeframe is None:
+        return ""
+    cut = "data.start and data.end take the rows of one step"
+    if len(rows.stretches) == 1:
+        (stretch,) = rows.stretches
+        here = (pl.col(name) == stretch.change[name] for name in (FILE, ROW))
+        moment = rows.frame.filter(*here)[TIME]
+        if len(moment) and stretch.first:
+            cut = f'data.start="{moment[0] + rows.timeframe:%Y-%m-%dT%H:%M:%S}" takes the rows after it'
+        elif len(moment):
+            cut = f'data.end="{moment[0]:%Y-%m-%dT%H:%M:%S}" takes the rows before it'
+    common = format_duration(rows.timeframe)
+    return f'{cut}; only if every row lasts {common} and the others are absent: data.timeframe="{common}"'

@@ -1,0 +1,222 @@
+"""Laws of stretches that step otherwise: bars of two lengths in one series are never taken for one, and rows that are
+only absent are never refused for it.
+
+A weekly bar taken for a daily one is used six days before it ends; no later check can see that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import TINY, Cli
+from data_files import as_csv, bars, load, put
+from gatewise.config.durations import MONTH
+from gatewise.config.schema import DataConfig
+from gatewise.data.mixed_steps import Stretch, find_stretches
+from gatewise.data.quality import check_data
+from gatewise.data.timeframe import most_frequent, steps_of
+from gatewise.errors import SchemaError
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MONDAY = datetime(2018, 1, 1, tzinfo=UTC)
+
+Stamps = list[datetime]
+
+
+def stretches_of(*series: Stamps) -> tuple[timedelta, tuple[Stretch, ...]]:
+    """Timeframe and stretches of rows, a symbol a list."""
+    time = pl.Datetime("us", "UTC")
+    frames = [
+        pl.DataFrame({"symbol": [f"S{n}"] * len(stamps), "__stamp": stamps}, schema_overrides={"__stamp": time})
+        for n, stamps in enumerate(series)
+    ]
+    row = pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias("__row")
+    steps = steps_of(pl.concat(frames).with_columns(pl.lit(0, pl.UInt32).alias("__file"), row))
+    timeframe, _ = most_frequent(steps)
+    assert timeframe is not None
+    return timeframe, find_stretches(steps, timeframe)
+
+
+def every(step: timedelta, start: datetime, count: int) -> Stamps:
+    return [start + number * step for number in range(count)]
+
+
+def weekdays(start: datetime, count: int) -> Stamps:
+    return [day for day in every(DAY, start, 2 * count + 7) if day.weekday() < 5][:count]
+
+
+def months(start: datetime, count: int, length: int = 1) -> Stamps:
+    """First days of months, none before the start."""
+    first = start.year * 12 + start.month - (start.day == 1)
+    return [datetime((first + k) // 12, (first + k) % 12 + 1, 1, tzinfo=UTC) for k in range(0, count * length, length)]
+
+
+def sessions(start: datetime, count: int, step: timedelta) -> Stamps:
+    """Rows of days of trade from 14:30 to 21:00."""
+    opens = [day + timedelta(hours=14, minutes=30) for day in weekdays(start, count)]
+    return [moment for first in opens for moment in every(step, first, -(-timedelta(hours=6.5) // step))]
+
+
+def after(stamps: Stamps, step: timedelta) -> datetime:
+    """The midnight at which rows may go on that follow those of a step."""
+    return (stamps[-1] + step).replace(hour=0, minute=0) + DAY
+
+
+# The step of fewer rows, those rows, and the others.
+MIXED: dict[str, tuple[timedelta, Callable[[datetime], Stamps], Callable[[datetime], Stamps]]] = {
+    "weeks among weekdays": (7 * DAY, lambda s: every(7 * DAY, s, 10), lambda s: weekdays(s, 40)),
+    "months among weekdays": (MONTH, lambda s: months(s, 12), lambda s: weekdays(s, 60)),
+    "quarters among weekdays": (3 * MONTH, lambda s: months(s, 8, 3), lambda s: weekdays(s, 60)),
+    "years among months": (12 * MONTH, lambda s: months(s, 9, 12), lambda s: months(s, 30)),
+    "weekdays among hours": (DAY, lambda s: weekdays(s, 20), lambda s: every(HOUR, s, 400)),
+    "weekdays among hours of sessions": (DAY, lambda s: weekdays(s, 20), lambda s: sessions(s, 10, HOUR)),
+    "weekdays among minutes": (DAY, lambda s: weekdays(s, 8), lambda s: sessions(s, 2, MINUTE)),
+    "hours among minutes": (HOUR, lambda s: every(HOUR, s, 24), lambda s: every(MINUTE, s, 600)),
+    "hours among minutes of sessions": (HOUR, lambda s: sessions(s, 5, HOUR), lambda s: sessions(s, 2, MINUTE)),
+    "five minutes among minutes": (5 * MINUTE, lambda s: every(5 * MINUTE, s, 20), lambda s: every(MINUTE, s, 600)),
+    "half hours among ten minutes": (
+        30 * MINUTE,
+        lambda s: every(30 * MINUTE, s, 20),
+        lambda s: every(10 * MINUTE, s, 600),
+    ),
+    "two minutes among minutes": (2 * MINUTE, lambda s: every(2 * MINUTE, s, 40), lambda s: every(MINUTE, s, 300)),
+    "minutes among hours": (MINUTE, lambda s: every(MINUTE, s, 20), lambda s: every(HOUR, s, 30)),
+    "weekdays among weeks": (DAY, lambda s: weekdays(s, 11), lambda s: every(7 * DAY, s, 30)),
+    "days among months": (DAY, lambda s: every(DAY, s, 9), lambda s: months(s, 40)),
+}
+
+
+@pytest.mark.parametrize("place", ["first", "last", "between"])
+@pytest.mark.parametrize("case", MIXED)
+def test_bars_of_another_length_in_one_series_are_found_with_the_row_where_they_change(case: str, place: str) -> None:
+    step, few, many = MIXED[case]
+    begun = many(MONDAY) if place != "first" else []
+    inserted = few(after(begun, timedelta(0)) if begun else MONDAY)
+    stamps = begun + inserted + (many(after(inserted, timedelta(0))) if place != "last" else [])
+    found = stretches_of(weekdays(MONDAY, 3), stamps)[1]
+    assert step in {stretch.step for stretch in found}
+    stretch = max(found, key=lambda one: one.count)
+    assert stretch.start >= inserted[0] - 31 * DAY
+    assert stretch.change["symbol"] == "S1"
+    row = stretch.change["__row"] - 4  # three rows of another series come before
+    assert stamps[row] == stretch.change["__stamp"]
+    edge = len(inserted) if place == "first" else len(begun)
+    assert abs(row - edge) <= 1
+    assert (stretch.first, stretch.last) == (place == "first", place == "last")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    chance=st.floats(0.05, 0.99),
+    rows=st.integers(10, 3000),
+    seed=st.integers(0, 2**32),
+    step=st.sampled_from([MINUTE, HOUR, DAY]),
+    rest=st.booleans(),
+    wave=st.floats(0, 3),
+)
+def test_rows_that_are_absent_by_chance_are_no_other_step(
+    chance: float, rows: int, seed: int, step: timedelta, rest: bool, wave: float
+) -> None:
+    """Each row is there with some chance, the same for all or one that comes and goes, with weekends or without."""
+    number = np.arange(rows)
+    odds = np.log(chance / (1 - chance)) + wave * np.sin(number / 100)
+    there = np.flatnonzero(np.random.default_rng(seed).random(rows) < 1 / (1 + np.exp(-odds)))
+    stamps = [moment for k in there if (moment := MONDAY + int(k) * step).weekday() < (5 if rest else 7)]
+    if len(stamps) > 1:
+        assert stretches_of(stamps)[1] == ()
+
+
+def closed(stamps: Stamps, *holidays: tuple[str, int]) -> Stamps:
+    """Without the days of holidays: the first of each, and how many."""
+    out = {datetime.fromisoformat(first).date() + k * DAY for first, days in holidays for k in range(days)}
+    return [moment for moment in stamps if moment.date() not in out]
+
+
+WHOLE: dict[str, Stamps] = {
+    "Golden Week": closed(weekdays(MONDAY, 600), ("2019-04-27", 10), ("2018-12-29", 6), ("2019-12-28", 9)),
+    "New Year in China": closed(weekdays(MONDAY, 600), ("2018-02-15", 7), ("2019-02-04", 7), ("2019-10-01", 7)),
+    "a week without the Mondays": [day for day in weekdays(MONDAY, 300) if day.weekday()],
+    "weeks that begin on a Tuesday after a holiday": [
+        week + DAY * (n % 9 == 4) for n, week in enumerate(every(7 * DAY, MONDAY, 90))
+    ],
+    "hours of sessions": sessions(MONDAY, 60, HOUR),
+    "minutes of sessions": sessions(MONDAY, 12, MINUTE),
+    "outages of a round-the-clock market": [
+        moment for n, moment in enumerate(every(MINUTE, MONDAY, 8000)) if n % 997 > n % 61
+    ],
+    "one long outage": every(MINUTE, MONDAY, 400) + every(MINUTE, MONDAY + 30 * DAY, 400),
+    "months": months(MONDAY, 60),
+    "ends of months": [first - DAY for first in months(MONDAY, 60)],
+    "quarters": months(MONDAY, 30, 3),
+    "years": months(MONDAY, 12, 12),
+    "days of a clock that changes": [
+        day + timedelta(hours=5 - (90 <= n % 365 < 300)) for n, day in enumerate(every(DAY, MONDAY, 800))
+    ],
+    "a market that closes an hour a day": [moment for moment in every(MINUTE, MONDAY, 9000) if moment.hour != 22],
+}
+
+
+@pytest.mark.parametrize("case", WHOLE)
+def test_nights_weekends_holidays_and_outages_are_no_other_step(case: str) -> None:
+    assert stretches_of(WHOLE[case])[1] == ()
+
+
+def test_a_sensor_that_is_asked_every_second_time_now_and_then_only_lacks_rows() -> None:
+    stamps = [moment for n, moment in enumerate(every(HOUR, MONDAY, 3000)) if n % 300 < 240 or n % 2]
+    assert stretches_of(stamps)[1] == ()
+
+
+def weeks_then_days(folder: Path) -> Path:
+    frame = bars(40, first=MONDAY)
+    stamps = [*every(7 * DAY, MONDAY, 10), *weekdays(MONDAY + 70 * DAY, 30)]
+    return put(folder, "IDX.csv", as_csv(frame.with_columns(pl.Series("time", stamps)), lambda t: f"{t:%Y-%m-%d}"))
+
+
+def test_a_file_of_weeks_and_days_is_refused_with_the_row_where_they_change(tmp_path: Path) -> None:
+    file = weeks_then_days(tmp_path)
+    change = r"IDX\.csv row 11 \(IDX 2018-03-12 .*: the 10 steps before it are of 7d, .* the other rows is 1d"
+    with pytest.raises(SchemaError, match=change) as caught:
+        load(file)
+    assert 'data.start="2018-03-14T00:00:00" takes the rows after it' in str(caught.value.hint)
+    assert load(file, start="2018-03-14T00:00:00").num_rows == 29
+    with pytest.raises(SchemaError):  # a step of a week is still among them
+        load(file, start="2018-03-06")
+    assert load(file, timeframe="1d").num_rows == 40
+
+
+def test_the_check_counts_what_steps_otherwise_and_a_timeframe_that_is_said_insists(tmp_path: Path) -> None:
+    file = weeks_then_days(tmp_path)
+    report = check_data(DataConfig(paths=(str(file),)))
+    assert (report.to_dict()["mixed_steps"], report.ok) == (10, False)
+    insisted = check_data(DataConfig(paths=(str(file),), timeframe=DAY))
+    assert (insisted.to_dict()["mixed_steps"], insisted.ok) == (10, True)
+    assert any("by 7d: 10; taken for rows of 1d, as asked" in note for note in insisted.notes)
+
+
+def test_files_of_one_symbol_that_step_otherwise_within_one_are_refused_by_the_file(tmp_path: Path) -> None:
+    put(tmp_path, "X-2018.csv", as_csv(bars(300, HOUR, MONDAY)))
+    later = bars(330, HOUR, MONDAY + 300 * HOUR)
+    stamps = every(HOUR, MONDAY + 300 * HOUR, 300) + every(4 * HOUR, MONDAY + 600 * HOUR, 30)
+    put(tmp_path, "X-2019.csv", as_csv(later.with_columns(pl.Series("time", stamps))))
+    with pytest.raises(SchemaError, match=r"X-2019\.csv row 301 .*: the 29 steps from it on are of 4h") as caught:
+        load(tmp_path)
+    assert 'data.end="2018-01-26T01:00:00" takes the rows before it' in str(caught.value.hint)
+    assert load(tmp_path, end="2018-01-26T01:00:00").num_rows == 600
+
+
+@pytest.mark.parametrize("command", [("audit",), ("train",), ("data", "import", "--feed", "x")])
+def test_no_command_takes_bars_of_two_lengths_for_one(command: tuple[str, ...], tmp_path: Path, cli: Cli) -> None:
+    file = weeks_then_days(tmp_path)
+    sized = TINY[2:] if command[0] in ("audit", "train") else ()
+    said = cli(*command, *(("--data", file) if sized else (file,)), *sized)
+    assert said.code == 2
+    assert "the 10 steps before it are of 7d" in said.err
+    assert "--timeframe 1d" in said.err
