@@ -148,6 +148,7 @@ FILES: list[tuple[str, dict[str, Any], int, int, str, str, str, dict[str, int]]]
 ]
 COUNTS = (
     "mixed_steps",
+    "off_grid",
     "gaps",
     "duplicates",
     "out_of_order",

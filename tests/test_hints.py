@@ -52,6 +52,7 @@ CHOICES: dict[str, Any] = {
     "data.start": "2023-11-10T14:30Z",
     "data.end": "2023-11-11",
     "data.on_duplicate": "first",
+    "data.off_grid": "drop",
     "data.symbols": ["BTC-USD", "^GSPC"],
     "data.url": "sqlite:///bars of 2023.db",
     "model.name": "gru",

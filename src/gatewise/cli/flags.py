@@ -52,6 +52,7 @@ DATA_FLAGS = (
     Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
     Flag("--start", "data.start", str, "Rows knowable at or after, UTC, like 2023-11-10."),
     Flag("--end", "data.end", str, "Rows knowable before, UTC."),
+    Flag("--off-grid", "data.off_grid", str, "keep, or drop: rows off the grid, like a bar that was still running."),
     Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
 )
 MODEL_FLAGS = (

@@ -52,6 +52,7 @@ class DataConfig(Section):
     rename: dict[str, str] = Field({})  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
     timeframe: Step | None = None  # None: the most frequent step
     gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
+    off_grid: Literal["keep", "drop"] = "keep"  # rows off the timeframe's grid, like a bar that was still running
     on_duplicate: Literal["error", "first", "last"] = "error"
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC

@@ -37,6 +37,11 @@ def read_lake(spec: DataConfig) -> Rows:
         raise ConfigError(
             f"data.source {spec.source!r} reads no files; got data.paths {spec.paths[0]!r}", "give one of the two"
         )
+    if spec.off_grid != "keep":
+        raise ConfigError(
+            f"rows of the lake are stamped by when they are knowable, on no grid; got data.off_grid {spec.off_grid!r}",
+            'data.off_grid="keep"; gatewise data import leaves such rows of files out',
+        )
     lake = Lake.default(spec.lake)
     keys = chosen_keys(lake, spec)
     manifests = [manifest for key in keys if (manifest := lake.series(key).manifest) is not None]

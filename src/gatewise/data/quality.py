@@ -19,7 +19,7 @@ from gatewise.data.precision import find_lost_steps
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
-from gatewise.data.step_findings import find_mixed_steps
+from gatewise.data.step_findings import find_mixed_steps, find_off_grid_rows
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
 
 
@@ -92,6 +92,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
     infinite = [pl.col(column).is_infinite() for column in rows.columns]
     findings = [
         find_mixed_steps(rows, spec),
+        find_off_grid_rows(rows),
         find_gaps(rows),
         find_outside_sessions(rows),
         _duplicates(rows, settled=spec.on_duplicate != "error"),

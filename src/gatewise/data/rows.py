@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -14,12 +14,15 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
 from gatewise.data.mixed_steps import Stretch, find_stretches
+from gatewise.data.off_grid import find_off_grid
 from gatewise.data.part import Part, read_part
 from gatewise.data.sessions import find_calendar, session_close
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import DAY, gap_tolerance, hold_against, knowable, most_frequent, steps_of
 from gatewise.data.unpack import open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
+
+Key = TypeVar("Key", str, tuple[Stamp, str])
 
 _KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet": "parquet", "feather": "feather"}
 
@@ -36,6 +39,7 @@ class Rows:
         notes: what was assumed, left out or skipped, for people.
         calendar: code of the exchange's calendar in whose trading time gaps are measured.
         stretches: of rows that step regularly by another step than the timeframe.
+        off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
     """
 
     frame: pl.DataFrame
@@ -45,6 +49,7 @@ class Rows:
     notes: tuple[str, ...]
     calendar: str | None = None
     stretches: tuple[Stretch, ...] = ()
+    off_grid: pl.DataFrame | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,12 +104,13 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         if spec.timeframe is None:
             notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
         stretches = find_stretches(steps, timeframe)
+        off_grid = find_off_grid(frame, _of_files([part.zone for part in parts], _wall), timeframe)
     else:
-        stretches = ()
+        stretches, off_grid = (), None
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(spec.calendar)
     frame = _timed(frame, parts, spec.stamp, timeframe, calendar, notes)
-    frame = _between(frame, spec.start, spec.end)
+    frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)
     if stretches and spec.timeframe is not None:
         count, step = sum(stretch.count for stretch in stretches), format_duration(stretches[0].step)
@@ -112,7 +118,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {said}, as asked")
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches)
+    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches, off_grid)
     if not rows.columns:
         raise SchemaError(
             f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"
@@ -169,15 +175,7 @@ def _timed(
         )
         kinds = " and ".join(sorted({way for way, _ in ways}))
         notes.append(f"stamps are taken as the bar's {kinds}, {why}")
-    if timeframe is None:
-        time = pl.col(STAMP)
-    elif len(set(ways)) == 1:
-        time = _usable(ways[0], timeframe)
-    else:
-        time = pl.coalesce(
-            pl.when(pl.col(FILE).is_in([n for n, w in enumerate(ways) if w == way])).then(_usable(way, timeframe))
-            for way in sorted(set(ways))
-        )
+    time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe))
     values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
     timed = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
     opens = any(stamp == "open" for stamp, _ in ways)
@@ -194,6 +192,20 @@ def _closing(timed: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: s
         here = timed[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
         time = time.zip_with(~here, session_close(timed[STAMP], time, zone, calendar))
     return time.alias(TIME)
+
+
+def _of_files(keys: Sequence[Key], make: Callable[[Key], pl.Expr]) -> pl.Expr:
+    """What each file's key makes of its rows."""
+    if len(set(keys)) == 1:
+        return make(keys[0])
+    return pl.coalesce(
+        pl.when(pl.col(FILE).is_in([number for number, own in enumerate(keys) if own == key])).then(make(key))
+        for key in dict.fromkeys(keys)
+    )
+
+
+def _wall(zone: str) -> pl.Expr:
+    return pl.col(STAMP).dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
 def _usable(way: tuple[Stamp, str], timeframe: timedelta) -> pl.Expr:
@@ -213,6 +225,25 @@ def _between(frame: pl.DataFrame, start: datetime | None, end: datetime | None) 
             "data.start and data.end are in UTC",
         )
     return kept
+
+
+def _on_grid(
+    frame: pl.DataFrame, off_grid: pl.DataFrame | None, way: str, timeframe: timedelta | None, notes: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Rows, and those of them that are off the grid, which are said and on request left out."""
+    if off_grid is None or timeframe is None or off_grid.is_empty():
+        return frame, off_grid
+    odd = frame.join(off_grid, on=[SYMBOL, STAMP], how="semi", maintain_order="left")
+    if odd.is_empty():
+        return frame, odd.select(SYMBOL, STAMP)
+    named = f"{odd.height:,}, the first of {odd[SYMBOL][0]} at {odd[STAMP][0]:%Y-%m-%d %H:%M:%S}"
+    said = f"rows off the grid of {format_duration(timeframe)}: {named}"
+    if way == "keep":
+        notes.append(f'{said}; a bar that was still running? (data.off_grid="drop" leaves them out)')
+        return frame, odd.select(SYMBOL, STAMP)
+    notes.append(f"{said}; left out")
+    kept = frame.join(off_grid, on=[SYMBOL, STAMP], how="anti", maintain_order="left")
+    return kept, off_grid.clear()
 
 
 def _left_in(stretches: tuple[Stretch, ...], frame: pl.DataFrame) -> tuple[Stretch, ...]:

@@ -1,4 +1,4 @@
-"""What a check finds by knowing how long a row lasts: stretches of rows that step otherwise."""
+"""What a check finds by knowing how long a row lasts: stretches of rows that step otherwise, rows off its grid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.rows import Rows
-from gatewise.data.table import FILE, ROW, TIME
+from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import SchemaError
 
 
@@ -33,6 +33,16 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
         f"{format_duration(rows.timeframe)}{more}",
         _one_step_at_a_time(rows),
     )
+
+
+def find_off_grid_rows(rows: Rows) -> Finding:
+    """Rows that are off the grid of the timeframe and were kept."""
+    remedy = 'a bar that was still running, above all the last one? data.off_grid="drop" leaves such rows out'
+    if rows.off_grid is None or rows.off_grid.is_empty():
+        return Finding("off_grid", 0, False, (), remedy)
+    odd = rows.frame.join(rows.off_grid, on=[SYMBOL, STAMP], how="semi", maintain_order="left")
+    examples = tuple(rows.address(row) for row in odd.head(SHOWN).iter_rows(named=True))
+    return Finding("off_grid", odd.height, False, examples, remedy)
 
 
 def _one_step_at_a_time(rows: Rows) -> str:
