@@ -170,7 +170,8 @@ def test_the_command_prints_one_object_and_says_by_its_exit_code_whether_all_is_
 
 
 def test_the_command_shows_people_where_and_what_to_do(cli: Cli, tmp_path: Path) -> None:
-    bad = put(tmp_path, "Y.csv", as_csv(bars(30)[[*range(20), *range(25, 30)]]) + as_csv(bars(1)).split("\n")[1] + "\n")
+    frame = bars(30)
+    bad = put(tmp_path, "Y.csv", as_csv(pl.concat([frame[:20], frame[25:], frame[:1]])))
     said = cli("data", "check", bad)
     words = re.sub(r"[\s│]+", " ", said.out)
     assert said.code == 1

@@ -30,6 +30,7 @@ from data_files import FIRST, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.discover import KINDS, PACKED
+from gatewise.data.identity import INTERVALS, LOOSE_SYMBOLS
 from gatewise.data.part import name_symbol
 from gatewise.data.quality import check_data
 from gatewise.data.table import Table, require_bars
@@ -416,5 +417,14 @@ def test_the_samples_are_the_bars_that_arch_hands_out(source: str) -> None:
 def test_the_page_on_data_files_lists_every_spelling_suffix_and_count() -> None:
     page = (Path(__file__).parents[1] / "docs" / "data-files.md").read_text(encoding="utf-8")
     report = check_data(DataConfig(source="sp500")).to_dict()
-    words = [*ALL_TIMES, *SYMBOLS, *itertools.chain(*VALUES.values()), *KINDS, *PACKED, *report]
+    words = [
+        *ALL_TIMES,
+        *SYMBOLS,
+        *LOOSE_SYMBOLS,
+        *INTERVALS,
+        *itertools.chain(*VALUES.values()),
+        *KINDS,
+        *PACKED,
+        *report,
+    ]
     assert [word for word in words if f"`{word}`" not in page] == []

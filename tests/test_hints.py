@@ -75,6 +75,8 @@ def settings() -> Iterator[tuple[str, Any]]:
     yield "data.columns", ["open", "null", "vol (USD)"]
     yield "data.rename", {"close": "closing price", "volume": "Umsatz"}
     yield "data.rename", {"a b": "it's"}
+    yield "data.filter", {"interval": "1m", "code": "000001"}
+    yield "data.filter", {"<PER>": ["60", "D"]}
     yield "features.sets", ["ohlcv"]
     yield "features.columns", []
     yield "features.clip", 2.5

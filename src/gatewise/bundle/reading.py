@@ -15,6 +15,7 @@ from gatewise.errors import ConfigError
 # What chose the training rows; new rows are all wanted. A store's are, of the symbols that training named.
 _CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": None}
 _STORES = ("lake", "sql")
+_FILTERED = ("files", "sql")
 
 
 def reading_config(
@@ -33,7 +34,10 @@ def reading_config(
             raise ConfigError(
                 f"a trained model takes settings of data alone; got others for {section}", "train anew to change them"
             )
-    return _of_its_symbols(config.data, trained.data) if config.data.source in _STORES else config.data
+    data = config.data
+    if data.source not in _FILTERED and data.filter == trained.data.filter:
+        data = data.model_copy(update={"filter": {}})  # it tells files' rows apart; the others hold one series a name
+    return _of_its_symbols(data, trained.data) if data.source in _STORES else data
 
 
 def _of_its_symbols(said: DataConfig, trained: DataConfig) -> DataConfig:

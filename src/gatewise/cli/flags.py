@@ -104,7 +104,7 @@ _SETTING = re.compile(
     (?![\w=(]|\.\w)""",
     re.VERBOSE,
 )
-_PLAIN = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z]\w*|[1-9]\d*[A-Za-z]+", re.ASCII)  # words and lengths of time
 _NOT_TEXT = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 
 

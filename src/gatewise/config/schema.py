@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PlainSerializer, SerializeAsAny, field_validator, model_validator
@@ -24,6 +24,14 @@ from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import require_model as require_model
 from gatewise.config.section import Fraction, Section
 from gatewise.errors import ConfigError
+
+
+def _as_words(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_as_words, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float | date) else value
 
 
 class DataConfig(Section):
@@ -48,6 +56,9 @@ class DataConfig(Section):
     symbol_column: str | None = None
     symbol: str | None = None  # names the series of a file that carries no symbol column; lake, sql: keep only this
     symbols: tuple[str, ...] = ()  # keep only these
+    filter: dict[str, str | tuple[str, ...]] = Field(
+        {}
+    )  # keep rows whose column of the file holds this, or one of these
     columns: tuple[str, ...] = ()  # keep only these numeric columns
     rename: dict[str, str] = Field({})  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
     timeframe: Step | None = None  # None: the most frequent step
@@ -56,6 +67,14 @@ class DataConfig(Section):
     on_duplicate: Literal["error", "first", "last"] = "error"
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _words_of_filter(cls, value: Any) -> Any:
+        """`null` filters nothing; numbers and dates that YAML reads are the texts that they stand for."""
+        if not isinstance(value, dict):
+            return {} if value is None else value
+        return {column: _as_words(wanted) for column, wanted in value.items()}
 
     @field_validator("symbols", mode="before")
     @classmethod

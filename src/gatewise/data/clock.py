@@ -40,11 +40,13 @@ class Stamps:
         values: Datetime[us, UTC], no null.
         zone: the zone whose midnights bound days: said, or the column's own; UTC where only offsets are known.
         notes: what was assumed.
+        zone_assumed: nothing says that the stamps are UTC, as which they were read.
     """
 
     values: pl.Series
     zone: str
     notes: tuple[str, ...]
+    zone_assumed: bool = False
 
 
 def read_stamps(
@@ -96,7 +98,7 @@ def read_stamps(
     if zone is None:
         if not normalise(columns[0]).startswith(("utc", "gmt")) and not normalise(columns[0]).endswith("utc"):
             notes.append("stamps carry no zone: read as UTC (data.timezone says otherwise)")
-        return Stamps(wall.dt.replace_time_zone("UTC"), "UTC", tuple(notes))
+        return Stamps(wall.dt.replace_time_zone("UTC"), "UTC", tuple(notes), zone_assumed=bool(notes))
     return Stamps(_localise(name, label, wall, rows, symbols, zone), zone, ())
 
 

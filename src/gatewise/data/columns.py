@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
+from gatewise.data.identity import SYMBOLS as SYMBOLS
+from gatewise.data.identity import Interval, find_interval, find_symbol
 from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import AmbiguousError, ConfigError, SchemaError
 
@@ -62,7 +64,6 @@ NEUTRAL_TIMES = (
     "ds",
 )
 ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
-SYMBOLS = ("symbol", "ticker", "tic", "sym", "pair", "instrument", "asset", "coin", "unique_id", "series_id")
 VALUES: dict[str, tuple[str, ...]] = {
     "open": ("open", "o", "open_price", "price_open", "first"),
     "high": ("high", "h", "high_price", "price_high"),
@@ -84,6 +85,7 @@ class Roles:
         symbol: the column of the symbol, if any.
         names: column in the file -> column in the table, for all that may hold numbers.
         notes: what was left out, and why.
+        interval: what a column says of the length of bars, if one does.
     """
 
     time: tuple[str, ...]
@@ -91,6 +93,7 @@ class Roles:
     symbol: str | None
     names: dict[str, str]
     notes: tuple[str, ...]
+    interval: Interval | None = None
 
 
 def normalise(column: str) -> str:
@@ -105,19 +108,23 @@ def find_roles(
     time_column: str | None,
     symbol_column: str | None,
     rename: Mapping[str, str],
+    symbol: str | None = None,
+    wanted: Collection[str] = (),
 ) -> Roles:
     """Finds the roles of a raw frame's columns.
 
     Args:
         name: how errors call the file.
-        frame: as read; only names, types and first values are looked at.
+        frame: as read; names, types and first values are looked at, and values where a name alone doesn't tell.
         time_column: a column, or several separated by commas, where the user said so.
         symbol_column: likewise.
         rename: table column -> file column, where the user said so.
+        symbol: names the one series of rows without a symbol column, where the user said so.
+        wanted: columns that were asked for as they are.
 
     Raises:
         SchemaError: a column that was named is absent, or no column holds a time.
-        AmbiguousError: two columns spell the same role.
+        AmbiguousError: two columns spell the same role, or one names several intervals.
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     columns = [column for column in frame.columns if column != ROW]
@@ -131,13 +138,21 @@ def find_roles(
             )
         spelled.setdefault(spelling, column)
     time = _time(name, frame, columns, spelled, time_column)
-    symbol = _named(name, columns, symbol_column, "data.symbol_column") if symbol_column else _first(SYMBOLS, spelled)
-    _refuse_renames(name, rename, {*time, *([symbol] if symbol else [])})
-    names, notes = _values(name, columns, spelled, rename, frame, symbol)
+    of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
+    if symbol_column:
+        of_symbols, told = _named(name, columns, symbol_column, "data.symbol_column"), []
+    taken = {*time, *([of_symbols] if of_symbols else [])}
+    _refuse_renames(name, rename, taken)
+    interval = find_interval(name, frame, spelled, {*taken, *rename.values(), *wanted})
+    names, notes = _values(name, columns, spelled, rename, frame, of_symbols)
+    notes = [*told, *notes]
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
         notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (data.time_column chooses)")
-    for column in (*time, *spare, *([symbol] if symbol else [])):
+    if interval is not None:
+        names.pop(interval.column, None)
+        notes.append(f"left out: {interval.column}, which says {interval.value} of every row")
+    for column in (*taken, *spare):
         names.pop(column, None)
     for column in columns:
         nameless = column.startswith(("__unnamed_", "__index_level_", "Unnamed: "))
@@ -148,7 +163,7 @@ def find_roles(
         stamp: Stamp | None = "open"
     else:
         stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
-    return Roles(time, stamp, symbol, names, tuple(notes))
+    return Roles(time, stamp, of_symbols, names, tuple(notes), interval)
 
 
 def _time(

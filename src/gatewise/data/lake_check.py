@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.lake_source import read_lake
+from gatewise.data.lake_source import read_lake, refuse_filter
 from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
 from gatewise.data.table import TIME
@@ -90,6 +90,8 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     Args:
         spec: its calendar, gap tolerance and longer bars are those that training would take.
     """
+    if spec is not None:
+        refuse_filter(spec)
     said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample")} if spec else {}
     return [_check(lake, key, said) for key in keys]
 

@@ -42,6 +42,7 @@ def read_lake(spec: DataConfig) -> Rows:
             f"rows of the lake are stamped by when they are knowable, on no grid; got data.off_grid {spec.off_grid!r}",
             'data.off_grid="keep"; gatewise data import leaves such rows of files out',
         )
+    refuse_filter(spec)
     lake = Lake.default(spec.lake)
     keys = chosen_keys(lake, spec)
     manifests = [manifest for key in keys if (manifest := lake.series(key).manifest) is not None]
@@ -77,6 +78,19 @@ def read_lake(spec: DataConfig) -> Rows:
     calendar = common_calendar(spec.calendar, [manifest.facts.get("calendar") for manifest in manifests])
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
     return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
+
+
+def refuse_filter(spec: DataConfig) -> None:
+    """The lake holds a series a symbol and timeframe, and no columns of text.
+
+    Raises:
+        ConfigError: the config filters rows.
+    """
+    if spec.filter:
+        raise ConfigError(
+            f"data.filter picks rows of files and databases; the lake holds no column {next(iter(spec.filter))!r}",
+            "leave it out: data.symbols, data.timeframe and data.feed choose the lake's rows",
+        )
 
 
 def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:

@@ -9,6 +9,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.market import find_outside_sessions
+from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
@@ -110,17 +111,16 @@ def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:
     """Of rows in order, those that share a stamp with the row above settled, or refused."""
-    again = ((frame[SYMBOL] == frame[SYMBOL].shift()) & (frame[STAMP] == frame[STAMP].shift())).fill_null(False)
-    count = int(again.sum())
-    if not count:
+    again = repeated(frame)
+    if not again.any():
         return frame
-    if keep == "error":
+    found = judge_repeats(frame, again, rows)
+    told = f"rows that repeat a time of their symbol: {found.count}"
+    what = f"; {found.what}" if found.what else ""
+    if keep == "error" or not found.may_choose:
         second = frame.row(int(again.arg_max() or 0), named=True)
-        raise QualityError(
-            f"rows that repeat a time of their symbol: {count}, the first at {rows.address(second)}",
-            'data.on_duplicate="first" or data.on_duplicate="last" keeps one row of each time',
-        )
-    _log.info("rows that repeat a time of their symbol: %d; the %s of each is kept", count, keep)
+        raise QualityError(f"{told}, the first at {rows.address(second)}{what}", found.hint)
+    _log.info("%s; the %s of each is kept%s", told, keep, what)
     return frame.filter(~again if keep == "first" else ~again.shift(-1, fill_value=False))
 
 

@@ -14,12 +14,15 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import CALENDAR, Stamp, find_roles, normalise
 from gatewise.data.discover import KINDS, bare
+from gatewise.data.identity import Interval
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
 from gatewise.data.unpack import Blob
 from gatewise.errors import ReadError, SchemaError, one_line
+
+_SAMPLE_ROWS = 200
 
 # Where the symbol ends in a file's name: at the timeframe or at a date.
 _STEP = r"\d+ ?(?:s|sec|m|min|t|h|hour|d|day|w|wk|mo|month)s?"
@@ -38,6 +41,9 @@ class Part:
         zone: whose midnights bound days.
         texts: columns left out because they hold no numbers.
         notes: what was assumed or left out.
+        words: `__row` and the columns of text that are not in `frame`, as the file calls them.
+        zone_assumed: nothing says that the stamps are UTC, as which they were read.
+        interval: what a column says of the length of bars, if one does.
     """
 
     name: str
@@ -46,6 +52,9 @@ class Part:
     zone: str
     texts: tuple[str, ...]
     notes: tuple[str, ...]
+    words: pl.DataFrame
+    zone_assumed: bool = False
+    interval: Interval | None = None
 
 
 def name_symbol(file: PurePath) -> str:
@@ -80,7 +89,9 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
-    roles = find_roles(raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename)
+    roles = find_roles(
+        raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
+    )
     rows = raw.frame[ROW]
     symbols, notes = _symbols(raw, roles.symbol, file, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first)
@@ -100,7 +111,18 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
                 f"warning: {dates}; stamped by its close a row counts as known at the midnight with which its day "
                 'begins (data.stamp="open": when that day has ended)'
             )
-    return Part(raw.name, frame, stamp, stamps.zone, texts, (*raw.notes, *roles.notes, *stamps.notes, *notes))
+    notes = [*raw.notes, *roles.notes, *stamps.notes, *notes]
+    left = (column for column in roles.names if chosen.get(column) not in frame.columns)
+    words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
+    return Part(raw.name, frame, stamp, stamps.zone, texts, tuple(notes), words, stamps.zone_assumed, roles.interval)
+
+
+def _holds_words(column: pl.Series) -> bool:
+    """Whether the first cells are text, and mostly no numbers."""
+    if column.dtype != pl.String:
+        return False
+    first = column.head(_SAMPLE_ROWS).drop_nulls()
+    return len(first) > 0 and first.cast(pl.Float64, strict=False).null_count() * 2 > len(first)
 
 
 def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:

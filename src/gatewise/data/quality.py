@@ -16,6 +16,7 @@ from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.load import table_of
 from gatewise.data.market import find_gaps, find_outside_sessions, find_possible_splits
 from gatewise.data.precision import find_lost_steps
+from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
@@ -184,22 +185,14 @@ def _where(rows: Rows, row: dict[str, Any]) -> str:
 
 def _duplicates(rows: Rows, settled: bool) -> Finding:
     ordered = rows.frame.sort(SYMBOL, STAMP, maintain_order=True)
-    again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
-    same_values = pl.all_horizontal(
-        pl.lit(True), *(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
-    )
-    found = ordered.filter(again)
-    equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
-    examples = [_where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
-    if found.height:
-        examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
-    return Finding(
-        "duplicates",
-        found.height,
-        not settled,
-        tuple(examples),
-        'data.on_duplicate="first" or data.on_duplicate="last"',
-    )
+    again = repeated(ordered)
+    if not again.any():
+        return Finding("duplicates", 0, True, (), "")
+    found = judge_repeats(ordered, again, rows)
+    equal = f"{found.count - found.differing} of {found.count} repeat every value of the row with the same time"
+    first = ordered.filter(again).head(SHOWN).iter_rows(named=True)
+    examples = (equal, *([found.what] if found.what else []), *(_where(rows, row) for row in first))
+    return Finding("duplicates", found.count, not (settled and found.may_choose), examples, found.hint)
 
 
 def _disorder(rows: Rows) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -13,13 +13,16 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
+from gatewise.data.identity import hold_intervals
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid
-from gatewise.data.part import Part, read_part
+from gatewise.data.part import Part, part_of, read_part
+from gatewise.data.read import read_raw
+from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.sessions import find_calendar, session_close
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import DAY, gap_tolerance, hold_against, knowable, most_frequent, steps_of
-from gatewise.data.unpack import open_blobs
+from gatewise.data.unpack import Blob, open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 Key = TypeVar("Key", str, tuple[Stamp, str])
@@ -40,6 +43,8 @@ class Rows:
         calendar: code of the exchange's calendar in whose trading time gaps are measured.
         stretches: of rows that step regularly by another step than the timeframe.
         off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
+        words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
+        zone_assumed: nothing says that the stamps are UTC, as which they were read.
     """
 
     frame: pl.DataFrame
@@ -50,6 +55,8 @@ class Rows:
     calendar: str | None = None
     stretches: tuple[Stretch, ...] = ()
     off_grid: pl.DataFrame | None = None
+    words: tuple[pl.DataFrame, ...] = ()
+    zone_assumed: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -58,6 +65,14 @@ class Rows:
     def address(self, row: dict[str, Any]) -> str:
         """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""
         return f"{self.files[row[FILE]]} row {row[ROW]} ({row[SYMBOL]} {row[STAMP]:%Y-%m-%d %H:%M:%S})"
+
+    def texts(self) -> pl.DataFrame:
+        """`words` of all files, with `__file` and `__row`; null where a file lacks another's column."""
+        empty = pl.DataFrame(schema={FILE: pl.UInt32, ROW: pl.UInt32})
+        numbered = (
+            frame.with_columns(pl.lit(number, pl.UInt32).alias(FILE)) for number, frame in enumerate(self.words)
+        )
+        return pl.concat([empty, *numbered], how="diagonal")
 
 
 def read_rows(spec: DataConfig) -> Rows:
@@ -70,7 +85,36 @@ def read_rows(spec: DataConfig) -> Rows:
     blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
     alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
     only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None
-    return rows_of([read_part(blob, spec, only) for blob in blobs], spec, notes)
+    if not spec.filter:
+        return rows_of([read_part(blob, spec, only) for blob in blobs], spec, notes)
+    parts, told = _filtered(blobs, spec, only)
+    return rows_of(parts, spec, [*notes, *told])
+
+
+def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tuple[list[Part], list[str]]:
+    """The files' rows that `data.filter` keeps; a file without one is passed over, unless all are.
+
+    Raises:
+        SchemaError: no file has such a row, or one lacks the column.
+    """
+    parts, passed, held = [], [], dict[str, list[str]]()
+    num_rows = num_kept = 0
+    for blob in blobs:
+        raw = read_raw(blob, spec.format)
+        kept = matching(raw, spec.filter)
+        num_rows, num_kept = num_rows + raw.frame.height, num_kept + kept.frame.height
+        if kept.frame.is_empty():
+            passed.append(raw.name)
+            held = held or held_values(raw, spec.filter)
+        else:
+            parts.append(part_of(kept, blob.file, spec, only))
+    if not parts:
+        where = f"{passed[0]}{f' and {len(passed) - 1} more files' if passed[1:] else ''}"
+        raise no_such_rows(where, spec.filter, held)
+    notes = [f"data.filter keeps {num_kept:,} of {num_rows:,} rows"]
+    if passed:
+        notes.append(f"files without such a row: {len(passed)}, {passed[0]}{', …' if passed[1:] else ''}")
+    return parts, notes
 
 
 def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) -> Rows:
@@ -98,6 +142,8 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     steps = steps_of(frame)
     common, share = most_frequent(steps)
     timeframe = spec.timeframe if spec.timeframe is not None else common
+    named = [(part.name, part.interval) for part in parts if part.interval is not None]
+    notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
@@ -118,7 +164,8 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {said}, as asked")
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches, off_grid)
+    words, zone_assumed = tuple(part.words for part in parts), all(part.zone_assumed for part in parts)
+    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches, off_grid, words, zone_assumed)
     if not rows.columns:
         raise SchemaError(
             f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from gatewise.data.clock import EPOCH_US, epoch_units
+from gatewise.data.row_filter import as_number
 from gatewise.data.sql_chunks import ISO_DATE
 
 if TYPE_CHECKING:
@@ -31,6 +33,24 @@ def of_symbols(column: ColumnElement[Any], wanted: Sequence[str], sample: object
     if not isinstance(sample, int):
         return column.in_([_bound(symbol) for symbol in wanted])
     return column.in_([_bound(int(symbol)) for symbol in wanted if re.fullmatch(r"-?\d{1,18}", symbol)])
+
+
+def of_values(column: ColumnElement[Any], wanted: Sequence[str], sample: object) -> ColumnElement[bool]:
+    """Rows whose column holds one of these values, each as the column keeps it; none of a value that it can't keep.
+
+    Args:
+        sample: a value of the column.
+    """
+    from sqlalchemy import String, cast
+
+    if isinstance(sample, bool):
+        return column.in_([value.strip().lower() == "true" for value in wanted if value.lower() in ("true", "false")])
+    if isinstance(sample, int | float | Decimal):
+        numbers = [number for value in wanted if (number := as_number(value)) is not None]
+        return column.in_([_bound(int(number) if number.is_integer() else number) for number in numbers])
+    if isinstance(sample, str):
+        return column.in_([_bound(value) for value in wanted])
+    return cast(column, String).in_(list(wanted))
 
 
 def of_span(

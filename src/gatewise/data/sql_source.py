@@ -17,15 +17,17 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import Roles, find_roles
+from gatewise.data.identity import interval_of
 from gatewise.data.numbers import to_numbers
 from gatewise.data.part import choose_columns, name_symbol, part_of
+from gatewise.data.row_filter import column_of, no_such_rows, values_of
 from gatewise.data.rows import Rows, rows_of
 from gatewise.data.sql_chunks import CHUNK_ROWS, Chunks, read_chunks, to_frame
 from gatewise.data.sql_connect import open_database
-from gatewise.data.sql_filter import of_span, of_symbols
+from gatewise.data.sql_filter import of_span, of_symbols, of_values
 from gatewise.data.sql_selectable import few_names, selectable
 from gatewise.data.sql_url import resolve_url, shown
-from gatewise.data.table import OHLCV
+from gatewise.data.table import OHLCV, STAMP, SYMBOL
 from gatewise.data.text import Raw, unique_names
 from gatewise.errors import ConfigError, NotEnoughRowsError, UnknownNameError
 
@@ -34,15 +36,17 @@ if TYPE_CHECKING:
 
 DEFAULT_TABLE = "vw_ticker_timeseries"
 _HEAD_ROWS = 200
+_SHOWN = 9
 _LONGEST_BAR = timedelta(days=32)  # where nothing says how long a bar lasts; a longer one is asked for again
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the first rows say: which columns are read, and as what."""
+    """What the first rows say: which columns are read, and as what; `texts` hold no numbers and are not read."""
 
     roles: Roles
     columns: tuple[str, ...]
+    texts: tuple[str, ...]
     samples: dict[str, Any]
     notes: tuple[str, ...]
 
@@ -64,12 +68,16 @@ def read_sql(spec: DataConfig) -> Rows:
     url = resolve_url(spec.url)
     name = "query" if spec.query else spec.table or DEFAULT_TABLE
     with open_database(url, query=spec.query is not None) as connection:
-        source = selectable(connection, spec.query, spec.table or DEFAULT_TABLE)
+        source = _filtered(connection, selectable(connection, spec.query, spec.table or DEFAULT_TABLE), name, spec)
         layout = _look(connection, source, name, spec)
         margin = spec.timeframe or _LONGEST_BAR
         rows = _read(connection, source, name, layout, spec, margin)
         if rows.timeframe is not None and rows.timeframe > margin and spec.start is not None:
             rows = _read(connection, source, name, layout, spec, rows.timeframe)
+        if layout.texts and rows.frame.select(SYMBOL, STAMP).is_duplicated().any():
+            # Text is read where it may tell apart what repeats a time, and only then.
+            layout = replace(layout, columns=(*layout.columns, *layout.texts), texts=())
+            rows = _read(connection, source, name, layout, spec, rows.timeframe or margin)
     first = [f"rows of {name}, {shown(url)}", *(f"{name}: {note}" for note in layout.notes)]
     return replace(rows, notes=tuple(dict.fromkeys((*first, *rows.notes))))
 
@@ -97,7 +105,9 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if not head:
         raise NotEnoughRowsError(f"{name} has columns {', '.join(columns)} and no rows", "is it the right one?")
     frame, odd = to_frame(columns, head)
-    roles = find_roles(name, frame, spec.time_column, spec.symbol_column, spec.rename)
+    roles = find_roles(name, frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns)
+    if roles.interval is not None:
+        _refuse_intervals(connection, source, name, roles.interval.column)
     chosen = choose_columns(name, roles.names, spec.columns)
     texts = [] if spec.columns else [c for c in chosen if chosen[c] not in OHLCV and _holds_no_numbers(frame[c])]
     notes = [*roles.notes]
@@ -112,7 +122,48 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     kept = [c for c in chosen if c not in texts]
     read = dict.fromkeys((*([roles.symbol] if roles.symbol else []), *roles.time, *kept))
     samples = {c: next((value for row in head if (value := row[n]) is not None), None) for n, c in enumerate(columns)}
-    return _Layout(roles, tuple(read), samples, tuple(notes))
+    left = [c for c in roles.names if c not in kept and frame[c].dtype == pl.String]
+    return _Layout(roles, tuple(read), tuple(left), samples, tuple(notes))
+
+
+def _refuse_intervals(connection: Connection, source: FromClause, name: str, column: str) -> None:
+    """Asks for all values of a column that names one interval in the first rows."""
+    from sqlalchemy import func, select
+
+    counted = select(source.c[column], func.count()).group_by(source.c[column]).order_by(func.count().desc())
+    values = [value for value, _ in connection.execute(counted.limit(_SHOWN)) if value is not None]
+    interval_of(name, column, list(dict.fromkeys(str(value).strip() for value in values)))
+
+
+def _filtered(connection: Connection, source: FromClause, name: str, spec: DataConfig) -> FromClause:
+    """The rows that `data.filter` keeps, as a derived table that the server sees through.
+
+    Raises:
+        SchemaError: no such column, or no row with such a value; some that there are are listed.
+    """
+    from sqlalchemy import func, select
+    from sqlalchemy.exc import DataError
+
+    if not spec.filter:
+        return source
+    columns = {said: source.c[column_of(name, list(source.c.keys()), said)] for said in spec.filter}
+    clauses = []
+    for said, column in columns.items():
+        sample = connection.execute(select(column).where(column.is_not(None)).limit(1)).scalar()
+        clauses.append(of_values(column, values_of(spec.filter[said]), sample))
+    kept = select(*source.c).where(*clauses)
+    try:
+        found = connection.execute(kept.limit(1)).first() is not None
+    except DataError:  # an enum knows its words, and takes no other
+        connection.rollback()
+        found = False
+    if not found:
+        held = {}
+        for said, column in columns.items():
+            counted = select(column).group_by(column).order_by(func.count().desc()).limit(_SHOWN)
+            held[said] = [str(value) for value in connection.execute(counted).scalars()]
+        raise no_such_rows(name, spec.filter, held)
+    return kept.subquery("kept")
 
 
 def _holds_no_numbers(column: pl.Series) -> bool:
@@ -157,7 +208,7 @@ def _read(
     # Which symbols are wanted was settled on the server; without a column of symbols all rows are one's.
     own = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
     narrow = narrow.model_copy(update={"symbol": own[0], "symbols": own[1]})
-    part = part_of(raw, PurePath(name), narrow)
+    part = replace(part_of(raw, PurePath(name), narrow), interval=roles.interval)
     del raw  # millions of rows need not be there three times
     return rows_of([part], narrow)
 
