@@ -100,5 +100,7 @@ def _print_report(report: Report, quiet: bool, place: str) -> None:
         table.add_row(finding.kind.replace("_", " "), f"{finding.count:,}", escape("\n".join(lines)), style=style)
     console.print(table)
     why = "see the rows in red" if report.timeframe is not None else "its timeframe is unknown (--timeframe)"
-    verdict = "fit to train on" if report.ok else f"not fit to train on as it is: {why}"
+    doubts = [finding.kind.replace("_", " ") for finding in report.findings if finding.count and finding.doubtful]
+    fit = f"fit to train on, if these are as they should be: {', '.join(doubts)}" if doubts else "fit to train on"
+    verdict = fit if report.ok else f"not fit to train on as it is: {why}"
     console.print(verdict, style="green" if report.ok else "bold red", highlight=False)

@@ -5,14 +5,17 @@ Not to be confused with `gatewise.splits`, which parts rows into training and te
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 
 from gatewise.data.table import STAMP, SYMBOL
 
-# Old shares to new ones. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a stock's life.
-_RATIOS = (*((n, 1) for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 100)), (3, 2), (5, 2))
+# New shares for old ones, beside whole numbers. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a
+# stock's life.
+_BROKEN = ((3, 2), (5, 2))
 _TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
 _MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
 _LEAST_JUMP = 8.0  # times the usual move overnight, either way
@@ -71,17 +74,21 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         (pl.col("turnover") <= _MOST_TURNOVER * pl.col("usual_turnover")).fill_null(True)
         | (pl.col("usual_turnover") == 0),
     )
-    ratios = pl.DataFrame(
-        [(new, old) for new, old in (*_RATIOS, *((old, new) for new, old in _RATIOS))],
-        schema={"new": pl.Int64, "old": pl.Int64},
-        orient="row",
-    )
-    off = (pl.col("before") / pl.col("after") * pl.col("old") / pl.col("new") - 1).abs()
+    ratio = (found["before"] / found["after"]).to_numpy()
+    splits = [nearest_split(value) for value in ratio.tolist()]
+    new, old = (np.array([split[side] for split in splits], dtype=np.int64) for side in (0, 1))
     return (
-        found.join(ratios, how="cross")
-        .with_columns(off.alias("off"))
-        .filter(pl.col("off") <= _TOLERANCE)
-        .sort(SYMBOL, "time", "off")
-        .unique([SYMBOL, "time"], keep="first", maintain_order=True)
+        found.with_columns(pl.Series("new", new), pl.Series("old", old))
+        .filter(
+            pl.Series(np.abs(ratio * old / new - 1) <= _TOLERANCE, dtype=pl.Boolean)
+            & pl.Series(new != old, dtype=pl.Boolean)
+        )
         .select(SYMBOL, "time", "before", "after", "new", "old")
     )
+
+
+def nearest_split(ratio: float) -> tuple[int, int]:
+    """(new, old) shares of the split that divides a price most nearly by `ratio`; below 1 it is a reverse one."""
+    forward = max(ratio, 1 / ratio)
+    new, old = min(((max(1, round(forward)), 1), *_BROKEN), key=lambda pair: abs(math.log(forward * pair[1] / pair[0])))
+    return (new, old) if ratio >= 1 else (old, new)

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from gatewise.data.table import FILE
+
+if TYPE_CHECKING:
+    from gatewise.data.rows import Rows
 
 SHOWN = 3  # examples of a finding
 
@@ -17,6 +24,7 @@ class Finding:
         blocks: true where the rows can't be trained on as they are.
         examples: where the first ones are.
         remedy: what to do.
+        doubtful: true where a person should look whether it is a fault at all.
     """
 
     kind: str
@@ -24,3 +32,11 @@ class Finding:
     blocks: bool
     examples: tuple[str, ...]
     remedy: str
+    doubtful: bool = False
+
+
+def where(rows: Rows, row: dict[str, Any]) -> str:
+    """A row's address, with the file's name only where there is more than one, and without its folders."""
+    file = rows.files[row[FILE]]
+    address = rows.address(row).removeprefix(file).lstrip()
+    return f"{PurePath(file).name} {address}" if rows.files[1:] else address

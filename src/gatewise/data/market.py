@@ -1,4 +1,4 @@
-"""What a check finds by knowing that rows are of a market: gaps on its clock, rows while it is closed, splits."""
+"""What a check finds by knowing that rows are of a market: gaps on its clock, rows while it is closed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from gatewise.data.corporate import LONGEST, find_splits
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.rows import Rows
 from gatewise.data.sessions import sessions, trading_time
@@ -59,16 +58,3 @@ def find_outside_sessions(rows: Rows) -> Finding:
     late = rows.frame.filter(pl.Series(outside))
     examples = tuple(f"{row[SYMBOL]} {row[STAMP]:%Y-%m-%d %H:%M:%S}" for row in late.head(SHOWN).iter_rows(named=True))
     return Finding("outside_sessions", int(np.sum(outside)), False, examples, remedy)
-
-
-def find_possible_splits(rows: Rows) -> Finding:
-    """Days that open where a stock split would put the price; see `find_splits`."""
-    remedy = "adjusted prices, as of gatewise data fetch yahoo --adjusted: a return across a split was never earned"
-    if "close" not in rows.columns:
-        return Finding("possible_splits", 0, False, (), remedy)
-    found = find_splits(rows.frame, longest=max(rows.gap_tolerance or LONGEST, LONGEST))
-    examples = tuple(
-        f"{row[SYMBOL]} {row['time']:%Y-%m-%d}: {row['new']}:{row['old']}, from {row['before']:g} to {row['after']:g}"
-        for row in found.head(SHOWN).iter_rows(named=True)
-    )
-    return Finding("possible_splits", found.height, False, examples, remedy)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.finding import SHOWN, Finding
+from gatewise.data.finding import SHOWN, Finding, where
 from gatewise.data.load import table_of
-from gatewise.data.market import find_gaps, find_outside_sessions, find_possible_splits
+from gatewise.data.market import find_gaps, find_outside_sessions
 from gatewise.data.precision import find_lost_steps
 from gatewise.data.repeats import judge_repeats, repeated
+from gatewise.data.price_findings import (
+    Prices,
+    find_fixed_point,
+    find_hundredfold,
+    find_level_jumps,
+    find_possible_splits,
+    find_spikes,
+)
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
@@ -90,6 +97,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
     frame = rows.frame
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     prices = [column for column in OHLC if column in frame.columns]
+    faults = Prices(rows, "last" if spec.on_duplicate == "last" else "first")
     infinite = [pl.col(column).is_infinite() for column in rows.columns]
     findings = [
         find_mixed_steps(rows, spec),
@@ -135,11 +143,13 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
             shown=("volume",),
         ),
         _columns(rows, "empty_columns", lambda c: c.count() == 0, "leave them out: data.columns=[…]", True),
-        _columns(
-            rows, "constant_columns", lambda c: c.count() > 1 and c.drop_nulls().n_unique() == 1, "they teach nothing"
-        ),
+        _columns(rows, "constant_columns", lambda c: c.count() > 1 and c.min() == c.max(), "they teach nothing"),
         find_lost_steps(rows),
-        find_possible_splits(rows),
+        find_hundredfold(faults),
+        find_spikes(faults),
+        find_level_jumps(faults),
+        find_possible_splits(faults),
+        find_fixed_point(faults),
     ]
     notes = list(rows.notes)
     if spec.resample is not None and not any(finding.count and finding.blocks for finding in findings):
@@ -173,14 +183,8 @@ def _rows(
     examples = []
     for row in found.head(SHOWN).iter_rows(named=True):
         values = ", ".join(f"{column}={row[column]:g}" for column in shown if row[column] is not None)
-        examples.append(f"{_where(rows, row)}{': ' + values if values else ''}")
+        examples.append(f"{where(rows, row)}{': ' + values if values else ''}")
     return Finding(kind, found.height, blocks, tuple(examples), remedy)
-
-
-def _where(rows: Rows, row: dict[str, Any]) -> str:
-    """The address, with the file's name only where there is more than one, and without its folders."""
-    address = rows.address(row).removeprefix(rows.files[row[FILE]]).lstrip()
-    return f"{PurePath(rows.files[row[FILE]]).name} {address}" if rows.files[1:] else address
 
 
 def _duplicates(rows: Rows, settled: bool) -> Finding:
@@ -193,6 +197,22 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     first = ordered.filter(again).head(SHOWN).iter_rows(named=True)
     examples = (equal, *([found.what] if found.what else []), *(_where(rows, row) for row in first))
     return Finding("duplicates", found.count, not (settled and found.may_choose), examples, found.hint)
+    again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
+    same_values = pl.all_horizontal(
+        pl.lit(True), *(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
+    )
+    found = ordered.filter(again)
+    equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
+    examples = [where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
+    if found.height:
+        examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
+    return Finding(
+        "duplicates",
+        found.height,
+        not settled,
+        tuple(examples),
+        'data.on_duplicate="first" or data.on_duplicate="last"',
+    )
 
 
 def _disorder(rows: Rows) -> Finding:
@@ -203,7 +223,7 @@ def _disorder(rows: Rows) -> Finding:
         (stamp > stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("rises"),
     )
     found = frame.filter("falls")
-    examples = [_where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
+    examples = [where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
     if found.height > frame["rises"].sum():
         examples.insert(0, "the newest row comes first")
     return Finding(
