@@ -53,6 +53,7 @@ CHOICES: dict[str, Any] = {
     "data.end": "2023-11-11",
     "data.on_duplicate": "first",
     "data.off_grid": "drop",
+    "data.repair": ["splits", "hundredfold"],
     "data.symbols": ["BTC-USD", "^GSPC"],
     "data.url": "sqlite:///bars of 2023.db",
     "model.name": "gru",

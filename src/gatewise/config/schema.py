@@ -65,6 +65,7 @@ class DataConfig(Section):
     gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
     off_grid: Literal["keep", "drop"] = "keep"  # rows off the timeframe's grid, like a bar that was still running
     on_duplicate: Literal["error", "first", "last"] = "error"
+    repair: tuple[Literal["splits", "hundredfold"], ...] = ()  # mends what is certain of these, and says what it did
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
 
@@ -77,6 +78,7 @@ class DataConfig(Section):
         return {column: _as_words(wanted) for column, wanted in value.items()}
 
     @field_validator("symbols", mode="before")
+    @field_validator("symbols", "repair", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         """`BTC-USD,ETH-USD`, as a flag gives it; a list's names may hold commas."""

@@ -5,21 +5,21 @@ Not to be confused with `gatewise.splits`, which parts rows into training and te
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 
-import numpy as np
 import polars as pl
 
 from gatewise.data.table import STAMP, SYMBOL
 
-# New shares for old ones, beside whole numbers. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a
-# stock's life.
-_BROKEN = ((3, 2), (5, 2))
+# New shares for old ones. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a stock's life. Any
+# whole number may be one too, but of large ones several are within a day's move, and these are by far the most usual.
+_USUAL = (*((n, 1) for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 100)), (3, 2), (5, 2))
+_LEAST_SLACK, _SLACK_MOVES = 0.005, 3.0  # of the ratio, and times the usual move: within it a usual split is meant
 _TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
 _MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
 _LEAST_JUMP = 8.0  # times the usual move overnight, either way
 _DAYS, _LEAST_DAYS = 20, 5
+_LEAST_PROOF = 0.35  # of log volume: what it varies by without any split
 LONGEST = timedelta(days=7)  # between two days of trading, as from 10 to 17 September 2001
 
 
@@ -37,12 +37,14 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
 
     Returns:
         symbol, time (of the first row of the day), before (last close), after (first price), new and old (shares: 2
-        and 1 for a 2:1 split), by symbol and time.
+        and 1 for a 2:1 split), proved (the volume of the days around moved as a split moves it; false without any), by
+        symbol and time.
     """
     opened = "open" if "open" in frame.columns else "close"
-    turnover = pl.col("close") * pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64)
+    volume = pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64).alias("volume")
+    turnover = (pl.col("close") * volume).alias("turnover")
     days = (
-        frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover.alias("turnover"))
+        frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume)
         .sort(SYMBOL, STAMP)
         .group_by(SYMBOL, pl.col(STAMP).dt.date().alias("day"), maintain_order=True)
         .agg(
@@ -50,6 +52,7 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
             pl.col("after").first(),
             pl.col("close").last(),
             pl.col("turnover").sum(),
+            pl.col("volume").sum(),
         )
         .with_columns(
             pl.col("close").shift().over(SYMBOL).alias("before"), pl.col("day").diff().over(SYMBOL).alias("step")
@@ -66,6 +69,11 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         .alias("usual_jump"),
         pl.col("turnover").rolling_median(_DAYS, min_samples=_LEAST_DAYS).shift().over(SYMBOL).alias("usual_turnover"),
     )
+    traded, half = pl.col("volume"), _DAYS // 2
+    days = days.with_columns(
+        traded.rolling_median(half, min_samples=_LEAST_DAYS).shift().over(SYMBOL).alias("traded_before"),
+        traded.reverse().rolling_median(half, min_samples=_LEAST_DAYS).reverse().over(SYMBOL).alias("traded_after"),
+    )
     found = days.filter(
         pl.col("jump").is_finite(),
         pl.col("step") <= longest,
@@ -74,21 +82,38 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         (pl.col("turnover") <= _MOST_TURNOVER * pl.col("usual_turnover")).fill_null(True)
         | (pl.col("usual_turnover") == 0),
     )
-    ratio = (found["before"] / found["after"]).to_numpy()
-    splits = [nearest_split(value) for value in ratio.tolist()]
-    new, old = (np.array([split[side] for split in splits], dtype=np.int64) for side in (0, 1))
-    return (
-        found.with_columns(pl.Series("new", new), pl.Series("old", old))
-        .filter(
-            pl.Series(np.abs(ratio * old / new - 1) <= _TOLERANCE, dtype=pl.Boolean)
-            & pl.Series(new != old, dtype=pl.Boolean)
-        )
-        .select(SYMBOL, "time", "before", "after", "new", "old")
+    slack = (_SLACK_MOVES * found["usual_jump"]).clip(_LEAST_SLACK, _TOLERANCE)
+    splits = [nearest_split(*pair) for pair in zip((found["before"] / found["after"]).to_list(), slack, strict=True)]
+    found = found.with_columns(
+        pl.Series(name, [split[side] for split in splits], pl.Int64) for side, name in enumerate(("new", "old"))
+    )
+    split, moved = (pl.col("new") / pl.col("old")).log(), (pl.col("traded_after") / pl.col("traded_before")).log()
+    proved = (moved - split).abs() < pl.max_horizontal(_LEAST_PROOF, 0.5 * split.abs())
+    return found.filter(
+        (pl.col("new") != pl.col("old")) & ((pl.col("jump") - split).exp() - 1).abs().le(_TOLERANCE)
+    ).select(
+        SYMBOL,
+        "time",
+        "before",
+        "after",
+        "new",
+        "old",
+        (proved & (moved.abs() > 0.5 * split.abs())).fill_null(False).alias("proved"),
     )
 
 
-def nearest_split(ratio: float) -> tuple[int, int]:
-    """(new, old) shares of the split that divides a price most nearly by `ratio`; below 1 it is a reverse one."""
+def nearest_split(ratio: float, slack: float = _LEAST_SLACK) -> tuple[int, int]:
+    """(new, old) shares of the split that divides a price by `ratio`; below 1 it is a reverse one.
+
+    Args:
+        slack: so far, as a share of the ratio, a usual split may be off and still be meant.
+    """
     forward = max(ratio, 1 / ratio)
-    new, old = min(((max(1, round(forward)), 1), *_BROKEN), key=lambda pair: abs(math.log(forward * pair[1] / pair[0])))
+
+    def off(pair: tuple[int, int]) -> float:
+        return abs(forward * pair[1] / pair[0] - 1)
+
+    usual = min(_USUAL, key=off)
+    whole = (round(forward), 1)
+    new, old = usual if off(usual) <= max(slack, off(whole)) else whole
     return (new, old) if ratio >= 1 else (old, new)

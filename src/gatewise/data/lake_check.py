@@ -16,6 +16,7 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.lake_source import read_lake, refuse_filter
 from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
+from gatewise.data.sources import read_source
 from gatewise.data.table import TIME
 from gatewise.errors import GatewiseError
 from gatewise.lake.absence import LEVEL, Absences, absences_on, even_grid
@@ -88,11 +89,12 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     Costs about 2 s for a million rows.
 
     Args:
-        spec: its calendar, gap tolerance and longer bars are those that training would take.
+        spec: its calendar, gap tolerance, longer bars and repairs are those that training would take.
     """
     if spec is not None:
         refuse_filter(spec)
     said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample")} if spec else {}
+    said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample", "repair")} if spec else {}
     return [_check(lake, key, said) for key in keys]
 
 
@@ -144,7 +146,7 @@ def _check(lake: Lake, key: SeriesKey, said: dict[str, Any]) -> SeriesCheck:
             return SeriesCheck(key, manifest, damaged)
         place = {"source": "lake", "lake": str(lake.root), "feed": key.source}
         spec = DataConfig(**place, symbols=(key.symbol,), timeframe=key.timeframe, **said)
-        rows = read_lake(spec)
+        rows = read_source(spec)
         time_us = rows.frame[TIME].dt.epoch("us").to_numpy().astype(np.int64, copy=False)
         grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
         return SeriesCheck(key, manifest, (), absences_on(grid, time_us), check_rows(rows, spec))

@@ -34,7 +34,7 @@ _LEAST_JUMP = float(np.log(2.5))
 _TRADED = float(np.log(20.0))  # no bar is traded over so many times its price
 _LEAST_SPIKE = 0.1  # of a log price: about a tenth
 # Times the usual move; of a million draws of Student's t with 3 degrees of freedom the largest is some 130.
-_JUMP_MOVES, _SPIKE_MOVES = 40.0, 50.0
+_JUMP_MOVES, _SPIKE_MOVES = 40.0, 70.0
 # How far a power of ten may be missed: in moves, and in log price, from 100 on more; how far levels may be apart.
 _DECADE_MOVES, _LEAST_OFF, _LEAST_OFF_FAR, _MOST_OFF, _MOST_APART = 10.0, 0.1, 0.25, 0.35, 0.7
 _CLEAR_MOVES = 20.0  # a decade must be so many moves, else the series does such things by itself

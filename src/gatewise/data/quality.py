@@ -25,7 +25,7 @@ from gatewise.data.price_findings import (
     find_spikes,
 )
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
-from gatewise.data.rows import Rows
+from gatewise.data.rows import Repair, Rows
 from gatewise.data.sources import read_source
 from gatewise.data.step_findings import find_mixed_steps, find_off_grid_rows
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME
@@ -43,6 +43,7 @@ class Report:
         first_stamp, last_stamp: the first and last time as the file stamps rows, in UTC.
         findings: every kind that was looked for, also those found nowhere.
         notes: what was assumed or left out while reading.
+        repairs: what was mended while reading; findings are of rows as they are after that.
     """
 
     files: int
@@ -55,6 +56,7 @@ class Report:
     last_stamp: str
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -76,6 +78,7 @@ class Report:
             "first_stamp": self.first_stamp,
             "last_stamp": self.last_stamp,
             "notes": list(self.notes),
+            "repairs": [repair.to_dict() for repair in self.repairs],
         }
 
 
@@ -165,6 +168,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
         *_span(frame[STAMP]),
         tuple(findings),
         tuple(notes),
+        rows.repairs,
     )
 
 

@@ -31,6 +31,32 @@ _KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet"
 
 
 @dataclass(frozen=True)
+class Repair:
+    """What was mended, of one symbol.
+
+    Attributes:
+        kind: hundredfold or splits.
+        start, end: stamps of the first and the last row that were changed.
+        rows: how many were.
+        columns: the prices that were multiplied.
+        factor: by which; of splits the volume was divided by it.
+    """
+
+    kind: str
+    symbol: str
+    start: datetime
+    end: datetime
+    rows: int
+    columns: tuple[str, ...]
+    factor: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """One entry of `repairs` in `gatewise data check --json`."""
+        span = {"start": f"{self.start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{self.end:%Y-%m-%dT%H:%M:%SZ}"}
+        return {**vars(self), **span, "columns": list(self.columns)}
+
+
+@dataclass(frozen=True)
 class Rows:
     """Rows of all files, in the files' order.
 
@@ -45,6 +71,7 @@ class Rows:
         off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
         words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
+        repairs: what was mended after they were read.
     """
 
     frame: pl.DataFrame
@@ -57,6 +84,7 @@ class Rows:
     off_grid: pl.DataFrame | None = None
     words: tuple[pl.DataFrame, ...] = ()
     zone_assumed: bool = False
+    repairs: tuple[Repair, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.lake_source import read_lake
+from gatewise.data.repair import repaired
 from gatewise.data.rows import Rows, read_rows
 from gatewise.data.samples import sample_config
 from gatewise.data.sql_source import read_sql
@@ -26,11 +27,11 @@ SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
 
 
 def read_source(spec: DataConfig) -> Rows:
-    """Reads the rows that a data config names.
+    """Reads the rows that a data config names, and mends what it says is to be mended.
 
     Raises:
         UnknownNameError: no such source; and what the source's own reader raises.
     """
     if spec.source not in SOURCES:
         raise UnknownNameError("source", spec.source, SOURCES)
-    return SOURCES[spec.source](spec)
+    return repaired(SOURCES[spec.source](spec), spec)

@@ -21,9 +21,10 @@ from gatewise.data.load import table_of
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.table import FILE, SYMBOL, TIME, Table
-from gatewise.errors import ConfigError
+from gatewise.errors import ConfigError, SchemaError
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
+from gatewise.lake.manifest import Manifest
 from gatewise.lake.spans import Span, unite
 
 # A year, a month or a day in a file's name, not within a longer number.
@@ -82,16 +83,30 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
     once = rows.frame.unique([SYMBOL, TIME, *rows.columns], keep="first", maintain_order=True)
     table = table_of(replace(rows, frame=once), spec)
     facts = {"calendar": rows.calendar} if rows.calendar else {}
+    if spec.repair:
+        facts["repaired"] = ",".join(sorted(spec.repair))
     done = []
     for symbol, spans in covered_spans(rows, table.timeframe).items():
         key = SeriesKey(feed, symbol, table.timeframe)
         own = _of(table, symbol)
         with lake.series(key).writer(refetch) as writer:
+            _require_alike(writer.manifest, facts)
             for start, end in spans:
                 part = own.filter(pl.col(TIME) >= start, pl.col(TIME) < end)
                 told = writer.append(part, (start, end), facts)
                 done.append(Imported(key, told.added, told.known, told.differing))
     return _by_series(done), rows
+
+
+def _require_alike(held: Manifest, facts: dict[str, str]) -> None:
+    """Mended rows are not joined with rows that were left as they are: nobody could tell them apart."""
+    was, said = (of.get("repaired", "") for of in (held.facts, facts))
+    if held.rows and was != said:
+        raise SchemaError(
+            f"{held.key}: rows must be mended as those that the lake holds; they are for {was or 'nothing'}, these for "
+            f"{said or 'nothing'}",
+            f'data.repair="{was}"' if was else "leave data.repair out, or import them under another name",
+        )
 
 
 def covered_spans(rows: Rows, timeframe: timedelta) -> dict[str, tuple[Span, ...]]:

@@ -1,0 +1,190 @@
+"""Laws of mending: what was planted comes back as it was, mending twice is mending once, and what is not certain stays.
+
+A repair that errs is worse than none, as nobody looks at mended rows again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conftest import Cli
+from data_files import as_csv, load, put
+from gatewise.bundle.reading import reading_config
+from gatewise.config.load import load_config
+from gatewise.config.schema import DataConfig, ExperimentConfig
+from gatewise.data.repair import repaired
+from gatewise.data.rows import Rows
+from gatewise.data.sources import read_source
+from gatewise.errors import SchemaError
+from gatewise.feeds.importing import import_rows
+from gatewise.lake.lake import Lake
+from test_data_prices import OHLC, file_of, market
+
+BOTH = DataConfig(repair=("splits", "hundredfold"))
+VOLUME = np.random.default_rng(9).uniform(1e6, 2e6, 300)
+
+
+def read(path: Path, **said: object) -> Rows:
+    return read_source(DataConfig.model_validate({"paths": (str(path),), **said}))
+
+
+def split(prices: dict[str, np.ndarray], volume: np.ndarray, row: int, new: int, old: int) -> None:
+    """Prices from a row on as after a split, without adjustment of the rows before."""
+    for column in prices.values():
+        column[row:] *= old / new
+    volume[row:] *= new / old
+
+
+def differ(one: Rows, other: Rows) -> list[int]:
+    """Rows whose values are not alike to twelve digits."""
+    apart = [
+        ~np.isclose(one.frame[name].to_numpy(), other.frame[name].to_numpy(), rtol=1e-12, atol=0, equal_nan=True)
+        for name in (*OHLC, "volume")
+    ]
+    return np.flatnonzero(np.any(apart, axis=0)).tolist()
+
+
+@settings(max_examples=25)
+@given(
+    cells=st.lists(
+        st.tuples(st.integers(2, 290), st.sampled_from(OHLC), st.sampled_from([-3, -2, 2, 3])),
+        max_size=4,
+        unique_by=lambda cell: cell[0] // 4,
+    ),
+    run=st.tuples(st.integers(2, 250), st.integers(1, 40), st.sampled_from([-2, 2])) | st.none(),
+    seed=st.integers(0, 1000),
+)
+def test_planted_errors_come_back_as_they_were_and_a_second_time_nothing_is_done(
+    cells: list[tuple[int, str, int]],
+    run: tuple[int, int, int] | None,
+    seed: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("repair")
+    prices = market(300, seed)
+    clean = read(file_of(folder, prices, VOLUME))
+    if run is not None:
+        for column in prices.values():
+            column[run[0] : run[0] + run[1]] *= 10.0 ** run[2]
+        cells = [cell for cell in cells if not run[0] - 4 <= cell[0] < run[0] + run[1] + 4]
+    for row, name, power in cells:
+        prices[name][row] *= 10.0**power
+    broken = read(file_of(folder, prices, VOLUME))
+    mended = repaired(broken, BOTH)
+    assert differ(mended, clean) == []
+    assert sum(repair.rows for repair in mended.repairs) == len(cells) + (run[1] if run else 0)
+    again = repaired(mended, BOTH)
+    assert again.frame.equals(mended.frame)
+    assert again.repairs == mended.repairs
+
+
+@settings(max_examples=25)
+@given(
+    row=st.integers(20, 280),
+    ratio=st.sampled_from([(2, 1), (3, 2), (7, 1), (1, 10), (20, 1), (1, 50)]),
+    seed=st.integers(0, 1000),
+)
+def test_a_split_is_undone_for_prices_and_volume_before_it(
+    row: int, ratio: tuple[int, int], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, prices, volume = tmp_path_factory.mktemp("split"), market(300, seed, 0.003), VOLUME.copy()
+    adjusted = read(file_of(folder, prices, volume))
+    new, old = ratio
+    split(prices, volume, row, new, old)
+    mended = read(file_of(folder, prices, volume), repair="splits")
+    (repair,) = mended.repairs
+    assert (repair.kind, repair.rows, repair.factor) == ("splits", row, pytest.approx(old / new))
+    # Adjusted to the newest shares, where `adjusted` is in the oldest: one factor for all rows.
+    factors = {name: mended.frame[name] / adjusted.frame[name] for name in (*OHLC, "volume")}
+    assert all(factors[name].to_numpy() == pytest.approx(old / new) for name in OHLC)
+    assert factors["volume"].to_numpy() == pytest.approx(new / old)
+    assert repaired(mended, BOTH).repairs == mended.repairs
+
+
+def test_what_is_not_certain_is_left_and_named(tmp_path: Path) -> None:
+    prices, volume = market(300, 1, 0.003), VOLUME.copy()
+    for column in prices.values():
+        column[200:] /= 2  # and the volume says nothing of it
+    prices["high"][50] *= 37
+    before = read(file_of(tmp_path, prices, volume))
+    after = read(file_of(tmp_path, prices, volume), repair="splits,hundredfold")
+    assert after.frame.equals(before.frame)
+    assert after.repairs == ()
+    (note,) = set(after.notes) - set(before.notes)
+    assert note == "not repaired, as no volume proves that they are splits: X 2001-07-20 2:1"
+
+
+def test_without_volume_no_split_is_certain(tmp_path: Path) -> None:
+    prices, volume = market(300, 1, 0.003), VOLUME.copy()
+    split(prices, volume, 200, 4, 1)
+    path = put(tmp_path, "X.csv", as_csv(pl.read_csv(file_of(tmp_path, prices, volume)).drop("volume")))
+    assert read(path, repair="splits").repairs == ()
+
+
+def test_several_splits_add_up_symbol_by_symbol(tmp_path: Path) -> None:
+    frames = []
+    for name in ("A", "B"):
+        prices, volume = market(300, 4, 0.003), VOLUME.copy()
+        if name == "A":
+            split(prices, volume, 100, 2, 1)
+            split(prices, volume, 200, 3, 1)
+        frames.append(pl.read_csv(file_of(tmp_path, prices, volume)).with_columns(symbol=pl.lit(name)))
+    mended = read(put(tmp_path, "both.csv", as_csv(pl.concat(frames))), repair="splits")
+    close = mended.frame["close"].to_numpy()
+    assert close[:300] * 6 == pytest.approx(close[300:])
+    assert [(one.symbol, one.rows, one.factor) for one in mended.repairs] == [
+        ("A", 100, 0.5),
+        ("A", 200, pytest.approx(1 / 3)),
+    ]
+
+
+def test_a_table_is_made_of_mended_rows_and_the_check_lists_what_was_done(cli: Cli, tmp_path: Path) -> None:
+    prices = market(120)
+    truth = prices["high"].copy()
+    prices["high"][20] *= 100
+    for name in ("open", "close"):
+        prices[name][60] /= 1000
+    path = file_of(tmp_path, prices)
+    assert load(path, repair="hundredfold").frame["high"].to_numpy() == pytest.approx(truth, rel=1e-12)
+    said = cli("data", "check", path, "--repair", "hundredfold", "--json")
+    assert (said.code, said.json["hundredfold"], said.json["ok"]) == (0, 0, True)
+    shared = {"kind": "hundredfold", "symbol": "X", "rows": 1}
+    first, second = ("2001-01-21T00:00:00Z", "2001-03-02T00:00:00Z")
+    assert said.json["repairs"] == [
+        {**shared, "start": first, "end": first, "columns": ["high"], "factor": 0.01},
+        {**shared, "start": second, "end": second, "columns": ["open", "close"], "factor": 1000.0},
+    ]
+    assert "repaired, hundredfold: X 2001-01-21 00:00, high times 0.01" in said.json["notes"]
+    assert cli("data", "check", path, "--json").json["repairs"] == []
+    assert "--repair hundredfold" in " ".join(cli("data", "check", path).out.split())
+
+
+def test_new_files_are_mended_as_the_training_rows_were() -> None:
+    trained = load_config(overrides={"data.source": "sp500", "data.repair": "splits,hundredfold"})
+    assert reading_config(trained, None, (), {}).repair == ("splits", "hundredfold")
+    older = {name: value for name, value in trained.to_dict()["data"].items() if name != "repair"}
+    assert ExperimentConfig.model_validate({**trained.to_dict(), "data": older}).data.repair == ()
+
+
+def test_the_lake_is_mended_when_it_is_read_and_keeps_mended_imports_apart(
+    cli: Cli, tmp_path: Path, gatewise_home: Path
+) -> None:
+    prices = market(120)
+    prices["high"][20] *= 100
+    path, lake = file_of(tmp_path, prices), Lake(gatewise_home / "lake")
+    import_rows(DataConfig(paths=(str(path),)), lake, "vendor")
+    (plain,) = cli("data", "check", "--json").json["series"]
+    (mended,) = cli("data", "check", "--repair", "hundredfold", "--json").json["series"]
+    assert (plain["report"]["hundredfold"], plain["ok"]) == (1, False)
+    assert (mended["report"]["hundredfold"], mended["ok"], len(mended["report"]["repairs"])) == (0, True, 1)
+    rows = read_source(DataConfig(source="lake", repair=("hundredfold",)))
+    assert rows.repairs[0].start == datetime.fromisoformat("2001-01-22T00:00:00+00:00")
+    with pytest.raises(SchemaError, match="rows must be mended as those that the lake holds"):
+        import_rows(DataConfig(paths=(str(path),), repair=("hundredfold",)), lake, "vendor")
