@@ -77,7 +77,6 @@ class DataConfig(Section):
             return {} if value is None else value
         return {column: _as_words(wanted) for column, wanted in value.items()}
 
-    @field_validator("symbols", mode="before")
     @field_validator("symbols", "repair", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.lake_source import read_lake, refuse_filter
+from gatewise.data.lake_source import refuse_filter
 from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
 from gatewise.data.sources import read_source

@@ -15,7 +15,6 @@ from gatewise.data.finding import SHOWN, Finding, where
 from gatewise.data.load import table_of
 from gatewise.data.market import find_gaps, find_outside_sessions
 from gatewise.data.precision import find_lost_steps
-from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.price_findings import (
     Prices,
     find_fixed_point,
@@ -24,6 +23,7 @@ from gatewise.data.price_findings import (
     find_possible_splits,
     find_spikes,
 )
+from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
 from gatewise.data.rows import Repair, Rows
 from gatewise.data.sources import read_source
@@ -199,7 +199,7 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     found = judge_repeats(ordered, again, rows)
     equal = f"{found.count - found.differing} of {found.count} repeat every value of the row with the same time"
     first = ordered.filter(again).head(SHOWN).iter_rows(named=True)
-    examples = (equal, *([found.what] if found.what else []), *(_where(rows, row) for row in first))
+    examples = (equal, *([found.what] if found.what else []), *(where(rows, row) for row in first))
     return Finding("duplicates", found.count, not (settled and found.may_choose), examples, found.hint)
     again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
     same_values = pl.all_horizontal(
