@@ -6,11 +6,9 @@ those of the same seed because another thread trained beside them.
 
 from __future__ import annotations
 
-import json
 import locale
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -22,10 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
+import pandas as pd
+import plotly.io
+import polars as pl
 import pytest
 import torch
 from torch import Tensor, nn
 
+from cv_worlds import run_cv
 from gatewise import Bundle, ModelRegistry, SequenceModel, Table, load_config, train
 from gatewise import isolation as isolating
 from gatewise.config.schema import MODEL_CONFIGS
@@ -33,7 +36,12 @@ from gatewise.experiment import prepare, run_experiment
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
+from gatewise.selection.plan import Plan
+from gatewise.selection.space_file import parse_space
+from gatewise.selection.study_folder import StudyRequest
+from gatewise.selection.tune import tune
 from gatewise.training.crew import crew
+from process_state import state_of_python
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(240, 6, 3)), RNG.integers(0, 3, 240)
@@ -46,13 +54,15 @@ def fitted(seed: int = 42, **fields: Any) -> SequenceModel:
     return model.fit(X[:200], Y[:200], X[200:], Y[200:])
 
 
+TINY_CONFIG = {
+    "data.source": "sp500", "target.horizon": 3, "windows.sequence_length": 8, "model.hidden_size": 4,
+    "model.num_layers": 1, "training.batch_size": 256, "training.max_epochs": 1, "features.sets": ["ohlcv"],
+    "training.windows_per_epoch": 512, "training.device": "cpu", "evaluation.bootstrap_samples": 50, "cv.n_splits": 2,
+}  # fmt: skip
+
+
 def tiny_config(**changes: Any) -> Any:
-    said = {
-        "data.source": "sp500", "target.horizon": 3, "windows.sequence_length": 8, "model.hidden_size": 4,
-        "model.num_layers": 1, "training.batch_size": 256, "training.max_epochs": 1, "features.sets": ["ohlcv"],
-        "training.windows_per_epoch": 512, "training.device": "cpu", "evaluation.bootstrap_samples": 50,
-    }  # fmt: skip
-    return load_config(overrides=said | changes)
+    return load_config(overrides=TINY_CONFIG | changes)
 
 
 # --- initial weights ---
@@ -208,21 +218,21 @@ def state_of_the_process() -> dict[str, Any]:
     asking = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
     asking.start()
     asking.join()
-    return {
+    return state_of_python() | {
         "torch's generator": torch.get_rng_state().tolist(),
         "NumPy's generator": np.random.get_state()[1].tolist(),  # type: ignore[index]
-        "Python's generator": random.getstate(),
         "dtype": torch.get_default_dtype(),
         "device": torch.get_default_device(),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "deterministic": (torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark),
         "matmul": torch.get_float32_matmul_precision(),
+        "printed tensors": vars(torch._tensor_str.PRINT_OPTS),
         "threads of a new thread": found[0],
-        "filters": list(warnings.filters),
-        "environment": dict(os.environ),
-        "folder": os.getcwd(),
-        "locale": locale.setlocale(locale.LC_ALL),
-        "signals": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
-        "stdout": id(sys.stdout),
+        "threads between operations": torch.get_num_interop_threads(),
+        "printed arrays": np.get_printoptions(),
+        "pandas": {name: pd.get_option(name) for name in ("display.width", "display.max_rows", "future.infer_string")},
+        "polars": pl.Config.state(),
+        "Plotly": (plotly.io.renderers.default, plotly.io.templates.default),
+        "Optuna's words": optuna.logging.get_verbosity(),
     }
 
 
@@ -237,12 +247,15 @@ def state_of_the_thread() -> dict[str, Any]:
     }
 
 
+SEARCH = tiny_config(), parse_space({"hidden_size": [2, 3]}, tiny_config())
 CALLS: dict[str, Callable[[Any], Any]] = {
     "fit": lambda run: fitted(),
     "predict": lambda run: run["model"].predict(X),
     "save and load": lambda run: ModelRegistry.load(run["model"].save(run["folder"] / "model")),
     "measured batch size": lambda run: fitted(auto_batch_size=True, max_epochs=1),
     "train": lambda run: train(tiny_config()),
+    "cv": lambda run: run_cv(Plan({"lstm": tiny_config()}, (3,), 1, False), run["table"]),
+    "tune": lambda run: tune(*SEARCH, StudyRequest(n_trials=2, workers=0), table=run["table"]),
     "bundle": lambda run: Bundle.load(run["bundle"]).predict(run["table"], [2000, 2001]),
 }
 
@@ -271,24 +284,47 @@ def test_the_program_s_state_is_the_same_before_during_and_after_a_call(
         watcher.join()
     for state in during:
         del state["signals"]  # Ctrl-C is held back for a moment while an epoch's record is written
+        del state["start method"]  # joblib settles it whenever boosting is fitted; it is taken back at once
         del state["filters"]  # libraries set them for moments of their own; afterwards they must be back
     for state in [*during, state_of_the_process()]:
         assert {name: value for name, value in state.items() if value != before[name]} == {}
     assert state_of_the_thread() == own
 
 
-def test_importing_gatewise_and_training_leave_the_environment_as_it_is() -> None:
-    code = """
-import json, os, numpy as np, polars, sklearn, torch
-before = dict(os.environ)
-from gatewise import ModelRegistry
-x, y = np.random.default_rng(0).normal(size=(60, 3, 2)), np.arange(60) % 2
-model = ModelRegistry.create("lstm", hidden_size=2, max_epochs=1, batch_size=20, device="cpu")
-model.fit(x[:40], y[:40], x[40:], y[40:])
-print(json.dumps({name: value for name, value in os.environ.items() if before.get(name) != value}))
+def test_first_calls_in_a_fresh_process_which_load_everything_leave_it_as_it_was(tmp_path: Path) -> None:
+    """What a package sets while it is loaded is set once in a process: no later call shows it."""
+    code = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from process_state import state_of_python
+import multiprocessing, random, warnings
+random.seed(5)
+warnings.filterwarnings("ignore", message="of the program's own")
+before = state_of_python()
+import gatewise
+config = gatewise.load_config(overrides={TINY_CONFIG!r})
+run_id, outcome = gatewise.train(config)
+gatewise.Bundle.load(outcome.bundle).predict(gatewise.load_table(config.data), [2000, 2001])
+from cv_worlds import run_cv
+from gatewise.selection.plan import Plan
+run_cv(Plan({{"lstm": config}}, (3,), 1, False), None)
+from gatewise.selection.space_file import parse_space
+from gatewise.selection.study_folder import StudyRequest
+from gatewise.selection.tune import tune
+tune(config, parse_space({{"hidden_size": [2, 3]}}, config), StudyRequest(n_trials=2, workers=0))
+after = state_of_python()
+for name, value in before.items():
+    assert after[name] == value, (name, value, after[name])
+multiprocessing.set_start_method("spawn")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == {}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("KMP_", "_RJEM", "MLFLOW"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=clean | {"GATEWISE_HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # --- one core, in this thread alone ---

@@ -14,7 +14,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
-    "errors config files foreign host interrupts locks quiet sqlite | lake | data | feeds | features | targets"
+    "errors config files foreign host interrupts loading locks quiet sqlite | lake | data | feeds | features | targets"
     " | rows splits | samples | isolation windows sealed | fold nn | models | training | as_numpy arrays | estimator"
     " trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry | runtime | serving"
     " | export audit | cli"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from gatewise.loading import lazily
 
 # Names are looked up on first use, so that `import gatewise` and `gatewise --help` load nothing heavy.
 _WHERE = {
@@ -20,13 +19,4 @@ _WHERE = {
     "train": "gatewise.registry.train",
 }
 __all__ = sorted(_WHERE)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'gatewise' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(_WHERE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(__name__, _WHERE)

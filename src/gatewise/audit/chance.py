@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import Fold, make_windows, scaled_features
+from gatewise.loading import load_sklearn
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -121,6 +121,9 @@ def _tree(task: Task) -> Callable[[Y], Losses]:
     """Grown until every training sample has its leaf: a sample that it has seen, it knows."""
     seen, judged = (scaled_features(task.config, task.samples, task.fold, rows) for rows in (task.train, task.judged))
     y = task.samples.labels.y[task.train]
+    load_sklearn()
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
     if task.fold.target_scaler is not None:
         guess = DecisionTreeRegressor(random_state=0).fit(seen, task.scaled(y, task.train)).predict(judged)
         return _squared(task, guess.reshape(len(judged), -1))

@@ -20,6 +20,7 @@ import polars as pl
 
 from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError, one_line
 from gatewise.foreign import unraised
+from gatewise.loading import traceless
 
 NO_CALENDAR = "none"  # said where a source would else bring one of its own
 
@@ -77,7 +78,8 @@ def find_calendar(name: str | None) -> str | None:
     if name is None or name.lower() == NO_CALENDAR:
         return None
     try:
-        import exchange_calendars
+        with traceless():
+            import exchange_calendars
     except ModuleNotFoundError as error:
         raise MissingExtraError("exchange_calendars", "stocks") from error
     names = exchange_calendars.get_calendar_names(include_aliases=True)

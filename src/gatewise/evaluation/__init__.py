@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from gatewise.loading import lazily
 
 # Looked up on first use: some only need a metric, and judging brings arch and scikit-learn.
 _WHERE = {
@@ -14,13 +13,4 @@ _WHERE = {
     "regression_metrics": "gatewise.evaluation.value_metrics",
 }
 __all__ = sorted(_WHERE)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
-        raise AttributeError(f"module 'gatewise.evaluation' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(import_module(_WHERE[name]), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(__name__, _WHERE)

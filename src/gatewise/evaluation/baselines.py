@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
 from gatewise.evaluation.linear import Design, fit_ridge, fit_softmax, softmax
+from gatewise.loading import load_sklearn, start_method_left_open
 
 # scikit-learn is loaded where something is fitted: it takes 0.7 s, and some only need the prior.
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def fit_class_baselines(
 
     if len(np.unique(y)) < 2:  # nothing to tell apart
         return {"prior": say_prior, "logistic": say_prior, "boosting": say_prior}
+    load_sklearn()
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.preprocessing import StandardScaler
 
@@ -108,6 +110,7 @@ def fit_value_baselines(
     say: Say = say_nothing,
 ) -> dict[str, ValuePredictor]:
     """prior (the training mean), ridge and boosting; y is float [n, outputs], all else as `fit_class_baselines`."""
+    load_sklearn()
     from sklearn.ensemble import HistGradientBoostingRegressor
     from sklearn.preprocessing import StandardScaler
 
@@ -193,7 +196,7 @@ def _alone(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, user_api="openmp"):
+    with start_method_left_open(), threadpool_limits(1, user_api="openmp"):
         return work(*args, **named)
 
 

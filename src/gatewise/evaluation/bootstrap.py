@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
-from scipy.sparse import csr_array
 
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.moments import Moments
+from gatewise.loading import traceless
+
+with traceless():
+    from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
+    from scipy.sparse import csr_array
 
 LEAST_BLOCKS = 10
 

@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from gatewise.evaluation.base import Ints
+from gatewise.loading import traceless
+
+with traceless():
+    import plotly.graph_objects as go
+
+    go.Figure()  # the first one loads the rest of Plotly
 
 INK, QUIET, GRID, PAPER = "#1d2530", "#67717f", "#e4e7ec", "#ffffff"
 MODEL, BASELINE, ACCENT = "#0b5cad", "#98a2b1", "#d1711f"

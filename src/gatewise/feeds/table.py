@@ -8,11 +8,13 @@ from dataclasses import replace
 from gatewise.errors import MissingExtraError, UnknownNameError
 from gatewise.feeds.base import Feed, FeedOptions
 from gatewise.feeds.names import nearest
+from gatewise.loading import traceless
 
 
 def _yahoo(options: FeedOptions) -> Feed:
     try:
-        from gatewise.feeds.stocks import YahooFeed
+        with traceless():
+            from gatewise.feeds.stocks import YahooFeed
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "yfinance", "stocks") from error
     return YahooFeed(options)
@@ -51,7 +53,8 @@ def exchange_names() -> tuple[str, ...]:
         MissingExtraError: ccxt is not installed.
     """
     try:
-        import ccxt
+        with traceless():
+            import ccxt
     except ModuleNotFoundError as error:
         raise MissingExtraError("ccxt", "exchange") from error
     return tuple(ccxt.exchanges)

@@ -23,6 +23,7 @@ from gatewise import host
 from gatewise.errors import StorageError
 from gatewise.files import home, make_folder
 from gatewise.foreign import unraised
+from gatewise.loading import traceless
 from gatewise.sqlite import WAIT, probe, trouble
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
@@ -60,7 +61,8 @@ def connect() -> Any:
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
     else:
-        _settle_within_mlflow()
+        with unraised(), traceless():
+            _settle_within_mlflow()
     uri = tracking_uri()
     with talking(uri):
         from mlflow.tracking import MlflowClient
@@ -82,7 +84,7 @@ def _settle_within_mlflow() -> None:
         try:
             from mlflow import environment_variables as settings
         finally:
-            del os.environ[_TELEMETRY]
+            os.environ.pop(_TELEMETRY, None)  # another thread may have been here
         settings.MLFLOW_DISABLE_TELEMETRY.default = True
         _hush()  # nobody else has a use for its words yet
     else:

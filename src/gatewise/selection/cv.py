@@ -21,6 +21,7 @@ from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
 from gatewise.isolation import plain_numbers
+from gatewise.loading import traceless
 from gatewise.selection.compute import Compute
 from gatewise.selection.fleet_compute import FleetCompute
 from gatewise.selection.jobs import Job, JobFailure, JobResult
@@ -144,10 +145,12 @@ def cross_validate(
                     listener.on_end(answer.job, answer)
                 left -= 1
                 if left == 1:  # a core lies idle by now
-                    import gatewise.selection.conclude  # noqa: F401  # so that judging need not wait for it
+                    with traceless():
+                        import gatewise.selection.conclude  # noqa: F401  # so that judging need not wait for it
         logging.getLogger("gatewise.cv").info("Judging %d folds…", len({job.fold for job in jobs}))
         # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
-        from gatewise.selection.conclude import conclude
+        with traceless():
+            from gatewise.selection.conclude import conclude
 
         return conclude(
             plan,

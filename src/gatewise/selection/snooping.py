@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from arch.bootstrap import MCS, SPA
-from scipy import stats
 
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.bootstrap import draw
 from gatewise.evaluation.moments import Moments
+from gatewise.loading import traceless
+
+with traceless():
+    from arch.bootstrap import MCS, SPA
+    from scipy import stats
 
 MOST_PAIRS_DRAWN = 4_000_000  # the confidence set holds samples · trials² numbers, a few times over: about 100 MB
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gatewise.errors import ConfigError, MissingExtraError, StorageError
+from gatewise.loading import traceless
 from gatewise.sqlite import trouble
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def require_optuna() -> None:
         MissingExtraError: it is not.
     """
     try:
-        import optuna
+        with traceless():
+            import optuna
     except ImportError as error:
         raise MissingExtraError("optuna", "tune") from error
     optuna.logging.disable_default_handler()

@@ -102,38 +102,33 @@ def open_study(
         StorageError: the storage can't be opened.
     """
     require_optuna()
-    # Whoever begins a study says whose it is and on what terms; of two at once the second finds that said.
-    with one_after_another(home() / "tune", "the studies of this home") if url else nullcontext():
-        return _opened(url, name, space, terms, num_folds, seed, study_id)
-
-
-def _opened(
-    url: str | None,
-    name: str,
-    space: SearchSpace,
-    terms: Mapping[str, Any],
-    num_folds: int,
-    seed: int,
-    study_id: str,
-) -> StudyStore:
     import optuna
 
     from gatewise.selection.sampling import NumberedTpe, make_pruner
 
-    storage = optuna.storages.InMemoryStorage() if url is None else open_storage(url)
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        sampler=NumberedTpe(seed),
-        pruner=make_pruner(terms["pruner"], num_folds),
-        load_if_exists=True,
-    )
-    if _ID not in study.user_attrs and not study.get_trials(deepcopy=False):
-        study.set_user_attr(_ID, study_id)
+    # Whoever begins a study says whose it is and on what terms; of two at once the second finds that said.
+    with one_after_another(home() / "tune", "the studies of this home") if url else nullcontext():
+        storage = optuna.storages.InMemoryStorage() if url is None else open_storage(url)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            sampler=NumberedTpe(seed),
+            pruner=make_pruner(terms["pruner"], num_folds),
+            load_if_exists=True,
+        )
+        _claim(study, terms, study_id)
+    return StudyStore(study, storage, space, study.user_attrs[_ID])
+
+
+def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
+    """Says in an empty study whose it is and on what terms; of one that was begun, requires that they are these."""
+    begun = bool(study.get_trials(deepcopy=False))
     held = study.user_attrs.get(_TERMS)
-    if held is None and study.get_trials(deepcopy=False):
+    if _ID not in study.user_attrs and not begun:
+        study.set_user_attr(_ID, study_id)
+    if held is None and begun:
         raise ConfigError(
-            f"the storage's study {name!r} must be one of gatewise's own; somebody else's is there",
+            f"the storage's study {study.study_name!r} must be one of gatewise's own; somebody else's is there",
             'study_name="NEW", or another storage',
         )
     if held is None:
@@ -141,10 +136,9 @@ def _opened(
     elif part := next((part for part in terms if held.get(part) != terms[part]), None):
         where = first_difference(held.get(part), terms[part]) if part in ("config", "space") else None
         raise ConfigError(
-            f"the storage's study {name!r} was begun on {_WORDS[part]}{f' ({where})' if where else ''}",
+            f"the storage's study {study.study_name!r} was begun on {_WORDS[part]}{f' ({where})' if where else ''}",
             'study_name="NEW", another storage, or the settings that it was begun with',
         )
-    return StudyStore(study, storage, space, study.user_attrs[_ID])
 
 
 def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner: str) -> dict[str, Any]:
