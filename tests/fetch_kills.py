@@ -1,4 +1,4 @@
-"""Real `gatewise data` processes killed with SIGKILL at random moments, then one that ends; the lakes are compared."""
+"""Real `gatewise data` processes killed with SIGKILL at random moments, then one command that ends; the lakes compared."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from candle_server import CandleServer, Market, serve
+from conftest import Cli
 
 SYMBOLS = ("BTC-USD", "ETH-USD", "SOL-USD")
 START, MIDDLE, END, LISTED_TO = "2023-11-10", "2023-11-12", "2023-11-24", "2023-12-01"
@@ -46,20 +47,20 @@ def fetch_words(end: str) -> tuple[str, ...]:
     return ("coinbase", *SYMBOLS, "--timeframe", "1m", "--start", START, "--end", end)
 
 
-def finish(words: list[str]) -> dict[str, object]:
-    """Runs a command to its end and gives its object."""
-    done = subprocess.run(words, capture_output=True, text=True, env=environment(), check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
-    value = json.loads(done.stdout)
-    assert isinstance(value, dict)
-    return value
+def finish(cli: Cli, command: list[str]) -> dict[str, object]:
+    """Runs a command to its end, in this process, and gives its object."""
+    said = cli(*command[command.index(_CODE) + 1 :])
+    assert said.code == 0, said.err + said.out
+    return said.json
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
 
 
-def kill_and_resume(words: list[str], lake: Path, kills: int, rng: random.Random, server: CandleServer) -> Killed:
+def kill_and_resume(
+    cli: Cli, words: list[str], lake: Path, kills: int, rng: random.Random, server: CandleServer
+) -> Killed:
     """Starts a command slowly again and again, kills each at a random moment, and lets the last one end, fast.
 
     One in five is killed while it starts, the others within 2.5 seconds of their first request for candles.
@@ -76,7 +77,7 @@ def kill_and_resume(words: list[str], lake: Path, kills: int, rng: random.Random
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         rows.append(rows_of(lake))
-    return Killed(kills, rows, finish([*words, *FAST]))
+    return Killed(kills, rows, finish(cli, [*words, *FAST]))
 
 
 def rows_of(lake: Path) -> int:
@@ -90,7 +91,7 @@ def bytes_of(lake: Path) -> dict[str, bytes]:
     return {str(file.relative_to(lake)): file.read_bytes() for file in files}
 
 
-def kill_fetch_and_update(folder: Path, kills: int, seed: int, end: str = END) -> tuple[Killed, Killed]:
+def kill_fetch_and_update(cli: Cli, folder: Path, kills: int, seed: int, end: str = END) -> tuple[Killed, Killed]:
     """A killed fetch and a killed update beside an undisturbed lake.
 
     Raises:
@@ -99,12 +100,12 @@ def kill_fetch_and_update(folder: Path, kills: int, seed: int, end: str = END) -
     rng = random.Random(seed)
     with serve(make_server()) as server:
         whole, fetched, updated = folder / "whole", folder / "fetched", folder / "updated"
-        finish(command("fetch", whole, server.url, *fetch_words(end), *FAST))
-        finish(command("fetch", updated, server.url, *fetch_words(MIDDLE), *FAST))
+        finish(cli, command("fetch", whole, server.url, *fetch_words(end), *FAST))
+        finish(cli, command("fetch", updated, server.url, *fetch_words(MIDDLE), *FAST))
         words = command("fetch", fetched, server.url, *fetch_words(end))
-        of_fetch = kill_and_resume(words, fetched, kills, rng, server)
+        of_fetch = kill_and_resume(cli, words, fetched, kills, rng, server)
         assert bytes_of(fetched) == bytes_of(whole)
         words = command("update", updated, server.url, "--end", end)
-        of_update = kill_and_resume(words, updated, kills, rng, server)
+        of_update = kill_and_resume(cli, words, updated, kills, rng, server)
         assert bytes_of(updated) == bytes_of(whole)
     return of_fetch, of_update

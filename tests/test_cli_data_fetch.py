@@ -230,16 +230,16 @@ def test_two_processes_that_fetch_the_same_do_no_harm_and_ask_once(
     assert len(server.asked) - asked < 10
 
 
-def test_a_fetch_and_an_update_killed_at_random_moments_end_byte_equal(tmp_path: Path) -> None:
-    of_fetch, of_update = kill_fetch_and_update(tmp_path, kills=2, seed=1, end="2023-11-15")
+def test_a_fetch_and_an_update_killed_at_random_moments_end_byte_equal(cli: Cli, tmp_path: Path) -> None:
+    of_fetch, of_update = kill_fetch_and_update(cli, tmp_path, kills=2, seed=1, end="2023-11-15")
     assert (of_fetch.kills, of_update.kills) == (2, 2)
     assert of_fetch.rows_at_kills == sorted(of_fetch.rows_at_kills)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2))
-def test_twenty_kills_each_of_a_fetch_and_an_update_end_byte_equal_too(seed: int, tmp_path: Path) -> None:
-    killed = kill_fetch_and_update(tmp_path, kills=20, seed=seed)
+def test_twenty_kills_each_of_a_fetch_and_an_update_end_byte_equal_too(cli: Cli, seed: int, tmp_path: Path) -> None:
+    killed = kill_fetch_and_update(cli, tmp_path, kills=20, seed=seed)
     for one in killed:
         assert len(set(one.rows_at_kills)) > 5, "most kills must come in mid-fetch"
 

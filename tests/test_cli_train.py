@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
-from conftest import TINY
+from conftest import TINY, Cli
 from gatewise.bundle import Bundle
 from gatewise.registry.runs import find_info
 from gatewise.training.progress import Progress
@@ -308,16 +308,11 @@ def run_process(home: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(process: subprocess.Popen[str]) -> dict[str, object]:
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err
-    return dict(json.loads(out))
-
-
-def test_a_run_killed_in_an_epoch_resumes_to_the_weights_of_an_undisturbed_run_bit_for_bit(gatewise_home: Path) -> None:
+def test_a_run_killed_in_an_epoch_resumes_to_the_weights_of_an_undisturbed_run_bit_for_bit(
+    cli: Cli, gatewise_home: Path
+) -> None:
     words = ("train", *TINY, "--max-epochs", "8", "--set", "training.windows_per_epoch=1024", "--json")
-    undisturbed = run_process(gatewise_home, *words)
-    whole = finish(undisturbed)
+    whole = cli(*words).json
     doomed = run_process(gatewise_home, *words)
     for line in doomed.stderr or ():
         if line.startswith("Epoch 3/"):
@@ -325,7 +320,7 @@ def test_a_run_killed_in_an_epoch_resumes_to_the_weights_of_an_undisturbed_run_b
     doomed.send_signal(signal.SIGKILL)
     doomed.communicate()
     (killed,) = {path.name for path in (gatewise_home / "runs").iterdir()} - {str(whole["run_id"])}
-    resumed = finish(run_process(gatewise_home, "train", "--resume", killed[:12], "--json"))
+    resumed = cli("train", "--resume", killed[:12], "--json").json
     assert resumed["run_id"] == killed
     tensors = [load_file(Path(str(run["bundle"])) / "model.safetensors") for run in (whole, resumed)]
     for name in tensors[0]:

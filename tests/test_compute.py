@@ -53,16 +53,16 @@ def test_two_processes_find_what_one_finds_and_a_planted_failure_stays_in_its_fo
 
 
 class Killer(Ear):
-    """Kills the worker that a job was given to, the first `times` times."""
+    """Kills the worker that a fold's job was given to, the first times."""
 
-    def __init__(self, compute: LocalCompute, fold: int, times: int) -> None:
+    def __init__(self, compute: LocalCompute, times: dict[int, int]) -> None:
         super().__init__()
-        self.compute, self.fold, self.times = compute, fold, times
+        self.compute, self.times = compute, times
 
     def on_start(self, job: Job) -> None:
         super().on_start(job)
-        if job.fold == self.fold and self.times:
-            self.times -= 1
+        if self.times.get(job.fold):
+            self.times[job.fold] -= 1
             worker = next(w for w in self.compute._team if w.job is not None and w.job.key == job.key)
             os.kill(worker.pid, signal.SIGKILL)
 
@@ -72,15 +72,13 @@ def test_a_killed_worker_costs_a_second_try_and_twice_killed_its_fold_alone(capl
     alone = run_cv(plan, table)
     compute = LocalCompute(2)
     with caplog.at_level("WARNING", "gatewise.cv"):
-        once = run_cv(plan, table, compute, Killer(compute, fold=2, times=1))
-    assert same_table(once.frame, alone.frame)
-    assert "fold 2 of lstm, horizon 3, seed 42 is gone (killed by SIGKILL); it is tried again" in caplog.text
-    compute = LocalCompute(2)
-    twice = run_cv(plan, table, compute, Killer(compute, fold=2, times=2))
-    assert [(f.job.fold, type(f.error)) for f in twice.failures] == [(2, LostWorkerError)]
-    assert "SIGKILL" in twice.failures[0].error.message
+        found = run_cv(plan, table, compute, Killer(compute, {1: 1, 2: 2}))
+    for fold in (1, 2):
+        assert f"fold {fold} of lstm, horizon 3, seed 42 is gone (killed by SIGKILL); it is tried again" in caplog.text
+    assert [(f.job.fold, type(f.error)) for f in found.failures] == [(2, LostWorkerError)]
+    assert "SIGKILL" in found.failures[0].error.message
     left = alone.frame.filter((pl.col("fold") != 2) | pl.col("seed").is_null())
-    assert same_table(twice.frame, left.with_columns(compared=pl.col("fold") != 2))
+    assert same_table(found.frame, left.with_columns(compared=pl.col("fold") != 2))
 
 
 def test_a_fleet_finds_what_lone_trainings_find() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from conftest import TINY
+from conftest import TINY, Cli
 from gatewise.errors import ConfigError, TrainingError
 from gatewise.samples import make_samples
 from gatewise.selection.nested import tune_on
@@ -211,20 +211,22 @@ def test_without_optuna_the_extra_is_named(cli, monkeypatch) -> None:
     }  # fmt: skip
 
 
-def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(tmp_path: Path) -> None:
+def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """kill -9 on the process that a user started, twice, each time in the midst of a trial."""
     space = tmp_path / "space.yaml"
     space.write_text("hidden_size: [2, 3, 4]\nlearning_rate: {low: 1e-3, high: 1e-1, log: true}\n")
 
-    def start(home: str) -> subprocess.Popen[bytes]:
+    def words(home: str) -> tuple[str, ...]:
+        monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / home))
         storage = f"sqlite:///{tmp_path / home}.db"
-        words = ["tune", *TINY, "--n-splits", "2", "--space", str(space), "--n-trials", "10", "--storage", storage]
+        return "tune", *TINY, "--n-splits", "2", "--space", str(space), "--n-trials", "10", "--storage", storage
+
+    def start() -> subprocess.Popen[bytes]:
         program = "from gatewise.cli.main import run; run()"
         return subprocess.Popen(
-            [sys.executable, "-c", program, *words],
-            env=os.environ | {"GATEWISE_HOME": str(tmp_path / home)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            [sys.executable, "-c", program, *words("killed")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
 
     def kill_after(process: subprocess.Popen[bytes], lines: int) -> None:
@@ -241,14 +243,11 @@ def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(tmp_pa
         process.stderr.close()
         assert process.wait() == -signal.SIGKILL
 
-    whole = start("whole")  # beside the one that is killed: two cores
-    kill_after(start("killed"), 2)
-    kill_after(start("killed"), 2)
-    last = start("killed")
-    for process in (whole, last):
-        _, err = process.communicate(timeout=600)
-        assert process.returncode == 0, err
+    kill_after(start(), 2)
+    kill_after(start(), 2)
+    last, whole = cli(*words("killed")), cli(*words("whole"))
+    assert (last.code, whole.code) == (0, 0), last.err + whole.err
     tables = [next((tmp_path / home).glob("tune/*/trials.parquet")).read_bytes() for home in ("whole", "killed")]
     assert tables[0] == tables[1]
-    assert b"trials are done" in err
+    assert "trials are done" in last.err
     assert not list(tmp_path.glob("*/tune/*/jobs/*")), "no checkpoint is left behind"

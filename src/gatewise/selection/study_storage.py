@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewise import host
 from gatewise.errors import ConfigError, MissingExtraError, StorageError
 from gatewise.loading import traceless
 from gatewise.sqlite import trouble
@@ -26,12 +28,14 @@ def require_optuna() -> None:
     Raises:
         MissingExtraError: it is not.
     """
+    quiet = host.is_ours() or "optuna" not in sys.modules  # else the program around has decided how Optuna speaks
     try:
         with traceless():
             import optuna
     except ImportError as error:
         raise MissingExtraError("optuna", "tune") from error
-    optuna.logging.disable_default_handler()
+    if quiet:
+        optuna.logging.disable_default_handler()
     logger = logging.getLogger("optuna")
     if not any(isinstance(handler, _Bridge) for handler in logger.handlers):
         logger.addHandler(_Bridge())
