@@ -1,4 +1,4 @@
-"""Real `gatewise data` processes killed with SIGKILL at random moments, then one command that ends; the lakes compared."""
+"""Real `gatewise data` processes killed with SIGKILL at random moments, then a command that ends; what lakes hold."""
 
 from __future__ import annotations
 
