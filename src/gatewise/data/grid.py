@@ -2,9 +2,9 @@
 
 A bar covers (start, end]. Bounds are counted in steps of its length from a Monday midnight UTC: minutes and hours that
 divide a day restart at midnight, days end at midnight, and weeks on Monday, all in UTC, so no change of clocks moves or
-stretches one. With a calendar, bars of days and longer are made of sessions instead: a day ends with its session's
-close, early on half days, and several days with the last close among them; what is traded after hours belongs to the
-next session. Shorter bars stay on UTC's clock.
+stretches one. Months, quarters and years are the calendar's. With an exchange's sessions, bars of days and longer are
+made of these instead: a day ends with its session's close, early on half days, and several days or a month with the
+last close among them; what is traded after hours belongs to the next session. Shorter bars stay on UTC's clock.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from datetime import timedelta
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.config.durations import MONTH, months_of
+from gatewise.data.periods import bounds_of_months
 from gatewise.data.sessions import sessions
 
 Ints = npt.NDArray[np.int64]
@@ -23,6 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 _US = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
+_LONGEST_MONTH = timedelta(days=31)
 _FIRST_MONDAY = timedelta(days=4)  # after the epoch
 _A_YEAR = (1_735_689_600_000_000, 1_767_225_600_000_000)  # 2025
 
@@ -32,7 +35,7 @@ class Grid:
     """Bounds of bars of one length.
 
     Attributes:
-        step: the length; with a calendar whole days are days of the sessions' dates.
+        step: the length; with a calendar whole days and months are those of the sessions' dates.
         calendar: an exchange calendar's code, or `None` for a market that never closes.
     """
 
@@ -42,7 +45,12 @@ class Grid:
     @property
     def of_sessions(self) -> bool:
         """Whether bars begin and end with sessions' closes; their first rows then need not begin where they do."""
-        return self.calendar is not None and not self.step % _DAY
+        return self.calendar is not None and (self.months is not None or not self.step % _DAY)
+
+    @property
+    def months(self) -> int | None:
+        """How many months of the calendar a bar covers, where it covers months."""
+        return months_of(self.step)
 
     def bounds(self, time_us: Ints) -> tuple[Ints, Ints]:
         """Start and end of the bar in which a row closes that is knowable at each moment.
@@ -53,6 +61,8 @@ class Grid:
         """
         if self.calendar is not None and self.of_sessions:
             return self._session_bounds(time_us, self.calendar)
+        if self.months is not None:
+            return bounds_of_months(time_us, self.months)
         step_us = self.step // _US
         end = time_us + (_FIRST_MONDAY // _US - time_us) % step_us
         return end - step_us, end
@@ -60,11 +70,17 @@ class Grid:
     def most_rows(self, timeframe: timedelta) -> int:
         """How many rows of `timeframe` a bar may hold.
 
-        With a calendar, bars of days hold what the longest of the sessions of one year (2025) does, whatever the rows,
-        so that a lookback counted in rows is the same for all tables of a calendar.
+        Months hold what as many of their longest would. With a calendar, bars of days hold what the longest of the
+        sessions of one year (2025) does, whatever the rows, so that a lookback counted in rows is the same for all
+        tables of a calendar.
         """
+        rows_months = months_of(timeframe)
+        if self.months is not None and rows_months is not None:
+            return self.months // rows_months
+        if self.months is not None and self.months > 1:
+            return self.months * Grid(MONTH, self.calendar).most_rows(timeframe)
         if self.calendar is None or not self.of_sessions:
-            return self.step // timeframe
+            return (_LONGEST_MONTH if self.months else self.step) // timeframe
         found = sessions(self.calendar, *_A_YEAR)
         inside = (found.close_us > _A_YEAR[0]) & (found.close_us <= _A_YEAR[1])
         if timeframe >= _DAY:
@@ -98,4 +114,6 @@ class Grid:
 
     def _session_bar(self, day: Ints) -> Ints:
         """The number of the bar that holds each session, by its date, days since the epoch."""
+        if self.months is not None:
+            return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) // self.months
         return (day - _FIRST_MONDAY // _DAY) // (self.step // _DAY)

@@ -71,4 +71,4 @@ def read_interval(text: str) -> tuple[timedelta | None, ...]:
 
 def is_about(length: timedelta, step: timedelta) -> bool:
     """Whether rows of a step are bars of a length; months, quarters and years last about what they do."""
-    return length == step or (length >= MONTH and abs(length - step) <= length / 10)
+    return length == step or (max(length, step) >= MONTH and abs(length - step) <= length / 10)

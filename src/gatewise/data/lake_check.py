@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.config.schema import DataConfig, format_duration
+from gatewise.config.durations import format_duration, months_of
+from gatewise.config.schema import DataConfig
 from gatewise.data.lake_source import refuse_filter
+from gatewise.data.periods import bounds_of_months
 from gatewise.data.quality import Report, check_rows
 from gatewise.data.sessions import sessions
 from gatewise.data.sources import read_source
@@ -106,8 +108,10 @@ def expected_bars(
     With a calendar of sessions those are the sessions' closes, for bars of a day; within the day every `timeframe`
     from the opening of each stretch of trading, the last at or after its end, as a bar that the close cuts short may be
     stamped with either. Without one, or for longer bars, the clock never rests, but for days of the week on which a
-    series of daily bars never has a row.
+    series of daily bars never has a row. Months end by UTC's calendar.
     """
+    if (months := months_of(timeframe)) is not None:
+        return _of_months(covered, months)
     if calendar is None or timeframe > _DAY or not covered or not time_us.size:
         grid = even_grid(time_us, covered, timeframe)
         return _without_days_of_rest(grid, time_us) if calendar is None and timeframe == _DAY else grid
@@ -121,6 +125,16 @@ def expected_bars(
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
         ends = np.repeat(found.start_us, counts) + nth * step
     return np.asarray(ends[np.searchsorted(bounds, ends, side="right") % 2 == 1])
+
+
+def _of_months(covered: Sequence[Span], months: int) -> npt.NDArray[np.int64]:
+    """Ends of periods of the calendar in covered time."""
+    found = [np.array([], np.int64)]
+    for start, end in covered:
+        days = np.arange(_us(start), _us(end), _DAY // timedelta(microseconds=1))
+        ends = np.unique(bounds_of_months(days, months)[1])
+        found.append(ends[ends < _us(end)])
+    return np.concatenate(found)
 
 
 def _without_days_of_rest(grid_us: npt.NDArray[np.int64], time_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

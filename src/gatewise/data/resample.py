@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.config.schema import format_duration
+from gatewise.config.durations import format_duration, months_of
 from gatewise.data.grid import Grid
+from gatewise.data.periods import longest_step, opens
 from gatewise.data.sessions import trading_time
 from gatewise.data.table import OHLCV, SYMBOL, TIME, Table, require_bars
-from gatewise.data.timeframe import default_gap_tolerance
+from gatewise.data.timeframe import DAY, default_gap_tolerance
 from gatewise.errors import ConfigError, NotEnoughRowsError
 
 _log = logging.getLogger("gatewise.data")
@@ -93,14 +94,14 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
         grid: where bars begin and end.
     """
     starts, ends = grid.bounds(time_us)
-    opens = np.ones(time_us.size, dtype=bool)
-    opens[1:] = (np.diff(ends) != 0) | (np.diff(group_start) != 0)
-    first = np.flatnonzero(opens)
+    begins = np.ones(time_us.size, dtype=bool)
+    begins[1:] = (np.diff(ends) != 0) | (np.diff(group_start) != 0)
+    first = np.flatnonzero(begins)
     last = np.append(first[1:], time_us.size) - 1
     group = group_start[first]
     is_first_of_group, is_last_of_group = np.ones((2, first.size), dtype=bool)
     is_first_of_group[1:] = is_last_of_group[:-1] = np.diff(group) != 0
-    begun = ~is_first_of_group | (time_us[first] - timeframe // timedelta(microseconds=1) <= starts[first])
+    begun = ~is_first_of_group | (opens(time_us[first], timeframe) <= starts[first])
     closed = ~is_last_of_group | (time_us[last] == ends[first])
     kept = begun & closed
     first, last = first[kept], last[kept]
@@ -109,12 +110,15 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
 
 
 def require_multiple(field: str, step: timedelta, timeframe: timedelta) -> int:
-    """How many rows of `timeframe` make a bar of `step`.
+    """How many rows of `timeframe` make a bar of `step`, of months about how many.
+
+    Months are made of shorter ones that they are a multiple of, or of rows that divide a day.
 
     Raises:
         ConfigError: not a whole number of them.
     """
-    if step < timeframe or step % timeframe:
+    divided = DAY if months_of(step) and not months_of(timeframe) else step
+    if step < timeframe or divided % timeframe or bool(months_of(timeframe)) > bool(months_of(step)):
         got, unit = format_duration(step), format_duration(timeframe)
         raise ConfigError(
             f"{field} must be whole multiples of the rows' timeframe, {unit}; got {got}",
@@ -165,12 +169,14 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     time = pl.Series(TIME, bars.end_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
-    tolerance = max(gap_tolerance or default_gap_tolerance(step, table.calendar), step)
-    return Table(frame, step, tolerance, table.calendar)
+    said = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
+    return Table(frame, step, max(said, longest_step(step)), table.calendar)
 
 
 def rows_expected(bars: Bars, table: Table) -> Rows:
     """int64 [bars]; of how many rows each is made where none is absent: with a calendar those of its trading time."""
+    if months_of(table.timeframe):  # of whole months, whatever they last
+        return np.rint((bars.end_us - bars.start_us) / (table.timeframe // timedelta(microseconds=1))).astype(np.int64)
     bounds = np.concatenate([bars.start_us, bars.end_us])
     if table.calendar is not None:
         bounds = trading_time(bounds, table.calendar, table.timeframe)

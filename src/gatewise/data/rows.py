@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.columns import Stamp
 from gatewise.data.discover import find_files
 from gatewise.data.identity import hold_intervals
+from gatewise.data.knowable import timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid
 from gatewise.data.part import Part, part_of, read_part
+from gatewise.data.periods import find_months
 from gatewise.data.read import read_raw
 from gatewise.data.row_filter import held_values, matching, no_such_rows
-from gatewise.data.sessions import find_calendar, session_close
+from gatewise.data.sessions import find_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import DAY, gap_tolerance, hold_against, knowable, most_frequent, steps_of
+from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
 from gatewise.data.unpack import Blob, open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
-
-Key = TypeVar("Key", str, tuple[Stamp, str])
 
 _KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet": "parquet", "feather": "feather"}
 
@@ -168,22 +167,30 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
                 raise UnknownNameError("symbol", symbol, few)
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
     steps = steps_of(frame)
+    wall = wall_clock(parts)
     common, share = most_frequent(steps)
-    timeframe = spec.timeframe if spec.timeframe is not None else common
+    periods = find_months(frame, wall, common) if common is not None else None
+    timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
-            notes.append(f"timeframe {format_duration(timeframe)}: the most frequent step, {share:.1%} of all")
+            why = "each row in a period of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
+            notes.append(f"timeframe {format_duration(timeframe)}: {why}")
+        elif periods and timeframe < periods < 1.5 * timeframe:
+            notes.append(
+                f"warning: rows lie in periods of the calendar of {format_duration(periods)}; taken for rows of "
+                f"{format_duration(timeframe)}, as asked, the longest of them count as known before they end"
+            )
         stretches = find_stretches(steps, timeframe)
-        off_grid = find_off_grid(frame, _of_files([part.zone for part in parts], _wall), timeframe)
+        off_grid = find_off_grid(frame, wall, timeframe)
     else:
         stretches, off_grid = (), None
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(spec.calendar)
-    frame = _timed(frame, parts, spec.stamp, timeframe, calendar, notes)
+    frame = timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)
     if stretches and spec.timeframe is not None:
@@ -229,62 +236,6 @@ def _concat(parts: Sequence[Part]) -> pl.DataFrame:
             )
         frames.append(part.frame.select(first).with_columns(pl.lit(number, pl.UInt32).alias(FILE)))
     return pl.concat(frames) if frames[1:] else frames[0]
-
-
-def _timed(
-    frame: pl.DataFrame,
-    parts: Sequence[Part],
-    said: Stamp | None,
-    timeframe: timedelta | None,
-    calendar: str | None,
-    notes: list[str],
-) -> pl.DataFrame:
-    """Adds `time`, the moment each row is knowable."""
-    ways = [(said or part.stamp or "open", part.zone) for part in parts]
-    if said is None and timeframe is not None:
-        told = {part.stamp for part in parts} - {None}
-        why = (
-            "by the time column's name"
-            if told
-            else 'which is the later and so the safe reading (data.stamp="close" says otherwise)'
-        )
-        kinds = " and ".join(sorted({way for way, _ in ways}))
-        notes.append(f"stamps are taken as the bar's {kinds}, {why}")
-    time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe))
-    values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
-    timed = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
-    opens = any(stamp == "open" for stamp, _ in ways)
-    if calendar is None or timeframe is None or timeframe < DAY or not timed.height or not opens:
-        return timed
-    notes.append(f"bars are usable at the close of their session by calendar {calendar}")
-    return timed.with_columns(_closing(timed, ways, calendar))
-
-
-def _closing(timed: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: str) -> pl.Series:
-    """`time` moved to the session's close where stamps are opens; a stamp that is a close is one already."""
-    time = timed[TIME]
-    for zone in sorted({zone for stamp, zone in ways if stamp == "open"}):
-        here = timed[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
-        time = time.zip_with(~here, session_close(timed[STAMP], time, zone, calendar))
-    return time.alias(TIME)
-
-
-def _of_files(keys: Sequence[Key], make: Callable[[Key], pl.Expr]) -> pl.Expr:
-    """What each file's key makes of its rows."""
-    if len(set(keys)) == 1:
-        return make(keys[0])
-    return pl.coalesce(
-        pl.when(pl.col(FILE).is_in([number for number, own in enumerate(keys) if own == key])).then(make(key))
-        for key in dict.fromkeys(keys)
-    )
-
-
-def _wall(zone: str) -> pl.Expr:
-    return pl.col(STAMP).dt.convert_time_zone(zone).dt.replace_time_zone(None)
-
-
-def _usable(way: tuple[Stamp, str], timeframe: timedelta) -> pl.Expr:
-    return knowable(pl.col(STAMP), timeframe, way[1]) if way[0] == "open" else pl.col(STAMP)
 
 
 def _between(frame: pl.DataFrame, start: datetime | None, end: datetime | None) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import ordered_rows
+from gatewise.data.periods import opening
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.sql_schema import BARS, KEY, VALUES, bars_table
@@ -81,7 +82,7 @@ def _bars(rows: Rows, spec: DataConfig) -> pl.DataFrame:
     frame = ordered_rows(rows, spec)
     opens = pl.col(STAMP)
     if rows.timeframe is not None and (frame[TIME] == frame[STAMP]).all():
-        opens = opens - rows.timeframe
+        opens = opening(opens, rows.timeframe)
     volume = pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64).alias("volume")
     return frame.select(pl.col(SYMBOL).alias("ticker"), opens.alias("time"), *OHLC, volume)
 

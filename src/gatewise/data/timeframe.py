@@ -7,11 +7,13 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.schema import format_duration
+from gatewise.data.periods import longest_step
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
 DAY = timedelta(days=1)
 _FEW_STEPS = 3
+_ALIKE = 1.2
 
 
 def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -40,21 +42,28 @@ def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def most_frequent(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
-    """The most frequent step, the shorter one on a tie, and its share of all; None where no symbol has two rows."""
+    """The most frequent step and its share of all; None where no symbol has two rows.
+
+    On a tie it is the shortest, or the longest of those that are hardly longer: a row is never known before its end.
+    """
     if steps.is_empty():
         return None, 0.0
-    step, count = steps.group_by("step").len().sort(["len", "step"], descending=[True, False]).row(0)
+    counts = steps.group_by("step").len()
+    tied = counts.filter(pl.col("len") == pl.col("len").max())
+    step, count = tied.filter(pl.col("step") < _ALIKE * pl.col("step").min()).sort("step").row(-1)
     return step, count / steps.height
 
 
 def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> timedelta:
     """One timeframe within the day; seven days for daily rows and slower, or one timeframe where that is longer.
 
+    One of months is as long as they may be.
+
     With a calendar it is one timeframe for daily rows too, as closed days are then no part of a step.
     """
     if timeframe < DAY or (calendar is not None and timeframe == DAY):
         return timeframe
-    return max(timeframe, 7 * DAY)
+    return max(longest_step(timeframe), 7 * DAY)
 
 
 def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar: str | None = None) -> timedelta | None:
@@ -71,7 +80,7 @@ def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar:
             f"the gap tolerance must be at least the timeframe, {least}; got {got}",
             "data.gap_tolerance takes at least one data.timeframe",
         )
-    return said if said is not None else default_gap_tolerance(timeframe, calendar)
+    return longest_step(said) if said is not None else default_gap_tolerance(timeframe, calendar)
 
 
 def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> list[str]:
@@ -120,7 +129,7 @@ def knowable(stamp: pl.Expr, timeframe: timedelta, zone: str) -> pl.Expr:
     """From the open's stamp (UTC) to the moment the bar is complete: one timeframe later.
 
     Days and longer are counted by the zone's calendar, as its days last 23 to 25 hours; a 24-hour step on the longest
-    of them would call the bar complete an hour early.
+    of them would call the bar complete an hour early. Months are for `periods.knowable_by_calendar`.
     """
     plain = stamp + timeframe
     if zone == "UTC" or timeframe < DAY or timeframe % DAY:

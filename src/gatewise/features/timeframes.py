@@ -21,6 +21,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.grid import Grid
+from gatewise.data.periods import opens
 from gatewise.data.resample import Bars, complete_bars
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.features.base import Feature, Values
@@ -129,7 +130,7 @@ def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer:
     oldest = bar[rows] - longer.lookback_bars + 1
     ok = (begin >= table.segment_start[rows]) & (begin <= bars.first[oldest])
     cut = ok & (begin == bars.first[oldest])  # nothing before the bar is seen, so its first row must tell its start
-    ok[cut] = table.time_us[begin[cut]] - table.timeframe // timedelta(microseconds=1) <= bars.start_us[oldest[cut]]
+    ok[cut] = opens(table.time_us[begin[cut]], table.timeframe) <= bars.start_us[oldest[cut]]
     valid[rows[~ok]] = False
 
 

@@ -1,0 +1,96 @@
+"""When each row may be used: at its stamp, or one timeframe later, by the clock of its file's zone or a calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import polars as pl
+
+from gatewise.config.durations import months_of
+from gatewise.data.columns import Stamp
+from gatewise.data.part import Part
+from gatewise.data.periods import Days, days_of, knowable_by_calendar
+from gatewise.data.sessions import session_close
+from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
+from gatewise.data.timeframe import DAY, knowable
+
+Key = TypeVar("Key", str, tuple[Stamp, str])
+
+
+def wall_clock(parts: Sequence[Part]) -> pl.Expr:
+    """The stamps of all files, each on the clock of its zone, as moments without one."""
+    return _of_files([part.zone for part in parts], _wall)
+
+
+def timed(
+    frame: pl.DataFrame,
+    parts: Sequence[Part],
+    said: Stamp | None,
+    timeframe: timedelta | None,
+    calendar: str | None,
+    notes: list[str],
+) -> pl.DataFrame:
+    """Adds `time`, the moment each row is knowable.
+
+    Args:
+        frame: symbol, `__stamp`, `__file`, `__row` and columns.
+        parts: the files, in order.
+        said: what stamps are of, where the user says it.
+        timeframe: of the rows; None: their stamps are all that is known of them.
+        calendar: whose sessions' closes end bars of a day and longer.
+        notes: what was assumed is added.
+    """
+    ways = [(said or part.stamp or "open", part.zone) for part in parts]
+    if said is None and timeframe is not None:
+        told = {part.stamp for part in parts} - {None}
+        why = (
+            "by the time column's name"
+            if told
+            else 'which is the later and so the safe reading (data.stamp="close" says otherwise)'
+        )
+        kinds = " and ".join(sorted({way for way, _ in ways}))
+        notes.append(f"stamps are taken as the bar's {kinds}, {why}")
+    days = days_of(frame, wall_clock(parts)) if timeframe is not None and months_of(timeframe) else None
+    time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe, days))
+    values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
+    rows = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
+    opens = any(stamp == "open" for stamp, _ in ways)
+    if calendar is None or timeframe is None or timeframe < DAY or not rows.height or not opens:
+        return rows
+    notes.append(f"bars are usable at the close of their session by calendar {calendar}")
+    return rows.with_columns(_closing(rows, ways, calendar))
+
+
+def _closing(rows: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: str) -> pl.Series:
+    """`time` moved to the session's close where stamps are opens; a stamp that is a close is one already."""
+    time = rows[TIME]
+    for zone in sorted({zone for stamp, zone in ways if stamp == "open"}):
+        here = rows[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
+        time = time.zip_with(~here, session_close(rows[STAMP], time, zone, calendar))
+    return time.alias(TIME)
+
+
+def _of_files(keys: Sequence[Key], make: Callable[[Key], pl.Expr]) -> pl.Expr:
+    """What each file's key makes of its rows."""
+    if len(set(keys)) == 1:
+        return make(keys[0])
+    return pl.coalesce(
+        pl.when(pl.col(FILE).is_in([number for number, own in enumerate(keys) if own == key])).then(make(key))
+        for key in dict.fromkeys(keys)
+    )
+
+
+def _wall(zone: str) -> pl.Expr:
+    return pl.col(STAMP).dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+def _usable(way: tuple[Stamp, str], timeframe: timedelta, days: Days | None) -> pl.Expr:
+    stamp, zone = way
+    if stamp == "close":
+        return pl.col(STAMP)
+    months = months_of(timeframe)
+    if months is not None and days is not None:
+        return knowable_by_calendar(pl.col(STAMP), months, zone, days)
+    return knowable(pl.col(STAMP), timeframe, zone)
