@@ -207,8 +207,48 @@ def test_a_run_that_diverges_late_is_judged_and_goes_on_with_a_lower_rate(cli, m
     lower = cli("train", "--resume", run.name, "--learning-rate", 0.001, "--json", "--quiet")
     assert (lower.code, lower.json["ended"], lower.json["epochs"]) == (0, "max_epochs", 3)
     assert "0.01 from epoch 1, 0.001 from epoch 3" in lower.json["remarks"][0]
+    assert lower.json["remarks"][1].startswith("Training diverged on the way: epoch 3 gave train nan"), "that stays true"
+    assert lower.json["diverged_epochs"] == [3]
+    assert "Training diverged on the way" in (run / "report.html").read_text(encoding="utf-8")
+    assert "note: Training diverged on the way" in cli("train", "--resume", run.name, "--quiet").out
     assert "learning_rate: 0.001" in (run / "config.yaml").read_text(encoding="utf-8")
     assert find_info(run.name).tags["gatewise.learning_rate"] == "0.001"
+
+
+def test_a_rate_that_nothing_is_left_to_train_with_is_refused_and_not_noted(cli, gatewise_home) -> None:
+    run = gatewise_home / "runs" / cli("train", *TINY, "--json", "--quiet").json["run_id"]
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for rate in (0.0001, 0):
+        refused = cli("train", "--resume", run.name, "--learning-rate", rate, "--json", "--quiet")
+        assert (refused.code, refused.json["error"]["type"]) == (2, "ConfigError")
+        assert "has had all 3 of them" in refused.json["error"]["message"]
+        assert f"gatewise train --config {run}/config.yaml --learning-rate " in refused.json["error"]["hint"]
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+    assert "gatewise.learning_rate" not in find_info(run.name).tags
+    assert cli("train", "--resume", run.name, "--quiet").code == 0
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "0.5"])
+def test_a_rate_to_go_on_with_that_can_not_be_is_told_its_bounds_and_one_that_can_be(
+    cli, gatewise_home, monkeypatch, rate: str
+) -> None:
+    def wild(self: Progress, trained: dict[str, float], *rest: Any) -> bool:
+        return observe(self, trained | ({"loss": math.nan} if self.settings.learning_rate == 0.01 else {}), *rest)
+
+    observe = Progress.observe
+    monkeypatch.setattr(Progress, "observe", wild)
+    assert cli("train", *TINY, "--learning-rate", 0.01, "--quiet").code == 2
+    (run,) = (gatewise_home / "runs").iterdir()
+    refused = cli("train", "--resume", run.name, f"--learning-rate={rate}", "--json", "--quiet").json["error"]
+    assert re.search(rf"above 0 and below its own, 0\.01; got {re.escape(rate)}$", refused["message"])
+    assert refused["hint"].startswith("--learning-rate 0.005, ")
+    plain = cli("train", "--resume", run.name, "--json", "--quiet").json["error"]
+    assert plain["type"] == "DivergedError"
+    followed = cli("train", "--resume", run.name, "--learning-rate", "0.005", "--json", "--quiet").json
+    assert (followed["ended"], followed["epochs"], followed["diverged_epochs"]) == ("max_epochs", 3, [1])
+    (remark,) = followed["remarks"]
+    assert "epoch 1 gave train nan" in remark
+    assert "at a learning rate of 0.01" in remark
 
 
 def test_a_loss_that_runs_away_is_an_error_and_the_run_is_marked_failed(cli) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -76,6 +77,17 @@ def test_bf16_that_onednn_refuses_is_an_error_with_a_remedy(fresh_probe: None, m
         choose_precision("bf16", CPU)
     assert caught.value.hint == 'training.precision="fp32"'
     assert choose_precision("auto", CPU).name == "fp32"
+
+
+@pytest.mark.parametrize("trains_bf16", [False, True])
+def test_no_precision_is_advised_that_is_refused_next(trains_bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "cpu_trains_bf16", lambda: trains_bf16)
+    with pytest.raises(ConfigError, match="fp16") as caught:
+        choose_precision("fp16", CPU)
+    advised = re.findall(r'training\.precision="(\w+)"', caught.value.hint or "")
+    assert "fp32" in advised
+    for name in advised:
+        choose_precision(name, CPU)
 
 
 def test_bf16_that_works_is_taken_with_a_word_on_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:

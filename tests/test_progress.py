@@ -131,6 +131,47 @@ def test_a_record_goes_on_with_another_learning_rate_and_remembers_both() -> Non
     assert other.stopping.bad_epochs == 0
 
 
+def test_a_divergence_stays_told_however_often_the_rate_is_lowered_and_a_rate_without_an_epoch_is_none() -> None:
+    one = started(learning_rate=0.1)
+    see(one, 1.0, math.nan)
+    for rate in (0.05, 0.02):
+        other = started(learning_rate=rate)
+        other.load(json.loads(json.dumps(one.to_dict())))
+        assert other.takes_another_rate()
+        assert not other.finished
+        see(other, math.nan)
+        one = other
+    last = started(learning_rate=0.01)
+    last.load(json.loads(json.dumps(one.to_dict())))
+    assert last.takes_another_rate()
+    see(last, 0.5, 0.4, 0.3, 0.2, 0.1)
+    result = last.result()
+    assert (result.ended, result.epochs, result.diverged_epochs) == ("max_epochs", 6, (2, 2, 2))
+    assert last.rates == [(0, 0.1), (1, 0.01)]
+    for rate in (0.1, 0.05, 0.02):
+        assert any(
+            remark.startswith("Training diverged") and f"at a learning rate of {rate:g}" in remark
+            for remark in result.remarks
+        )
+
+
+def test_a_rate_that_no_epoch_is_left_for_is_not_noted() -> None:
+    one, other = started(max_epochs=2), started(max_epochs=2, learning_rate=0.01)
+    see(one, 1.0, 0.5)
+    other.load(json.loads(json.dumps(one.to_dict())))
+    assert not other.takes_another_rate()
+    assert other.result() == one.result()
+
+
+def test_a_lower_rate_gives_a_run_that_stopped_early_its_patience_back() -> None:
+    one, other = started(early_stopping_patience=1), started(early_stopping_patience=1, learning_rate=0.01)
+    see(one, 1.0, 2.0)
+    other.load(json.loads(json.dumps(one.to_dict())))
+    assert one.finished
+    assert other.takes_another_rate()
+    assert not other.finished
+
+
 def test_a_record_written_as_json_and_read_again_goes_on_the_same_way() -> None:
     one, other = (started(scheduler="plateau", plateau_patience=1) for _ in range(2))
     see(one, 1.0, 1.1)

@@ -321,15 +321,20 @@ def test_a_loss_that_is_no_number_after_finite_epochs_ends_the_training_with_the
     windows, whole, model, states = make_windows(), small_model(), small_model(), []
     heard = Poison(windows.matrix, after=3)
     settled = settings(max_epochs=6, scheduler="constant")
-    result = fit(
-        model, windows, TRAIN, VAL, settled, FP32, 2, heard, save=lambda state: states.append(state.progress.epoch)
-    )
+    def save(state: Any) -> None:
+        tensors, values = state.to_tensors()
+        states.append((values["epoch"], values["diverged"]))
+        assert all(tensor.isfinite().all() for name, tensor in tensors.items() if not name.startswith("optimizer/"))
+
+    result = fit(model, windows, TRAIN, VAL, settled, FP32, 2, heard, save=save)
     undisturbed = run(whole, settings(max_epochs=3, scheduler="constant"))
     assert (result.ended, result.epochs) == ("diverged", 3)
     assert "epoch 4" in heard.messages[-1]
     assert same(weights(model), weights(whole))
     assert (result.best_epoch, result.best_loss) == (undisturbed.best_epoch, undisturbed.best_loss)
-    assert states == [1, 2, 3], "the state that is gone on from is a finite one"
+    assert states[:3] == [(1, None), (2, None), (3, None)]
+    assert [epoch for epoch, _ in states[3:]] == [3], "the state that is gone on from is a finite one"
+    assert states[3][1].startswith("epoch 4 gave train nan"), "and says what came after it"
 
 
 def test_a_run_goes_on_with_a_lower_rate_from_its_best_weights_and_says_so() -> None:

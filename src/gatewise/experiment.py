@@ -89,6 +89,7 @@ class Outcome:
             "epochs": fit.epochs,
             "best_epoch": fit.best_epoch,
             "ended": fit.ended,
+            "diverged_epochs": list(fit.diverged_epochs),
             "remarks": list(fit.remarks),
             "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
             "windows_per_second": round(fit.windows_per_second, 1),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
@@ -16,6 +18,7 @@ from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import HEADLINE, VERDICT
 from gatewise.registry.runs import Run, find_run, start_run
+from gatewise.training.checkpoint import epochs_done
 from gatewise.training.listeners import Listener, Listeners
 
 
@@ -58,7 +61,7 @@ def train(
     Raises:
         RunNotFoundError: nothing to resume.
         ConfigError: the run to resume is alive, in another process or thread; a learning rate that is not lower than
-            the run's.
+            the run's, or with which no epoch is left to train.
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
@@ -74,6 +77,7 @@ def train(
         run = find_run(folder.name)
         config = load_config(folder / "config.yaml")
         if learning_rate is not None:
+            _require_epochs(config, folder)
             config = with_lower_rate(config, learning_rate)
         prepared = prepare(config, table)
         run.reopen()
@@ -97,6 +101,16 @@ def _trained(run: Run, prepared: Prepared, listeners: Sequence[Listener]) -> tup
     return run.run_id, outcome
 
 
+def _require_epochs(config: ExperimentConfig, folder: Path) -> None:
+    most = config.training.max_epochs
+    if epochs_done(folder / "checkpoint.safetensors") >= most:
+        again = f"gatewise train --config {shlex.quote(str(folder / 'config.yaml'))}"
+        raise ConfigError(
+            f"a run goes on with another learning rate while epochs are left to train; it has had all {most} of them",
+            f"leave the rate out to end the run as it is; {again} --learning-rate RATE begins a new one",
+        )
+
+
 def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> ExperimentConfig:
     """The config of a run that goes on with another learning rate, the one setting that may change on the way.
 
@@ -106,8 +120,8 @@ def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> Experimen
     before = config.training.learning_rate
     if not 0 < learning_rate < before:
         raise ConfigError(
-            f"a run goes on with a learning rate below its own, {before:g}; got {learning_rate:g}",
-            "leave it out to go on with the run's, or start a new run",
+            f"a run goes on with a learning rate above 0 and below its own, {before:g}; got {learning_rate:g}",
+            f"training.learning_rate={before / 2:g}, or leave it out to go on with the run's",
         )
     training = config.training.model_copy(update={"learning_rate": learning_rate})
     return config.model_copy(update={"training": training})

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,20 +54,37 @@ def load_checkpoint(path: Path, key: str, *older: str) -> tuple[dict[str, Tensor
     """
     if not path.exists():
         return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata()
-            names = file.keys()
-            tensors = {name: file.get_tensor(name) for name in names}
-            intact = header["seal"] == _seal(tensors, header["state"], header["key"])
-            values = json.loads(header["state"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"checkpoint {path} is damaged", _REMEDY) from error
+    with _damage_told(path), safe_open(path, framework="pt") as file:
+        header = file.metadata()
+        names = file.keys()
+        tensors = {name: file.get_tensor(name) for name in names}
+        intact = header["seal"] == _seal(tensors, header["state"], header["key"])
+        values = json.loads(header["state"])
     if not intact:
         raise BundleError(f"checkpoint {path} has changed since it was written: its SHA-256 differs", _REMEDY)
     if header["key"] not in (key, *older):
         raise BundleError(f"checkpoint {path} belongs to another config or other data", _REMEDY)
     return tensors, values
+
+
+def epochs_done(path: Path) -> int:
+    """How many epochs lie behind the state of one training, 0 if there is no file; its tensors are not read.
+
+    Raises:
+        BundleError: the file is damaged.
+    """
+    if not path.exists():
+        return 0
+    with _damage_told(path), safe_open(path, framework="pt") as file:
+        return int(json.loads(file.metadata()["state"])["epoch"])
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"checkpoint {path} is damaged", _REMEDY) from error
 
 
 def _seal(tensors: Mapping[str, Tensor], state: str, key: str) -> str:

@@ -94,7 +94,8 @@ def choose_precision(name: str, device: torch.device) -> Precision:
             )
         reason = "asked for; faster than fp32 only on CPUs that multiply it natively"
     elif name == "fp16":
-        raise ConfigError("fp16 needs a GPU", 'training.precision="bf16" or training.precision="fp32"')
+        also = 'training.precision="bf16" or ' if cpu_trains_bf16() else ""
+        raise ConfigError("fp16 needs a GPU", f'{also}training.precision="fp32"')
     else:
         reason = "asked for"
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError
+from gatewise.errors import ConfigError, DivergedError
 from gatewise.host import choose_threads
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
@@ -26,7 +26,7 @@ from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.optimizers import make_optimizer
 from gatewise.training.prior import start_below
-from gatewise.training.progress import FitResult, Progress
+from gatewise.training.progress import FitResult, Progress, nothing_finite
 from gatewise.training.state import TrainState
 from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows, epoch_order
@@ -53,7 +53,8 @@ def fit(
         windows: the supervised series; `train_rows` and `val_rows` end its windows.
         num_classes: 0 for regression.
         saved: a `TrainState` as tensors and values, to go on from; the result is that of an undisturbed run.
-        save: called with the state after every `settings.checkpoint_every_epochs` epochs.
+        save: called with the state after every `settings.checkpoint_every_epochs` epochs, and where a loss is no longer
+            finite: the best weights of before are then what is gone on from.
 
     Raises:
         ConfigError: the batch is larger than the training part.
@@ -67,13 +68,16 @@ def fit(
     progress = state.progress
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
-    if windows.log_weight is not None and saved is None:
-        start_below(model, windows.log_weight)
     if saved is not None:
         state.load(*saved)
-        scaler.load_state_dict(state.loss_scale)
-        if progress.rates_remark:
-            listener.on_message(progress.rates_remark)
+        if state.loss_scale:
+            scaler.load_state_dict(state.loss_scale)
+        for remark in progress.past_remarks:
+            listener.on_message(remark)
+        if progress.diverged and not progress.epoch:
+            raise nothing_finite(progress.diverged)
+    if windows.log_weight is not None and not progress.epoch:
+        start_below(model, windows.log_weight)
     loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
@@ -87,10 +91,19 @@ def fit(
             while not progress.finished:
                 trained, validated, seconds, speed = _fit_epoch(state, step, train, val, num_classes)
                 with Uninterrupted():  # model, record, history and checkpoint tell of the same epoch
-                    is_best = progress.observe(trained, validated, seconds, speed)
+                    try:
+                        is_best = progress.observe(trained, validated, seconds, speed)
+                    except DivergedError:
+                        progress.diverged = progress.news
+                        if save is not None:  # a lower rate that goes on from here is told of it
+                            save(state)
+                        raise
                     if progress.news:
                         listener.on_message(progress.news)
-                    if progress.diverged:  # the checkpoint stays that of an epoch that can be gone on from
+                    if progress.diverged:
+                        model.load_state_dict(state.best)
+                        if save is not None:
+                            save(state)
                         break
                     if is_best:
                         state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}

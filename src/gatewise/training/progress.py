@@ -26,6 +26,8 @@ class FitResult:
         ended: why there are no further epochs; `interrupted`: Ctrl-C came after the first whole epoch; `diverged`: a
             loss was no longer finite, and the epochs before it count.
         remarks: what people should know of it, a sentence each.
+        diverged_epochs: those whose loss was no longer finite, counted from 1: of the end, and of ends before it that a
+            lower learning rate went on from.
     """
 
     history: list[dict[str, float]]
@@ -34,6 +36,7 @@ class FitResult:
     windows_per_second: float
     ended: Ending
     remarks: tuple[str, ...] = ()
+    diverged_epochs: tuple[int, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -45,9 +48,10 @@ class Progress:
     """Evolves once an epoch, and is all that a run's decisions depend on.
 
     Attributes:
-        rates: (epochs done, learning rate from there on) for each rate that the run was given; a run that goes on may
-            be given a lower one.
-        diverged: what was said when a loss was no longer finite; the epochs before it count.
+        rates: (epochs done, learning rate from there on) for each rate that trained; a run that goes on may be given a
+            lower one.
+        diverged: which losses the epoch after the last gave, where they were no longer finite; those before it count.
+        divergences: (epoch, the same) of each such end that a lower rate went on from.
         news: what the last epoch decided that people should know.
     """
 
@@ -58,6 +62,7 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     rates: list[tuple[int, float]] = field(default_factory=list)
     diverged: str | None = None
+    divergences: list[tuple[int, str]] = field(default_factory=list)
     news: str | None = None
 
     @classmethod
@@ -92,12 +97,9 @@ class Progress:
         if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
             self.news = f"epoch {self.epoch + 1} gave train {trained['loss']}, val {validated['loss']}"
             if not self.epoch:
-                raise DivergedError(
-                    f"the loss must stay finite; {self.news}",
-                    "lower training.learning_rate, or set training.gradient_clip to 0.5",
-                )
-            self.news = f"Training diverged: {self.news}. Kept is the best epoch before it, {self.stopping.best_epoch}"
+                raise nothing_finite(self.news)
             self.diverged = self.news
+            self.news = self._diverged_remark
             return False
         learning_rate = self.learning_rate(0.5)
         self.epoch += 1
@@ -130,15 +132,28 @@ class Progress:
             else "max_epochs"
         )
         best = self.stopping
-        return FitResult(self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks)
+        diverged = tuple(epoch for epoch, _ in self.divergences) + ((self.epoch + 1,) if self.diverged else ())
+        return FitResult(self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks, diverged)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What people should know of the epochs so far."""
-        return tuple(remark for remark in (self.rates_remark, self.diverged, self.growth_remark) if remark)
+        return (*self.past_remarks, *(said for said in (self._diverged_remark, self.growth_remark) if said))
 
     @property
-    def rates_remark(self) -> str | None:
+    def past_remarks(self) -> tuple[str, ...]:
+        """What people should know of how a run went before it was gone on with."""
+        before = (f"Training diverged on the way: {words}" for _, words in self.divergences)
+        return (*((self._rates_remark,) if self._rates_remark else ()), *before)
+
+    @property
+    def _diverged_remark(self) -> str | None:
+        if self.diverged is None:
+            return None
+        return f"Training diverged: {self.diverged}. Kept is the best epoch before it, {self.stopping.best_epoch}"
+
+    @property
+    def _rates_remark(self) -> str | None:
         """Which learning rates the run was given, where it is more than one."""
         if len(self.rates) < 2:
             return None
@@ -155,9 +170,18 @@ class Progress:
         return None
 
     def takes_another_rate(self) -> bool:
-        """Whether the settings hold another learning rate than the record; it is noted, and patience starts anew."""
-        if self.rates[-1][1] == self.settings.learning_rate:
+        """Whether the settings hold another learning rate than the record and there are epochs left to train with it.
+
+        It is noted then, and patience starts anew.
+        """
+        before = self.rates[-1][1]
+        if before == self.settings.learning_rate or self.epoch >= self.settings.max_epochs:
             return False
+        if self.diverged is not None:
+            self.divergences.append((self.epoch + 1, f"{self.diverged} at a learning rate of {before:g}"))
+            self.diverged = None
+        if self.rates[-1][0] == self.epoch:  # no epoch of it counts
+            self.rates.pop()
         self.rates.append((self.epoch, self.settings.learning_rate))
         self.stopping.bad_epochs = self.plateau.bad_epochs = 0
         return True
@@ -171,6 +195,7 @@ class Progress:
             "history": self.history,
             "rates": self.rates,
             "diverged": self.diverged,
+            "divergences": self.divergences,
         }
 
     def load(self, values: dict[str, Any]) -> None:
@@ -181,3 +206,11 @@ class Progress:
         self.history = values["history"]
         self.rates = [(int(done), float(rate)) for done, rate in values.get("rates", self.rates)]
         self.diverged = values.get("diverged")
+        self.divergences = [(int(epoch), str(words)) for epoch, words in values.get("divergences", ())]
+
+
+def nothing_finite(words: str) -> DivergedError:
+    """Of a training without one epoch that counts; `words` say what the first gave."""
+    return DivergedError(
+        f"the loss must stay finite; {words}", "lower training.learning_rate, or set training.gradient_clip to 0.5"
+    )

@@ -28,10 +28,12 @@ class TrainState:
     batch_size: int = 0
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors by name, and JSON values for the rest."""
-        tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best/{name}": value for name, value in self.best.items()}
-        tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.tensors().items()}
+        """Tensors by name, none before an epoch counts, and JSON values for the rest."""
+        tensors: dict[str, Tensor] = {}
+        if self.best:
+            tensors |= {f"model/{name}": value for name, value in self.model.state_dict().items()}
+            tensors |= {f"best/{name}": value for name, value in self.best.items()}
+            tensors |= {f"optimizer/{name}": value for name, value in self.optimizer.tensors().items()}
         values = {
             **self.progress.to_dict(),
             "loss_scale": self.loss_scale,
@@ -52,9 +54,10 @@ class TrainState:
             groups[group][rest] = value.to(device)
         self.progress.load(values)
         self.best = groups["best"]
-        if self.progress.takes_another_rate():
+        lowered = self.progress.takes_another_rate()
+        if self.best and lowered:
             self.model.load_state_dict(self.best)
-        else:
+        elif self.best:
             self.model.load_state_dict(groups["model"])
             self.optimizer.load(groups["optimizer"])
         self.loss_scale = values["loss_scale"]
