@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 import gatewise
+from gatewise.class_weights import class_weights, log_weights, weights_remark
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, LabelError, UnknownNameError
-from gatewise.fold import class_weights, log_weights
 from gatewise.models.registry import build_model
 from gatewise.training.prior import start_below
 
@@ -122,8 +122,51 @@ def test_weights_by_name_come_from_a_config_file_or_a_flag_and_need_classes() ->
     config = load_config(assignments=["training.class_weights={down: 1, flat: 0.5, up: 2}"])
     assert config.training.class_weights == {"down": 1, "flat": 0.5, "up": 2}
     assert load_config(base=config.to_dict()) == config
-    with pytest.raises(ConfigError, match="need classes"):
-        load_config(assignments=["training.class_weights={down: 1}", "target.kind=forward_return"])
+
+
+@pytest.mark.parametrize("rule", ["balanced", "{down: 1}", "[1, 2, 1]"])
+@pytest.mark.parametrize("kind", ["forward_return", "next_row"])
+def test_weights_of_classes_are_refused_where_numbers_are_predicted_with_a_way_out(rule: str, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"need classes; target.kind is {kind}") as caught:
+        load_config(assignments=[f"training.class_weights={rule}", f"target.kind={kind}"])
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith('training.class_weights="none"')
+    load_config(assignments=['training.class_weights="none"', f"target.kind={kind}"])
+    if rule == "balanced":
+        load_config(assignments=["training.class_weights=balanced", 'target.kind="direction"'])
+
+
+@pytest.mark.parametrize(
+    ("rule", "faint"),
+    [
+        ("balanced", ()),
+        ("none", ()),
+        ((1.0, 1.0, 1.0), ()),
+        ((8.0, 1.0, 8.0), ()),
+        ((1.0, 1.0, 1e6), ("down", "flat")),
+        ((1.0, 1e-5, 1.0), ("flat",)),
+    ],
+)
+def test_classes_that_weights_leave_no_say_are_named(rule: Any, faint: tuple[str, ...]) -> None:
+    said = weights_remark(rule, COUNTS, CLASSES)
+    assert [name for name in CLASSES if f" {name} " in (said or "").replace(":", " ")] == list(faint)
+    rare_by_nature = np.array([1, 10_000, 10_000])
+    assert weights_remark((1.0, 1.0, 1.0), rare_by_nature, CLASSES) is None
+
+
+def test_weights_that_float32_does_not_hold_beside_each_other_are_refused() -> None:
+    with pytest.raises(
+        LabelError, match=r"a share of the training loss that float32 holds.*down 1e-10, flat 8e-10"
+    ) as e:
+        class_weights((1.0, 1.0, 1e10), COUNTS, CLASSES)
+    assert e.value.hint
+    assert len(class_weights((1.0, 1.0, 1e6), COUNTS, CLASSES)) == 3
+
+
+def test_arrays_say_which_label_hardly_counts(caplog: pytest.LogCaptureFixture) -> None:
+    X, y, _ = rare(300)
+    gatewise.ModelRegistry.create("lstm", **(FIELDS | {"max_epochs": 1}), class_weights={0: 1e-6, 1: 1}).fit(X, y, X, y)
+    assert "next to no share of the training loss: 0 " in caplog.text
 
 
 def test_arrays_take_weights_by_label_and_name_the_label_that_is_not_there() -> None:

@@ -207,7 +207,9 @@ def test_a_run_that_diverges_late_is_judged_and_goes_on_with_a_lower_rate(cli, m
     lower = cli("train", "--resume", run.name, "--learning-rate", 0.001, "--json", "--quiet")
     assert (lower.code, lower.json["ended"], lower.json["epochs"]) == (0, "max_epochs", 3)
     assert "0.01 from epoch 1, 0.001 from epoch 3" in lower.json["remarks"][0]
-    assert lower.json["remarks"][1].startswith("Training diverged on the way: epoch 3 gave train nan"), "that stays true"
+    assert lower.json["remarks"][1].startswith("Training diverged on the way: epoch 3 gave train nan"), (
+        "that stays true"
+    )
     assert lower.json["diverged_epochs"] == [3]
     assert "Training diverged on the way" in (run / "report.html").read_text(encoding="utf-8")
     assert "note: Training diverged on the way" in cli("train", "--resume", run.name, "--quiet").out
@@ -222,7 +224,7 @@ def test_a_rate_that_nothing_is_left_to_train_with_is_refused_and_not_noted(cli,
         refused = cli("train", "--resume", run.name, "--learning-rate", rate, "--json", "--quiet")
         assert (refused.code, refused.json["error"]["type"]) == (2, "ConfigError")
         assert "has had all 3 of them" in refused.json["error"]["message"]
-        assert f"gatewise train --config {run}/config.yaml --learning-rate " in refused.json["error"]["hint"]
+        assert f"gatewise train --config {run}/config.yaml --learning-rate RATE" in refused.json["error"]["hint"]
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     assert "gatewise.learning_rate" not in find_info(run.name).tags
     assert cli("train", "--resume", run.name, "--quiet").code == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ from scipy import stats
 from cv_worlds import first_unstoppable, plan_of, run_cv, walk
 from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
+from gatewise.selection.coverage import Coverage
 from gatewise.selection.frames import Line, Prediction, gather
 from gatewise.selection.jobs import make_job, run_job
 from gatewise.selection.measures import measure_overfitting
@@ -24,6 +27,7 @@ from gatewise.selection.verdict import judge
 from gatewise.splits.folds import FoldSplit
 from gatewise.targets.make import make_labels
 from gatewise.training.listeners import Listeners
+from gatewise.training.progress import Progress
 
 pytestmark = pytest.mark.usefixtures("gatewise_home")
 
@@ -160,7 +164,7 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
     said = outcome.to_dict()
     assert said.keys() >= {
         "folds", "coverage", "summary", "pbo", "deflated_sharpe", "snooping", "out_of_fold", "report", "fleet",
-        "resumed",
+        "resumed", "diverged", "remarks",
     }  # fmt: skip
     first = said["folds"][0]
     assert first.keys() == {
@@ -171,6 +175,7 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
         "symbol",
         "n_train",
         "n_test",
+        "ended",
         "compared",
         "unseen",
         "metrics",
@@ -210,6 +215,59 @@ def test_the_page_is_whole_offline_and_tells_what_failed() -> None:
     assert "default-src 'none'" in body
     assert not re.search(r"(src|href)=", body)
     assert page.count('class="figure"') >= 5
+
+
+def test_trainings_that_diverged_are_marked_by_fold_and_seed_and_told_on_the_page_and_in_the_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    observe = Progress.observe
+
+    def wild(self: Progress, trained: dict[str, float], *rest: Any) -> bool:
+        late = self.epoch == 1 and self.settings.seed == 43
+        return observe(self, trained | ({"loss": math.nan} if late else {}), *rest)
+
+    monkeypatch.setattr(Progress, "observe", wild)
+    outcome = run_cv(plan_of(num_seeds=2, cv__n_splits=3), walk())
+    said = outcome.to_dict()
+    assert [(of["fold"], of["seed"], of["epochs"]) for of in said["diverged"]] == [(1, 43, 1), (2, 43, 1), (3, 43, 1)]
+    ended = {(of["fold"], of["seed"]): of["ended"] for of in said["folds"]}
+    assert {fold: ended[fold, 43] for fold in (1, 2, 3)} == dict.fromkeys((1, 2, 3), "diverged")
+    assert {ended[fold, 42] for fold in (1, 2, 3)} == {"max_epochs"}
+    assert ended[1, None] is None
+    assert outcome.frame["ended"].to_list().count("diverged") == 3
+    words = (
+        "3 of 6 trainings diverged and are judged by their best epochs before that: fold 1 of lstm, horizon 3, seed 43"
+    )
+    assert any(line.startswith(words) for line in outcome.verdict.lines)
+    page = outcome.report.read_text(encoding="utf-8")
+    assert words in page
+    assert ">6, 3 diverged<" in page
+    monkeypatch.undo()
+    calm = run_cv(plan_of(), walk())
+    assert calm.to_dict()["diverged"] == []
+    assert "diverged" not in calm.report.read_text(encoding="utf-8").split("<script")[0]
+
+
+def test_a_fold_of_one_model_a_symbol_is_marked_where_one_of_them_diverged(monkeypatch: pytest.MonkeyPatch) -> None:
+    observe, seen = Progress.observe, []
+
+    def wild(self: Progress, trained: dict[str, float], *rest: Any) -> bool:
+        if self.epoch == 1:
+            seen.append(self)
+        return observe(self, trained | ({"loss": math.nan} if len(seen) == 1 and self.epoch == 1 else {}), *rest)
+
+    monkeypatch.setattr(Progress, "observe", wild)
+    said = run_cv(plan_of(per_symbol=True, horizons=(2,)), walk(symbols="AB")).to_dict()
+    (one,) = said["diverged"]
+    marked = {of["symbol"] for of in said["folds"] if of["ended"] == "diverged"}
+    assert marked == {"all", one["symbol"]}
+
+
+@pytest.mark.parametrize("classes", [("down",), ("down", "up")])
+def test_what_never_occurs_in_a_training_part_is_told_in_whole_sentences(classes: tuple[str, ...]) -> None:
+    (told,) = Coverage(3, (1, 2, 3), {}, {(5, 1): classes}).sentences
+    assert told.startswith("down never occurs in" if len(classes) == 1 else "down and up never occur in")
+    assert ("give it what" in told) is (len(classes) == 1)
 
 
 @pytest.mark.parametrize("name", ["a<b>", "A&B"])

@@ -308,6 +308,31 @@ def test_class_weights_for_values_are_refused() -> None:
         fitted(VALUE, class_weights="balanced")
 
 
+@pytest.mark.parametrize("y", [np.full(300, 2.5), np.full((300, 2), [1.0, 2.0]), np.full(300, 7.0, np.float32)])
+def test_values_that_never_vary_in_training_are_refused(y: Any) -> None:
+    with pytest.raises(LabelError, match="must vary in training; all 200 labels are") as caught:
+        gatewise.ModelRegistry.create("lstm", **SMALL).fit(
+            X[:200], y[:200], X[200:], VALUE[200:] if y.ndim == 1 else y[200:] * X[200:, 0, :2]
+        )
+    assert caught.value.hint
+
+
+def test_one_of_several_values_that_never_varies_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    fitted(np.column_stack([VALUE, np.full(300, 3.0)]), max_epochs=1)
+    assert "y1 (always 3)" in caplog.text
+    caplog.clear()
+    fitted(np.column_stack([VALUE, -VALUE]), max_epochs=1)
+    assert "always" not in caplog.text
+
+
+def test_windows_of_another_level_than_training_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    model = fitted(VALUE, max_epochs=1)
+    model.predict(X)
+    assert "far from" not in caplog.text
+    model.predict(X + 1e6)
+    assert "inputs lie far from what the model was trained on" in caplog.text
+
+
 def test_a_given_sequence_length_is_one_that_the_windows_must_have() -> None:
     assert fitted(SIGN, sequence_length=6, max_epochs=1).predict(X).shape == (300,)
     with pytest.raises(QualityError, match="steps of X, 6; got 99") as caught:

@@ -138,6 +138,20 @@ def test_r2_of_a_constant_truth_is_one_or_zero(value: float, r2: float) -> None:
     assert regression_metrics(y, np.full_like(y, value), ("o",))["r2"] == r2 == sk.r2_score(y, np.full_like(y, value))
 
 
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=4))
+def test_r2_of_several_groups_is_about_the_mean_of_each_and_knows_none_of_their_levels(seed: int, levels: list) -> None:
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, len(levels), size=60)
+    y, error = rng.normal(size=60), rng.normal(size=60)
+    means = np.array([y[group == number].mean() if (group == number).any() else 0 for number in range(len(levels))])
+    wanted = 1 - np.square(error).sum() / np.square(y - means[group]).sum()
+    level = np.array(levels)[group]
+    found = regression_metrics(level + y, level + y + error, ("a",), group=group)
+    assert found["r2"] == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    assert regression_metrics(y, y + error, ("a",)) == regression_metrics(y, y + error, ("a",), group=np.zeros(60, int))
+
+
 def test_direction_counts_rows_that_moved_and_gives_half_for_saying_nothing() -> None:
     y, value = np.array([11.0, 9.0, 10.0, 12.0, 13.0]), np.array([10.5, 10.5, 99.0, 10.0, 11.0])
     start = np.array([10.0, 10.0, 10.0, 10.0, np.nan])

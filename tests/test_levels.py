@@ -27,8 +27,10 @@ from gatewise.data.quality import check_data
 from gatewise.data.table import Table
 from gatewise.errors import LabelError
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves
+from gatewise.experiment import prepare
 from gatewise.features.build import build_features
 from gatewise.fold import fit_fold, make_windows, scaled_features
+from gatewise.levels import lost_levels
 from gatewise.samples import Samples, make_samples
 from gatewise.selection.scoring import score
 from gatewise.trainer import build
@@ -156,6 +158,69 @@ def test_steps_that_numbers_do_not_hold_are_told_with_both_sizes(values: Numbers
     said = lost_steps(values, float(np.median(np.abs(np.diff(values)))))
     assert (said or "").startswith(lost or "")
     assert (said is None) is (lost is None)
+
+
+def two_levels(high: float, num_rows: int = 400) -> Table:
+    """Two symbols of the same AR(1) noise, at 1 and at `high`."""
+    rng, noise = np.random.default_rng(5), np.zeros(num_rows)
+    for row in range(1, num_rows):
+        noise[row] = 0.9 * noise[row - 1] + 0.1 * rng.normal()
+    one, other = (table_of({"a": level + noise}) for level in (1.0, high))
+    return one.with_frame(pl.concat([one.frame, other.frame.with_columns(symbol=pl.lit("Z"))]))
+
+
+@pytest.mark.parametrize("high", [1.0, 1e3, 1e9])
+def test_symbols_of_one_model_far_apart_are_told_of_and_a_scaler_a_symbol_mends_it(high: float) -> None:
+    table, told = two_levels(high), {}
+    for scale_by in ("all", "symbol"):
+        chosen = config(features__scale_by=scale_by)
+        told[scale_by] = lost_levels(chosen, make_samples(chosen, table))
+    assert (told["all"] is None) is (high < 1e9)
+    assert told["symbol"] is None
+    if told["all"]:
+        assert "float32 holds steps of 60 at 5e+08 from the mean" in told["all"]
+        assert 'features.scale_by="symbol"' in told["all"]
+
+
+def test_r2_of_symbols_far_apart_tells_of_each_ones_own_moves() -> None:
+    chosen, table = config(), two_levels(1e9)
+    samples = make_samples(chosen, table)
+    y = samples.labels.y[samples.rows]
+    symbol = (table.frame["symbol"] == "Z").to_numpy()[samples.rows]
+    own_means = np.where(symbol, y[symbol].mean(), y[~symbol].mean())[:, None]
+    found = score(table, samples.labels, "next_row", samples.rows, samples.rows, own_means)
+    assert found["r2"] == pytest.approx(0, abs=1e-6), "to know the levels apart is no skill"
+    off = score(table, samples.labels, "next_row", samples.rows, samples.rows, y + 10.0)
+    assert off["r2"] < -100
+
+
+def test_what_is_not_centred_loses_steps_at_any_level_and_a_mean_taken_off_mends_it() -> None:
+    said = {}
+    for kind in ("none", "standard"):
+        chosen, _, samples = world(1e9, 1.0, features__scaler=kind)
+        said[kind] = lost_levels(chosen, samples)
+    assert "float32 holds steps of" in str(said["none"])
+    assert said["standard"] is None
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_the_check_asks_each_symbol_for_itself_however_rows_are_ordered(tmp_path: Path, shuffled: bool) -> None:
+    frame = two_levels(1e9).frame.with_columns(pl.col("time").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    frame = frame.sort("time") if shuffled else frame
+    path = put(tmp_path, "x.csv", frame.write_csv())
+    report = check_data(DataConfig(paths=(str(path),), stamp="close"))
+    found = next(finding for finding in report.findings if finding.kind == "lost_steps")
+    assert found.count == 1
+    assert found.examples[0].startswith("a of ")
+    assert found.remedy.startswith('features.scale_by="symbol"')
+
+
+def test_a_training_says_which_steps_are_lost_before_and_after(caplog: pytest.LogCaptureFixture) -> None:
+    fields = {"training__batch_size": 32, "features__sets": []}
+    prepared = prepare(config(**fields), two_levels(1e9))
+    assert len(prepared.remarks) == 1
+    assert prepared.remarks[0] in caplog.text
+    assert prepare(config(**fields, features__scale_by="symbol"), two_levels(1e9)).remarks == ()
 
 
 def test_the_check_names_the_column_and_does_not_block(tmp_path: Path) -> None:

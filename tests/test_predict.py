@@ -70,7 +70,11 @@ def test_a_file_of_the_same_kind_needs_no_flags(cli: Any, trained: Path, tmp_pat
     new = write_bars(tmp_path / "new.csv", 60, datetime(2025, 5, 5))
     output = tmp_path / f"out{suffix}"
     said = cli("predict", "--model", trained, "--data", new, "-o", output, "--json", "--quiet")
-    assert (said.code, said.json, said.err) == (0, {"rows": 51, "output": str(output)}, "")
+    assert (said.code, said.json, said.err) == (
+        0,
+        {"rows": 51, "output": str(output), "warnings": []},
+        "",
+    )
     frame = pl.read_parquet(output) if suffix == ".parquet" else pl.read_csv(output, try_parse_dates=True)
     assert frame.columns == ["symbol", "time", "prob_down", "prob_flat", "prob_up", "label"]
     assert frame["symbol"].unique().to_list() == ["COIN"]
@@ -183,6 +187,31 @@ def test_another_timeframe_is_refused(cli: Any, trained: Path, tmp_path: Path) -
     pl.read_csv(new)[::5].write_csv(new)
     said = cli("predict", "--model", trained, "--data", new, "-o", tmp_path / "out.csv", "--json")
     assert json.loads(said.out)["error"]["message"] == "the model was trained on rows of 1m; these are of 5m"
+
+
+def test_rows_of_another_level_or_unit_are_told_of_and_rows_like_those_of_training_are_not(
+    cli: Any, trained: Path, tmp_path: Path
+) -> None:
+    frame = pl.read_csv(write_bars(tmp_path / "like.csv", 60, datetime(2025, 5, 5)))
+    prices = [pl.col(name) for name in ("open", "high", "low", "close")]
+    for name, other in {
+        "level": [price + 1e6 for price in prices],
+        "unit": [price * 1e4 for price in prices],
+        "volume": [pl.col("volume") * 1e3],
+        "some": [pl.when(pl.int_range(pl.len()) < 12).then(price * 1e6).otherwise(price) for price in prices],
+    }.items():
+        frame.with_columns(other).write_csv(tmp_path / f"{name}.csv")
+        said = cli(
+            "predict", "--model", trained, "--data", tmp_path / f"{name}.csv", "-o", tmp_path / "o.csv", "--json"
+        )
+        (warning,) = said.json["warnings"]
+        assert "more than 10 standard deviations from its mean in training" in warning, name
+        assert warning in said.err
+        assert said.code == 0
+        assert ("volume" in warning) is (name == "volume")
+    like = cli("predict", "--model", trained, "--data", tmp_path / "like.csv", "-o", tmp_path / "o.csv", "--json")
+    assert like.json["warnings"] == []
+    assert "far from" not in like.err
 
 
 def test_a_model_that_is_not_there_is_refused(cli: Any, tmp_path: Path, gatewise_home: Path) -> None:

@@ -15,6 +15,7 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from gatewise.errors import BundleError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.features import scaling
+from gatewise.features.far import far_inputs
 from gatewise.features.scaling import Scaler, fit_scaler
 
 RNG = np.random.default_rng(7)
@@ -112,6 +113,25 @@ def test_a_small_spread_on_a_high_level_keeps_its_digits() -> None:
 def test_standard_is_the_population_standard_deviation() -> None:
     scaler = fit_scaler("standard", np.array([[1.0], [2.0], [3.0], [4.0]]), np.arange(4), ("x",))
     assert (scaler.center[0], scaler.scale[0]) == (2.5, math.sqrt(1.25))
+
+
+@given(
+    kind=st.sampled_from(["standard", "minmax", "robust"]),
+    tail=st.floats(0.3, 3.0),
+    level=st.sampled_from([0.0, 1e6]),
+    seed=st.integers(0, 99),
+)
+def test_training_rows_are_never_far_from_themselves_and_those_of_another_level_are(
+    kind: str, tail: float, level: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    values = level + np.sign(rng.normal(size=(200, 1))) * rng.pareto(tail, size=(200, 1))  # tails as heavy as they come
+    rows = np.arange(200)
+    scaler = scaling.fit_scaler(kind, values, rows, ["a"])
+    assert far_inputs(scaler, values, rows) is None
+    apart = values + 1e3 * (np.ptp(values) + 1)
+    assert "a (100% of the rows)" in str(far_inputs(scaler, apart, rows))
+    assert far_inputs(scaler, apart, rows[:0]) is None
 
 
 def test_bad_calls_are_refused_by_type() -> None:

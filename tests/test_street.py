@@ -15,9 +15,9 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors config files foreign host interrupts loading locks quiet sqlite | lake | data | feeds | features | targets"
-    " | rows splits | samples | isolation windows sealed | fold nn | models | training | as_numpy arrays | estimator"
-    " trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry | runtime | serving"
-    " | export audit | cli"
+    " | rows splits | samples class_weights levels | isolation windows sealed | fold nn | models | training"
+    " | as_numpy arrays | estimator trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry"
+    " | runtime | serving | export audit | cli"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}
 BEFORE_TORCH = [name for name, place in PLACE.items() if place < PLACE["windows"]]

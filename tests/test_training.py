@@ -321,6 +321,7 @@ def test_a_loss_that_is_no_number_after_finite_epochs_ends_the_training_with_the
     windows, whole, model, states = make_windows(), small_model(), small_model(), []
     heard = Poison(windows.matrix, after=3)
     settled = settings(max_epochs=6, scheduler="constant")
+
     def save(state: Any) -> None:
         tensors, values = state.to_tensors()
         states.append((values["epoch"], values["diverged"]))

@@ -11,6 +11,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def test_the_best_config_is_one_that_config_takes_and_the_table_says_what_the_ro
     assert load_config(tuned.best_config) == tuned.found.config
     frame = pl.read_parquet(tuned.table)
     assert frame.columns == [
-        "number", "state", "value", "fold_1", "fold_2", "fold_3", "error", "hidden_size", "learning_rate", "dropout",
+        "number", "state", "value", "fold_1", "fold_2", "fold_3", "diverged_folds", "error",
+        "hidden_size", "learning_rate", "dropout",
     ]  # fmt: skip
     for said, row in zip(frame.iter_rows(named=True), tuned.found.rows, strict=True):
         assert (said["number"], said["state"], said["value"]) == (row.number, row.state, row.value)
@@ -247,6 +249,27 @@ def test_a_failed_trial_is_recorded_with_its_message_and_the_search_goes_on(sear
     assert pl.read_parquet(tuned.table)["error"].drop_nulls().unique().to_list() == [
         "DivergedError: the loss must stay finite"
     ]
+
+
+def test_folds_that_diverged_are_marked_trial_by_trial_and_in_the_twin_of_one(search, monkeypatch) -> None:
+    train = pretended(bowl)
+
+    def wild(job: Any, *rest: Any) -> Any:
+        found = train(job, *rest)
+        return replace(found, ended="diverged") if job.config.model.hidden_size == 3 and job.fold == 2 else found
+
+    monkeypatch.setattr(trial_runner, "run_job", wild)
+    tuned = search(space=small_space(CONFIG, {"hidden_size": [2, 3], "dropout": [0.0, 0.2]}), pruner="none", n_trials=9)
+    rows = dicts(tuned)
+    assert len({(*row["params"].values(),) for row in rows}) < len(rows), "some came up twice"
+    for row in rows:
+        assert row["diverged_folds"] == ([2] if row["params"]["hidden_size"] == 3 else [])
+    assert pl.read_parquet(tuned.table)["diverged_folds"].to_list() == [row["diverged_folds"] for row in rows]
+    marked = [row["number"] for row in rows if row["diverged_folds"]]
+    assert tuned.found.diverged.startswith(f"{len(marked)} of 9 trials had folds that diverged")
+    assert json.loads(json.dumps(tuned.to_dict()))["trials"] == rows
+    monkeypatch.setattr(trial_runner, "run_job", train)
+    assert search(pruner="none", n_trials=3, study_name="calm").found.diverged is None
 
 
 @pytest.mark.parametrize(

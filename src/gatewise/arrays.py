@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.as_numpy import TEXT, Array, as_numpy, labels_of, missing_labels, numbers_of
+from gatewise.class_weights import class_weights, log_weights, weights_remark
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, QualityError
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler, fit_scaler
-from gatewise.fold import class_weights, log_weights
+from gatewise.fold import require_movement
 
 log = logging.getLogger("gatewise.arrays")
 
@@ -106,7 +107,7 @@ def encode_targets(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
     """Class numbers for integers, booleans and text; scaled values for floats. `y_train` alone decides and is fitted.
 
     Raises:
-        LabelError: one class only, or y_val holds what y_train does not.
+        LabelError: one class only, values that never vary, or y_val holds what y_train does not.
         QualityError: values that are not finite, or of another number of outputs in y_val.
         ConfigError: a regression loss for classes, or class weights for values.
     """
@@ -134,10 +135,12 @@ def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
             f"regression targets must be finite and within float32; {int(broken.sum())} values are not",
             "leave those samples out of X and y",
         )
+    names = tuple(f"y{i}" for i in range(both.shape[1]))
+    require_movement(both[: len(y_train)], names, "give a training part in which it moves")
     _tell_few_values(y_train)
     # Without a scale of its own a loss would be in the targets' units, and the learning rate with it.
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
-    scaler = fit_scaler(kind, both, np.arange(len(y_train)), tuple(f"y{i}" for i in range(both.shape[1])))
+    scaler = fit_scaler(kind, both, np.arange(len(y_train)), names)
     y = scaler.transform(both)
     return Targets(np.empty(0), scaler, y, np.ones(len(both), np.float32), None, y_train.ndim == 2)
 
@@ -187,10 +190,14 @@ def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> T
     unseen = np.setdiff1d(y_val, classes)
     if len(unseen):
         raise LabelError(
-            f"y_val must hold classes of y_train; {', '.join(map(str, unseen[:5]))} never occur there",
+            f"y_val must hold classes of y_train; {', '.join(map(str, unseen[:5]))} never "
+            f"{'occurs' if len(unseen) == 1 else 'occur'} there",
             "take a longer training part, or leave those samples out",
         )
     counts = np.bincount(encoded, minlength=len(classes))
-    weights = class_weights(config.training.class_weights, counts, tuple(map(str, classes)))
+    rule, names = config.training.class_weights, tuple(map(str, classes))
+    weights = class_weights(rule, counts, names)
+    if remark := weights_remark(rule, counts, names):
+        log.warning("%s", remark)
     y = np.concatenate([encoded, np.searchsorted(classes, y_val)]).astype(np.int64)
     return Targets(classes, None, y, weights[y], log_weights(weights), False)

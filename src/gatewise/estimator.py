@@ -8,6 +8,7 @@ The arrays are taken as they are: whether they leak is the caller's affair. Tabl
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,7 @@ from gatewise.as_numpy import Array
 from gatewise.config.load import FLAT_FIELDS, build_config, load_config
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
 from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
+from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.isolation import plain_numbers
 from gatewise.models.registry import MODELS, build_model
@@ -36,6 +38,7 @@ from gatewise.training.trial import try_batch_sizes
 from gatewise.windows import Windows
 
 FORMAT = "gatewise-sequence-model/1"
+_log = logging.getLogger("gatewise.arrays")
 # Fields that mean nothing without a run's folder, or without a table's symbols.
 _OF_RUNS = ("name", "checkpoint_every_epochs", "per_symbol", "symbol_embedding")
 
@@ -284,8 +287,10 @@ class SequenceModel:
                 f"X must have {wanted[0]} steps and {wanted[1]} features, as in training; got {x.shape[1:]}",
                 "cut windows as for fit, over the same columns",
             )
-        ends = np.arange(len(x)) * wanted[0] + wanted[0] - 1
-        return _windows_of_scaled(self._scaler.transform(x.reshape(-1, wanted[1])), wanted[0], device), ends
+        steps, ends = x.reshape(-1, wanted[1]), np.arange(len(x)) * wanted[0] + wanted[0] - 1
+        if words := far_inputs(self._scaler, steps, np.arange(len(steps))):
+            _log.warning("%s", say_far([words]))
+        return _windows_of_scaled(self._scaler.transform(steps), wanted[0], device), ends
 
     def _outputs(self, X: Array) -> npt.NDArray[np.float32]:
         windows, ends = self._windows(X)

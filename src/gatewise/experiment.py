@@ -30,6 +30,7 @@ from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
+from gatewise.levels import remarks_on
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
@@ -49,6 +50,7 @@ class Outcome:
     Attributes:
         folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
         data_fingerprint: of the table.
+        remarks: what people should know of the training and of what it was done on, a sentence each.
         peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
     """
 
@@ -57,6 +59,7 @@ class Outcome:
     split: Split
     evaluation: Evaluation
     data_fingerprint: str
+    remarks: tuple[str, ...]
     peak_memory_mb: float
 
     @property
@@ -90,7 +93,7 @@ class Outcome:
             "best_epoch": fit.best_epoch,
             "ended": fit.ended,
             "diverged_epochs": list(fit.diverged_epochs),
-            "remarks": list(fit.remarks),
+            "remarks": list(self.remarks),
             "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
@@ -107,12 +110,17 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything before the first training step: what can be wrong with the rows or the config has shown by now."""
+    """Everything before the first training step: what can be wrong with the rows or the config has shown by now.
+
+    Attributes:
+        remarks: what people should know of what is to be trained on, a sentence each.
+    """
 
     config: ExperimentConfig
     samples: Samples
     split: Split
     fold: Fold
+    remarks: tuple[str, ...] = ()
 
 
 @plain_numbers()
@@ -149,7 +157,10 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
                 f"the {part} part must hold at least {LEAST_JUDGED} samples to be judged; got {len(rows)}",
                 f"give more rows, or a larger split.{part}",
             )
-    return Prepared(config, samples, split, fold)
+    told = remarks_on(config, samples, split.train)
+    for remark in told:
+        _log.warning("%s", remark)
+    return Prepared(config, samples, split, fold, told)
 
 
 def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
@@ -163,8 +174,9 @@ def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
         )
     if unseen:
         _log.warning(
-            "training never sees %s: every prediction gives it what the prior gives a class without a row",
+            "training never sees %s: every prediction gives %s what the prior gives a class without a row",
             " and ".join(unseen),
+            "it" if len(unseen) == 1 else "them",
         )
 
 
@@ -235,7 +247,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     )
     say("Writing predictions and report")
     bundle = replace(bundle, metrics=evaluation.metrics())
-    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, _peak_memory_mb())
+    remarks = (*prepared.remarks, *trained.fit.remarks)
+    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())
     bundle.save(outcome.bundle)
     frames = [
         with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
@@ -258,7 +271,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             fit.history,
             fit.best_epoch,
             facts,
-            fit.remarks,
+            remarks,
         ),
     )
     return outcome

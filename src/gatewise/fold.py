@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from gatewise.class_weights import class_floor, class_weights, log_weights
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import LabelError, UnknownNameError
+from gatewise.errors import LabelError
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import Codes, symbol_codes
@@ -18,6 +20,8 @@ from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.windows import Windows
+
+_log = logging.getLogger("gatewise.fold")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
     values = np.asarray(labels.y, np.float64)
     target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
-    _require_movement(values, train_rows)
+    require_movement(values[train_rows], labels.outputs)
     return Fold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
 
 
@@ -94,65 +98,27 @@ def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
     return scaled
 
 
-def _require_movement(y: npt.NDArray[np.float64], train_rows: Rows) -> None:
-    seen = y[train_rows]
-    if len(seen) > 1 and (seen == seen[0]).all():
-        raise LabelError(
-            f"the target must vary in training; all {len(seen):,} labels are {', '.join(f'{v:g}' for v in seen[0])}",
-            "predict another column (target.columns), or give rows in which it moves",
-        )
+def require_movement(y: npt.NDArray[np.float64], names: Sequence[str], hint: str | None = None) -> None:
+    """Refuses numbers to be predicted that never vary, and says which of several don't.
 
-
-def class_weights(
-    rule: str | tuple[float, ...] | Mapping[str, float], counts: npt.NDArray[np.int64], classes: tuple[str, ...]
-) -> npt.NDArray[np.float32]:
-    """none: ones; balanced: n / (classes · count), over the classes that occur; or as given, by order or by name.
-
-    A class that never occurs weighs 0: its share is the floor's whatever the weights, so that validation rows of it
-    tell one epoch from another by nothing.
+    Args:
+        y: float64 [training samples, outputs].
+        hint: what to do; `None`: what helps where columns of a table are predicted.
 
     Raises:
-        LabelError: weights that are not one a class and above 0.
-        UnknownNameError: a weight for a class that there is not.
+        LabelError: no output varies.
     """
-    seen = counts > 0
-    if rule == "none":
-        return seen.astype(np.float32)
-    if isinstance(rule, str):
-        return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
-    if isinstance(rule, Mapping):
-        for name in rule:
-            if name not in classes:
-                raise UnknownNameError("class in class_weights", name, classes)
-        if unweighted := [name for name in classes if name not in rule]:
-            raise LabelError(
-                f"class_weights must name every class; missing: {', '.join(unweighted)}", "1 is the usual weight"
-            )
-        rule = tuple(rule[name] for name in classes)
-    with np.errstate(over="ignore", under="ignore"):
-        weights = np.asarray(rule, np.float32)
-    if len(rule) != len(classes) or not (np.isfinite(weights) & (weights > 0)).all():
+    still = (y == y[0]).all(axis=0) if len(y) > 1 else np.zeros(len(names), bool)
+    if still.all():
         raise LabelError(
-            f"class_weights must be {len(classes)} numbers above 0, for {', '.join(classes)}; got {list(rule)}",
-            "a class of weight 0 would teach nothing, and its probability could not be told: give it a small one, 0.01",
+            f"the target must vary in training; all {len(y):,} labels are {', '.join(f'{v:g}' for v in y[0])}",
+            hint or "predict another column (target.columns), or give rows in which it moves",
         )
-    return np.where(seen, weights, 0).astype(np.float32)
-
-
-def class_floor(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """What is given to classes that never occur, by the prior's rule: one row is added to each class."""
-    return np.asarray((counts == 0) / (counts.sum() + len(counts)))
-
-
-def log_weights(class_weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    """float32 [classes]; `None` where all weigh the same, which moves no probability. See `gatewise.training.prior`.
-
-    A class of weight 0 was never seen in training: what is predicted for it is no model's, but `Fold.floor`.
-    """
-    counted = class_weights > 0
-    if not counted.any() or np.ptp(class_weights[counted]) == 0:
-        return None
-    return np.log(np.where(counted, class_weights, 1))
+    if still.any():
+        _log.warning(
+            "of what is to be predicted, this never varies in training and can't be learned: %s",
+            ", ".join(f"{name} (always {value:g})" for name, value, no in zip(names, y[0], still, strict=True) if no),
+        )
 
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:

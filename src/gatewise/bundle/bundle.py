@@ -7,7 +7,8 @@ change a bit of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -30,11 +31,13 @@ from gatewise.data.table import OHLCV, SYMBOL, TIME, Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features, resolve_features
+from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import require_known, symbol_codes
 from gatewise.fold import Fold
 from gatewise.isolation import plain_numbers
 from gatewise.models.registry import build_model
+from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.device import choose_device
@@ -42,6 +45,7 @@ from gatewise.training.inference import predict_outputs, probabilities
 from gatewise.windows import Windows
 
 FORMAT = "gatewise-bundle/1"
+_log = logging.getLogger("gatewise.bundle")
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,13 +176,18 @@ class Bundle:
 
     @plain_numbers()
     def predict(
-        self, table: Table, rows: npt.NDArray[np.int64] | Sequence[int] | None = None, device: str = "auto"
+        self,
+        table: Table,
+        rows: npt.NDArray[np.int64] | Sequence[int] | None = None,
+        device: str = "auto",
+        warn: Callable[[str], None] | None = None,
     ) -> pl.DataFrame:
         """Scores rows of a table; a prediction is knowable at its row's time.
 
         Args:
             rows: row numbers to score, none to many; `None`: every row with a full gap-free window.
             device: auto, cpu, cuda or cuda:N.
+            warn: hears in a sentence of inputs that lie far from those of training; `None`: the log does.
 
         Returns:
             symbol, time, then prob_<class> columns and label (the most probable class), or the outputs in their own
@@ -199,7 +208,28 @@ class Bundle:
                 f"a prediction takes {self.rows_needed} gap-free rows; row {missing[0]} has fewer",
                 "leave rows out to score every row that has enough",
             )
-        return self.frame(table, chosen, self.predict_rows(table, matrix, chosen, device))
+        predicted = self.predict_rows(table, matrix, chosen, device)
+        if words := self.far_inputs(table, matrix, chosen):
+            (warn or _log.warning)(say_far(words))
+        return self.frame(table, chosen, predicted)
+
+    def far_inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> list[str]:
+        """Which inputs of `rows` lie far from those of training, in words; one entry a symbol where there are several.
+
+        Args:
+            matrix: of the table. For `rows`, and for errors, see `predict_rows`.
+        """
+        scaler, codes = self.scaler, None
+        if self.scaler.symbols:
+            require_known(table, rows, self.symbols)
+            scaler, codes = self.scaler.over(self.symbols), symbol_codes(table, self.symbols)
+        seen = rows_in_windows(rows, self.config.windows.sequence_length, table.num_rows)
+        by_symbol = np.split(seen, np.searchsorted(seen, table.symbol_starts[1:]))
+        found = {
+            name: far_inputs(scaler, matrix.values, own, codes)
+            for name, own in zip(table.symbols, by_symbol, strict=True)
+        }
+        return [f"{name} {words}" if len(found) > 1 else words for name, words in found.items() if words]
 
     @plain_numbers()
     def features(self, table: Table) -> FeatureMatrix:

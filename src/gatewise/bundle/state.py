@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gatewise.config.load import build_config
-from gatewise.config.schema import format_duration, parse_duration
+from gatewise.config.schema import CLASS_KINDS, format_duration, parse_duration
 from gatewise.data.table import TIME, Table
 from gatewise.features.scaling import Scaler
 
@@ -86,7 +86,7 @@ def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"timeframe must be text like 5m; got {timeframe!r}")
     target_scaler = values["target_scaler"]
     return {
-        "config": build_config(_without_idle_burn_in(values["config"])),
+        "config": build_config(_without_idle(values["config"])),
         "feature_names": tuple(values["feature_names"]),
         "required_columns": tuple(values["required_columns"]),
         "lookback": int(values["lookback"]),
@@ -114,8 +114,16 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _without_idle_burn_in(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Bundles of older versions may hold a `windows.burn_in` that did nothing, as only the last step was scored."""
-    windows = config["windows"]
-    idle = windows["supervise"] == "last"
-    return {**config, "windows": {**windows, "burn_in": 0 if idle else windows["burn_in"]}}
+def _without_idle(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Bundles of older versions may hold what did nothing and is refused by now.
+
+    A `windows.burn_in` where only the last step was scored, and `training.class_weights` where there are no classes.
+    """
+    windows, training = config["windows"], config["training"]
+    burn_in = 0 if windows["supervise"] == "last" else windows["burn_in"]
+    weights = training["class_weights"] if config["target"]["kind"] in CLASS_KINDS else "none"
+    return {
+        **config,
+        "windows": {**windows, "burn_in": burn_in},
+        "training": {**training, "class_weights": weights},
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.selection.compute import Compute
@@ -190,7 +190,7 @@ def _print_outcome(outcome: CvOutcome) -> None:
     print()
     print_headline(outcome.verdict.judgement)
     for line in outcome.verdict.lines:
-        print_sentence(line, "- ")
+        print_sentence(translate(line), "- ")
     for name, value, meaning in measures(outcome.overfitting):
         print_sentence(f"{name} {value}: {meaning}.", "- ")
     print(

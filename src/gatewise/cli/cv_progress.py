@@ -44,7 +44,8 @@ class CvProgress:
 
     def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
         self.total, self.began = len(jobs), time.monotonic()
-        self._say(f"{len(jobs)} trainings to run{f', {resumed} finished before' if resumed else ''}")
+        before = f", {resumed} finished before" if resumed else ""
+        self._say(f"{len(jobs)} training{'' if len(jobs) == 1 else 's'} to run{before}")
         if jobs:
             self.work = sum(job.size for job in jobs)
             self.overall = self.bar.add_task("all", total=self.work, words="")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.verdict import Judgement
 
-_ADVICE = ("hint", "remedy", "notes", "error")  # keys of what the core says of its fields
+_ADVICE = ("hint", "remedy", "notes", "remarks", "error")  # keys of what the core says of its fields
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,15 +54,18 @@ def predict(
     except NotEnoughRowsError as error:
         needed = f"a prediction of this model takes {bundle.rows_needed} gap-free rows"
         raise NotEnoughRowsError(error.message, f"{needed}; {error.hint}" if error.hint else needed) from error
-    predictions = bundle.predict(table, device=device)
+    warnings: list[str] = []
+    predictions = bundle.predict(table, device=device, warn=warnings.append)
+    for words in warnings:
+        logging.getLogger("gatewise.predict").warning("%s", words)
     try:
         write_frame(output, predictions)
     except StorageError as error:
         raise StorageError(error.message, "free some space, or name a file elsewhere: -o FILE") from error
     if as_json:
-        print_json({"rows": predictions.height, "output": str(output)})
+        print_json({"rows": predictions.height, "output": str(output), "warnings": warnings})
     else:
-        print(f"{predictions.height:,} predictions in {output}")
+        print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {output}")
 
 
 def _refuse_a_place(output: Path) -> None:

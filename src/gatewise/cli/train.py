@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -103,8 +103,8 @@ def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     print_headline(outcome.evaluation.judgement)
     for result in outcome.evaluation.parts.values():
         print_sentence(result.summary)
-    for remark in outcome.trained.fit.remarks:
-        print_sentence(f"note: {remark}")
+    for remark in outcome.remarks:
+        print_sentence(f"note: {translate(remark)}")
     print(
         f"\nrun          {run_id}"
         f"\nreport       {outcome.report}"

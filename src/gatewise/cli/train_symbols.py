@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig, ExperimentConfig
     from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns
 
+_MOST_REMARKS = 10
 _SHOWN = ("log_loss", "accuracy", "macro_f1", "rmse", "mae", "r2", "directional_accuracy")
 
 
@@ -96,7 +97,8 @@ def _words(answer: SymbolRun | SymbolFailure) -> str:
         return f"FAILED: {answer.error.message}"
     part, metrics = _judged(answer.result)
     metric = "log_loss" if "log_loss" in metrics else "rmse"
-    epochs = f"{answer.result['epochs']} epochs, best {answer.result['best_epoch']}"
+    epochs = f"{answer.result['epochs']} epoch{'' if answer.result['epochs'] == 1 else 's'}"
+    epochs += f", best {answer.result['best_epoch']}{', then diverged' * (answer.result['ended'] == 'diverged')}"
     return f"{part} {metric.replace('_', ' ')} {metrics[metric]['value']:.4g}, {epochs}, run {answer.run_id[:8]}"
 
 
@@ -106,7 +108,8 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 
 
 def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
-    from gatewise.cli.output import newer_rows, print_table, verdict_text
+    from gatewise.cli.flags import translate
+    from gatewise.cli.output import newer_rows, print_sentence, print_table, verdict_text
     from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in found.runs]
@@ -123,6 +126,11 @@ def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
     rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
     print()
     print_table("", ["symbol", "part", "windows", *shown, "verdict", "run"], rows)
+    remarked = [(run.symbol, remark) for run in found.runs for remark in run.result["remarks"]]
+    for symbol, remark in remarked[:_MOST_REMARKS]:
+        print_sentence(f"note: {symbol}: {translate(remark)}")
+    if len(remarked) > _MOST_REMARKS:
+        print_sentence(f"note: {len(remarked) - _MOST_REMARKS} more such notes are in the runs' reports")
     first = found.runs[0]
     print(
         f"\neach run has its own report and bundle, such as {first.result['report']}"

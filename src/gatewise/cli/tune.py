@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
@@ -111,6 +111,7 @@ def _seconds(text: str | None) -> float | None:
 
 def _print_outcome(outcome: Tuned) -> None:
     from gatewise.cli.output import print_headline, print_sentence, print_table, setting_words
+    from gatewise.evaluation.base import count
 
     found = outcome.found
     ranked = sorted((row for row in found.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
@@ -120,7 +121,11 @@ def _print_outcome(outcome: Tuned) -> None:
         f"{found.metric}, mean over inner folds; the prior comes to {found.prior_value:.6g}",
         ["trial", found.metric, *names],
         [
-            [str(row.number), f"{row.value:.6g}", *(setting_words(row.params[name]) for name in names)]
+            [
+                f"{row.number}{', diverged' * bool(row.diverged)}",
+                f"{row.value:.6g}",
+                *(setting_words(row.params[name]) for name in names),
+            ]
             for row in ranked[:_MOST_LINES]
         ],
     )
@@ -129,7 +134,11 @@ def _print_outcome(outcome: Tuned) -> None:
     print()
     print_headline(found.verdict.judgement)
     print_sentence(found.line)
-    print_sentence(f"{len(states)} trials: {counts}{'; time was up' if outcome.out_of_time else ''}")
+    print_sentence(f"{count(len(states), 'trial')}: {counts}{'; time was up' if outcome.out_of_time else ''}")
+    if found.diverged:
+        print_sentence(found.diverged)
+    for remark in outcome.remarks:
+        print_sentence(f"note: {translate(remark)}")
     print_sentence(
         "The best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
     )

@@ -229,6 +229,9 @@ class TrainingConfig(Section):
     tensorboard: bool = False  # event files in the run's folder; the extra tensorboard
 
 
+CLASS_KINDS = ("triple_barrier", "direction")  # of targets; the others are numbers
+
+
 class EvaluationConfig(Section):
     """How results are judged."""
 
@@ -263,10 +266,12 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        given = not isinstance(self.training.class_weights, str)
-        if given and self.target.kind not in ("triple_barrier", "direction"):
-            raise ValueError(f"training.class_weights need classes; target.kind is {self.target.kind}")
-        if self.training.loss != "auto" and self.target.kind in ("triple_barrier", "direction"):
+        if self.training.class_weights != "none" and self.target.kind not in CLASS_KINDS:
+            raise ConfigError(
+                f"training.class_weights need classes; target.kind is {self.target.kind}",
+                'training.class_weights="none", or a target of classes: target.kind="direction"',
+            )
+        if self.training.loss != "auto" and self.target.kind in CLASS_KINDS:
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
         if self.training.per_symbol and self.reads_symbol:
             raise ValueError(

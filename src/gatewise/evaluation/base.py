@@ -119,6 +119,11 @@ def decimals(size: float) -> int:
     return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
 
 
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def fixed(value: float, places: int, sign: str = "") -> str:
     """The number with that many places, and no minus where all that is left of it is zero.
 

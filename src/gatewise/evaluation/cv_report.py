@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation import figures
-from gatewise.evaluation.base import Estimate, Interval, decimals, fixed
+from gatewise.evaluation.base import Estimate, Interval, count, decimals, fixed
 from gatewise.evaluation.cv_figures import Dots, fold_dots
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
@@ -89,7 +89,8 @@ def write_cv_report(path: Path, page: CvPage) -> None:
 def render(page: CvPage) -> str:
     """The page as HTML that refers to nothing outside itself."""
     pictures = Pictures()
-    failed = [section(f"{len(page.failures)} trainings failed", [bullets(page.failures)])] if page.failures else []
+    told = f"{count(len(page.failures), 'training')} failed"
+    failed = [section(told, [bullets(page.failures)])] if page.failures else []
     body = [
         _header(page),
         *failed,

@@ -156,8 +156,8 @@ def evaluate_parts(
         fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed, say)
         if unseen := labels.unseen(train_rows):
             notes.append(
-                f"Training never saw {' and '.join(unseen)}; the model and every baseline give it what the prior "
-                "gives a class without a row."
+                f"Training never saw {' and '.join(unseen)}; the model and every baseline give "
+                f"{'it' if len(unseen) == 1 else 'them'} what the prior gives a class without a row."
             )
     else:
         y = labels.y[chosen].astype(np.float64)
@@ -207,8 +207,9 @@ def _judge_values(
         predicted["prior"] = mean_or_present(ground.table, labels, train_rows, rows)
     predicted["persistence"] = np.where(np.isfinite(start), start, predicted["prior"])
     y = labels.y[rows]
-    model = value_scores(y, said, outputs, start, scale)
-    scores = {name: value_scores(y, found, outputs, start, scale) for name, found in predicted.items()}
+    symbol = ground.symbol[rows]
+    model = value_scores(y, said, outputs, start, scale, symbol)
+    scores = {name: value_scores(y, found, outputs, start, scale, symbol) for name, found in predicted.items()}
     outside = _outside(labels, train_rows, rows) if ground.target.kind == "next_row" else None
 
     def own_moves(number: int) -> Floats:

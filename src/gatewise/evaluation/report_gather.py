@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.table import SYMBOL, Table
-from gatewise.evaluation.base import Ints
+from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.reference import start_values
 from gatewise.evaluation.report_data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
@@ -65,7 +65,7 @@ def gather_report(
             )
     target = config.target.kind.replace("_", " ")
     return ReportData(
-        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {_count(config.target.horizon, 'row')} ahead",
+        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {count(config.target.horizon, 'row')} ahead",
         facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
         evaluation=evaluation,
         classes=labels.classes,
@@ -133,29 +133,29 @@ def _facts(
             "Gap-free segments": f"{len(np.unique(table.segment_start)):,}",
         },
         "Question": {
-            "Target": f"{config.target.kind.replace('_', ' ')}, {_count(config.target.horizon, 'row')} ahead",
+            "Target": f"{config.target.kind.replace('_', ' ')}, {count(config.target.horizon, 'row')} ahead",
             "Predicts": predicts,
             "Features": f"{len(samples.matrix.names)} ({', '.join((*config.features.sets, *config.features.columns))})",
-            "Window": _count(config.windows.sequence_length, "row"),
+            "Window": count(config.windows.sequence_length, "row"),
             "Scaler": config.features.scaler + (", one a symbol" if config.features.scale_by == "symbol" else ""),
             **_told(config),
         },
         "Split": {
-            **{part: _count(len(rows), "window") for part, rows in parts.items() if len(rows)},
-            "Purged": _count(split.purged_rows, "window"),
-            "Embargo": f"{split.embargo_us / step_us:g} rows, {_count(split.embargo_rows, 'window')} dropped",
+            **{part: count(len(rows), "window") for part, rows in parts.items() if len(rows)},
+            "Purged": count(split.purged_rows, "window"),
+            "Embargo": f"{split.embargo_us / step_us:g} rows, {count(split.embargo_rows, 'window')} dropped",
         },
         "Model": {"Name": config.model.name, **{name.capitalize(): value for name, value in model.items()}},
         "Training": {
             "Epochs": f"{epochs}, best {best_epoch}",
-            "Batch": _count(config.training.batch_size, "window"),
+            "Batch": count(config.training.batch_size, "window"),
             "Optimizer": f"{config.training.optimizer}, {config.training.scheduler}",
             "Learning rate": f"{config.training.learning_rate:g}",
             "Seed": str(config.training.seed),
         },
         "Judging": {
             "Intervals": f"{judged.confidence:.0%}, Student's t with {judged.freedom} degrees of freedom",
-            "Memory": ", ".join(f"{part} {_count(one.memory_rows, 'row')}" for part, one in evaluation.parts.items()),
+            "Memory": ", ".join(f"{part} {count(one.memory_rows, 'row')}" for part, one in evaluation.parts.items()),
             "Baselines": ", ".join(judged.baselines),
             **run,
         },
@@ -203,10 +203,6 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
 def _names(symbols: Sequence[str]) -> str:
     shown = ", ".join(symbols[:4])
     return shown if len(symbols) <= 4 else f"{shown} and {len(symbols) - 4} more"
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _day(time_us: int) -> str:

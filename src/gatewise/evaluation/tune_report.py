@@ -28,13 +28,18 @@ SHOWN = 15
 
 @dataclass(frozen=True)
 class TrialLine:
-    """A trial, for people; only a complete one has a value, only a failed one an error, one sentence."""
+    """A trial, for people; only a complete one has a value, only a failed one an error, one sentence.
+
+    Attributes:
+        diverged: numbers of the folds that did.
+    """
 
     number: int
     state: str
     value: float | None
     params: Mapping[str, Any]
     error: str | None
+    diverged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class TunePage:
         trials: every one; the best complete one among them.
         prior_value: of the prior, which knows nothing of its rows.
         judgement, line: on the best trial beside it, and the numbers behind that in a sentence.
+        notes: more sentences that a reader of the numbers should know.
         spans, folds: what the inner folds were cut from, and they.
         facts: group by group: {group: {name: words}}.
         best_yaml: the best trial's config.
@@ -60,6 +66,7 @@ class TunePage:
     prior_value: float
     judgement: Judgement
     line: str
+    notes: Sequence[str]
     spans: Spans
     folds: Sequence[FoldSplit]
     facts: Mapping[str, Mapping[str, str]]
@@ -107,6 +114,7 @@ def _header(page: TunePage) -> str:
     words = metric_words(page.metric)
     lines = [
         page.line,
+        *page.notes,
         f"{words[0].upper()}{words[1:]} is the mean over {_count(page.folds)}, lower is better; the prior knows "
         "nothing.",
         "The best of many looks better than it is, as the search picks luck as well; the interval counts that, the "
@@ -121,7 +129,7 @@ def _table(page: TunePage) -> str:
     names = list(page.best.params)
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (metric_words(page.metric), *names))
     lines = "".join(
-        f'<tr><th scope="row">trial {trial.number}</th>'
+        f'<tr><th scope="row">trial {trial.number}{", diverged" * bool(trial.diverged)}</th>'
         f'<td class="{"best" * (trial.number == page.best.number)}"><b>{_value(trial.value, page)}</b></td>'
         + "".join(f"<td>{escape(param_words(trial.params.get(name)))}</td>" for name in names)
         + "</tr>"

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from gatewise.errors import DivergedError, LabelError
 from gatewise.evaluation.base import Floats, Ints
 
-_COLUMNS = 6  # of each output: |error|, error², y, y² (both about y's mean), direction hit, has a direction
+_COLUMNS = (
+    6  # of each output: |error|, error², y, y² (both about the mean of y's group), direction hit, has a direction
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def value_scores(
     outputs: Sequence[str],
     reference: npt.ArrayLike | None = None,
     scale: npt.ArrayLike | None = None,
+    group: npt.ArrayLike | None = None,
 ) -> ValueScores:
     """Per-row contributions of a prediction; arguments as `regression_metrics`."""
     truth, said = (np.asarray(a, dtype=np.float64).reshape(-1, len(outputs)) for a in (y, value))
@@ -106,8 +109,7 @@ def value_scores(
             f"{int(np.sum(~np.isfinite(said)))} values not finite",
             "lower training.learning_rate or set training.gradient_clip",
         )
-    error, centred = said - truth, truth - truth.mean(axis=0)
-    centred[:, np.ptp(truth, axis=0) == 0] = 0
+    error, centred = said - truth, _about_means(truth, group)
     hit, directed = np.zeros_like(error), np.zeros_like(error)
     if reference is not None:
         start = np.asarray(reference, dtype=np.float64).reshape(truth.shape)
@@ -120,12 +122,24 @@ def value_scores(
     return ValueScores(contributions, error, tuple(outputs), unit, reference is not None)
 
 
+def _about_means(truth: Floats, group: npt.ArrayLike | None) -> Floats:
+    """[n, outputs] less the mean of each row's group; exactly 0 where a group's never vary."""
+    numbers = np.zeros(len(truth), np.int64) if group is None else np.asarray(group)
+    order = np.argsort(numbers, kind="stable")
+    centred = np.empty_like(truth)
+    for own in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        here = truth[own]
+        centred[own] = np.where(np.ptp(here, axis=0) == 0, 0, here - here.mean(axis=0))
+    return centred
+
+
 def regression_metrics(
     y: npt.ArrayLike,
     value: npt.ArrayLike,
     outputs: Sequence[str],
     reference: npt.ArrayLike | None = None,
     scale: npt.ArrayLike | None = None,
+    group: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
     """How good predicted numbers are.
 
@@ -136,6 +150,8 @@ def regression_metrics(
             row has no direction. `None`: no output has one.
         scale: [outputs], the unit in which several outputs are put together (their usual move in training, so that
             volume does not drown prices); not used for one output, which stays in its own unit.
+        group: int [n], the number of each row's group, such as its symbol: r2 is about each group's own mean, as it
+            takes no skill to tell groups at different levels apart. `None`: one group.
 
     Returns:
         mae, rmse, r2 and, with a reference, directional_accuracy: the share of rows that moved whose move has the
@@ -147,6 +163,6 @@ def regression_metrics(
         LabelError: no rows.
         DivergedError: a prediction is not finite.
     """
-    scores = value_scores(y, value, outputs, reference, scale)
+    scores = value_scores(y, value, outputs, reference, scale, group)
     found = scores.metrics(scores.contributions.sum(axis=0))
     return {name: float(v) for name, v in found.items()} | {"n": float(len(scores.contributions))}

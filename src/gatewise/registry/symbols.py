@@ -100,6 +100,7 @@ class SymbolRuns:
             "symbols": len(self.runs),
             "mean": parts,
             "verdict": {verdict: values.count(verdict) for verdict in TONES},
+            "diverged": [run.symbol for run in self.runs if run.result["diverged_epochs"]],
             "beats_baseline": {word: verdicts.count(value) for word, value in words.items()},
         }
 

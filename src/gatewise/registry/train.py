@@ -104,10 +104,11 @@ def _trained(run: Run, prepared: Prepared, listeners: Sequence[Listener]) -> tup
 def _require_epochs(config: ExperimentConfig, folder: Path) -> None:
     most = config.training.max_epochs
     if epochs_done(folder / "checkpoint.safetensors") >= most:
-        again = f"gatewise train --config {shlex.quote(str(folder / 'config.yaml'))}"
+        file = shlex.quote(str(folder / "config.yaml"))
         raise ConfigError(
             f"a run goes on with another learning rate while epochs are left to train; it has had all {most} of them",
-            f"leave the rate out to end the run as it is; {again} --learning-rate RATE begins a new one",
+            "leave the rate out to end the run as it is, or begin a new one: "
+            f"gatewise train --config {file} --learning-rate RATE",
         )
 
 

@@ -10,9 +10,9 @@ from gatewise.evaluation.cv_report import write_cv_report
 from gatewise.files import write_frame, write_json
 from gatewise.selection.coverage import cover
 from gatewise.selection.frames import folds_frame, gather, out_of_fold_frame
-from gatewise.selection.jobs import Job, JobFailure, JobResult
+from gatewise.selection.jobs import DIVERGED, Job, JobFailure, JobResult
 from gatewise.selection.measures import measure_overfitting
-from gatewise.selection.outcome import CvOutcome, failure_words
+from gatewise.selection.outcome import CvOutcome, diverged_words, failure_words
 from gatewise.selection.plan import Plan
 from gatewise.selection.report_gather import gather_page
 from gatewise.selection.scoring import PRIOR, deciding_metric
@@ -31,11 +31,13 @@ def conclude(
     resumed: int,
     compute: str,
     fleet: dict[str, Any],
+    remarks: Sequence[str] = (),
 ) -> CvOutcome:
     """Sums up what is finished and writes folds.parquet, out_of_fold.parquet, summary.json and report.html.
 
     Args:
         finished, failures: in the plan's order.
+        remarks: what people should know of the rows and settings.
 
     Raises:
         GatewiseError: no fold is finished by all that is compared: the first failure, with how many there are.
@@ -56,6 +58,8 @@ def conclude(
     confidence = plan.base.evaluation.confidence
     summaries = summarize(compared, deciding, confidence)
     overfitting = measure_overfitting(compared, shared, plan.base)
+    diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
+    notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *(f"{remark}." for remark in remarks))
     outcome = CvOutcome(
         plan=plan,
         folder=folder,
@@ -63,7 +67,9 @@ def conclude(
         coverage=coverage,
         summaries=summaries,
         overfitting=overfitting,
-        verdict=judge(summaries, overfitting, deciding, confidence, notes=coverage.sentences),
+        verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
+        remarks=list(remarks),
+        diverged=diverged,
         failures=list(failures),
         num_jobs=num_jobs,
         resumed=resumed,

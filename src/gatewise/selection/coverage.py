@@ -57,9 +57,10 @@ class Coverage:
             groups.setdefault((horizon, classes), []).append(fold)
         for (horizon, classes), folds in groups.items():
             ahead = f"Horizon {horizon}: " if len(horizons) > 1 else ""
+            occur, them = ("occurs", "it") if len(classes) == 1 else ("occur", "them")
             told.append(
-                f"{ahead}{_joined(classes)} never occurs in the training part of {_named(folds).lower()}; models there "
-                "give it what the prior gives a class without a row."
+                f"{ahead}{_joined(classes)} never {occur} in the training part of {_named(folds).lower()}; models "
+                f"there give {them} what the prior gives a class without a row."
             )
         return told
 

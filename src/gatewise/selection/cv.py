@@ -21,12 +21,13 @@ from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
 from gatewise.isolation import plain_numbers
+from gatewise.levels import remarks_on
 from gatewise.loading import traceless
 from gatewise.selection.compute import Compute
 from gatewise.selection.fleet_compute import FleetCompute
 from gatewise.selection.jobs import Job, JobFailure, JobResult
 from gatewise.selection.plan import Place, Plan, first_difference
-from gatewise.selection.shared import make_shared
+from gatewise.selection.shared import SharedData, make_shared
 from gatewise.selection.store import JobStore, cv_folder
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def cross_validate(
                 from gatewise.selection.nested_cv import tune_folds  # brings Optuna, an extra
 
                 tuned = tune_folds(plan, shared, folder, compute.said if isinstance(compute, FleetCompute) else "off")
+            remarks = _remarks(plan, shared)
             jobs = list(plan.jobs(shared, tuned))
             done = {job.key: result for job in jobs if (result := store.read(job.key)) is not None}
             resumed = len(done)
@@ -161,10 +163,25 @@ def cross_validate(
             resumed=resumed,
             compute=compute.words,
             fleet=dict(fleet or {"used": False, "why": compute.words}),
+            remarks=remarks,
         )
     except KeyboardInterrupt:
         how = f"go on with: gatewise cv --resume {folder.name}"
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
+
+
+def _remarks(plan: Plan, shared: SharedData) -> list[str]:
+    """What people should know of the rows and settings; the log says it before anything is trained."""
+    found: dict[str, None] = {}
+    for config in plan.configs():
+        samples = shared.samples(config)
+        if plan.per_symbol:  # a model of one symbol has that one's scaler
+            features = config.features.model_copy(update={"scale_by": "symbol"})
+            config = config.model_copy(update={"features": features})
+        found |= dict.fromkeys(remarks_on(config, samples, samples.rows))
+    for remark in found:
+        logging.getLogger("gatewise.cv").warning("%s", remark)
+    return list(found)
 
 
 def _require_same_data(folder: Path, table: Table) -> None:

@@ -11,6 +11,7 @@ from statistics import fmean
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.errors import GatewiseError, TrainingError
+from gatewise.evaluation.base import count
 from gatewise.evaluation.tune_report import TrialLine, TunePage, write_tune_report
 from gatewise.selection.jobs import error_from_dict
 from gatewise.selection.study_folder import write_best, write_trials
@@ -18,6 +19,8 @@ from gatewise.selection.study_store import StudyStore
 from gatewise.selection.trials import COMPLETE, TrialRow, rows_of
 from gatewise.selection.tune_data import TuneData
 from gatewise.selection.tune_verdict import TuneVerdict, judge_best
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,23 @@ class Found:
     def prior_value(self) -> float:
         """The value of a trial that knows nothing."""
         return fmean(self.prior)
+
+    @property
+    def diverged(self) -> str | None:
+        """A sentence on trials with folds that diverged; `None` where none did."""
+        trials = [row for row in self.rows if row.diverged]
+        if not trials:
+            return None
+        named = ", ".join(str(row.number) for row in trials[:_MOST_NAMED]) + (", …" if trials[_MOST_NAMED:] else "")
+        best = (
+            f"; the best one is one of them (fold {' and '.join(map(str, self.best.diverged))})"
+            if self.best.diverged
+            else ""
+        )
+        return (
+            f"{len(trials)} of {count(len(self.rows), 'trial')} had folds that diverged, scored by their best epoch "
+            f"before that: trial{'s' if len(trials) > 1 else ''} {named}{best}."
+        )
 
     @property
     def line(self) -> str:
@@ -83,7 +103,14 @@ def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
     )
 
 
-def write_found(folder: Path, study: StudyStore, base: ExperimentConfig, data: TuneData, storage: str) -> Found | None:
+def write_found(
+    folder: Path,
+    study: StudyStore,
+    base: ExperimentConfig,
+    data: TuneData,
+    storage: str,
+    remarks: Sequence[str] = (),
+) -> Found | None:
     """Writes trials.parquet, and best.yaml and report.html where a trial is complete.
 
     Raises:
@@ -93,11 +120,13 @@ def write_found(folder: Path, study: StudyStore, base: ExperimentConfig, data: T
     found = find_best(study, base, data)
     if found is not None:
         write_best(folder, found.config, found.best, found.metric)
-        write_tune_report(folder / "report.html", _page(study, base, data, found, storage))
+        write_tune_report(folder / "report.html", _page(study, base, data, found, storage, remarks))
     return found
 
 
-def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Found, storage: str) -> TunePage:
+def _page(
+    study: StudyStore, base: ExperimentConfig, data: TuneData, found: Found, storage: str, remarks: Sequence[str]
+) -> TunePage:
     table, (horizon, of) = data.shared.table, next(iter(data.shared.horizons.items()))
     names = ", ".join(table.symbols[:4]) + (f" and {len(table.symbols) - 4} more" if len(table.symbols) > 4 else "")
     states = Counter(row.state for row in found.rows)
@@ -121,6 +150,7 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
         "Space": {parameter.name: parameter.words for parameter in study.space.parameters},
     }
     lines = [_line(row) for row in found.rows]
+    notes = [*([found.diverged] if found.diverged else ()), *(f"{remark}." for remark in remarks)]
     return TunePage(
         title=f"Tuning {base.model.name} on {names}: {target}",
         study=study.study,
@@ -130,6 +160,7 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
         prior_value=found.prior_value,
         judgement=found.verdict.judgement,
         line=found.line,
+        notes=notes,
         spans=of.spans,
         folds=of.folds,
         facts=facts,
@@ -138,4 +169,5 @@ def _page(study: StudyStore, base: ExperimentConfig, data: TuneData, found: Foun
 
 
 def _line(row: TrialRow) -> TrialLine:
-    return TrialLine(row.number, row.state, row.value, row.params, str(row.error["message"]) if row.error else None)
+    error = str(row.error["message"]) if row.error else None
+    return TrialLine(row.number, row.state, row.value, row.params, error, row.diverged)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.table import SYMBOL, TIME
-from gatewise.selection.jobs import Job, JobResult
+from gatewise.selection.jobs import DIVERGED, Job, JobResult
 from gatewise.selection.scoring import PRIOR, said_knowing_nothing, score, score_symbols
 from gatewise.selection.shared import ALL, SharedData
 from gatewise.splits.base import Rows
@@ -21,7 +21,7 @@ from gatewise.targets.base import Labels
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NAMES = ("fold", "seed", "model", "horizon", "symbol", "cutoff")
-MARKS = ("compared", "unseen")
+MARKS = ("ended", "compared", "unseen")
 COUNTS = ("n_train", "n_val", "n_test", "epochs", "best_epoch", "seconds")
 
 
@@ -30,6 +30,7 @@ class Line:
     """How a fold went for all symbols or for one, and how the model behind it was trained; `None` for the prior.
 
     Attributes:
+        ended: how the training did, see `FitResult`; of several `diverged` where one of them did.
         unseen: classes that never occurred in training: they were given what the prior gives a class without a row.
     """
 
@@ -40,6 +41,7 @@ class Line:
     epochs: int | None = None
     best_epoch: int | None = None
     seconds: float | None = None
+    ended: str | None = None
     unseen: tuple[str, ...] = ()
 
 
@@ -108,8 +110,8 @@ def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> p
     """A line for each fold, seed and model over all symbols, and one for each symbol where there are several.
 
     Columns fold, seed, model, horizon, symbol, cutoff (UTC, the first test moment), n_train, n_val, n_test, epochs,
-    best_epoch, seconds, compared (whether the fold is in the tables), unseen (classes that never occurred in training),
-    then metrics. n_train and n_val of a symbol's line are those of the model, which learned them all.
+    best_epoch, seconds, ended (how training did: max_epochs, early_stopping or diverged), compared (whether the fold is
+    in the tables), unseen (classes that never occurred in training), then metrics. n_train and n_val of a symbol's line are those of the model, which learned them all.
 
     Args:
         compared: numbers of the folds that are in the tables.
@@ -117,7 +119,7 @@ def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> p
     lines = [line for prediction in predictions for line in _lines(prediction, prediction.fold.number in compared)]
     schema: dict[str, pl.DataType] = {"model": pl.String(), SYMBOL: pl.String(), "cutoff": pl.Datetime("us", "UTC")}
     schema |= dict.fromkeys(("fold", "seed", "horizon", *COUNTS[:-1]), pl.Int64())
-    schema |= {"unseen": pl.List(pl.String())}
+    schema |= {"ended": pl.String(), "unseen": pl.List(pl.String())}
     return pl.DataFrame(lines, schema_overrides=schema, infer_schema_length=None)
 
 
@@ -168,7 +170,8 @@ def _together(
 
 
 def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], unseen: tuple[str, ...]) -> Line:
-    """Sizes and seconds of one model for each symbol add up; the longest training stands for all."""
+    """Sizes and seconds of one model for each symbol add up; the longest training stands for all, and what diverged."""
+    longest = max(results, key=lambda result: result.epochs)
     return Line(
         symbol,
         metrics,
@@ -177,6 +180,7 @@ def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], 
         max(result.epochs for result in results),
         max(result.best_epoch for result in results),
         sum(result.seconds for result in results),
+        DIVERGED if any(result.ended == DIVERGED for result in results) else longest.ended,
         unseen,
     )
 
@@ -190,7 +194,7 @@ def _lines(of: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
         yield (
             dict(zip(NAMES, (*names, line.symbol, cutoff), strict=True))
             | dict(zip(COUNTS, counts, strict=True))
-            | dict(zip(MARKS, (compared, list(line.unseen)), strict=True))
+            | dict(zip(MARKS, (line.ended, compared, list(line.unseen)), strict=True))
             | {name: value for name, value in line.metrics.items() if name != "n"}
         )
 

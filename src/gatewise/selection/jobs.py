@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # key), how they are cut (the rows themselves are).
 _NOT_DECIDING = {"name", "data", "split", "cv", "evaluation"}
 _VERSIONS = ("gatewise", "torch")
+DIVERGED = "diverged"  # an ending, see `FitResult`
 _RESULTS = 2  # raised where the same settings come to other numbers: what was kept before is then trained anew
 
 
@@ -69,6 +70,11 @@ class Job:
         """For people: fold 2 of lstm, horizon 5, seed 42."""
         own = "" if self.symbol == ALL else f", symbol {self.symbol}"
         return f"fold {self.fold} of {self.model}, horizon {self.horizon}, seed {self.seed}{own}"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Which training of its cross-validation it is, in JSON values."""
+        return {name: getattr(self, name) for name in ("fold", "seed", "model", "horizon", "symbol")}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, for a process elsewhere."""
@@ -142,8 +148,7 @@ class JobFailure:
 
     def to_dict(self) -> dict[str, Any]:
         """Which job, and the error as `--json` says errors."""
-        named = {name: getattr(self.job, name) for name in ("fold", "seed", "model", "horizon", "symbol")}
-        return named | {"error": error_to_dict(self.error)}
+        return self.job.place | {"error": error_to_dict(self.error)}
 
 
 class JobListener(Protocol):

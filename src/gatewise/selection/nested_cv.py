@@ -99,6 +99,7 @@ def tune_folds(
                 continue
             found[model, horizon, fold.number] = best.config
             found_here = {"value": best.best.value, "params": dict(best.best.params), "inner_folds": best.design}
+            found_here |= {"diverged_trials": [row.number for row in best.rows if row.diverged]}
             told.append(entry | found_here | best.verdict.judgement.to_dict())
     write_json(folder / "tuned.json", told)
     return found

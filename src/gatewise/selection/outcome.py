@@ -10,13 +10,16 @@ from typing import Any
 import polars as pl
 
 from gatewise.errors import GatewiseError
+from gatewise.evaluation.base import count
 from gatewise.selection.coverage import Coverage
 from gatewise.selection.frames import COUNTS, MARKS, NAMES
-from gatewise.selection.jobs import JobFailure, error_from_dict, error_to_dict
+from gatewise.selection.jobs import Job, JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.overfitting import OverfittingReport
 from gatewise.selection.plan import Plan
 from gatewise.selection.summary import Summary
 from gatewise.selection.verdict import CvVerdict
+
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class CvOutcome:
         coverage: the folds that summaries and measures stand on.
         summaries: one a model and horizon, the prior's last in their horizon.
         verdict: of the comparison as a whole.
+        remarks: what people should know of the rows and settings, a sentence each.
+        diverged: jobs whose loss was no longer finite, with how many epochs count.
         failures: jobs that came to nothing.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
         compute: where the others ran, in words.
@@ -41,6 +46,8 @@ class CvOutcome:
     summaries: list[Summary]
     overfitting: OverfittingReport
     verdict: CvVerdict
+    remarks: list[str]
+    diverged: list[tuple[Job, int]]
     failures: list[JobFailure]
     num_jobs: int
     resumed: int
@@ -78,14 +85,25 @@ class CvOutcome:
             "fleet": self.fleet,
             "compute": self.compute,
             "resumed": self.resumed,
+            "remarks": self.remarks,
+            "diverged": [job.place | {"epochs": epochs} for job, epochs in self.diverged],
             "failures": [failure.to_dict() for failure in self.failures],
         }
+
+
+def diverged_words(diverged: Sequence[tuple[Job, int]], num_jobs: int) -> list[str]:
+    """A sentence on trainings that diverged and are judged all the same; none where none did."""
+    if not diverged:
+        return []
+    named = "; ".join(f"{job.words} (after epoch {epochs})" for job, epochs in diverged[:_MOST_NAMED])
+    more = f"; and {len(diverged) - _MOST_NAMED} more" if len(diverged) > _MOST_NAMED else ""
+    are = "is judged by its best epoch" if len(diverged) == 1 else "are judged by their best epochs"
+    return [f"{len(diverged)} of {count(num_jobs, 'training')} diverged and {are} before that: {named}{more}."]
 
 
 def failure_words(failures: Sequence[JobFailure], num_jobs: int, ahead: str = "") -> GatewiseError:
     """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
     first = failures[0]
-    message = (
-        f"{ahead}{len(failures)} of {num_jobs} trainings failed; the first, {first.job.words}: {first.error.message}"
-    )
+    failed = f"{ahead}{len(failures)} of {count(num_jobs, 'training')} failed"
+    message = f"{failed}; the first, {first.job.words}: {first.error.message}"
     return error_from_dict({**error_to_dict(first.error), "message": message})

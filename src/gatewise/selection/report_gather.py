@@ -102,7 +102,11 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
     cv = plan.base.cv
     times = table.frame["time"]
     first = next(iter(shared.horizons.values())).folds[0]
-    apart = {"from before": outcome.resumed, "failed": len(outcome.failures)}
+    apart = {
+        "from before": outcome.resumed,
+        "diverged": len(outcome.diverged),
+        "failed": len(outcome.failures),
+    }
     groups = f", {cv.test_groups} of {cv.n_splits} groups each" if cv.splitter == "combinatorial" else ""
     return {
         "Data": {

@@ -44,6 +44,7 @@ def score(
         labels.outputs,
         start_values(table, labels, kind, rows),
         usual_moves(table, labels, kind, train_rows),
+        symbol_codes(table, table.symbols)[rows],
     )
 
 

@@ -119,7 +119,7 @@ def write_trials(folder: Path, space: SearchSpace, rows: Sequence[TrialRow], num
 
 
 def trials_frame(space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -> pl.DataFrame:
-    """number, state, value, fold_1 …, error, then a column a parameter."""
+    """number, state, value, fold_1 …, diverged_folds, error, then a column a parameter."""
     columns: list[pl.Series] = [
         pl.Series("number", [row.number for row in rows], pl.Int64),
         pl.Series("state", [row.state for row in rows], pl.String),
@@ -128,6 +128,7 @@ def trials_frame(space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -
     for fold in range(num_folds):
         scores = [row.scores[fold] if fold < len(row.scores) else None for row in rows]
         columns.append(pl.Series(f"fold_{fold + 1}", scores, pl.Float64))
+    columns.append(pl.Series("diverged_folds", [list(row.diverged) for row in rows], pl.List(pl.Int64)))
     errors = [f"{row.error['type']}: {row.error['message']}" if row.error else None for row in rows]
     columns.append(pl.Series("error", errors, pl.String))
     for parameter in space.parameters:

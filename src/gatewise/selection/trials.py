@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
-from gatewise.selection.jobs import Job, JobFailure, error_to_dict, make_job
+from gatewise.selection.jobs import DIVERGED, Job, JobFailure, error_to_dict, make_job
 from gatewise.selection.plan import fitting_batch
 from gatewise.selection.space import SearchSpace
 from gatewise.selection.store import JobStore
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 COMPLETE, RUNNING = "COMPLETE", "RUNNING"
-_SCORES, _ERROR = "fold_scores", "error"
+_SCORES, _DIVERGED, _ERROR = "fold_scores", "diverged_folds", "error"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class TrialRow:
         value: mean over inner folds of the deciding metric; `None` for all but complete trials.
         scores: one a fold that is done.
         error: type, message and hint, and the fold, of a trial that failed.
+        diverged: folds whose loss was no longer finite; they are scored by their best epoch before that.
     """
 
     number: int
@@ -43,11 +44,13 @@ class TrialRow:
     params: Mapping[str, Any]
     scores: tuple[float, ...]
     error: Mapping[str, Any] | None
+    diverged: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""
         said = {"number": self.number, "state": self.state, "value": self.value, "params": dict(self.params)}
-        return said | {"fold_scores": list(self.scores)} | ({"error": dict(self.error)} if self.error else {})
+        said |= {"fold_scores": list(self.scores), "diverged_folds": list(self.diverged)}
+        return said | ({"error": dict(self.error)} if self.error else {})
 
 
 class TuneListener(TrialListener, Protocol):
@@ -78,6 +81,7 @@ class _Running:
     trial: Trial
     jobs: list[Job]
     scores: list[float]
+    diverged: list[int]
     reported: set[int]
 
 
@@ -141,7 +145,7 @@ class Search:
             if isinstance(answer, JobFailure):
                 self._fail(running.trial, answer.error, answer.job.fold)
             else:
-                self._score(running, answer.metrics[self.data.metric])
+                self._score(running, answer.metrics[self.data.metric], answer.ended == DIVERGED)
                 self._advance(running)
 
     def _is_more(self, num_trials: int) -> bool:
@@ -156,8 +160,8 @@ class Search:
             return
         folds = range(1, self.data.num_folds + 1)
         jobs = [make_job(self._config(config, fold), self.data.shared, fold, config.model.name) for fold in folds]
-        scores = list(frozen.user_attrs.get(_SCORES, ()))
-        self._advance(_Running(trial, jobs, scores, set(frozen.intermediate_values)))
+        scores, diverged = _scored(frozen)
+        self._advance(_Running(trial, jobs, scores, diverged, set(frozen.intermediate_values)))
 
     def _config(self, config: ExperimentConfig, fold: int) -> ExperimentConfig:
         if not self.small_batches:
@@ -170,7 +174,7 @@ class Search:
         """Reports the newest score, then ends the trial or hands its next fold on."""
         from optuna.trial import TrialState
 
-        trial, twin = running.trial, self._twin(running.trial)
+        trial, (twin, twins_diverged) = running.trial, self._twin(running.trial)
         while True:
             done = len(running.scores)
             if done == len(running.jobs):
@@ -186,11 +190,14 @@ class Search:
                 self._running[number] = running
                 self.runner.submit(Task(number, job, self.store.checkpoint(f"{number}-{job.key}")))
                 return
-            self._score(running, twin[done])
+            self._score(running, twin[done], done + 1 in twins_diverged)
         self.listener.on_trial(rows_of(self.study)[trial.number])
 
-    def _score(self, running: _Running, score: float) -> None:
+    def _score(self, running: _Running, score: float, diverged: bool) -> None:
         running.scores.append(score)
+        if diverged:  # told first, so that a fold that is scored is marked if it is to be
+            running.diverged.append(len(running.scores))
+            running.trial.set_user_attr(_DIVERGED, running.diverged)
         running.trial.set_user_attr(_SCORES, running.scores)
 
     def _report(self, running: _Running) -> bool:
@@ -206,11 +213,11 @@ class Search:
             running.reported.add(done)
         return running.trial.should_prune()
 
-    def _twin(self, trial: Trial) -> list[float]:
-        """Scores of a trial of the same parameters, which would only be found once more."""
+    def _twin(self, trial: Trial) -> tuple[list[float], list[int]]:
+        """Scores of a trial of the same parameters, which would only be found once more, and which folds diverged."""
         others = self.study.study.get_trials(deepcopy=False)
         twins = [other for other in others if other.number != trial.number and other.params == trial.params]
-        return max((list(twin.user_attrs.get(_SCORES, ())) for twin in twins), key=len, default=[])
+        return max(map(_scored, twins), key=lambda found: len(found[0]), default=([], []))
 
     def _fail(self, trial: Trial, error: GatewiseError, fold: int | None) -> None:
         from optuna.trial import TrialState
@@ -220,17 +227,25 @@ class Search:
         self.listener.on_trial(rows_of(self.study)[trial.number])
 
 
+def _scored(trial: FrozenTrial) -> tuple[list[float], list[int]]:
+    """The scores of the folds that are done, and the numbers of those that diverged."""
+    scores = list(trial.user_attrs.get(_SCORES, ()))
+    return scores, [fold for fold in trial.user_attrs.get(_DIVERGED, ()) if fold <= len(scores)]
+
+
 def rows_of(study: StudyStore) -> list[TrialRow]:
     """The study's table, by number."""
     return [_row(study.space, trial) for trial in study.study.get_trials(deepcopy=False)]
 
 
 def _row(space: SearchSpace, trial: FrozenTrial) -> TrialRow:
+    scores, diverged = _scored(trial)
     return TrialRow(
         trial.number,
         trial.state.name,
         trial.value if trial.state.name == COMPLETE else None,
         space.decode(trial.params),
-        tuple(trial.user_attrs.get(_SCORES, ())),
+        tuple(scores),
         trial.user_attrs.get(_ERROR),
+        tuple(diverged),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.files import home, make_folder, require_place
 from gatewise.isolation import plain_numbers
+from gatewise.levels import remarks_on
 from gatewise.selection.found import Found, nothing_found, write_found
 from gatewise.selection.runners import fleet_choice, make_runner
 from gatewise.selection.space import SearchSpace
@@ -43,6 +44,7 @@ class Tuned:
         resumed: trials that had ended before.
         out_of_time: whether trials are left to do.
         storage: the database's URL, without its password.
+        remarks: what people should know of the rows and settings, a sentence each.
         fleet: whether trials were trained as one, and why.
     """
 
@@ -51,6 +53,7 @@ class Tuned:
     resumed: int
     out_of_time: bool
     storage: str
+    remarks: Sequence[str]
     fleet: Mapping[str, Any]
 
     @property
@@ -84,6 +87,7 @@ class Tuned:
             "table": str(self.table),
             "resumed": self.resumed,
             "out_of_time": self.out_of_time,
+            "remarks": list(self.remarks),
             "fleet": dict(self.fleet),
         }
 
@@ -129,6 +133,10 @@ def tune(
     shown = shown_url(url)
     table = load_table(config.data) if table is None else table
     data = tune_data(config, space, table, adapt=request.adapt)
+    samples = data.shared.samples(config)
+    remarks = remarks_on(config, samples, samples.rows)
+    for remark in remarks:
+        _log.warning("%s", remark)
     terms = study_terms(config, space, data.key, request.pruner)
     if request.storage is None:
         make_folder(study_folder(study_id))
@@ -150,14 +158,14 @@ def tune(
                     out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
                 finally:
                     runner.close()
-                found = write_found(folder, study, config, data, shown)
+                found = write_found(folder, study, config, data, shown, remarks)
             except KeyboardInterrupt:
                 with suppress(KeyboardInterrupt):  # groups of processes are often told twice
-                    write_found(folder, study, config, data, shown)
+                    write_found(folder, study, config, data, shown, remarks)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
                     f"with {done} of {request.n_trials} trials done; go on with: gatewise tune --resume {study.id}"
                 ) from None
     if found is None:
         raise nothing_found(rows_of(study))
-    return Tuned(found, folder, resumed, out_of_time, shown, {"used": used, "why": why})
+    return Tuned(found, folder, resumed, out_of_time, shown, remarks, {"used": used, "why": why})

@@ -1,0 +1,56 @@
+"""What people should know of rows and settings before anything is trained on them, above all what float32 loses."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.class_weights import weights_remark
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
+from gatewise.samples import Samples
+
+_SHOWN = 3
+
+
+def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
+    """What people should know of what is to be trained on, a sentence each: lost steps, classes without a say.
+
+    Args:
+        rows: int64, those that are learned from, or more of their kind.
+    """
+    labels, weights = samples.labels, None
+    if labels.is_classes:
+        counts = np.bincount(labels.y[rows].astype(np.int64), minlength=len(labels.classes))
+        weights = weights_remark(config.training.class_weights, counts, labels.classes)
+    return tuple(remark for remark in (lost_levels(config, samples), weights) if remark)
+
+
+def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
+    """A sentence on the columns whose steps float32 does not hold once scaled, and what to do; `None` where all stay.
+
+    It is what `gatewise data check` calls lost_steps, asked of what is read: features that keep their level, and
+    numbers to be predicted.
+    """
+    table, matrix, labels = samples.table, samples.matrix, samples.labels
+    apart, starts = config.features.scale_by == "symbol", table.symbol_starts
+    lost: dict[str, LostSteps] = {}
+    if matrix.values.dtype == np.float64:  # others are ratios, without a level
+        for number, name in enumerate(matrix.names):
+            values = np.where(matrix.valid, matrix.values[:, number], np.nan)
+            centred = config.features.scaler != "none"
+            if found := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
+                lost[name] = found
+    if not labels.is_classes:
+        for number, name in enumerate(labels.outputs):
+            values = np.where(labels.valid, labels.y[:, number], np.nan)
+            if found := lost_by_symbol(values, starts, table.symbols, apart=apart):
+                lost.setdefault(name, found)
+    if not lost:
+        return None
+    named = "; ".join(
+        f"{name}{' of ' if of.whose else ''}{of.whose}: {of.words}" for name, of in list(lost.items())[:_SHOWN]
+    )
+    more = f" (and {len(lost) - _SHOWN} more)" if len(lost) > _SHOWN else ""
+    remedy = BY_SYMBOL if all(of.apart_helps for of in lost.values()) else REMEDY
+    return f"Steps are lost on the way into float32: {named}{more}; {remedy}"
