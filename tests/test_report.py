@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
-from gatewise.evaluation.base import Interval, fixed
+from gatewise.evaluation.base import Interval, fixed, shown
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.figures import residuals
 from gatewise.evaluation.figures_run import learning_curves
@@ -306,3 +308,12 @@ def test_a_number_of_which_nothing_is_left_has_no_minus() -> None:
     assert fixed(-0.00001, 4) == "0.0000"
     assert fixed(-0.00001, 4, "+") == "+0.0000"
     assert fixed(-1234.56, 1, "+,") == "-1,234.6"
+
+
+@given(exponent=st.integers(-9, 9), digits=st.floats(1, 9.99), places=st.integers(0, 6), sign=st.sampled_from([1, -1]))
+def test_a_number_that_is_not_0_is_never_shown_as_0(exponent: int, digits: float, places: int, sign: int) -> None:
+    value = sign * digits * 10.0**exponent
+    assert float(shown(value, places)) == pytest.approx(value, rel=0.06)
+    assert shown(0.0, places) == fixed(0.0, places)
+    if abs(value) >= 10.0 ** (1 - places):
+        assert shown(value, places) == fixed(value, places), "where there are digits enough, none is added"

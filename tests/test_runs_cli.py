@@ -63,6 +63,22 @@ def test_a_home_without_runs_says_what_to_type(cli: Any, gatewise_home: Path) ->
     assert cli("runs", "list", "--json").json == {"runs": []}
 
 
+def test_records_that_were_lost_are_not_said_to_have_never_been(cli: Any, gatewise_home: Path) -> None:
+    database = gatewise_home / "mlflow.db"
+    whole = database.read_bytes()
+    database.write_bytes(b"")
+    (gatewise_home / "runs" / "abc").mkdir(parents=True)
+    for words in (("runs", "list"), ("train", "--source", "sp500", "--quiet")):
+        said = cli(*words)
+        assert said.code == 2
+        assert "is an empty file, yet 1 run lies in" in said.err
+        assert "put a copy of it back" in said.err
+    assert database.read_bytes() == b"", "nothing is written over it"
+    database.write_bytes(whole)
+    said = cli("runs", "list")
+    assert (said.code, "no run is recorded here, yet" in said.out) == (0, True)
+
+
 def test_show_names_settings_numbers_and_files(cli: Any, run: Run) -> None:
     said = cli("runs", "show", run.run_id[:6])
     assert "bars" in said.out

@@ -182,6 +182,16 @@ def test_two_folds_or_too_few_moments_tell_nothing(verdict: Verdict) -> None:
     assert "needs 60 moments" in short.lines[0]
 
 
+def test_a_prior_far_below_the_models_error_is_no_0() -> None:
+    made = [
+        Summary("m", 1, 1, {"rmse": estimate(12_345.678)}, estimate(12_345.677)),
+        Summary("prior", 1, 1, {}, estimate(0)),
+    ]
+    snooping = SimpleNamespace(value=None, periods=0, reason="x")
+    lines = judge(made, SimpleNamespace(snooping=snooping), "rmse", 0.95).lines  # type: ignore[arg-type]
+    assert any("the prior's is 0.00100;" in line for line in lines)
+
+
 # --- tuning
 
 

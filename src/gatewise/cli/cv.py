@@ -171,6 +171,7 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_sentence, print_table
+    from gatewise.evaluation.base import enough, fixed
     from gatewise.evaluation.interval_words import bounds_text
     from gatewise.selection.verdict import measures
 
@@ -180,11 +181,15 @@ def _print_outcome(outcome: CvOutcome) -> None:
     rows = []
     for of in outcome.summaries:
         found = [of.metrics[name] for name in shown]
-        spread = ["" if e.std is None else f" ± {e.std:.3f}" for e in found]
-        rows.append([of.name, str(of.folds), *(f"{e.mean:.3f}{s}" for e, s in zip(found, spread, strict=True))])
+        places = [enough(e.mean, 3) for e in found]
+        cells = [
+            fixed(e.mean, n) + ("" if e.std is None else f" ± {e.std:.{n}f}")
+            for e, n in zip(found, places, strict=True)
+        ]
+        rows.append([of.name, str(of.folds), *cells])
         if any(e.low is not None for e in found):
             confidence = outcome.plan.base.evaluation.confidence
-            bounds = [bounds_text(e, 3) for e in found]
+            bounds = [bounds_text(e, n) for e, n in zip(found, places, strict=True)]
             rows.append([f"  {confidence:.0%} interval", "", *bounds])
     print_table("", ["model@horizon", "folds", *shown], rows)
     print()

@@ -84,7 +84,12 @@ def _print_table(infos: list[RunInfo]) -> None:
     from gatewise.cli.output import print_table, verdict_text
 
     if not infos:
-        print("no runs yet; try: gatewise train --source sp500")
+        from gatewise.registry.folders import run_folders
+
+        if folders := run_folders():
+            print(f"no run is recorded here, yet {folders[0].parent} holds folders of runs: {len(folders)}")
+        else:
+            print("no runs yet; try: gatewise train --source sp500")
         return
     rows: list[list[str | Text]] = []
     for info in infos:

@@ -122,7 +122,7 @@ _COLUMN_HEAD = ("part", "column", "rmse", "last value's", "difference", "mae", "
 
 def _column_rows(evaluation: Evaluation) -> list[list[str]]:
     """Errors of each predicted column beside persistence's, part by part; none where no column is predicted."""
-    from gatewise.evaluation.base import decimals
+    from gatewise.evaluation.base import decimals, shown
     from gatewise.evaluation.interval_words import bounds_text
 
     rows = []
@@ -132,7 +132,7 @@ def _column_rows(evaluation: Evaluation) -> list[list[str]]:
             cells = []
             for metric in ("rmse", "mae"):
                 places = decimals(max(own[metric].value, still[metric].value))
-                cells += [f"{of[metric].value:,.{places}f}" for of in (own, still)]
+                cells += [shown(of[metric].value, places, ",") for of in (own, still)]
                 if metric == "rmse":
                     cells.append(f"{by.value:+,.{places}f} {bounds_text(by, places, sign='+,')}".rstrip())
             direction = f"{own['directional_accuracy'].value:.3f}"
@@ -142,32 +142,34 @@ def _column_rows(evaluation: Evaluation) -> list[list[str]]:
 
 def _symbol_rows(evaluation: Evaluation) -> list[list[str]]:
     """The newest part's verdict for each symbol; none where there is but one."""
-    from gatewise.evaluation.base import decimals, signed
+    from gatewise.evaluation.base import decimals, shown, signed
 
     part, result = list(evaluation.parts.items())[-1]
     rows = []
     for name, own in result.symbols.items():
         found, best = own.metrics[own.deciding_metric], own.baselines[own.best_baseline][own.deciding_metric]
         places = decimals(max(found.value, best.value))
-        beside = f"{best.value:,.{places}f} {own.best_baseline}"
+        beside = f"{shown(best.value, places, ',')} {own.best_baseline}"
         difference = signed(own.differences[own.best_baseline], places)
-        rows.append([part, name, f"{own.rows:,}", f"{found.value:,.{places}f}", beside, difference, own.short])
+        rows.append([part, name, f"{own.rows:,}", shown(found.value, places, ","), beside, difference, own.short])
     return rows
 
 
 def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], list[str]]:
     """The deciding metrics of model and baselines, part by part, with the model's interval, or why there is none."""
+    from gatewise.evaluation.base import enough, shown
     from gatewise.evaluation.interval_words import bounds_text, without_interval
 
-    names = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
+    wanted = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
     first = next(iter(evaluation.parts.values()))
-    shown = [name for name in names if name in first.metrics]
+    names = [name for name in wanted if name in first.metrics]
     rows = []
     for part, result in evaluation.parts.items():
         for who, metrics in {"model": result.metrics, **result.baselines}.items():
-            rows.append([part, who, *(f"{metrics[name].value:.3f}" for name in shown)])
-            bounds = [bounds_text(metrics[name], 3) for name in shown]
+            found = [metrics[name] for name in names]
+            rows.append([part, who, *(shown(one.value, 3) for one in found)])
+            bounds = [bounds_text(one, enough(one.value, 3)) for one in found]
             if who == "model" and any(bounds):
                 rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
-    why = without_interval({part: result.metrics for part, result in evaluation.parts.items()}, shown)
-    return ["part", "who", *shown], rows, why
+    why = without_interval({part: result.metrics for part, result in evaluation.parts.items()}, names)
+    return ["part", "who", *names], rows, why

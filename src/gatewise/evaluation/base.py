@@ -133,6 +133,21 @@ def fixed(value: float, places: int, sign: str = "") -> str:
     return f"{round(value, places) + 0.0:{sign}.{places}f}"
 
 
+def enough(value: float, places: int) -> int:
+    """So many places, or as many more as leave three digits of a number that they would leave less than two of.
+
+    Numbers side by side share the places of the largest; one that is much smaller than that is no 0 for it.
+    """
+    if not value or abs(value) >= 10.0 ** (1 - places):
+        return places
+    return max(places, 2 - math.floor(math.log10(abs(value))))
+
+
+def shown(value: float, places: int, sign: str = "") -> str:
+    """`fixed` with `enough` places."""
+    return fixed(value, enough(value, places), sign)
+
+
 def signed(difference: Interval, places: int) -> str:
     """`-0.12 [-0.20, -0.04]`; the value alone where it has no interval."""
     value = fixed(difference.value, places, "+")

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation import figures
-from gatewise.evaluation.base import Estimate, Interval, count, decimals, fixed
+from gatewise.evaluation.base import Estimate, Interval, count, decimals, enough, fixed, shown
 from gatewise.evaluation.cv_figures import Dots, fold_dots
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
@@ -175,6 +175,7 @@ def _row(metric: str, found: Mapping[str, Estimate]) -> str:
 
 
 def _cell(of: Estimate, places: int) -> str:
+    places = enough(of.mean, places)
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
     # The prior's balanced accuracy is 1 / classes on any rows: what can't come out otherwise needs no interval.
     exact = of.low is not None and of.high is not None and math.isclose(of.low, of.high, rel_tol=1e-9)
@@ -188,7 +189,7 @@ def _symbols(of: HorizonPage, page: CvPage) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in models)
     lines = "".join(
         f'<tr><th scope="row">{escape(symbol)}</th>'
-        + "".join(f"<td><b>{found[name]:.{places}f}</b></td>" if name in found else "<td>–</td>" for name in models)
+        + "".join(f"<td><b>{shown(found[name], places)}</b></td>" if name in found else "<td>–</td>" for name in models)
         + "</tr>"
         for symbol, found in of.by_symbol.items()
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.backtest import Backtest, RuleScores
-from gatewise.evaluation.base import Interval, Ints, Scores, beats, decimals, signed
+from gatewise.evaluation.base import Interval, Ints, Scores, beats, decimals, shown, signed
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
 from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
@@ -255,7 +255,8 @@ def _summary(result: PartResult) -> str:
     }[result.verdict]
     numbers = (
         f"{_WORDS[metric]} {result.metrics[metric].value:.{places}f} against "
-        f"{result.baselines[beside][metric].value:.{places}f}, difference {signed(result.differences[beside], places)}"
+        f"{shown(result.baselines[beside][metric].value, places)}, "
+        f"difference {signed(result.differences[beside], places)}"
     )
     if result.differences[beside].low is not None:
         numbers += f" at {result.confidence:.0%}"

@@ -7,7 +7,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from gatewise.evaluation.base import Interval, decimals, fixed
+from gatewise.evaluation.base import Interval, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.verdict import TONES, Judgement, Tone, column_tone
@@ -103,11 +103,11 @@ def column_table(result: PartResult, caption: str) -> str:
         own, still = found.metrics, found.persistence
         rmse, mae = (decimals(max(of[metric].value for of in (own, still))) for metric in ("rmse", "mae"))
         cells = [
-            f"<b>{own['rmse'].value:,.{rmse}f}</b>",
-            f"{still['rmse'].value:,.{rmse}f}",
+            f"<b>{shown(own['rmse'].value, rmse, ',')}</b>",
+            shown(still["rmse"].value, rmse, ","),
             _cell(found.difference, rmse, "+"),
-            f"<b>{own['mae'].value:,.{mae}f}</b>",
-            f"{still['mae'].value:,.{mae}f}",
+            f"<b>{shown(own['mae'].value, mae, ',')}</b>",
+            shown(still["mae"].value, mae, ","),
             f"{own['directional_accuracy'].value:.3f}",
             f"{found.outside_training:.0%}",
         ]
@@ -136,7 +136,7 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> st
         cells = [
             f"{own.rows:,}",
             _cell(own.metrics[deciding], places),
-            f"<b>{best.value:,.{places}f}</b><small>{escape(own.best_baseline)}</small>",
+            f"<b>{shown(best.value, places, ',')}</b><small>{escape(own.best_baseline)}</small>",
             _cell(own.differences[own.best_baseline], places, "+"),
             *(f"{own.metrics[metric].value:,.{decimals(own.metrics[metric].value)}f}" for metric in more),
         ]
@@ -183,6 +183,7 @@ def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
 
 
 def _cell(found: Interval, places: int, sign: str = "") -> str:
+    places = places if sign else enough(found.value, places)  # what is left of a difference may well be 0
     bounds = bounds_text(found, places, "<small>{} to {}</small>", f"{sign},")
     return f"<b>{fixed(found.value, places, f'{sign},')}</b>{bounds}".replace("-", "−")
 

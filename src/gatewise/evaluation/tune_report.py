@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotly.offline import get_plotlyjs
 
-from gatewise.evaluation.base import decimals
+from gatewise.evaluation.base import decimals, shown
 from gatewise.evaluation.fold_figures import fold_timeline, timeline_height
 from gatewise.evaluation.page import DRAW, PAGE, STYLE
 from gatewise.evaluation.report_html import Pictures, bullets, folded, header, metric_words, named_values, section
@@ -167,7 +167,7 @@ def param_words(value: object) -> str:
 
 
 def _value(value: float | None, page: TunePage) -> str:
-    return "–" if value is None else f"{value:.{decimals(abs(page.prior_value)) + 1}f}"
+    return "–" if value is None else shown(value, decimals(abs(page.prior_value)) + 1)
 
 
 def _count(folds: Sequence[FoldSplit]) -> str:

@@ -14,16 +14,20 @@ def run_folder(run_id: str) -> Path:
     return home() / "runs" / run_id
 
 
+def run_folders() -> list[Path]:
+    """Those of this home, the latest first."""
+    runs = home() / "runs"
+    folders = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
+    return sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def find_run_folder(text: str) -> Path:
     """The folder of the run whose id is or starts with `text`, found without asking the tracker.
 
     Raises:
         RunNotFoundError: no run of this home, or more than one.
     """
-    runs = home() / "runs"
-    folders = [path for path in runs.iterdir() if path.is_dir()] if runs.is_dir() else []
-    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return runs / match_id(text, [path.name for path in folders])
+    return run_folder(match_id(text, [path.name for path in run_folders()]))
 
 
 def match_id(text: str, ids: list[str]) -> str:

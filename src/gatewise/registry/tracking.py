@@ -24,6 +24,7 @@ from gatewise.errors import StorageError
 from gatewise.files import home, make_folder
 from gatewise.foreign import unraised
 from gatewise.loading import traceless
+from gatewise.registry.folders import run_folders
 from gatewise.sqlite import WAIT, probe, trouble
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
@@ -133,6 +134,7 @@ def _make_or_probe(path: Path) -> None:
     if path.is_dir():
         raise StorageError(f"run records lie in one file; {path} is a folder", "set GATEWISE_HOME to another place")
     if path.exists():
+        _refuse_emptied(path)
         try:
             probe(path)  # as MLflow tries for minutes to open a file that is no database
         except sqlite3.Error as error:
@@ -155,6 +157,17 @@ def _make_or_probe(path: Path) -> None:
         with made.open("rb") as written:
             os.fsync(written.fileno())
         _put(made, path)
+
+
+def _refuse_emptied(path: Path) -> None:
+    """To SQLite an empty file is a new database: records that were lost would be records that never were."""
+    runs = run_folders()
+    if path == _database() and path.stat().st_size == 0 and runs:
+        raise StorageError(
+            f"the database of run records {path} is an empty file, yet {len(runs)} run{'s' if len(runs) > 1 else ''} "
+            f"lie{'' if len(runs) > 1 else 's'} in {runs[0].parent}: their records are lost",
+            "put a copy of it back; without one, move the empty file aside: new runs are recorded anew, the folders stay",
+        )
 
 
 def _hurry(connection: sqlite3.Connection, _record: Any) -> None:

@@ -98,7 +98,11 @@ def tune_folds(
                 told.append(entry | {"error": error.message})
                 continue
             found[model, horizon, fold.number] = best.config
-            found_here = {"value": best.best.value, "params": dict(best.best.params), "inner_folds": best.design}
+            found_here: dict[str, Any] = {
+                "value": best.best.value,
+                "params": dict(best.best.params),
+                "inner_folds": best.design,
+            }
             found_here |= {"diverged_trials": [row.number for row in best.rows if row.diverged]}
             told.append(entry | found_here | best.verdict.judgement.to_dict())
     write_json(folder / "tuned.json", told)

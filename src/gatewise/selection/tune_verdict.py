@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewise.evaluation.base import Floats, Interval, decimals, signed
+from gatewise.evaluation.base import Floats, Interval, decimals, shown, signed
 from gatewise.evaluation.report_html import metric_words
 from gatewise.evaluation.verdict import Judgement, judge_differences
 from gatewise.selection.scoring import PRIOR
@@ -48,8 +48,8 @@ class TuneVerdict:
         if apart.low is None:
             how = f"no interval: {apart.reason}"
         return (
-            f"Trial {number}, the best of {self.trials}: {metric_words(metric)} {prior_value + apart.value:.{places}f} "
-            f"against the prior's {prior_value:.{places}f}, difference {signed(apart, places)} ({how})."
+            f"Trial {number}, the best of {self.trials}: {metric_words(metric)} "
+            f"{shown(prior_value + apart.value, places)} against the prior's {prior_value:.{places}f}, difference {signed(apart, places)} ({how})."
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatewise.evaluation.base import decimals, fixed
+from gatewise.evaluation.base import decimals, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.report_html import metric_words
 from gatewise.evaluation.verdict import SHORT, Judgement
@@ -99,7 +99,7 @@ def _line(of: Summary, deciding: str, confidence: float) -> str:
     mean, apart = of.metrics[deciding].mean, of.against_prior
     places = decimals(mean)
     chance = mean - apart.mean  # the prior's on the same folds: some of the model's may have failed
-    told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {chance:.{places}f}"
+    told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {shown(chance, places)}"
     if apart.low is None or apart.high is None:
         return f"{told}; one fold gives no interval."
     between = f"{fixed(apart.mean, places, '+')} {bounds_text(apart, places, sign='+')}"
