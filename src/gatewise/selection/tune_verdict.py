@@ -49,7 +49,8 @@ class TuneVerdict:
             how = f"no interval: {apart.reason}"
         return (
             f"Trial {number}, the best of {self.trials}: {metric_words(metric)} "
-            f"{shown(prior_value + apart.value, places)} against the prior's {prior_value:.{places}f}, difference {signed(apart, places)} ({how})."
+            f"{shown(prior_value + apart.value, places)} against "
+            f"the prior's {prior_value:.{places}f}, difference {signed(apart, places)} ({how})."
         )
 
 
