@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,6 +108,7 @@ class CandleServer:
         oldest_first: whether an answer that is cut to `most_rows` holds the first ones instead of the newest.
         delay_seconds, slow_seconds: before every answer for candles, and before one with the fault "slow".
         changed: factors of the close by (symbol, open).
+        spoil: what becomes of the candles of each answer before they are sent.
         asked: (symbol, start, end) of every request for candles.
     """
 
@@ -119,6 +120,7 @@ class CandleServer:
     delay_seconds: float = 0.0
     slow_seconds: float = 0.3
     changed: dict[tuple[str, int], float] = field(default_factory=dict)
+    spoil: Callable[[list[Any]], list[Any]] = list
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -128,6 +130,7 @@ class CandleServer:
         rows = self.markets[symbol].candles(start, end, minutes, epoch(self.now))
         for opened, values in rows:
             values[3] *= self.changed.get((symbol, opened), 1.0)
+            values[1], values[2] = max(values[1], values[3]), min(values[2], values[3])
         return rows[: self.most_rows] if self.oldest_first else rows[-self.most_rows :]
 
     def next_fault(self, symbol: str, start: int, end: int) -> str | None:
@@ -182,6 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.state.delay_seconds:
             time.sleep(self.state.delay_seconds)
         rng = random.Random(len(self.state.asked))
+        shown = self.state.spoil(shown)
         if fault == "slow":
             time.sleep(self.state.slow_seconds)
         if fault == "duplicates" and shown:

@@ -15,7 +15,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.feeds.paging import SETTLES, Pager, Row, milliseconds, moment
+from gatewise.feeds.candles import Row, moment
+from gatewise.feeds.paging import SETTLES, Pager, milliseconds
 from gatewise.lake.spans import unite
 
 STEP = timedelta(minutes=1)
@@ -39,7 +40,7 @@ class Exchange:
             rows = [time for time in rows if time < last or (self.end_inclusive and time == last)]
         most = min(count, self.most_rows)
         rows = rows[-most:] if self.newest and not self.ignores_end else rows[:most]
-        found: list[Row] = [(milliseconds(time), 1.0, 2.0, 0.5, float(time.minute), 1.0) for time in rows]
+        found: list[Row] = [(milliseconds(time), 1.0, 60.0, 0.5, 1.0 + time.minute, 1.0) for time in rows]
         shuffled = found + found[: self.disorder]
         if self.disorder:
             random.Random(self.disorder).shuffle(shuffled)

@@ -106,6 +106,7 @@ class YahooServer:
         now: by the server's clock.
         faults: taken one after another, each by the next question for a chart.
         withheld: sessions that it does not give yet, counted from the newest, which is 0.
+        undivided: symbols whose splits are listed and not in the prices before them.
         asked: the charts asked for: symbol, interval, and first and last second or range.
     """
 
@@ -113,6 +114,7 @@ class YahooServer:
     now: datetime
     faults: list[str] = field(default_factory=list)
     withheld: tuple[int, ...] = ()
+    undivided: frozenset[str] = frozenset()
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     url: str = ""
 
@@ -227,9 +229,10 @@ class YahooServer:
                 bars.append((stamp, n, np.array([ends[0], max(ends), min(ends), ends[1]]), 100.0 + place))
         return bars
 
-    @staticmethod
-    def _later_splits(stock: Stock, day: date, now: int) -> float:
+    def _later_splits(self, stock: Stock, day: date, now: int) -> float:
         """Shares now for one of that day."""
+        if stock.symbol in self.undivided:
+            return 1.0
         today = datetime.fromtimestamp(now, UTC).date()
         return float(np.prod([new / old for when, (new, old) in stock.splits.items() if day < when <= today]))
 

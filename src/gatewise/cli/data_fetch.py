@@ -152,6 +152,7 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> N
     from gatewise.cli.output import print_table
     from gatewise.config.durations import format_duration
     from gatewise.errors import one_line
+    from gatewise.feeds.candles import counted, in_words
     from gatewise.feeds.revision import REVISED
 
     columns = ["series", "added", "known", "absent", "outages", "differing", "retries", "seconds"]
@@ -161,7 +162,7 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> N
         absent = "-" if standing is None else f"{standing.absent:,}"
         known = "-" if standing is None else f"{max(0, standing.rows - outcome.added):,}"
         outages = "-" if standing is None else f"{len(standing.outages):,}"
-        counts = [f"{outcome.added:,}", known, absent, outages, f"{outcome.differing:,}", f"{outcome.retries:,}"]
+        counts = [f"{outcome.added:,}", known, absent, outages, f"{_differing(outcome):,}", f"{outcome.retries:,}"]
         rows.append([one_line(str(outcome.key)), *counts, f"{outcome.seconds:.1f}"])
     print_table(str(lake.root), columns, rows)
     for outcome in outcomes:
@@ -175,6 +176,8 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> N
             words.append(f"and {len(longest) - _SHOWN} shorter outages (--json lists all)")
         if outcome.error is not None and len(outcomes) > 1:
             words.append(f"stopped: {outcome.error.message}")
+        if counts_left := counted(outcome.left_out):
+            words.append(f"{in_words(counts_left)}; their bars are absent (--refetch asks again)")
         if outcome.differing:
             taken = "taken" if refetch or REVISED in outcome.notes else "left (--refetch takes them)"
             words.append(f"{outcome.differing:,} bars came with other values than the lake held: {taken}")
@@ -182,8 +185,16 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> N
             print(one_line(f"{outcome.key.symbol} {format_duration(outcome.key.timeframe)}: {word}"))
 
 
+def _differing(outcome: Outcome) -> int:
+    """Bars that came with other values, than the lake held or than in the same breath."""
+    from gatewise.feeds.candles import TWICE, counted
+
+    return outcome.differing + counted(outcome.left_out).get(TWICE, 0)
+
+
 def _to_dict(outcome: Outcome) -> dict[str, Any]:
     from gatewise.config.durations import format_duration
+    from gatewise.feeds.candles import counted
     from gatewise.lake.manifest import iso
 
     standing, error = outcome.standing, outcome.error
@@ -196,7 +207,8 @@ def _to_dict(outcome: Outcome) -> dict[str, Any]:
         "end": iso(outcome.end),
         "rows": standing.rows if standing else None,
         "added": outcome.added,
-        "differing": outcome.differing,
+        "differing": _differing(outcome),
+        "left_out": counted(outcome.left_out),
         "absent": standing.absent if standing else None,
         "outages": [{"start": iso(o.start), "end": iso(o.end), "bars": o.bars} for o in outages],
         "pages": outcome.pages,

@@ -95,7 +95,6 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     """
     if spec is not None:
         refuse_filter(spec)
-    said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample")} if spec else {}
     said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample", "repair")} if spec else {}
     return [_check(lake, key, said) for key in keys]
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 _TOO_MANY, _BANNED, _SERVER = 429, 418, 500
 _FINAL = (400, 404, 410, 422, 451)
 # What ccxt raises when an answer is JSON of another shape than the exchange's documents have.
-_MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+MISSHAPEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 
 class Answers:
@@ -120,7 +120,7 @@ def ask(name: str, request: Callable[[], T]) -> T:
         if isinstance(cause, requests.exceptions.RequestException) and not isinstance(cause, requests.HTTPError):
             raise TransientError(f"{name}: {_network_words(error)}") from error
         raise FeedError(f"{name} refuses: {_short(error)}") from error
-    except _MISSHAPEN as error:
+    except MISSHAPEN as error:
         raise TransientError(f"{name} answered in another shape than it should ({type(error).__name__})") from error
 
 

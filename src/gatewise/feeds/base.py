@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from gatewise.errors import ConfigError
+from gatewise.feeds.candles import LeftOut
 from gatewise.feeds.retry import Retry
 from gatewise.lake.base import SeriesKey
 
@@ -34,12 +35,14 @@ class Page:
             source; `None` where it answered for no part of what was asked.
         resume: the time from which to go on; later than the start that was asked for.
         note: something that a person should be told once, such as the day a symbol was listed.
+        left_out: (why, which) of the bars that were answered and can't be kept; see `feeds.candles`.
     """
 
     frame: pl.DataFrame
     covered: tuple[datetime, datetime] | None
     resume: datetime
     note: str | None = None
+    left_out: LeftOut = frozenset()
 
 
 @dataclass(frozen=True)

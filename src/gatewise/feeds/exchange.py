@@ -6,6 +6,7 @@ import copy
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,11 +14,12 @@ import ccxt
 
 from gatewise.config.durations import format_duration, parse_duration
 from gatewise.errors import FeedError, UnknownNameError
-from gatewise.feeds.answers import Answers, ask
+from gatewise.feeds.answers import MISSHAPEN, Answers, ask
 from gatewise.feeds.base import FeedOptions, Page, base_url
+from gatewise.feeds.candles import Row
 from gatewise.feeds.limiter import Limiter
 from gatewise.feeds.names import nearest
-from gatewise.feeds.paging import Pager, Row, frame_of, milliseconds
+from gatewise.feeds.paging import Pager, frame_of, milliseconds
 from gatewise.feeds.retry import Retry, TransientError
 from gatewise.lake.base import TIME, SeriesKey
 
@@ -109,7 +111,7 @@ class ExchangeFeed:
         if page.covered is None or page.resume >= end or not page.frame.is_empty() or longest < 2 * key.timeframe:
             return page
         resume = self._next_candle(exchange, key, longest, page.resume, end, retry)
-        return Page(page.frame, (start, resume), resume)
+        return Page(page.frame, (start, resume), resume, left_out=page.left_out)
 
     def _next_candle(
         self, exchange: Any, key: SeriesKey, longer: timedelta, start: datetime, end: datetime, retry: Retry
@@ -193,6 +195,7 @@ class ExchangeFeed:
             client.exchange = copy.copy(self._exchange)
             client.exchange.session = client.answers.session()
             client.exchange.throttle = self._wait
+            client.exchange.parse_ohlcvs = partial(_parsed, client.exchange)
         with self._lock:
             if not self._exchange.markets:
                 retry.call(lambda: ask(self._called, lambda: self._load_markets(client.exchange)))
@@ -202,6 +205,24 @@ class ExchangeFeed:
             client.exchange.markets = self._exchange.markets
             client.exchange.markets_by_id = self._exchange.markets_by_id
         return client.exchange
+
+
+def _parsed(exchange: Any, candles: Sequence[Any], market: Any = None, *_: Any, **__: Any) -> list[Row]:
+    """In place of ccxt's own, which sorts and cuts, and so breaks on one candle without a stamp: our pager does that.
+
+    A candle of another shape than the others is an empty row; where all are, the answer is.
+    """
+    rows: list[Row] = []
+    broken: Exception | None = None
+    for candle in candles:
+        try:
+            rows.append(exchange.parse_ohlcv(candle, market))
+        except MISSHAPEN as error:
+            broken = error
+            rows.append(())
+    if broken is not None and not any(rows):
+        raise broken
+    return rows
 
 
 def _typed(market_symbol: str) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.base import Feed, Page
+from gatewise.feeds.candles import LeftOut
 from gatewise.feeds.retry import Retry
 from gatewise.feeds.revision import REVISED, is_revised
 from gatewise.feeds.standing import Standing, find_standing
@@ -67,6 +68,7 @@ class Outcome:
         standing: what the lake holds of the span in the end; None where it can't be read.
         added: rows that it lacked before.
         differing: answered rows that it held with other values; kept as they were, but for `refetch`.
+        left_out: (why, which) of answered rows that can't be kept; their bars are absent.
         pages: answers; `retries`: requests made again.
         seconds: that all of it took.
         notes: what a person should be told.
@@ -79,6 +81,7 @@ class Outcome:
     standing: Standing | None = None
     added: int = 0
     differing: int = 0
+    left_out: LeftOut = frozenset()
     pages: int = 0
     retries: int = 0
     seconds: float = 0.0
@@ -185,6 +188,7 @@ class _Basket:
 
     def put(self, page: Page) -> None:
         self._outcome.pages += 1
+        self._outcome.left_out |= page.left_out
         if page.note and page.note not in self._outcome.notes:
             self._outcome.notes.append(page.note)
         if page.covered is not None:

@@ -21,6 +21,7 @@ from gatewise.feeds.retry import Retry
 from gatewise.feeds.yahoo_bars import Answered, frame_of
 from gatewise.feeds.yahoo_exchanges import calendar_of
 from gatewise.feeds.yahoo_http import NAME, NoDataError, YahooSession, ask
+from gatewise.feeds.yahoo_splits import with_splits_applied
 from gatewise.files import home
 from gatewise.lake.base import TIME, SeriesKey
 
@@ -125,19 +126,23 @@ class YahooFeed:
         covered_to = min(stop, now - _SETTLES)
         if covered_to <= start:
             return Page(_no_rows(self.revises(key)), None, end)
-        frame = self._rows(key, start, stop, now, retry)
+        frame, notes = self._rows(key, start, stop, now, retry)
         frame = frame.filter(pl.col(TIME) >= start, pl.col(TIME) < covered_to)
         kept_to = self._answered_to(key, frame, start, covered_to, now)
         covered = (start, kept_to) if kept_to > start else None
-        return Page(frame.filter(pl.col(TIME) < kept_to), covered, end if kept_to < stop else stop)
+        note = "; ".join(notes) or None
+        return Page(frame.filter(pl.col(TIME) < kept_to), covered, end if kept_to < stop else stop, note)
 
-    def _rows(self, key: SeriesKey, start: datetime, stop: datetime, now: datetime, retry: Retry) -> pl.DataFrame:
+    def _rows(
+        self, key: SeriesKey, start: datetime, stop: datetime, now: datetime, retry: Retry
+    ) -> tuple[pl.DataFrame, tuple[str, ...]]:
         listing, adjusted = self._listings[key.symbol], self.revises(key)
         days = self._days(key.symbol, start - 2 * _DAY, now, retry)
         rows = days if key.timeframe >= _DAY else self._short(key, start - key.timeframe, stop, retry)
         if rows is None or days is None:
-            return _no_rows(adjusted)
-        return frame_of(
+            return _no_rows(adjusted), ()
+        rows, notes = with_splits_applied(rows, days, listing.zone)
+        frame = frame_of(
             rows,
             adjusted=adjusted,
             splits=days,
@@ -145,6 +150,7 @@ class YahooFeed:
             zone=listing.zone,
             calendar=listing.calendar,
         )
+        return frame, notes
 
     def _days(self, symbol: str, start: datetime, now: datetime, retry: Retry) -> Answered | None:
         """Daily rows from before `start` until now, as every later split counts; asked for once."""

@@ -1,0 +1,86 @@
+"""Yahoo's listed splits held against the step in its prices.
+
+Yahoo divides all prices before a split by it, so that none shows. Now and then it lists a split and has not divided:
+the prices before are then as they were traded, and taking them for divided ones would move them by the split once more.
+The step from the last close before to the first price after tells which of the two it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gatewise.feeds.yahoo_bars import Answered
+
+_LEAST = float(np.log(1.2))  # smaller splits drown in what a stock moves
+_NEAR_MOVES, _LEAST_NEAR, _MOST_NEAR = 8.0, 0.1, 0.4  # a step is near: in usual moves, and in log price
+_PRICES = ("open", "high", "low", "close", "adjusted_close", "dividends")
+_ROWS = 20
+
+
+def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answered, tuple[str, ...]]:
+    """Rows with every listed split in their prices, and what there is to say of those that Yahoo had not put in.
+
+    Args:
+        rows: of the span; `days` itself, or shorter bars, which Yahoo keeps as it keeps days.
+        days: daily rows, which tell of splits and of the steps there.
+        zone: of the exchange, for dates.
+    """
+    notes = []
+    for place in np.flatnonzero(days.splits > 0).tolist():
+        ratio = float(days.splits[place])
+        if place == 0 or abs(np.log(ratio)) < _LEAST:
+            continue
+        step = _step(days, place)
+        near = float(np.clip(_NEAR_MOVES * _usual(days, place), _LEAST_NEAR, _MOST_NEAR))
+        day = datetime.fromtimestamp(int(days.stamp_us[place]) / 1e6, UTC).astimezone(ZoneInfo(zone)).date()
+        told = f"a split of {_shares(ratio)} on {day}"
+        if abs(step) <= min(near, abs(np.log(ratio)) / 2) or not np.isfinite(step):
+            continue
+        if abs(step - np.log(ratio)) <= near:
+            traded = abs(_volume_step(days, place) - np.log(ratio)) < abs(_volume_step(days, place))
+            rows = _divided(rows, int(days.stamp_us[place]), ratio, traded)
+            notes.append(f"warning: Yahoo lists {told} and has not divided earlier prices by it: they are divided here")
+        else:
+            stepped = f"{told}, where its prices step by {np.exp(step):.4g}"
+            notes.append(f"warning: Yahoo lists {stepped}: neither divided by it nor as traded, so look at those days")
+    return rows, tuple(notes)
+
+
+def _step(days: Answered, place: int) -> float:
+    """Log of the last close before over the first price after; NaN where one is missing."""
+    before = days.close[:place][np.isfinite(days.close[:place])]
+    after = days.open[place] if np.isfinite(days.open[place]) else days.close[place]
+    if not before.size or not after > 0:
+        return float("nan")
+    return float(np.log(before[-1] / after))
+
+
+def _usual(days: Answered, place: int) -> float:
+    """The median daily move around a day."""
+    around = np.log(days.close[max(0, place - _ROWS) : place + _ROWS])
+    moves = np.abs(np.diff(around[np.isfinite(around)]))
+    return float(np.median(moves)) if moves.size else 0.0
+
+
+def _volume_step(days: Answered, place: int) -> float:
+    """Log of the median volume after over that before; 0 where there is none."""
+    before, after = days.volume[max(0, place - _ROWS) : place], days.volume[place : place + _ROWS]
+    medians = [float(np.nanmedian(part)) if np.isfinite(part).any() else 0.0 for part in (before, after)]
+    return float(np.log(medians[1] / medians[0])) if min(medians) > 0 else 0.0
+
+
+def _divided(rows: Answered, split_us: int, ratio: float, with_volume: bool) -> Answered:
+    earlier = np.where(rows.stamp_us < split_us, ratio, 1.0)
+    changed = {name: getattr(rows, name) / earlier for name in _PRICES}
+    return replace(rows, **changed, volume=rows.volume * earlier if with_volume else rows.volume)
+
+
+def _shares(ratio: float) -> str:
+    """`2:1`, `1:190`, `3:2`."""
+    share = Fraction(ratio).limit_denominator(1000)
+    return f"{share.numerator}:{share.denominator}"
