@@ -18,6 +18,7 @@ from data_files import as_csv, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.price_faults import find_faults
 from gatewise.data.quality import Report, check_data
+from gatewise.data.sources import read_source
 
 OHLC = ("open", "high", "low", "close")
 KINDS = ("hundredfold", "spikes", "level_jumps", "possible_splits", "fixed_point")
@@ -264,3 +265,57 @@ def test_real_prices_raise_no_alarm(source: str, said: dict[str, str], shared_da
 @pytest.mark.parametrize("source", ["sp500", "nasdaq"])
 def test_twenty_years_of_indices_raise_no_alarm(source: str) -> None:
     assert counts(check_data(DataConfig(source=source))) == {}  # type: ignore[arg-type]
+
+
+def databento(folder: Path, prices: dict[str, np.ndarray], scale: float = 1e9, suffix: str = "csv") -> Path:
+    """Rows as Databento writes bars of a minute, prices in billionths."""
+    rows = len(prices["close"])
+    frame = pl.DataFrame(
+        {
+            "ts_event": np.arange(rows) * 60_000_000_000 + 1_709_562_600_000_000_000,
+            "rtype": np.full(rows, 33),
+            "publisher_id": np.ones(rows, np.int64),
+            "instrument_id": np.full(rows, 5602),
+            **{name: np.rint(column * scale).astype(np.int64) for name, column in prices.items()},
+            "volume": np.arange(rows) + 1,
+            "symbol": ["ESM4"] * rows,
+        }
+    )
+    path = folder / f"glbx.ohlcv-1m.{suffix}"
+    frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("price", [0.0065, 0.8, 5_200.0, 61_000.0])
+def test_databentos_fixed_point_prices_are_read_in_billionths_and_that_is_said(
+    price: float, suffix: str, tmp_path: Path
+) -> None:
+    prices = {name: np.round(column, 9) for name, column in market(60, 1, 0.0005, price).items()}
+    path = databento(tmp_path, prices, suffix=suffix)
+    rows = read_source(DataConfig(paths=(str(path),)))
+    for name, column in prices.items():
+        assert rows.frame[name].to_list() == column.tolist()
+    assert any("fixed-point prices, read in units of 1e-9" in note for note in rows.notes)
+    report = check(path)
+    assert (report.ok, counts(report), report.first_stamp) == (True, {}, "2024-03-04T14:30:00Z")
+
+
+def test_databentos_sign_for_no_price_is_a_missing_value(tmp_path: Path) -> None:
+    path = databento(tmp_path, market(60, 1, 0.0005, 5_200.0))
+    frame = pl.read_csv(path).with_columns(open=pl.when(pl.int_range(pl.len()) == 7).then(2**63 - 1).otherwise("open"))
+    frame.write_csv(path)
+    rows = read_source(DataConfig(paths=(str(path),)))
+    assert rows.frame["open"].null_count() == 1
+    assert rows.frame["open"].max() < 6_000
+    assert any("1 of them are its sign for no price, and missing" in note for note in rows.notes)
+
+
+def test_databentos_pretty_prices_and_others_whole_numbers_are_left(tmp_path: Path) -> None:
+    path = databento(tmp_path, market(60, 1, 0.0005, 5_200.0))
+    whole = pl.read_csv(path)
+    whole.with_columns((pl.col(OHLC) / 1e9).round(0)).write_csv(path)
+    assert read_source(DataConfig(paths=(str(path),))).frame["close"].max() > 5_000
+    whole.drop("rtype").write_csv(path)
+    report = check(path)
+    assert counts(report) == {"fixed_point": 1}

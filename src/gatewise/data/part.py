@@ -14,6 +14,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import CALENDAR, Stamp, find_roles, normalise
 from gatewise.data.discover import KINDS, bare
+from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.identity import Interval
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
@@ -89,6 +90,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
+    raw = without_fixed_point(raw)
     roles = find_roles(
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
     )
