@@ -31,7 +31,6 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.discover import KINDS, PACKED
 from gatewise.data.identity import INTERVALS, LOOSE_SYMBOLS
-from gatewise.data.part import name_symbol
 from gatewise.data.quality import check_data
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
@@ -382,24 +381,6 @@ def test_what_was_assumed_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         load(put(tmp_path, "X.csv", shuffled))
     for words in ("read as UTC", "file's name gives X", "most frequent step", "bar's open", "sorted", "40 rows of X"):
         assert words in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("file", "symbol"),
-    [
-        ("BTCUSDT-1m-2022.parquet", "BTCUSDT"),
-        ("BTCUSDT-1m-2023-03-24.zip", "BTCUSDT"),
-        ("6EH4.XCME_1min_bars_20240101_20240131.csv.gz", "6EH4.XCME"),
-        ("BTC-USD_2020.csv", "BTC-USD"),
-        ("ETTh1.csv", "ETTh1"),
-        ("hourly_traffic.csv", "hourly_traffic"),
-        ("spy_daily.csv", "spy"),
-        ("data/AAPL/2020.csv", "AAPL"),
-        ("BRK.B.csv", "BRK.B"),
-    ],
-)
-def test_a_file_without_a_symbol_column_names_it(file: str, symbol: str) -> None:
-    assert name_symbol(Path(file)) == symbol
 
 
 @pytest.mark.parametrize("source", ["sp500", "nasdaq"])

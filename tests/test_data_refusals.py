@@ -180,7 +180,7 @@ CASES: dict[str, Case] = {
     "symbol column absent": ("X.csv", TEXT, {"symbol_column": "s"}, SchemaError, "'s'", "data.symbol_column takes"),
     "wanted column absent": ("X.csv", TEXT, {"columns": ("clse",)}, SchemaError, "'clse'", "did you mean 'close'"),
     "renamed column absent": ("X.csv", TEXT, {"rename": {"low": "L"}}, SchemaError, "'L'", "data.rename.low"),
-    "column twice": ("X.csv", "time,a,a\n2020-01-01,1,2\n", {}, SchemaError, "'a' twice", "rename"),
+    "close twice": ("X.csv", TEXT.replace("volume", "close"), {}, AmbiguousError, "'close' and 'close' both", "rename"),
     "role twice": ("X.csv", "time,Open,open\n2020-01-01,1,2\n", {}, AmbiguousError, "both spell open", "rename"),
     "long row": ("X.csv", TEXT + "2020-02-01 00:00,1,2,3,4,5,6\n", {}, ReadError, "row 13 has 7 cells", "mend"),
     "word for a price": (

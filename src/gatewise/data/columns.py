@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ import polars as pl
 
 from gatewise.data.identity import SYMBOLS as SYMBOLS
 from gatewise.data.identity import Interval, find_interval, find_symbol
-from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
+from gatewise.data.table import AGAIN, FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import AmbiguousError, ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
+Volume = Literal["traded", "ticks"]
 
 # Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
 # CoinAPI, CryptoDataDownload, Yahoo, Stooq, Nasdaq, Barchart, Alpha Vantage, Dukascopy, MetaTrader, HistData.
@@ -72,6 +74,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "real_volume", "tick_volume", "tickvol"),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
 }
+TICKS = ("tick_volume", "tickvol", "tickvolume", "tick_count")
 CALENDAR = ("year", "month", "day", "hour", "minute", "second")
 
 
@@ -86,6 +89,7 @@ class Roles:
         names: column in the file -> column in the table, for all that may hold numbers.
         notes: what was left out, and why.
         interval: what a column says of the length of bars, if one does.
+        volume: what volume counts where columns of both are there.
     """
 
     time: tuple[str, ...]
@@ -94,6 +98,7 @@ class Roles:
     names: dict[str, str]
     notes: tuple[str, ...]
     interval: Interval | None = None
+    volume: Volume | None = None
 
 
 def normalise(column: str) -> str:
@@ -127,16 +132,8 @@ def find_roles(
         AmbiguousError: two columns spell the same role, or one names several intervals.
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
-    columns = [column for column in frame.columns if column != ROW]
-    spelled: dict[str, str] = {}
-    for column in columns:
-        spelling = normalise(column)
-        if spelling in spelled and spelling in {*ALL_TIMES, *SYMBOLS, *sum(VALUES.values(), ())}:
-            raise AmbiguousError(
-                f"{name}: columns {spelled[spelling]!r} and {column!r} both spell {spelling}",
-                "rename one of them in the header",
-            )
-        spelled.setdefault(spelling, column)
+    columns, again, repeated = _first_of_each(name, frame, wanted)
+    spelled = {normalise(column): column for column in reversed(columns)}
     time = _time(name, frame, columns, spelled, time_column)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
     if symbol_column:
@@ -145,7 +142,9 @@ def find_roles(
     _refuse_renames(name, rename, taken)
     interval = find_interval(name, frame, spelled, {*taken, *rename.values(), *wanted})
     names, notes = _values(name, columns, spelled, rename, frame, of_symbols)
-    notes = [*told, *notes]
+    volume, counted = _traded_or_ticks(frame, names, spelled, rename)
+    names |= _numbered(again, names)
+    notes = [*repeated, *told, *notes, *counted]
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
         notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (data.time_column chooses)")
@@ -163,7 +162,74 @@ def find_roles(
         stamp: Stamp | None = "open"
     else:
         stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
-    return Roles(time, stamp, of_symbols, names, tuple(notes), interval)
+    return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume)
+
+
+def _first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tuple[list[str], list[str], list[str]]:
+    """Columns that a role may take, spare ones whose names came before, and what was left out.
+
+    Raises:
+        AmbiguousError: two columns spell a role that is needed, and hold different values.
+    """
+    needed = {*ALL_TIMES, *SYMBOLS, *(s for target, spellings in VALUES.items() for s in (target, *spellings))}
+    asked = {*ALL_TIMES, *SYMBOLS, *(s for target in wanted for s in (normalise(target), *VALUES.get(target, ())))}
+    columns: list[str] = []
+    again: list[str] = []
+    spelled: dict[str, str] = {}
+    notes = []
+    for column in frame.columns:
+        header = re.sub(rf"^{AGAIN}\d+_", "", column)
+        spelling = normalise(header)
+        first = spelled.setdefault(spelling, column)
+        if column == ROW:
+            continue
+        if first == column or (spelling not in needed and header == column):
+            columns.append(column)
+        elif spelling not in needed:
+            again.append(column)
+        elif (wanted and spelling not in asked) or frame[first].equals(frame[column]):
+            notes.append(f"left out: the second of columns {first!r} and {header!r}")
+        else:
+            raise AmbiguousError(
+                f"{name}: columns {first!r} and {header!r} both spell {spelling}, and hold different values",
+                "rename one of them in the header",
+            )
+    if again:
+        notes.append("columns of one name are numbered from the second on")
+    return columns, again, notes
+
+
+def _numbered(again: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """A table's name for each column whose name another had: Plot_2."""
+    taken, found = set(names.values()), {}
+    for column in again:
+        number, header = re.sub(f"^{AGAIN}", "", column).split("_", 1)
+        target = next(t for n in itertools.count(int(number)) if (t := f"{header}_{n}") not in taken)
+        taken.add(target)
+        found[column] = target
+    return found
+
+
+def _traded_or_ticks(
+    frame: pl.DataFrame, names: dict[str, str], spelled: Mapping[str, str], rename: Mapping[str, str]
+) -> tuple[Volume | None, list[str]]:
+    """Takes the ticks for volume where what was traded is 0 in every row, as in all of MetaTrader's currencies."""
+    traded = next((column for column, target in names.items() if target == "volume"), None)
+    ticks = _first(TICKS, spelled)
+    if traded is None or ticks is None or ticks not in names or ticks == traded or "volume" in rename:
+        return None, []
+    if not _is_zero(frame[traded]) or _is_zero(frame[ticks]):
+        return "traded", []
+    del names[traded]
+    names[ticks] = "volume"
+    return "ticks", [f"volume is read from {ticks!r}: {traded!r} is 0 in every row (data.rename.volume=… chooses)"]
+
+
+def _is_zero(column: pl.Series) -> bool:
+    if column.dtype not in (pl.String, pl.Null) and not column.dtype.is_numeric():
+        return False
+    text = column.cast(pl.String).str.strip_chars(" \"'")
+    return bool(text.str.contains(r"^(?:[0.]*|null|NaN|nan)$").fill_null(True).all())
 
 
 def _time(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
-from gatewise.data.columns import CALENDAR, Stamp, find_roles, normalise
-from gatewise.data.discover import KINDS, bare
+from gatewise.data.columns import CALENDAR, Stamp, Volume, find_roles, normalise
 from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.identity import Interval
+from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
 from gatewise.data.unpack import Blob
-from gatewise.errors import ReadError, SchemaError, one_line
+from gatewise.errors import ReadError, SchemaError
 
 _SAMPLE_ROWS = 200
-
-# Where the symbol ends in a file's name: at the timeframe or at a date.
-_STEP = r"\d+ ?(?:s|sec|m|min|t|h|hour|d|day|w|wk|mo|month)s?"
-_DATE = r"(?:19|20)\d{2}(?:[-_.]?\d{2}){0,2}"
-_NAME_ENDS = rf"(?:[-_ .](?:{_STEP}|{_DATE})|(?<=\w)[-_ .](?:daily|hourly|minute))(?![A-Za-z0-9])"
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,8 @@ class Part:
         words: `__row` and the columns of text that are not in `frame`, as the file calls them.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         interval: what a column says of the length of bars, if one does.
+        named: whose rows they are by the file's path, where nothing else says.
+        volume: what its volume counts where it has a choice of columns, ticks or what was traded.
     """
 
     name: str
@@ -56,14 +52,8 @@ class Part:
     words: pl.DataFrame
     zone_assumed: bool = False
     interval: Interval | None = None
-
-
-def name_symbol(file: PurePath) -> str:
-    """`BTCUSDT-1m-2022.parquet` -> BTCUSDT; a name that is only a date gives its folder's."""
-    plain = bare(Path(file))
-    stem = plain.stem if plain.suffix.lower() in KINDS else plain.name
-    ahead = re.split(_NAME_ENDS, f"-{stem}", maxsplit=1, flags=re.IGNORECASE)[0].lstrip("-")
-    return one_line(ahead or file.parent.name or stem)
+    named: Named | None = None
+    volume: Volume | None = None
 
 
 def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
@@ -95,7 +85,8 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
     )
     rows = raw.frame[ROW]
-    symbols, notes = _symbols(raw, roles.symbol, file, spec.symbol, only)
+    named = None if roles.symbol or spec.symbol else name_series(file)
+    symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
@@ -116,7 +107,21 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     notes = [*raw.notes, *roles.notes, *stamps.notes, *notes]
     left = (column for column in roles.names if chosen.get(column) not in frame.columns)
     words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
-    return Part(raw.name, frame, stamp, stamps.zone, texts, tuple(notes), words, stamps.zone_assumed, roles.interval)
+    if named is not None and only not in (None, named.symbol):
+        named = None  # another symbol was wanted, and the rows are taken for its own
+    return Part(
+        name=raw.name,
+        frame=frame,
+        stamp=stamp,
+        zone=stamps.zone,
+        texts=texts,
+        notes=tuple(notes),
+        words=words,
+        zone_assumed=stamps.zone_assumed,
+        interval=roles.interval,
+        named=named,
+        volume=roles.volume,
+    )
 
 
 def _holds_words(column: pl.Series) -> bool:
@@ -139,18 +144,15 @@ def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:
 
 
 def _symbols(
-    raw: Raw, column: str | None, file: PurePath, said: str | None, only: str | None
+    raw: Raw, column: str | None, named: Named | None, said: str | None, only: str | None
 ) -> tuple[pl.Series, list[str]]:
     if column is None:
-        by_file = name_symbol(file)
-        name, notes = said or only or by_file, []
-        if not said and only not in (None, by_file):
+        name, notes = said or only or (named.symbol if named else ""), []
+        if named and only not in (None, named.symbol):
             notes.append(
-                f"no symbol column: the rows are taken for {only}'s, the one symbol that is wanted (the file's name "
-                f"gives {by_file})"
+                f"no symbol column: the rows are taken for {only}'s, the one symbol that is wanted (the {named.by}'s "
+                f"name gives {named.symbol})"
             )
-        elif not said:
-            notes.append(f"no symbol column: the file's name gives {name} (data.symbol says otherwise)")
         return pl.repeat(name, raw.frame.height, dtype=pl.String, eager=True), notes
     symbols = raw.frame[column].cast(pl.String).str.strip_chars()
     if (empty := symbols.is_null() | (symbols == "")).any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,22 +11,16 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.discover import find_files
 from gatewise.data.identity import hold_intervals
 from gatewise.data.knowable import timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid
-from gatewise.data.part import Part, part_of, read_part
+from gatewise.data.part import Part
 from gatewise.data.periods import find_months
-from gatewise.data.read import read_raw
-from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.sessions import find_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
-from gatewise.data.unpack import Blob, open_blobs
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
-
-_KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet": "parquet", "feather": "feather"}
 
 
 @dataclass(frozen=True)
@@ -100,48 +94,6 @@ class Rows:
             frame.with_columns(pl.lit(number, pl.UInt32).alias(FILE)) for number, frame in enumerate(self.words)
         )
         return pl.concat([empty, *numbered], how="diagonal")
-
-
-def read_rows(spec: DataConfig) -> Rows:
-    """Reads the files of a data config; raises what makes them unreadable and counts nothing.
-
-    Raises:
-        ReadError, AmbiguousError, SchemaError, UnknownNameError, NotEnoughRowsError: see the steps.
-    """
-    paths, notes = find_files(spec.paths)
-    blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
-    alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
-    only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None
-    if not spec.filter:
-        return rows_of([read_part(blob, spec, only) for blob in blobs], spec, notes)
-    parts, told = _filtered(blobs, spec, only)
-    return rows_of(parts, spec, [*notes, *told])
-
-
-def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tuple[list[Part], list[str]]:
-    """The files' rows that `data.filter` keeps; a file without one is passed over, unless all are.
-
-    Raises:
-        SchemaError: no file has such a row, or one lacks the column.
-    """
-    parts, passed, held = [], [], dict[str, list[str]]()
-    num_rows = num_kept = 0
-    for blob in blobs:
-        raw = read_raw(blob, spec.format)
-        kept = matching(raw, spec.filter)
-        num_rows, num_kept = num_rows + raw.frame.height, num_kept + kept.frame.height
-        if kept.frame.is_empty():
-            passed.append(raw.name)
-            held = held or held_values(raw, spec.filter)
-        else:
-            parts.append(part_of(kept, blob.file, spec, only))
-    if not parts:
-        where = f"{passed[0]}{f' and {len(passed) - 1} more files' if passed[1:] else ''}"
-        raise no_such_rows(where, spec.filter, held)
-    notes = [f"data.filter keeps {num_kept:,} of {num_rows:,} rows"]
-    if passed:
-        notes.append(f"files without such a row: {len(passed)}, {passed[0]}{', …' if passed[1:] else ''}")
-    return parts, notes
 
 
 def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) -> Rows:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatewise.config.schema import DataConfig
+from gatewise.data.file_source import read_rows
 from gatewise.data.lake_source import read_lake
 from gatewise.data.repair import repaired
-from gatewise.data.rows import Rows, read_rows
+from gatewise.data.rows import Rows
 from gatewise.data.samples import sample_config
 from gatewise.data.sql_source import read_sql
 from gatewise.errors import UnknownNameError

@@ -18,8 +18,9 @@ import polars as pl
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import Roles, find_roles
 from gatewise.data.identity import interval_of
+from gatewise.data.names import read_name
 from gatewise.data.numbers import to_numbers
-from gatewise.data.part import choose_columns, name_symbol, part_of
+from gatewise.data.part import choose_columns, part_of
 from gatewise.data.row_filter import column_of, no_such_rows, values_of
 from gatewise.data.rows import Rows, rows_of
 from gatewise.data.sql_chunks import CHUNK_ROWS, Chunks, read_chunks, to_frame
@@ -27,9 +28,9 @@ from gatewise.data.sql_connect import open_database
 from gatewise.data.sql_filter import of_span, of_symbols, of_values
 from gatewise.data.sql_selectable import few_names, selectable
 from gatewise.data.sql_url import resolve_url, shown
-from gatewise.data.table import OHLCV, STAMP, SYMBOL
+from gatewise.data.table import AGAIN, OHLCV, STAMP, SYMBOL
 from gatewise.data.text import Raw, unique_names
-from gatewise.errors import ConfigError, NotEnoughRowsError, UnknownNameError
+from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError, one_line
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause
@@ -101,6 +102,8 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     from sqlalchemy import select
 
     columns = unique_names(name, list(source.c.keys()))
+    if again := next((column for column in columns if column.startswith(AGAIN)), None):
+        raise SchemaError(f"{name} has column {again.split('_', 4)[-1]!r} twice", "give one another name: … AS other")
     head = connection.execute(select(*source.c).limit(_HEAD_ROWS)).fetchall()
     if not head:
         raise NotEnoughRowsError(f"{name} has columns {', '.join(columns)} and no rows", "is it the right one?")
@@ -215,7 +218,7 @@ def _read(
 
 def _only_symbol(spec: DataConfig, name: str) -> str:
     """Whose rows they are where no column says."""
-    return spec.symbol or (spec.symbols[0] if len(spec.symbols) == 1 else name_symbol(PurePath(name)))
+    return spec.symbol or (spec.symbols[0] if len(spec.symbols) == 1 else one_line(read_name(name).symbol or name))
 
 
 def _refuse_unknown_symbols(

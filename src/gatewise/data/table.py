@@ -16,6 +16,7 @@ from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
 
 SYMBOL = "symbol"
 TIME = "time"
+AGAIN = "__again_"  # ahead of a number and the name of a column whose name another has before it
 STAMP, FILE, ROW = "__stamp", "__file", "__row"  # columns of rows on their way into a table
 OHLC = ("open", "high", "low", "close")
 OHLCV = (*OHLC, "volume")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gatewise.data.table import FILE, ROW, STAMP
+from gatewise.data.table import AGAIN, FILE, ROW, STAMP
 from gatewise.data.unpack import Blob
 from gatewise.errors import ReadError, SchemaError
 
@@ -193,16 +193,20 @@ def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
 
 
 def unique_names(name: str, names: Sequence[str]) -> list[str]:
-    """The columns' names, with one for each that has none.
+    """The columns' names, with one for each that has none and another for each that comes again.
 
     Raises:
-        SchemaError: a name comes twice, or is one that rows on their way into a table need.
+        SchemaError: a name is one that rows on their way into a table need.
     """
-    # A trailing separator makes a nameless column; an index written without a name is another.
-    named = [column or f"__unnamed_{number}" for number, column in enumerate(names)]
-    twice = [column for column, count in Counter(named).items() if count > 1]
-    if twice:
-        raise SchemaError(f"{name} has column {twice[0]!r} twice", "rename one of them in the header")
+    named: list[str] = []
+    counts: Counter[str] = Counter()
+    for number, column in enumerate(names):
+        counts[column] += 1
+        # A trailing separator makes a nameless column; an index written without a name is another.
+        own = f"{AGAIN}{counts[column]}_{column}" if counts[column] > 1 else column
+        named.append(own if column else f"__unnamed_{number}")
+    if twice := next((column for column, count in Counter(named).items() if count > 1), None):
+        raise SchemaError(f"{name} has column {twice!r} twice", "rename one of them in the header")
     if kept := {STAMP, FILE, ROW} & set(named):
         raise SchemaError(
             f"{name}: no column may be called {', '.join(sorted(kept))}: gatewise needs that name itself",

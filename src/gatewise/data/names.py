@@ -1,0 +1,203 @@
+"""What files' names say: the symbol, the dates, the length of a bar, and whatever else, in any order.
+
+Sources: names as Binance, Kraken, CryptoDataDownload, HistData, MetaTrader, NinjaTrader, TradingView, Stooq, FirstRate,
+Databento, Alpha Vantage, Nasdaq, Investing.com, freqtrade and Spark give their files.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePath
+from typing import Literal
+
+from gatewise.data.columns import SYMBOLS, normalise
+from gatewise.data.discover import KINDS, bare
+from gatewise.data.intervals import read_interval
+from gatewise.errors import one_line
+
+_Y, _M, _D = r"(?:19|20)\d{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_CLOCK = r"(?:[01]\d|2[0-3])[-_:.]?[0-5]\d(?:[-_:.]?[0-5]\d(?:\.?\d{3})?)?Z?"
+_MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_DATES = (
+    rf"{_Y}(?P<s>[-_.]){_M}(?P=s){_D}(?:[T ]{_CLOCK})?",
+    rf"{_Y}{_M}{_D}(?:T?{_CLOCK})?",
+    r"\d{1,2}(?P<t>[-_.])\d{1,2}(?P=t)" + _Y,
+    rf"{_D}{_M}{_Y}",
+    rf"(?:\d{{1,2}}[-_. ]?)?{_MONTHS}[-_. ]?(?:\d{{1,2}},?[-_. ])?{_Y}",
+    rf"{_Y}[-_. ]?{_MONTHS}(?:[-_. ]?\d{{1,2}})?",
+    rf"{_Y}(?:H[12]|[-_. ]?[QW]\d{{1,2}})|Q[1-4][-_. ]?{_Y}",
+    rf"{_Y}[-_.]?{_M}|{_Y}",
+    r"1\d{9}(?:\d{3})?",  # an epoch
+)
+_DATE = rf"(?:{'|'.join(_DATES)})"
+_UNITS = r"(?:s|sec|second|m|min|minute|t|h|hr|hour|d|day|w|wk|week|mo|mon|month)s?"
+_MT = r"(?:M(?:[1-6]|1[025]|[23]0)|H(?:[1-46]|8|12)|D1|W1|MN1)"
+_LENGTH = rf"(?:\d{{1,5}}[-_ ]?{_UNITS}|{_MT}|(?<=, )(?:\d{{1,5}}|[SDWM]))"
+_WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|intraday|eod)"
+_EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
+_SPAN = re.compile(rf"{_EDGE}(?:(?P<date>{_DATE})|(?P<length>{_LENGTH}|(?<=\w[-_ .]){_WORDS})){_END}", re.IGNORECASE)
+# Names of which a date or a length would take a part: 2330.TW, ES 03-24.
+_WHOLE = re.compile(rf"\d{{4,6}}\.[A-Z]{{1,4}}{_END}|[A-Z0-9]{{1,5}} {_M}-\d{{2}}{_END}")
+_MONEY = r"(?:USD|EUR|JPY|GBP|CHF|AUD|CAD|NZD)"
+_PAIR = rf"(?:{_MONEY}[A-Z]{{3}}|[A-Z]{{3}}{_MONEY})"
+_MT4 = re.compile(rf"(?P<symbol>{_PAIR})(?P<minutes>1|5|15|30|60|240|1440|10080|43200)")
+_QUOTES = rf"(?:{_MONEY}|USDT|USDC|DAI|XBT|BTC|ETH)"
+_KRAKEN = re.compile(rf"(?P<symbol>[A-Z0-9.]{{2,}}{_QUOTES})_(?P<minutes>1|5|15|30|60|240|720|1440|10080|21600)")
+_INVESTING = re.compile(
+    r"(?P<symbol>.+?) (?:(?:Stock|Futures|Index|ETF) )?(?:Price History|Historical (?:Data|Prices|Rates))"
+)
+_TICKER = re.compile(r"(?=[^a-z]*[A-Z0-9])[^a-z]+")
+_SEPARATORS = " -_.,;()[]+~"
+# Words that say nothing of what a file holds, and those that tell one file of a symbol from another.
+_PLAIN = {
+    *("data", "dataset", "export", "download", "output", "file", "table", "part", "chunk", "to", "from", "until"),
+    *("ohlc", "ohlcv", "bar", "bars", "candle", "candles", "kline", "klines", "price", "prices", "quotes", "last"),
+    *("history", "historical", "historicaldata", "hist", "stock", "stocks", "series", "trade", "trades"),
+}
+_TELLING = {"full", "adjsplit", "adjsplitdiv", "unadjusted", "adjusted", "rth", "eth", "sample", "bid", "ask", "mid"}
+_VENUES = {
+    *("binance", "bitfinex", "bitmex", "bitstamp", "bittrex", "bybit", "cexio", "coinbase", "deribit", "ftx", "gemini"),
+    *("huobi", "kraken", "kucoin", "okex", "okx", "poloniex"),
+}
+_MARKETS = {  # ahead of a symbol in capitals, as TradingView writes them
+    *("amex", "arca", "asx", "bats", "bme", "bse", "capitalcom", "cboe", "cbot", "cme", "comex", "cryptocap", "dj"),
+    *("dly", "economics", "eurex", "euronext", "forexcom", "fred", "fx", "hkex", "ice", "idc", "index", "krx", "lse"),
+    *("mil", "mini", "nasdaq", "nse", "nymex", "nyse", "oanda", "pepperstone", "saxo", "sp", "sse", "szse", "tse"),
+    *("tsx", "tvc", "twse", "xetr"),
+}
+_DATASET = re.compile(rf"{_EDGE}[a-z]{{4}}-[a-z0-9]{{3,10}}{_END}")  # of Databento: glbx-mdp3
+
+
+@dataclass(frozen=True)
+class Name:
+    """What the name of a file says.
+
+    Attributes:
+        symbol: of the series; None where the name holds none.
+        plain: the symbol is a word like data or a number like 1, which any file may be called.
+        rest: other words, in order and in lower case: the venue, the side; files of one series share them.
+        lengths: what it may mean by the length of a bar; empty where it says none.
+    """
+
+    symbol: str | None
+    plain: bool
+    rest: tuple[str, ...]
+    lengths: tuple[timedelta, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """Whose series a file's rows are by its path, and by what in it."""
+
+    symbol: str
+    by: Literal["file", "folder"]
+    file: PurePath
+    name: Name
+
+
+def name_series(file: PurePath) -> Named:
+    """The series by the file's name, or by its folders' where that is a date alone: `AAPL/2020.csv`."""
+    name = read_name(_stem(file))
+    if name.symbol is not None and not _is_day_of_folder(file, name):
+        return Named(one_line(name.symbol), "file", file, name)
+    folder = name_folder(file)
+    return Named(one_line(folder or _stem(file)), "folder" if folder else "file", file, name)
+
+
+def name_symbol(file: PurePath) -> str:
+    """`BTCUSDT-1m-2022.parquet` -> BTCUSDT; see `name_series`."""
+    return name_series(file).symbol
+
+
+def name_folder(file: PurePath) -> str | None:
+    """By the nearest folder that is named for more than a date or a length: `AAPL/1m`, `symbol=AAPL/year=2024`."""
+    for folder in Path(file).absolute().parents:
+        key, equals, value = folder.name.partition("=")
+        if equals:
+            if normalise(key) in SYMBOLS:
+                return value
+        elif (found := read_name(folder.name).symbol) is not None and not re.fullmatch(r"\d{1,2}", found):
+            return found
+    return None
+
+
+def read_name(stem: str) -> Name:
+    """Reads a name without its suffixes."""
+    text = re.sub(r" ?\(\d+\)$", "", stem)  # a browser's second copy
+    text = re.sub(r"(, \d*[A-Z]?)_[0-9a-f]{4,8}$", r"\1", text)  # TradingView's
+    text = re.sub(r"^DAT_(?:ASCII|MT|NT|MS|XLSX)_", "", text)  # HistData's
+    for known in (_INVESTING, _MT4, _KRAKEN):
+        match = known.fullmatch(text)
+        if match and _words(match["symbol"])[0].lower() not in _PLAIN:
+            lengths = read_interval(match["minutes"]) if known is not _INVESTING else ()
+            return Name(match["symbol"], False, (), tuple(length for length in lengths if length))
+    if re.fullmatch(_MT, text):  # M2 is money too
+        return Name(text, True, (), tuple(length for length in read_interval(text) if length))
+    text = _DATASET.sub(" ", re.sub(r"(?<= \d\d-\d\d)\.(?=(?:Last|Bid|Ask)$)", " ", text))
+    whole = _WHOLE.match(text)
+    start = whole.end() if whole else 0
+    pieces, lengths = [text[:start]], ()
+    for match in _SPAN.finditer(text, start):
+        pieces.append(text[start : match.start()])
+        start = match.end()
+        lengths = lengths or (read_interval(match["length"]) if match["length"] else ())
+    pieces.append(text[start:])
+    if whole:
+        pieces[:2] = ["".join(pieces[:2])]
+    symbol, rest, plain = None, [], False
+    for piece in filter(None, (piece.strip(_SEPARATORS) for piece in pieces)):
+        ahead, named, behind = _parts(piece) if symbol is None else ([], "", _words(piece))
+        rest += [*ahead, *behind]
+        symbol = named or symbol
+    if symbol is None:
+        alone = [piece for piece in (p.strip(_SEPARATORS) for p in pieces) if piece and _DATASET.search(stem) is None]
+        symbol, plain, rest = (alone[0] if alone else None), True, []
+    plain = plain or (symbol is not None and re.fullmatch(r"\d{1,3}", symbol) is not None)
+    told = tuple(word.lower() for word in rest if not _is_plain(word.lower()))
+    return Name(symbol, plain, told, tuple(length for length in lengths if length))
+
+
+def _stem(file: PurePath) -> str:
+    known = bare(Path(file))
+    return known.stem if known.suffix.lower() in KINDS else known.name
+
+
+def _is_day_of_folder(file: PurePath, name: Name) -> bool:
+    """`AAPL/2024/03.csv`: a number below a folder that is a date."""
+    above = file.parent.parent if re.fullmatch(r"\d{1,2}", file.parent.name) else file.parent
+    is_number = re.fullmatch(r"\d{1,2}", name.symbol or "") is not None
+    return is_number and bool(above.name) and read_name(above.name).symbol is None
+
+
+def _words(piece: str) -> list[str]:
+    return re.split(r"[_ ]+|(?<=[A-Za-z]{3})-(?=[a-z]{3})", piece)
+
+
+def _parts(piece: str) -> tuple[list[str], str, list[str]]:
+    """Words ahead of the symbol, the symbol, words behind it; the symbol is empty where all are plain words."""
+    words = re.findall(r"[^_ ]+[_ ]*", piece)
+    plain = [word.strip(_SEPARATORS).lower() for word in words]
+    if all(map(_is_plain, plain)) and not all(word.isdigit() for word in plain):
+        return [], "", []
+    first, end = 0, len(words)
+    while end - first > 1 and _may_go(plain[end - 1], "".join(words[first : end - 1])):
+        end -= 1
+    while end - first > 1 and _may_go(plain[first], "".join(words[first + 1 : end]), ahead=True):
+        first += 1
+    return plain[:first], "".join(words[first:end]).strip(_SEPARATORS), plain[end:]
+
+
+def _is_plain(word: str) -> bool:
+    """`data`, `daily`, `part-0`, `part-00000-5f3c…`, or a number."""
+    return word.isdigit() or re.sub(r"[-.]?\d+(?:-.*)?$", "", word) in _PLAIN or re.fullmatch(_WORDS, word) is not None
+
+
+def _may_go(word: str, others: str, ahead: bool = False) -> bool:
+    """Whether a word at the edge of a name is none of its symbol's, `others` being what would be left."""
+    if ahead and word in _VENUES:
+        return True
+    if not _TICKER.fullmatch(others.strip(_SEPARATORS)):
+        return False
+    return word in _PLAIN | _TELLING or (ahead and (word in _MARKETS or re.fullmatch(_WORDS, word) is not None))

@@ -1,0 +1,337 @@
+"""What files' names say, however they order it. Two stocks' files that become one series, or one series' files that
+become two, are read without complaint and train the wrong model.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePath
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_files import as_csv, bars, expected, load, put
+from gatewise.config.schema import DataConfig
+from gatewise.data.intervals import read_interval
+from gatewise.data.names import name_series, name_symbol, read_name
+from gatewise.data.quality import check_data
+from gatewise.errors import AmbiguousError, DataError, QualityError, SchemaError
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+FIRST = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+TABLE = [
+    ("BTCUSDT-1m-2022.parquet", "BTCUSDT"),
+    ("BTCUSDT-1m-2023-03-24.zip", "BTCUSDT"),
+    ("6EH4.XCME_1min_bars_20240101_20240131.csv.gz", "6EH4.XCME"),
+    ("ESH20_20200101_20200223.csv", "ESH20"),
+    ("BTC-USD_2020.csv", "BTC-USD"),
+    ("ETTh1.csv", "ETTh1"),
+    ("hourly_traffic.csv", "hourly_traffic"),
+    ("spy_daily.csv", "spy"),
+    ("data/AAPL/2020.csv", "AAPL"),
+    ("BRK.B.csv", "BRK.B"),
+    ("2024-03-04_AAQ.csv", "AAQ"),
+    ("20240304T093000_AAQ.csv", "AAQ"),
+    ("AAQ_04-03-2024.csv", "AAQ"),
+    ("AAQ-Mar-2024.csv", "AAQ"),
+    ("2024Q1_AAQ.csv", "AAQ"),
+    ("AAQ_2024-01-01_to_2024-06-30_1h.csv", "AAQ"),
+    ("AAQ_1709510400_1709596800.csv", "AAQ"),
+    ("20240304_600519.csv", "600519"),
+    ("EURUSD_M1_202403040000_202403040039.csv", "EURUSD"),
+    ("EURUSD60.csv", "EURUSD"),
+    ("usdjpy_h4_2024.csv", "usdjpy"),
+    ("DAT_ASCII_EURUSD_M1_2024.csv", "EURUSD"),
+    ("BINANCE_BTCUSDT, 60.csv", "BTCUSDT"),
+    ("NASDAQ_ZZQ, 5.csv", "ZZQ"),
+    ("BATS_AAPL, 1D.csv", "AAPL"),
+    ("CME_MINI_ES1!, 5_a1b2c.csv", "ES1!"),
+    ("FX_EURUSD, D.csv", "EURUSD"),
+    ("Binance_BTCUSDT_1h.csv", "BTCUSDT"),
+    ("Bitstamp_BTCUSD_1h.csv", "BTCUSD"),
+    ("btcusd_1-min_data.csv", "btcusd"),
+    ("aapl.us.txt", "aapl.us"),
+    ("AAPL_full_1min_adjsplit.txt", "AAPL"),
+    ("AAPL_data.csv", "AAPL"),
+    ("daily_AAPL.csv", "AAPL"),
+    ("intraday_5min_IBM.csv", "IBM"),
+    ("XBTUSD_60.csv", "XBTUSD"),
+    ("ES 03-24.Last.txt", "ES 03-24"),
+    ("Zed Historical Data.csv", "Zed"),
+    ("S&P 500 Historical Data.csv", "S&P 500"),
+    ("BTC_USDT_USDT-1h-futures.feather", "BTC_USDT_USDT"),
+    ("2330.TW.csv", "2330.TW"),
+    ("2020.HK.csv", "2020.HK"),
+    ("000001.SZ_2024.csv", "000001.SZ"),
+    ("600519.csv", "600519"),
+    ("^GSPC.csv", "^GSPC"),
+    ("NIKKEI_225.csv", "NIKKEI_225"),
+    ("NASDAQ.csv", "NASDAQ"),
+    ("1000SHIBUSDT-5m.csv", "1000SHIBUSDT"),
+    ("AAPL (1).csv", "AAPL"),
+    ("1.csv", "1"),
+    ("data.csv", "data"),
+    ("prices_2024.csv", "prices"),
+    ("M2.csv", "M2"),
+    ("part-0.parquet", "part-0"),
+    ("stocks/20240304.csv", "stocks"),
+    ("AAPL/2024/03/04.csv", "AAPL"),
+    ("AAPL/1d/2024.csv", "AAPL"),
+    ("XNAS/glbx-mdp3-20240304.ohlcv-1m.csv", "XNAS"),
+    ("bars/symbol=AAPL/year=2024/2024-03-04.parquet", "AAPL"),
+]
+
+
+@pytest.mark.parametrize(("file", "symbol"), TABLE)
+def test_a_file_without_a_symbol_column_is_named_by_its_path(file: str, symbol: str) -> None:
+    assert name_symbol(PurePath(file)) == symbol
+
+
+SYMBOL = st.sampled_from(
+    ["AAQ", "EURUSD", "BTC-USD", "BRK.B", "^GSPC", "600519", "000001.SZ", "BTC_USDT", "ESH4", "btcusdt"]
+)
+DATES = st.sampled_from(
+    [
+        *("2024-03-04", "20240304", "2024", "2024-03", "202403040000", "2024_03_04", "2024.03.04", "04-03-2024"),
+        *("20240101_20240131", "2024-01-01_2024-06-30", "2024-01-01_to_2024-06-30", "20240304T0930", "2019-2024"),
+        *("2024Q1", "2024H1", "2024-W10", "Mar-2024", "1709510400_1709596800"),
+    ]
+)
+LENGTHS = st.sampled_from(["1m", "5min", "1-min", "1h", "1hour", "M1", "H4", "D1", "MN1", "1d", "15m", "30s", "1day"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(SYMBOL, DATES, LENGTHS, st.sampled_from(["_", "-", " "]), st.permutations(range(3)), st.sets(st.integers(0, 2)))
+def test_symbol_dates_and_length_may_stand_in_any_order(
+    symbol: str, dates: str, length: str, separator: str, order: list[int], left_out: set[int]
+) -> None:
+    parts = [symbol, dates, length]
+    kept = [parts[place] for place in order if place == 0 or place not in left_out]
+    name = read_name(separator.join(kept))
+    assert (name.symbol, name.rest) == (symbol, ())
+    assert name.lengths == ((read_interval(length.upper() if length[0] in "MHD" else length)) if length in kept else ())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    SYMBOL, st.sampled_from(["Binance_{}_1h", "Bitstamp_{}_2024", "NASDAQ_{}, 5", "{}_1m_ohlcv", "{} Historical Data"])
+)
+def test_words_of_vendors_are_no_part_of_a_symbol(symbol: str, written: str) -> None:
+    if written.startswith("NASDAQ") and symbol.islower():
+        return
+    assert read_name(written.format(symbol)).symbol == symbol
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("1m", (MINUTE,)),
+        ("1M", (timedelta(seconds=2_629_746),)),
+        ("M1", (MINUTE,)),
+        ("60", (HOUR, MINUTE)),
+        ("3600", (HOUR,)),
+        ("1D", (DAY,)),
+        ("PT5M", (5 * MINUTE,)),
+        ("P1D", (DAY,)),
+        ("ohlcv-1h", (HOUR,)),
+        ("K_15M", (15 * MINUTE,)),
+        ("daily", (DAY,)),
+        ("4 hours", (4 * HOUR,)),
+        ("2024M01", ()),
+        ("7", ()),
+        ("50.01", ()),
+        ("pre", ()),
+        ("", ()),
+    ],
+)
+def test_intervals_are_read_as_vendors_write_them(text: str, lengths: tuple[timedelta, ...]) -> None:
+    assert read_interval(text) == lengths
+
+
+def days(folder: Path, *names: str, seed: int = 7) -> Iterator[pl.DataFrame]:
+    """A day's minutes for each name, one day after the other."""
+    for day, name in enumerate(names):
+        frame = bars(30, MINUTE, FIRST + day * DAY, seed)
+        put(folder, name, as_csv(frame))
+        yield frame
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("2024-03-04_AAQ.csv", "2024-03-05_AAQ.csv"),
+        ("AAQ_M1_202403040000_202403040039.csv", "AAQ_M1_202403050000_202403050039.csv"),
+        ("AAQ-1m-2024-03-04.csv", "AAQ-1min-2024-03-05.csv"),
+        ("AAQ_2024_part1.csv", "AAQ_2024_part2.csv"),
+        ("AAQ/2024-03-04.csv", "AAQ/2024-03-05.csv"),
+        ("AAQ/2024/03/04.csv", "AAQ/2024/03/05.csv"),
+        ("symbol=AAQ/date=2024-03-04/part-0.csv", "symbol=AAQ/date=2024-03-05/part-0.csv"),
+        ("AAQ.csv", "AAQ (1).csv"),
+    ],
+)
+def test_files_whose_names_differ_in_dates_are_one_series(names: tuple[str, ...], tmp_path: Path) -> None:
+    frame = pl.concat(days(tmp_path, *names))
+    assert load(tmp_path).fingerprint == expected_of(frame, "AAQ").fingerprint
+
+
+def expected_of(frame: pl.DataFrame, symbol: str) -> Any:
+    return expected(frame, MINUTE, symbol)
+
+
+@pytest.mark.parametrize(
+    ("names", "symbols"),
+    [
+        (("2024-03-04_AAQ.csv", "2024-03-05_BBQ.csv"), ("AAQ", "BBQ")),
+        (("20240304 AAQ 1m.csv", "20240304 BBQ 1m.csv"), ("AAQ", "BBQ")),
+        (("AAQ/data.csv", "BBQ/data.csv"), ("AAQ", "BBQ")),
+        (("AAQ/2024-03-04.csv", "BBQ/2024-03-05.csv"), ("AAQ", "BBQ")),
+        (("symbol=AAQ/part-0.csv", "symbol=BBQ/part-0.csv"), ("AAQ", "BBQ")),
+        (("000001.csv", "600519.csv"), ("000001", "600519")),
+        (("ESH4.csv", "ESM4.csv"), ("ESH4", "ESM4")),
+    ],
+)
+def test_files_whose_names_differ_in_more_are_several_series(
+    names: tuple[str, ...], symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert len(list(days(tmp_path, *names))) == 2
+    assert load(tmp_path).symbols == symbols
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("X_2024-03-04_ask.csv", "X_2024-03-05_bid.csv"), "differ in ask, bid"),
+        (("Binance_BTCUSDT_2024-03-04.csv", "Bybit_BTCUSDT_2024-03-05.csv"), "differ in binance, bybit"),
+        (("AAPL_full_1min_adjsplit.csv", "AAPL_full_1min_unadjusted.csv"), "differ in adjsplit, unadjusted"),
+        (("X-1m-2024-03-04-mark.csv", "X-1m-2024-03-05-funding.csv"), "differ in funding, mark"),
+        (("X_M1_2024.csv", "X_H1_2024.csv"), "one for rows of 1h and one of 1m"),
+        (("part1.csv", "part2.csv"), "differ in a number alone"),
+        (("1.csv", "2.csv"), "differ in a number alone"),
+        (("data_01.csv", "data_02.csv"), "differ in a number alone"),
+    ],
+)
+def test_files_whose_names_leave_it_open_are_refused_unless_the_user_says_that_they_are_one(
+    names: tuple[str, ...], found: str, tmp_path: Path
+) -> None:
+    frame = pl.concat(days(tmp_path, *names))
+    with pytest.raises(AmbiguousError) as caught:
+        load(tmp_path)
+    assert found in caught.value.message
+    assert all(PurePath(name).name in caught.value.message for name in names)
+    assert load(tmp_path, symbol="Z").fingerprint == expected_of(frame, "Z").fingerprint
+
+
+def test_numbered_files_over_one_span_are_several_series(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        put(tmp_path, f"{number}.csv", as_csv(bars(20, seed=number)))
+    assert load(tmp_path).symbols == ("1", "10", "2")
+
+
+def test_the_note_says_whether_a_file_or_a_folder_gave_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "AAQ"
+    list(days(folder, "2024-03-04.csv", "2024-03-05.csv"))
+    monkeypatch.chdir(folder)
+    for path in (".", str(folder), "2024-03-04.csv"):
+        notes = " ".join(check_data(DataConfig(paths=(path,))).notes)
+        assert "the folder's name gives AAQ" in notes
+        assert "file's name" not in notes
+    os.chdir(tmp_path)
+    put(tmp_path, "BBQ.csv", as_csv(bars(9)))
+    assert "the file's name gives BBQ" in " ".join(check_data(DataConfig(paths=("BBQ.csv",))).notes)
+    assert name_series(PurePath("AAQ/2024-03-04.csv")).by == "folder"
+
+
+def test_series_of_several_files_that_overlap_with_other_values_are_no_duplicates_to_choose_from(
+    tmp_path: Path,
+) -> None:
+    for number, day in enumerate(("2024-03-04", "2024-03-05")):
+        put(tmp_path, f"AAQ_{day}.csv", as_csv(bars(20, seed=number)))
+    with pytest.raises(QualityError, match=r"20 differ, the first from .*AAQ_2024-03-04\.csv row 1 in open") as caught:
+        load(tmp_path)
+    assert "on_duplicate" not in str(caught.value.hint)
+
+
+MT5 = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+
+
+def metatrader(frame: pl.DataFrame, traded: list[float] | None = None) -> str:
+    lines = [
+        f"{row['time']:%Y.%m.%d}\t{row['time']:%H:%M:%S}\t{row['open']}\t{row['high']}\t{row['low']}\t{row['close']}"
+        f"\t{row['volume']}\t{traded[number] if traded else 0}\t{number + 3}\n"
+        for number, row in enumerate(frame.iter_rows(named=True))
+    ]
+    return MT5 + "".join(lines)
+
+
+def test_ticks_are_the_volume_where_nothing_else_is_and_that_is_said(tmp_path: Path) -> None:
+    frames = [bars(30, MINUTE, FIRST + day * DAY) for day in range(2)]
+    for day, frame in enumerate(frames):
+        put(tmp_path, f"EURUSD_M1_2024030{4 + day}0000_2024030{4 + day}0039.csv", metatrader(frame))
+    table = load(tmp_path)
+    assert table.symbols == ("EURUSD",)
+    assert table.columns == ("open", "high", "low", "close", "volume", "<SPREAD>") or "<SPREAD>" in table.columns
+    assert table.frame["volume"].to_list() == pl.concat(frames)["volume"].to_list()
+    assert "volume is read from '<TICKVOL>': '<VOL>' is 0 in every row" in str(
+        check_data(DataConfig(paths=(str(tmp_path),))).notes
+    )
+    traded = load(tmp_path, rename={"volume": "<VOL>"})
+    assert traded.frame["volume"].sum() == 0
+
+
+def test_a_traded_volume_stays_the_volume_and_is_not_mixed_with_ticks(tmp_path: Path) -> None:
+    first, second = (bars(30, MINUTE, FIRST + day * DAY) for day in range(2))
+    path = put(tmp_path, "X_2024-03-04.csv", metatrader(first, [0.0] * 29 + [5.0]))
+    assert load(path).frame["volume"].sum() == 5
+    put(tmp_path, "X_2024-03-05.csv", metatrader(second))
+    with pytest.raises(SchemaError, match="holds ticks and no traded volume"):
+        load(tmp_path)
+    assert load(tmp_path, rename={"volume": "<TICKVOL>"}).num_rows == 60
+
+
+def spare(header: str, frame: pl.DataFrame) -> str:
+    return header + "\n" + as_csv(frame).split("\n", 1)[1]
+
+
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_spare_columns_of_one_name_are_numbered_and_that_is_said(repeats: int, tmp_path: Path) -> None:
+    frame = bars(12).with_columns(pl.lit(float(n)).alias(f"p{n}") for n in range(repeats))
+    path = put(tmp_path, "X.csv", spare("time,open,high,low,close,volume" + ",Plot" * repeats, frame))
+    table = load(path)
+    assert table.columns[5:] == ("Plot", *(f"Plot_{n}" for n in range(2, repeats + 1)))
+    assert [table.frame[c][0] for c in table.columns[5:]] == [float(n) for n in range(repeats)]
+    assert "numbered" in str(check_data(DataConfig(paths=(str(path),))).notes)
+    assert load(path, columns=("close", "Plot_2")).columns == ("close", "Plot_2")
+    more = frame.insert_column(6, pl.lit(9.0).alias("q"))
+    taken = put(tmp_path, "Y.csv", spare("time,open,high,low,close,volume,Plot_2" + ",Plot" * repeats, more))
+    assert set(load(taken).columns[5:]) == {"Plot", "Plot_2", *(f"Plot_{n}" for n in range(3, repeats + 2))}
+
+
+def test_two_columns_of_one_role_are_refused_where_they_differ_and_one_where_they_agree(tmp_path: Path) -> None:
+    frame = bars(12)
+    twice = frame.with_columns(frame["close"].alias("again"))
+    path = put(tmp_path, "X.csv", spare("time,open,high,low,Close,volume,Close", twice))
+    assert load(path).fingerprint == load(put(tmp_path, "plain/X.csv", as_csv(frame))).fingerprint
+    path = put(
+        tmp_path, "X.csv", spare("time,open,high,low,Close,volume,Close", twice.with_columns(again=pl.col("again") + 1))
+    )
+    with pytest.raises(DataError, match="'Close' and 'Close' both spell close, and hold different values"):
+        load(path)
+    assert load(path, columns=("open", "volume")).columns == ("open", "volume")
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from(["a", "Plot", "Signal line"]), st.integers(2, 5))
+def test_no_spare_column_is_lost_or_read_for_another(name: str, repeats: int) -> None:
+    frame = bars(6).with_columns(pl.lit(float(n)).alias(f"p{n}") for n in range(repeats))
+    with tempfile.TemporaryDirectory() as folder:
+        header = "time,open,high,low,close,volume" + f",{name}" * repeats
+        table = load(put(Path(folder), "X.csv", spare(header, frame)))
+        assert [table.frame[column][0] for column in table.columns[5:]] == [float(n) for n in range(repeats)]
