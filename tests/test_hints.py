@@ -49,6 +49,7 @@ CHOICES: dict[str, Any] = {
     "data.resample": "1h",
     "data.calendar": "XNYS",
     "data.gap_tolerance": "7d",
+    "data.session": "17:00",
     "data.start": "2023-11-10T14:30Z",
     "data.end": "2023-11-11",
     "data.on_duplicate": "first",

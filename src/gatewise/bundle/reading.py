@@ -48,6 +48,6 @@ def _of_its_symbols(said: DataConfig, trained: DataConfig) -> DataConfig:
 
 
 def with_calendar(config: ExperimentConfig, table: Table) -> ExperimentConfig:
-    """The config with the table's calendar, which its source may have brought: new rows are to be read by it too."""
-    data = config.data.model_copy(update={"calendar": table.calendar})
+    """The config with the table's calendar, which its source or `data.session` brought: new rows are read by it too."""
+    data = config.data.model_copy(update={"calendar": table.calendar, "session": None})
     return config.model_copy(update={"data": data})

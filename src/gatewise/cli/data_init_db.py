@@ -11,7 +11,7 @@ from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
 if TYPE_CHECKING:
     from gatewise.data.sql_load import Loaded
 
-_ELSEWHERE = ("--data", "--source", "--lake", "--feed", "--table", "--query", "--resample", "--calendar")
+_ELSEWHERE = ("--data", "--source", "--lake", "--feed", "--table", "--query", "--resample", "--calendar", "--session")
 _FLAGS = tuple(flag for flag in DATA_FLAGS if flag.name not in (*_ELSEWHERE, "--gap-tolerance"))
 
 

@@ -49,6 +49,12 @@ DATA_FLAGS = (
     Flag("--timeframe", "data.timeframe", str, "Length of a bar, like 1m, 1h, 1d."),
     Flag("--resample", "data.resample", str, "Make longer bars, like 5m or 1h; only complete ones."),
     Flag("--calendar", "data.calendar", str, "Exchange calendar like XNYS: closed time is no gap, none: no calendar."),
+    Flag(
+        "--session",
+        "data.session",
+        str,
+        "When a day begins on --timezone's clock, like 17:00: days and hours count from it.",
+    ),
     Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
     Flag("--start", "data.start", str, "Rows knowable at or after, UTC, like 2023-11-10."),
     Flag("--end", "data.end", str, "Rows knowable before, UTC."),

@@ -46,6 +46,7 @@ class DataConfig(Section):
     table: str | None = None  # sql: a table or view; None: vw_ticker_timeseries
     query: str | None = None  # sql: a SELECT instead of a table
     calendar: str | None = None  # an exchange calendar, like XNYS: closed time is then no gap, an absent session is one
+    session: str | None = None  # when a day begins by data.timezone's clock, like 17:00, where no exchange says it
     resample: Step | None = None  # bars of this length made of complete shorter ones
     format: Literal["auto", "csv", "parquet", "feather", "kline", "lean"] = "auto"
     time_column: str | None = None
@@ -76,6 +77,12 @@ class DataConfig(Section):
         if not isinstance(value, dict):
             return {} if value is None else value
         return {column: _as_words(wanted) for column, wanted in value.items()}
+
+    @field_validator("session", mode="before")
+    @classmethod
+    def _clock(cls, value: Any) -> Any:
+        """YAML takes 17:00 for 17 times 60 plus 0."""
+        return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) and 0 <= value < 1440 else value
 
     @field_validator("symbols", "repair", mode="before")
     @classmethod

@@ -4,7 +4,8 @@ A bar covers (start, end]. Bounds are counted in steps of its length from a Mond
 divide a day restart at midnight, days end at midnight, and weeks on Monday, all in UTC, so no change of clocks moves or
 stretches one. Months, quarters and years are the calendar's. With an exchange's sessions, bars of days and longer are
 made of these instead: a day ends with its session's close, early on half days, and several days or a month with the
-last close among them; what is traded after hours belongs to the next session. Shorter bars stay on UTC's clock.
+last close among them; what is traded after hours belongs to the next session. Shorter bars stay on UTC's clock, but are
+counted from the start of days that begin at a time (`data.day_session`), and cut where the next one starts.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.durations import MONTH, months_of
+from gatewise.data.day_session import is_day_session
 from gatewise.data.periods import bounds_of_months
 from gatewise.data.sessions import sessions
 
@@ -61,6 +63,8 @@ class Grid:
         """
         if self.calendar is not None and self.of_sessions:
             return self._session_bounds(time_us, self.calendar)
+        if is_day_session(self.calendar) and self.step < _DAY:
+            return self._bounds_in_days(time_us, str(self.calendar))
         if self.months is not None:
             return bounds_of_months(time_us, self.months)
         step_us = self.step // _US
@@ -102,6 +106,15 @@ class Grid:
         first, last = (int(pick([pick(earlier_us), pick(later_us)])) for pick in (np.min, np.max))
         found = sessions(self.calendar, first, last)
         return np.asarray(found.open_time(later_us) <= found.open_time(earlier_us))
+
+    def _bounds_in_days(self, time_us: Ints, calendar: str) -> tuple[Ints, Ints]:
+        if not time_us.size:
+            return time_us, time_us
+        found = sessions(calendar, int(time_us.min()), int(time_us.max()))
+        at = np.searchsorted(found.open_us, time_us, side="left") - 1
+        step_us, opened = self.step // _US, found.open_us[at]
+        start = opened + (time_us - opened - 1) // step_us * step_us
+        return start, np.minimum(start + step_us, found.close_us[at])
 
     def _session_bounds(self, time_us: Ints, calendar: str) -> tuple[Ints, Ints]:
         if not time_us.size:

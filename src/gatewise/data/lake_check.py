@@ -17,7 +17,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.lake_source import refuse_filter
 from gatewise.data.periods import bounds_of_months
 from gatewise.data.quality import Report, check_rows
-from gatewise.data.sessions import sessions
+from gatewise.data.sessions import rests, sessions
 from gatewise.data.sources import read_source
 from gatewise.data.table import TIME
 from gatewise.errors import GatewiseError
@@ -95,7 +95,8 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     """
     if spec is not None:
         refuse_filter(spec)
-    said = {name: getattr(spec, name) for name in ("calendar", "gap_tolerance", "resample", "repair")} if spec else {}
+    names = ("calendar", "session", "timezone", "gap_tolerance", "resample", "repair")
+    said = {name: getattr(spec, name) for name in names} if spec else {}
     return [_check(lake, key, said) for key in keys]
 
 
@@ -117,7 +118,7 @@ def expected_bars(
     bounds = [_us(moment) for span in covered for moment in span]
     found = sessions(calendar, bounds[0], bounds[-1])
     if timeframe == _DAY:
-        ends = found.close_us
+        ends = found.close_us if rests(calendar) else _without_days_of_rest(found.close_us, time_us)
     else:
         step = timeframe // timedelta(microseconds=1)
         counts = -((found.start_us - found.end_us) // step)

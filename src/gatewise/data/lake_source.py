@@ -10,7 +10,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration, parse_duration
 from gatewise.data.part import choose_columns
 from gatewise.data.rows import Rows
-from gatewise.data.sessions import common_calendar
+from gatewise.data.sessions import common_calendar, said_calendar
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import gap_tolerance
 from gatewise.errors import AmbiguousError, ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError
@@ -75,7 +75,8 @@ def read_lake(spec: DataConfig) -> Rows:
         notes.append(f"no rows in this span: {', '.join(bare)}")
     timeframe = keys[0].timeframe
     files = tuple(f"lake {key}" for key in keys)
-    calendar = common_calendar(spec.calendar, [manifest.facts.get("calendar") for manifest in manifests])
+    said = said_calendar(spec.calendar, spec.session, spec.timezone)
+    calendar = common_calendar(said, [manifest.facts.get("calendar") for manifest in manifests])
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
     return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
 

@@ -12,6 +12,7 @@ from gatewise.data.market import find_outside_sessions
 from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
+from gatewise.data.sessions import rests
 from gatewise.data.sources import read_source
 from gatewise.data.step_findings import refuse_mixed_steps
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
@@ -128,7 +129,7 @@ def _summary(table: Table) -> str:
     first, last = pl.Series([table.frame[TIME].min(), table.frame[TIME].max()]).dt.strftime("%Y-%m-%d %H:%M")
     names = table.symbols
     symbols = f"{len(names)} symbols" if len(names) > 3 else ", ".join(names)
-    of_trading = "" if table.calendar is None else f" of {table.calendar}'s trading time"
+    of_trading = f" of {table.calendar}'s trading time" if rests(table.calendar) else ""
     gaps = int((table.segment_start == np.arange(table.num_rows)).sum()) - len(names)
     return (
         f"{table.num_rows:,} rows of {symbols} at {format_duration(table.timeframe)}, usable from "

@@ -9,7 +9,7 @@ import polars as pl
 
 from gatewise.data.finding import SHOWN, Finding
 from gatewise.data.rows import Rows
-from gatewise.data.sessions import sessions, trading_time
+from gatewise.data.sessions import rests, sessions, trading_time
 from gatewise.data.table import STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import DAY
 
@@ -32,7 +32,7 @@ def find_gaps(rows: Rows) -> Finding:
         SYMBOL, STAMP, pl.col(STAMP).shift().alias("before"), (clock - clock.shift()).alias("step")
     ).filter(pl.col(SYMBOL) == pl.col(SYMBOL).shift(), pl.col("step") > rows.gap_tolerance)
     longest = steps.sort("step", descending=True, maintain_order=True).head(SHOWN)
-    unit = "" if rows.calendar is None else f" of {rows.calendar}'s trading time"
+    unit = f" of {rows.calendar}'s trading time" if rests(rows.calendar) else ""
     examples = tuple(
         f"{row[SYMBOL]} from {row['before']:%Y-%m-%d %H:%M:%S} to {row[STAMP]:%Y-%m-%d %H:%M:%S}: {row['step']}{unit}"
         for row in longest.iter_rows(named=True)
@@ -46,7 +46,7 @@ def find_outside_sessions(rows: Rows) -> Finding:
     None are looked for where there is no calendar.
     """
     remedy = "another data.calendar or data.timezone, where these are many; on the calendar's clock they take no time"
-    if rows.calendar is None or rows.timeframe is None:
+    if rows.calendar is None or rows.timeframe is None or not rests(rows.calendar):
         return Finding("outside_sessions", 0, False, (), remedy)
     time_us = rows.frame[TIME].dt.epoch("us").to_numpy()
     found = sessions(rows.calendar, int(time_us.min()), int(time_us.max()))

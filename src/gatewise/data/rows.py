@@ -17,7 +17,7 @@ from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid
 from gatewise.data.part import Part
 from gatewise.data.periods import find_months
-from gatewise.data.sessions import find_calendar
+from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
@@ -141,7 +141,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     else:
         stretches, off_grid = (), None
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
-    calendar = find_calendar(spec.calendar)
+    calendar = find_calendar(said_calendar(spec.calendar, spec.session, spec.timezone))
     frame = timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)

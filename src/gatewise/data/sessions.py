@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.day_session import day_session_code, day_sessions, is_day_session, named_days
 from gatewise.errors import AmbiguousError, ConfigError, MissingExtraError, UnknownNameError, one_line
 from gatewise.foreign import unraised
 from gatewise.loading import traceless
@@ -71,12 +72,16 @@ class Sessions:
 def find_calendar(name: str | None) -> str | None:
     """The code of a calendar, from its code or an alias in any case; `None` for no name and for "none".
 
+    Days that begin at a time, such as `17:00 America/New_York`, are a calendar too; see `data.day_session`.
+
     Raises:
         UnknownNameError: no such calendar; the nearest are listed.
         MissingExtraError: exchange_calendars is not installed.
     """
     if name is None or name.lower() == NO_CALENDAR:
         return None
+    if is_day_session(name):
+        return day_session_code(name, None)
     try:
         with traceless():
             import exchange_calendars
@@ -88,6 +93,27 @@ def find_calendar(name: str | None) -> str | None:
         near = difflib.get_close_matches(name.lower(), of, n=8, cutoff=0.4)
         raise UnknownNameError("calendar", name, [of[known] for known in near] or ["XNYS", "CMES", "XLON", "24/7"])
     return str(exchange_calendars.resolve_alias(of[name.lower()]))
+
+
+def said_calendar(calendar: str | None, session: str | None, timezone: str | None) -> str | None:
+    """The calendar that a data config says: an exchange's, or one of days that begin at a time of a zone.
+
+    Raises:
+        ConfigError: both are said, or the session can't be.
+    """
+    if session is None:
+        return calendar
+    code = day_session_code(session, timezone)
+    if calendar is not None and calendar.lower() not in (NO_CALENDAR, code.lower()):
+        raise ConfigError(
+            f"one of data.calendar and data.session says when days begin; got {calendar} and {session}", "leave one out"
+        )
+    return code
+
+
+def rests(calendar: str | None) -> bool:
+    """Whether a calendar knows closed time: an exchange's does."""
+    return calendar is not None and not is_day_session(calendar)
 
 
 def common_calendar(said: str | None, brought: Iterable[str | None]) -> str | None:
@@ -163,7 +189,8 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
     A bar is complete at the last close within it, daylight saving time and half days included. Where no session
     closes within it (a row dated on a holiday), or one is under way at its end, the plain end stands, which is later.
     A bar stamped with a date is that of the sessions named for its days, so one under way at its end that is named for
-    a later day is none of its own; unless the market never rests, as its days are then the zone's.
+    a later day is none of its own; unless the market never rests, as its days are then the zone's. Where days begin at
+    a time, a bar stamped with a date ends with the last of the sessions that its dates name; see `named_days`.
 
     Args:
         stamp: Datetime[us, UTC] of the bars' starts.
@@ -183,19 +210,40 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
     walls = [moments.dt.convert_time_zone(zone) for moments in (stamp, plain)]
     is_date = (walls[0].dt.time() == time(0)).to_numpy()
     first_day, end_day = (wall.dt.date().to_physical().to_numpy() for wall in walls)
+    if is_day_session(calendar):
+        return _at(_close_of_days(found, starts, ends, first_day, end_day, is_date), stamp.name)
     own = (found.day[last] >= first_day) & (found.day[last] < end_day)
-    rests = found.end_us[np.searchsorted(found.end_us, close, side="right") - 1] < found.open_us[following]
-    ended = ~under_way | (is_date & rests & (found.day[following] >= end_day))
+    pauses = found.end_us[np.searchsorted(found.end_us, close, side="right") - 1] < found.open_us[following]
+    ended = ~under_way | (is_date & pauses & (found.day[following] >= end_day))
     complete = (close > starts) & (own | ~is_date) & ended
-    return pl.Series(stamp.name, np.where(complete, close, ends)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return _at(np.where(complete, close, ends), stamp.name)
+
+
+def _close_of_days(
+    found: Sessions, starts: Ints, ends: Ints, first_day: Ints, end_day: Ints, is_date: npt.NDArray[np.bool_]
+) -> Ints:
+    """Bars stamped with dates end with the last session that these name, others with the last one that they begin."""
+    length = end_day - first_day
+    named = np.where(is_date, named_days(first_day, is_date, found.calendar), 0) - found.day[0]
+    begun = np.searchsorted(found.open_us, starts, side="right") - 1
+    last = np.where(is_date, named, begun) + length - 1
+    close = found.close_us[np.clip(last, 0, found.day.size - 1)]
+    return np.asarray(np.where(is_date, close, np.maximum(close, ends)))
+
+
+def _at(time_us: Ints, name: str) -> pl.Series:
+    return pl.Series(name, time_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 @lru_cache(maxsize=64)
 def _sessions(calendar: str, start: date, end: date) -> tuple[Sessions, date, date]:
     """The sessions of a span, and since and until when the calendar is known."""
+    since, until = date.min, date.max
+    if is_day_session(calendar):
+        named, began, ended = day_sessions(calendar, start, end)
+        return Sessions(calendar, named, began, ended, began, ended), since, until
     import exchange_calendars
 
-    since, until = date.min, date.max
     with unraised():
         try:
             made = exchange_calendars.get_calendar(calendar, start=start.isoformat(), end=end.isoformat())

@@ -8,6 +8,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.periods import longest_step
+from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
@@ -59,9 +60,9 @@ def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> 
 
     One of months is as long as they may be.
 
-    With a calendar it is one timeframe for daily rows too, as closed days are then no part of a step.
+    With an exchange's calendar it is one timeframe for daily rows too, as closed days are then no part of a step.
     """
-    if timeframe < DAY or (calendar is not None and timeframe == DAY):
+    if timeframe < DAY or (rests(calendar) and timeframe == DAY):
         return timeframe
     return max(longest_step(timeframe), 7 * DAY)
 
