@@ -45,6 +45,7 @@ CHOICES: dict[str, Any] = {
     "data.stamp": "close",
     "data.time_format": "%d.%m.%Y %H:%M",
     "data.timezone": "America/Chicago",
+    "data.epochs": "wall",
     "data.timeframe": "5m",
     "data.resample": "1h",
     "data.calendar": "XNYS",

@@ -43,6 +43,7 @@ DATA_FLAGS = (
     Flag("--time-column", "data.time_column", str, "Column that holds the time."),
     Flag("--time-format", "data.time_format", str, "strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns."),
     Flag("--timezone", "data.timezone", str, "Zone of stamps that carry none, like America/Chicago."),
+    Flag("--epochs", "data.epochs", str, "utc, or wall: epochs of the clock of --timezone, as MetaTrader gives them."),
     Flag("--day-first/--month-first", "data.day_first", bool, "Settles dates like 03.04.2020."),
     Flag("--symbol-column", "data.symbol_column", str, "Column that holds the symbol."),
     Flag("--symbol", "data.symbol", str, "The one symbol to read of a lake or database; names a file that names none."),

@@ -52,6 +52,7 @@ class DataConfig(Section):
     time_column: str | None = None
     time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
     timezone: str | None = None  # IANA name of the stamps' zone where they carry none
+    epochs: Literal["utc", "wall"] = "utc"  # wall: epochs count from 1970 on the clock of `timezone`, as MetaTrader's
     day_first: bool | None = None
     stamp: Literal["open", "close"] | None = None  # None: a name may tell; else open, the later and so the safe reading
     symbol_column: str | None = None

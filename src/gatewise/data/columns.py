@@ -14,6 +14,8 @@ import polars as pl
 from gatewise.data.identity import SYMBOLS as SYMBOLS
 from gatewise.data.identity import Interval, find_interval, find_symbol
 from gatewise.data.table import AGAIN, FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
+from gatewise.data.time_parts import CALENDAR as CALENDAR
+from gatewise.data.time_parts import holds_dates, holds_times_of_day
 from gatewise.errors import AmbiguousError, ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
@@ -63,6 +65,10 @@ NEUTRAL_TIMES = (
     "date_utc",
     "local_time",
     "trade_date",
+    "tradedate",
+    "trading_date",
+    "trading_day",
+    "dtyyyymmdd",
     "ds",
 )
 ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
@@ -75,7 +81,19 @@ VALUES: dict[str, tuple[str, ...]] = {
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
 }
 TICKS = ("tick_volume", "tickvol", "tickvolume", "tick_count")
-CALENDAR = ("year", "month", "day", "hour", "minute", "second")
+# A date and a time of day that may stand in two columns.
+DATES = (
+    "date",
+    "dtyyyymmdd",
+    "trade_date",
+    "tradedate",
+    "trading_date",
+    "trading_day",
+    "date_utc",
+    "local_date",
+    "day",
+)
+CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
 
 
 @dataclass(frozen=True)
@@ -242,10 +260,10 @@ def _time(
                 f"{name}: data.time_column {said!r} names a column twice", "name each part of the time once"
             )
         return tuple(_named(name, columns, part, "data.time_column") for part in parts)
-    if "date" in spelled and "time" in spelled and _holds_time_of_day(frame[spelled["time"]]):
-        better = _first((*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")]), spelled)
-        return (better,) if better else (spelled["date"], spelled["time"])
-    if found := _first(ALL_TIMES, spelled):
+    clocks = [s for s in CLOCKS if s in spelled and holds_times_of_day(frame[spelled[s]])]  # no time by themselves
+    if clocks and (pair := _date_and_clock(frame, spelled, clocks)):
+        return pair
+    if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
         return (found,)
     if {"year", "month", "day"} <= spelled.keys():
         return tuple(spelled[part] for part in CALENDAR if part in spelled)
@@ -333,11 +351,15 @@ def _first(spellings: Sequence[str], spelled: Mapping[str, str]) -> str | None:
     return next((spelled[spelling] for spelling in spellings if spelling in spelled), None)
 
 
-def _holds_time_of_day(column: pl.Series) -> bool:
-    values = column.drop_nulls()
-    if column.dtype == pl.Time:
-        return True
-    return column.dtype == pl.String and len(values) > 0 and bool(re.match(r"\s*\d{1,2}:\d{2}", values[0]))
+def _date_and_clock(frame: pl.DataFrame, spelled: Mapping[str, str], clocks: Sequence[str]) -> tuple[str, ...] | None:
+    """The columns of a date and of a time of day, or the one that holds both; None where no two go together."""
+    days = [spelled[s] for s in DATES if s in spelled and holds_dates(frame[spelled[s]])]
+    hours = [spelled[s] for s in clocks]
+    if not days or not hours:
+        return None
+    better = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")])
+    whole = _first([s for s in better if spelled.get(s) not in (*days, *hours)], spelled)
+    return (whole,) if whole else (days[0], hours[0])
 
 
 def _looks_like_dates(column: pl.Series) -> bool:

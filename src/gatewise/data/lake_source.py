@@ -71,6 +71,8 @@ def read_lake(spec: DataConfig) -> Rows:
             "data.start and data.end are in UTC",
         )
     notes = [f"read from the lake {lake.root}: {keys[0].source} {format_duration(keys[0].timeframe)}"]
+    if spec.epochs != "utc":
+        notes.append(f"the lake's rows are moments already: data.epochs={spec.epochs!r} has nothing to say of them")
     if bare:
         notes.append(f"no rows in this span: {', '.join(bare)}")
     timeframe = keys[0].timeframe

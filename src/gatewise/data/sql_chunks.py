@@ -17,6 +17,7 @@ import polars as pl
 
 from gatewise.data.formats import parse_text
 from gatewise.data.table import ROW
+from gatewise.errors import AmbiguousError
 
 CHUNK_ROWS = 20_000
 ISO_DATE = r"^\s*\d{4}-\d{2}-\d{2}(?:\D|$)"
@@ -104,11 +105,19 @@ class Chunks:
         if not len(there) or (self._first is None and not text.gather(there[:1]).str.contains(ISO_DATE)[0]):
             self._stamp = None if len(there) else self._stamp
             return text
-        if self._first is None:
-            self._first = text[int(there[0])]
+        begins = self._first is None
+        self._first = self._first or text[int(there[0])]
         held = pl.concat([pl.Series([self._first]), text.gather(there)])
         numbers = pl.concat([pl.Series([1], dtype=pl.UInt32), (there + self._num_rows + 1).cast(pl.UInt32)])
         moments = parse_text(self._name, self._stamp or "", held, numbers, self._day_first)
+        if moments.words is not None:  # names of zones: the order of all rows tells an hour that is repeated
+            if not begins:
+                raise AmbiguousError(
+                    f"{self._name} column {self._stamp!r}: stamps name zones; the first one, {self._first!r}, does not",
+                    "give every stamp an offset, or none and data.timezone",
+                )
+            self._stamp = None
+            return text
         values = moments.values.dt.replace_time_zone("UTC") if moments.aware else moments.values
         if not moments.aware and held.str.len_chars().max() == len("2024-01-31"):
             values = values.cast(pl.Date)  # no time of day: nothing is lost, and a column's name may mean another thing

@@ -12,7 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from gatewise.data.clock import EPOCH_US, epoch_units
+import numpy as np
+
+from gatewise.data.epochs import EPOCH_US, USUAL_S, unit_of
 from gatewise.data.row_filter import as_number
 from gatewise.data.sql_chunks import ISO_DATE
 
@@ -72,16 +74,29 @@ def of_span(
     Returns:
         `None` where nothing bounds the rows, or text in another order than its time can't be compared by the server.
     """
-    from sqlalchemy import and_, not_, or_
+    from sqlalchemy import not_, or_
 
     low = None if start is None else _utc(start) - margin - _ZONES
     high = None if end is None else _utc(end) + _ZONES
+    if low is None and high is None:
+        return None
+    if isinstance(sample, int | float) and not isinstance(sample, bool):
+        spans = _epoch_spans(sample, time_format, low, high)
+        return or_(*(_within(column, *span) for span in spans)) if spans else None
     bounds = [_written(bound, sample, time_format) for bound in (low, high)]
     if bounds == [None, None]:
         return None
-    found = and_(*([column >= _bound(bounds[0])] if low else []), *([column < _bound(bounds[1])] if high else []))
+    found = _within(column, *bounds)
     # Text that is no ISO date has no place in this order: it is asked for too, and refused by name when it is read.
     return or_(found, not_(column.like("____-__-__%"))) if isinstance(sample, str) else found
+
+
+def _within(column: ColumnElement[Any], low: object, high: object) -> ColumnElement[bool]:
+    from sqlalchemy import and_
+
+    return and_(
+        *([column >= _bound(low)] if low is not None else []), *([column < _bound(high)] if high is not None else [])
+    )
 
 
 def _written(moment: datetime | None, sample: object, time_format: str | None) -> object:
@@ -94,11 +109,26 @@ def _written(moment: datetime | None, sample: object, time_format: str | None) -
         return moment.date()
     if isinstance(sample, str):
         return moment.date().isoformat() if re.match(ISO_DATE, sample) and time_format is None else None
-    if isinstance(sample, int | float) and not isinstance(sample, bool):
-        units = [time_format] if time_format else epoch_units(sample, sample)
-        scale = EPOCH_US.get(units[0]) if len(units) == 1 else None
-        return int((moment - _EPOCH) // _MICROSECOND / scale) if scale else None
     return None
+
+
+def _epoch_spans(
+    sample: float, time_format: str | None, low: datetime | None, high: datetime | None
+) -> list[tuple[int | None, int | None]]:
+    """Where epochs between two moments lie, in any unit; and all numbers that are none, to be refused by name."""
+    if time_format is not None and time_format not in EPOCH_US:
+        return []
+    if time_format is None and unit_of(np.array([float(sample)]))[0] < 0:
+        return []
+    spans: list[tuple[int | None, int | None]] = []
+    before: int | None = None
+    for us in EPOCH_US.values():
+        first, last = (int(second * 1e6 / us) for second in USUAL_S)
+        since = first if low is None else min(max(first, int((low - _EPOCH) // _MICROSECOND / us)), last)
+        until = last if high is None else max(min(last, int((high - _EPOCH) // _MICROSECOND / us)), first)
+        spans += [(before, first), (since, until)]
+        before = last
+    return [*spans, (before, None)]
 
 
 def _utc(moment: datetime) -> datetime:

@@ -1,0 +1,154 @@
+"""A time that lies in several columns: a date and a time of day, or year, month, day and so on, put together.
+
+Times of day may be digits. 93500 is 09:35 where some row of the column proves that its digits hold seconds; where none
+does, 930 may be 09:30 or 00:09:30, and the column is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from gatewise.data.formats import date_format
+from gatewise.errors import AmbiguousError, ReadError
+
+CALENDAR = ("year", "month", "day", "hour", "minute", "second")
+_MIDNIGHT = r"[T ]0?0:00(:00([.]0+)?)?$"
+
+
+def holds_times_of_day(column: pl.Series) -> bool:
+    """Whether a column holds times without dates: typed, written with colons, or digits such as 93500 and 0930."""
+    values = column.drop_nulls()
+    if column.dtype == pl.String and len(values) and re.match(r"\s*\d{1,2}:\d{2}", values[0]):
+        return True
+    digits = _digits(values)
+    return column.dtype == pl.Time or (digits is not None and (_is_clock(digits, 4) or _is_clock(digits, 6)))
+
+
+def holds_dates(column: pl.Series) -> bool:
+    """Whether a column holds dates without times of day, or at midnight: typed, written, or digits such as 20240304."""
+    values = column.drop_nulls()
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dtype.time_zone is None and bool((values.dt.truncate("1d") == values).all())
+    if (digits := _digits(values)) is not None:
+        return bool(digits.is_between(1800_01_01, 2200_00_00).all())
+    if column.dtype == pl.String and len(values):
+        return date_format(re.sub(_MIDNIGHT, "", values[0].strip(" \t\"'"))) is not None
+    return column.dtype == pl.Date
+
+
+def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows: pl.Series) -> pl.Series:
+    """Year, month, day, … to Datetime.
+
+    Args:
+        columns: part of CALENDAR -> the column that holds it.
+        rows: row numbers, for errors.
+
+    Raises:
+        ReadError: year, month or day is not among the parts, or a row's parts make no date.
+    """
+    missing = [part for part in ("year", "month", "day") if part not in columns]
+    if missing:
+        raise ReadError(f"{name}: the time's parts must hold {missing[0]}", 'data.time_column="year,month,day,hour"')
+    parts = pl.DataFrame([frame[column].cast(pl.Int32, strict=False).alias(part) for part, column in columns.items()])
+    written = [
+        (pl.col(part) if part in columns else pl.lit(0)).cast(pl.String).str.zfill(4 if part == "year" else 2)
+        for part in CALENDAR
+    ]
+    moments = parts.select(pl.concat_str(written).str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False))
+    times = moments.to_series()
+    if times.null_count():
+        wrong = int(times.is_null().arg_max() or 0)
+        said = ", ".join(f"{column}={frame[column][wrong]}" for column in columns.values())
+        raise ReadError(f"{name} row {rows[wrong]}: {said} is no time", "take that row out")
+    return times
+
+
+def of_texts(
+    name: str, frame: pl.DataFrame, columns: Sequence[str], rows: pl.Series, time_format: str | None
+) -> pl.Series:
+    """Any other parts to one text, with blanks between: a date and a time of day as they are written.
+
+    Args:
+        columns: in order.
+        rows: row numbers, for errors.
+        time_format: as in DataConfig; it tells what digits of a time of day hold.
+
+    Raises:
+        AmbiguousError: digits that may be hours and minutes, or hours, minutes and seconds.
+    """
+    parts = [frame[column] for column in columns]
+    if holds_dates(parts[0]) and len(parts) == 2:
+        written = [_date(parts[0]), _clock(name, parts[1], rows, time_format, parts[0])]
+    else:
+        written = [_text(part) for part in parts]
+    return pl.DataFrame(written).select(pl.concat_str(pl.all(), separator=" ")).to_series()
+
+
+def _date(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.date().cast(pl.String)
+    digits = _digits(column)
+    text = _text(column) if digits is None else digits.cast(pl.String)
+    return text.str.replace(_MIDNIGHT, "")
+
+
+def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | None, date: pl.Series) -> pl.Series:
+    """Times of day as text; digits filled up with zeros to the width that holds what they mean."""
+    digits = _digits(column)
+    if digits is None:
+        return _text(column)
+    text = _text(column) if column.dtype == pl.String else digits.cast(pl.String)
+    text = text.str.replace(r"\.0+$", "")
+    width = _width(text, digits, column.dtype == pl.String, time_format)
+    if width is not None:
+        return text.str.zfill(width)
+    where = int(digits.arg_max() or 0)
+    number = digits[where]
+    as_date = date_format(_text(_date(date))[where]) or "%Y-%m-%d"
+    raise AmbiguousError(
+        f"{name} column {column.name!r} row {rows[where]}: {number} may be {number // 100:02d}:{number % 100:02d} or "
+        f"00:{number // 100:02d}:{number % 100:02d}, and no row of {len(column)} proves which",
+        f'data.time_format="{as_date} %H%M" or data.time_format="{as_date} %H%M%S"',
+    )
+
+
+def _width(text: pl.Series, digits: pl.Series, padded: bool, time_format: str | None) -> int | None:
+    """How many digits a time of day has, 4 or 6; None where no row proves it."""
+    if time_format is not None and (said := re.search(r"%H%M(%S)?$", time_format)):
+        return 6 if said[1] else 4
+    lengths = text.str.len_chars()
+    filled = padded and (lengths == lengths[0]).all() and lengths[0] in (4, 6)
+    if filled:
+        return int(lengths[0])
+    if not _is_clock(digits, 4):
+        return 6
+    return None
+
+
+def _is_clock(digits: pl.Series, width: int) -> bool:
+    """Whether digits, filled up to `width`, are hours and minutes, or hours, minutes and seconds."""
+    minutes = digits if width == 4 else digits // 100
+    fits = (minutes // 100 < 24) & (minutes % 100 < 60) & (digits % 100 < 60)
+    return bool(len(digits) and fits.all())
+
+
+def _digits(column: pl.Series) -> pl.Series | None:
+    """As whole numbers; None where some value is anything else than up to eight digits."""
+    if column.dtype == pl.String:
+        if not len(column) or not re.fullmatch(r"\s*\"?\d{1,8}(\.0+)?\"?\s*", column[0] or ""):
+            return None
+        values = column.str.strip_chars(" \t\"'")
+        if not values.str.contains(r"^\d{1,8}(\.0+)?$").all():
+            return None
+        column = values.cast(pl.Float64)
+    if not column.dtype.is_numeric() or not len(column):
+        return None
+    whole = column.cast(pl.Int64, strict=False)
+    return whole if (whole == column).all() and whole.is_between(0, 99_999_999).all() else None
+
+
+def _text(column: pl.Series) -> pl.Series:
+    return column.cast(pl.String).str.strip_chars(" \t\"'")
