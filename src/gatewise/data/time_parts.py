@@ -105,7 +105,8 @@ def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | Non
     width = _width(text, digits, column.dtype == pl.String, time_format)
     if width is not None:
         return text.str.zfill(width)
-    where = int(digits.arg_max() or 0)
+    short = text.str.contains(r"^0\d{1,4}$")
+    where = int((short.arg_max() if short.any() else digits.arg_max()) or 0)
     number = digits[where]
     as_date = date_format(_text(_date(date))[where]) or "%Y-%m-%d"
     raise AmbiguousError(
@@ -123,9 +124,8 @@ def _width(text: pl.Series, digits: pl.Series, padded: bool, time_format: str | 
     filled = padded and (lengths == lengths[0]).all() and lengths[0] in (4, 6)
     if filled:
         return int(lengths[0])
-    if not _is_clock(digits, 4):
-        return 6
-    return None
+    # 930 lacks its zero among six digits; 0930 has it, and so lacks its seconds.
+    return None if _is_clock(digits, 4) or text.str.contains(r"^0\d{1,4}$").any() else 6
 
 
 def _is_clock(digits: pl.Series, width: int) -> bool:
