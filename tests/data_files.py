@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
@@ -47,6 +48,18 @@ def as_csv(
         if dtype.is_temporal()
     )
     return written.write_csv(separator=separator).replace("\n", line_end)
+
+
+def packed(data: bytes, codec: str) -> bytes:
+    """Two frames of zstd or lz4, as tools that pack in parallel write them."""
+
+    def frame(part: bytes) -> bytes:
+        buffer = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(buffer, codec) as stream:
+            stream.write(part)
+        return bytes(buffer.getvalue())
+
+    return frame(data[: len(data) // 2]) + frame(data[len(data) // 2 :])
 
 
 def put(folder: Path, name: str, content: str | bytes) -> Path:

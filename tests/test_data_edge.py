@@ -26,7 +26,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_files import FIRST, as_csv, bars, expected, load, put
+from data_files import FIRST, as_csv, bars, expected, load, packed, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.discover import KINDS, PACKED
@@ -116,6 +116,10 @@ CONTAINERS: dict[str, bytes] = {
     "X.csv.gz": gzip.compress(TEXT),
     "X.csv.xz": lzma.compress(TEXT),
     "X.csv.bz2": bz2.compress(TEXT),
+    "X.csv.zst": packed(TEXT, "zstd"),
+    "X.csv.lz4": packed(TEXT, "lz4"),
+    "X_1h.zip": zipped(("X.csv.zst", packed(TEXT, "zstd")), ("metadata.json", b"{}"), ("manifest.json", b"{}")),
+    "X_daily.parquet.zst": packed(columnar(BARS, "parquet"), "zstd"),
     "X.zip": zipped(("X.csv", TEXT)),
     "X-1h-2020-01.csv": TEXT,
     "X.tsv": TEXT.replace(b",", b"\t"),

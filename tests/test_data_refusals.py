@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from data_files import as_csv, bars, load, put
+from data_files import as_csv, bars, load, packed, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
 from gatewise.errors import (
@@ -78,13 +78,25 @@ CASES: dict[str, Case] = {
     "one row": ("X.csv", as_csv(bars(1)), {}, NotEnoughRowsError, "1 row(s)", "data.timeframe"),
     "picture": ("X.csv", PNG, {}, ReadError, "a PNG picture", "CSV, Parquet and Feather"),
     "page": ("X.csv", "<!DOCTYPE html><p>Not found", {}, ReadError, "a web page", "CSV, Parquet and Feather"),
-    "answer": ("X.csv", '{"error": "rate limit"}', {}, ReadError, "JSON", "CSV, Parquet and Feather"),
+    "JSON named CSV": ("X.csv", '{"error": "rate limit"}', {}, ReadError, "content is JSON", 'data.format="json"'),
+    "answer": ("X.json", '{"error": "rate limit"}', {}, ReadError, "JSON without a table", "arrays of objects"),
     "garbage": ("X.csv", bytes(range(256)) * 8, {}, ReadError, "no text", "CSV, Parquet and Feather"),
     "text named Parquet": ("X.parquet", TEXT, {}, ReadError, "not what its name says", 'data.format="csv"'),
     "Parquet named CSV": ("X.csv", parquet(bars()), {}, ReadError, "not what its name says", 'data.format="parquet"'),
     "packed without saying": ("X.csv", gzip.compress(BYTES), {}, ReadError, "packed as .gz", "X.csv.gz"),
     "not packed": ("X.csv.gz", TEXT, {}, ReadError, "no .gz archive", 'data.format="csv"'),
     "cut gzip": ("X.csv.gz", gzip.compress(BYTES)[:-9], {}, ReadError, "truncated .gz", "fetch it again"),
+    "cut zst": ("X.csv.zst", packed(BYTES, "zstd")[:-9], {}, ReadError, "truncated .zst", "fetch it again"),
+    "zst of one frame and a half": (
+        "X.csv.zst",
+        packed(BYTES, "zstd") + packed(BYTES, "zstd")[:40],
+        {},
+        ReadError,
+        "truncated .zst",
+        "fetch it again",
+    ),
+    "cut lz4": ("X.csv.lz4", packed(BYTES, "lz4")[:-9], {}, ReadError, "truncated .lz4", "fetch it again"),
+    "zst without saying": ("X.csv", packed(BYTES, "zstd"), {}, ReadError, "packed as .zst", "X.csv.zst"),
     "cut xz": ("X.csv.xz", lzma.compress(BYTES)[:-9], {}, ReadError, "truncated .xz", "fetch it again"),
     "cut zip": ("X.zip", zipped(X_csv=BYTES)[:-9], {}, ReadError, "damaged zip", "fetch it again"),
     "cut Parquet": ("X.parquet", parquet(bars())[:-9], {}, ReadError, "truncated Parquet", "fetch it again"),
@@ -148,7 +160,22 @@ CASES: dict[str, Case] = {
         "rename",
     ),
     "time parts twice": ("X.csv", TEXT, {"time_column": "time,time"}, SchemaError, "twice", "once"),
-    "no header": ("X.csv", "\n".join(TEXT.splitlines()[1:]), {}, ReadError, "no header", "first line"),
+    "no header": (
+        "X.csv",
+        "1,2,3\n2,3,4\n3,4,5\n",
+        {},
+        ReadError,
+        "no header",
+        "data.columns_are=NAME,NAME,… names its 3",
+    ),
+    "no header, another order": (
+        "X.csv",
+        as_csv(bars(12).select("time", "low", "high", "open", "close", "volume")).partition("\n")[2],
+        {},
+        ReadError,
+        "not in the order open, high, low, close",
+        "data.columns_are=NAME,NAME,… names its 6",
+    ),
     "LEAN unsaid": (
         "20161007_trade.zip",
         zipped(a_csv=b"0,1,2,1,2,5\n60000,1,2,1,2,5\n"),
@@ -207,7 +234,7 @@ CASES: dict[str, Case] = {
         "'x' row 1",
         "data.columns",
     ),
-    "comma of two readings": ("X.csv", with_column("x", "1,234"), {}, AmbiguousError, "'1,234'", "without commas"),
+    "comma of two readings": ("X.csv", with_column("x", "1,234"), {}, AmbiguousError, "'1,234'", 'data.thousands=","'),
     "infinite price": ("X.csv", with_cell("high", 7, "inf"), {}, QualityError, "row 7 (X 2020-01-12", "missing value"),
     "infinite other": ("X.csv", with_column("x", "-Infinity"), {}, QualityError, "x must be finite", "data.columns"),
     "price without values": (
@@ -399,6 +426,8 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "X.csv": lambda: BYTES,
     "X.csv.gz": lambda: gzip.compress(BYTES),
     "X.csv.xz": lambda: lzma.compress(BYTES),
+    "X.csv.zst": lambda: packed(BYTES, "zstd"),
+    "X.json": lambda: bars(12).with_columns(pl.col("time").cast(pl.String)).write_json().encode(),
     "X.zip": lambda: zipped(X_csv=BYTES),
     "X.parquet": lambda: parquet(bars(12)),
     "X.feather": lambda: feather(bars(12)),

@@ -42,6 +42,10 @@ VALUES: dict[Any, Any] = {str: "a b's", int: 7, float: 0.25, bool: True, list[st
 CHOICES: dict[str, Any] = {
     "data.source": "lake",
     "data.format": "kline",
+    "data.encoding": "cp949",
+    "data.columns_are": ["time", "last price"],
+    "data.thousands": "'",
+    "data.decimal": ",",
     "data.stamp": "close",
     "data.time_format": "%d.%m.%Y %H:%M",
     "data.timezone": "America/Chicago",

@@ -15,7 +15,14 @@ from gatewise.errors import ConfigError
 # What chose the training rows; new rows are all wanted. A store's are, of the symbols that training named.
 _CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": None}
 _STORES = ("lake", "sql")
-_FILTERED = ("files", "sql")
+# Which sources know what a field is about; from the others it is left out unless it is said anew.
+_KNOWN_TO = {
+    "filter": ("files", "sql"),
+    "encoding": ("files",),
+    "columns_are": ("files",),
+    "thousands": ("files", "sql"),
+    "decimal": ("files", "sql"),
+}
 
 
 def reading_config(
@@ -34,9 +41,10 @@ def reading_config(
             raise ConfigError(
                 f"a trained model takes settings of data alone; got others for {section}", "train anew to change them"
             )
-    data = config.data
-    if data.source not in _FILTERED and data.filter == trained.data.filter:
-        data = data.model_copy(update={"filter": {}})  # it tells files' rows apart; the others hold one series a name
+    data, plain = config.data, DataConfig()
+    strange = [field for field, sources in _KNOWN_TO.items() if data.source not in sources]
+    same = [field for field in strange if getattr(data, field) == getattr(trained.data, field)]
+    data = data.model_copy(update={field: getattr(plain, field) for field in same})
     return _of_its_symbols(data, trained.data) if data.source in _STORES else data
 
 

@@ -23,6 +23,7 @@ from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import require_model as require_model
 from gatewise.config.section import Fraction, Section
+from gatewise.config.written import require_encoding, require_signs
 from gatewise.errors import ConfigError
 
 
@@ -48,7 +49,11 @@ class DataConfig(Section):
     calendar: str | None = None  # an exchange calendar, like XNYS: closed time is then no gap, an absent session is one
     session: str | None = None  # when a day begins by data.timezone's clock, like 17:00, where no exchange says it
     resample: Step | None = None  # bars of this length made of complete shorter ones
-    format: Literal["auto", "csv", "parquet", "feather", "kline", "lean"] = "auto"
+    format: Literal["auto", "csv", "json", "parquet", "feather", "kline", "lean"] = "auto"
+    encoding: str | None = None  # of text, by Python's name for it; None: UTF-8, or UTF-16 with its mark
+    columns_are: tuple[str, ...] = ()  # names of the columns, in order, of text that has no header
+    thousands: str | None = None  # sign that groups digits, like "," or "'"; None: what cells prove
+    decimal: str | None = None  # "." or ","; None: what cells prove
     time_column: str | None = None
     time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
     timezone: str | None = None  # IANA name of the stamps' zone where they carry none
@@ -85,11 +90,28 @@ class DataConfig(Section):
         """YAML takes 17:00 for 17 times 60 plus 0."""
         return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) and 0 <= value < 1440 else value
 
-    @field_validator("symbols", "repair", mode="before")
+    @field_validator("symbols", "columns_are", "repair", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         """`BTC-USD,ETH-USD`, as a flag gives it; a list's names may hold commas."""
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("columns_are")
+    @classmethod
+    def _named_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := next((name for name in value if value.count(name) > 1), None):
+            raise ConfigError(f"data.columns_are names {twice!r} twice", "give each column a name of its own")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        return None if value is None else require_encoding(value)
+
+    @model_validator(mode="after")
+    def _signs_differ(self) -> Self:
+        require_signs(self.thousands, self.decimal)
+        return self
 
 
 class FeatureConfig(Section):

@@ -16,6 +16,7 @@ from gatewise.data.identity import Interval, find_interval, find_symbol
 from gatewise.data.table import AGAIN, FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.time_parts import CALENDAR as CALENDAR
 from gatewise.data.time_parts import holds_dates, holds_times_of_day
+from gatewise.data.words import ENGLISH
 from gatewise.errors import AmbiguousError, ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
@@ -120,9 +121,9 @@ class Roles:
 
 
 def normalise(column: str) -> str:
-    """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)` -> date, adj_close, open, time_utc."""
+    """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)`, `시가` -> date, adj_close, open, time_utc, open."""
     plain = re.sub(r"[\s.\-/()#<>]+", "_", column.strip().strip("\"'").lower()).strip("_")
-    return re.sub(r"^\d+_(?=[a-z])", "", plain)
+    return re.sub(r"^\d+_(?=[a-z])", "", ENGLISH.get(plain, plain))
 
 
 def find_roles(
@@ -265,6 +266,8 @@ def _time(
         return pair
     if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
         return (found,)
+    if {"t", "o", "h", "l", "c"} <= spelled.keys():
+        return (spelled["t"],)
     if {"year", "month", "day"} <= spelled.keys():
         return tuple(spelled[part] for part in CALENDAR if part in spelled)
     typed = [column for column in columns if frame[column].dtype.is_temporal() and frame[column].dtype != pl.Time]

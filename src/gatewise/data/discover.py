@@ -5,22 +5,29 @@ from __future__ import annotations
 import difflib
 import glob
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gatewise.errors import ConfigError, ReadError
 
-PACKED = (".gz", ".xz", ".bz2", ".zip")
+PACKED = (".gz", ".xz", ".bz2", ".zip", ".zst", ".lz4")
 KINDS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".feather": "feather",
     ".arrow": "feather",
     ".ipc": "feather",
 }
+
+
+_READ_ME = re.compile(r"(?i)(read.?me|licen[cs]e|notes?|changes|changelog|about|requirements)\b")
 
 
 def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
@@ -49,8 +56,13 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
 
 
 def kind_by_name(path: Path) -> str | None:
-    """csv, parquet or feather after compression suffixes are taken off; None for names that say nothing known."""
+    """csv, json, parquet or feather after compression suffixes are taken off; None for names that say nothing known."""
     return KINDS.get(bare(path).suffix.lower())
+
+
+def is_surely_data(path: Path) -> bool:
+    """Whether a name alone tells data. A .txt beside others is a read-me, and a .json says something about them."""
+    return kind_by_name(path) is not None and bare(path).suffix.lower() not in (".txt", ".json")
 
 
 def bare(path: Path) -> Path:
@@ -100,10 +112,11 @@ def _of_folder(folder: Path, notes: list[str]) -> list[Path]:
 def _only_data(files: Iterable[Path], where: str, notes: list[str]) -> list[Path]:
     taken: list[Path] = []
     passed: list[Path] = []
+    files = list(files)
+    sure = [path for path in files if is_surely_data(path) or path.suffix.lower() == ".zip"]  # known by its members
     for path in files:
-        # A folder's .txt is a read-me more often than data; named itself, it is read. Zips are known by their members.
-        known = kind_by_name(path) is not None and bare(path).suffix.lower() != ".txt"
-        (taken if known or path.suffix.lower() == ".zip" else passed).append(path)
+        known = path in sure if sure else kind_by_name(path) is not None and not _READ_ME.match(path.name)
+        (taken if known else passed).append(path)
     if taken and passed:
         names = ", ".join(path.name for path in passed[:5]) + (", …" if len(passed) > 5 else "")
         notes.append(f"{where}: {len(passed)} files passed over that are not data by their names: {names}")

@@ -13,7 +13,8 @@ from gatewise.data.rows import Rows, rows_of
 from gatewise.data.series import settle_series
 from gatewise.data.unpack import Blob, open_blobs
 
-_KIND_OF = {"auto": None, "csv": "csv", "kline": "csv", "lean": "csv", "parquet": "parquet", "feather": "feather"}
+# What a said format insists on where it is no kind of content by its name.
+_KIND_OF = {"auto": None, "kline": "csv", "lean": "csv"}
 
 
 def read_rows(spec: DataConfig) -> Rows:
@@ -23,7 +24,7 @@ def read_rows(spec: DataConfig) -> Rows:
         ReadError, AmbiguousError, SchemaError, UnknownNameError, NotEnoughRowsError: see the steps.
     """
     paths, notes = find_files(spec.paths)
-    blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF[spec.format]))
+    blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF.get(spec.format, spec.format), spec.encoding))
     alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
     only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None
     if spec.filter:
@@ -43,7 +44,7 @@ def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tupl
     parts, passed, held = [], [], dict[str, list[str]]()
     num_rows = num_kept = 0
     for blob in blobs:
-        raw = read_raw(blob, spec.format)
+        raw = read_raw(blob, spec)
         kept = matching(raw, spec.filter)
         num_rows, num_kept = num_rows + raw.frame.height, num_kept + kept.frame.height
         if kept.frame.is_empty():

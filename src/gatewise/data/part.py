@@ -66,7 +66,7 @@ def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
     Raises:
         ReadError, AmbiguousError, SchemaError: what the file holds can't be read, or in two ways.
     """
-    return part_of(read_raw(blob, spec.format), blob.file, spec, only)
+    return part_of(read_raw(blob, spec), blob.file, spec, only)
 
 
 def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None) -> Part:
@@ -90,7 +90,8 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
-    values, texts = _values(raw, chosen, spec.columns)
+    values, texts, read_as = _values(raw, chosen, spec)
+    notes += read_as
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
     stamp = roles.stamp
     if "close" in (spec.stamp, stamp) and spec.stamp != "open" and _holds_dates(raw.frame, roles.time):
@@ -186,12 +187,14 @@ def choose_columns(name: str, names: dict[str, str], wanted: Sequence[str]) -> d
     return chosen
 
 
-def _values(raw: Raw, chosen: dict[str, str], wanted: Sequence[str]) -> tuple[list[pl.Series], tuple[str, ...]]:
-    columns = list(chosen)
-    kept, texts = [], []
-    for column, numbers in zip(columns, to_numbers(raw.name, [raw.frame[c] for c in columns]), strict=True):
-        target, wrong = chosen[column], numbers.wrong
-        needed = target in OHLCV or bool(wanted)
+def _values(raw: Raw, chosen: dict[str, str], spec: DataConfig) -> tuple[list[pl.Series], tuple[str, ...], list[str]]:
+    """The columns as numbers, the names of those that hold none, and notes."""
+    kept, texts, notes = [], [], []
+    columns = [raw.frame[column].alias(target) for column, target in chosen.items()]
+    read = to_numbers(raw.name, columns, spec.thousands, spec.decimal)
+    for (column, target), numbers in zip(chosen.items(), read, strict=True):
+        wrong = numbers.wrong
+        needed = target in OHLCV or bool(spec.columns)
         if len(wrong) > numbers.values.count() and not needed:
             texts.append(target)
             continue
@@ -199,7 +202,14 @@ def _values(raw: Raw, chosen: dict[str, str], wanted: Sequence[str]) -> tuple[li
             row, cell = raw.frame[ROW][int(wrong[0])], raw.frame[column][int(wrong[0])]
             raise ReadError(
                 f"{raw.name} column {column!r} row {row}: {cell!r} is no number ({len(wrong)} such cells)",
-                "mend them (an empty cell is a missing value), or leave the column out: data.columns=[…]",
+                _number_hint(str(cell)),
             )
         kept.append(numbers.values.alias(target))
-    return kept, tuple(texts)
+        notes += [numbers.note] if numbers.note else []
+    return kept, tuple(texts), notes
+
+
+def _number_hint(cell: str) -> str:
+    if re.fullmatch(r"\s*[+-]?[\d.,' ]*\d[\d.,' ]*\s*", cell):
+        return "data.thousands and data.decimal say which signs group digits, in threes, and which is the decimal one"
+    return "mend them (an empty cell is a missing value), or leave the column out: data.columns=[…]"

@@ -8,9 +8,14 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import ipc, parquet
 
+from gatewise.config.schema import DataConfig
+from gatewise.data.header import labels_of_tuples
+from gatewise.data.json_rows import read_json
+from gatewise.data.layouts import KLINE
 from gatewise.data.table import ROW
-from gatewise.data.text import KLINE, Raw, read_text, unique_names
+from gatewise.data.text import Raw, read_text, unique_names
 from gatewise.data.unpack import Blob
+from gatewise.data.wide import to_long
 from gatewise.errors import ReadError
 
 LEAN = ("open_time", "open", "high", "low", "close", "volume")
@@ -18,23 +23,30 @@ _LEAN_UNSCALED = ("crypto", "cryptofuture", "forex", "cfd", "future")
 _DAY_MS = 86_400_000
 
 
-def read_raw(blob: Blob, layout: str) -> Raw:
+def read_raw(blob: Blob, spec: DataConfig) -> Raw:
     """Reads one blob.
 
     Args:
         blob: unpacked bytes of a known kind.
-        layout: `DataConfig.format`; kline and lean say what a text without a header holds.
+        spec: its `format`, where it is kline or lean, says what a text without a header holds.
 
     Raises:
-        ReadError: damaged, empty, or not of the layout.
+        ReadError: damaged, empty, or not of the format.
     """
-    if layout == "lean":
-        return _lean(blob)
-    if layout == "kline":
+    if spec.format == "lean":
+        return _lean(blob, spec)
+    if spec.format == "kline":
         named = re.match(rb"[^\n]*[a-zA-Z]{3}", blob.data) is not None
-        return read_text(blob, None if named else KLINE)
+        return read_text(blob, spec, () if named else KLINE)
     if blob.kind == "csv":
-        return read_text(blob)
+        return read_text(blob, spec)
+    if blob.kind == "json":
+        return read_json(blob, spec)
+    if spec.columns_are:
+        raise ReadError(
+            f"{blob.name} carries its columns' names; data.columns_are names those of text without a header",
+            "leave data.columns_are out; data.rename gives a column another name",
+        )
     return _columnar(blob)
 
 
@@ -48,14 +60,20 @@ def _columnar(blob: Blob) -> Raw:
         what = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ReadError(f"{blob.name} is a damaged or truncated {what} file: {reason}", "fetch it again") from error
+    labels = labels_of_tuples(table.column_names)
     table = table.rename_columns(unique_names(blob.name, table.column_names))
     if table.num_rows == 0:
         raise ReadError(f"{blob.name} has {table.num_columns} columns and no rows", "fetch or write it again")
     plain = _plain(table)
     odd = [f"{field.name} ({field.type})" for field in table.schema if field.name not in plain]
-    frame = pl.DataFrame(pl.from_arrow(pa.table(plain)))
-    notes = (f"left out, as they hold neither numbers, text nor times: {', '.join(odd)}",) if odd else ()
-    return Raw(blob.name, frame.with_row_index(ROW, offset=1), notes)
+    frame = pl.DataFrame(pl.from_arrow(pa.table(plain))).with_row_index(ROW, offset=1)
+    notes = [f"left out, as they hold neither numbers, text nor times: {', '.join(odd)}"] if odd else []
+    if labels is not None:
+        kept = [label for label, name in zip(labels, table.column_names, strict=True) if name in plain]
+        frame, also = to_long(frame.select(pl.exclude(ROW), ROW), kept)
+        unique_names(blob.name, frame.columns[:-1])
+        notes += also
+    return Raw(blob.name, frame, tuple(notes))
 
 
 def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -73,7 +91,7 @@ def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     return kept
 
 
-def _lean(blob: Blob) -> Raw:
+def _lean(blob: Blob, spec: DataConfig) -> Raw:
     """QuantConnect LEAN's minute trades: the day is in the file's name, times are milliseconds since its midnight.
 
     Source: the readme of the data folder of the LEAN engine; stamps are the bar's start. Equities and options are
@@ -91,7 +109,7 @@ def _lean(blob: Blob) -> Raw:
             f"{blob.name}: LEAN scales {scaled.pop()} prices; only {', '.join(_LEAN_UNSCALED)} are read",
             "write it as CSV with prices as they are",
         )
-    raw = read_text(blob, LEAN)
+    raw = read_text(blob, spec, LEAN)
     since_ms = raw.frame["open_time"].cast(pl.Int64, strict=False)
     wrong = since_ms.is_null() | ~since_ms.is_between(0, _DAY_MS - 1)
     if wrong.any():

@@ -11,7 +11,7 @@ from gatewise.data.repair import repaired
 from gatewise.data.rows import Rows
 from gatewise.data.samples import sample_config
 from gatewise.data.sql_source import read_sql
-from gatewise.errors import UnknownNameError
+from gatewise.errors import ConfigError, UnknownNameError
 
 
 def _read_sample(spec: DataConfig) -> Rows:
@@ -27,12 +27,22 @@ SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
 }
 
 
+# What says how text is written, by the sources that hold no text, or none but within cells.
+_OF_TEXT = {"lake": ("encoding", "columns_are", "thousands", "decimal"), "sql": ("encoding", "columns_are")}
+
+
 def read_source(spec: DataConfig) -> Rows:
     """Reads the rows that a data config names, and mends what it says is to be mended.
 
     Raises:
         UnknownNameError: no such source; and what the source's own reader raises.
+        ConfigError: something is said of text where the source holds none.
     """
     if spec.source not in SOURCES:
         raise UnknownNameError("source", spec.source, SOURCES)
+    for field in _OF_TEXT.get(spec.source, ()):
+        if value := getattr(spec, field):
+            raise ConfigError(
+                f"data.{field} is said of text files, and data.source is {spec.source!r}; got {value!r}", "leave it out"
+            )
     return repaired(SOURCES[spec.source](spec), spec)

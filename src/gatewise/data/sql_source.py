@@ -112,7 +112,8 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if roles.interval is not None:
         _refuse_intervals(connection, source, name, roles.interval.column)
     chosen = choose_columns(name, roles.names, spec.columns)
-    texts = [] if spec.columns else [c for c in chosen if chosen[c] not in OHLCV and _holds_no_numbers(frame[c])]
+    words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
+    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV]
     notes = [*roles.notes]
     if roles.symbol is None and not spec.symbol:
         notes.append(
@@ -169,8 +170,8 @@ def _filtered(connection: Connection, source: FromClause, name: str, spec: DataC
     return kept.subquery("kept")
 
 
-def _holds_no_numbers(column: pl.Series) -> bool:
-    (numbers,) = to_numbers(column.name, [column])
+def _holds_no_numbers(column: pl.Series, spec: DataConfig) -> bool:
+    (numbers,) = to_numbers(column.name, [column], spec.thousands, spec.decimal)
     return len(numbers.wrong) > numbers.values.count()
 
 

@@ -14,24 +14,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from gatewise.config.schema import DataConfig
+from gatewise.data.encoding import not_utf8, to_utf8
+from gatewise.data.header import Header, is_number, is_value, read_header, uneven_header
+from gatewise.data.layouts import Layout, headless, require_order
 from gatewise.data.table import AGAIN, FILE, ROW, STAMP
 from gatewise.data.unpack import Blob
+from gatewise.data.wide import to_long
 from gatewise.errors import ReadError, SchemaError
 
-KLINE = (
-    "open_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "close_time",
-    "quote_volume",
-    "count",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "ignore",
-)
 _SEPARATORS = ",;\t|"
 _SAMPLE_LINES = 60
 _WORDS = r"[A-Za-z]{2,}.*\s.*[A-Za-z]{2,}"
@@ -52,65 +43,90 @@ class Raw:
     notes: tuple[str, ...] = ()
 
 
-def read_text(blob: Blob, header: tuple[str, ...] | None = None) -> Raw:
+@dataclass(frozen=True)
+class _Top:
+    """What the first lines say: how lines are split, how many stand above the header, the header, and notes."""
+
+    separator: str
+    above: int
+    header: Header
+    layout: Layout | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_text(blob: Blob, spec: DataConfig, columns: tuple[str, ...] = ()) -> Raw:
     """Reads delimited text.
 
     Args:
         blob: the bytes.
-        header: names of the columns where the format is known to carry none; None: found in the file. Twelve columns
-            of numbers without a header are an exchange's klines.
+        spec: in which encoding they are, and what the columns are where there is no header.
+        columns: the columns' names where the format is known to carry no header; else the header is found in the file,
+            or rows without one are known by the shape of their cells (`layouts`).
 
     Raises:
-        ReadError: not UTF-8, no rows, no header, or a row with more cells than the header.
+        ReadError: not UTF-8, no rows, no header, a header and rows of different lengths, or a row with more cells than
+            the header.
         SchemaError: two columns of one name.
     """
-    data = _utf8(blob)
+    data = to_utf8(blob.name, blob.data, spec.encoding)
     lines = data[:65536].decode("utf-8", errors="replace").split("\n")[:_SAMPLE_LINES]
     if len(lines) > 2:
         lines = lines[:-1]  # it may be cut
-    separator, skipped = _layout(lines)
-    first = _split(lines[skipped], separator)
-    notes = []
-    if header is None and len(first) == len(KLINE) and all(map(_is_number, first)):
-        header = KLINE
-        notes.append("no header and twelve columns of numbers: read as exchange klines (open_time, open, high, …)")
-    if header is None:
-        if sum(map(_is_number, first)) * 2 >= len(first):
-            raise ReadError(
-                f"{blob.name} has no header: its first line holds numbers ({lines[skipped].strip()[:60]})",
-                _headerless_hint(blob, len(first)),
-            )
-        if skipped:
-            notes.append(f"lines above the header skipped: {skipped}, {lines[0].strip()[:60]!r}")
-        names = [cell.strip() for cell in first]
-        skipped += 1
-    else:
-        names = list(header)
-        if len(first) != len(names):
-            raise ReadError(
-                f"{blob.name} must have {len(names)} columns ({', '.join(names)}); got {len(first)}",
-                "leave data.format out to read a file with a header",
-            )
+    top = _find_top(blob, lines, columns, spec)
+    skipped, width = top.above + top.header.lines, len(top.header.names)
     try:  # what Polars does not see; rows it checks itself
         b"\n".join(data.split(b"\n", skipped)[:skipped]).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _not_utf8(blob.name, data, error) from error
-    _refuse_cut(blob.name, data, separator, len(names))
-    frame = _cells(blob.name, data, separator, skipped, unique_names(blob.name, names))
-    frame, cut = _trim(frame)
+        raise not_utf8(blob.name, data, error) from error
+    _refuse_cut(blob.name, data, top.separator, width)
+    names = [f"__{n}" for n in range(width)] if top.header.labels else unique_names(blob.name, top.header.names)
+    frame = _cells(blob.name, data, top.separator, skipped, names)
+    frame, notes = _trim(frame)
     if frame.is_empty():
         raise ReadError(f"{blob.name} has a header and no rows", "fetch or write it again")
-    return Raw(blob.name, frame, (*notes, *cut))
+    if top.layout is not None:
+        require_order(blob.name, frame)
+    if top.header.labels:
+        frame, also = to_long(frame.select(pl.exclude(ROW), ROW), top.header.labels)
+        unique_names(blob.name, frame.columns[:-1])
+        notes += also
+    return Raw(blob.name, frame, (*top.notes, *notes))
 
 
-def _utf8(blob: Blob) -> bytes:
-    if blob.data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return blob.data.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise ReadError(f"{blob.name} begins as UTF-16 text and isn't", "write it as UTF-8") from error
-    data = blob.data.removeprefix(b"\xef\xbb\xbf")
-    return data if b"\n" in data else data.replace(b"\r", b"\n")
+def _find_top(blob: Blob, lines: list[str], columns: tuple[str, ...], spec: DataConfig) -> _Top:
+    separator, above = _layout(lines)
+    cells = [_split(line, separator) for line in lines]
+    rows = [row for row in cells[above:] if any(map(str.strip, row))]
+    skipped = (f"lines above the first row skipped: {above}, {lines[0].strip()[:60]!r}",) if above else ()
+    if columns or spec.columns_are:
+        _require_headless(blob.name, rows, columns, spec.columns_are)
+        named = columns or headless(blob.name, blob.file, rows, spec)[0]
+        return _Top(separator, above, Header(named, 0), notes=skipped)
+    if (near := next((n for n in reversed(range(above)) if lines[n].strip()), None)) is not None:
+        uneven = uneven_header(blob.name, cells[near], rows)
+        if uneven is not None:
+            return _Top(separator, near, uneven[0], notes=(*skipped[:near], uneven[1]))
+    header = read_header(cells[above:])
+    if header.labels or sum(map(is_number, rows[0])) * 2 < len(rows[0]):
+        skipped = (f"lines above the header skipped: {above}, {lines[0].strip()[:60]!r}",) if above else ()
+        return _Top(separator, above, header, notes=skipped)
+    names, layout, said = headless(blob.name, blob.file, rows, spec)
+    return _Top(separator, above, Header(names, 0), layout, (*skipped, *said))
+
+
+def _require_headless(name: str, rows: list[list[str]], columns: tuple[str, ...], said: tuple[str, ...]) -> None:
+    if columns and said:
+        raise ReadError(f"{name}: data.format names the columns; data.columns_are does too", "leave one of them out")
+    if said and not any(map(is_value, rows[0])):
+        raise ReadError(
+            f"{name} has a header ({', '.join(rows[0])[:60]}); data.columns_are names the columns of files without one",
+            "leave data.columns_are out; data.rename and data.time_column say what a header's names mean",
+        )
+    if columns and len(rows[0]) != len(columns):
+        raise ReadError(
+            f"{name} must have {len(columns)} columns ({', '.join(columns)}); got {len(rows[0])}",
+            "leave data.format out to read a file with a header",
+        )
 
 
 def _layout(lines: list[str]) -> tuple[str, int]:
@@ -162,15 +178,11 @@ def _misread(name: str, data: bytes, separator: str, skipped: int, width: int, e
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as bad:
-        return _not_utf8(name, data, bad)
+        return not_utf8(name, data, bad)
     for number, line in enumerate(text.split("\n")[skipped:], start=1):
         if line.count(separator) >= width and (cells := len(_split(line[:100_000], separator))) > width:
             return ReadError(f"{name} row {number} has {cells} cells; the header has {width}", "mend that line")
     return ReadError(f"{name} can't be read as CSV: {str(error).splitlines()[0]}", "is a quote left open?")
-
-
-def _not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> ReadError:
-    return ReadError(f"{name} is not UTF-8 text: byte {data[error.start]:#04x} at {error.start}", "write it as UTF-8")
 
 
 def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -215,15 +227,5 @@ def unique_names(name: str, names: Sequence[str]) -> list[str]:
     return named
 
 
-def _headerless_hint(blob: Blob, width: int) -> str:
-    if width == 6 and re.search(r"_(trade|minute|second)\b", f"{blob.name} {blob.file.stem}"):
-        return 'a LEAN minute file? data.format="lean"'
-    return "write a first line with the columns' names, such as time,open,high,low,close,volume"
-
-
 def _split(line: str, separator: str) -> list[str]:
     return next(csv.reader([line.replace("\r", "")], delimiter=separator), [])
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", cell) is not None

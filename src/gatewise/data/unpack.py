@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -13,18 +14,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from gatewise.data.discover import KINDS, bare, kind_by_name
+import pyarrow as pa
+
+from gatewise.data.discover import KINDS, bare, is_surely_data, kind_by_name
 from gatewise.errors import ReadError, one_line
 
-_GZIP, _XZ, _BZ2, _ZIP, _ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
-_EMPTY_ZIP = b"PK\x05\x06"
-_SUFFIX_OF = {_GZIP: ".gz", _XZ: ".xz", _BZ2: ".bz2", _ZIP: ".zip", _EMPTY_ZIP: ".zip"}
-_STREAMS: dict[bytes, Callable[[bytes], bytes]] = {_GZIP: gzip.decompress, _XZ: lzma.decompress, _BZ2: bz2.decompress}
+_GZIP, _XZ, _BZ2, _ZIP, _EMPTY_ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"PK\x05\x06"
+_ZSTD, _LZ4 = b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"
+_SUFFIX_OF = {_GZIP: ".gz", _XZ: ".xz", _BZ2: ".bz2", _ZIP: ".zip", _EMPTY_ZIP: ".zip", _ZSTD: ".zst", _LZ4: ".lz4"}
+
+
+def _by_arrow(codec: str) -> Callable[[bytes], bytes]:
+    """All frames of a stream: tools that pack in parallel write several."""
+
+    def unpack(data: bytes) -> bytes:
+        with pa.CompressedInputStream(pa.BufferReader(data), codec) as stream:
+            return bytes(stream.read())
+
+    return unpack
+
+
+_STREAMS: dict[bytes, Callable[[bytes], bytes]] = {
+    _GZIP: gzip.decompress,
+    _XZ: lzma.decompress,
+    _BZ2: bz2.decompress,
+    _ZSTD: _by_arrow("zstd"),
+    _LZ4: _by_arrow("lz4"),
+}
 _SIGNATURES = (
     (b"PAR1", "parquet"),
     (b"ARROW1", "feather"),
     (b"FEA1", "Feather version 1"),
-    (_ZSTD, "a zstd archive"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
@@ -34,18 +54,17 @@ _SIGNATURES = (
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
 )
+_KINDS = ("json", "parquet", "feather")  # known by their content
+_READS = "gatewise reads JSON, CSV, Parquet and Feather"
 _ELSEWHERE = {
     ".ts": "a UCR/UEA file of labelled samples, not rows in time",
     ".xlsx": "an Excel workbook",
     ".xls": "an Excel workbook",
-    ".json": "JSON",
-    ".jsonl": "JSON lines",
     ".pkl": "a pickle, which can run code when read",
     ".pickle": "a pickle, which can run code when read",
     ".h5": "HDF5",
     ".npy": "a NumPy array",
     ".npz": "a NumPy archive",
-    ".zst": "packed with zstd",
     ".7z": "a 7z archive",
     ".rar": "a RAR archive",
 }
@@ -59,7 +78,7 @@ class Blob:
         name: how errors call it; one of several members of a zip is `archive.zip:member.csv`.
         file: the path whose stem and folders may name the symbol and the day.
         data: the bytes.
-        kind: csv, parquet or feather.
+        kind: csv, json, parquet or feather.
     """
 
     name: str
@@ -68,20 +87,21 @@ class Blob:
     kind: str
 
 
-def open_blobs(path: Path, kind: str | None) -> Iterator[Blob]:
+def open_blobs(path: Path, kind: str | None, encoding: str | None = None) -> Iterator[Blob]:
     """Yields what a file holds: itself unpacked, or each data member of a zip.
 
     Args:
         path: an existing file.
-        kind: csv, parquet or feather where the user said so, which silences the file's name; None: the name must
+        kind: csv, json, parquet or feather where the user said so, which silences the file's name; None: the name must
             agree with the content.
+        encoding: of text, where the user said so.
 
     Raises:
         ReadError: unreadable, empty, truncated, damaged or encrypted, or not what its name says.
     """
     suffix = bare(path).suffix.lower()
     if kind is None and suffix in _ELSEWHERE:
-        raise ReadError(f"{path} is {_ELSEWHERE[suffix]}; gatewise reads CSV, Parquet and Feather", _rewrite(suffix))
+        raise ReadError(f"{path} is {_ELSEWHERE[suffix]}; {_READS}", _rewrite(suffix))
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -89,9 +109,9 @@ def open_blobs(path: Path, kind: str | None) -> Iterator[Blob]:
     if kind is None:
         _held_against_name(path, data)
     if data.startswith((_ZIP, _EMPTY_ZIP)):
-        yield from _members(path, data, kind)
+        yield from _members(path, data, kind, encoding)
     else:
-        yield _blob(str(path), path, _peel(str(path), data), kind)
+        yield _blob(str(path), path, _peel(str(path), data), kind, encoding)
 
 
 def _held_against_name(path: Path, data: bytes) -> None:
@@ -110,7 +130,7 @@ def _held_against_name(path: Path, data: bytes) -> None:
     )
 
 
-def _members(path: Path, data: bytes, kind: str | None) -> Iterator[Blob]:
+def _members(path: Path, data: bytes, kind: str | None, encoding: str | None) -> Iterator[Blob]:
     try:
         held = _unzip(path, data)
     except RuntimeError as error:  # zipfile's way to say that a password or a method is missing
@@ -119,7 +139,7 @@ def _members(path: Path, data: bytes, kind: str | None) -> Iterator[Blob]:
         raise ReadError(f"{path} is a damaged zip: {_first_line(error)}", "fetch it again") from error
     for member, content in held:
         name = f"{path}:{member}" if held[1:] else str(path)
-        yield _blob(name, PurePath(path.parent, member), _peel(name, content), kind)
+        yield _blob(name, PurePath(path.parent, member), _peel(name, content), kind, encoding)
 
 
 def _unzip(path: Path, data: bytes) -> list[tuple[str, bytes]]:
@@ -131,8 +151,7 @@ def _unzip(path: Path, data: bytes) -> list[tuple[str, bytes]]:
             if not info.is_dir() and not any(part.startswith((".", "__")) for part in PurePath(info.filename).parts)
         ]
         chosen = [name for name in names if kind_by_name(Path(name))] if names[1:] else names
-        if chosen[1:]:  # a .txt beside others is a read-me
-            chosen = [name for name in chosen if bare(Path(name)).suffix.lower() != ".txt"] or chosen
+        chosen = [name for name in chosen if is_surely_data(Path(name))] or chosen
         if not chosen:
             there = ", ".join(names[:5]) or "nothing"
             raise ReadError(f"{path} holds no data member; it holds {there}", f"members end in {', '.join(KINDS)}")
@@ -150,19 +169,17 @@ def _peel(name: str, data: bytes) -> bytes:
     return data
 
 
-def _blob(name: str, file: PurePath, data: bytes, kind: str | None) -> Blob:
+def _blob(name: str, file: PurePath, data: bytes, kind: str | None, encoding: str | None) -> Blob:
     if not data.strip(b" \r\n\t\x00"):
         raise ReadError(f"{name} is empty ({len(data)} bytes)", "fetch or write it again")
-    content = _describe(data)
-    said = kind or kind_by_name(Path(file)) or (content if content in ("parquet", "feather") else "csv")
+    wide = encoding is not None and len(" ".encode(encoding)) > 1  # UTF-16 and UTF-32 are half zeros
+    content = _describe(data.replace(b"\x00", b"") if wide else data)
+    said = kind or kind_by_name(Path(file)) or (content if content in _KINDS else "csv")
     if content not in (said, "text"):
-        hint = (
-            f'data.format="{content}"'
-            if content in ("parquet", "feather")
-            else "gatewise reads CSV, Parquet and Feather"
-        )
-        raise ReadError(f"{name} is not what its name says: {said} was expected, the content is {content}", hint)
-    if content == "text" and said != "csv":
+        hint = f'data.format="{content}" reads it ({_READS})' if content in _KINDS else _READS
+        shown = "JSON" if content == "json" else content
+        raise ReadError(f"{name} is not what its name says: {said} was expected, the content is {shown}", hint)
+    if content == "text" and said not in ("csv", "json"):
         raise ReadError(
             f"{name} is not what its name says: {said} was expected, the content is text", 'data.format="csv" reads it'
         )
@@ -181,8 +198,8 @@ def _describe(data: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page"
-    if start.startswith((b'{"', b"[{", b"{\n")):
-        return "JSON"
+    if re.match(rb'\{\s*"|\[\s*[\[{]', start):
+        return "json"
     return "text"
 
 

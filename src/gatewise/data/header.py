@@ -1,0 +1,168 @@
+"""The header of text: its lines, the names it gives to a row's cells, and headers of several lines (field, symbol).
+
+pandas writes columns of two levels as a line a level, below them a line with the index's name: what yfinance,
+pandas-datareader and pivoted tables look like. Which level holds fields and which symbols is told by the spellings.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES, normalise
+from gatewise.data.numbers import MISSING
+from gatewise.errors import ReadError
+
+_FIELDS = {spelling for spellings in VALUES.values() for spelling in spellings if len(spelling) > 1}
+_SYMBOLS = {*SYMBOLS, *(f"{spelling}s" for spelling in SYMBOLS)}
+_DATE = r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\s*\d{1,2}:\d{2}|\s*\d{8,19}(\.0+)?\s*$"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A column of a header of several lines: its field's name, and the symbol that it is of, if any."""
+
+    field: str
+    symbol: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands above the rows.
+
+    Attributes:
+        names: of the cells of a row; empty where a column has none.
+        lines: how many lines it takes.
+        labels: with several lines, what each cell is; else none.
+    """
+
+    names: tuple[str, ...]
+    lines: int = 1
+    labels: tuple[Label, ...] = ()
+
+
+def read_header(lines: Sequence[Sequence[str]]) -> Header:
+    """Reads the header at the top of lines that are split into cells; the first one is part of it."""
+    names = tuple(cell.strip() for cell in lines[0])
+    if (labels := find_labels(lines[:2])) is None:
+        return Header(names, labels=labels_of_tuples(names) or ())
+    index = [cell.strip() for cell in lines[2]] if len(lines) > 2 else []
+    if len(index) == len(labels) and index[0] and not any(index[1:]) and not is_value(index[0]):
+        return Header(names, 3, (Label(index[0]), *labels[1:]))
+    return Header(names, 2, labels)
+
+
+def find_labels(levels: Sequence[Sequence[str]]) -> tuple[Label, ...] | None:
+    """What each column is by the two levels of its name, one of fields and one of symbols; None: they are not such.
+
+    Symbols are told from units and the like by what a pivot makes: the level calls itself so, or each symbol has the
+    same fields.
+    """
+    if len(levels) != 2 or len(levels[0]) != len(levels[1]) or len(levels[0]) < 2:
+        return None
+    cells = [["" if _is_nameless(cell) else cell.strip() for cell in level] for level in levels]
+    called = [normalise(level[0]) in _SYMBOLS for level in cells]
+    spelled = [len(_FIELDS & {normalise(cell) for cell in level}) for level in cells]  # LOW and OPEN are tickers too
+    if not any(called) and spelled[0] == spelled[1]:
+        return None
+    which = called.index(True) if sum(called) == 1 else spelled.index(min(spelled))
+    symbols, fields = cells[which], cells[1 - which]
+    if not spelled[1 - which] or any(map(is_value, fields)):
+        return None
+    if which == 0:  # a symbol above the first of its columns alone, as spreadsheets merge cells
+        for place in range(2, len(symbols)):
+            symbols[place] = symbols[place] or (symbols[place - 1] if fields[place] else "")
+    # What was an index has its name on the upper level and none on the lower.
+    labels = [Label(f, s) if f and s else Label(f or s) for f, s in zip(fields, symbols, strict=True)]
+    if called[which]:  # the first cells are the levels' names, and the index has none
+        labels[0] = Label("")
+    of: dict[str, list[str]] = {}
+    for label in labels:
+        if label.symbol is not None:
+            of.setdefault(label.symbol, []).append(label.field)
+    once = all(len(set(fields)) == len(fields) for fields in of.values())
+    words = not any(symbol.lower() in MISSING or (is_value(symbol) and not any(called)) for symbol in of)
+    alike = len({frozenset(fields) for fields in of.values()}) == 1
+    return tuple(labels) if once and words and (alike or (of and any(called))) else None
+
+
+def labels_of_tuples(names: Sequence[str]) -> tuple[Label, ...] | None:
+    """What columns are whose names are pairs, as pandas writes two levels in one line and into Parquet.
+
+    `('Close', 'AAPL')` is such a pair. None: they are not such.
+    """
+    pairs = [_pair(name) for name in names]
+    if not any(pairs):
+        return None
+    index = [place for place, pair in enumerate(pairs) if pair is None]
+    levels = [["", *(pair[level] for pair in pairs if pair)] for level in (0, 1)]
+    labels = find_labels(levels)
+    if labels is None:
+        return None
+    of_pairs = iter(labels[1:])
+    return tuple(Label(names[place]) if place in index else next(of_pairs) for place in range(len(names)))
+
+
+def uneven_header(name: str, above: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Header, str] | None:
+    """The header of rows that all have one and the same other number of cells than it; None: no header stands there.
+
+    R writes an index without a name, so that a row has one cell more; so do separators at the ends of rows.
+
+    Args:
+        above: the cells of the line above the first row.
+        rows: cells of the first rows, of one length for most.
+
+    Raises:
+        ReadError: the lengths differ in a way that leaves open which cell has which name.
+    """
+    names, width = tuple(cell.strip() for cell in above), len(rows[0])
+    known = sum(normalise(cell) in {*_FIELDS, *ALL_TIMES} for cell in names)
+    sentence = any(len(cell.split()) > 2 for cell in names)
+    if len(names) < 2 or any(map(is_value, names)) or not any(map(is_value, rows[0])) or (sentence and not known):
+        return None
+    more = [row for row in rows if len(row) == width]
+    if len(names) == width + 1 and not names[-1]:
+        return Header(names[:-1]), "the header ends with a separator, and rows don't"
+    if len(names) == width - 1:
+        if not any(row[-1].strip() for row in more):
+            return Header((*names, "")), "rows end with a separator, and the header doesn't"
+        first = next((place for place, cell in enumerate(names) if normalise(cell) in ALL_TIMES), None)
+        left, right = (
+            first is not None and all(re.match(_DATE, row[first + shift]) for row in more) for shift in (0, 1)
+        )
+        if (right and not left) or (first is None and all(re.match(_DATE, row[0]) for row in more)):
+            return Header(("", *names)), "rows have one cell more than the header: their first has no name"
+        if left and not right:
+            return Header((*names, "")), "rows have one cell more than the header: their last has no name"
+    elif known < 2:
+        return None
+    raise ReadError(
+        f"{name}: its header has {len(names)} cells ({', '.join(names)[:60]}), its rows have {width}",
+        "give every cell of a row a name in the header, and no name without a cell",
+    )
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number, a date or a time of day: what rows hold and headers don't."""
+    return is_number(cell) or re.match(_DATE, cell) is not None
+
+
+def is_number(cell: str) -> bool:
+    return re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", cell) is not None
+
+
+def _is_nameless(cell: str) -> bool:
+    """Blank, or what pandas calls a column or level that has no name."""
+    return not cell.strip() or re.fullmatch(r"\s*Unnamed: \d+(_level_\d+)?\s*", cell) is not None
+
+
+def _pair(name: str) -> tuple[str, str] | None:
+    if not (name.startswith("(") and name.endswith(")")):
+        return None
+    try:
+        value = ast.literal_eval(name)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return (str(value[0]), str(value[1])) if isinstance(value, tuple) and len(value) == 2 else None

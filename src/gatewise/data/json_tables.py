@@ -1,0 +1,172 @@
+"""Where in a JSON value its table is: arrays of objects or of arrays, objects of arrays or of objects, and answers of
+services that wrap one such table, or one a symbol.
+
+Shapes: pandas' `to_json` in each orient; the candles of Binance, Kraken, Coinbase and ccxt; the UDF answers of
+TradingView's feeds and Finnhub; Alpha Vantage, Twelve Data, Polygon, Alpaca, Yahoo's chart, CoinGecko.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES, normalise
+from gatewise.data.header import is_value
+
+_KNOWN = {*ALL_TIMES, "t", *(spelling for spellings in VALUES.values() for spelling in spellings)}
+_TIMES = {*ALL_TIMES, "t"}
+_ZONES = ("time_zone", "timezone", "exchange_timezone", "exchangetimezonename")
+# What services call the part of an answer that holds the rows; other names in capitals are symbols.
+_WRAPPERS = re.compile(r"^(data|results?|values|candles|bars|rows|items|quotes?|chart|response|prices)$|series|histor")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table in JSON.
+
+    Attributes:
+        columns: names to values, where they have names.
+        rows: else values row by row.
+        symbol: that all rows are of, where something beside them says so.
+        zone: of the stamps, likewise.
+    """
+
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    rows: tuple[list[Any], ...] = ()
+    symbol: str | None = None
+    zone: str | None = None
+
+
+def find_tables(value: Any) -> list[Found]:
+    """The table of a JSON value, or one a symbol; none where there is no such, or where several are not alike."""
+    if isinstance(value, list):
+        return _of_list(value)
+    if not isinstance(value, dict) or not value:
+        return []
+    found = _of_object(value)
+    if not found:
+        below = {key: tables for key, inner in value.items() if (tables := find_tables(inner))}
+        found = _of_parts(below)
+    symbol, zone = _said(value, SYMBOLS), _said(value, _ZONES)
+    return [replace(table, symbol=table.symbol or symbol, zone=table.zone or zone) for table in found]
+
+
+def _of_list(value: list[Any]) -> list[Found]:
+    if len(value) == 1 and isinstance(value[0], dict) and (inner := find_tables(value[0])):
+        return inner
+    if value and all(isinstance(row, dict) for row in value):
+        return [Found(_records(value))]
+    if value and all(isinstance(row, list) and row and not any(map(_is_nested, row)) for row in value):
+        head, rows = value[0], value
+        if all(isinstance(cell, str) and not is_value(cell) for cell in head) and len(set(head)) == len(head):
+            return [Found(_named(head, rows[1:]))]
+        return [Found(rows=tuple(rows))]
+    return []
+
+
+def _of_object(value: dict[str, Any]) -> list[Found]:
+    """Tables that are written as an object by themselves."""
+    if isinstance(value.get("schema"), dict) and isinstance(value.get("data"), list):
+        return find_tables(value["data"])  # pandas, orient table
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        columns = _named([str(name) for name in value["columns"]], value["data"])
+        return [Found(_with_index(columns, value.get("index", [])))]
+    lists = dict(_lists(value))
+    time = next((key for key in lists if normalise(key) in _TIMES), None)
+    if time is not None:
+        return [Found({k: v for k, v in lists.items() if len(v) == len(lists[time]) or normalise(k) in _KNOWN})]
+    inner = [entry for entry in value.values() if isinstance(entry, dict) and not any(map(_is_nested, entry.values()))]
+    if not inner or len(inner) < len(value):
+        return []
+    if _spelled(value) and not _spelled(inner[0]):  # pandas, orient columns
+        keys = list(dict.fromkeys(key for entry in inner for key in entry))
+        return [Found(_with_index({k: [entry.get(key) for key in keys] for k, entry in value.items()}, keys))]
+    if _spelled(inner[0]) and all(map(is_value, value)):  # pandas, orient index; Alpha Vantage
+        return [Found(_with_index(_records(inner), list(value)))]
+    return []
+
+
+def _of_parts(below: dict[str, list[Found]]) -> list[Found]:
+    """Tables under several names: one a symbol, or the columns of one by time."""
+    if len(below) == 1:
+        ((key, tables),) = below.items()
+        names = not _WRAPPERS.search(normalise(key)) and re.fullmatch(r"(?=.*[A-Z])[A-Z0-9][A-Z0-9./:_=^-]*", key)
+        return [replace(table, symbol=table.symbol or key) for table in tables] if names else tables
+    alone = {key: tables[0] for key, tables in below.items() if len(tables) == 1}
+    if len(alone) < len(below):
+        return []
+    pairs = [table.rows and all(len(row) == 2 for row in table.rows) for table in alone.values()]
+    if alone and all(pairs):
+        times = [[row[0] for row in table.rows] for table in alone.values()]
+        if all(stamps == times[0] for stamps in times):
+            return [Found({"time": times[0], **{k: [row[1] for row in t.rows] for k, t in alone.items()}})]
+        return []
+    if len({(tuple(table.columns), bool(table.rows)) for table in alone.values()}) == 1:
+        return [replace(table, symbol=table.symbol or key) for key, table in alone.items()]
+    return []
+
+
+def _lists(value: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Arrays of plain values in an object, in objects within it, and in arrays of one object."""
+    for key, inner in value.items():
+        entry = inner[0] if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], dict) else inner
+        if isinstance(entry, dict):
+            yield from _lists(entry)
+        elif isinstance(entry, list) and not any(map(_is_nested, entry)):
+            yield key, entry
+
+
+def _records(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Columns of objects; what lies in an object within is a column of its own name, where no other has it."""
+    flat = [dict(_leaves(row)) for row in rows]
+    paths = list(dict.fromkeys(path for row in flat for path in row))
+    last = [path[-1] for path in paths]
+    return {
+        path[-1] if last.count(path[-1]) == 1 else ".".join(path): [row.get(path) for row in flat] for path in paths
+    }
+
+
+def _leaves(row: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*above, key))
+        else:
+            yield (*above, key), value
+
+
+def _named(names: list[str], rows: list[Any]) -> dict[str, list[Any]]:
+    lengths = {len(row) if isinstance(row, list) else 0 for row in rows}
+    if lengths - {len(names)} or len(set(names)) < len(names):
+        return {}
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}
+
+
+def _with_index(columns: dict[str, list[Any]], index: list[Any]) -> dict[str, list[Any]]:
+    """The index as a column of times, where no other is one; a plain count of rows is none."""
+    if any(normalise(name) in _TIMES for name in columns) or not index or not all(is_value(str(key)) for key in index):
+        return columns
+    return columns if [str(key) for key in index] == [str(n) for n in range(len(index))] else {"time": index, **columns}
+
+
+def _said(value: dict[str, Any], spellings: tuple[str, ...]) -> str | None:
+    """A text beside a table, or in an object beside it, by the spelling of its name."""
+    return next((text for key, text in _texts(value) if normalise(key) in spellings), None)
+
+
+def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, inner in value.items():
+        entry = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
+        if isinstance(entry, dict):
+            yield from _texts(entry)
+        elif isinstance(inner, str):
+            yield key, inner
+
+
+def _spelled(keys: Any) -> bool:
+    return any(normalise(key) in _KNOWN for key in keys)
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)

@@ -1,0 +1,177 @@
+"""Rows without a header, known by the shape of their cells and proved by the order of their prices.
+
+Sources: Binance's public archive (klines); Kraken's downloadable OHLCVT; histdata.com's "detailed files specification"
+(ASCII and MetaTrader minutes); Kibot's "Data format"; EODData's read-me (Metastock ASCII); ccxt's `fetch_ohlcv`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import polars as pl
+
+from gatewise.config.schema import DataConfig
+from gatewise.data.table import OHLC, ROW
+from gatewise.errors import ReadError
+
+KLINE = (
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+)
+_DIGITS = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_DATE = rf"(?:\d{{4}}([-/.])\d{{1,2}}\1\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\2\d{{4}}|{_DIGITS})"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+_CELLS = {
+    "e": r"\d{10}(?:\.0+)?|\d{13}|\d{16}|\d{19}",  # an epoch
+    "s": r"\d{10}(?:\.0+)?",  # an epoch in seconds
+    "d": _DATE,
+    "t": rf"{_DATE}(?:[T ]{_CLOCK}(?: ?[AaPp][Mm]|Z|[+-]\d{{2}}:?\d{{2}})?| \d{{6}}| \d{{4}})",  # date and clock
+    "c": rf"{_CLOCK}|\d{{4}}|\d{{6}}",
+    "w": r"[A-Za-z][\w.\-/=^:]*",
+    "n": r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?",
+    "i": r"(?:\d+(?:\.0+)?)?",
+}
+_LEAN = r"\d{8} \d{2}:\d{2}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows of one shape.
+
+    Attributes:
+        cells: a letter a cell, of `_CELLS`.
+        columns: their names.
+        who: whose files are of this shape.
+    """
+
+    cells: str
+    columns: tuple[str, ...]
+    who: str
+
+
+_BARS = (*OHLC, "volume")
+LAYOUTS = (
+    Layout("nnnnnnnnnnnn", KLINE, "exchange klines"),
+    Layout("snnnnni", ("time", *_BARS, "trades"), "Kraken's OHLCVT"),
+    Layout("snnnnnni", ("time", *OHLC, "vwap", "volume", "trades"), "Kraken's OHLC answers"),
+    Layout("ennnnn", ("time", *_BARS), "candles of ccxt and exchanges"),
+    Layout("tnnnnn", ("time", *_BARS), "HistData, NinjaTrader, FirstRate"),
+    Layout("tnnnn", ("time", *OHLC), "bars without volume"),
+    Layout("dcnnnnn", ("date", "time", *_BARS), "MetaTrader, HistData, Kibot"),
+    Layout("dcnnnn", ("date", "time", *OHLC), "bars without volume"),
+    Layout("dnnnnn", ("date", *_BARS), "days of Kibot, NinjaTrader, FirstRate"),
+    Layout("dnnnn", ("date", *OHLC), "days without volume"),
+    Layout("wdnnnnn", ("symbol", "date", *_BARS), "days of EODData, Metastock"),
+    Layout("wdcnnnnn", ("symbol", "date", "time", *_BARS), "Metastock"),
+    Layout("wtnnnnn", ("symbol", "time", *_BARS), "bars of several symbols"),
+)
+
+
+def find_layout(rows: Sequence[Sequence[str]]) -> Layout | None:
+    """The layout whose shape all rows have."""
+    for layout in LAYOUTS:
+        patterns = [_CELLS[letter] for letter in layout.cells]
+        if all(
+            len(row) == len(patterns)
+            and all(re.fullmatch(rf"\s*(?:{p})\s*", cell) for p, cell in zip(patterns, row, strict=True))
+            for row in rows
+        ):
+            return layout
+    return None
+
+
+def _clock_of(file: str) -> tuple[str, ...]:
+    """What is known of the clock of stamps without a zone by whose file it is."""
+    if re.match(r"DAT_(ASCII|MT|NT|MS|XLSX)_", file):
+        return ('HistData stamps by New York\'s clock without daylight saving time: data.timezone="Etc/GMT+5"',)
+    return ()
+
+
+def _is_lean(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether these are LEAN's hours or days, whose prices may be scaled: `20131001 09:00,…`."""
+    return all(len(row) == 6 and re.fullmatch(_LEAN, row[0].strip()) for row in rows)
+
+
+def headless(
+    name: str, file: PurePath, rows: Sequence[Sequence[str]], spec: DataConfig
+) -> tuple[tuple[str, ...], Layout | None, tuple[str, ...]]:
+    """The columns' names of rows without a header: those that were said, or by their shape.
+
+    Args:
+        name: how errors call the file.
+        file: its path, which may tell whose it is.
+        rows: cells of the first rows.
+        spec: may say the columns' names.
+
+    Returns:
+        The names, the layout that gave them, if any, and notes.
+
+    Raises:
+        ReadError: another number of columns than names, or rows of no known shape.
+    """
+    if spec.columns_are:
+        if len(rows[0]) != len(spec.columns_are):
+            raise ReadError(
+                f"{name} must have {len(spec.columns_are)} columns ({', '.join(spec.columns_are)}); got {len(rows[0])}",
+                _names_hint(len(rows[0])),
+            )
+        return spec.columns_are, None, ()
+    lean = _is_lean(rows)
+    layout = None if lean else find_layout(rows)
+    if layout is None:
+        named = len(rows[0]) == 6 and re.search(r"_(trade|minute|second)\b", f"{name} {file.stem}")
+        raise ReadError(
+            f"{name} has no header: its first line holds numbers ({','.join(rows[0])[:60]})",
+            'a LEAN file? data.format="lean"' if named or lean else _names_hint(len(rows[0])),
+        )
+    note = (
+        f"no header; by the shape of its rows ({layout.who}) the columns are {', '.join(layout.columns)} "
+        "(data.columns_are says otherwise)"
+    )
+    return layout.columns, layout, (note, *(() if spec.timezone else _clock_of(file.name)))
+
+
+def require_order(name: str, frame: pl.DataFrame) -> None:
+    """Holds open, high, low, close of a layout against what they must be.
+
+    Flat rows fit any order; where all are flat, no order is wrong.
+
+    Raises:
+        ReadError: in one of the first rows the high is not the highest of the four, or the low not the lowest; or most
+            bars span more than a bar's prices do.
+    """
+    prices = frame.head(1_000).with_columns(pl.col(pl.String).str.strip_chars())
+    prices = prices.select(ROW, *(pl.col(column).cast(pl.Float64, strict=False) for column in OHLC))
+    low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
+    wrong = prices.filter((pl.col("low") > low) | (pl.col("high") < high))
+    far = prices.filter(pl.col("high") > 2 * pl.col("low"))  # a volume that is above all prices, or below them
+    if 2 * far.height > prices.height:
+        wrong = far
+    if wrong.height:
+        row = wrong.row(0, named=True)
+        shown = ", ".join(f"{column} {row[column]:g}" for column in OHLC)
+        raise ReadError(
+            f"{name} has no header, and its prices are not in the order open, high, low, close: row {row[ROW]} would "
+            f"have {shown}",
+            _names_hint(frame.width - 1),
+        )
+
+
+def _names_hint(width: int) -> str:
+    return (
+        f"data.columns_are=NAME,NAME,… names its {width} columns in their order, such as "
+        "time,open,high,low,close,volume"
+    )

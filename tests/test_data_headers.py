@@ -1,0 +1,289 @@
+"""Headers of several lines, headers of another length than the rows, and rows without any are read only where it is
+beyond doubt what each cell is. pandas writes what pandas' users have.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_files import VALUES, as_csv, bars, expected, load, put
+from gatewise.config.schema import DataConfig
+from gatewise.data.quality import check_data
+from gatewise.data.table import Table
+from gatewise.errors import DataError, GatewiseError, ReadError, SchemaError
+
+DAY = timedelta(days=1)
+NAMES = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
+TICKERS = ["AAPL", "V", "LOW", "OPEN", "BRK-B", "0700.HK", "^GSPC", "BTC-USD", "EURUSD=X"]
+
+
+def notes_of(path: Path, **said: Any) -> str:
+    return "\n".join(check_data(DataConfig(paths=(str(path),), **said)).notes)
+
+
+def long_table(frames: dict[str, pl.DataFrame], step: timedelta) -> Table:
+    parts = [expected(frame, step, symbol).frame for symbol, frame in sorted(frames.items())]
+    return Table(pl.concat(parts), step, 7 * DAY if step >= DAY else step)
+
+
+def pivoted(frames: dict[str, pl.DataFrame], by_ticker: bool, names: tuple[str | None, str | None]) -> pd.DataFrame:
+    """Columns of two levels, as yfinance and pandas-datareader hand them out."""
+    wide = {}
+    for (field, name), (symbol, frame) in itertools.product(NAMES.items(), frames.items()):
+        key = (symbol, name) if by_ticker else (name, symbol)
+        wide[key] = pd.Series(frame[field].to_numpy(), index=pd.DatetimeIndex(frame["time"].to_list()))
+    table = pd.DataFrame(wide)
+    table.columns = pd.MultiIndex.from_tuples(table.columns, names=names[::-1] if by_ticker else names)
+    return table
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    tickers=st.lists(st.sampled_from(TICKERS), min_size=1, max_size=3, unique=True),
+    by_ticker=st.booleans(),
+    names=st.sampled_from([("Price", "Ticker"), ("Attributes", "Symbols"), (None, "Ticker")]),
+    index=st.sampled_from(["Date", "Datetime", None]),
+    how=st.sampled_from(["csv", "reset", "reset without its number", "read back", "parquet", "tuples"]),
+    separator=st.sampled_from([",", ";", "\t"]),
+)
+def test_columns_of_two_levels_are_rows_of_each_symbol(
+    tickers: list[str], by_ticker: bool, names: tuple[str | None, str], index: str | None, how: str, separator: str
+) -> None:
+    frames = {ticker: bars(14, DAY, datetime(2024, 1, 1, tzinfo=UTC), seed) for seed, ticker in enumerate(tickers)}
+    table = pivoted(frames, by_ticker, names)
+    table.index.name = index
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "X.csv"
+        if how == "parquet":
+            path = path.with_suffix(".parquet")
+            table.to_parquet(path)
+        elif how == "csv":
+            table.to_csv(path, sep=separator)
+        elif how == "reset":
+            table.rename_axis(index=index or "Date").reset_index().to_csv(path, sep=separator)
+        elif how == "reset without its number":
+            table.rename_axis(index=index or "Date").reset_index().to_csv(path, sep=separator, index=False)
+        elif how == "tuples":
+            table.columns = table.columns.to_flat_index()
+            table.to_csv(path, sep=separator)
+        else:
+            text = table.to_csv()
+            pd.read_csv(io.StringIO(text), header=[0, 1], index_col=0).to_csv(path, sep=separator)
+        assert load(path).fingerprint == long_table(frames, DAY).fingerprint
+
+
+def test_intraday_stamps_with_offsets_and_further_fields_are_read_from_such_columns(tmp_path: Path) -> None:
+    frames = {"AAPL": bars(30, timedelta(minutes=5), datetime(2024, 3, 8, 14, 30, tzinfo=UTC))}
+    table = pivoted(frames, False, ("Price", "Ticker")).tz_convert("America/New_York").rename_axis(index="Datetime")
+    table[("Adj Close", "AAPL")] = table[("Close", "AAPL")] / 2
+    table[("Stock Splits", "AAPL")] = 0.0
+    path = tmp_path / "X.csv"
+    table.to_csv(path)
+    read = load(path)
+    assert read.columns == (*VALUES, "adj_close", "Stock Splits")
+    assert load(path, columns=VALUES).fingerprint == long_table(frames, timedelta(minutes=5)).fingerprint
+    assert "columns of a field and a symbol each, read as rows of AAPL" in notes_of(path)
+
+
+def test_days_on_which_one_of_several_symbols_has_no_value_are_no_rows_of_it(tmp_path: Path) -> None:
+    both = {
+        "A": bars(14, DAY, datetime(2024, 1, 1, tzinfo=UTC), 1),
+        "B": bars(20, DAY, datetime(2024, 1, 1, tzinfo=UTC)),
+    }
+    path = tmp_path / "X.csv"
+    pivoted(both, False, ("Price", "Ticker")).rename_axis(index="Date").to_csv(path)
+    assert load(path).fingerprint == long_table(both, DAY).fingerprint
+    assert "no value at all left out: 6" in notes_of(path)
+
+
+def test_a_symbol_above_the_first_of_its_columns_is_above_them_all(tmp_path: Path) -> None:
+    both = {"A": bars(14, DAY, seed=1), "B": bars(14, DAY, seed=2)}
+    rows = [
+        ",".join([f"{time:%Y-%m-%d %H:%M}", *(str(frame[row, name]) for frame in both.values() for name in VALUES)])
+        for row, time in enumerate(both["A"]["time"])
+    ]
+    text = "\n".join([",A,,,,,B,,,,", ",".join(["Date", *NAMES.values(), *NAMES.values()]), *rows]) + "\n"
+    assert load(put(tmp_path, "X.csv", text)).fingerprint == long_table(both, DAY).fingerprint
+
+
+@pytest.mark.parametrize(
+    "second", [",USD,USD,USD,USD,shares", "datetime,float,float,float,float,int", ",n/a,n/a,n/a,n/a,n/a"]
+)
+def test_a_line_of_units_or_types_is_not_taken_for_symbols(second: str, tmp_path: Path) -> None:
+    lines = as_csv(bars(12)).splitlines()
+    with pytest.raises(DataError):
+        load(put(tmp_path, "X.csv", "\n".join([lines[0], second, *lines[1:]]) + "\n"))
+
+
+Write = Callable[[datetime], str]
+
+
+def by(fmt: str) -> Write:
+    return lambda moment: moment.strftime(fmt)
+
+
+MONTHS = datetime(2024, 1, 11, 22, 30, tzinfo=UTC)  # to the 13th, which tells day from month
+SHAPES: dict[str, tuple[str, Write, list[str], dict[str, Any]]] = {
+    "Kraken": ("ZZUSD.csv", lambda m: f"{m.timestamp():.0f}", [*VALUES, "trades"], {}),
+    "Kraken's answers": (
+        "X.csv",
+        lambda m: f"{m.timestamp():.0f}",
+        ["open", "high", "low", "close", "open", "volume", "trades"],
+        {},
+    ),
+    "ccxt": ("X.csv", lambda m: f"{m.timestamp() * 1000:.0f}", [*VALUES], {}),
+    "HistData ASCII": ("DAT_ASCII_EURUSD_M1_2024.csv", by("%Y%m%d %H%M%S"), [*VALUES], {"separator": ";"}),
+    "HistData MetaTrader": ("DAT_MT_EURUSD_M1_2024.csv", by("%Y.%m.%d,%H:%M"), [*VALUES], {}),
+    "NinjaTrader": ("ES 03-24.Last.txt", by("%Y%m%d %H%M%S"), [*VALUES], {"separator": ";"}),
+    "FirstRate": ("AAPL_full_1min_UNADJUSTED.txt", by("%Y-%m-%d %H:%M:%S"), [*VALUES], {}),
+    "Kibot": ("IBM.txt", by("%m/%d/%Y,%H:%M"), [*VALUES], {}),
+    "without volume": ("X.csv", by("%Y-%m-%dT%H:%M:%SZ"), ["open", "high", "low", "close"], {}),
+    "Metastock": ("X.csv", lambda m: f"MSFT,{m:%Y%m%d},{m:%H:%M}", [*VALUES], {}),
+}
+
+
+def shaped(frame: pl.DataFrame, stamp: Write, columns: list[str], separator: str = ",") -> str:
+    counted = frame.with_columns(trades=pl.int_range(pl.len()))
+    lines = [
+        separator.join([stamp(time), *(str(counted[row, name]) for name in columns)])
+        for row, time in enumerate(counted["time"])
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_rows_of_a_vendor_s_shape_need_no_header(name: str, tmp_path: Path) -> None:
+    file, stamp, columns, how = SHAPES[name]
+    frame = bars(first=MONTHS)
+    path = put(tmp_path, file, shaped(frame, stamp, columns, **how))
+    kept = tuple(column for column in VALUES if column in columns)
+    said = {} if name == "Metastock" else {"symbol": "MSFT"}
+    assert (
+        load(path, columns=kept, **said).fingerprint == expected(frame.select("time", *kept), symbol="MSFT").fingerprint
+    )
+    notes = notes_of(path)
+    assert "no header; by the shape of its rows" in notes
+    assert ('data.timezone="Etc/GMT+5"' in notes) == file.startswith("DAT_")
+
+
+def test_days_without_a_header_are_read_too(tmp_path: Path) -> None:
+    frame = bars(14, DAY, datetime(2024, 1, 1, tzinfo=UTC))
+    for fmt in ("%Y%m%d", "%Y-%m-%d", "%m/%d/%Y"):
+        path = put(tmp_path, "X.csv", shaped(frame, by(fmt), [*VALUES]))
+        assert load(path).fingerprint == expected(frame, DAY).fingerprint
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.permutations(VALUES), stamp=st.sampled_from(["Kraken", "ccxt", "FirstRate", "Kibot", "HistData ASCII"]))
+def test_rows_in_another_order_are_refused_and_read_by_the_names_that_are_said(order: list[str], stamp: str) -> None:
+    if set(order[1:3]) == {"high", "low"} and order[1] == "high" and order[4] == "volume":
+        return  # the right order, or open and close the other way round, which no row tells
+    file, write, _, how = SHAPES[stamp]
+    frame = bars(first=MONTHS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = put(Path(folder), file, shaped(frame, write, order, **how))
+        with pytest.raises(ReadError, match="no header, and its prices are not in the order") as caught:
+            load(path)
+        assert "data.columns_are=NAME,NAME,… names its" in str(caught.value.hint)
+        time = ("date", "time") if stamp == "Kibot" else ("time",)
+        read = load(path, columns_are=(*time, *order), columns=VALUES, symbol="X")
+        assert read.fingerprint == expected(frame).fingerprint
+
+
+@pytest.mark.parametrize(
+    "line", ["1,2,3", "1704067200,1,2", "20240102,1,2,3", "1.5,2.5,1.0,2.0,2.0,1", "60000,1,2,1,2,5"]
+)
+def test_rows_of_no_known_shape_are_refused_with_their_number_of_columns(line: str, tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="has no header") as caught:
+        load(put(tmp_path, "X.csv", f"{line}\n" * 3))
+    assert f"names its {line.count(',') + 1} columns" in str(caught.value.hint)
+
+
+def test_hours_of_lean_are_not_taken_for_a_vendor_s_whose_prices_are_as_they_are(tmp_path: Path) -> None:
+    path = put(tmp_path, "aapl.csv", "20131001 09:00,6448000,6449000,6447000,6448000,90\n" * 3)
+    with pytest.raises(ReadError, match="has no header") as caught:
+        load(path)
+    assert 'data.format="lean"' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "error", "found"),
+    [
+        ("1,2\n" * 3, ("time", "a", "b"), ReadError, "must have 3 columns .* got 2"),
+        ("time,a\n2024-01-01,2\n", ("time", "a"), ReadError, "has a header"),
+        ("2024-01-01,2\n2024-01-02,2,3\n", ("time", "a"), ReadError, "row 2 has 3 cells"),
+        ("2024-01-01,2\n" * 3, ("time", "time"), ConfigError, "'time' twice"),
+    ],
+)
+def test_names_that_do_not_fit_the_rows_are_refused(
+    content: str, said: tuple[str, ...], error: type[GatewiseError], found: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=found) as caught:
+        load(put(tmp_path, "X.csv", content), columns_are=said)
+    assert caught.value.hint
+
+
+def test_names_said_of_what_has_names_are_refused(tmp_path: Path) -> None:
+    bars(12).write_parquet(tmp_path / "X.parquet")
+    with pytest.raises(ReadError, match="carries its columns' names"):
+        load(tmp_path / "X.parquet", columns_are=("time", *VALUES))
+    path = put(tmp_path, "X.csv", "0,1,2,1,2,5,6,7,8,9,10,11\n" * 3)
+    with pytest.raises(ReadError, match=r"data\.format names the columns"):
+        load(path, columns_are=("time", *VALUES), format="kline")
+    for source in ("lake", "sql"):
+        with pytest.raises(GatewiseError, match=r"data\.columns_are is said of text files"):
+            load(columns_are=("time",), source=source)
+
+
+# A header that is not as long as the rows.
+LINES = as_csv(bars(12), by("%Y-%m-%d %H:%M:%S")).splitlines()
+SHORT = {
+    "an index without a name, as R writes it": [
+        LINES[0],
+        *(f'"{number}",{line}' for number, line in enumerate(LINES[1:], start=1)),
+    ],
+    "an index of times without a name": [LINES[0].partition(",")[2], *LINES[1:]],
+    "rows end with a separator": [LINES[0], *(f"{line}," for line in LINES[1:])],
+    "the header ends with a separator": [f"{LINES[0]},", *LINES[1:]],
+    "both end with a separator": [f"{line}," for line in LINES],
+    "a last column without a name": [LINES[0], *(f"{line},7" for line in LINES[1:])],
+    "an index without a name below a banner": [
+        "Prices of X as of today",
+        "",
+        LINES[0],
+        *(f"7,{line}" for line in LINES[1:]),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_header_of_another_length_is_read_where_the_times_prove_what_has_no_name(name: str, tmp_path: Path) -> None:
+    assert load(put(tmp_path, "X.csv", "\n".join(SHORT[name]) + "\n")).fingerprint == expected(bars(12)).fingerprint
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["time,open,high,low,close,volume,trades,vwap", "open,high,low,close", "time,open,high,low,close,volume,trades"],
+)
+def test_a_header_that_leaves_open_which_cell_has_which_name_is_refused(header: str, tmp_path: Path) -> None:
+    path = put(tmp_path, "X.csv", "\n".join([header, *LINES[1:]]) + "\n")
+    with pytest.raises(ReadError, match=rf"its header has {header.count(',') + 1} cells .*, its rows have 6"):
+        load(path)
+
+
+def test_one_broken_row_is_not_taken_for_a_short_header(tmp_path: Path) -> None:
+    path = put(tmp_path, "X.csv", "\n".join([*LINES[:6], f"{LINES[6]},7", *LINES[7:]]) + "\n")
+    with pytest.raises(ReadError, match="row 6 has 7 cells; the header has 6"):
+        load(path)
