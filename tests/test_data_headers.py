@@ -22,7 +22,7 @@ from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
 from gatewise.data.table import Table
-from gatewise.errors import DataError, GatewiseError, ReadError, SchemaError
+from gatewise.errors import ConfigError, DataError, GatewiseError, ReadError
 
 DAY = timedelta(days=1)
 NAMES = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
