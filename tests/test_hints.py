@@ -59,6 +59,7 @@ CHOICES: dict[str, Any] = {
     "data.end": "2023-11-11",
     "data.on_duplicate": "first",
     "data.off_grid": "drop",
+    "data.prices": "any",
     "data.repair": ["splits", "hundredfold"],
     "data.symbols": ["BTC-USD", "^GSPC"],
     "data.url": "sqlite:///bars of 2023.db",

@@ -194,7 +194,7 @@ class Bundle:
             units; one row for each of `rows`, in their order.
 
         Raises:
-            SchemaError: another timeframe or calendar, or a column that the features read is missing.
+            SchemaError: another timeframe, calendar or kind of prices, or a column that the features read is missing.
             NotEnoughRowsError: no row, or one of `rows`, has a full gap-free window.
             ConfigError: `rows` are no row numbers.
         """
@@ -238,7 +238,8 @@ class Bundle:
         Raises:
             SchemaError, NotEnoughRowsError: see `predict`.
         """
-        require_schema(table, self.required_columns, self.timeframe, self.config.data.calendar)
+        data = self.config.data
+        require_schema(table, self.required_columns, self.timeframe, data.calendar, data.prices)
         own = table.with_frame(table.frame.select(SYMBOL, TIME, *self.required_columns))
         matrix = build_features(own, self.config.features)
         if (matrix.names, matrix.lookback) != (self.feature_names, self.lookback):

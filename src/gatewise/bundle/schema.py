@@ -16,8 +16,10 @@ from gatewise.errors import NotEnoughRowsError, SchemaError
 from gatewise.rows import window_rows
 
 
-def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta, calendar: str | None) -> None:
-    """Checks the step between rows, what is a gap between them, and that every column is there under its name.
+def require_schema(
+    table: Table, columns: Sequence[str], timeframe: timedelta, calendar: str | None, prices: str = "positive"
+) -> None:
+    """Checks the step between rows, what is a gap between them, what prices may be, and that every column is there.
 
     Raises:
         SchemaError: what differs; the nearest name is in the hint.
@@ -33,6 +35,12 @@ def require_schema(table: Table, columns: Sequence[str], timeframe: timedelta, c
         raise SchemaError(
             f"the model was trained on rows of calendar {wanted}; these are of {got}",
             f'gaps must mean the same: data.calendar="{wanted}"',
+        )
+    if table.any_prices != (prices == "any"):
+        raise SchemaError(
+            f"the model was trained on prices that are {prices}; these are read as "
+            f"{'any' if table.any_prices else 'positive'}",
+            f'returns must mean the same: data.prices="{prices}"',
         )
     missing = [name for name in columns if name not in table.columns]
     if missing:

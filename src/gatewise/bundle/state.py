@@ -48,6 +48,8 @@ def schema_hash(bundle: Bundle) -> str:
         "sequence_length": bundle.config.windows.sequence_length,
         "symbols": bundle.symbols if bundle.config.knows_symbols else (),
     }
+    if bundle.config.data.prices != "positive":  # bundles from before there was a choice keep their hash
+        said["prices"] = bundle.config.data.prices
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -65,6 +65,7 @@ DATA_FLAGS = (
     Flag("--end", "data.end", str, "Rows knowable before, UTC."),
     Flag("--off-grid", "data.off_grid", str, "keep, or drop: rows off the grid, like a bar that was still running."),
     Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
+    Flag("--prices", "data.prices", str, "positive, or any: back-adjusted ones below 0; returns are differences."),
     Flag("--repair", "data.repair", str, "Mend what is certain, and say it: splits,hundredfold or one of them."),
 )
 MODEL_FLAGS = (

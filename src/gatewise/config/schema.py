@@ -72,6 +72,7 @@ class DataConfig(Section):
     gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
     off_grid: Literal["keep", "drop"] = "keep"  # rows off the timeframe's grid, like a bar that was still running
     on_duplicate: Literal["error", "first", "last"] = "error"
+    prices: Literal["positive", "any"] = "positive"  # any: back-adjusted ones may be negative; returns are differences
     repair: tuple[Literal["splits", "hundredfold"], ...] = ()  # mends what is certain of these, and says what it did
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
@@ -111,6 +112,10 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         require_signs(self.thousands, self.decimal)
+    @model_validator(mode="after")
+    def _repairs_know_ratios(self) -> Self:
+        if self.repair and self.prices == "any":
+            raise ValueError("data.repair goes by ratios of prices, which data.prices any has none of: leave one out")
         return self
 
 
@@ -269,7 +274,21 @@ class EvaluationConfig(Section):
     bootstrap_samples: int = Field(1_000, ge=50)  # draws of the tests against data snooping, in cv
     block_rows: int | None = Field(None, ge=1)  # what happens is forgotten after so many rows; None: measured
     baseline_rows: int = Field(100_000, ge=100)  # baselines are fitted on at most this many training rows
-    cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price, for the indicative backtest
+    cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price (any prices: their unit), of the naive rule
+
+
+def _refuse_fractions(target: TargetConfig) -> None:
+    """Of a price that may be 0 or negative there is no fraction."""
+    if target.barrier == "fixed":
+        raise ConfigError(
+            "target.barrier fixed is a fraction of the price, which data.prices any has none of",
+            'target.barrier="volatility" is in units of what the price moves',
+        )
+    if target.cost:
+        raise ConfigError(
+            f"target.cost is a fraction of the price, which data.prices any has none of; got {target.cost:g}",
+            "target.cost=0",
+        )
 
 
 class ExperimentConfig(Section):
@@ -303,6 +322,8 @@ class ExperimentConfig(Section):
             )
         if self.training.loss != "auto" and self.target.kind in CLASS_KINDS:
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
+        if self.data.prices == "any" and self.target.kind == "triple_barrier":
+            _refuse_fractions(self.target)
         if self.training.per_symbol and self.reads_symbol:
             raise ValueError(
                 "training.per_symbol trains each model on one symbol, so it has none to tell apart: leave out "

@@ -97,6 +97,8 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
         refuse_filter(spec)
     names = ("calendar", "session", "timezone", "gap_tolerance", "resample", "repair")
     said = {name: getattr(spec, name) for name in names} if spec else {}
+    told = ("calendar", "gap_tolerance", "resample", "prices", "repair")
+    said = {name: getattr(spec, name) for name in told} if spec else {}
     return [_check(lake, key, said) for key in keys]
 
 

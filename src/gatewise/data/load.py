@@ -64,7 +64,7 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
         )
     _refuse_empty(rows)
     frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
-    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar)
+    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any")
 
 
 def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:

@@ -27,15 +27,18 @@ class Prices:
     Attributes:
         rows: as they were read.
         keep: which of rows that share a time counts, first or last.
+        ratios: whether prices are positive, so that their ratios say something; else nothing is looked for.
     """
 
     rows: Rows
     keep: str = "first"
+    ratios: bool = True
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns of prices, none where there is no close."""
-        return tuple(name for name in OHLC if name in self.rows.columns) if "close" in self.rows.columns else ()
+        told = self.ratios and "close" in self.rows.columns
+        return tuple(name for name in OHLC if name in self.rows.columns) if told else ()
 
     @cached_property
     def place(self) -> Ints:
@@ -148,7 +151,7 @@ def find_possible_splits(prices: Prices) -> Finding:
         'adjusted prices, as of gatewise data fetch yahoo --adjusted, or data.repair="splits", which adjusts for those '
         "that the volume proves: a return across a split was never earned"
     )
-    if "close" not in prices.rows.columns:
+    if not prices.names:
         return Finding("possible_splits", 0, False, (), remedy)
     found = prices.splits
     examples = tuple(

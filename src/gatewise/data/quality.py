@@ -100,7 +100,7 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
     frame = rows.frame
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     prices = [column for column in OHLC if column in frame.columns]
-    faults = Prices(rows, "last" if spec.on_duplicate == "last" else "first")
+    faults = Prices(rows, "last" if spec.on_duplicate == "last" else "first", ratios=spec.prices != "any")
     infinite = [pl.col(column).is_infinite() for column in rows.columns]
     findings = [
         find_mixed_steps(rows, spec),
@@ -135,7 +135,9 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
             rows,
             "non_positive",
             pl.any_horizontal(pl.col(column) <= 0 for column in prices) if prices else None,
-            "returns need positive prices: mend or take out those rows",
+            "returns need positive prices: mend or take out those rows; of futures that were back-adjusted, which fall "
+            'below 0 rightly: data.prices="any"',
+            blocks=spec.prices != "any",
             shown=tuple(prices),
         ),
         _rows(

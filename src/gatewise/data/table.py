@@ -35,12 +35,14 @@ class Table:
         timeframe: the usual step between two rows of a symbol.
         gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
         calendar: code of an exchange's calendar; steps are then measured in its trading time (`trading_time`).
+        any_prices: prices may be 0 or negative, as back-adjusted ones are: returns are differences, in price units.
     """
 
     frame: pl.DataFrame
     timeframe: timedelta
     gap_tolerance: timedelta
     calendar: str | None = None
+    any_prices: bool = False
 
     def __post_init__(self) -> None:
         dtypes = dict(self.frame.schema)
@@ -103,8 +105,10 @@ class Table:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over symbols, times, segments, names, values and calendar: equal tables, equal prints, everywhere."""
+        """SHA-256 over symbols, times, segments, names, values, calendar: equal tables, equal prints, everywhere."""
         calendar = () if self.calendar is None else ("\x1e", self.calendar)
+        if self.any_prices:
+            calendar = (*calendar, "\x1e", "any prices")
         digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns, *calendar)).encode())
         digest.update(np.flatnonzero(self._opens).tobytes())
         digest.update(np.ascontiguousarray(self.segment_start).tobytes())
@@ -115,11 +119,11 @@ class Table:
 
     def with_frame(self, frame: pl.DataFrame) -> Table:
         """The same clock over other rows."""
-        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar)
+        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar, self.any_prices)
 
 
 def require_bars(table: Table) -> None:
-    """Checks that a table is bars: OHLCV present, finite, positive prices, low <= open, close <= high.
+    """Checks that a table is bars: OHLCV present, finite, positive prices if they must be, low <= open, close <= high.
 
     Raises:
         SchemaError: a column is missing.
@@ -134,7 +138,7 @@ def require_bars(table: Table) -> None:
     low, high = pl.col("low"), pl.col("high")
     rules = {
         "prices must be positive and finite": pl.any_horizontal(
-            (pl.col(c) <= 0) | pl.col(c).is_infinite() for c in OHLC
+            ((pl.col(c) <= 0) & (not table.any_prices)) | pl.col(c).is_infinite() for c in OHLC
         ),
         "volume must be finite and not negative": (pl.col("volume") < 0) | pl.col("volume").is_infinite(),
         "low <= open, close <= high must hold": (low > pl.min_horizontal("open", "close"))
@@ -148,5 +152,6 @@ def require_bars(table: Table) -> None:
             raise QualityError(
                 f"{rule}; rows that break it: {offenders.height}, the first at {row[SYMBOL]} "
                 f"{row[TIME]:%Y-%m-%d %H:%M:%S}: {values}",
-                "gatewise data check with the same settings shows them",
+                "gatewise data check with the same settings shows them"
+                + ('; data.prices="any" takes back-adjusted ones' if "positive" in rule else ""),
             )

@@ -2,7 +2,8 @@
 
 It is indicative only. A label looks `horizon` bars ahead while the rule holds for one; fills are assumed at the close
 at which the prediction is made; there is no slippage, no funding, no size. It says whether a score is worth a closer
-look.
+look. Of prices that may be 0 or negative returns are differences: all of it is then in price units, for one unit of the
+instrument, and nothing compounds.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Backtest:
         exposure: mean size of the position.
         total_return, hold_return: over the whole part.
         cost: one-way, fraction of the price, paid per unit of position changed.
+        in_price_units: returns, curves (from 0 on), falls and cost are in price units, not fractions of a capital.
     """
 
     time_us: Ints
@@ -47,13 +49,16 @@ class Backtest:
     total_return: float
     hold_return: float
     cost: float
+    in_price_units: bool = False
 
-    def to_dict(self) -> dict[str, float | bool]:
+    def to_dict(self) -> dict[str, object]:
         """The numbers without the curves."""
         names = (
             "steps_per_year", "sharpe", "max_drawdown", "turnover", "exposure", "total_return", "hold_return", "cost",
         )  # fmt: skip
-        return {"indicative": True, "steps": len(self.net)} | {name: float(getattr(self, name)) for name in names}
+        unit = "price units" if self.in_price_units else "fraction"
+        numbers = {name: float(getattr(self, name)) for name in names}
+        return {"indicative": True, "unit": unit, "steps": len(self.net)} | numbers
 
 
 def class_positions(label: Ints, classes: Sequence[str]) -> Floats | None:
@@ -65,7 +70,15 @@ def class_positions(label: Ints, classes: Sequence[str]) -> Floats | None:
 
 
 def backtest(
-    position: Floats, rows: Ints, *, close: Floats, segment_start: Ints, time_us: Ints, symbol: Ints, cost: float
+    position: Floats,
+    rows: Ints,
+    *,
+    close: Floats,
+    segment_start: Ints,
+    time_us: Ints,
+    symbol: Ints,
+    cost: float,
+    in_price_units: bool = False,
 ) -> Backtest | None:
     """Runs the rule over evaluation rows.
 
@@ -77,12 +90,13 @@ def backtest(
         rows: int64 [n], ascending rows of the table.
         close, segment_start, time_us, symbol: [table rows]; `symbol` is a number for each symbol.
         cost: one-way, fraction of the price.
+        in_price_units: returns are differences of the close, and the cost is in its unit; closes may be any.
 
     Returns:
         `None` where fewer than two steps can be held.
     """
     following = np.minimum(rows + 1, len(close) - 1)
-    change = close[following] / close[rows] - 1
+    change = close[following] - close[rows] if in_price_units else close[following] / close[rows] - 1
     held = (following > rows) & (segment_start[following] == segment_start[rows]) & np.isfinite(change)
     rows, position, change, following = rows[held], position[held], change[held], following[held]
     times, step = np.unique(time_us[following], return_inverse=True)
@@ -99,8 +113,10 @@ def backtest(
         return total[0], total[1]
 
     net, changed = run(position)
-    equity, hold_equity = _compounded(net), _compounded(run(np.ones_like(position))[0])
-    peak = np.maximum.accumulate(np.maximum(equity, 1))
+    add_up = _summed if in_price_units else _compounded
+    start = 0.0 if in_price_units else 1.0
+    equity, hold_equity = add_up(net), add_up(run(np.ones_like(position))[0])
+    peak = np.maximum.accumulate(np.maximum(equity, start))
     steps_per_year = (len(times) - 1) / ((times[-1] - times[0]) / YEAR_US)
     sums = np.array([len(net), net.sum(), np.square(net).sum()])
     return Backtest(
@@ -110,18 +126,23 @@ def backtest(
         hold_equity=hold_equity,
         steps_per_year=float(steps_per_year),
         sharpe=float(sharpe_of_sums(sums, steps_per_year)),
-        max_drawdown=float(np.max(1 - equity / peak)),
+        max_drawdown=float(np.max(peak - equity if in_price_units else 1 - equity / peak)),
         turnover=float(changed.mean()),
         exposure=float(np.bincount(step, np.abs(position), len(times)).mean() / num_symbols),
-        total_return=float(equity[-1] - 1),
-        hold_return=float(hold_equity[-1] - 1),
+        total_return=float(equity[-1] - start),
+        hold_return=float(hold_equity[-1] - start),
         cost=cost,
+        in_price_units=in_price_units,
     )
 
 
 def _compounded(net: Floats) -> Floats:
     grown: Floats = np.cumprod(np.maximum(1 + net, 0.0), dtype=np.float64)
     return grown
+
+
+def _summed(net: Floats) -> Floats:
+    return np.cumsum(net, dtype=np.float64)
 
 
 def sharpe_of_sums(sums: Floats, steps_per_year: float) -> Floats:

@@ -266,6 +266,7 @@ def _with_backtest(ground: _Ground, result: PartResult, rows: Ints, position: Fl
         time_us=ground.table.time_us,
         symbol=ground.symbol,
         cost=ground.spec.cost,
+        in_price_units=ground.table.any_prices,
     )
     if rule is None:
         return result

@@ -124,12 +124,12 @@ def equity_curve(rule: Backtest) -> go.Figure:
         figure.add_trace(
             go.Scatter(x=times, y=values[kept], name=name, mode="lines", line={"color": colour, "width": 2})
         )
-    figure.add_hline(y=1, line={"color": QUIET, "width": 1, "dash": "dot"})
+    figure.add_hline(y=0 if rule.in_price_units else 1, line={"color": QUIET, "width": 1, "dash": "dot"})
     figure.add_annotation(
         text="INDICATIVE", xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, textangle=-18,
         font={"size": 34, "color": "rgba(103,113,127,0.16)"},
     )  # fmt: skip
-    figure.update_yaxes(title="capital, start = 1")
+    figure.update_yaxes(title="price units, start = 0" if rule.in_price_units else "capital, start = 1")
     return styled(figure)
 
 

@@ -158,15 +158,20 @@ def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]
     )
     numbers = {
         "Sharpe ratio": f"{sharpe.value:.2f} {bounds_text(sharpe, 2)}".rstrip(),
-        "Total return": f"{rule.total_return:+.1%}",
-        "Return of staying long": f"{rule.hold_return:+.1%}",
-        "Maximum drawdown": f"{rule.max_drawdown:.1%}",
+        "Total return": _amount(rule, rule.total_return, "+"),
+        "Return of staying long": _amount(rule, rule.hold_return, "+"),
+        "Maximum drawdown": _amount(rule, rule.max_drawdown),
         "Turnover a step": f"{rule.turnover:.3g}",
         "Time in the market": f"{rule.exposure:.0%}",
-        "Cost, one way": f"{rule.cost:.3%}",
+        "Cost, one way": f"{rule.cost:g} price units" if rule.in_price_units else f"{rule.cost:.3%}",
         "Steps a year, as seen": f"{rule.steps_per_year:,.0f}",
     }
     yield f'<div class="columns">{named_values(numbers)}</div>'
+
+
+def _amount(rule: Backtest, value: float, sign: str = "") -> str:
+    """A return or a fall in its unit."""
+    return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
 
 
 def _training(report: ReportData, pictures: Pictures) -> str:

@@ -192,11 +192,14 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
             )
     if any(len(result.columns) > 1 for result in evaluation.parts.values()):
         notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
-    if any(result.backtest is not None for result in evaluation.parts.values()):
+    if rules := [result.backtest for result in evaluation.parts.values() if result.backtest is not None]:
+        of = "price units" if rules[0].in_price_units else "of the price"
         notes.append(
-            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} of "
-            "the price for each unit of position changed, no slippage, no funding."
+            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} "
+            f"{of} for each unit of position changed, no slippage, no funding."
         )
+        if rules[0].in_price_units:
+            notes.append("Prices may be 0 or negative (data.prices any): returns are differences, in price units.")
     return notes
 
 

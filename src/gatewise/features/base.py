@@ -25,6 +25,7 @@ class Feature:
         requires: the table columns that the expression reads.
         formula, unit, source: for the reference page.
         at_level: whether the value stands at its column's own level, which may be large beside its steps.
+        of_positive: whether prices must be positive for it, as it takes logs or fractions of them.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Feature:
     unit: str
     source: str
     at_level: bool = False
+    of_positive: bool = False
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,16 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
     longer bars are those of the last bar that has closed.
 
     Raises:
-        UnknownNameError, SchemaError, ConfigError: see `resolve_features`.
+        UnknownNameError, SchemaError, ConfigError: see `resolve_features`; ConfigError also for features that need a
+            positive price, of prices that may be any.
         QualityError: bars that break their rules, a column without any value or beyond float32.
         NotEnoughRowsError: no row has its whole lookback.
     """
     of_rows, on_longer = _resolve(spec, table.columns, table.timeframe, table.calendar)
     features = (*of_rows, *(feature for longer in on_longer for feature in longer.features))
     if spec.sets:
+        if table.any_prices:
+            _refuse_positive(spec, of_rows)
         require_bars(table)
     _require_values(table, features)
     values = np.zeros((table.num_rows, len(features)), matrix_dtype(features))
@@ -132,6 +135,18 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
         "%d features, lookback %d rows: %d of %d rows are complete", len(features), lookback, valid.sum(), valid.size
     )
     return FeatureMatrix(values, valid, tuple(feature.name for feature in features), lookback)
+
+
+def _refuse_positive(spec: FeatureConfig, features: Sequence[Feature]) -> None:
+    """Names the features that a price of 0 or below has not, and those that it has."""
+    without = [feature.name for feature in features if feature.of_positive]
+    if without:
+        others = ", ".join(feature.name for feature in features if not feature.of_positive)
+        raise ConfigError(
+            f"data.prices any takes no features that need a positive price (logs and fractions of it), which "
+            f"{', '.join(spec.sets)} holds: {', '.join(without)}",
+            f"features.sets=['differences'] takes differences in their place, and these as they are: {others}",
+        )
 
 
 def _require_values(table: Table, features: Sequence[Feature]) -> None:

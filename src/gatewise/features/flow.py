@@ -56,6 +56,7 @@ FLOW: tuple[Feature, ...] = (
     Feature(
         name="money_flow_index_14",
         lookback=15,
+        of_positive=True,
         expression=ratio(_INFLOW, _INFLOW + _OUTFLOW, otherwise=0.5),
         requires=("high", "low", "close", "volume"),
         formula="inflow / (inflow + outflow) over 14 rows; P V counts in where P = (H + L + C) / 3 rose, out where it "
@@ -75,6 +76,7 @@ FLOW: tuple[Feature, ...] = (
     Feature(
         name="volume_weighted_return_20",
         lookback=21,
+        of_positive=True,
         expression=ratio(window_sum(VOLUME * pl.col("_return"), 20), _VOLUME_20, otherwise=0.0),
         requires=("close", "volume"),
         formula="sum of r V / sum of V over 20 rows, r = ln(C[t] / C[t-1]); 0 where no volume",

@@ -19,6 +19,7 @@ def _log_return(rows: int) -> Feature:
     return Feature(
         name=f"log_return_{rows}",
         lookback=rows + 1,
+        of_positive=True,
         expression=_RETURN if rows == 1 else (CLOSE / CLOSE.shift(rows)).log(),
         requires=("close",),
         formula=f"ln(C[t] / C[t-{rows}])",
@@ -31,6 +32,7 @@ def _realized_volatility(rows: int) -> Feature:
     return Feature(
         name=f"realized_volatility_{rows}",
         lookback=rows + 1,
+        of_positive=True,
         expression=pl.col(f"_volatility_{rows}"),
         requires=("close",),
         formula=f"sqrt(mean of r² over {rows} rows), r = ln(C[t] / C[t-1]); no mean is taken off",
@@ -47,6 +49,7 @@ RETURNS: tuple[Feature, ...] = (
     Feature(
         name="open_gap",
         lookback=2,
+        of_positive=True,
         expression=(OPEN / previous(CLOSE)).log(),
         requires=("open", "close"),
         formula="ln(O[t] / C[t-1])",
@@ -59,6 +62,7 @@ BAR_SHAPE: tuple[Feature, ...] = (
     Feature(
         name="bar_range",
         lookback=1,
+        of_positive=True,
         expression=_RANGE,
         requires=("high", "low"),
         formula="ln(H / L)",
@@ -68,6 +72,7 @@ BAR_SHAPE: tuple[Feature, ...] = (
     Feature(
         name="bar_body",
         lookback=1,
+        of_positive=True,
         expression=_BODY,
         requires=("open", "close"),
         formula="ln(C / O)",
@@ -77,6 +82,7 @@ BAR_SHAPE: tuple[Feature, ...] = (
     Feature(
         name="upper_shadow",
         lookback=1,
+        of_positive=True,
         expression=(HIGH / pl.max_horizontal(OPEN, CLOSE)).log(),
         requires=_OHLC,
         formula="ln(H / max(O, C))",
@@ -86,6 +92,7 @@ BAR_SHAPE: tuple[Feature, ...] = (
     Feature(
         name="lower_shadow",
         lookback=1,
+        of_positive=True,
         expression=(pl.min_horizontal(OPEN, CLOSE) / LOW).log(),
         requires=_OHLC,
         formula="ln(min(O, C) / L)",
@@ -109,6 +116,7 @@ VOLATILITY: tuple[Feature, ...] = (
     Feature(
         name="volatility_ratio_10_60",
         lookback=61,
+        of_positive=True,
         expression=ratio(pl.col("_volatility_10"), pl.col("_volatility_60"), otherwise=1.0),
         requires=("close",),
         formula="realized_volatility_10 / realized_volatility_60; 1 where no close moved in 60 rows",
@@ -118,6 +126,7 @@ VOLATILITY: tuple[Feature, ...] = (
     Feature(
         name="parkinson_volatility_20",
         lookback=20,
+        of_positive=True,
         expression=(window_mean(_RANGE**2, 20) / (4 * math.log(2))).sqrt(),
         requires=("high", "low"),
         formula="sqrt(mean of ln(H / L)² over 20 rows / (4 ln 2))",
@@ -127,6 +136,7 @@ VOLATILITY: tuple[Feature, ...] = (
     Feature(
         name="garman_klass_volatility_20",
         lookback=20,
+        of_positive=True,
         expression=window_mean(0.5 * _RANGE**2 - (2 * math.log(2) - 1) * _BODY**2, 20).sqrt(),
         requires=_OHLC,
         formula="sqrt(mean of 0.5 ln(H / L)² - (2 ln 2 - 1) ln(C / O)² over 20 rows)",
@@ -136,6 +146,7 @@ VOLATILITY: tuple[Feature, ...] = (
     Feature(
         name="rogers_satchell_volatility_20",
         lookback=20,
+        of_positive=True,
         expression=window_mean(
             (HIGH / CLOSE).log() * (HIGH / OPEN).log() + (LOW / CLOSE).log() * (LOW / OPEN).log(), 20
         ).sqrt(),
@@ -147,6 +158,7 @@ VOLATILITY: tuple[Feature, ...] = (
     Feature(
         name="atr_14",
         lookback=15,
+        of_positive=True,
         expression=pl.col("_true_range_14") / (14 * CLOSE),
         requires=("high", "low", "close"),
         formula="mean of TR over 14 rows / C, TR = max(H, C[t-1]) - min(L, C[t-1]); a plain mean, not Wilder's",

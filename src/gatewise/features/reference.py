@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gatewise.features.base import Feature
 from gatewise.features.clock import clock
+from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
 from gatewise.features.sets import SETS, ticker
@@ -41,7 +42,16 @@ _SETS_HEAD = """## market39
 (macd_histogram), so that a split purges {reach} rows for the features' reach; macd needs 78, all others at most 61.
 """
 
-_OTHERS = """## ohlcv
+_DIFFERENCES = """## differences
+
+For prices that may be 0 or negative (`data.prices: any`), as those of futures that were back-adjusted by differences:
+{count} features that are the same for prices plus a constant. Beside the ones below, the ones of market39 that know no
+level ({free}) and those of time.
+
+"""
+
+_OTHERS = """
+## ohlcv
 
 The five columns of a bar as they are. Prices keep their level: choose a scaler.
 
@@ -89,6 +99,9 @@ def reference_page() -> str:
     longest = max(feature.lookback for feature in SETS["market39"]((), None))
     parts = [_HEAD, _SETS_HEAD.format(longest=longest, reach=longest - 1)]
     parts += [f"### {title}\n\n{_rows(features)}" for title, features in _THEMES]
+    free = ", ".join(f"`{feature.name}`" for feature in LEVEL_FREE)
+    count = len(SETS["differences"]((), None))
+    parts += [_DIFFERENCES.format(count=count, free=free) + _rows(CHANGES)]
     parts += [_OTHERS, _rows(ticker((), None)[-1:]), _RAW]
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ import polars as pl
 from gatewise.data.table import OHLCV
 from gatewise.features.base import Feature
 from gatewise.features.clock import clock
+from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
 from gatewise.features.steps import CLOSE, window_mean
@@ -57,9 +58,15 @@ def ticker(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature
     return (*ohlcv(columns, timeframe), raw("sma_value") if "sma_value" in columns else SMA_VALUE)
 
 
+def differences(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
+    """35 causal features that prices of any sign have: differences, and what of market39 knows no level."""
+    return (*CHANGES, *LEVEL_FREE, *clock(timeframe))
+
+
 # Every set here is made of bars: OHLCV must be present and in order.
 SETS: dict[str, Callable[[Sequence[str], timedelta | None], tuple[Feature, ...]]] = {
     "market39": market39,
+    "differences": differences,
     "ohlcv": ohlcv,
     "ticker": ticker,
 }

@@ -22,7 +22,7 @@ _OF_CLOSE = "fraction of the close"
 _HLC = ("high", "low", "close")
 _WILDER = "Wilder (1978), New Concepts in Technical Trading Systems"
 
-_MACD_SIGNAL = exponential_weights(9)
+MACD_SIGNAL = exponential_weights(9)
 
 # Squared distances of the 19 closes before from this one. Measured from a member of the window the variance keeps its
 # digits at any price level: it is never less than the squared mean distance / 19, so nothing cancels.
@@ -38,6 +38,7 @@ def _sma_distance(rows: int) -> Feature:
     return Feature(
         name=f"sma_distance_{rows}",
         lookback=rows,
+        of_positive=True,
         expression=distance(_CHANGE, np.full(rows, 1 / rows)) / CLOSE,
         requires=("close",),
         formula=f"(C - mean of C over {rows} rows) / C",
@@ -52,6 +53,7 @@ AVERAGES: tuple[Feature, ...] = (
     Feature(
         name="ema_distance_20",
         lookback=60,
+        of_positive=True,
         expression=distance(_CHANGE, exponential_weights(20)) / CLOSE,
         requires=("close",),
         formula="(C - EMA20) / C; EMAn: weights (1 - 2 / (n + 1))^i over 3n rows, divided by their sum",
@@ -61,6 +63,7 @@ AVERAGES: tuple[Feature, ...] = (
     Feature(
         name="macd",
         lookback=78,
+        of_positive=True,
         expression=pl.col("_macd") / CLOSE,
         requires=("close",),
         formula="(EMA12 - EMA26) / C, over 36 and 78 rows",
@@ -70,7 +73,8 @@ AVERAGES: tuple[Feature, ...] = (
     Feature(
         name="macd_histogram",
         lookback=104,
-        expression=(pl.col("_macd") - window_sum(pl.col("_macd"), 27, [float(w) for w in _MACD_SIGNAL[::-1]])) / CLOSE,
+        of_positive=True,
+        expression=(pl.col("_macd") - window_sum(pl.col("_macd"), 27, [float(w) for w in MACD_SIGNAL[::-1]])) / CLOSE,
         requires=("close",),
         formula="(M - EMA9 of M) / C, M = EMA12 - EMA26; 27 rows of M, each over 78 closes",
         unit=_OF_CLOSE,
@@ -79,6 +83,7 @@ AVERAGES: tuple[Feature, ...] = (
     Feature(
         name="trend_slope_20",
         lookback=20,
+        of_positive=True,
         expression=slope(pl.col("_return"), 20),
         requires=("close",),
         formula="least-squares slope of ln C over 20 rows",

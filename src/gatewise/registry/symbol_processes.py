@@ -101,6 +101,7 @@ class _Team:
                 "timeframe_us": task.table.timeframe // symbol_worker.MICROSECOND,
                 "gap_tolerance_us": task.table.gap_tolerance // symbol_worker.MICROSECOND,
                 "calendar": task.table.calendar,
+                "any_prices": task.table.any_prices,
             }
         )
         self.listener.on_start(task.symbol)

@@ -57,10 +57,10 @@ def main(word: str) -> None:
             asked = json.loads(parent.recv_bytes())
         except (EOFError, KeyboardInterrupt):
             return
-        clock = (asked["timeframe_us"] * MICROSECOND, asked["gap_tolerance_us"] * MICROSECOND, asked["calendar"])
+        clock = (asked["timeframe_us"] * MICROSECOND, asked["gap_tolerance_us"] * MICROSECOND)
         said: dict[str, object]
         try:
-            table = Table(pl.read_ipc(asked["rows"]), *clock)
+            table = Table(pl.read_ipc(asked["rows"]), *clock, asked["calendar"], asked["any_prices"])
             run_id, outcome = train(build_config(asked["config"]), table, listeners=(_Teller(parent),))
             said = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:

@@ -68,8 +68,16 @@ def measure_overfitting(
         position = _position(trial, rows, shared, horizon, config.target.kind)
         if position is not None and "close" in table.columns:
             close = table.frame["close"].to_numpy()
-            clock = {"segment_start": table.segment_start, "time_us": table.time_us, "symbol": symbol}
-            rule = backtest(position, rows, close=close, **clock, cost=config.evaluation.cost)
+            rule = backtest(
+                position,
+                rows,
+                close=close,
+                segment_start=table.segment_start,
+                time_us=table.time_us,
+                symbol=symbol,
+                cost=config.evaluation.cost,
+                in_price_units=table.any_prices,
+            )
             if rule is not None:
                 returns[names[horizon, model]] = rule.net
     return overfitting_report(

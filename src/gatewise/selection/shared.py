@@ -100,7 +100,8 @@ class SharedData:
             horizons[str(ahead)] = {"labels": labels, "reach_rows": of.reach_rows, "cutoffs_us": cutoffs}
         clock = [step // timedelta(microseconds=1) for step in (self.table.timeframe, self.table.gap_tolerance)]
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
-        return arrays, {"clock_us": clock, "calendar": self.table.calendar, "features": features, "horizons": horizons}
+        table = {"clock_us": clock, "calendar": self.table.calendar, "any_prices": self.table.any_prices}
+        return arrays, {**table, "features": features, "horizons": horizons}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> SharedData:
@@ -108,7 +109,7 @@ class SharedData:
         frame = pl.from_arrow(pa.ipc.open_file(pa.py_buffer(arrays["table"])).read_all())
         assert isinstance(frame, pl.DataFrame)
         timeframe, gap_tolerance = (timedelta(microseconds=step) for step in meta["clock_us"])
-        table = Table(frame, timeframe, gap_tolerance, meta["calendar"])
+        table = Table(frame, timeframe, gap_tolerance, meta["calendar"], meta["any_prices"])
         names, lookback = tuple(meta["features"]["names"]), meta["features"]["lookback"]
         matrix = FeatureMatrix(arrays["matrix.values"], arrays["matrix.valid"], names, lookback)
         horizons = {}

@@ -1,4 +1,4 @@
-"""The log return over the rows ahead."""
+"""The log return over the rows ahead; of prices that may be any, the difference."""
 
 from __future__ import annotations
 
@@ -21,4 +21,12 @@ def forward_return(close: npt.NDArray[np.float64], known_at: Rows) -> npt.NDArra
     rows = np.flatnonzero(known_at >= 0)
     y = np.zeros((close.size, 1))
     y[rows, 0] = np.log(close[known_at[rows]] / close[rows])
+    return y
+
+
+def forward_change(close: npt.NDArray[np.float64], known_at: Rows) -> npt.NDArray[np.float64]:
+    """close[known_at] - close, in price units; arguments and result as of `forward_return`, of prices of any sign."""
+    rows = np.flatnonzero(known_at >= 0)
+    y = np.zeros((close.size, 1))
+    y[rows, 0] = close[known_at[rows]] - close[rows]
     return y

@@ -14,7 +14,7 @@ from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
-from gatewise.targets.forward_return import forward_return
+from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.next_row import next_row
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
 
@@ -29,7 +29,7 @@ def make_labels(table: Table, spec: TargetConfig) -> Labels:
     Raises:
         SchemaError: the target reads a column that the table lacks.
         UnknownNameError, ConfigError: next_row names a column that the table lacks, or one twice.
-        QualityError: a price that is not positive and finite, or a value beyond float32.
+        QualityError: a price that is not positive (but for `Table.any_prices`) and finite, or a value beyond float32.
         NotEnoughRowsError: no row has its whole path.
     """
     labels = KINDS[spec.kind](table, spec)
@@ -52,7 +52,7 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
     run_start, run_end = run_bounds(table.segment_start, present)
     unit: npt.NDArray[np.float64] = np.ones(close.size)
     if spec.barrier == "volatility":
-        unit = trailing_volatility(close, run_start, spec.volatility_rows) * math.sqrt(spec.horizon)
+        unit = trailing_volatility(close, run_start, spec.volatility_rows, table.any_prices) * math.sqrt(spec.horizon)
     y, known_at = triple_barrier(
         close,
         high,
@@ -62,6 +62,7 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
         run_end,
         horizon=spec.horizon,
         on_both=CLASSES.index(spec.on_both),
+        in_price_units=table.any_prices,
     )
     lookback = spec.volatility_rows + 1 if spec.barrier == "volatility" else 1
     return Labels(y, known_at, known_at >= 0, CLASSES, (), "", lookback)
@@ -76,6 +77,9 @@ def _direction(table: Table, spec: TargetConfig) -> Labels:
 def _forward_return(table: Table, spec: TargetConfig) -> Labels:
     (close,), present = _prices(table, ("close",))
     known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    if table.any_prices:
+        y = forward_change(close, known_at)
+        return Labels(y, known_at, known_at >= 0, (), ("forward_change",), f"price units over {spec.horizon} rows")
     y = forward_return(close, known_at)
     return Labels(y, known_at, known_at >= 0, (), ("forward_return",), f"log return over {spec.horizon} rows")
 
@@ -120,7 +124,10 @@ def _prices(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.flo
         )
     columns, present = _columns(table, names)
     for name, column in zip(names, columns, strict=True):
-        _refuse(table, name, column, (column <= 0) | np.isinf(column), "prices must be positive and finite")
+        if table.any_prices:
+            _refuse(table, name, column, np.isinf(column), "prices must be finite")
+        else:
+            _refuse(table, name, column, (column <= 0) | np.isinf(column), "prices must be positive and finite")
     return columns, present
 
 
@@ -131,7 +138,8 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
         raise QualityError(
             f"{rule}; rows that break it: {rows.size}, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
             f"{name}={column[rows[0]]:g}",
-            "gatewise data check with the same settings shows them",
+            "gatewise data check with the same settings shows them"
+            + ('; data.prices="any" takes back-adjusted ones' if "positive" in rule else ""),
         )
 
 

@@ -32,6 +32,7 @@ def triple_barrier(
     *,
     horizon: int,
     on_both: int,
+    in_price_units: bool = False,
 ) -> tuple[Rows, Rows]:
     """Labels each row by the first barrier that the bars after it touch.
 
@@ -48,17 +49,19 @@ def triple_barrier(
         run_end: int64 [rows], the last row that a path from each row may reach.
         horizon: rows until the barrier in time.
         on_both: the class of a bar that touches both; the order within a bar can't be known from its high and low.
+        in_price_units: `above` and `below` are distances in the price's own unit, which a price below 0 has too.
 
     Returns:
         y int64 [rows], 0 where there is no label; known_at int64 [rows]: the touching row, or t + horizon; -1 where
         there is no label. Nothing after known_at is read for y.
     """
     y, known_at = np.zeros(close.size, dtype=np.int64), np.full(close.size, -1, dtype=np.int64)
-    _first_touch(high, low, close * (1 + above), close * (1 - below), run_end, horizon, on_both, y, known_at)
+    upper, lower = (close + above, close - below) if in_price_units else (close * (1 + above), close * (1 - below))
+    _first_touch(high, low, upper, lower, run_end, horizon, on_both, y, known_at)
     return y, known_at
 
 
-def trailing_volatility(close: Prices, run_start: Rows, rows: int) -> Prices:
+def trailing_volatility(close: Prices, run_start: Rows, rows: int, in_price_units: bool = False) -> Prices:
     """Sample standard deviation of the last `rows` log returns, so of `rows` + 1 closes; known with the row.
 
     Each window is summed on its own, twice: the number depends on these closes alone, to the last bit.
@@ -67,13 +70,14 @@ def trailing_volatility(close: Prices, run_start: Rows, rows: int) -> Prices:
         close: float64 [rows], positive where it is read.
         run_start: int64 [rows], the first row that each row may look back to.
         rows: how many returns; at least 2.
+        in_price_units: of differences, not of log returns; closes may then be any.
 
     Returns:
         float64 [rows]; NaN where the run holds fewer returns.
     """
     volatility = np.full(close.size, np.nan)
     if close.size > rows:
-        _window_deviation(np.diff(np.log(close)), run_start, rows, volatility)
+        _window_deviation(np.diff(close if in_price_units else np.log(close)), run_start, rows, volatility)
     return volatility
 
 
