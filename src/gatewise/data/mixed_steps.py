@@ -90,10 +90,11 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     place = np.flatnonzero((length * _OTHER <= unit) | (length >= _OTHER * unit))
     if place.size < _FEWEST:
         return ()
-    odd, symbol = length[place], steps[SYMBOL].gather(place)
-    breaks = np.ones(place.size, dtype=bool)
-    breaks[1:] = (np.diff(place) != 1) | (symbol != symbol.shift()).to_numpy()[1:]
-    chance = _Chance(odd, length.size, unit)
+    chance = _Chance(length, unit)
+    symbol = steps[SYMBOL]
+    new = (symbol != symbol.shift()).fill_null(True).to_numpy()
+    place, breaks = _in_a_row(place, new)
+    odd = length[place]
     taken = np.zeros(place.size, dtype=bool)
     found = []
     for run in sorted(_runs(odd, breaks, unit, chance), key=lambda run: -run.evidence):
@@ -105,13 +106,27 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     return _without_absences(stretches, timeframe)
 
 
+def _in_a_row(place: Ints, new: Flags) -> tuple[Ints, Flags]:
+    """The places of which at least `_FEWEST` follow each other in one symbol, and which of them follow none."""
+    breaks = np.ones(place.size, dtype=bool)
+    breaks[1:] = (np.diff(place) != 1) | new[place[1:]]
+    starts = np.flatnonzero(breaks)
+    count = np.diff(np.append(starts, place.size))
+    kept = np.repeat(count >= _FEWEST, count)
+    return place[kept], breaks[kept]
+
+
 class _Chance:
     """Logarithms of how improbable runs of steps are where rows are only thin."""
 
-    def __init__(self, odd: Ints, num_steps: int, unit: int) -> None:
-        self._unit, self._num_steps = unit, num_steps
-        self._short = int(np.sum(odd < unit))
-        self.needed = math.log(num_steps) - math.log(_LEVEL)
+    def __init__(self, length: Ints, unit: int) -> None:
+        self._unit, self._num_steps = unit, length.size
+        self._short = int(np.sum(length * _OTHER <= unit))
+        self.needed = math.log(length.size) - math.log(_LEVEL)
+
+    def fewest(self, step: float, window: float = 0) -> int:
+        """Of how many steps a run is at least that counts."""
+        return _FEWEST if step < self._unit else max(_FEWEST, math.ceil(self.needed / self.equal(step, 1, window)))
 
     def equal(self, step: float, count: int, window: float = 0) -> float:
         """Of `count` steps in a row that are all `step`, or within a window that begins with it."""
@@ -137,7 +152,7 @@ def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run
     order = sorted(longest.filter(pl.col("count") > 1).rows(), key=lambda row: -chance.equal(*row))
     for step, _ in order[:_TRIED]:
         same_side = odd < unit if step < unit else odd > unit
-        for first, stop in _spans(same_side & (odd % step == 0), breaks):
+        for first, stop in _spans(same_side & (odd % step == 0), breaks, chance.fewest(step)):
             equal = int(np.sum(odd[first:stop] == step))
             if equal >= _EQUAL_SHARE * (stop - first):
                 pure = chance.equal(step, equal) if equal == stop - first else 0.0
@@ -146,18 +161,19 @@ def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run
     for months, days in _CALENDAR.items():
         low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
         if low > _OTHER * unit:
-            for first, stop in _spans((odd >= low) & (odd <= high), breaks):
+            fewest = chance.fewest(low, high - low)
+            for first, stop in _spans((odd >= low) & (odd <= high), breaks, fewest):
                 yield _Run(first, stop, months * MONTH, chance.equal(low, stop - first, high - low))
 
 
-def _spans(member: Flags, breaks: Flags) -> Iterator[tuple[int, int]]:
-    """Where members follow each other without a break, at least `_FEWEST` of them."""
+def _spans(member: Flags, breaks: Flags, fewest: int) -> Iterator[tuple[int, int]]:
+    """Where members follow each other without a break, so many of them at least."""
     begins = member.copy()
     begins[1:] &= breaks[1:] | ~member[:-1]
     ends = member.copy()
     ends[:-1] &= breaks[1:] | ~member[1:]
     first, last = np.flatnonzero(begins), np.flatnonzero(ends)
-    for long in np.flatnonzero(last - first >= _FEWEST - 1):
+    for long in np.flatnonzero(last - first >= fewest - 1):
         yield int(first[long]), int(last[long]) + 1
 
 

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.durations import months_of
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.data.timeframe import DAY
-
-Flags = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 _COMMON = 0.1  # the share of a symbol's rows that makes a phase part of its grid
 _LEAST_ON_GRID, _FEWEST_ON_GRID = 0.8, 4  # share and number of a symbol's rows
@@ -31,49 +26,61 @@ def find_off_grid(frame: pl.DataFrame, wall: pl.Expr, timeframe: timedelta) -> p
     """Symbols and stamps of the rows off the grid, in order.
 
     Args:
-        frame: holds symbol and `__stamp`, in any order.
+        frame: holds symbol, `__stamp` and what `wall` reads, in any order.
         wall: the stamps on the clock whose days bound the bars, as moments without a zone.
         timeframe: of the rows.
 
     Returns:
         symbol and `__stamp`, one row for each moment.
     """
-    none = frame.select(SYMBOL, STAMP).clear()
-    unit = min(timeframe, DAY) // _US
     clock = wall if timeframe >= DAY else pl.col(STAMP)
-    phase = frame.select((clock.dt.epoch("us") % unit).alias("phase")).to_series()
+    phase = frame.select((clock.dt.epoch("us") % (min(timeframe, DAY) // _US)).alias("phase")).to_series()
     if timeframe <= DAY and (phase == phase[0]).all():
-        return none
-    rows = frame.select(SYMBOL, STAMP, phase, wall.alias("wall")).unique([SYMBOL, STAMP]).sort(SYMBOL, STAMP)
-    found = [of_symbol.filter(_odd(of_symbol, timeframe)) for of_symbol in rows.partition_by(SYMBOL)]
-    return pl.concat([none, *(odd.select(SYMBOL, STAMP) for odd in found)])
+        return frame.select(SYMBOL, STAMP).clear()
+    rows = _in_order(frame.select(SYMBOL, STAMP, phase, *([wall.alias("wall")] if timeframe > DAY else [])))
+    symbol, before, after = pl.col(SYMBOL), pl.col("phase").shift(), pl.col("phase").shift(-1)
+    follows = symbol == symbol.shift()
+    alone = ~((follows & (pl.col("phase") == before)).fill_null(False))
+    alone &= ~(((symbol == symbol.shift(-1)) & (pl.col("phase") == after)).fill_null(False))
+    odd = rows.filter(alone).select(SYMBOL, STAMP, "phase")
+    counts = rows.group_by(SYMBOL, "phase").len("rows")
+    size = counts.group_by(SYMBOL).agg(pl.col("rows").sum().alias("size"))
+    counts = counts.join(size, on=SYMBOL)
+    habit = pl.lit(_HABIT_OF_DAYS) if timeframe >= DAY else pl.max_horizontal(_HABIT, _HABIT_SHARE * pl.col("size"))
+    rare = counts.filter(pl.col("rows") < habit)
+    odd = odd.join(rare, on=[SYMBOL, "phase"], how="semi").select(SYMBOL, STAMP)
+    if timeframe > DAY:
+        odd = pl.concat([odd, _running(rows, timeframe)]).unique()
+    on_grid = (
+        counts.filter(pl.col("rows") >= _COMMON * pl.col("size")).group_by(SYMBOL, "size").agg(pl.col("rows").sum())
+    )
+    least = pl.max_horizontal(_FEWEST_ON_GRID, _LEAST_ON_GRID * pl.col("size"))
+    return odd.join(on_grid.filter(pl.col("rows") >= least), on=SYMBOL, how="semi").sort(SYMBOL, STAMP)
 
 
-def _odd(rows: pl.DataFrame, timeframe: timedelta) -> pl.Series:
-    """Which rows of a symbol, in order of time, are off its grid."""
-    phase = rows["phase"].to_numpy()
-    same = phase[1:] == phase[:-1]
-    alone = ~np.append(same, False) & ~np.append(False, same)
-    _, kind, counts = np.unique(phase, return_inverse=True, return_counts=True)
-    habit = _HABIT_OF_DAYS if timeframe >= DAY else max(_HABIT, _HABIT_SHARE * phase.size)
-    odd = alone & (counts[kind] < habit)
-    if timeframe > DAY and rows.height > _FEWEST_ON_GRID:
-        odd[-1] |= _runs_on(rows["wall"], timeframe)
-    on_grid = int(np.sum(counts[counts >= _COMMON * phase.size]))
-    if on_grid < max(_FEWEST_ON_GRID, _LEAST_ON_GRID * phase.size):
-        odd[:] = False
-    return pl.Series(odd)
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """By symbol and time, each moment once."""
+    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
+    same = symbol == symbol.shift()
+    rises = (symbol > symbol.shift()) | (same & (stamp >= stamp.shift()))
+    if not rows.select(rises.all()).item():  # nulls, as at the first row, count as true
+        rows = rows.sort(SYMBOL, STAMP)
+    again = (same & (stamp == stamp.shift())).fill_null(False)
+    return rows.filter(~again)
 
 
-def _runs_on(wall: pl.Series, timeframe: timedelta) -> bool:
-    """Whether the last row begins before the bar above it can have ended: a week or month that is still running.
+def _running(rows: pl.DataFrame, timeframe: timedelta) -> pl.DataFrame:
+    """Last rows that begin before the bar above them can have ended: a week or month that is still running.
 
     Weeks that begin on another day after a holiday do so later, and months end on other days of business.
     """
-    before, last = wall[-2], wall[-1]
-    if last - before < _SHORT * timeframe:
-        return True
+    wall, before = pl.col("wall").last(), pl.col("wall").shift().last()
+    runs = wall - before < _SHORT * timeframe
     if months := months_of(timeframe):
-        return bool((last.year - before.year) * 12 + last.month - before.month < months)
-    phases = wall.dt.epoch("us").to_numpy() % (timeframe // _US)
-    return bool(last - before < timeframe and np.all(phases[:-1] == phases[0]))
+        passed = (wall.dt.year() - before.dt.year()) * 12 + wall.dt.month().cast(pl.Int32) - before.dt.month()
+        runs |= passed < months
+    else:
+        day = pl.col("wall").dt.epoch("us") % (timeframe // _US)
+        runs |= (wall - before < timeframe) & (day.head(pl.len() - 1).n_unique() == 1)
+    told = rows.group_by(SYMBOL).agg(pl.col(STAMP).last(), runs.alias("runs"), pl.len().alias("size"))
+    return told.filter("runs", pl.col("size") > _FEWEST_ON_GRID).select(SYMBOL, STAMP)
