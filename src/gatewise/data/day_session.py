@@ -7,15 +7,14 @@ the day that most of it lies on, so one that begins at 17:00 on a Sunday is Mond
 
 from __future__ import annotations
 
-import difflib
 import re
-import zoneinfo
 from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.zones import require_zone
 from gatewise.errors import ConfigError
 
 Ints = npt.NDArray[np.int64]
@@ -43,10 +42,7 @@ def day_session_code(session: str, timezone: str | None) -> str:
             f"data.session {session!r} is a time of some zone's clock; none is named",
             'data.timezone="America/New_York"',
         )
-    if zone not in (zones := zoneinfo.available_timezones()):
-        near = difflib.get_close_matches(zone, zones, n=1, cutoff=0.5)
-        guess = f"did you mean {near[0]}? " if near else ""
-        raise ConfigError(f"unknown time zone {zone!r}", f"{guess}zones have IANA names, such as UTC, America/New_York")
+    require_zone(zone)
     return f"{int(match[1]):02}:{match[2]} {zone}"
 
 
