@@ -112,6 +112,7 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         require_signs(self.thousands, self.decimal)
+        return self
 
     @model_validator(mode="after")
     def _repairs_know_ratios(self) -> Self:
