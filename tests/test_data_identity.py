@@ -30,6 +30,7 @@ from sql_tables import put as put_table
 from sql_tables import sqlite_url
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+HINTED = {"--set": "", "--symbol-column": "data.symbol_column", "--timezone": "data.timezone"}
 FEW = settings(max_examples=25, deadline=None)
 
 
@@ -48,11 +49,10 @@ def refusal(path: Path, **said: Any) -> DataError:
 def following(path: Path, error: DataError, **said: Any) -> Any:
     """What is loaded by the first setting that a hint names, as the command line would read it."""
     words = shlex.split(translate(str(error.hint)))
-    at = next(n for n, word in enumerate(words) if word.startswith("--"))
-    flag, value = words[at : at + 2]
-    field = {"--symbol-column": "data.symbol_column", "--timezone": "data.timezone"}.get(flag)
-    assignments = [value] if flag == "--set" else []
-    overrides = {"data.paths": [str(path)], **({field: value} if field else {})}
+    said_by = {flag: [words[at + 1] for at, word in enumerate(words) if word == flag] for flag in HINTED}
+    overrides = {"data.paths": [str(path)]} | {HINTED[flag]: value for flag in said_by for value in said_by[flag][:1]}
+    assignments = said_by.pop("--set")
+    overrides.pop("", None)
     return load_table(load_config(None, assignments, overrides).data.model_copy(update=said))
 
 
@@ -156,6 +156,26 @@ def test_repeats_of_a_symbol_on_two_venues_are_told_to_be_filtered(tmp_path: Pat
     error = refusal(path, on_duplicate="first")
     assert "data.filter={'venue': " in str(error.hint)
     assert following(path, error).num_rows == 24
+
+
+def test_columns_that_tell_repeats_apart_together_are_both_named(tmp_path: Path) -> None:
+    pairs = [(base, quote) for base in ("BTC", "ETH") for quote in ("USD", "EUR")]
+    frames = [
+        bars(12, seed=number).with_columns(pl.lit(base).alias("base"), pl.lit(quote).alias("quote"))
+        for number, (base, quote) in enumerate(pairs)
+    ]
+    path = put(tmp_path, "all.csv", as_csv(pl.concat(frames).with_columns(pl.lit("spot").alias("kind"))))
+    error = refusal(path, on_duplicate="last")
+    assert "data.filter={'base': 'BTC', 'quote': 'USD'}" in str(error.hint)
+    assert following(path, error).num_rows == 12
+
+
+def test_a_state_that_differs_in_one_revised_row_is_no_symbol(tmp_path: Path) -> None:
+    frame = bars(40).with_columns(pl.Series("session", (["pre"] * 3 + ["regular"] * 5) * 5))
+    revised = frame[7:8].with_columns(pl.lit("pre").alias("session"), pl.col("close") + 1)
+    error = refusal(put(tmp_path, "X.csv", as_csv(pl.concat([frame, revised]))))
+    assert "symbol_column" not in str(error.hint)
+    assert "on_duplicate" not in str(error.hint)
 
 
 def test_rows_that_agree_may_be_settled_and_rows_that_differ_are_counted(

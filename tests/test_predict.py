@@ -241,5 +241,10 @@ def test_new_rows_are_read_like_the_old_ones_and_all_of_them_are_wanted() -> Non
     assert (new.paths, new.stamp, new.timezone) == (("b.csv",), "open", "America/Chicago")
     assert (new.symbols, new.start, new.end) == ((), None, None)
     assert reading_config(old, None, ("data.stamp=close",), {}).stamp == "close"
+    filtered = load_config(None, ["data.filter.interval=1m"])
+    assert reading_config(filtered, None, (), {"data.paths": ["b.csv"]}).filter == {"interval": "1m"}
+    assert reading_config(filtered, None, ["data.source=sql"], {}).filter == {"interval": "1m"}
+    assert reading_config(filtered, None, ["data.source=lake"], {}).filter == {}
+    assert reading_config(filtered, None, ["data.filter=null"], {}).filter == {}
     with pytest.raises(ConfigError, match="others for windows"):
         reading_config(old, None, (), {"windows.sequence_length": 5})

@@ -35,6 +35,7 @@ _ZONES = (
     "Australia/Sydney",
     "Pacific/Auckland",
 )
+_SHARE = 10  # one time in so many is shared where values name series side by side
 _FEW = 4  # repeats before a column of whole numbers may count as one of names
 
 
@@ -83,7 +84,7 @@ def judge_repeats(ordered: pl.DataFrame, again: pl.Series, rows: Rows) -> Repeat
         return Repeats(count, differing, f"{what}: an hour that clocks show twice", hint, False)
     if (told := _told_apart(ordered, shared, rows)) is not None:
         return Repeats(count, differing, what, told, False)
-    hint = "no column tells which is meant: mend them, take the wrong ones out, or keep some by data.filter"
+    hint = "no column tells which is meant: mend them, or take out the wrong ones; data.filter.COLUMN=VALUE keeps some"
     return Repeats(count, differing, what, hint, True)
 
 
@@ -123,24 +124,43 @@ def _clocks_went_back(stamps: pl.Series, shared: pl.DataFrame, differs: pl.Serie
 
 
 def _told_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str | None:
-    """The hint that names the column by which rows of one time are rows of different series."""
+    """The hint that names the columns by which rows of one time are rows of different series."""
     words = rows.texts()
-    texts = [column for column in words.columns if column not in (FILE, ROW)]
-    frame = ordered.join(words, on=[FILE, ROW], how="left", maintain_order="left")
+    texts = [column for column in words.columns if column not in ordered.columns]
+    frame = ordered.join(words.select(FILE, ROW, *texts), on=[FILE, ROW], how="left", maintain_order="left")
     frame = frame.unique([SYMBOL, STAMP, *rows.columns, *texts], maintain_order=True)
-    numbers = [c for c in rows.columns if c not in OHLCV and c not in texts and _may_name(shared, c)]
-    for column in sorted(texts, key=_rank) + numbers:
-        if not _tells(frame, column, [c for c in rows.columns if c != column]):
+    numbers = [column for column in rows.columns if column not in OHLCV and _may_name(shared, column)]
+    names = [column for column in (*sorted(texts, key=_rank), *numbers) if _recurs(frame[column])]
+    for column in names:
+        if not _tells(frame, [column], rows.columns):
             continue
-        values = frame[column].drop_nulls()
-        usual = values.value_counts(sort=True)[column][0]
-        intervals = column in texts and all(map(read_interval, values.unique()))
-        alone = frame.select(STAMP, column).is_unique().all()
-        if intervals or not alone:
-            kept = usual if column in texts else f"{usual:g}"
-            return f"{column!r} tells them apart; keep the rows of one: data.filter={ {column: kept}!r}"
+        intervals = column in texts and all(map(read_interval, frame[column].drop_nulls().unique()))
+        if intervals or not _is_of_series(frame, column):
+            return f"{column!r} tells them apart; keep the rows of one: {_filter(frame, [column])}"
         return f"{column!r} tells them apart: data.symbol_column={column!r}"
+    if names[1:] and _tells(frame, names, rows.columns):
+        told = [c for c in names if not _tells(frame, [other for other in names if other != c], rows.columns)] or names
+        return f"{' and '.join(map(repr, told))} tell them apart; keep the rows of one: {_filter(frame, told)}"
     return None
+
+
+def _filter(frame: pl.DataFrame, columns: Sequence[str]) -> str:
+    """The setting that keeps the rows of the most frequent values."""
+    usual = frame.drop_nulls(columns).group_by(columns, maintain_order=True).len().sort("len", descending=True).row(0)
+    kept = zip(columns, (v if isinstance(v, str) else f"{v:g}" for v in usual), strict=False)
+    return f"data.filter={dict(kept)!r}"
+
+
+def _is_of_series(frame: pl.DataFrame, column: str) -> bool:
+    """Whether values name series all along: each with its own times, many of them shared, or one after another.
+
+    What tells a few rows of one time apart and else changes from row to row, as the state of a market does, does not.
+    """
+    if not frame.select(STAMP, column).is_unique().all():
+        return False
+    many = (frame.height - frame[STAMP].n_unique()) * _SHARE >= frame[STAMP].n_unique()
+    values = frame.sort(STAMP, maintain_order=True)[column]
+    return many or int((values != values.shift()).fill_null(True).sum()) <= 2 * values.n_unique()
 
 
 def _rank(column: str) -> int:
@@ -157,11 +177,15 @@ def _may_name(shared: pl.DataFrame, column: str) -> bool:
     return len(pairs) >= _FEW and pairs.n_unique() * 2 <= len(pairs)
 
 
-def _tells(frame: pl.DataFrame, column: str, others: Sequence[str]) -> bool:
-    """Whether each value comes once at a time and often in all, and the other columns differ mostly where it does."""
-    if frame[column].null_count() == frame.height or frame[column].n_unique() * 2 > frame.height:
-        return False
-    if not frame.select(SYMBOL, STAMP, column).is_unique().all():
+def _recurs(column: pl.Series) -> bool:
+    """Whether a column's values come again and again, as names do."""
+    return column.null_count() < len(column) and column.n_unique() * 2 <= len(column)
+
+
+def _tells(frame: pl.DataFrame, columns: Sequence[str], numbers: Sequence[str]) -> bool:
+    """Whether what these columns hold together comes once at a time, and other numbers differ mostly where it does."""
+    if not columns or not frame.select(SYMBOL, STAMP, *columns).is_unique().all():
         return False
     again = repeated(frame)
+    others = [column for column in numbers if column not in columns]
     return int((_differing(frame, others) & again).sum()) * 2 >= int(again.sum())
