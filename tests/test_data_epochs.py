@@ -125,6 +125,22 @@ def test_numbers_that_are_no_epochs_are_refused_with_a_word_on_what_they_look_li
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize("said", [{}, {"time_format": "epoch_s"}, {"time_format": "%Y%m%d"}])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series([2**64 - 1], dtype=pl.UInt64),
+        pl.Series([1e300, -1e300]),
+        pl.Series([-(2**63), 2**63 - 1]),
+        pl.Series([1709535600], dtype=pl.Float32),  # it is a multiple of 128 there
+    ],
+    ids=["unsigned", "float", "signed", "float32"],
+)
+def test_numbers_beyond_any_time_are_refused(column: pl.Series, said: dict[str, str]) -> None:
+    with pytest.raises(DataError):
+        read(column, **said)
+
+
 def test_digits_that_are_dates_are_no_seconds_even_where_a_unit_is_said() -> None:
     with pytest.raises(ReadError, match="20240304 is a date too, 2024-03-04"):
         read([20240304, 20240305], time_format="epoch_s")

@@ -51,6 +51,13 @@ def test_the_lake_gives_the_table_that_a_file_of_the_same_rows_gives(lake: Path,
     assert load_table(told).fingerprint == load_table(file).fingerprint
 
 
+def test_what_says_how_epochs_are_read_has_nothing_to_say_of_the_lake_and_that_is_said(lake: Path) -> None:
+    told = spec(lake, feed="coinbase", symbols="ETH-USD", timeframe="1m", epochs="wall", timezone="Europe/Athens")
+    rows = read_source(told)
+    assert rows.frame.equals(read_source(told.model_copy(update={"epochs": "utc", "timezone": None})).frame)
+    assert any("moments already: data.epochs='wall' has nothing to say" in note for note in rows.notes)
+
+
 def test_only_rows_of_the_span_are_read_and_their_pages_alone(lake: Path) -> None:
     for page in sorted((lake / BTC.folder).glob("*.parquet"))[1:]:
         page.write_bytes(b"")

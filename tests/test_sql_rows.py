@@ -48,13 +48,15 @@ def written(kind: str, rows: pl.DataFrame) -> pl.DataFrame:
             "epoch_s": time.dt.epoch("s"),
             "epoch_ms": time.dt.epoch("ms"),
             "epoch_float": time.dt.epoch("us") / 1e6,
+            "two_units": pl.when(time.dt.minute() < 45).then(time.dt.epoch("ms")).otherwise(time.dt.epoch("us")),
+            "zone_name": time.dt.convert_time_zone("US/Eastern").dt.strftime("%Y-%m-%d %H:%M:%S US/Eastern"),
             "timestamptz": time,
             "timestamp": time.dt.replace_time_zone(None),
         }[kind]
     )
 
 
-SQLITE = ("iso", "iso_z", "iso_offset", "us_text", "epoch_s", "epoch_ms", "epoch_float")
+SQLITE = ("iso", "iso_z", "iso_offset", "us_text", "epoch_s", "epoch_ms", "epoch_float", "two_units", "zone_name")
 TYPES = {
     "timestamptz": "TIMESTAMP WITH TIME ZONE",
     "timestamp": "TIMESTAMP",

@@ -145,7 +145,8 @@ def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Rea
     if not column.dtype.is_numeric():
         raise ReadError(f"{name} column {label!r} is of type {column.dtype}, no time", "data.time_column names another")
     if how.time_format and unit is None:
-        return _text(name, label, column.cast(pl.Int64).cast(pl.String), rows, how), "text"
+        written = column.cast(pl.Int64, strict=False).cast(pl.String).fill_null(column.cast(pl.String))
+        return _text(name, label, written, rows, how), "text"
     moments = read_numbers(name, label, column, rows, unit)
     return moments, "epochs" if moments.aware else "numbers"
 

@@ -20,6 +20,7 @@ EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3} 
 USUAL_S = (315_532_800, 4_102_444_800)  # 1980 to 2100
 OLDEST, NEWEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
 _UNITS = tuple(EPOCH_US)
+_WHOLE_FLOAT32 = 2**24  # above it float32 holds no longer every whole number
 _BOUNDS = np.array([second * 1e6 / us for us in EPOCH_US.values() for second in USUAL_S])
 _DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%.f"}
 _PERIODS = {6: ("%Y%m", "months"), 4: ("%Y", "years")}
@@ -59,9 +60,14 @@ def read_numbers(name: str, label: str, column: pl.Series, rows: pl.Series, said
     numbers = column.cast(pl.Float64).to_numpy()
     if not np.isfinite(numbers).all():
         raise ReadError(f"{name} column {label!r} holds NaN or infinite stamps", "take those rows out")
+    if column.dtype == pl.Float32 and np.abs(numbers).max() > _WHOLE_FLOAT32:
+        raise ReadError(
+            f"{name} column {label!r} holds stamps as float32, which at {numbers.max():.0f} has lost whole steps",
+            "write them as whole numbers or as float64",
+        )
     ends = unit_of(np.array([numbers.min(), numbers.max()]))
     units = unit_of(numbers) if ends[0] != ends[1] or ends[0] < 0 else ends[:1]
-    dates = _dates(name, label, column, numbers) if said is None or ends[0] < 0 else None
+    dates = _dates(name, label, column, numbers) if said is None or (ends[0] < 0 and numbers.min() > 1e7) else None
     if said is not None:
         _refuse_unit(name, label, numbers, rows, said, units, dates)
         return Moments(_scaled(column, numbers, np.array([_UNITS.index(said)])), aware=True)
@@ -161,9 +167,7 @@ def _no_unit(
         known = f', or if it is right: data.time_format="{common}"' if alone else ""
         return AmbiguousError(f"{where}{then}", f"take that row out{known}")
     looks = [
-        (what, zero + numbers[0] * us / 1e6)
-        for what, (us, zero) in _COUNTS.items()
-        if USUAL_S[0] <= zero + numbers.min() * us / 1e6 and zero + numbers.max() * us / 1e6 < USUAL_S[1]
+        (what, zero + numbers[0] * us / 1e6) for what, (us, zero) in _COUNTS.items() if _counted(numbers, us, zero)
     ]
     if looks:
         what, first = looks[0]
@@ -178,8 +182,13 @@ def _no_unit(
 
 def _looks_like_ticks(numbers: npt.NDArray[np.float64]) -> bool:
     """.NET's ticks of 1980 to 2100 are nanoseconds of 1989 and 1990."""
-    us, zero = _COUNTS[".NET's ticks of 100 ns since year 1"]
-    return bool(USUAL_S[0] <= zero + numbers.min() * us / 1e6 and zero + numbers.max() * us / 1e6 < USUAL_S[1])
+    return _counted(numbers, *_COUNTS[".NET's ticks of 100 ns since year 1"])
+
+
+def _counted(numbers: npt.NDArray[np.float64], us: float, zero: float) -> bool:
+    """Whether all lie within 1980 to 2100 as counts of `us` microseconds from `zero`."""
+    low, high = (second - zero for second in USUAL_S)
+    return bool(low <= numbers.min() / 1e6 * us and numbers.max() / 1e6 * us < high)
 
 
 def _dates(name: str, label: str, column: pl.Series, numbers: npt.NDArray[np.float64]) -> Moments | None:
