@@ -92,7 +92,8 @@ def test_klines_that_change_their_unit_within_a_file_are_read_and_the_row_is_sai
     opens = [first + MINUTE * row for row in range(20)]
     units = ["epoch_ms" if moment.year < 2025 else "epoch_us" for moment in opens]
     lines = [
-        f"{epoch(m, u)},100,101,99,100.5,9,{epoch(m + MINUTE, u) - 1},1,1,1,1,0" for m, u in zip(opens, units, strict=True)
+        f"{epoch(m, u)},100,101,99,100.5,9,{epoch(m + MINUTE, u) - 1},1,1,1,1,0"
+        for m, u in zip(opens, units, strict=True)
     ]
     file = put(tmp_path, "BTCUSDT-1m-2024-12.csv", "\n".join(lines) + "\n")
     rows = read_rows(DataConfig(paths=(str(file),)))
