@@ -153,8 +153,9 @@ def test_days_that_are_said_of_months_are_obeyed_with_a_warning(tmp_path: Path) 
     report = check_data(DataConfig(paths=(str(file),), timeframe=30 * DAY))
     assert any("warning: rows lie in periods of the calendar of 1mo" in note for note in report.notes)
     assert load(file, timeframe="1mo").fingerprint == load(file).fingerprint
-    with pytest.raises(SchemaError, match="step by 28d; the timeframe asked for is 1d"):
+    with pytest.raises(SchemaError, match="step by 1mo; the timeframe asked for is 1d") as caught:
         load(file, timeframe="1d")
+    assert caught.value.hint == 'data.timeframe="1mo"'  # 28d, its shortest step, would know the others early
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,10 @@ def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta) -> timede
         wall: the stamps on the clock whose days bound the bars, as moments without a zone.
         common: the most frequent step.
     """
-    count = round(common / MONTH)
-    if count not in _LENGTHS or abs(common - count * MONTH) > _AROUND:
+    periods = about_months(common)
+    if periods == common:
         return None
+    count = periods // MONTH
     rows = frame.select(SYMBOL, wall.alias("wall")).unique().sort(SYMBOL, "wall")
     month, before_last = _month(pl.col("wall")), pl.col("wall").dt.month_end().dt.day() - pl.col("wall").dt.day()
     same, step = pl.col(SYMBOL) == pl.col(SYMBOL).shift(), pl.col("wall").diff()
@@ -61,6 +62,12 @@ def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta) -> timede
     regular = (day.n_unique() == 1) | (before_last == 0) | (near & ~by_days)
     told = rows.group_by(SYMBOL).agg(counted.alias("counted"), regular.alias("regular"))
     return count * MONTH if told.select((pl.col("counted") & pl.col("regular")).all()).item() else None
+
+
+def about_months(step: timedelta) -> timedelta:
+    """The months, quarters or years that a step may be one of, or else the step: what such a row lasts at most."""
+    count = round(step / MONTH)
+    return count * MONTH if count in _LENGTHS and abs(step - count * MONTH) <= _AROUND else step
 
 
 def days_of(frame: pl.DataFrame, wall: pl.Expr) -> Days:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.periods import longest_step
+from gatewise.data.periods import about_months, longest_step
 from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
@@ -110,7 +110,7 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
     if others.is_empty():
         return []
     row = others.row(0, named=True)
-    usual = format_duration(row["least"] if row["least"] > 1.5 * timeframe else row["middle"])
+    usual = format_duration(about_months(row["least"] if row["least"] > 1.5 * timeframe else row["middle"]))
     first = f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {usual}"
     if not asked:
         common = format_duration(timeframe)
