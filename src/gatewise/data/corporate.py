@@ -17,6 +17,7 @@ _USUAL = (*((n, 1) for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40,
 _LEAST_SLACK, _SLACK_MOVES = 0.005, 3.0  # of the ratio, and times the usual move: within it a usual split is meant
 _TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
 _MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
+_LEAST = 0.35  # of a log price, as 3:2 takes within the tolerance
 _LEAST_JUMP = 8.0  # times the usual move overnight, either way
 _DAYS, _LEAST_DAYS = 20, 5
 _LEAST_PROOF = 0.35  # of log volume: what it varies by without any split
@@ -43,9 +44,12 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
     opened = "open" if "open" in frame.columns else "close"
     volume = pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64).alias("volume")
     turnover = (pl.col("close") * volume).alias("turnover")
+    keys = frame.select(SYMBOL, STAMP)
+    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
+    falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
+    rows = frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume)
     days = (
-        frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume)
-        .sort(SYMBOL, STAMP)
+        (rows.sort(SYMBOL, STAMP) if keys.select(falls.any()).item() else rows)
         .group_by(SYMBOL, pl.col(STAMP).dt.date().alias("day"), maintain_order=True)
         .agg(
             pl.col(STAMP).first().alias("time"),
@@ -76,6 +80,7 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
     )
     found = days.filter(
         pl.col("jump").is_finite(),
+        pl.col("jump").abs() >= _LEAST,
         pl.col("step") <= longest,
         pl.col("jump").abs() >= _LEAST_JUMP * pl.col("usual_jump"),
         # Without volume, or too early to know the usual, the jump alone decides.

@@ -22,7 +22,7 @@ def find_gaps(rows: Rows) -> Finding:
     if rows.gap_tolerance is None:
         return Finding("gaps", 0, False, (), remedy)
     if rows.calendar is None:
-        ordered = rows.frame.select(SYMBOL, STAMP).sort(SYMBOL, STAMP)
+        ordered = rows.ordered.select(SYMBOL, STAMP)
         clock = ordered[STAMP]
     else:
         ordered = rows.frame.select(SYMBOL, STAMP, TIME).sort(SYMBOL, TIME)

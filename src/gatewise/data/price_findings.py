@@ -41,23 +41,20 @@ class Prices:
         return tuple(name for name in OHLC if name in self.rows.columns) if told else ()
 
     @cached_property
-    def place(self) -> Ints:
-        """The rows of `rows.frame` in order of symbol and time, one of each."""
-        keys = self.rows.frame.select(SYMBOL, STAMP).with_row_index("place")
-        symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-        disorder = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
-        if keys.select(disorder.any()).item():
-            keys = keys.sort(SYMBOL, STAMP, maintain_order=True)
-        side = 1 if self.keep == "first" else -1
-        again = (symbol == symbol.shift(side)) & (stamp == stamp.shift(side))
-        return keys.filter(~again.fill_null(False))["place"].to_numpy().astype(np.int64)
-
-    @cached_property
     def frame(self) -> pl.DataFrame:
-        """The ordered rows."""
-        frame = self.rows.frame
-        whole = self.place.size == frame.height and (self.place == np.arange(self.place.size)).all()
-        return frame if whole else frame[self.place]
+        """The rows in order, one of each time."""
+        return self._once(self.rows.ordered)
+
+    @property
+    def place(self) -> Ints:
+        """Where each row of `frame` stands in `rows.frame`."""
+        numbered = self.rows.frame.select(SYMBOL, STAMP).with_row_index("place")
+        return self._once(numbered.sort(SYMBOL, STAMP, maintain_order=True))["place"].to_numpy().astype(np.int64)
+
+    def _once(self, ordered: pl.DataFrame) -> pl.DataFrame:
+        symbol, stamp, side = pl.col(SYMBOL), pl.col(STAMP), 1 if self.keep == "first" else -1
+        again = (symbol == symbol.shift(side)) & (stamp == stamp.shift(side))
+        return ordered.filter(~again.fill_null(False)) if ordered.select(again.any()).item() else ordered
 
     @cached_property
     def faults(self) -> Faults:
@@ -73,9 +70,8 @@ class Prices:
     @cached_property
     def splits(self) -> pl.DataFrame:
         """See `find_splits`; of prices whose certain errors are mended, so that none of those is taken for a split."""
-        frame = self.rows.frame
-        if self.names and self.faults.hundredfold.row.size:
-            frame = mended(self)
+        certain = bool(self.names) and self.faults.hundredfold.row.size > 0
+        frame = mended(self) if certain else self.frame
         return find_splits(frame, longest=max(self.rows.gap_tolerance or LONGEST, LONGEST))
 
     def row(self, number: int) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def _rows(
 
 
 def _duplicates(rows: Rows, settled: bool) -> Finding:
-    ordered = rows.frame.sort(SYMBOL, STAMP, maintain_order=True)
+    ordered = rows.ordered
     again = repeated(ordered)
     if not again.any():
         return Finding("duplicates", 0, True, (), "")
@@ -203,22 +203,6 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     first = ordered.filter(again).head(SHOWN).iter_rows(named=True)
     examples = (equal, *([found.what] if found.what else []), *(where(rows, row) for row in first))
     return Finding("duplicates", found.count, not (settled and found.may_choose), examples, found.hint)
-    again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
-    same_values = pl.all_horizontal(
-        pl.lit(True), *(pl.col(column).eq_missing(pl.col(column).shift()) for column in rows.columns)
-    )
-    found = ordered.filter(again)
-    equal = ordered.filter(again & same_values).height if rows.columns and found.height else 0
-    examples = [where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
-    if found.height:
-        examples.insert(0, f"{equal} of {found.height} repeat every value of the row with the same time")
-    return Finding(
-        "duplicates",
-        found.height,
-        not settled,
-        tuple(examples),
-        'data.on_duplicate="first" or data.on_duplicate="last"',
-    )
 
 
 def _disorder(rows: Rows) -> Finding:

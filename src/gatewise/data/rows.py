@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -82,6 +83,15 @@ class Rows:
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(c for c in self.frame.columns if c not in (SYMBOL, TIME, STAMP, FILE, ROW))
+
+    @cached_property
+    def ordered(self) -> pl.DataFrame:
+        """`frame` by symbol and stamp; rows that share both stay in the files' order. Made once, for all who look."""
+        symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
+        falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
+        if self.frame.select(falls.any()).item():
+            return self.frame.sort(SYMBOL, STAMP, maintain_order=True)
+        return self.frame
 
     def address(self, row: dict[str, Any]) -> str:
         """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""
