@@ -12,7 +12,6 @@ import itertools
 import logging
 import lzma
 import tempfile
-import zipfile
 import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,7 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_files import FIRST, as_csv, bars, expected, load, packed, put
+from data_files import FIRST, as_csv, bars, expected, load, packed, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.discover import KINDS, PACKED
@@ -93,14 +92,6 @@ def test_hours_without_minutes_are_read_with_am_and_pm(tmp_path: Path) -> None:
     frame = bars(first=datetime(2019, 10, 16, 9, tzinfo=UTC))
     file = put(tmp_path, "X.csv", as_csv(frame, written("%Y-%m-%d %I-%p")))
     assert load(file).fingerprint == expected(frame).fingerprint
-
-
-def zipped(*members: tuple[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members:
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def columnar(frame: pl.DataFrame, kind: str) -> bytes:

@@ -200,7 +200,25 @@ CASES: dict[str, Case] = {
         "row 1",
         "data.format",
     ),
-    "LEAN equity": ("equity/20161007_x.csv", "0,1,2,1,2,5\n", {"format": "lean"}, ReadError, "scales equity", "CSV"),
+    "LEAN option": ("option/20161007_x.csv", "0,1,2,1,2,5\n", {"format": "lean"}, ReadError, "scales option", "CSV"),
+    "LEAN hours": ("x.csv", "20161007 00:00,1,2,1,2,5\nx,1,2,1,2,5\n", {"format": "lean"}, ReadError, "row 2", "csv"),
+    "adjusted text": ("X.csv", TEXT, {"adjusted": True}, ConfigError, "data.adjusted is about LEAN", "data.format"),
+    "adjusted crypto": (
+        "20161007_x.csv",
+        "0,1,2,1,2,5\n",
+        {"format": "lean", "adjusted": True},
+        ReadError,
+        "about equities",
+        "leave it out",
+    ),
+    "no factors": (
+        "equity/usa/20161007_x.csv",
+        "0,1,2,1,2,5\n",
+        {"format": "lean", "adjusted": True},
+        ReadError,
+        "there is no factor file",
+        "data.adjusted=False",
+    ),
     "kline of six": ("X.csv", "0,1,2,1,2,5\n", {"format": "kline"}, ReadError, "must have 12 columns", "data.format"),
     "no time": ("X.csv", "a,b\n1,2\n3,4\n", {}, SchemaError, "no column is known to hold the time", "data.time_column"),
     "time column absent": ("X.csv", TEXT, {"time_column": "tme"}, SchemaError, "'tme'", "did you mean 'time'"),
@@ -294,7 +312,7 @@ def test_a_refusal_names_the_file_what_was_found_and_what_to_do(name: str, tmp_p
     assert found in message
     assert remedy in hint
     assert "\n" not in message + hint
-    assert str(path) in message or name == "nothing left"
+    assert str(path) in message or name in ("nothing left", "adjusted text")
 
 
 @pytest.mark.parametrize("target", ["time", "symbol", "__stamp", "__file", "__row"])

@@ -22,6 +22,7 @@ _KNOWN_TO = {
     "columns_are": ("files",),
     "thousands": ("files", "sql"),
     "decimal": ("files", "sql"),
+    "adjusted": ("files",),
 }
 
 

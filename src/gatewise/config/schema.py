@@ -54,6 +54,7 @@ class DataConfig(Section):
     columns_are: tuple[str, ...] = ()  # names of the columns, in order, of text that has no header
     thousands: str | None = None  # sign that groups digits, like "," or "'"; None: what cells prove
     decimal: str | None = None  # "." or ","; None: what cells prove
+    adjusted: bool | None = None  # lean: equities by their factor files; None: where there is one
     time_column: str | None = None
     time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
     timezone: str | None = None  # IANA name of the stamps' zone where they carry none

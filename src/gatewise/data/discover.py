@@ -113,7 +113,7 @@ def _only_data(files: Iterable[Path], where: str, notes: list[str]) -> list[Path
     taken: list[Path] = []
     passed: list[Path] = []
     files = list(files)
-    sure = [path for path in files if is_surely_data(path) or path.suffix.lower() == ".zip"]  # known by its members
+    sure = {path for path in files if is_surely_data(path) or path.suffix.lower() == ".zip"}  # known by its members
     for path in files:
         known = path in sure if sure else kind_by_name(path) is not None and not _READ_ME.match(path.name)
         (taken if known else passed).append(path)

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.discover import find_files
+from gatewise.data.lean import only_trades
 from gatewise.data.part import Part, part_of, read_part
 from gatewise.data.read import read_raw
 from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.rows import Rows, rows_of
 from gatewise.data.series import settle_series
 from gatewise.data.unpack import Blob, open_blobs
+from gatewise.errors import ConfigError
 
 # What a said format insists on where it is no kind of content by its name.
 _KIND_OF = {"auto": None, "kline": "csv", "lean": "csv"}
@@ -21,9 +23,15 @@ def read_rows(spec: DataConfig) -> Rows:
     """Reads the files of a data config; raises what makes them unreadable and counts nothing.
 
     Raises:
+        ConfigError: `adjusted` said of anything but LEAN's files.
         ReadError, AmbiguousError, SchemaError, UnknownNameError, NotEnoughRowsError: see the steps.
     """
     paths, notes = find_files(spec.paths)
+    if spec.format == "lean":
+        paths, passed = only_trades(paths)
+        notes += passed
+    elif spec.adjusted is not None:
+        raise ConfigError("data.adjusted is about LEAN's equities, which have factor files", 'data.format="lean"')
     blobs = (blob for path in paths for blob in open_blobs(path, _KIND_OF.get(spec.format, spec.format), spec.encoding))
     alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
     only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None

@@ -12,15 +12,12 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.header import labels_of_tuples
 from gatewise.data.json_rows import read_json
 from gatewise.data.layouts import KLINE
+from gatewise.data.lean import read_lean
 from gatewise.data.table import ROW
 from gatewise.data.text import Raw, read_text, unique_names
 from gatewise.data.unpack import Blob
 from gatewise.data.wide import to_long
 from gatewise.errors import ReadError
-
-LEAN = ("open_time", "open", "high", "low", "close", "volume")
-_LEAN_UNSCALED = ("crypto", "cryptofuture", "forex", "cfd", "future")
-_DAY_MS = 86_400_000
 
 
 def read_raw(blob: Blob, spec: DataConfig) -> Raw:
@@ -34,7 +31,7 @@ def read_raw(blob: Blob, spec: DataConfig) -> Raw:
         ReadError: damaged, empty, or not of the format.
     """
     if spec.format == "lean":
-        return _lean(blob, spec)
+        return read_lean(blob, spec)
     if spec.format == "kline":
         named = re.match(rb"[^\n]*[a-zA-Z]{3}", blob.data) is not None
         return read_text(blob, spec, () if named else KLINE)
@@ -89,40 +86,3 @@ def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
         if text or pa.types.is_null(kind) or (pa.types.is_primitive(kind) and not pa.types.is_interval(kind)):
             kept[name] = column
     return kept
-
-
-def _lean(blob: Blob, spec: DataConfig) -> Raw:
-    """QuantConnect LEAN's minute trades: the day is in the file's name, times are milliseconds since its midnight.
-
-    Source: the readme of the data folder of the LEAN engine; stamps are the bar's start. Equities and options are
-    refused, as their prices are scaled there.
-    """
-    day = re.search(r"(?<!\d)((?:19|20)\d{6})(?!\d)", blob.file.stem)
-    if day is None:
-        raise ReadError(
-            f"{blob.name}: a LEAN minute file has its day in its name, like 20161007_trade.zip",
-            'data.format="csv" reads files with a header',
-        )
-    scaled = {"equity", "option", "index", "indexoption"} & {part.lower() for part in blob.file.parts}
-    if scaled:
-        raise ReadError(
-            f"{blob.name}: LEAN scales {scaled.pop()} prices; only {', '.join(_LEAN_UNSCALED)} are read",
-            "write it as CSV with prices as they are",
-        )
-    raw = read_text(blob, spec, LEAN)
-    since_ms = raw.frame["open_time"].cast(pl.Int64, strict=False)
-    wrong = since_ms.is_null() | ~since_ms.is_between(0, _DAY_MS - 1)
-    if wrong.any():
-        row = int(wrong.arg_max() or 0)
-        raise ReadError(
-            f"{blob.name} row {row + 1}: {raw.frame['open_time'][row]!r} must be milliseconds since midnight, below "
-            f"{_DAY_MS}",
-            'data.format="csv" reads files with a header',
-        )
-    midnight = pl.lit(day[1]).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
-    named = re.search(r"\d{8}_([A-Za-z0-9]+)_", blob.file.stem)
-    frame = raw.frame.with_columns(
-        (midnight + since_ms.cast(pl.Duration("ms"))).alias("open_time"),
-        pl.lit(named[1] if named else blob.file.parent.name).alias("symbol"),
-    )
-    return Raw(raw.name, frame, raw.notes)

@@ -28,7 +28,10 @@ SOURCES: dict[str, Callable[[DataConfig], Rows]] = {
 
 
 # What says how text is written, by the sources that hold no text, or none but within cells.
-_OF_TEXT = {"lake": ("encoding", "columns_are", "thousands", "decimal"), "sql": ("encoding", "columns_are")}
+_OF_TEXT = {
+    "lake": ("encoding", "columns_are", "thousands", "decimal", "adjusted"),
+    "sql": ("encoding", "columns_are", "adjusted"),
+}
 
 
 def read_source(spec: DataConfig) -> Rows:
@@ -41,7 +44,7 @@ def read_source(spec: DataConfig) -> Rows:
     if spec.source not in SOURCES:
         raise UnknownNameError("source", spec.source, SOURCES)
     for field in _OF_TEXT.get(spec.source, ()):
-        if value := getattr(spec, field):
+        if (value := getattr(spec, field)) not in (None, ()):
             raise ConfigError(
                 f"data.{field} is said of text files, and data.source is {spec.source!r}; got {value!r}", "leave it out"
             )
