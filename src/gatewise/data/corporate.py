@@ -18,6 +18,7 @@ _LEAST_SLACK, _SLACK_MOVES = 0.005, 3.0  # of the ratio, and times the usual mov
 _TOLERANCE = 0.05  # of the ratio: what the market itself moved overnight
 _MOST_TURNOVER = 2.5  # times the usual; a split trades for about as much money as ever, bad news for several times it
 _LEAST = 0.35  # of a log price, as 3:2 takes within the tolerance
+_MOST = 14.0  # likewise: a million for one; what a damaged price makes beyond that is held by no whole number
 _LEAST_JUMP = 8.0  # times the usual move overnight, either way
 _DAYS, _LEAST_DAYS = 20, 5
 _LEAST_PROOF = 0.35  # of log volume: what it varies by without any split
@@ -79,8 +80,7 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         traded.reverse().rolling_median(half, min_samples=_LEAST_DAYS).reverse().over(SYMBOL).alias("traded_after"),
     )
     found = days.filter(
-        pl.col("jump").is_finite(),
-        pl.col("jump").abs() >= _LEAST,
+        pl.col("jump").abs().is_between(_LEAST, _MOST),
         pl.col("step") <= longest,
         pl.col("jump").abs() >= _LEAST_JUMP * pl.col("usual_jump"),
         # Without volume, or too early to know the usual, the jump alone decides.
