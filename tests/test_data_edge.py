@@ -27,10 +27,10 @@ from hypothesis import strategies as st
 
 from data_files import FIRST, as_csv, bars, expected, load, packed, put, zipped
 from gatewise.config.schema import DataConfig
-from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.discover import KINDS, PACKED
 from gatewise.data.identity import INTERVALS, LOOSE_SYMBOLS
 from gatewise.data.quality import check_data
+from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
 

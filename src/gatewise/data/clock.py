@@ -7,9 +7,9 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.columns import normalise
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.formats import Moments, parse_text, read_format
+from gatewise.data.spellings import normalise
 from gatewise.data.time_parts import CALENDAR, of_calendar, of_texts
 from gatewise.data.wall_clock import localise, localise_words
 from gatewise.data.zones import require_zone

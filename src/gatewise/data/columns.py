@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,90 +10,25 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.identity import SYMBOLS as SYMBOLS
 from gatewise.data.identity import Interval, find_interval, find_symbol
-from gatewise.data.table import AGAIN, FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.time_parts import CALENDAR as CALENDAR
+from gatewise.data.spellings import (
+    ALL_TIMES,
+    CALENDAR,
+    CLOCKS,
+    CLOSE_TIMES,
+    DATES,
+    EPOCHS,
+    NEUTRAL_TIMES,
+    OPEN_TIMES,
+    VALUES,
+    normalise,
+)
+from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.time_parts import holds_dates, holds_times_of_day
-from gatewise.data.words import ENGLISH
-from gatewise.errors import AmbiguousError, ConfigError, SchemaError
+from gatewise.data.twice import Volume, first_of_each, numbered, traded_or_ticks
+from gatewise.errors import ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
-Volume = Literal["traded", "ticks"]
-
-# Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
-# CoinAPI, CryptoDataDownload, Yahoo, Stooq, Nasdaq, Barchart, Alpha Vantage, Dukascopy, MetaTrader, HistData.
-OPEN_TIMES = (
-    "open_time",
-    "opentime",
-    "time_open",
-    "start_time",
-    "starttime",
-    "time_period_start",
-    "period_start",
-    "bar_start",
-    "window_start",
-    "candle_begin_time",
-)
-CLOSE_TIMES = (
-    "close_time",
-    "closetime",
-    "time_close",
-    "end_time",
-    "endtime",
-    "time_period_end",
-    "period_end",
-    "bar_end",
-    "window_end",
-)
-EPOCHS = ("unix", "unix_timestamp", "unix_time", "unixtime", "epoch", "epoch_ms", "timestamp_ms", "unix_ms")
-NEUTRAL_TIMES = (
-    "timestamp",
-    "timestamp_utc",
-    "utc_timestamp",
-    "datetime",
-    "datetime_utc",
-    "date_time",
-    "time_utc",
-    "utc_time",
-    "gmt_time",
-    "utc",
-    "ts",
-    "ts_event",
-    "time",
-    "date",
-    "date_utc",
-    "local_time",
-    "trade_date",
-    "tradedate",
-    "trading_date",
-    "trading_day",
-    "dtyyyymmdd",
-    "ds",
-)
-ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
-VALUES: dict[str, tuple[str, ...]] = {
-    "open": ("open", "o", "open_price", "price_open", "first"),
-    "high": ("high", "h", "high_price", "price_high"),
-    "low": ("low", "l", "low_price", "price_low"),
-    "close": ("close", "c", "close_price", "price_close", "close_last", "last"),
-    "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "real_volume", "tick_volume", "tickvol"),
-    "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
-}
-TICKS = ("tick_volume", "tickvol", "tickvolume", "tick_count")
-# A date and a time of day that may stand in two columns.
-DATES = (
-    "date",
-    "dtyyyymmdd",
-    "trade_date",
-    "tradedate",
-    "trading_date",
-    "trading_day",
-    "date_utc",
-    "local_date",
-    "day",
-)
-CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
 
 
 @dataclass(frozen=True)
@@ -118,12 +52,6 @@ class Roles:
     notes: tuple[str, ...]
     interval: Interval | None = None
     volume: Volume | None = None
-
-
-def normalise(column: str) -> str:
-    """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)`, `시가` -> date, adj_close, open, time_utc, open."""
-    plain = re.sub(r"[\s.\-/()#<>]+", "_", column.strip().strip("\"'").lower()).strip("_")
-    return re.sub(r"^\d+_(?=[a-z])", "", ENGLISH.get(plain, plain))
 
 
 def find_roles(
@@ -151,7 +79,7 @@ def find_roles(
         AmbiguousError: two columns spell the same role, or one names several intervals.
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
-    columns, again, repeated = _first_of_each(name, frame, wanted)
+    columns, again, repeated = first_of_each(name, frame, wanted)
     spelled = {normalise(column): column for column in reversed(columns)}
     time = _time(name, frame, columns, spelled, time_column)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
@@ -161,8 +89,8 @@ def find_roles(
     _refuse_renames(name, rename, taken)
     interval = find_interval(name, frame, spelled, {*taken, *rename.values(), *wanted})
     names, notes = _values(name, columns, spelled, rename, frame, of_symbols)
-    volume, counted = _traded_or_ticks(frame, names, spelled, rename)
-    names |= _numbered(again, names)
+    volume, counted = traded_or_ticks(frame, names, spelled, rename)
+    names |= numbered(again, names)
     notes = [*repeated, *told, *notes, *counted]
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
@@ -182,73 +110,6 @@ def find_roles(
     else:
         stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
     return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume)
-
-
-def _first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tuple[list[str], list[str], list[str]]:
-    """Columns that a role may take, spare ones whose names came before, and what was left out.
-
-    Raises:
-        AmbiguousError: two columns spell a role that is needed, and hold different values.
-    """
-    needed = {*ALL_TIMES, *SYMBOLS, *(s for target, spellings in VALUES.items() for s in (target, *spellings))}
-    asked = {*ALL_TIMES, *SYMBOLS, *(s for target in wanted for s in (normalise(target), *VALUES.get(target, ())))}
-    columns: list[str] = []
-    again: list[str] = []
-    spelled: dict[str, str] = {}
-    notes = []
-    for column in frame.columns:
-        header = re.sub(rf"^{AGAIN}\d+_", "", column)
-        spelling = normalise(header)
-        first = spelled.setdefault(spelling, column)
-        if column == ROW:
-            continue
-        if first == column or (spelling not in needed and header == column):
-            columns.append(column)
-        elif spelling not in needed:
-            again.append(column)
-        elif (wanted and spelling not in asked) or frame[first].equals(frame[column]):
-            notes.append(f"left out: the second of columns {first!r} and {header!r}")
-        else:
-            raise AmbiguousError(
-                f"{name}: columns {first!r} and {header!r} both spell {spelling}, and hold different values",
-                "rename one of them in the header",
-            )
-    if again:
-        notes.append("columns of one name are numbered from the second on")
-    return columns, again, notes
-
-
-def _numbered(again: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
-    """A table's name for each column whose name another had: Plot_2."""
-    taken, found = set(names.values()), {}
-    for column in again:
-        number, header = re.sub(f"^{AGAIN}", "", column).split("_", 1)
-        target = next(t for n in itertools.count(int(number)) if (t := f"{header}_{n}") not in taken)
-        taken.add(target)
-        found[column] = target
-    return found
-
-
-def _traded_or_ticks(
-    frame: pl.DataFrame, names: dict[str, str], spelled: Mapping[str, str], rename: Mapping[str, str]
-) -> tuple[Volume | None, list[str]]:
-    """Takes the ticks for volume where what was traded is 0 in every row, as in all of MetaTrader's currencies."""
-    traded = next((column for column, target in names.items() if target == "volume"), None)
-    ticks = _first(TICKS, spelled)
-    if traded is None or ticks is None or ticks not in names or ticks == traded or "volume" in rename:
-        return None, []
-    if not _is_zero(frame[traded]) or _is_zero(frame[ticks]):
-        return "traded", []
-    del names[traded]
-    names[ticks] = "volume"
-    return "ticks", [f"volume is read from {ticks!r}: {traded!r} is 0 in every row (data.rename.volume=… chooses)"]
-
-
-def _is_zero(column: pl.Series) -> bool:
-    if column.dtype not in (pl.String, pl.Null) and not column.dtype.is_numeric():
-        return False
-    text = column.cast(pl.String).str.strip_chars(" \"'")
-    return bool(text.str.contains(r"^(?:[0.]*|null|NaN|nan)$").fill_null(True).all())
 
 
 def _time(

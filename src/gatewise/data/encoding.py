@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from gatewise.data.columns import normalise
+from gatewise.data.spellings import normalise
 from gatewise.errors import ReadError
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}

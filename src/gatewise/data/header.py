@@ -11,8 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES, normalise
 from gatewise.data.numbers import MISSING
+from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES, normalise
 from gatewise.errors import ReadError
 
 _FIELDS = {spelling for spellings in VALUES.values() for spelling in spellings if len(spelling) > 1}

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig
-from gatewise.data.columns import SYMBOLS
 from gatewise.data.encoding import not_utf8, to_utf8
 from gatewise.data.json_tables import Found, find_tables
 from gatewise.data.layouts import headless, require_order
+from gatewise.data.spellings import SYMBOLS
 from gatewise.data.table import ROW
 from gatewise.data.text import Raw, unique_names
 from gatewise.data.unpack import Blob

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gatewise.data.columns import ALL_TIMES, SYMBOLS, VALUES, normalise
 from gatewise.data.header import is_value
+from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES, normalise
 
 _KNOWN = {*ALL_TIMES, "t", *(spelling for spellings in VALUES.values() for spelling in spellings)}
 _TIMES = {*ALL_TIMES, "t"}

@@ -12,9 +12,9 @@ from datetime import timedelta
 from pathlib import Path, PurePath
 from typing import Literal
 
-from gatewise.data.columns import SYMBOLS, normalise
 from gatewise.data.discover import KINDS, bare
 from gatewise.data.intervals import read_interval
+from gatewise.data.spellings import SYMBOLS, normalise
 from gatewise.errors import one_line
 
 _Y, _M, _D = r"(?:19|20)\d{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"

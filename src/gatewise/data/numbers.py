@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gatewise.data.columns import normalise
+from gatewise.data.spellings import normalise
 from gatewise.data.table import OHLC
 from gatewise.errors import AmbiguousError
 

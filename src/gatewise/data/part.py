@@ -12,14 +12,16 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
-from gatewise.data.columns import CALENDAR, Stamp, Volume, find_roles, normalise
+from gatewise.data.columns import Stamp, find_roles
 from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.identity import Interval
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
+from gatewise.data.spellings import CALENDAR, normalise
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
+from gatewise.data.twice import Volume
 from gatewise.data.unpack import Blob
 from gatewise.errors import ReadError, SchemaError
 

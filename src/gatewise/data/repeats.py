@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gatewise.data.columns import normalise
 from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS
 from gatewise.data.intervals import read_interval
 from gatewise.data.rows import Rows
+from gatewise.data.spellings import normalise
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL
 
 _KEEP_ONE = 'data.on_duplicate="first" or data.on_duplicate="last" keeps one row of each time'

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
-from gatewise.data.columns import normalise
+from gatewise.data.spellings import normalise
 from gatewise.data.table import ROW
 from gatewise.data.text import Raw
 from gatewise.errors import SchemaError

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from gatewise.data.columns import SYMBOLS
 from gatewise.data.header import Label
+from gatewise.data.spellings import SYMBOLS
 from gatewise.data.table import ROW
 
 

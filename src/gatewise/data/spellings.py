@@ -1,0 +1,89 @@
+"""How files spell the columns that have a role: time, symbol, OHLCV."""
+
+from __future__ import annotations
+
+import re
+
+from gatewise.data.identity import SYMBOLS as SYMBOLS
+from gatewise.data.time_parts import CALENDAR as CALENDAR
+from gatewise.data.words import ENGLISH
+
+# Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
+# CoinAPI, CryptoDataDownload, Yahoo, Stooq, Nasdaq, Barchart, Alpha Vantage, Dukascopy, MetaTrader, HistData.
+OPEN_TIMES = (
+    "open_time",
+    "opentime",
+    "time_open",
+    "start_time",
+    "starttime",
+    "time_period_start",
+    "period_start",
+    "bar_start",
+    "window_start",
+    "candle_begin_time",
+)
+CLOSE_TIMES = (
+    "close_time",
+    "closetime",
+    "time_close",
+    "end_time",
+    "endtime",
+    "time_period_end",
+    "period_end",
+    "bar_end",
+    "window_end",
+)
+EPOCHS = ("unix", "unix_timestamp", "unix_time", "unixtime", "epoch", "epoch_ms", "timestamp_ms", "unix_ms")
+NEUTRAL_TIMES = (
+    "timestamp",
+    "timestamp_utc",
+    "utc_timestamp",
+    "datetime",
+    "datetime_utc",
+    "date_time",
+    "time_utc",
+    "utc_time",
+    "gmt_time",
+    "utc",
+    "ts",
+    "ts_event",
+    "time",
+    "date",
+    "date_utc",
+    "local_time",
+    "trade_date",
+    "tradedate",
+    "trading_date",
+    "trading_day",
+    "dtyyyymmdd",
+    "ds",
+)
+ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
+VALUES: dict[str, tuple[str, ...]] = {
+    "open": ("open", "o", "open_price", "price_open", "first"),
+    "high": ("high", "h", "high_price", "price_high"),
+    "low": ("low", "l", "low_price", "price_low"),
+    "close": ("close", "c", "close_price", "price_close", "close_last", "last"),
+    "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "real_volume", "tick_volume", "tickvol"),
+    "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
+}
+TICKS = ("tick_volume", "tickvol", "tickvolume", "tick_count")
+# A date and a time of day that may stand in two columns.
+DATES = (
+    "date",
+    "dtyyyymmdd",
+    "trade_date",
+    "tradedate",
+    "trading_date",
+    "trading_day",
+    "date_utc",
+    "local_date",
+    "day",
+)
+CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
+
+
+def normalise(column: str) -> str:
+    """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)`, `시가` -> date, adj_close, open, time_utc, open."""
+    plain = re.sub(r"[\s.\-/()#<>]+", "_", column.strip().strip("\"'").lower()).strip("_")
+    return re.sub(r"^\d+_(?=[a-z])", "", ENGLISH.get(plain, plain))

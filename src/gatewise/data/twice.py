@@ -1,0 +1,83 @@
+"""Columns that come twice: of one name, of one role, and volumes that count what was traded beside ticks."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+import polars as pl
+
+from gatewise.data.spellings import ALL_TIMES, SYMBOLS, TICKS, VALUES, normalise
+from gatewise.data.table import AGAIN, ROW
+from gatewise.errors import AmbiguousError
+
+Volume = Literal["traded", "ticks"]
+
+
+def first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tuple[list[str], list[str], list[str]]:
+    """Columns that a role may take, spare ones whose names came before, and what was left out.
+
+    Raises:
+        AmbiguousError: two columns spell a role that is needed, and hold different values.
+    """
+    needed = {*ALL_TIMES, *SYMBOLS, *(s for target, spellings in VALUES.items() for s in (target, *spellings))}
+    asked = {*ALL_TIMES, *SYMBOLS, *(s for target in wanted for s in (normalise(target), *VALUES.get(target, ())))}
+    columns: list[str] = []
+    again: list[str] = []
+    spelled: dict[str, str] = {}
+    notes = []
+    for column in frame.columns:
+        header = re.sub(rf"^{AGAIN}\d+_", "", column)
+        spelling = normalise(header)
+        first = spelled.setdefault(spelling, column)
+        if column == ROW:
+            continue
+        if first == column or (spelling not in needed and header == column):
+            columns.append(column)
+        elif spelling not in needed:
+            again.append(column)
+        elif (wanted and spelling not in asked) or frame[first].equals(frame[column]):
+            notes.append(f"left out: the second of columns {first!r} and {header!r}")
+        else:
+            raise AmbiguousError(
+                f"{name}: columns {first!r} and {header!r} both spell {spelling}, and hold different values",
+                "rename one of them in the header",
+            )
+    if again:
+        notes.append("columns of one name are numbered from the second on")
+    return columns, again, notes
+
+
+def numbered(again: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
+    """A table's name for each column whose name another had: Plot_2."""
+    taken, found = set(names.values()), {}
+    for column in again:
+        number, header = re.sub(f"^{AGAIN}", "", column).split("_", 1)
+        target = next(t for n in itertools.count(int(number)) if (t := f"{header}_{n}") not in taken)
+        taken.add(target)
+        found[column] = target
+    return found
+
+
+def traded_or_ticks(
+    frame: pl.DataFrame, names: dict[str, str], spelled: Mapping[str, str], rename: Mapping[str, str]
+) -> tuple[Volume | None, list[str]]:
+    """Takes the ticks for volume where what was traded is 0 in every row, as in all of MetaTrader's currencies."""
+    traded = next((column for column, target in names.items() if target == "volume"), None)
+    ticks = next((spelled[spelling] for spelling in TICKS if spelling in spelled), None)
+    if traded is None or ticks is None or ticks not in names or ticks == traded or "volume" in rename:
+        return None, []
+    if not _is_zero(frame[traded]) or _is_zero(frame[ticks]):
+        return "traded", []
+    del names[traded]
+    names[ticks] = "volume"
+    return "ticks", [f"volume is read from {ticks!r}: {traded!r} is 0 in every row (data.rename.volume=… chooses)"]
+
+
+def _is_zero(column: pl.Series) -> bool:
+    if column.dtype not in (pl.String, pl.Null) and not column.dtype.is_numeric():
+        return False
+    text = column.cast(pl.String).str.strip_chars(" \"'")
+    return bool(text.str.contains(r"^(?:[0.]*|null|NaN|nan)$").fill_null(True).all())
