@@ -252,3 +252,11 @@ def test_config_show_prints_what_feeds_back(cli, tmp_path: Path) -> None:
     again = cli("config", "show", "--config", tmp_path / "shown.yaml", "--json").json
     assert again["hash"] in said.out.splitlines()[0]
     assert build_config(yaml.safe_load(said.out)).target.horizon == 5
+
+
+def test_a_field_that_came_later_counts_in_the_digest_only_where_it_is_said() -> None:
+    said = ["data.paths=[a.csv]", "evaluation.bootstrap_samples=500"]  # the default was another one
+    assert load_config(assignments=said).digest == "65606563ec71d80a"  # what gatewise 0.1 gives
+    assert load_config(assignments=[*said, "data.filter={}", "data.epochs=utc"]).digest == "65606563ec71d80a"
+    for other in ("data.epochs=wall", "data.filter.interval=1m", "data.off_grid=drop"):
+        assert load_config(assignments=[*said, other]).digest != "65606563ec71d80a"

@@ -22,7 +22,7 @@ from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import require_model as require_model
-from gatewise.config.section import Fraction, Section
+from gatewise.config.section import LATER, Fraction, Section
 from gatewise.config.written import require_encoding, require_signs
 from gatewise.errors import ConfigError
 
@@ -47,34 +47,40 @@ class DataConfig(Section):
     table: str | None = None  # sql: a table or view; None: vw_ticker_timeseries
     query: str | None = None  # sql: a SELECT instead of a table
     calendar: str | None = None  # an exchange calendar, like XNYS: closed time is then no gap, an absent session is one
-    session: str | None = None  # when a day begins by data.timezone's clock, like 17:00, where no exchange says it
+    # When a day begins by data.timezone's clock, like 17:00, where no exchange says it.
+    session: Annotated[str | None, LATER] = None
     resample: Step | None = None  # bars of this length made of complete shorter ones
     format: Literal["auto", "csv", "json", "parquet", "feather", "kline", "lean"] = "auto"
-    encoding: str | None = None  # of text, by Python's name for it; None: UTF-8, or UTF-16 with its mark
-    columns_are: tuple[str, ...] = ()  # names of the columns, in order, of text that has no header
-    thousands: str | None = None  # sign that groups digits, like "," or "'"; None: what cells prove
-    decimal: str | None = None  # "." or ","; None: what cells prove
-    adjusted: bool | None = None  # lean: equities by their factor files; None: where there is one
+    # Of text, by Python's name for it; None: UTF-8, or UTF-16 with its mark.
+    encoding: Annotated[str | None, LATER] = None
+    columns_are: Annotated[tuple[str, ...], LATER] = ()  # names of the columns, in order, of text that has no header
+    thousands: Annotated[str | None, LATER] = None  # sign that groups digits, like "," or "'"; None: what cells prove
+    decimal: Annotated[str | None, LATER] = None  # "." or ","; None: what cells prove
+    # LEAN: equities by their factor files; None: where there is one.
+    adjusted: Annotated[bool | None, LATER] = None
     time_column: str | None = None
     time_format: str | None = None  # strptime, or one of epoch_s, epoch_ms, epoch_us, epoch_ns
     timezone: str | None = None  # IANA name of the stamps' zone where they carry none
-    epochs: Literal["utc", "wall"] = "utc"  # wall: epochs count from 1970 on the clock of `timezone`, as MetaTrader's
+    # With wall epochs count from 1970 on the clock of `timezone`, as MetaTrader's.
+    epochs: Annotated[Literal["utc", "wall"], LATER] = "utc"
     day_first: bool | None = None
     stamp: Literal["open", "close"] | None = None  # None: a name may tell; else open, the later and so the safe reading
     symbol_column: str | None = None
     symbol: str | None = None  # names the series of a file that carries no symbol column; lake, sql: keep only this
     symbols: tuple[str, ...] = ()  # keep only these
-    filter: dict[str, str | tuple[str, ...]] = Field(
-        {}
-    )  # keep rows whose column of the file holds this, or one of these
+    # Keep rows whose column of the file holds this, or one of these.
+    filter: Annotated[dict[str, str | tuple[str, ...]], LATER] = Field({})
     columns: tuple[str, ...] = ()  # keep only these numeric columns
     rename: dict[str, str] = Field({})  # table column -> the file's, where no usual spelling tells: volume -> Umsatz
     timeframe: Step | None = None  # None: the most frequent step
     gap_tolerance: Step | None = None  # None: one timeframe within the day, seven days for daily rows and slower
-    off_grid: Literal["keep", "drop"] = "keep"  # rows off the timeframe's grid, like a bar that was still running
+    # Rows off the timeframe's grid, like a bar that was still running.
+    off_grid: Annotated[Literal["keep", "drop"], LATER] = "keep"
     on_duplicate: Literal["error", "first", "last"] = "error"
-    prices: Literal["positive", "any"] = "positive"  # any: back-adjusted ones may be negative; returns are differences
-    repair: tuple[Literal["splits", "hundredfold"], ...] = ()  # mends what is certain of these, and says what it did
+    # With any, back-adjusted ones may be negative; returns are differences.
+    prices: Annotated[Literal["positive", "any"], LATER] = "positive"
+    # Mends what is certain of these, and says what it did.
+    repair: Annotated[tuple[Literal["splits", "hundredfold"], ...], LATER] = ()
     start: datetime | None = None  # rows knowable at or after, UTC
     end: datetime | None = None  # rows knowable before, UTC
 
@@ -355,7 +361,15 @@ class ExperimentConfig(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the resolved values, first 16 hex digits; whether `data.url` holds the password is no matter."""
+        """SHA-256 of the resolved values, first 16 hex digits; whether `data.url` holds the password is no matter.
+
+        A field that came later counts where it is not at its default: what earlier versions left half done goes on.
+        """
         values = self.to_dict()
         values["data"]["url"] = without_mask(values["data"]["url"])
+        sections = [(name, section) for name, section in self if isinstance(section, Section)]
+        for name, section in sections:
+            for field, told in type(section).model_fields.items():
+                if LATER in told.metadata and getattr(section, field) == told.get_default(call_default_factory=True):
+                    del values[name][field]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

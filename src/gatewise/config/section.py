@@ -6,6 +6,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+# Marks fields that earlier versions did not have; see `ExperimentConfig.digest`.
+LATER = "later than 0.1"
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 

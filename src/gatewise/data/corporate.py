@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from gatewise.data.order import in_order
 from gatewise.data.table import STAMP, SYMBOL
 
 # New shares for old ones. 5:4 and 4:3 are left out: bad news moves prices as far a few times in a stock's life. Any
@@ -45,12 +46,9 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
     opened = "open" if "open" in frame.columns else "close"
     volume = pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64).alias("volume")
     turnover = (pl.col("close") * volume).alias("turnover")
-    keys = frame.select(SYMBOL, STAMP)
-    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-    falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
     rows = frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume)
     days = (
-        (rows.sort(SYMBOL, STAMP) if keys.select(falls.any()).item() else rows)
+        in_order(rows)
         .group_by(SYMBOL, pl.col(STAMP).dt.date().alias("day"), maintain_order=True)
         .agg(
             pl.col(STAMP).first().alias("time"),

@@ -75,7 +75,18 @@ def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:
     """
     refuse_mixed_steps(rows, spec)
     _refuse_infinite(rows)
-    return _once(_in_order(rows.frame), rows, spec.on_duplicate)
+    ordered = rows.ordered
+    if ordered is not rows.frame and (within := _falls_within_files(rows.frame)):
+        _log.info("rows that lie before the row above them: %d; sorted by symbol and time", within)
+    return _once(ordered, rows, spec.on_duplicate)
+
+
+def _falls_within_files(frame: pl.DataFrame) -> int:
+    same, falls = (
+        (pl.col(name) == pl.col(name).shift() for name in (SYMBOL, FILE)),
+        pl.col(STAMP) < pl.col(STAMP).shift(),
+    )
+    return int(frame.select((pl.all_horizontal(same) & falls).sum()).item())
 
 
 def _refuse_infinite(rows: Rows) -> None:
@@ -96,18 +107,6 @@ def _refuse_empty(rows: Rows) -> None:
                 "leave it out: data.columns=[…], or take another for it: "
                 f"data.rename={ ({column if column in OHLCV else 'close': 'NAME'})!r}",
             )
-
-
-def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sorted by symbol and stamp, and said where the files were not; rows of one stamp stay in the files' order."""
-    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-    falls = (symbol == symbol.shift()) & (stamp < stamp.shift())
-    back, within = frame.select(
-        (falls | (symbol < symbol.shift())).sum().alias("back"), (falls & (pl.col(FILE) == pl.col(FILE).shift())).sum()
-    ).row(0)
-    if within:
-        _log.info("rows that lie before the row above them: %d; sorted by symbol and time", within)
-    return frame.sort(SYMBOL, STAMP, maintain_order=True) if back else frame
 
 
 def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.durations import months_of
+from gatewise.data.order import in_order
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.data.timeframe import DAY
 
@@ -37,7 +38,7 @@ def find_off_grid(frame: pl.DataFrame, wall: pl.Expr, timeframe: timedelta) -> p
     phase = frame.select((clock.dt.epoch("us") % (min(timeframe, DAY) // _US)).alias("phase")).to_series()
     if timeframe <= DAY and (phase == phase[0]).all():
         return frame.select(SYMBOL, STAMP).clear()
-    rows = _in_order(frame.select(SYMBOL, STAMP, phase, *([wall.alias("wall")] if timeframe > DAY else [])))
+    rows = _each_moment(frame.select(SYMBOL, STAMP, phase, *([wall.alias("wall")] if timeframe > DAY else [])))
     symbol, before, after = pl.col(SYMBOL), pl.col("phase").shift(), pl.col("phase").shift(-1)
     follows = symbol == symbol.shift()
     alone = ~((follows & (pl.col("phase") == before)).fill_null(False))
@@ -58,15 +59,10 @@ def find_off_grid(frame: pl.DataFrame, wall: pl.Expr, timeframe: timedelta) -> p
     return odd.join(on_grid.filter(pl.col("rows") >= least), on=SYMBOL, how="semi").sort(SYMBOL, STAMP)
 
 
-def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+def _each_moment(rows: pl.DataFrame) -> pl.DataFrame:
     """By symbol and time, each moment once."""
-    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-    same = symbol == symbol.shift()
-    rises = (symbol > symbol.shift()) | (same & (stamp >= stamp.shift()))
-    if not rows.select(rises.all()).item():  # nulls, as at the first row, count as true
-        rows = rows.sort(SYMBOL, STAMP)
-    again = (same & (stamp == stamp.shift())).fill_null(False)
-    return rows.filter(~again)
+    again = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col(STAMP) == pl.col(STAMP).shift())
+    return in_order(rows).filter(~again.fill_null(False))
 
 
 def _running(rows: pl.DataFrame, timeframe: timedelta) -> pl.DataFrame:

@@ -74,15 +74,15 @@ def lost_by_symbol(
         starts: int64 [symbols], the first row of each; names: theirs.
         centred: whether a mean is taken off at all; apart: each symbol's own, not that of all.
     """
-    finite = np.isfinite(values)
-    if not finite.any():
+    finite = _finite(values)
+    if not len(finite):
         return None
-    mean = float(values[finite].mean()) if centred else 0.0
+    mean = float(finite.mean()) if centred else 0.0
     stride = max(1, len(values) // _MOST_STEPS)
     lost, kept = [], []
     for name, first, end in zip(names, starts, [*starts[1:], len(values)], strict=True):
-        here = values[first:end].astype(np.float64)
-        there = here[np.isfinite(here)]
+        here = values[first:end].astype(np.float64, copy=False)
+        there = finite if len(finite) == len(values) == len(here) else _finite(here)
         if (step := _typical_step(here, stride)) is None:
             continue
         if words := lost_steps(there, step, None if centred and apart else mean):
@@ -103,7 +103,8 @@ def lost_steps(values: npt.NDArray[np.float64], step: float, center: float | Non
         center: what is taken off; `None`: their mean.
     """
     origin = float(values.mean()) if center is None else center
-    furthest, largest = float(np.abs(values - origin).max()), float(np.abs(values).max())
+    low, high = float(values.min()), float(values.max())
+    furthest, largest = max(high - origin, origin - low), max(high, -low)
     if 2 * _FEW_UNITS * largest * _FLOAT64_ROUNDING > step:
         return f"float64 holds steps of {2 * largest * _FLOAT64_ROUNDING:.2g} at {largest:.3g}; it moves by {step:.2g}"
     if furthest * _FLOAT32_ROUNDING > step:
@@ -113,6 +114,11 @@ def lost_steps(values: npt.NDArray[np.float64], step: float, center: float | Non
             f"it moves by {step:.2g}"
         )
     return None
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    finite = np.isfinite(values)
+    return values if finite.all() else values[finite]
 
 
 def _typical_step(values: npt.NDArray[np.float64], stride: int) -> float | None:

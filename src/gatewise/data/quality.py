@@ -207,6 +207,8 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
 
 def _disorder(rows: Rows) -> Finding:
     """Rows earlier than the row above them in the same file and symbol."""
+    if rows.ordered is rows.frame:
+        return Finding("out_of_order", 0, False, (), "")
     stamp = pl.col(STAMP)
     frame = rows.frame.with_columns(
         (stamp < stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("falls"),

@@ -16,6 +16,7 @@ from gatewise.data.identity import hold_intervals
 from gatewise.data.knowable import timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid
+from gatewise.data.order import in_order
 from gatewise.data.part import Part
 from gatewise.data.periods import find_months
 from gatewise.data.sessions import find_calendar, said_calendar
@@ -87,11 +88,7 @@ class Rows:
     @cached_property
     def ordered(self) -> pl.DataFrame:
         """`frame` by symbol and stamp; rows that share both stay in the files' order. Made once, for all who look."""
-        symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-        falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
-        if self.frame.select(falls.any()).item():
-            return self.frame.sort(SYMBOL, STAMP, maintain_order=True)
-        return self.frame
+        return in_order(self.frame)
 
     def address(self, row: dict[str, Any]) -> str:
         """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""

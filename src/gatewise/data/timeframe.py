@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.schema import format_duration
+from gatewise.data.order import in_order
 from gatewise.data.periods import about_months, longest_step
 from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
@@ -26,11 +27,7 @@ def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
     Returns:
         symbol, `__file`, `__row` and `__stamp` of the later row, step, and whether both rows are of one file.
     """
-    symbol, stamp = pl.col(SYMBOL), pl.col(STAMP)
-    falls = (symbol < symbol.shift()) | ((symbol == symbol.shift()) & (stamp < stamp.shift()))
-    ordered = frame.select(SYMBOL, FILE, ROW, STAMP)
-    if ordered.select(falls.any()).item():  # a sort takes several times the room of what it sorts
-        ordered = ordered.sort(SYMBOL, STAMP)
+    ordered = in_order(frame.select(SYMBOL, FILE, ROW, STAMP))  # a sort takes several times the room of what it sorts
     return ordered.select(
         SYMBOL,
         FILE,
