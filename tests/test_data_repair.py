@@ -166,6 +166,24 @@ def test_a_table_is_made_of_mended_rows_and_the_check_lists_what_was_done(cli: C
     assert "--repair hundredfold" in " ".join(cli("data", "check", path).out.split())
 
 
+def test_a_table_of_rows_that_are_certainly_wrong_is_not_made_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    prices = market(120)
+    load(file_of(tmp_path, prices, name="good.csv"))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    prices["high"][20] *= 100
+    path = file_of(tmp_path, prices)
+    load(path)
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith(
+        "rows with prices that are 10, 100, … times what they should be: 1, the first row 21 (X 2001-01-21"
+    )
+    caplog.clear()
+    load(path, repair="hundredfold")
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 def test_new_files_are_mended_as_the_training_rows_were() -> None:
     trained = load_config(overrides={"data.source": "sp500", "data.repair": "splits,hundredfold"})
     assert reading_config(trained, None, (), {}).repair == ("splits", "hundredfold")

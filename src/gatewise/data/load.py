@@ -9,6 +9,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.market import find_outside_sessions
+from gatewise.data.price_findings import Prices, find_hundredfold
 from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
@@ -43,11 +44,25 @@ def load_table(spec: DataConfig) -> Table:
         _log.info(
             "%s and take no time on its clock; where these are many: another data.calendar or data.timezone", share
         )
+    _warn_of_hundredfold(rows, spec)
     table = table_of(rows, spec)
     if spec.resample is not None:
         table = resample(table, spec.resample, spec.gap_tolerance)
     _log.info("%s", _summary(table))
     return table
+
+
+def _warn_of_hundredfold(rows: Rows, spec: DataConfig) -> None:
+    """Prices that are certainly wrong are trained on all the same, as nothing is mended unasked; but not silently."""
+    prices = Prices(rows, "last" if spec.on_duplicate == "last" else "first", ratios=spec.prices != "any")
+    found = find_hundredfold(prices)
+    if found.count:
+        _log.warning(
+            "rows with prices that are 10, 100, … times what they should be: %d, the first %s; "
+            'data.repair="hundredfold" mends them',
+            found.count,
+            found.examples[0],
+        )
 
 
 def table_of(rows: Rows, spec: DataConfig) -> Table:

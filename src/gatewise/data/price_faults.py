@@ -84,7 +84,25 @@ def find_faults(prices: Mapping[str, Floats], symbol: Ints, volume: Floats | Non
         symbol: int64 [rows], a number for each symbol; its rows stand together.
         volume: float64 [rows]; tells a split, which moves it the other way, from another unit of prices.
     """
+    if _is_calm(prices, symbol):
+        rows, ratios = np.empty(0, np.int64), np.empty(0, np.float64)
+        none = Cells(rows, rows, rows, ratios)
+        return Faults(none, none, rows, ratios)
     return _Look({name: _usable(column) for name, column in prices.items()}, symbol, volume).faults()
+
+
+def _is_calm(prices: Mapping[str, Floats], symbol: Ints) -> bool:
+    """Whether no price is far enough from the rows around it to be looked at; most files of minutes end here."""
+    close, high, low = prices["close"], reduce(np.fmax, prices.values()), reduce(np.fmin, prices.values())
+    if close.size < 3 or not (low > 0).all() or not (high < np.inf).all():  # also where one is missing
+        return False
+    first = np.append(0, np.flatnonzero(symbol[1:] != symbol[:-1]) + 1)
+    before, after = np.roll(close, 1), np.roll(close, -1)
+    before[first], after[first - 1] = close[first], close[first - 1]
+    reach, step = float(np.exp(_LEAST_SPIKE)), float(np.exp(_LEAST_JUMP))
+    with np.errstate(over="ignore"):
+        beside = (high <= reach * np.maximum(before, after)).all() and (low * reach >= np.minimum(before, after)).all()
+        return bool(beside and (close < step * before).all() and (before < step * close).all())
 
 
 def _usable(column: Floats) -> Floats:
