@@ -129,7 +129,7 @@ def _holds_units(name: str, text: pl.Series, marks: pl.Series) -> bool:
 
 def _comma(name: str, texts: Sequence[pl.Series]) -> str | None:
     """`group` or `decimal` by what the cells prove; None where no number holds a comma."""
-    cells = pl.concat([column.unique() for column in texts]).drop_nulls()
+    cells = pl.concat([column.unique(maintain_order=True) for column in texts]).drop_nulls()
     cells = cells.filter(cells.str.contains(",", literal=True) & cells.str.contains(_DIGITS))
     if cells.is_empty():
         return None
