@@ -75,7 +75,7 @@ def read_text(blob: Blob, spec: DataConfig, columns: tuple[str, ...] = ()) -> Ra
     top = _find_top(blob, lines, columns, spec)
     skipped, width = top.above + top.header.lines, len(top.header.names)
     try:  # what Polars does not see; rows it checks itself
-        b"\n".join(data.split(b"\n", skipped)[:skipped]).decode("utf-8")
+        data[: _end_of(data, skipped)].decode("utf-8")
     except UnicodeDecodeError as error:
         raise not_utf8(blob.name, data, error) from error
     _refuse_cut(blob.name, data, top.separator, width)
@@ -225,6 +225,14 @@ def unique_names(name: str, names: Sequence[str]) -> list[str]:
             "rename it in the header",
         )
     return named
+
+
+def _end_of(data: bytes, lines: int) -> int:
+    """Where the first lines end; copying what follows them would cost time."""
+    end = 0
+    for _ in range(lines):
+        end = data.find(b"\n", end) + 1 or len(data)
+    return end
 
 
 def _split(line: str, separator: str) -> list[str]:

@@ -54,6 +54,7 @@ _SIGNATURES = (
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
 )
+_BLANK = b" \r\n\t\x00"
 _KINDS = ("json", "parquet", "feather")  # known by their content
 _READS = "gatewise reads JSON, CSV, Parquet and Feather"
 _ELSEWHERE = {
@@ -170,7 +171,7 @@ def _peel(name: str, data: bytes) -> bytes:
 
 
 def _blob(name: str, file: PurePath, data: bytes, kind: str | None, encoding: str | None) -> Blob:
-    if not data.strip(b" \r\n\t\x00"):
+    if not data[:4096].strip(_BLANK) and not data.strip(_BLANK):
         raise ReadError(f"{name} is empty ({len(data)} bytes)", "fetch or write it again")
     wide = encoding is not None and len(" ".encode(encoding)) > 1  # UTF-16 and UTF-32 are half zeros
     content = _describe(data.replace(b"\x00", b"") if wide else data)
