@@ -5,7 +5,7 @@ A repair that errs is worse than none, as nobody looks at mended rows again.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from conftest import Cli
 from data_files import as_csv, load, put
 from gatewise.bundle.reading import reading_config
+from gatewise.bundle.state import provenance_of
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.repair import repaired
+from gatewise.data.resample import resample
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.errors import SchemaError
@@ -153,7 +155,10 @@ def test_a_table_is_made_of_mended_rows_and_the_check_lists_what_was_done(cli: C
         prices[name][60] /= 1000
     path = file_of(tmp_path, prices)
     assert load(path, repair="hundredfold").frame["high"].to_numpy() == pytest.approx(truth, rel=1e-12)
+    made = provenance_of(resample(load(path, repair="hundredfold"), timedelta(days=2)))["repairs"]
     said = cli("data", "check", path, "--repair", "hundredfold", "--json")
+    assert made == said.json["repairs"]
+    assert "repairs" not in provenance_of(load(path))
     assert (said.code, said.json["hundredfold"], said.json["ok"]) == (0, 0, True)
     shared = {"kind": "hundredfold", "symbol": "X", "rows": 1}
     first, second = ("2001-01-21T00:00:00Z", "2001-03-02T00:00:00Z")

@@ -31,6 +31,7 @@ def provenance_of(table: Table) -> dict[str, Any]:
         "last_time": str(times.max()),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
+        **({"repairs": [dict(one) for one in table.repairs]} if table.repairs else {}),
     }
 
 

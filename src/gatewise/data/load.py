@@ -79,7 +79,8 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
         )
     _refuse_empty(rows)
     frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
-    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any")
+    done = tuple(repair.to_dict() for repair in rows.repairs)
+    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any", done)
 
 
 def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:

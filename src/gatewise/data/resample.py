@@ -170,7 +170,7 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
     said = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
-    return Table(frame, step, max(said, longest_step(step)), table.calendar, table.any_prices)
+    return Table(frame, step, max(said, longest_step(step)), table.calendar, table.any_prices, table.repairs)
 
 
 def rows_expected(bars: Bars, table: Table) -> Rows:

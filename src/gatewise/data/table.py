@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,7 @@ class Table:
         timeframe: the usual step between two rows of a symbol.
         gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
         calendar: code of an exchange's calendar; steps are then measured in its trading time (`trading_time`).
+        repairs: what was mended when rows were read, as JSON values; a bundle keeps them.
         any_prices: prices may be 0 or negative, as back-adjusted ones are: returns are differences, in price units.
     """
 
@@ -43,6 +46,7 @@ class Table:
     gap_tolerance: timedelta
     calendar: str | None = None
     any_prices: bool = False
+    repairs: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         dtypes = dict(self.frame.schema)
@@ -119,7 +123,7 @@ class Table:
 
     def with_frame(self, frame: pl.DataFrame) -> Table:
         """The same clock over other rows."""
-        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar, self.any_prices)
+        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar, self.any_prices, self.repairs)
 
 
 def require_bars(table: Table) -> None:
