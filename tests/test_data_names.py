@@ -249,6 +249,14 @@ def test_the_note_says_whether_a_file_or_a_folder_gave_the_name(
     assert name_series(PurePath("AAQ/2024-03-04.csv")).by == "folder"
 
 
+def test_names_of_many_files_are_told_in_one_sentence(tmp_path: Path) -> None:
+    for number in range(20):
+        put(tmp_path, f"{chr(65 + number)}XQ.csv", as_csv(bars(9)))
+    told = [note for note in check_data(DataConfig(paths=(str(tmp_path),))).notes if "names give" in note]
+    assert len(told) == 1
+    assert "AXQ, BXQ, CXQ, DXQ, EXQ, FXQ and 14 more" in told[0]
+
+
 def test_series_of_several_files_that_overlap_with_other_values_are_no_duplicates_to_choose_from(
     tmp_path: Path,
 ) -> None:

@@ -15,6 +15,8 @@ from gatewise.data.part import Part
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.errors import AmbiguousError, SchemaError
 
+_SHOWN = 6  # symbols in a note
+
 
 def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Part]:
     """Holds the names of files against each other, and says where each series has its name from.
@@ -38,7 +40,7 @@ def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Par
         _refuse_other_names(group)
     _refuse_parts_of_one(groups)
     _refuse_two_volumes(parts)
-    return [_with_note(part) for part in parts]
+    return _with_notes(parts)
 
 
 def _by_folder(part: Part) -> Part:
@@ -104,9 +106,18 @@ def _named(part: Part) -> Named:
     return part.named
 
 
-def _with_note(part: Part) -> Part:
-    if part.named is None:
-        return part
-    symbol = part.named.symbol
-    how = f"the file's name gives {symbol}" if part.named.by == "file" else f"the folder's name gives {symbol}"
-    return replace(part, notes=(*part.notes, f"no symbol column: {how} (data.symbol says otherwise)"))
+def _with_notes(parts: Sequence[Part]) -> list[Part]:
+    """One sentence for all that files name, and one for all that folders do."""
+    found: dict[str, dict[str, None]] = {"file": {}, "folder": {}}
+    for part in parts:
+        if part.named is not None:
+            found[part.named.by][part.named.symbol] = None
+    says = {by: f"no symbol column: {_names_give(by, list(names))}" for by, names in found.items() if names}
+    return [part if part.named is None else replace(part, notes=(*part.notes, says[part.named.by])) for part in parts]
+
+
+def _names_give(by: str, symbols: Sequence[str]) -> str:
+    if len(symbols) == 1:
+        return f"the {by}'s name gives {symbols[0]} (data.symbol says otherwise)"
+    more = f" and {len(symbols) - _SHOWN:,} more" if len(symbols) > _SHOWN else ""
+    return f"the {by}s' names give {', '.join(symbols[:_SHOWN])}{more} (data.symbol says that they are one)"
