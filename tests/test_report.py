@@ -24,7 +24,7 @@ from gatewise.evaluation.base import Interval, fixed, shown
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.figures import residuals
 from gatewise.evaluation.figures_run import learning_curves
-from gatewise.evaluation.interval_words import without_interval
+from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.report import render, write_report
 from gatewise.evaluation.report_data import Predicted, ReportData, thinned
 from gatewise.evaluation.report_gather import gather_report, split_stretches
@@ -317,3 +317,11 @@ def test_a_number_that_is_not_0_is_never_shown_as_0(exponent: int, digits: float
     assert shown(0.0, places) == fixed(0.0, places)
     if abs(value) >= 10.0 ** (1 - places):
         assert shown(value, places) == fixed(value, places), "where there are digits enough, none is added"
+
+
+def test_a_value_that_cant_come_out_otherwise_is_shown_without_bounds() -> None:
+    third = 1 / 3
+    assert bounds_text(Interval(third, third - 1e-11, third + 1e-11), 4) == ""
+    assert bounds_text(Interval(0.0, 0.0, 0.0), 4) == ""
+    assert bounds_text(Interval(third, None, None), 4) == ""
+    assert bounds_text(Interval(third, 0.3, 0.4), 2) == "[0.30, 0.40]"

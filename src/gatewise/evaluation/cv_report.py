@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -177,9 +176,7 @@ def _row(metric: str, found: Mapping[str, Estimate]) -> str:
 def _cell(of: Estimate, places: int) -> str:
     places = enough(of.mean, places)
     spread = "" if of.std is None else f" ± {of.std:.{places}f}"
-    # The prior's balanced accuracy is 1 / classes on any rows: what can't come out otherwise needs no interval.
-    exact = of.low is not None and of.high is not None and math.isclose(of.low, of.high, rel_tol=1e-9)
-    bounds = "" if exact else bounds_text(of, places, "<small>{} to {}</small>")
+    bounds = bounds_text(of, places, "<small>{} to {}</small>")
     return f"<b>{fixed(of.mean, places)}{spread}</b>{bounds}".replace("-", "−")
 
 

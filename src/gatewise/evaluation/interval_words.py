@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from gatewise.evaluation.base import Estimate, Interval, fixed
 
 
 def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}]", sign: str = "") -> str:
-    """`[0.61, 0.69]`, or nothing where no interval can be given.
+    """`[0.61, 0.69]`, or nothing where no interval can be given or the value can't come out otherwise.
+
+    The prior's balanced accuracy, for one, is 1 / classes on any rows.
 
     Args:
         between: a template of the two bounds.
         sign: of `fixed`.
     """
-    if found.low is None or found.high is None:
+    if found.low is None or found.high is None or math.isclose(found.low, found.high, rel_tol=1e-9):
         return ""
     return between.format(*(fixed(bound, places, sign) for bound in (found.low, found.high)))
 
