@@ -120,6 +120,59 @@ def test_several_tables_are_one_a_symbol(tmp_path: Path) -> None:
     assert table.frame.filter(pl.col("symbol") == "BTC/USDT")["close"].to_list() == BARS["close"].to_list()
 
 
+def udf(rows: list[Any], **said: Any) -> dict[str, Any]:
+    return {**said, **dict(zip("tohlcv", map(list, zip(*rows, strict=True)), strict=True))}
+
+
+def chart(rows: list[Any], symbol: str) -> dict[str, Any]:
+    t, o, h, low, c, v = map(list, zip(*rows, strict=True))
+    quote = {"open": o, "high": h, "low": low, "close": c, "volume": v}
+    return {"meta": {"symbol": symbol, "currency": "USD"}, "timestamp": t, "indicators": {"quote": [quote]}}
+
+
+SEVERAL: dict[str, Any] = {
+    "UDF by symbol": lambda of: {symbol: udf(rows, s="ok") for symbol, rows in of.items()},
+    "UDF by symbol in data": lambda of: {"data": {symbol: udf(rows) for symbol, rows in of.items()}},
+    "UDF one after another": lambda of: [udf(rows, symbol=symbol) for symbol, rows in of.items()],
+    "chart of several results": lambda of: {"chart": {"result": [chart(r, s) for s, r in of.items()], "error": None}},
+    "chart by symbol": lambda of: {s: {"chart": {"result": [chart(rows, s)]}} for s, rows in of.items()},
+    "spark": lambda of: {"spark": {"result": [{"symbol": s, "response": [chart(rows, s)]} for s, rows in of.items()]}},
+    "spark by symbol": lambda of: {
+        s: {"symbol": s, **udf(rows), "previousClose": None, "dataGranularity": 300} for s, rows in of.items()
+    },
+    "rows by symbol": lambda of: {symbol: [[r[0] * 1000, *r[1:]] for r in rows] for symbol, rows in of.items()},
+    "objects by symbol": lambda of: {
+        s: {"bars": [dict(zip("tohlcv", r, strict=True)) for r in rows]} for s, rows in of.items()
+    },
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.dictionaries(st.sampled_from(["AAPL", "MSFT", "BRK-B", "V", "^GSPC"]), st.integers(3, 9), min_size=2),
+    shape=st.sampled_from(sorted(SEVERAL)),
+)
+def test_each_symbol_of_an_answer_keeps_its_own_rows(lengths: dict[str, int], shape: str) -> None:
+    of = {
+        symbol: [(row[0], *(n * v for v in row[1:])) for row in ROWS[:length]]
+        for n, (symbol, length) in enumerate(lengths.items(), start=1)
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        table = load(put(Path(folder), "answer.json", json.dumps(SEVERAL[shape](of))))
+    read = {symbol: frame["close"].to_list() for (symbol,), frame in table.frame.group_by("symbol")}
+    assert read == {symbol: [row[4] for row in rows] for symbol, rows in of.items()}
+
+
+def test_arrays_of_one_name_in_several_objects_never_stand_for_each_other(tmp_path: Path) -> None:
+    shared = {"time": columns()["t"], "A": {"close": columns()["c"]}, "B": {"close": columns()["o"]}}
+    table = load(put(tmp_path, "X.json", json.dumps(shared)))
+    assert table.frame["A.close"].to_list() == BARS["close"].to_list()
+    assert table.frame["B.close"].to_list() == BARS["open"].to_list()
+    for nameless in ([udf(ROWS), udf(ROWS)], [udf(ROWS, symbol="A"), {"symbol": "B"}]):
+        with pytest.raises(ReadError, match="JSON without a table"):
+            load(put(tmp_path, "X.json", json.dumps(nameless)))
+
+
 def test_pairs_of_time_and_value_are_columns_of_one_table(tmp_path: Path) -> None:
     answer = {"prices": [[row[0], row[4]] for row in MS], "total_volumes": [[row[0], row[5]] for row in MS]}
     table = load(put(tmp_path, "X.json", json.dumps(answer)))

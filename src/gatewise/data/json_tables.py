@@ -8,6 +8,7 @@ TradingView's feeds and Finnhub; Alpha Vantage, Twelve Data, Polygon, Alpaca, Ya
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -54,9 +55,12 @@ def find_tables(value: Any) -> list[Found]:
 
 
 def _of_list(value: list[Any]) -> list[Found]:
-    if len(value) == 1 and isinstance(value[0], dict) and (inner := find_tables(value[0])):
-        return inner
+    first = find_tables(value[0]) if value and isinstance(value[0], dict) else []
+    if first and len(value) == 1:
+        return first
     if value and all(isinstance(row, dict) for row in value):
+        if any(map(_is_timed, first)):
+            return _of_answers([first, *map(find_tables, value[1:])])
         return [Found(_records(value))]
     if value and all(isinstance(row, list) and row and not any(map(_is_nested, row)) for row in value):
         head, rows = value[0], value
@@ -66,6 +70,13 @@ def _of_list(value: list[Any]) -> list[Found]:
     return []
 
 
+def _of_answers(answers: list[list[Found]]) -> list[Found]:
+    """Tables one after another, each of which says whose it is."""
+    tables = [table for answer in answers for table in answer]
+    named = all(answers) and all(table.symbol is not None and _is_timed(table) for table in tables)
+    return tables if named and _are_alike(tables) else []
+
+
 def _of_object(value: dict[str, Any]) -> list[Found]:
     """Tables that are written as an object by themselves."""
     if isinstance(value.get("schema"), dict) and isinstance(value.get("data"), list):
@@ -73,10 +84,11 @@ def _of_object(value: dict[str, Any]) -> list[Found]:
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         columns = _named([str(name) for name in value["columns"]], value["data"])
         return [Found(_with_index(columns, value.get("index", [])))]
-    lists = dict(_lists(value))
-    time = next((key for key in lists if normalise(key) in _TIMES), None)
+    # Times of this object itself: what an object within has with times of its own is another table.
+    time = next((key for key, inner in value.items() if normalise(key) in _TIMES and _is_plain(inner)), None)
     if time is not None:
-        return [Found({k: v for k, v in lists.items() if len(v) == len(lists[time]) or normalise(k) in _KNOWN})]
+        lists = _by_name(dict(_lists(value)))
+        return [Found({k: v for k, v in lists.items() if len(v) == len(value[time]) or normalise(k) in _KNOWN})]
     inner = [entry for entry in value.values() if isinstance(entry, dict) and not any(map(_is_nested, entry.values()))]
     if not inner or len(inner) < len(value):
         return []
@@ -103,29 +115,39 @@ def _of_parts(below: dict[str, list[Found]]) -> list[Found]:
         if all(stamps == times[0] for stamps in times):
             return [Found({"time": times[0], **{k: [row[1] for row in t.rows] for k, t in alone.items()}})]
         return []
-    if len({(tuple(table.columns), bool(table.rows)) for table in alone.values()}) == 1:
+    if _are_alike(list(alone.values())):
         return [replace(table, symbol=table.symbol or key) for key, table in alone.items()]
     return []
 
 
-def _lists(value: Any) -> Iterator[tuple[str, list[Any]]]:
-    """Arrays of plain values in an object, in objects within it, and in arrays of one object."""
+def _are_alike(tables: list[Found]) -> bool:
+    return len({(tuple(sorted(table.columns)), bool(table.rows)) for table in tables}) == 1
+
+
+def _is_timed(table: Found) -> bool:
+    return bool(table.rows) or any(normalise(name) in _TIMES for name in table.columns)
+
+
+def _lists(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    """Arrays of plain values in an object, in objects within it, and in arrays of one object, by the keys to them."""
     for key, inner in value.items():
         entry = inner[0] if isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], dict) else inner
         if isinstance(entry, dict):
-            yield from _lists(entry)
-        elif isinstance(entry, list) and not any(map(_is_nested, entry)):
-            yield key, entry
+            yield from _lists(entry, (*above, key))
+        elif _is_plain(entry):
+            yield (*above, key), entry
 
 
 def _records(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Columns of objects; what lies in an object within is a column of its own name, where no other has it."""
     flat = [dict(_leaves(row)) for row in rows]
-    paths = list(dict.fromkeys(path for row in flat for path in row))
-    last = [path[-1] for path in paths]
-    return {
-        path[-1] if last.count(path[-1]) == 1 else ".".join(path): [row.get(path) for row in flat] for path in paths
-    }
+    paths = dict.fromkeys(path for row in flat for path in row)
+    return _by_name({path: [row.get(path) for row in flat] for path in paths})
+
+
+def _by_name(columns: dict[tuple[str, ...], list[Any]]) -> dict[str, list[Any]]:
+    """What lies in an object within is a column of its own name, where no other has it."""
+    last = Counter(path[-1] for path in columns)
+    return {path[-1] if last[path[-1]] == 1 else ".".join(path): values for path, values in columns.items()}
 
 
 def _leaves(row: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -166,6 +188,10 @@ def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _spelled(keys: Any) -> bool:
     return any(normalise(key) in _KNOWN for key in keys)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, list) and not any(map(_is_nested, value))
 
 
 def _is_nested(value: Any) -> bool:
