@@ -18,6 +18,7 @@ from gatewise.data.identity import Interval
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
+from gatewise.data.running import without_running
 from gatewise.data.spellings import CALENDAR, normalise
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
@@ -83,7 +84,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
-    raw = without_fixed_point(raw)
+    raw = without_running(without_fixed_point(raw))
     roles = find_roles(
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
     )

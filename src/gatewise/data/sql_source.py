@@ -23,6 +23,7 @@ from gatewise.data.numbers import to_numbers
 from gatewise.data.part import choose_columns, part_of
 from gatewise.data.row_filter import column_of, no_such_rows, values_of
 from gatewise.data.rows import Rows, rows_of
+from gatewise.data.running import ended_column
 from gatewise.data.sql_chunks import CHUNK_ROWS, Chunks, read_chunks, to_frame
 from gatewise.data.sql_connect import open_database
 from gatewise.data.sql_filter import of_span, of_symbols, of_values
@@ -113,7 +114,8 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
         _refuse_intervals(connection, source, name, roles.interval.column)
     chosen = choose_columns(name, roles.names, spec.columns)
     words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
-    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV]
+    ended = ended_column(frame)  # by which rows are left out when they are here
+    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV and c != ended]
     notes = [*roles.notes]
     if roles.symbol is None and not spec.symbol:
         notes.append(
@@ -124,7 +126,7 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if texts:
         notes.append(f"left out, as they hold no numbers: {', '.join(texts)}")
     kept = [c for c in chosen if c not in texts]
-    read = dict.fromkeys((*([roles.symbol] if roles.symbol else []), *roles.time, *kept))
+    read = dict.fromkeys((*([roles.symbol] if roles.symbol else []), *roles.time, *kept, *([ended] if ended else [])))
     samples = {c: next((value for row in head if (value := row[n]) is not None), None) for n, c in enumerate(columns)}
     left = [c for c in roles.names if c not in kept and frame[c].dtype == pl.String]
     return _Layout(roles, tuple(read), tuple(left), samples, tuple(notes))
