@@ -82,6 +82,38 @@ def test_minutes_are_looked_at_by_day() -> None:
     assert found["time"][0] == START + timedelta(days=20)
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    opens=st.integers(0, 23),
+    hours=st.integers(4, 22),
+    ratio=st.sampled_from([(2, 1), (3, 1), (1, 10)]),
+    day=st.integers(10, 40),
+    seed=st.integers(0, 1000),
+    shifted=st.booleans(),
+)
+def test_a_session_that_crosses_midnight_is_one_day(
+    opens: int, hours: int, ratio: tuple[int, int], day: int, seed: int, shifted: bool
+) -> None:
+    rows = hours * 4
+    clock = timedelta(hours=1) if shifted else timedelta(0)  # clocks are changed on day 25
+    dates = [n for n in range(70) if (START + timedelta(days=n)).weekday() < 5][:50]
+    stamps = [
+        START + timedelta(days=date, hours=opens, minutes=15 * n) + (clock if number >= 25 else timedelta(0))
+        for number, date in enumerate(dates)
+        for n in range(rows)
+    ]
+    frame = walk(rows * 50, seed, 0.0005).with_columns(pl.Series("__stamp", stamps, pl.Datetime("us", "UTC")))
+    assert find_splits(frame).is_empty()
+    found = find_splits(divided(frame, day * rows, ratio[0] / ratio[1]))
+    assert found.select("time", "new", "old").rows() == [(stamps[day * rows], *ratio)]
+
+
+@pytest.mark.parametrize(("ratio", "certain"), [(2, True), (20, True), (13, True), (189, False), (9.55, False)])
+def test_a_ratio_that_could_be_another_is_not_certain(ratio: float, certain: bool) -> None:
+    found = find_splits(divided(walk(200, 4, 0.003), 150, ratio))
+    assert found["certain"].to_list() == [certain]
+
+
 def test_the_seam_of_two_symbols_is_no_split() -> None:
     other = divided(walk(100, 2), 0, 4.0).with_columns(pl.lit("B").alias("symbol"))
     assert find_splits(pl.concat([walk(100, 1), other])).is_empty()

@@ -123,6 +123,21 @@ def test_what_is_not_certain_is_left_and_named(tmp_path: Path) -> None:
     assert note == "not repaired, as no volume proves that they are splits: X 2001-07-20 2:1"
 
 
+def test_steps_that_stay_are_never_left_in_silence(tmp_path: Path) -> None:
+    prices, volume = market(300, 1, 0.003), VOLUME.copy()
+    split(prices, volume, 100, 189, 1)
+    for column in prices.values():
+        column[200:] /= 3.4
+    before = read(file_of(tmp_path, prices, volume))
+    after = read(file_of(tmp_path, prices, volume), repair="splits")
+    assert after.frame.equals(before.frame)
+    ratio, step = (note for note in after.notes if note not in before.notes)
+    assert ratio.startswith("not repaired, as another ratio is as likely: X 2001-04-11 189:1")
+    assert step.startswith(
+        "not repaired, as these steps are at no day's beginning or no split's: row 201 (X 2001-07-20"
+    )
+
+
 def test_without_volume_no_split_is_certain(tmp_path: Path) -> None:
     prices, volume = market(300, 1, 0.003), VOLUME.copy()
     split(prices, volume, 200, 4, 1)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.order import in_order
@@ -24,14 +26,16 @@ _LEAST_JUMP = 8.0  # times the usual move overnight, either way
 _DAYS, _LEAST_DAYS = 20, 5
 _LEAST_PROOF = 0.35  # of log volume: what it varies by without any split
 LONGEST = timedelta(days=7)  # between two days of trading, as from 10 to 17 September 2001
+_LEAST_PAUSE, _PAUSE_STEPS = timedelta(hours=1), 1.5  # of a market that closes; in usual steps between rows
 
 
 def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFrame:
     """Days whose first price is the last one of the day before, times or through a small number.
 
-    A day is flagged where the ratio of the two is within 5 % of a split's, forward or reverse, is no everyday
-    move of this series, and the money that changed hands that day is not several times the usual, which would tell of
-    news instead. Splits of less than 3:2 are not looked for. Knowable at the day's end.
+    A day is what lies between a market's nightly pauses, where it has any, and else UTC's. It is flagged where the
+    ratio of the two is within 5 % of a split's, forward or reverse, is no everyday move of this series, and the money
+    that changed hands that day is not several times the usual, which would tell of news instead. Splits of less than
+    3:2 are not looked for. Knowable at the day's end.
 
     Args:
         frame: symbol, `__stamp` (a row's time as in the source), close, and open and volume where there are any; in
@@ -40,17 +44,18 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
 
     Returns:
         symbol, time (of the first row of the day), before (last close), after (first price), new and old (shares: 2
-        and 1 for a 2:1 split), proved (the volume of the days around moved as a split moves it; false without any), by
-        symbol and time.
+        and 1 for a 2:1 split), proved (the volume of the days around moved as a split moves it; false without any),
+        certain (no other split is near enough to be meant), by symbol and time.
     """
     opened = "open" if "open" in frame.columns else "close"
     volume = pl.col("volume") if "volume" in frame.columns else pl.lit(None, pl.Float64).alias("volume")
     turnover = (pl.col("close") * volume).alias("turnover")
-    rows = frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume)
+    rows = in_order(frame.select(SYMBOL, STAMP, pl.col(opened).alias("after"), "close", turnover, volume))
     days = (
-        in_order(rows)
-        .group_by(SYMBOL, pl.col(STAMP).dt.date().alias("day"), maintain_order=True)
+        rows.group_by(pl.Series("number", _day_of(rows)), maintain_order=True)
         .agg(
+            pl.col(SYMBOL).first(),
+            pl.col(STAMP).first().dt.date().alias("day"),
             pl.col(STAMP).first().alias("time"),
             pl.col("after").first(),
             pl.col("close").last(),
@@ -86,9 +91,11 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         | (pl.col("usual_turnover") == 0),
     )
     slack = (_SLACK_MOVES * found["usual_jump"]).clip(_LEAST_SLACK, _TOLERANCE)
-    splits = [nearest_split(*pair) for pair in zip((found["before"] / found["after"]).to_list(), slack, strict=True)]
+    pairs = list(zip((found["before"] / found["after"]).to_list(), slack, strict=True))
+    splits = [nearest_split(*pair) for pair in pairs]
     found = found.with_columns(
-        pl.Series(name, [split[side] for split in splits], pl.Int64) for side, name in enumerate(("new", "old"))
+        *(pl.Series(name, [split[side] for split in splits], pl.Int64) for side, name in enumerate(("new", "old"))),
+        pl.Series("certain", [_is_certain(*pair) for pair in pairs], pl.Boolean),
     )
     split, moved = (pl.col("new") / pl.col("old")).log(), (pl.col("traded_after") / pl.col("traded_before")).log()
     proved = (moved - split).abs() < pl.max_horizontal(_LEAST_PROOF, 0.5 * split.abs())
@@ -102,7 +109,37 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         "new",
         "old",
         (proved & (moved.abs() > 0.5 * split.abs())).fill_null(False).alias("proved"),
+        "certain",
     )
+
+
+def _day_of(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """[rows in order], a number for each day of trading; it may begin on one date of UTC and end on the next.
+
+    Of each date the row after the longest pause begins a day, where that is about as long as the symbol's nightly
+    one. A symbol without a nightly pause has the dates.
+    """
+    stamp = rows[STAMP].dt.epoch("us").to_numpy()
+    date, symbol = stamp // _us(timedelta(days=1)), rows[SYMBOL].rle_id().to_numpy().astype(np.int64)
+    step = np.diff(stamp, prepend=stamp[:1])
+    new = np.diff(symbol, prepend=-1) != 0
+    step[new] = 0
+    begins = new | (np.diff(date, prepend=-1) != 0)
+    first = np.flatnonzero(begins)
+    longest = np.maximum.reduceat(step, first) if first.size else first
+    bounds = np.append(np.flatnonzero(new), stamp.size)
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        dates = slice(*np.searchsorted(first, (begin, end)))
+        pause = np.median(longest[dates])
+        if pause < _us(_LEAST_PAUSE) or pause < _PAUSE_STEPS * np.median(step[begin:end]):
+            continue
+        own, length = step[begin:end], np.diff(np.append(first[dates], end))
+        begins[begin:end] = new[begin:end] | ((own == np.repeat(longest[dates], length)) & (own >= pause / 2))
+    return np.cumsum(begins)
+
+
+def _us(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
 
 
 def nearest_split(ratio: float, slack: float = _LEAST_SLACK) -> tuple[int, int]:
@@ -112,11 +149,20 @@ def nearest_split(ratio: float, slack: float = _LEAST_SLACK) -> tuple[int, int]:
         slack: so far, as a share of the ratio, a usual split may be off and still be meant.
     """
     forward = max(ratio, 1 / ratio)
-
-    def off(pair: tuple[int, int]) -> float:
-        return abs(forward * pair[1] / pair[0] - 1)
-
-    usual = min(_USUAL, key=off)
-    whole = (round(forward), 1)
-    new, old = usual if off(usual) <= max(slack, off(whole)) else whole
+    usual, whole = min(_USUAL, key=lambda pair: _off(forward, pair)), (round(forward), 1)
+    new, old = usual if _off(forward, usual) <= max(slack, _off(forward, whole)) else whole
     return (new, old) if ratio >= 1 else (old, new)
+
+
+def _is_certain(ratio: float, slack: float) -> bool:
+    """Whether `nearest_split` is beyond doubt: the market would have to move oddly far for any other to be meant."""
+    forward = max(ratio, 1 / ratio)
+    new, old = nearest_split(forward, slack)
+    whole = round(forward)
+    others = {*_USUAL, (whole, 1)} if (new, old) in _USUAL else {*_USUAL, (new - 1, 1), (new + 1, 1)}
+    off = _off(forward, (new, old))
+    return off <= 2 * slack and all(_off(forward, other) > 2 * (off + slack) for other in others - {(new, old)})
+
+
+def _off(forward: float, pair: tuple[int, int]) -> float:
+    return abs(forward * pair[1] / pair[0] - 1)

@@ -19,7 +19,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.finding import SHOWN
-from gatewise.data.price_findings import Prices, mended
+from gatewise.data.price_findings import Prices, find_level_jumps, mended
 from gatewise.data.rows import Repair, Rows
 from gatewise.data.table import STAMP, SYMBOL
 
@@ -69,7 +69,7 @@ def _tens(prices: Prices) -> Iterator[Repair]:
 def _adjusted(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
     frame, done = prices.rows.frame, []
     for symbol, time, new, old in (
-        prices.splits.filter("proved").select(SYMBOL, "time", "new", "old").sort(SYMBOL, "time").iter_rows()
+        prices.splits.filter("proved", "certain").select(SYMBOL, "time", "new", "old").sort(SYMBOL, "time").iter_rows()
     ):
         earlier = (frame[SYMBOL] == symbol) & (frame[STAMP] < time)
         factor = pl.when(earlier).then(old / new).otherwise(1.0)
@@ -97,11 +97,22 @@ def _until(one: Repair) -> str:
 
 
 def _left(prices: Prices) -> list[str]:
-    """Possible splits that no volume proves, and that were therefore left alone."""
-    found = prices.splits.filter(~pl.col("proved"))
-    words = [
-        f"{row[0]} {row[1]:%Y-%m-%d} {row[2]}:{row[3]}" for row in found.select(SYMBOL, "time", "new", "old").rows()
-    ]
-    more = f" and {len(words) - SHOWN} more" if words[SHOWN:] else ""
-    few = ", ".join(words[:SHOWN])
-    return [f"not repaired, as no volume proves that they are splits: {few}{more}"] if words else []
+    """What looks like a split, or stays like one, and was left alone, with the reason."""
+    found, jumps = prices.splits, find_level_jumps(prices)
+    notes = []
+    for why, left in (
+        ("no volume proves that they are splits", found.filter(~pl.col("proved"))),
+        ("another ratio is as likely", found.filter("proved", ~pl.col("certain"))),
+    ):
+        splits = left.select(SYMBOL, "time", "new", "old").rows()
+        if splits:
+            few = ", ".join(f"{name} {time:%Y-%m-%d} {new}:{old}" for name, time, new, old in splits[:SHOWN])
+            notes.append(f"not repaired, as {why}: {few}{_more(len(splits))}")
+    if jumps.count:
+        few = ", ".join(jumps.examples)
+        notes.append(f"not repaired, as these steps are at no day's beginning or no split's: {few}{_more(jumps.count)}")
+    return notes
+
+
+def _more(count: int) -> str:
+    return f" and {count - SHOWN:,} more" if count > SHOWN else ""
