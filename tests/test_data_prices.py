@@ -301,6 +301,27 @@ def test_databentos_fixed_point_prices_are_read_in_billionths_and_that_is_said(
     assert (report.ok, counts(report), report.first_stamp) == (True, {}, "2024-03-04T14:30:00Z")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@settings(max_examples=15)
+@given(ticks=st.lists(st.integers(-40, 40), min_size=3, max_size=30).filter(any))
+def test_databentos_spreads_are_read_in_billionths_however_small_and_of_either_sign(
+    suffix: str, ticks: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    spread = np.array(ticks) * 0.00005
+    path = databento(tmp_path_factory.mktemp("spread"), dict.fromkeys(OHLC, spread), suffix=suffix)
+    rows = read_source(DataConfig(paths=(str(path),), prices="any"))
+    assert rows.frame["close"].to_numpy() == pytest.approx(spread, abs=1e-15)
+    assert any("fixed-point prices, read in units of 1e-9" in note for note in rows.notes)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_small_whole_numbers_in_databentos_columns_stay_and_that_is_said(suffix: str, tmp_path: Path) -> None:
+    path = databento(tmp_path, market(60, 1, 0.0005, 5_204.0), scale=1.0, suffix=suffix)
+    rows = read_source(DataConfig(paths=(str(path),)))
+    assert rows.frame["close"].min() > 5_000
+    assert any("too small for Databento's fixed-point prices: read as they are" in note for note in rows.notes)
+
+
 def test_databentos_sign_for_no_price_is_a_missing_value(tmp_path: Path) -> None:
     path = databento(tmp_path, market(60, 1, 0.0005, 5_200.0))
     frame = pl.read_csv(path).with_columns(open=pl.when(pl.int_range(pl.len()) == 7).then(2**63 - 1).otherwise("open"))

@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.text import Raw
@@ -20,9 +21,10 @@ _DATABENTO = {"rtype", "publisher_id", "instrument_id"}
 _PRICE = re.compile(r"open|high|low|close|price|(?:bid|ask)_px_\d\d")
 _UNIT = 1_000_000_000
 _NO_PRICE = 2**63 - 1
-# Usual prices from which on whole numbers are a count of billionths: none is written as an integer otherwise, and of
-# floats, which may be whole by chance, none is that large.
-_LEAST_INTEGER, _LEAST_FLOAT = 1e5, 1e9
+# Of integers, usual prices from which on they are a count of billionths. Smaller ones (spreads, fractions of a cent)
+# are where each is a multiple of the smallest step that is quoted, as hardly any prices in whole units are.
+_LEAST_INTEGER, _LEAST_STEP = 1e5, 1_000
+_LEAST_FLOAT = 1e9  # of floats, which may be whole by chance
 
 
 def without_fixed_point(raw: Raw) -> Raw:
@@ -31,32 +33,47 @@ def without_fixed_point(raw: Raw) -> Raw:
     if not names >= _DATABENTO:
         return raw
     columns = [column for column in raw.frame.columns if _PRICE.fullmatch(column.strip().lower())]
-    scaled = [_scaled(raw.frame[column]) for column in columns]
-    if not columns or any(column is None for column in scaled):
+    plain = [_plain(raw.frame[column]) for column in columns]
+    numbers = [column for column in plain if column is not None]
+    if not columns or len(numbers) < len(columns):
         return raw
-    values = [column for column in scaled if column is not None]
-    absent = sum(column.null_count() - raw.frame[column.name].null_count() for column in values)
-    note = f"{', '.join(columns)}: Databento's fixed-point prices, read in units of 1e-9"
+    values = [_numbers(column) for column in numbers]
+    there = np.concatenate([column[np.isfinite(column)] for column in values])
+    integers = all(column.dtype.is_integer() or not column.count() for column in numbers)
+    told = ", ".join(columns)
+    if not _counts(there, integers):
+        small = integers and there.any()
+        note = f"warning: {told}: whole numbers, too small for Databento's fixed-point prices: read as they are"
+        return replace(raw, notes=(*raw.notes, note)) if small else raw
+    scaled = [pl.Series(name, column / _UNIT, nan_to_null=True) for name, column in zip(columns, values, strict=True)]
+    absent = sum(column.null_count() - raw.frame[column.name].null_count() for column in scaled)
+    note = f"{told}: Databento's fixed-point prices, read in units of 1e-9"
     if absent:
         note += f"; {absent:,} of them are its sign for no price, and missing"
-    return replace(raw, frame=raw.frame.with_columns(values), notes=(*raw.notes, note))
+    return replace(raw, frame=raw.frame.with_columns(scaled), notes=(*raw.notes, note))
 
 
-def _scaled(column: pl.Series) -> pl.Series | None:
-    """Numbers in whole units of the currency; None where the column is no count of billionths."""
-    plain = column
-    if column.dtype == pl.String:
-        text = column.str.strip_chars().replace("", None)
-        integers = text.str.contains(r"^[+-]?\d+$").all()
-        plain = text.cast(pl.Int64 if integers else pl.Float64, strict=False)
-        if plain.null_count() > text.null_count():
-            return None
-    if not plain.dtype.is_numeric():
-        return None
-    numbers = plain.cast(pl.Float64).to_numpy().copy()
+def _counts(there: npt.NDArray[np.float64], integers: bool) -> bool:
+    """Whether prices, of all columns together, are a count of billionths."""
+    if not there.size or (there != np.rint(there)).any():
+        return False
+    usual = float(np.median(np.abs(there)))
+    if not integers:
+        return usual >= _LEAST_FLOAT
+    return usual >= _LEAST_INTEGER or bool(there.any() and (there % _LEAST_STEP == 0).all())
+
+
+def _plain(column: pl.Series) -> pl.Series | None:
+    """The column as numbers; None where a cell is none."""
+    if column.dtype != pl.String:
+        return column if column.dtype.is_numeric() else None
+    text = column.str.strip_chars().replace("", None)
+    integers = text.str.contains(r"^[+-]?\d+$").all()
+    plain = text.cast(pl.Int64 if integers else pl.Float64, strict=False)
+    return plain if plain.null_count() == text.null_count() else None
+
+
+def _numbers(column: pl.Series) -> npt.NDArray[np.float64]:
+    numbers = column.cast(pl.Float64).to_numpy().copy()
     numbers[numbers >= _NO_PRICE] = np.nan  # as floats the sign and its neighbours are one number
-    there = numbers[np.isfinite(numbers)]
-    least = _LEAST_INTEGER if plain.dtype.is_integer() else _LEAST_FLOAT
-    if there.size and (np.median(np.abs(there)) < least or (there != np.rint(there)).any()):
-        return None
-    return pl.Series(column.name, numbers / _UNIT, nan_to_null=True)  # Polars would multiply by the rounded reciprocal
+    return numbers
