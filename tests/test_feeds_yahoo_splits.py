@@ -88,6 +88,29 @@ def test_a_step_that_fits_neither_is_told_and_left() -> None:
     assert "neither divided by it nor as traded" in note
 
 
+@given(
+    row=st.integers(60, 180),
+    off=st.integers(-50, 3).filter(bool),
+    ratio=st.sampled_from([4.0, 2.0, 0.1]),
+    seed=st.integers(0, 1000),
+)
+def test_a_split_that_was_divided_from_another_day_on_is_told_with_that_day(
+    row: int, off: int, ratio: float, seed: int
+) -> None:
+    rows = undivided(answered(200, seed, {row: ratio}), row + off, ratio)
+    same, (note,) = with_splits_applied(rows, rows, "UTC")
+    assert same == rows
+    day = datetime.fromtimestamp(int(rows.stamp_us[row + off]) / 1e6, UTC).date()
+    assert f"but on {day} they step by" in note
+
+
+def test_a_crash_on_news_long_before_a_split_is_no_step_of_it() -> None:
+    true = answered(200, 1, {150: 2.0})
+    crash = undivided(true, 60, 2.0, volume=False)
+    crash.volume[60] *= 8
+    assert with_splits_applied(crash, crash, "UTC") == (crash, ())
+
+
 def test_several_splits_are_each_held_against_their_own_step() -> None:
     true = answered(120, 3, {30: 2.0, 60: 0.1, 90: 3.0})
     lazy = undivided(true, 60, 0.1)

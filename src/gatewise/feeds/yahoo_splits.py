@@ -2,13 +2,14 @@
 
 Yahoo divides all prices before a split by it, so that none shows. Now and then it lists a split and has not divided:
 the prices before are then as they were traded, and taking them for divided ones would move them by the split once more.
-The step from the last close before to the first price after tells which of the two it is.
+The step from the last close before to the first price after tells which of the two it is. Where it shows none, the
+split may have been divided from another day on: then its step is there.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,8 @@ from gatewise.feeds.yahoo_bars import Answered
 _LEAST = float(np.log(1.2))  # smaller splits drown in what a stock moves
 _NEAR_MOVES, _LEAST_NEAR, _MOST_NEAR = 8.0, 0.1, 0.4  # a step is near: in usual moves, and in log price
 _PRICES = ("open", "high", "low", "close", "adjusted_close", "dividends")
-_ROWS = 20
+_ROWS, _BESIDE = 20, 3
+_MOST_TURNOVER = 2.5  # times the usual: a step that comes with more tells of news
 
 
 def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answered, tuple[str, ...]]:
@@ -37,9 +39,13 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             continue
         step = _step(days, place)
         near = float(np.clip(_NEAR_MOVES * _usual(days, place), _LEAST_NEAR, _MOST_NEAR))
-        day = datetime.fromtimestamp(int(days.stamp_us[place]) / 1e6, UTC).astimezone(ZoneInfo(zone)).date()
-        told = f"a split of {_shares(ratio)} on {day}"
+        told = f"a split of {_shares(ratio)} on {_day(days, place, zone)}"
         if abs(step) <= min(near, abs(np.log(ratio)) / 2) or not np.isfinite(step):
+            notes += [
+                f"warning: Yahoo lists {told}, where its prices show no step, but on {_day(days, other, zone)} they "
+                f"step by {np.exp(moved):.4g}: divided from a wrong day? Nothing is changed, so look at those days"
+                for other, moved in _elsewhere(days, place, ratio, near)
+            ]
             continue
         if abs(step - np.log(ratio)) <= near:
             traded = abs(_volume_step(days, place) - np.log(ratio)) < abs(_volume_step(days, place))
@@ -49,6 +55,28 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             stepped = f"{told}, where its prices step by {np.exp(step):.4g}"
             notes.append(f"warning: Yahoo lists {stepped}: neither divided by it nor as traded, so look at those days")
     return rows, tuple(notes)
+
+
+def _elsewhere(days: Answered, listed: int, ratio: float, near: float) -> list[tuple[int, float]]:
+    """Of the days before a listed split, and three after, the nearest that steps as it would, if any; its log step."""
+    most = min(near, abs(float(np.log(ratio))) / 4)
+    last = min(listed + _BESIDE, days.close.size - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        steps = np.log(days.close[:last] / np.where(np.isfinite(days.open), days.open, days.close)[1 : last + 1])
+        alike = np.abs(np.abs(steps) - abs(np.log(ratio))) <= most
+    found = []
+    for other in (np.flatnonzero(alike) + 1).tolist():
+        turnover = days.close * days.volume
+        usual = turnover[max(0, other - _ROWS) : other]
+        usual = usual[usual > 0]
+        news = usual.size > 0 and turnover[other] > _MOST_TURNOVER * float(np.median(usual))
+        if other != listed and not days.splits[other] > 0 and (not news or abs(other - listed) <= _BESIDE):
+            found.append((other, float(steps[other - 1])))
+    return sorted(found, key=lambda one: abs(one[0] - listed))[:1]
+
+
+def _day(days: Answered, place: int, zone: str) -> date:
+    return datetime.fromtimestamp(int(days.stamp_us[place]) / 1e6, UTC).astimezone(ZoneInfo(zone)).date()
 
 
 def _step(days: Answered, place: int) -> float:
