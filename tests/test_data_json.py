@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import tempfile
 import warnings
@@ -178,6 +179,55 @@ def test_pairs_of_time_and_value_are_columns_of_one_table(tmp_path: Path) -> Non
     table = load(put(tmp_path, "X.json", json.dumps(answer)))
     assert table.frame["prices"].to_list() == BARS["close"].to_list()
     assert table.frame["total_volumes"].to_list() == BARS["volume"].to_list()
+
+
+@pytest.mark.parametrize("suffix", ["json", "csv"])
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("okx", [False, True])
+def test_candles_with_turnover_are_known_where_it_is_what_their_volume_is_worth(
+    okx: bool, inverse: bool, suffix: str, tmp_path: Path
+) -> None:
+    def rows(turnover: Any) -> list[list[Any]]:
+        found = []
+        for row in reversed(MS):
+            worth = turnover(row[5], row[4])
+            found.append([*map(str, row), *([str(row[5] * 7)] if okx else []), str(worth), *(["1"] if okx else [])])
+        return found
+
+    def saved(table: list[list[Any]]) -> Path:
+        answer = json.dumps({"code": "0", "data": table})
+        return put(tmp_path, f"X.{suffix}", answer if suffix == "json" else "\n".join(map(",".join, table)) + "\n")
+
+    path = saved(rows(lambda volume, price: round(volume / price if inverse else volume * price, 6)))
+    assert load(path, columns=VALUES).fingerprint == WANTED
+    with pytest.raises(ReadError, match="not what its volume is worth"):
+        load(saved(rows(lambda volume, price: 3 * volume)), columns=VALUES)
+
+
+@pytest.mark.parametrize("symbols", [("BTCUSDT",), ("BTCUSDT", "ETHUSDT")])
+def test_small_letters_are_the_bars_and_capitals_beside_them_columns_of_their_own(
+    symbols: tuple[str, ...], tmp_path: Path
+) -> None:
+    lines = []
+    for row, symbol in itertools.product(MS, symbols):
+        bar = {
+            "T": row[0] + 3_599_999,
+            "L": 5,
+            "V": "1.5",
+            "O": 9,
+            "C": 8,
+            "H": 7,
+            **dict(zip("tohlcv", row, strict=True)),
+        }
+        lines += [
+            json.dumps({"e": "kline", "E": row[0], "s": symbol, "k": {**bar, "s": symbol, "i": "1h", "x": ended}})
+            for ended in (False, True)
+        ]
+    table = load(put(tmp_path, "ws.jsonl", "\n".join(lines)), columns=VALUES)
+    assert table.symbols == symbols
+    for symbol in symbols:
+        read = table.frame.filter(pl.col("symbol") == symbol)
+        assert read.select(VALUES).equals(expected(BARS).frame.select(VALUES))
 
 
 def test_the_zone_that_an_answer_names_is_said(tmp_path: Path) -> None:

@@ -79,8 +79,7 @@ def find_roles(
         AmbiguousError: two columns spell the same role, or one names several intervals.
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
-    columns, again, repeated = first_of_each(name, frame, wanted)
-    spelled = {normalise(column): column for column in reversed(columns)}
+    spelled, columns, again, repeated = first_of_each(name, frame, wanted)
     time = _time(name, frame, columns, spelled, time_column)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
     if symbol_column:

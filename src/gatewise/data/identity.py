@@ -55,7 +55,10 @@ SYMBOLS = (
 )
 # Words that mean other things too: taken where their values tell rows apart that would share a time, or follow each
 # other in runs; a single value, where it is written like a symbol.
-LOOSE_SYMBOLS = ("code", "stock", "security", "scrip", "contract", "name", "product", "underlying", "company", "market")
+LOOSE_SYMBOLS = (
+    *("code", "stock", "security", "scrip", "contract", "name", "product", "underlying", "company", "market"),
+    "s",  # of streams of Binance and Alpaca
+)
 INTERVALS = (
     "interval",
     "timeframe",

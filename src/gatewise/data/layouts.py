@@ -1,11 +1,13 @@
 """Rows without a header, known by the shape of their cells and proved by the order of their prices.
 
 Sources: Binance's public archive (klines); Kraken's downloadable OHLCVT; histdata.com's "detailed files specification"
-(ASCII and MetaTrader minutes); Kibot's "Data format"; EODData's read-me (Metastock ASCII); ccxt's `fetch_ohlcv`.
+(ASCII and MetaTrader minutes); Kibot's "Data format"; EODData's read-me (Metastock ASCII); ccxt's `fetch_ohlcv`; the
+API documentation of Bybit (v5, "Get Kline") and OKX (v5, "Get candlesticks").
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,13 +39,16 @@ _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
 _CELLS = {
     "e": r"\d{10}(?:\.0+)?|\d{13}|\d{16}|\d{19}",  # an epoch
     "s": r"\d{10}(?:\.0+)?",  # an epoch in seconds
+    "m": r"\d{13}",  # an epoch in milliseconds
     "d": _DATE,
     "t": rf"{_DATE}(?:[T ]{_CLOCK}(?: ?[AaPp][Mm]|Z|[+-]\d{{2}}:?\d{{2}})?| \d{{6}}| \d{{4}})",  # date and clock
     "c": rf"{_CLOCK}|\d{{4}}|\d{{6}}",
     "w": r"[A-Za-z][\w.\-/=^:]*",
     "n": r"(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?",
     "i": r"(?:\d+(?:\.0+)?)?",
+    "f": r"[01]",
 }
+_ROUNDED = 1e-3  # amounts are written with few digits
 _LEAN = r"\d{8} \d{2}:\d{2}"
 
 
@@ -68,6 +73,8 @@ LAYOUTS = (
     Layout("snnnnni", ("time", *_BARS, "trades"), "Kraken's OHLCVT"),
     Layout("snnnnnni", ("time", *OHLC, "vwap", "volume", "trades"), "Kraken's OHLC answers"),
     Layout("ennnnn", ("time", *_BARS), "candles of ccxt and exchanges"),
+    Layout("mnnnnnn", ("time", *_BARS, "turnover"), "Bybit's klines"),
+    Layout("mnnnnnnnf", ("time", *_BARS, "volume_ccy", "turnover", "confirm"), "OKX's candles"),
     Layout("tnnnnn", ("time", *_BARS), "HistData, NinjaTrader, FirstRate"),
     Layout("tnnnn", ("time", *OHLC), "bars without volume"),
     Layout("dcnnnnn", ("date", "time", *_BARS), "MetaTrader, HistData, Kibot"),
@@ -145,21 +152,28 @@ def headless(
 
 
 def require_order(name: str, frame: pl.DataFrame) -> None:
-    """Holds open, high, low, close of a layout against what they must be.
+    """Holds open, high, low, close of a layout, and its turnover, against what they must be.
 
     Flat rows fit any order; where all are flat, no order is wrong.
 
     Raises:
         ReadError: in one of the first rows the high is not the highest of the four, or the low not the lowest; or most
-            bars span more than a bar's prices do.
+            bars span more than a bar's prices do, or their turnover is no amount beside it times a price of theirs.
     """
     prices = frame.head(1_000).with_columns(pl.col(pl.String).str.strip_chars())
-    prices = prices.select(ROW, *(pl.col(column).cast(pl.Float64, strict=False) for column in OHLC))
+    amounts = [column for column in ("volume", "volume_ccy", "turnover") if column in frame.columns]
+    amounts = amounts if "turnover" in amounts else []
+    prices = prices.select(ROW, *(pl.col(column).cast(pl.Float64, strict=False) for column in (*OHLC, *amounts)))
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     wrong = prices.filter((pl.col("low") > low) | (pl.col("high") < high))
     far = prices.filter(pl.col("high") > 2 * pl.col("low"))  # a volume that is above all prices, or below them
     if 2 * far.height > prices.height:
         wrong = far
+    if not wrong.height and amounts and not _are_worth(prices, amounts):
+        raise ReadError(
+            f"{name} has no header, and what would be its turnover is not what its volume is worth at its prices",
+            _names_hint(frame.width - 1),
+        )
     if wrong.height:
         row = wrong.row(0, named=True)
         shown = ", ".join(f"{column} {row[column]:g}" for column in OHLC)
@@ -168,6 +182,17 @@ def require_order(name: str, frame: pl.DataFrame) -> None:
             f"have {shown}",
             _names_hint(frame.width - 1),
         )
+
+
+def _are_worth(prices: pl.DataFrame, amounts: Sequence[str]) -> bool:
+    """Whether one amount, of coins, is another, of money, at a price of the bar, in most rows that have any trade."""
+    for coins, money in itertools.permutations(amounts, 2):
+        traded = prices.filter((pl.col(coins) > 0) & (pl.col(money) > 0))
+        paid = pl.col(money) / pl.col(coins)
+        fit = traded.filter(paid.is_between(pl.col("low") * (1 - _ROUNDED), pl.col("high") * (1 + _ROUNDED)))
+        if 2 * fit.height > traded.height:
+            return True
+    return False
 
 
 def _names_hint(width: int) -> str:

@@ -16,8 +16,13 @@ from gatewise.errors import AmbiguousError
 Volume = Literal["traded", "ticks"]
 
 
-def first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tuple[list[str], list[str], list[str]]:
-    """Columns that a role may take, spare ones whose names came before, and what was left out.
+def first_of_each(
+    name: str, frame: pl.DataFrame, wanted: Collection[str]
+) -> tuple[dict[str, str], list[str], list[str], list[str]]:
+    """Spellings of columns that a role may take, those columns, spare ones whose names came before, what was left out.
+
+    Where one letter is there as a capital too, as in the klines of Binance's streams, each means its own, and the
+    spellings of roles are small.
 
     Raises:
         AmbiguousError: two columns spell a role that is needed, and hold different values.
@@ -31,9 +36,11 @@ def first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tu
     for column in frame.columns:
         header = re.sub(rf"^{AGAIN}\d+_", "", column)
         spelling = normalise(header)
-        first = spelled.setdefault(spelling, column)
+        if len(spelling) == 1 and spelling != header and spelling in frame.columns:
+            spelling = header
         if column == ROW:
             continue
+        first = spelled.setdefault(spelling, column)
         if first == column or (spelling not in needed and header == column):
             columns.append(column)
         elif spelling not in needed:
@@ -47,7 +54,7 @@ def first_of_each(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> tu
             )
     if again:
         notes.append("columns of one name are numbered from the second on")
-    return columns, again, notes
+    return spelled, columns, again, notes
 
 
 def numbered(again: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
