@@ -288,9 +288,9 @@ def test_a_zone_that_a_typed_column_carries_bounds_its_days(tmp_path: Path) -> N
 
 def test_files_stamped_at_opens_and_at_closes_go_together(tmp_path: Path) -> None:
     frame = bars(20)
-    put(tmp_path, "X-2020.csv", as_csv(frame[:10].rename({"time": "open_time"})))
+    put(tmp_path, "X-2020-01-11.csv", as_csv(frame[:10].rename({"time": "open_time"})))
     closes = frame[10:].with_columns(pl.col("time") + HOUR).rename({"time": "close_time"})
-    put(tmp_path, "X-2021.csv", as_csv(closes))
+    put(tmp_path, "X-2020-01-12.csv", as_csv(closes))
     assert load(tmp_path).fingerprint == expected(frame).fingerprint
 
 

@@ -299,7 +299,7 @@ def test_the_order_of_rows_and_their_spread_over_files_do_not_matter(order: list
     with tempfile.TemporaryDirectory() as folder:
         for number, part in enumerate((shuffled[:cut], shuffled[cut:])):
             if part.height:
-                put(Path(folder), f"X-{2020 + number}.csv", as_csv(part))
+                put(Path(folder), f"X-2020-01-{11 + number}.csv", as_csv(part))
         assert load(folder, timeframe="1h").fingerprint == expected(frame).fingerprint
 
 

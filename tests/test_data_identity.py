@@ -99,7 +99,7 @@ def test_loose_words_that_tell_no_series_apart_leave_one_series(column: str, val
 
 
 def test_one_value_of_a_loose_word_names_the_series_where_it_is_written_like_a_symbol(tmp_path: Path) -> None:
-    for column, value in (("name", "AAQ"), ("code", "600519"), ("contract", "ESH4")):
+    for column, value in (("name", "AAQ"), ("code", "600519.SH"), ("contract", "ESH4")):
         path = put(tmp_path, "X.csv", as_csv(bars(12).with_columns(pl.lit(value).alias(column))))
         assert load(path).symbols == (value,)
         assert load(path, symbol="Y").symbols == ("Y",)
@@ -403,3 +403,18 @@ def test_databases_are_judged_as_files_are(tmp_path: Path) -> None:
         load_table(spec.model_copy(update={"on_duplicate": "first"}))
     assert "data.symbol_column='emisor'" in str(caught.value.hint)
     assert load_table(there(long("code", ["000001", "600519"]), "c")).symbols == ("000001", "600519")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from(["stock", "code", "product", "contract"]),
+    st.lists(st.integers(1000, 999_999), min_size=1, max_size=4, unique=True),
+)
+def test_how_much_there_is_of_something_names_no_series(column: str, levels: list[int]) -> None:
+    width = len(str(levels[0]))
+    levels = [level for level in levels if len(str(level)) == width]
+    frame = bars(12 * len(levels)).with_columns(pl.Series(column, [level for level in levels for _ in range(12)]))
+    with tempfile.TemporaryDirectory() as folder:
+        table = load(put(Path(folder), "copper.csv", as_csv(frame)))
+    assert table.symbols == ("copper",)
+    assert table.frame[column].to_list() == frame[column].to_list()

@@ -261,7 +261,7 @@ def test_series_of_several_files_that_overlap_with_other_values_are_no_duplicate
     tmp_path: Path,
 ) -> None:
     for number, day in enumerate(("2024-03-04", "2024-03-05")):
-        put(tmp_path, f"AAQ_{day}.csv", as_csv(bars(20, seed=number)))
+        put(tmp_path, f"AAQ_{day}.csv", as_csv(bars(20, MINUTE, FIRST, seed=number)))
     with pytest.raises(QualityError, match=r"20 differ, the first from .*AAQ_2024-03-04\.csv row 1 in open") as caught:
         load(tmp_path)
     assert "on_duplicate" not in str(caught.value.hint)
@@ -343,3 +343,77 @@ def test_no_spare_column_is_lost_or_read_for_another(name: str, repeats: int) ->
         header = "time,open,high,low,close,volume" + f",{name}" * repeats
         table = load(put(Path(folder), "X.csv", spare(header, frame)))
         assert [table.frame[column][0] for column in table.columns[5:]] == [float(n) for n in range(repeats)]
+
+
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November")
+MONTHS += ("December",)
+WRITTEN = {form: number for number, month in enumerate(MONTHS, 1) for form in (month, month[:3], month[:4])}
+WRITTEN = {form: number for form, number in WRITTEN.items() if len(form) == 3 or form in (*MONTHS, "Sept")}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([*WRITTEN]), st.sampled_from(["", "UTI", "A", "ICO", "K", "X", "BLE"]), st.booleans())
+def test_only_names_of_months_are_dates_and_tickers_that_begin_like_one_are_symbols(
+    month: str, more: str, year_first: bool
+) -> None:
+    word = month + more.lower()
+    name = read_name(f"2024-{word}" if year_first else f"{word}-2024")
+    number = {form.lower(): number for form, number in WRITTEN.items()}.get(word.lower())
+    if number:
+        assert name.symbol is None
+        assert name.span is not None
+        assert (name.span[0].month, (name.span[1] - DAY).month) == (number, number)
+    else:
+        assert name.symbol == word
+        assert not name.month
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("AAQ_2024.csv", "MAR_2024.csv"), "may be named for a month or for a symbol"),
+        (("spot/AAQ-2024-03-04.csv", "futures/AAQ-2024-03-05.csv"), "folders differ in futures, spot"),
+        (("bid/AAQ_2024.csv", "ask/AAQ_2024.csv"), "folders differ in ask, bid"),
+        (("NYSE/2024/AAQ.csv", "LSE/2024/AAQ.csv"), "folders differ in lse, nyse"),
+        (("exchange=NYSE/AAQ.csv", "exchange=LSE/AAQ.csv"), "folders differ in lse, nyse"),
+        (("spot/AAQ/2024-03-04.csv", "swap/AAQ/2024-03-05.csv"), "folders differ in spot, swap"),
+        (("AAQ.csv", "adjusted/AAQ.csv"), "folders differ in adjusted"),
+        (("AAQ_202404.csv", "AAQ_202406.csv"), "not in the time that it is named for"),
+        (("AAQ_2024-03-15_C.csv", "AAQ_2024-06-21_C.csv"), "not in the time that it is named for"),
+        (("AAQ_3M_2024.csv", "AAQ_2024.csv"), "only one names 3mo"),
+        (("AAQ/data.csv", "AAQ/prices.csv", "BBQ/data.csv"), "names differ in data, prices"),
+    ],
+)
+def test_files_of_one_symbol_that_may_be_several_series_are_refused(
+    names: tuple[str, ...], found: str, tmp_path: Path
+) -> None:
+    frame = pl.concat(days(tmp_path, *names))
+    with pytest.raises(AmbiguousError) as caught:
+        load(tmp_path)
+    assert found in caught.value.message
+    assert load(tmp_path, symbol="Z").fingerprint == expected_of(frame, "Z").fingerprint
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("2023/AAQ_2024-03-04.csv", "2024/AAQ_2024-03-05.csv"),
+        ("AAQ_2024-03.csv", "AAQ_2024-03-06.csv"),
+        ("AAQ/2024-03-04/part-0.csv", "AAQ/2024-03-05/part-0.csv"),
+        ("AAQ/Mar-2024.csv", "AAQ/2024-03-05.csv"),
+        ("year=2024/AAQ_2024Q1.csv", "year=2025/AAQ_2024H1.csv"),
+    ],
+)
+def test_folders_of_dates_and_dates_of_the_rows_make_one_series(names: tuple[str, ...], tmp_path: Path) -> None:
+    frame = pl.concat(days(tmp_path, *names))
+    assert load(tmp_path).fingerprint == expected_of(frame, "AAQ").fingerprint
+
+
+def test_files_with_and_without_offsets_are_not_put_on_one_clock(tmp_path: Path) -> None:
+    first, second = days(tmp_path, "AAQ_2024-03-04.csv", "AAQ_2024-03-05.csv")
+    naive = as_csv(second, lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}")
+    put(tmp_path, "AAQ_2024-03-05.csv", naive)
+    with pytest.raises(AmbiguousError, match=r"AAQ_2024-03-04.* tells how far its stamps are from UTC, and .*-05") as e:
+        load(tmp_path)
+    assert "data.timezone" in str(e.value.hint)
+    assert load(tmp_path, timezone="UTC").num_rows == first.height + second.height

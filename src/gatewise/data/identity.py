@@ -83,7 +83,6 @@ INTERVALS = (
 _NO_NAME = ("market", "company", "product")  # one value of these is a venue or a firm more often than a symbol
 _TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
 _LEAST_DIGITS = 4
-_CODE = rf"{_TICKER}|\d{{{_LEAST_DIGITS},}}"
 _MOST_INTERVALS = 40
 _SHOWN = 6
 
@@ -137,15 +136,16 @@ def _tells_series(frame: pl.DataFrame, spelling: str, column: str, time: tuple[s
         return False
     num_values = values.n_unique()
     if num_values == 1:
-        like = _CODE if spelling == "code" else _TICKER
-        return spelling not in _NO_NAME and re.fullmatch(like, values[0]) is not None
+        return spelling not in _NO_NAME and re.fullmatch(_TICKER, values[0]) is not None
     if num_values * 2 > len(values) or not _are_names(values.unique()):
         return False
     stamps = _hashes([frame[part] for part in time])
     again = len(stamps) - stamps.n_unique()
     if again:  # a state of the market repeats its times as the rows do; of series each has its own
         return (len(stamps) - _hashes([stamps, values]).n_unique()) * 2 < again
-    return int((values != values.shift()).fill_null(True).sum()) == num_values
+    # Without a time that comes twice, numbers in runs may be how much there is of something.
+    quantities = values.str.contains(r"^[1-9]\d*$").any()
+    return not quantities and int((values != values.shift()).fill_null(True).sum()) == num_values
 
 
 def _hashes(columns: Sequence[pl.Series]) -> pl.Series:

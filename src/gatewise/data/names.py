@@ -8,38 +8,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Literal
 
 from gatewise.data.discover import KINDS, bare
 from gatewise.data.intervals import read_interval
+from gatewise.data.name_dates import DATE, MONTH, names_month, span_of
 from gatewise.data.spellings import SYMBOLS, normalise
 from gatewise.errors import one_line
 
-_Y, _M, _D = r"(?:19|20)\d{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
-_CLOCK = r"(?:[01]\d|2[0-3])[-_:.]?[0-5]\d(?:[-_:.]?[0-5]\d(?:\.?\d{3})?)?Z?"
-_MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
-_DATES = (
-    rf"{_Y}(?P<s>[-_.]){_M}(?P=s){_D}(?:[T ]{_CLOCK})?",
-    rf"{_Y}{_M}{_D}(?:T?{_CLOCK})?",
-    r"\d{1,2}(?P<t>[-_.])\d{1,2}(?P=t)" + _Y,
-    rf"{_D}{_M}{_Y}",
-    rf"(?:\d{{1,2}}[-_. ]?)?{_MONTHS}[-_. ]?(?:\d{{1,2}},?[-_. ])?{_Y}",
-    rf"{_Y}[-_. ]?{_MONTHS}(?:[-_. ]?\d{{1,2}})?",
-    rf"{_Y}(?:H[12]|[-_. ]?[QW]\d{{1,2}})|Q[1-4][-_. ]?{_Y}",
-    rf"{_Y}[-_.]?{_M}|{_Y}",
-    r"1\d{9}(?:\d{3})?",  # an epoch
-)
-_DATE = rf"(?:{'|'.join(_DATES)})"
 _UNITS = r"(?:s|sec|second|m|min|minute|t|h|hr|hour|d|day|w|wk|week|mo|mon|month)s?"
 _MT = r"(?:M(?:[1-6]|1[025]|[23]0)|H(?:[1-46]|8|12)|D1|W1|MN1)"
 _LENGTH = rf"(?:\d{{1,5}}[-_ ]?{_UNITS}|{_MT}|(?<=, )(?:\d{{1,5}}|[SDWM]))"
 _WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|intraday|eod)"
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
-_SPAN = re.compile(rf"{_EDGE}(?:(?P<date>{_DATE})|(?P<length>{_LENGTH}|(?<=\w[-_ .]){_WORDS})){_END}", re.IGNORECASE)
+_SPAN = re.compile(rf"{_EDGE}(?:(?P<date>{DATE})|(?P<length>{_LENGTH}|(?<=\w[-_ .]){_WORDS})){_END}", re.IGNORECASE)
 # Names of which a date or a length would take a part: 2330.TW, ES 03-24.
-_WHOLE = re.compile(rf"\d{{4,6}}\.[A-Z]{{1,4}}{_END}|[A-Z0-9]{{1,5}} {_M}-\d{{2}}{_END}")
+_WHOLE = re.compile(rf"\d{{4,6}}\.[A-Z]{{1,4}}{_END}|[A-Z0-9]{{1,5}} {MONTH}-\d{{2}}{_END}")
 _MONEY = r"(?:USD|EUR|JPY|GBP|CHF|AUD|CAD|NZD)"
 _PAIR = rf"(?:{_MONEY}[A-Z]{{3}}|[A-Z]{{3}}{_MONEY})"
 _MT4 = re.compile(rf"(?P<symbol>{_PAIR})(?P<minutes>1|5|15|30|60|240|1440|10080|43200)")
@@ -79,12 +65,16 @@ class Name:
         plain: the symbol is a word like data or a number like 1, which any file may be called.
         rest: other words, in order and in lower case: the venue, the side; files of one series share them.
         lengths: what it may mean by the length of a bar; empty where it says none.
+        span: the time that its dates name, from the first to the end of the last; None where they don't tell.
+        month: it names a month in letters, as a ticker might be written.
     """
 
     symbol: str | None
     plain: bool
     rest: tuple[str, ...]
     lengths: tuple[timedelta, ...]
+    span: tuple[datetime, datetime] | None = None
+    month: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +113,17 @@ def name_folder(file: PurePath) -> str | None:
     return None
 
 
+def words_of_folders(file: PurePath, below: int) -> frozenset[str]:
+    """What the folders of a file say beside numbers, dates and lengths, from the `below`th on: spot, NYSE, ask."""
+    words = set()
+    for folder in Path(file).absolute().parts[below:-1]:
+        key, _, value = folder.rpartition("=")
+        name = read_name(value)
+        if key or not name.plain or not _is_plain(value.lower()):
+            words |= {word.lower() for word in (name.symbol or "", *name.rest)}
+    return frozenset(word for word in words if word and not word.isdigit())
+
+
 def read_name(stem: str) -> Name:
     """Reads a name without its suffixes."""
     text = re.sub(r" ?\(\d+\)$", "", stem)  # a browser's second copy
@@ -138,10 +139,11 @@ def read_name(stem: str) -> Name:
     text = _DATASET.sub(" ", re.sub(r"(?<= \d\d-\d\d)\.(?=(?:Last|Bid|Ask)$)", " ", text))
     whole = _WHOLE.match(text)
     start = whole.end() if whole else 0
-    pieces, lengths = [text[:start]], ()
+    pieces, lengths, dates = [text[:start]], (), []
     for match in _SPAN.finditer(text, start):
         pieces.append(text[start : match.start()])
         start = match.end()
+        dates += [match["date"]] if match["date"] else []
         lengths = lengths or (read_interval(match["length"]) if match["length"] else ())
     pieces.append(text[start:])
     if whole:
@@ -156,7 +158,11 @@ def read_name(stem: str) -> Name:
         symbol, plain, rest = (alone[0] if alone else None), True, []
     plain = plain or (symbol is not None and re.fullmatch(r"\d{1,3}", symbol) is not None)
     told = tuple(word.lower() for word in rest if not _is_plain(word.lower()))
-    return Name(symbol, plain, told, tuple(length for length in lengths if length))
+    spans = [span for date in dates if (span := span_of(date))]
+    span = (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
+    span = span if len(spans) == len(dates) else None
+    month = any(map(names_month, dates))
+    return Name(symbol, plain, told, tuple(length for length in lengths if length), span, month)
 
 
 def _stem(file: PurePath) -> str:

@@ -6,16 +6,20 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.names import Named, name_folder
+from gatewise.data.names import Named, name_folder, words_of_folders
 from gatewise.data.part import Part
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.errors import AmbiguousError, SchemaError
 
 _SHOWN = 6  # symbols in a note
+# How far rows may begin from the time that a file's name names: sessions begin on the eve, holidays last.
+_EARLY, _LATE = timedelta(days=2), timedelta(days=14)
 
 
 def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Part]:
@@ -27,17 +31,23 @@ def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Par
         wanted: symbols whose rows are kept, where not all are.
 
     Raises:
-        AmbiguousError: files whose names give one symbol and differ in the length of a bar or in words beside it; or
-            in a number alone while their times follow each other, so that they may be parts of one series.
+        AmbiguousError: files whose names give one symbol and differ in the length of a bar, in words beside it or in
+            folders, or name dates that their rows don't begin in; or files that differ in a number alone while their
+            times follow each other, so that they may be parts of one series; or stamps of which only some carry an
+            offset from UTC.
+        SchemaError: ticks in one file and a traded volume in another.
     """
+    _refuse_assumed_zones(parts)
     plain = {part.named.file.parent for part in parts if part.named is not None and part.named.name.plain}
     parts = [_by_folder(part) if len(plain) > 1 else part for part in parts]
     groups: dict[str, list[Part]] = {}
     for part in parts:
         if part.named is not None and (not wanted or part.named.symbol in wanted):
             groups.setdefault(part.named.symbol, []).append(part)
+    _refuse_months_beside_names(parts)
     for group in groups.values():
         _refuse_other_names(group)
+        _refuse_other_dates(group)
     _refuse_parts_of_one(groups)
     _refuse_two_volumes(parts)
     return _with_notes(parts)
@@ -51,24 +61,78 @@ def _by_folder(part: Part) -> Part:
     return replace(part, frame=frame, named=Named(folder, "folder", named.file, named.name))
 
 
+def _refuse_months_beside_names(parts: Sequence[Part]) -> None:
+    """Refuses `MAR_2024` beside `AAPL_2024` in a folder: a ticker more likely than a month."""
+    by_name = {n.file.parent: part.name for part in parts if (n := part.named) and n.by == "file" and not n.name.plain}
+    for part in parts:
+        named = part.named
+        if named is not None and named.by == "folder" and named.name.month and named.file.parent in by_name:
+            raise AmbiguousError(
+                f"{part.name} may be named for a month or for a symbol, as {by_name[named.file.parent]} beside it is",
+                "load it alone, and data.symbol says whose rows it holds",
+            )
+
+
 def _refuse_other_names(group: Sequence[Part]) -> None:
     first = group[0]
     for part in group[1:]:
         one, other = _named(first), _named(part)
+        both = f"{first.name} and {part.name} are both named for {one.symbol}"
         lengths, others = one.name.lengths, other.name.lengths
         if lengths and others and not set(lengths) & set(others):
             raise AmbiguousError(
-                f"{first.name} and {part.name} are both named for {one.symbol}, one for rows of "
-                f"{format_duration(lengths[0])} and one of {format_duration(others[0])}",
+                f"{both}, one for rows of {format_duration(lengths[0])} and one of {format_duration(others[0])}",
                 "load files of one timeframe at a time",
             )
-        if set(one.name.rest) != set(other.name.rest):
-            differ = sorted(set(one.name.rest) ^ set(other.name.rest))
+        apart = f"load them apart; where they are parts of one series, data.symbol={one.symbol!r} says so"
+        if bool(lengths) != bool(others):
+            raise AmbiguousError(f"{both}, and only one names {format_duration((lengths or others)[0])}", apart)
+        if differ := _words(one) ^ _words(other):
+            raise AmbiguousError(f"{both}, and their names differ in {', '.join(sorted(differ))}", apart)
+        if above := _differing_folders(one, other):
+            raise AmbiguousError(f"{both}, and their folders differ in {', '.join(above)}", apart)
+
+
+def _words(named: Named) -> set[str]:
+    """Beside the symbol and numbers; where a folder gives the symbol, what is left of the file's own name counts."""
+    own = re.sub(r"[-_. ]?\d+(?:-.*)?$", "", named.name.symbol or "").lower() if named.by == "folder" else ""
+    return {*named.name.rest, *([own] if own else [])}
+
+
+def _differing_folders(one: Named, other: Named) -> list[str]:
+    paths = [Path(named.file).absolute().parent.parts for named in (one, other)]
+    shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*paths, strict=False)))
+    words = words_of_folders(one.file, shared) ^ words_of_folders(other.file, shared)
+    return sorted(words - {one.symbol.lower()})
+
+
+def _refuse_other_dates(group: Sequence[Part]) -> None:
+    """Refuses dates that are none of the data, such as expiries: rows begin in the time that a file is named for."""
+    for part in group if group[1:] else ():
+        named = _named(part)
+        if named.name.span is None or part.frame.is_empty():
+            continue
+        begin, end = named.name.span
+        first = part.frame[STAMP].min()
+        assert isinstance(first, datetime)
+        if not begin - max(_EARLY, (end - begin) / 10) <= first <= end + _LATE:
+            other = next(p for p in group if p is not part)
             raise AmbiguousError(
-                f"{first.name} and {part.name} are both named for {one.symbol}, and their names differ in "
-                f"{', '.join(differ)}",
-                f"load them apart; where they are parts of one series, data.symbol={one.symbol!r} says so",
+                f"{part.name} and {other.name} are both named for {named.symbol}, and the rows of {part.name} begin on "
+                f"{first:%Y-%m-%d}, not in the time that it is named for: contracts that expire then, or parts of one "
+                "series?",
+                f"load contracts apart; where they are parts of one series, data.symbol={named.symbol!r} says so",
             )
+
+
+def _refuse_assumed_zones(parts: Sequence[Part]) -> None:
+    assumed = next((part.name for part in parts if part.zone_assumed), None)
+    told = next((part.name for part in parts if not part.zone_assumed), None)
+    if assumed and told:
+        raise AmbiguousError(
+            f"{told} tells how far its stamps are from UTC, and {assumed} does not",
+            "say whose clock the others show: data.timezone takes a zone, such as UTC or America/New_York",
+        )
 
 
 def _refuse_parts_of_one(groups: dict[str, list[Part]]) -> None:
