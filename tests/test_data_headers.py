@@ -211,6 +211,25 @@ def test_rows_of_no_known_shape_are_refused_with_their_number_of_columns(line: s
     assert f"names its {line.count(',') + 1} columns" in str(caught.value.hint)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    separator=st.sampled_from([";", "\t", "|"]), digits=st.integers(1, 5), fmt=st.sampled_from(["%Y-%m-%d", "%d.%m.%Y"])
+)
+def test_a_first_row_of_decimal_commas_is_no_header(separator: str, digits: int, fmt: str) -> None:
+    frame = bars(14, DAY, datetime(2024, 1, 3, tzinfo=UTC))
+    lines = [
+        separator.join([f"{row[0]:{fmt}}", *(f"{price:.{digits}f}".replace(".", ",") for price in row[1:5]), "7"])
+        for row in frame.iter_rows()
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = put(Path(folder), "X.csv", "\n".join(lines) + "\n")
+        with pytest.raises(ReadError, match="has no header") as caught:
+            load(path)
+        assert "data.columns_are=NAME,NAME,… names its 6 columns" in str(caught.value.hint)
+        read = load(path, columns_are=("time", *VALUES), decimal=",").frame["close"].to_list()
+        assert read == [float(f"{price:.{digits}f}") for price in frame["close"]]
+
+
 def test_hours_of_lean_are_not_taken_for_a_vendor_s_whose_prices_are_as_they_are(tmp_path: Path) -> None:
     path = put(tmp_path, "aapl.csv", "20131001 09:00,6448000,6449000,6447000,6448000,90\n" * 3)
     with pytest.raises(ReadError, match="has no header") as caught:
@@ -258,7 +277,6 @@ SHORT = {
     "rows end with a separator": [LINES[0], *(f"{line}," for line in LINES[1:])],
     "the header ends with a separator": [f"{LINES[0]},", *LINES[1:]],
     "both end with a separator": [f"{line}," for line in LINES],
-    "a last column without a name": [LINES[0], *(f"{line},7" for line in LINES[1:])],
     "an index without a name below a banner": [
         "Prices of X as of today",
         "",
@@ -281,6 +299,29 @@ def test_a_header_that_leaves_open_which_cell_has_which_name_is_refused(header: 
     path = put(tmp_path, "X.csv", "\n".join([header, *LINES[1:]]) + "\n")
     with pytest.raises(ReadError, match=rf"its header has {header.count(',') + 1} cells .*, its rows have 6"):
         load(path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    where=st.sampled_from(["last", "before the time", "all prices"]),
+    header=st.sampled_from(["as long", "with a separator at its end"]),
+    late=st.booleans(),
+    whole=st.integers(1, 999),
+)
+def test_numbers_that_a_separator_cuts_are_never_read_shifted(where: str, header: str, late: bool, whole: int) -> None:
+    names = {"last": "date,open,close", "before the time": "close,date", "all prices": "Datum,open,close"}[where]
+    rows = []
+    for number in range(70):
+        date, cut = f"2024-{1 + number // 28:02}-{1 + number % 28:02}", f"{whole},{100 + number}"
+        one = {"last": f"{date},7.5,{cut}", "before the time": f"{cut},{date}", "all prices": f"{date},{cut},{cut}"}
+        rows.append(one[where])
+    if late and where == "last":  # whole numbers in all the rows that are looked at first
+        rows[:61] = [row.rpartition(",")[0] for row in rows[:61]]
+    with tempfile.TemporaryDirectory() as folder:
+        end = "," if header.startswith("with") else ""
+        path = put(Path(folder), "X.csv", "\n".join([names + end, *rows]) + "\n")
+        with pytest.raises(ReadError):
+            load(path, time_column=names.split(",")[1 if where == "before the time" else 0])
 
 
 def test_one_broken_row_is_not_taken_for_a_short_header(tmp_path: Path) -> None:

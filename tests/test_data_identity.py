@@ -418,3 +418,15 @@ def test_how_much_there_is_of_something_names_no_series(column: str, levels: lis
         table = load(put(Path(folder), "copper.csv", as_csv(frame)))
     assert table.symbols == ("copper",)
     assert table.frame[column].to_list() == frame[column].to_list()
+
+
+@FEW
+@given(code=st.sampled_from(["600519", "000001", "AAPL", "0700.HK"]), guard=st.sampled_from(["'", '="', "\t'"]))
+def test_a_guard_that_keeps_spreadsheets_from_reading_a_code_as_a_number_is_no_part_of_it(
+    code: str, guard: str
+) -> None:
+    frame = long("symbol", [code, "B"])
+    ends = '"' if '"' in guard else ""
+    lines = as_csv(frame, separator=";").replace(f";{code}\n", f";{guard}{code}{ends}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        assert load(put(Path(folder), "X.csv", lines)).symbols == tuple(sorted([code, "B"]))

@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gatewise.data.numbers import MISSING
 from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES, normalise
@@ -17,6 +18,10 @@ from gatewise.errors import ReadError
 
 _FIELDS = {spelling for spellings in VALUES.values() for spelling in spellings if len(spelling) > 1}
 _SYMBOLS = {*SYMBOLS, *(f"{spelling}s" for spelling in SYMBOLS)}
+MORE_CELLS = (
+    "give every cell of a row a name in the header, and no name without a cell; a file whose numbers hold its "
+    "separator (46,410 between commas) must be written again, with quotes or another separator"
+)
 _DATE = r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\s*\d{1,2}:\d{2}|\s*\d{8,19}(\.0+)?\s*$"
 
 
@@ -108,7 +113,8 @@ def labels_of_tuples(names: Sequence[str]) -> tuple[Label, ...] | None:
 def uneven_header(name: str, above: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Header, str] | None:
     """The header of rows that all have one and the same other number of cells than it; None: no header stands there.
 
-    R writes an index without a name, so that a row has one cell more; so do separators at the ends of rows.
+    R writes an index without a name, so that a row has one cell more; so do separators at the ends of rows. A last cell
+    that holds something has no such reason: a comma within numbers that nobody quoted makes one too.
 
     Args:
         above: the cells of the line above the first row.
@@ -132,15 +138,17 @@ def uneven_header(name: str, above: Sequence[str], rows: Sequence[Sequence[str]]
         left, right = (
             first is not None and all(re.match(_DATE, row[first + shift]) for row in more) for shift in (0, 1)
         )
-        if (right and not left) or (first is None and all(re.match(_DATE, row[0]) for row in more)):
+        told = normalise(names[0]) in _FIELDS and all(re.match(_DATE, row[0]) for row in more)
+        cut = any(
+            is_number(one) and is_number(other) for row in more for one, other in pairwise(row[: (first or 0) + 1])
+        )
+        if (right and not left and not cut) or (first is None and told):
             return Header(("", *names)), "rows have one cell more than the header: their first has no name"
-        if left and not right:
-            return Header((*names, "")), "rows have one cell more than the header: their last has no name"
     elif known < 2:
         return None
     raise ReadError(
         f"{name}: its header has {len(names)} cells ({', '.join(names)[:60]}), its rows have {width}",
-        "give every cell of a row a name in the header, and no name without a cell",
+        MORE_CELLS,
     )
 
 
@@ -150,7 +158,8 @@ def is_value(cell: str) -> bool:
 
 
 def is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", cell) is not None
+    """Of digits, with any signs for decimals and thousands."""
+    return re.fullmatch(r"\s*[+-]?(\d[\d.,']*|[.,]\d+)([eE][+-]?\d+)?\s*", cell) is not None
 
 
 def _is_nameless(cell: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -46,7 +47,7 @@ def matching(raw: Raw, wanted: Wanted) -> Raw:
     columns = [column for column in frame.columns if column != ROW]
     for said, values in wanted.items():
         frame = frame.filter(_holds(frame[column_of(raw.name, columns, said)], values_of(values)))
-    return Raw(raw.name, frame, raw.notes)
+    return replace(raw, frame=frame)
 
 
 def no_such_rows(name: str, wanted: Wanted, held: Mapping[str, Sequence[str]]) -> SchemaError:

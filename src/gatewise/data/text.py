@@ -16,7 +16,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.encoding import not_utf8, to_utf8
-from gatewise.data.header import Header, is_number, is_value, read_header, uneven_header
+from gatewise.data.header import MORE_CELLS, Header, is_value, read_header, uneven_header
 from gatewise.data.layouts import Layout, headless, require_order
 from gatewise.data.table import AGAIN, FILE, ROW, STAMP
 from gatewise.data.unpack import Blob
@@ -36,11 +36,13 @@ class Raw:
         name: how errors call the file.
         frame: the file's columns and `__row`, the number of the row below the header, from 1.
         notes: what was passed over.
+        layout: what named the columns of rows without a header, if something did.
     """
 
     name: str
     frame: pl.DataFrame
     notes: tuple[str, ...] = ()
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,13 @@ def read_text(blob: Blob, spec: DataConfig, columns: tuple[str, ...] = ()) -> Ra
         raise ReadError(f"{blob.name} has a header and no rows", "fetch or write it again")
     if top.layout is not None:
         require_order(blob.name, frame)
+    if not (top.header.labels or top.header.names[-1]):
+        _require_blank(blob.name, frame)
     if top.header.labels:
         frame, also = to_long(frame.select(pl.exclude(ROW), ROW), top.header.labels)
         unique_names(blob.name, frame.columns[:-1])
         notes += also
-    return Raw(blob.name, frame, (*top.notes, *notes))
+    return Raw(blob.name, frame, (*top.notes, *notes), top.layout)
 
 
 def _find_top(blob: Blob, lines: list[str], columns: tuple[str, ...], spec: DataConfig) -> _Top:
@@ -107,7 +111,7 @@ def _find_top(blob: Blob, lines: list[str], columns: tuple[str, ...], spec: Data
         if uneven is not None:
             return _Top(separator, near, uneven[0], notes=(*skipped[:near], uneven[1]))
     header = read_header(cells[above:])
-    if header.labels or sum(map(is_number, rows[0])) * 2 < len(rows[0]):
+    if header.labels or sum(map(is_value, rows[0])) * 2 < len(rows[0]):
         skipped = (f"lines above the header skipped: {above}, {lines[0].strip()[:60]!r}",) if above else ()
         return _Top(separator, above, header, notes=skipped)
     names, layout, said = headless(blob.name, blob.file, rows, spec)
@@ -183,6 +187,15 @@ def _misread(name: str, data: bytes, separator: str, skipped: int, width: int, e
         if line.count(separator) >= width and (cells := len(_split(line[:100_000], separator))) > width:
             return ReadError(f"{name} row {number} has {cells} cells; the header has {width}", "mend that line")
     return ReadError(f"{name} can't be read as CSV: {str(error).splitlines()[0]}", "is a quote left open?")
+
+
+def _require_blank(name: str, frame: pl.DataFrame) -> None:
+    """Holds a last column without a name to be what separators at the ends of rows make."""
+    last = frame.to_series(frame.width - 1).str.strip_chars()
+    filled = (last != "").fill_null(False)
+    if filled.any():
+        row = int(filled.arg_max() or 0)
+        raise ReadError(f"{name} row {frame[ROW][row]} holds {last[row]!r} in a last column without a name", MORE_CELLS)
 
 
 def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
