@@ -202,6 +202,37 @@ def test_rows_in_another_order_are_refused_and_read_by_the_names_that_are_said(o
         assert read.fingerprint == expected(frame).fingerprint
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    sixth=st.sampled_from(["a vwap", "an adjusted close", "a long adjusted close"]),
+    stamp=st.sampled_from(["ccxt", "FirstRate", "HistData ASCII"]),
+    seed=st.integers(0, 99),
+)
+def test_another_price_behind_open_high_low_close_is_no_volume(sixth: str, stamp: str, seed: int) -> None:
+    file, write, _, how = SHAPES[stamp]
+    frame = bars(first=MONTHS, seed=seed)
+    scale = {"an adjusted close": 0.9, "a long adjusted close": 0.01}.get(sixth)
+    price = pl.col("close") * scale if scale else (pl.col("high") + pl.col("low")) / 2
+    with tempfile.TemporaryDirectory() as folder:
+        text = shaped(frame.with_columns(volume=price), write, [*VALUES], **how)
+        with pytest.raises(ReadError, match="not in the order open, high, low, close, volume"):
+            load(put(Path(folder), file, text))
+
+
+@settings(max_examples=30, deadline=None)
+@given(factor=st.sampled_from([0.5, 1.5, 10.0, 100.0]), swapped=st.booleans())
+def test_a_vwap_lies_between_low_and_high(factor: float, swapped: bool) -> None:
+    frame = bars(first=MONTHS)
+    frame = frame.with_columns(volume=pl.col("volume") + 500, vwap=(pl.col("low") + pl.col("high")) / 2)
+    if not swapped:
+        frame = frame.with_columns(vwap=pl.col("vwap") * factor)
+    columns = [*VALUES[:4], "volume", "vwap"] if swapped else [*VALUES[:4], "vwap", "volume"]
+    with tempfile.TemporaryDirectory() as folder:
+        text = shaped(frame, SHAPES["Kraken"][1], [*columns, "trades"])
+        with pytest.raises(ReadError, match="not in the order open, high, low, close, volume, vwap"):
+            load(put(Path(folder), "X.csv", text))
+
+
 @pytest.mark.parametrize(
     "line", ["1,2,3", "1704067200,1,2", "20240102,1,2,3", "1.5,2.5,1.0,2.0,2.0,1", "60000,1,2,1,2,5"]
 )

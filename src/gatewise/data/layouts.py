@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig
@@ -157,15 +158,22 @@ def require_order(name: str, frame: pl.DataFrame) -> None:
     Flat rows fit any order; where all are flat, no order is wrong.
 
     Raises:
-        ReadError: in one of the first rows the high is not the highest of the four, or the low not the lowest; or most
+        ReadError: in one of the first rows the high is not the highest of the four, or the low not the lowest, or a
+            vwap is beyond them; or the volume is another price; or most
             bars span more than a bar's prices do, or their turnover is no amount beside it times a price of theirs.
     """
     prices = frame.head(1_000).with_columns(pl.col(pl.String).str.strip_chars())
     amounts = [column for column in ("volume", "volume_ccy", "turnover") if column in frame.columns]
     amounts = amounts if "turnover" in amounts else []
-    prices = prices.select(ROW, *(pl.col(column).cast(pl.Float64, strict=False) for column in (*OHLC, *amounts)))
+    numbers = [*OHLC, *dict.fromkeys([*(c for c in ("volume", "vwap") if c in frame.columns), *amounts])]
+    prices = prices.select(ROW, *(pl.col(column).cast(pl.Float64, strict=False) for column in numbers))
     low, high = pl.min_horizontal("open", "close"), pl.max_horizontal("open", "close")
     wrong = prices.filter((pl.col("low") > low) | (pl.col("high") < high))
+    if "vwap" in numbers:  # of what was traded, so never beyond low and high; 0 where nothing was
+        beyond = (pl.col("vwap") < pl.col("low") * (1 - _ROUNDED)) | (pl.col("vwap") > pl.col("high") * (1 + _ROUNDED))
+        wrong = pl.concat([wrong, prices.filter(beyond, pl.col("volume") > 0)])
+    if "volume" in numbers and not amounts and _is_price(prices):
+        wrong = prices
     far = prices.filter(pl.col("high") > 2 * pl.col("low"))  # a volume that is above all prices, or below them
     if 2 * far.height > prices.height:
         wrong = far
@@ -176,9 +184,9 @@ def require_order(name: str, frame: pl.DataFrame) -> None:
         )
     if wrong.height:
         row = wrong.row(0, named=True)
-        shown = ", ".join(f"{column} {row[column]:g}" for column in OHLC)
+        shown = ", ".join(f"{column} {row[column]:g}" for column in numbers if row[column] is not None)
         raise ReadError(
-            f"{name} has no header, and its prices are not in the order open, high, low, close: row {row[ROW]} would "
+            f"{name} has no header, and its prices are not in the order {', '.join(numbers)}: row {row[ROW]} would "
             f"have {shown}",
             _names_hint(frame.width - 1),
         )
@@ -193,6 +201,16 @@ def _are_worth(prices: pl.DataFrame, amounts: Sequence[str]) -> bool:
         if 2 * fit.height > traded.height:
             return True
     return False
+
+
+def _is_price(prices: pl.DataFrame) -> bool:
+    """Whether the volume is about as large as the close in all rows, or moves with it: a vwap, an adjusted close."""
+    close, volume = prices["close"], prices["volume"]
+    if prices.height < 2 or not (close > 0).all() or not (volume > 0).all() or volume.null_count():
+        return False
+    ratio = volume / close
+    moves, steps = (float(np.abs(np.diff(np.log(x.to_numpy()))).sum()) for x in (ratio, close))
+    return bool(ratio.is_between(0.2, 5).all()) or moves < steps / 2
 
 
 def _names_hint(width: int) -> str:
