@@ -60,7 +60,7 @@ SHAPES: dict[str, Any] = {
     "records of short names": [dict(zip("tohlcv", row, strict=True)) for row in ROWS],
     "Polygon": {"ticker": "X", "resultsCount": 40, "results": [dict(zip("tohlcv", row, strict=True)) for row in MS]},
     "Alpaca": {"bars": {"X": [dict(zip("tohlcv", row, strict=True)) for row in ROWS]}, "next_page_token": None},
-    "Kraken": {"error": [], "result": {"X": [[*row[:5], "100.5", row[5], 7] for row in ROWS], "last": 1}},
+    "Kraken": {"error": [], "result": {"X": [[*row[:5], row[4], row[5], 7] for row in ROWS], "last": 1}},
     "Bybit": {"retCode": 0, "result": {"category": "spot", "symbol": "X", "list": MS}},
     "Alpha Vantage": {
         "Meta Data": {"1. Information": "Intraday", "2. Symbol": "X"},
