@@ -22,7 +22,7 @@ from gatewise.config.durations import MONTH
 from gatewise.config.schema import DataConfig
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.quality import check_data
-from gatewise.data.timeframe import most_frequent, steps_of
+from gatewise.data.timeframe import hold_against, most_frequent, steps_of
 from gatewise.errors import SchemaError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -90,6 +90,8 @@ MIXED: dict[str, tuple[timedelta, Callable[[datetime], Stamps], Callable[[dateti
     "two minutes among minutes": (2 * MINUTE, lambda s: every(2 * MINUTE, s, 40), lambda s: every(MINUTE, s, 300)),
     "minutes among hours": (MINUTE, lambda s: every(MINUTE, s, 20), lambda s: every(HOUR, s, 30)),
     "weekdays among weeks": (DAY, lambda s: weekdays(s, 11), lambda s: every(7 * DAY, s, 30)),
+    "hours among three quarters": (HOUR, lambda s: every(HOUR, s, 60), lambda s: every(45 * MINUTE, s, 300)),
+    "three quarters among hours": (45 * MINUTE, lambda s: every(45 * MINUTE, s, 60), lambda s: every(HOUR, s, 300)),
     "days among months": (DAY, lambda s: every(DAY, s, 9), lambda s: months(s, 40)),
 }
 
@@ -174,6 +176,43 @@ def test_a_sensor_that_is_asked_every_second_time_now_and_then_only_lacks_rows()
     assert stretches_of(stamps)[1] == ()
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(50, 110), min_size=2, max_size=2).filter(lambda two: max(two) > 1.03 * min(two)),
+    rows=st.integers(6, 60),
+    odd=st.booleans(),
+)
+def test_a_series_of_any_other_step_is_refused_however_near_it_is(
+    lengths: list[int], rows: int, odd: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Even where a single step of it is shorter, as after a change of clocks."""
+    folder, (common, other) = tmp_path_factory.mktemp("near"), lengths
+    put(folder, "A.csv", as_csv(bars(100, common * MINUTE, MONDAY)))
+    stamps = [moment - (odd and n > 2) * 7 * MINUTE for n, moment in enumerate(every(other * MINUTE, MONDAY, rows))]
+    put(folder, "B.csv", as_csv(bars(rows).with_columns(pl.Series("time", stamps))))
+    with pytest.raises(SchemaError, match=r"B\.csv: rows of B step by") as caught:
+        load(folder)
+    assert "insist" not in str(caught.value.hint)
+    if other > common and not odd:
+        with pytest.raises(SchemaError, match="the timeframe asked for is"):
+            load(folder / "B.csv", timeframe=f"{common}m")
+
+
+@settings(max_examples=30, deadline=None)
+@given(chance=st.floats(0.02, 1), seed=st.integers(0, 2**32), jitter=st.sampled_from([0, 400_000]))
+def test_thin_series_and_clocks_that_jitter_are_of_the_timeframe(chance: float, seed: int, jitter: int) -> None:
+    random = np.random.default_rng(seed)
+    there = np.flatnonzero(random.random(2000) < chance)
+    thin = [MONDAY + int(k) * MINUTE for k in (0, 1, *(there + 2))]
+    shaken = [MONDAY + k * MINUTE + timedelta(microseconds=int(random.integers(0, jitter + 1))) for k in range(200)]
+    time = pl.Datetime("us", "UTC")
+    frame = pl.concat(
+        pl.DataFrame({"symbol": name, "__stamp": stamps}, schema_overrides={"__stamp": time})
+        for name, stamps in (("T", thin), ("S", shaken))
+    ).with_columns(pl.lit(0, pl.UInt32).alias("__file"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("__row"))
+    assert hold_against(steps_of(frame), ("X.csv",), MINUTE, asked=False) == []
+
+
 def weeks_then_days(folder: Path) -> Path:
     frame = bars(40, first=MONDAY)
     stamps = [*every(7 * DAY, MONDAY, 10), *weekdays(MONDAY + 70 * DAY, 30)]
@@ -202,11 +241,11 @@ def test_the_check_counts_what_steps_otherwise_and_a_timeframe_that_is_said_insi
 
 
 def test_files_of_one_symbol_that_step_otherwise_within_one_are_refused_by_the_file(tmp_path: Path) -> None:
-    put(tmp_path, "X-2018.csv", as_csv(bars(300, HOUR, MONDAY)))
+    put(tmp_path, "X-2018-01-01.csv", as_csv(bars(300, HOUR, MONDAY)))
     later = bars(330, HOUR, MONDAY + 300 * HOUR)
     stamps = every(HOUR, MONDAY + 300 * HOUR, 300) + every(4 * HOUR, MONDAY + 600 * HOUR, 30)
-    put(tmp_path, "X-2019.csv", as_csv(later.with_columns(pl.Series("time", stamps))))
-    with pytest.raises(SchemaError, match=r"X-2019\.csv row 301 .*: the 29 steps from it on are of 4h") as caught:
+    put(tmp_path, "X-2018-01-13.csv", as_csv(later.with_columns(pl.Series("time", stamps))))
+    with pytest.raises(SchemaError, match=r"X-2018-01-13\.csv row 301 .*: the 29 steps from it on are of 4h") as caught:
         load(tmp_path)
     assert 'data.end="2018-01-26T01:00:00" takes the rows before it' in str(caught.value.hint)
     assert load(tmp_path, end="2018-01-26T01:00:00").num_rows == 600

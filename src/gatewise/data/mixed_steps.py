@@ -26,13 +26,14 @@ import polars as pl
 
 from gatewise.config.durations import MONTH, format_duration
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
+from gatewise.data.timeframe import one_step
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _FEWEST = 5  # steps
 _LEVEL = 1e-4
-_OTHER = 1.5  # a step is another one where it is longer or shorter by this factor
+_LONGER = 1.5  # than the timeframe are the months that are looked for
 _EQUAL_SHARE = 0.6  # of a stretch's steps; the others are multiples, such as weekends among days
 _FEW_TIMEFRAMES, _RECURS = 4, 3
 _TRIED = 8  # steps that are looked at, the most improbable ones first
@@ -87,10 +88,11 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     """
     length = steps["step"].dt.total_microseconds().to_numpy()
     unit = timeframe // _US
-    place = np.flatnonzero((length * _OTHER <= unit) | (length >= _OTHER * unit))
+    shortest, longest = (bound // _US for bound in one_step(timeframe))
+    place = np.flatnonzero((length < shortest) | (length > longest))
     if place.size < _FEWEST:
         return ()
-    chance = _Chance(length, unit)
+    chance = _Chance(length, unit, int(np.sum(length < shortest)))
     symbol = steps[SYMBOL]
     new = (symbol != symbol.shift()).fill_null(True).to_numpy()
     place, breaks = _in_a_row(place, new)
@@ -119,9 +121,8 @@ def _in_a_row(place: Ints, new: Flags) -> tuple[Ints, Flags]:
 class _Chance:
     """Logarithms of how improbable runs of steps are where rows are only thin."""
 
-    def __init__(self, length: Ints, unit: int) -> None:
-        self._unit, self._num_steps = unit, length.size
-        self._short = int(np.sum(length * _OTHER <= unit))
+    def __init__(self, length: Ints, unit: int, short: int) -> None:
+        self._unit, self._num_steps, self._short = unit, length.size, short
         self.needed = math.log(length.size) - math.log(_LEVEL)
 
     def fewest(self, step: float, window: float = 0) -> int:
@@ -160,7 +161,7 @@ def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run
                 yield _Run(first, stop, int(step) * _US, evidence)
     for months, days in _CALENDAR.items():
         low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
-        if low > _OTHER * unit:
+        if low > _LONGER * unit:
             fewest = chance.fewest(low, high - low)
             for first, stop in _spans((odd >= low) & (odd <= high), breaks, fewest):
                 yield _Run(first, stop, months * MONTH, chance.equal(low, stop - first, high - low))
@@ -193,6 +194,6 @@ def _of_symbol(steps: pl.DataFrame, place: int, symbol: str) -> dict[str, Any] |
 
 def _without_absences(stretches: tuple[Stretch, ...], timeframe: timedelta) -> tuple[Stretch, ...]:
     inner = [stretch.step for stretch in stretches if not stretch.first and not stretch.last]
-    few = [step for step in inner if timeframe < step <= _FEW_TIMEFRAMES * timeframe]
+    few = [step for step in inner if timeframe < step <= _FEW_TIMEFRAMES * timeframe and not step % timeframe]
     come_and_go = {step for step in few if few.count(step) >= _RECURS}
     return tuple(stretch for stretch in stretches if stretch.step not in come_and_go)

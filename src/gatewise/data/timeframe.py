@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from gatewise.config.durations import months_of
 from gatewise.config.schema import format_duration
 from gatewise.data.order import in_order
 from gatewise.data.periods import about_months, longest_step
@@ -14,8 +15,11 @@ from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
 DAY = timedelta(days=1)
+_JITTER = 1.02  # of clocks: a factor
 _FEW_STEPS = 3
 _ALIKE = 1.2
+_THIN = 1.5  # a step that much longer than the timeframe needs no regularity to be another one
+_REGULAR, _NEAR_SHARE = 0.8, 0.4  # of the shortest steps that are one; of all steps that are among the shortest
 
 
 def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -81,18 +85,27 @@ def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar:
     return longest_step(said) if said is not None else default_gap_tolerance(timeframe, calendar)
 
 
+def one_step(timeframe: timedelta) -> tuple[timedelta, timedelta]:
+    """The shortest and the longest step that is one timeframe: clocks jitter, and months are of 28 to 31 days."""
+    period = about_months(timeframe)
+    if months_of(period) is None:
+        return timeframe / _JITTER, timeframe * _JITTER
+    return 2 * period - longest_step(period), longest_step(period)
+
+
 def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> list[str]:
-    """Checks that rows step by about `timeframe`: not all longer than 1.5 of it, nor their median shorter than 2/3.
+    """Checks that rows step by `timeframe`: neither regularly otherwise, nor all longer than 1.5 of it.
 
     A row stamped with its bar's open is usable one timeframe later, so too short a timeframe would let it be used
-    before it is known. Only rows that follow each other within a file are looked at, as files may share a series.
+    before it is known. Rows that are absent make multiples of the timeframe, of which the shortest steps are rarely
+    all one. Only rows that follow each other within a file are looked at, as files may share a series.
 
     Args:
         steps: of `steps_of`.
         files: names, by `__file`.
         timeframe: the common one.
-        asked: the user gave it. Then it must fit the rows as a whole; files and symbols that it does not fit, such as
-            thinly traded ones, are told in the notes. Else it must fit each.
+        asked: the user gave it. Then some rows must fit it; files and symbols that it does not fit, such as thinly
+            traded ones, are told in the notes. Else it must fit each.
 
     Returns:
         Notes.
@@ -101,21 +114,36 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
         SchemaError: names a file and symbol of another step.
     """
     inner = steps.filter("same_file")
-    found = [pl.len().alias("count"), pl.col("step").min().alias("least"), pl.col("step").median().alias("middle")]
-    odd = (pl.col("least") > 1.5 * timeframe) | (pl.col("middle") * 1.5 < timeframe)
+    length = pl.col("step").dt.total_microseconds()
+    near = length.filter(length < 2 * length.quantile(0.1, "lower"))  # nights and weekends lie between the others
+    own = near.quantile(0.5, "nearest")
+    one = near.is_between(own / _JITTER, own * _JITTER).mean() >= _REGULAR
+    regular = one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
+    found = [
+        pl.len().alias("count"),
+        pl.col("step").min().alias("least"),
+        pl.col("step").median().alias("middle"),
+        pl.when(regular).then(own).cast(pl.Int64).cast(pl.Duration("us")).alias("own"),
+    ]
+    shortest, longest = one_step(timeframe)
+    thin, fine = pl.col("least") > _THIN * timeframe, pl.col("middle") * _THIN < timeframe
+    longer, shorter = pl.col("own") > longest, pl.col("own") < shortest
+    odd = thin | fine | (longer | shorter).fill_null(False)
     others = inner.group_by(FILE, SYMBOL, maintain_order=True).agg(found).filter(odd, pl.col("count") >= _FEW_STEPS)
     if others.is_empty():
         return []
     row = others.row(0, named=True)
-    usual = format_duration(about_months(row["least"] if row["least"] > 1.5 * timeframe else row["middle"]))
+    usual = format_duration(about_months(row["own"] or max(row["least"], min(row["middle"], timeframe))))
     first = f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {usual}"
     if not asked:
         common = format_duration(timeframe)
         raise SchemaError(
             f"{first}; the timeframe of the other rows is {common}",
-            f'load files and symbols of one timeframe at a time, or insist: data.timeframe="{common}"',
+            "load files and symbols of one timeframe at a time"
+            + ("" if row["own"] and row["own"] % timeframe else f', or insist: data.timeframe="{common}"'),
         )
-    if not inner.select(found).filter(odd).is_empty():
+    none_fits = thin | fine | (longer.fill_null(False) & (pl.col("least") > longest))
+    if not inner.select(found).filter(none_fits).is_empty():
         raise SchemaError(
             f"{first}; the timeframe asked for is {format_duration(timeframe)}", f'data.timeframe="{usual}"'
         )
