@@ -57,9 +57,10 @@ def _of_its_symbols(said: DataConfig, trained: DataConfig) -> DataConfig:
 
 
 def with_calendar(config: ExperimentConfig, table: Table) -> ExperimentConfig:
-    """The config with the table's calendar, which its source or `data.session` brought: new rows are read by it too."""
-    data = config.data.model_copy(update={"calendar": table.calendar, "session": None})
-    """The config with the table's calendar and kind of prices, whoever brought them: new rows are read by them too."""
+    """The config with the table's calendar, which its source or `data.session` brought, and its kind of prices.
+
+    New rows are read by them too.
+    """
     prices = "any" if table.any_prices else "positive"
-    data = config.data.model_copy(update={"calendar": table.calendar, "prices": prices})
+    data = config.data.model_copy(update={"calendar": table.calendar, "session": None, "prices": prices})
     return config.model_copy(update={"data": data})
