@@ -142,7 +142,7 @@ def load_sklearn() -> None:
     random.setstate(state)
     with traceless():
         import sklearn.ensemble
-        import sklearn.preprocessing  # noqa: F401
+        import sklearn.preprocessing  # noqa: F401  # loaded for whoever imports it afterwards
         from threadpoolctl import threadpool_info
 
         threadpool_info()  # each OpenMP, when asked, has read scikit-learn's settings, which are gone afterwards

@@ -98,11 +98,9 @@ def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:
 
 
 def _falls_within_files(frame: pl.DataFrame) -> int:
-    same, falls = (
-        (pl.col(name) == pl.col(name).shift() for name in (SYMBOL, FILE)),
-        pl.col(STAMP) < pl.col(STAMP).shift(),
-    )
-    return int(frame.select((pl.all_horizontal(same) & falls).sum()).item())
+    same = [pl.col(name) == pl.col(name).shift() for name in (SYMBOL, FILE)]
+    falls = pl.all_horizontal(*same, pl.col(STAMP) < pl.col(STAMP).shift())
+    return int(frame.select(falls.sum()).item())
 
 
 def _refuse_infinite(rows: Rows) -> None:

@@ -159,8 +159,10 @@ def _symbols(
                 f"name gives {named.symbol})"
             )
         return pl.repeat(name, raw.frame.height, dtype=pl.String, eager=True), notes
+    symbols = raw.frame[column].cast(pl.String).str.strip_chars()
     # Spreadsheets are kept from taking a code for a number by '000001 and ="000001".
-    symbols = raw.frame[column].cast(pl.String).str.strip_chars().str.replace(r"""^(?:'|="(.*)"$)""", "$1")
+    if (guarded := symbols.str.starts_with("'") | symbols.str.starts_with("=")).any():
+        symbols = symbols.zip_with(~guarded, symbols.str.replace(r"""^(?:'|="(.*)"$)""", "$1"))
     if (empty := symbols.is_null() | (symbols == "")).any():
         row = raw.frame[ROW][int(empty.arg_max() or 0)]
         raise ReadError(f"{raw.name} column {column!r} row {row} holds no symbol", "take that row out")

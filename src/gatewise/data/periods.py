@@ -76,11 +76,14 @@ def days_of(frame: pl.DataFrame, wall: pl.Expr) -> Days:
         pl.col("wall").dt.day().alias("day"),
         (pl.col("wall").dt.month_end().dt.day() - pl.col("wall").dt.day()).alias("before_last"),
     )
-    if day["before_last"].max() <= _LAST:  # type: ignore[operator]  # rows are there
+    num_days, latest, before_last = day.select(
+        pl.col("day").n_unique().alias("days"), pl.col("day").max(), pl.col("before_last").max()
+    ).row(0)
+    if before_last <= _LAST:
         return "any"
-    if day["day"].n_unique() == 1:
+    if num_days == 1:
         return "same"
-    return "first" if day["day"].max() <= _FIRST else "any"  # type: ignore[operator]
+    return "first" if latest <= _FIRST else "any"
 
 
 def knowable_by_calendar(stamp: pl.Expr, months: int, zone: str, days: Days) -> pl.Expr:

@@ -164,7 +164,7 @@ def find_fixed_point(prices: Prices) -> Finding:
         "errors in price units would be of that scale; nothing, if the prices are so large (some currencies)"
     )
     close, found = pl.col("close"), pl.DataFrame()
-    if prices.names and (prices.frame["close"].max() or 0) >= _LEAST_FIXED:  # type: ignore[operator]
+    if prices.names and (prices.frame.select(close.max()).item() or 0) >= _LEAST_FIXED:
         whole = pl.all_horizontal((pl.col(name) % 1 == 0).fill_null(True) for name in prices.names)
         found = prices.frame.group_by(SYMBOL).agg(close.median(), whole.mean().alias("whole")).sort(SYMBOL)
         found = found.filter(close >= _LEAST_FIXED, pl.col("whole") >= _SHARE_WHOLE)

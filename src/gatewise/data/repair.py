@@ -75,8 +75,10 @@ def _adjusted(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
         factor = pl.when(earlier).then(old / new).otherwise(1.0)
         prices_of = [(pl.col(name) * factor).alias(name) for name in prices.names]
         frame = frame.with_columns(*prices_of, (pl.col("volume") / factor).alias("volume"))
-        span = frame.filter(earlier)[STAMP]
-        done.append(Repair("splits", symbol, span.min(), span.max(), len(span), prices.names, old / new))  # type: ignore[arg-type]
+        count, first, last = (
+            frame.filter(earlier).select(pl.len(), pl.col(STAMP).min().alias("first"), pl.col(STAMP).max()).row(0)
+        )
+        done.append(Repair("splits", symbol, first, last, count, prices.names, old / new))
     return frame, tuple(done)
 
 

@@ -20,6 +20,7 @@ _FEW_STEPS = 3
 _ALIKE = 1.2
 _THIN = 1.5  # a step that much longer than the timeframe needs no regularity to be another one
 _REGULAR, _NEAR_SHARE = 0.8, 0.4  # of the shortest steps that are one; of all steps that are among the shortest
+_TENTH = 0.1  # the quantile that stands for the shortest steps, as one alone may be a slip
 
 
 def steps_of(frame: pl.DataFrame) -> pl.DataFrame:
@@ -115,7 +116,7 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
     """
     inner = steps.filter("same_file")
     length = pl.col("step").dt.total_microseconds()
-    near = length.filter(length < 2 * length.quantile(0.1, "lower"))  # nights and weekends lie between the others
+    near = length.filter(length < 2 * length.quantile(_TENTH, "lower"))  # nights and weekends lie between the others
     own = near.quantile(0.5, "nearest")
     one = near.is_between(own / _JITTER, own * _JITTER).mean() >= _REGULAR
     regular = one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
@@ -129,7 +130,11 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
     thin, fine = pl.col("least") > _THIN * timeframe, pl.col("middle") * _THIN < timeframe
     longer, shorter = pl.col("own") > longest, pl.col("own") < shortest
     odd = thin | fine | (longer | shorter).fill_null(False)
-    others = inner.group_by(FILE, SYMBOL, maintain_order=True).agg(found).filter(odd, pl.col("count") >= _FEW_STEPS)
+    # Where nearly all steps are the timeframe, the quantiles above are it too: one cheap look spares most series them.
+    plain = pl.col("step") == timeframe
+    doubtful = inner.group_by(FILE, SYMBOL).agg(plain.mean()).filter(pl.col("step") <= 1 - _TENTH)
+    others = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
+    others = others.group_by(FILE, SYMBOL, maintain_order=True).agg(found).filter(odd, pl.col("count") >= _FEW_STEPS)
     if others.is_empty():
         return []
     row = others.row(0, named=True)
