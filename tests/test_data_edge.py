@@ -28,7 +28,8 @@ from hypothesis import strategies as st
 from data_files import FIRST, as_csv, bars, expected, load, packed, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.discover import KINDS, PACKED
-from gatewise.data.identity import INTERVALS, LOOSE_SYMBOLS
+from gatewise.data.identity import LOOSE_SYMBOLS
+from gatewise.data.interval_column import INTERVALS
 from gatewise.data.quality import check_data
 from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES
 from gatewise.data.table import Table, require_bars

@@ -20,7 +20,8 @@ from data_files import as_csv, bars, expected, load, put
 from gatewise.cli.flags import translate
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data.identity import INTERVALS, LOOSE_SYMBOLS, SYMBOLS
+from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS
+from gatewise.data.interval_column import INTERVALS
 from gatewise.data.lake_check import check_lake
 from gatewise.data.load import load_table
 from gatewise.data.quality import check_data

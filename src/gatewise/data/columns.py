@@ -10,7 +10,8 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.identity import Interval, find_interval, find_symbol
+from gatewise.data.identity import find_symbol
+from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
     ALL_TIMES,
     CALENDAR,
@@ -41,7 +42,7 @@ class Roles:
         symbol: the column of the symbol, if any.
         names: column in the file -> column in the table, for all that may hold numbers.
         notes: what was left out, and why.
-        interval: what a column says of the length of bars, if one does.
+        interval: what a column says of the length of bars, if one does; of several values the rows must tell.
         volume: what volume counts where columns of both are there.
     """
 
@@ -94,9 +95,9 @@ def find_roles(
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
         notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (data.time_column chooses)")
-    if interval is not None:
+    if interval is not None and not interval.values[1:]:
         names.pop(interval.column, None)
-        notes.append(f"left out: {interval.column}, which says {interval.value} of every row")
+        notes.append(f"left out: {interval.column}, which says {interval.values[0]} of every row")
     for column in (*taken, *spare):
         names.pop(column, None)
     for column in columns:

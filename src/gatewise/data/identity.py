@@ -1,17 +1,11 @@
-"""Which column says whose row it is, and which one names intervals, of which a table holds the rows of one alone."""
+"""Which column says whose row it is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 import polars as pl
-
-from gatewise.config.schema import format_duration
-from gatewise.data.intervals import is_about, read_interval
-from gatewise.errors import AmbiguousError, SchemaError
 
 # Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, CoinAPI,
 # CryptoDataDownload, Nasdaq, Finam, Tushare, Wind, JoinQuant, RiceQuant, MOEX, Databento, DoltHub, OpenFIGI, Refinitiv,
@@ -59,40 +53,9 @@ LOOSE_SYMBOLS = (
     *("code", "stock", "security", "scrip", "contract", "name", "product", "underlying", "company", "market"),
     "s",  # of streams of Binance and Alpaca
 )
-INTERVALS = (
-    "interval",
-    "timeframe",
-    "time_frame",
-    "tf",
-    "period",
-    "per",
-    "resolution",
-    "granularity",
-    "bar_size",
-    "barsize",
-    "bar_type",
-    "bartype",
-    "bar_interval",
-    "candle_interval",
-    "kline_interval",
-    "ktype",
-    "k_type",
-    "freq",
-    "frequency",
-)
 _NO_NAME = ("market", "company", "product")  # one value of these is a venue or a firm more often than a symbol
 _TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
 _LEAST_DIGITS = 4
-_MOST_INTERVALS = 40
-_SHOWN = 6
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A column that names the length of bars, and the one length that it names in every row."""
-
-    column: str
-    value: str
 
 
 def find_symbol(
@@ -162,86 +125,4 @@ def _are_names(values: pl.Series) -> bool:
     lengths = values.str.len_chars()
     return not numbers.any() or bool(
         values.str.contains(r"^\d+$").all() and lengths.n_unique() == 1 and lengths[0] >= _LEAST_DIGITS
-    )
-
-
-def find_interval(
-    name: str, frame: pl.DataFrame, spelled: Mapping[str, str], taken: Collection[str]
-) -> Interval | None:
-    """The column that names the interval of each row, where there is one.
-
-    Args:
-        name: how errors call the file.
-        frame: as read.
-        spelled: normalised spelling -> column.
-        taken: columns that have another role, or were asked for as they are.
-
-    Raises:
-        AmbiguousError: it names several.
-    """
-    for spelling in INTERVALS:
-        column = spelled.get(spelling)
-        if column is None or column in taken:
-            continue
-        counts = frame.select(pl.col(column).cast(pl.String).str.strip_chars().alias("value"))["value"].value_counts(
-            sort=True
-        )
-        if found := interval_of(name, column, counts.drop_nulls().filter(pl.col("value") != "")["value"].to_list()):
-            return found
-    return None
-
-
-def interval_of(name: str, column: str, values: Sequence[str]) -> Interval | None:
-    """What a column of these values says, the most frequent first; None where they are no intervals.
-
-    Raises:
-        AmbiguousError: several intervals.
-    """
-    if not 0 < len(values) <= _MOST_INTERVALS or not all(map(read_interval, values)):
-        return None
-    if values[1:]:
-        raise several_intervals(f"{name}: column {column!r} names", column, values)
-    return Interval(column, values[0])
-
-
-def several_intervals(where: str, column: str, values: Sequence[str]) -> AmbiguousError:
-    listed = ", ".join(values[:_SHOWN]) + (", …" if values[_SHOWN:] else "")
-    return AmbiguousError(
-        f"{where} intervals {listed}; a table holds rows of one",
-        f"keep the rows of one: data.filter={ {column: values[0]}!r}",
-    )
-
-
-def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta | None, asked: bool) -> list[str]:
-    """Holds what columns say of the interval against each other and against the step between rows.
-
-    Args:
-        named: file and what its column says, for each file that has one.
-        timeframe: of the rows.
-        asked: the user gave it; what contradicts it is then said, and no more.
-
-    Returns:
-        Notes.
-
-    Raises:
-        AmbiguousError: files of several intervals.
-        SchemaError: the rows step otherwise.
-    """
-    if not named:
-        return []
-    file, first = named[0]
-    for other, interval in named[1:]:
-        if not set(read_interval(interval.value)) & set(read_interval(first.value)):
-            raise several_intervals(
-                f"{file} and {other} name in {first.column!r}", first.column, [first.value, interval.value]
-            )
-    lengths = [length for length in read_interval(first.value) if length is not None]
-    if timeframe is None or not lengths or any(is_about(length, timeframe) for length in lengths):
-        return []
-    step = format_duration(timeframe)
-    told = f"{file}: column {first.column!r} says {first.value} of every row, and the timeframe is {step}"
-    if asked:
-        return [f"{told}, as asked"]
-    raise SchemaError(
-        f"{told} by the step between rows", f'data.timeframe="{step}" insists on it, or says how long a row lasts'
     )

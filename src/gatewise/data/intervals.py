@@ -65,6 +65,8 @@ def read_interval(text: str) -> tuple[timedelta | None, ...]:
         r"(?P<unit>[a-z]+)[-_ ]?(?P<n>\d{1,5})", bare
     )
     unit = _LENGTH.get(match["unit"]) if match else None
+    if match and bare.startswith("q") and match["n"]:  # Q1 is a part of the year
+        return ()
     number = int(match["n"] or 1) if match else 0
     return (number * unit,) if unit and number else ()
 

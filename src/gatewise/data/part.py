@@ -14,7 +14,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import Stamp, find_roles
 from gatewise.data.fixed_point import without_fixed_point
-from gatewise.data.identity import Interval
+from gatewise.data.interval_column import Interval, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
@@ -93,6 +93,10 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
+    interval = roles.interval
+    if interval is not None and interval.values[1:]:
+        require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)
+        interval = None
     chosen = choose_columns(raw.name, roles.names, spec.columns)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
@@ -123,7 +127,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         notes=tuple(notes),
         words=words,
         zone_assumed=stamps.zone_assumed,
-        interval=roles.interval,
+        interval=interval,
         named=named,
         volume=roles.volume,
     )

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.identity import hold_intervals
+from gatewise.data.interval_column import hold_intervals
 from gatewise.data.knowable import timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.off_grid import find_off_grid

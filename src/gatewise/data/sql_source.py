@@ -17,7 +17,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import Roles, find_roles
-from gatewise.data.identity import interval_of
+from gatewise.data.interval_column import Interval, interval_of
 from gatewise.data.names import read_name
 from gatewise.data.numbers import to_numbers
 from gatewise.data.part import choose_columns, part_of
@@ -111,7 +111,7 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     frame, odd = to_frame(columns, head)
     roles = find_roles(name, frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns)
     if roles.interval is not None:
-        _refuse_intervals(connection, source, name, roles.interval.column)
+        roles = _of_all_intervals(roles, _interval_of_all(connection, source, name, roles.interval.column))
     chosen = choose_columns(name, roles.names, spec.columns)
     words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
     ended = ended_column(frame)  # by which rows are left out when they are here
@@ -126,19 +126,29 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if texts:
         notes.append(f"left out, as they hold no numbers: {', '.join(texts)}")
     kept = [c for c in chosen if c not in texts]
-    read = dict.fromkeys((*([roles.symbol] if roles.symbol else []), *roles.time, *kept, *([ended] if ended else [])))
+    judged = [roles.interval.column] if roles.interval and roles.interval.values[1:] else []  # by the rows
+    read = dict.fromkeys(c for c in (roles.symbol, *roles.time, *kept, ended, *judged) if c)
     samples = {c: next((value for row in head if (value := row[n]) is not None), None) for n, c in enumerate(columns)}
     left = [c for c in roles.names if c not in kept and frame[c].dtype == pl.String]
     return _Layout(roles, tuple(read), tuple(left), samples, tuple(notes))
 
 
-def _refuse_intervals(connection: Connection, source: FromClause, name: str, column: str) -> None:
-    """Asks for all values of a column that names one interval in the first rows."""
+def _interval_of_all(connection: Connection, source: FromClause, name: str, column: str) -> Interval | None:
+    """Asks for all values of a column that names intervals in the first rows."""
     from sqlalchemy import func, select
 
     counted = select(source.c[column], func.count()).group_by(source.c[column]).order_by(func.count().desc())
     values = [value for value, _ in connection.execute(counted.limit(_SHOWN)) if value is not None]
-    interval_of(name, column, list(dict.fromkeys(str(value).strip() for value in values)))
+    return interval_of(name, column, list(dict.fromkeys(str(value).strip() for value in values)))
+
+
+def _of_all_intervals(roles: Roles, interval: Interval | None) -> Roles:
+    """Roles by the first rows, where one interval of these may be none, or one of several, in all rows."""
+    if roles.interval is None or interval == roles.interval:
+        return roles
+    column = roles.interval.column
+    notes = tuple(note for note in roles.notes if not note.startswith(f"left out: {column},"))
+    return replace(roles, interval=interval, names={**roles.names, column: column}, notes=notes)
 
 
 def _filtered(connection: Connection, source: FromClause, name: str, spec: DataConfig) -> FromClause:
@@ -214,7 +224,9 @@ def _read(
     # Which symbols are wanted was settled on the server; without a column of symbols all rows are one's.
     own = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
     narrow = narrow.model_copy(update={"symbol": own[0], "symbols": own[1]})
-    part = replace(part_of(raw, PurePath(name), narrow), interval=roles.interval)
+    part = part_of(raw, PurePath(name), narrow)
+    if roles.interval is not None and not roles.interval.values[1:]:
+        part = replace(part, interval=roles.interval)
     del raw  # millions of rows need not be there three times
     return rows_of([part], narrow)
 
