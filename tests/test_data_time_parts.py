@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import find_roles
 from gatewise.data.file_source import read_rows
-from gatewise.errors import AmbiguousError, DataError, ReadError
+from gatewise.errors import AmbiguousError, DataError, ReadError, SchemaError
 
 FIRST = datetime(2024, 3, 4, 9, 35)
 DATES = {"%Y%m%d": "digits", "%Y-%m-%d": "ISO", "%d.%m.%Y": "day first", "%Y-%m-%d 00:00:00": "midnights"}
@@ -130,6 +131,67 @@ def test_a_stamp_that_names_a_period_is_its_first_moment_and_that_is_said(name: 
     read_in = read_rows(DataConfig(paths=(str(file),)))
     assert read_in.frame["__stamp"].dt.replace_time_zone(None).to_list() == [moment for moment, _ in pairs]
     assert any("read as their first moments" in note for note in read_in.notes)
+
+
+def quarter(n: int) -> datetime:
+    return datetime(2019 + n // 4, n % 4 * 3 + 1, 1)
+
+
+# Columns beside each other, and what they hold of the n-th row.
+COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[int], tuple[datetime, tuple[str, ...]]]]] = {
+    "numbers": (("Year", "Month"), lambda n: (month(n), (f"{month(n).year}", f"{month(n).month}"))),
+    "floats": (("year", "month"), lambda n: (month(n), (f"{month(n).year}.0", f"{month(n).month}.0"))),
+    "zeros": (("YEAR", "MONTH"), lambda n: (month(n), (f"{month(n):%Y}", f"{month(n):%m}"))),
+    "names": (("Month", "Year"), lambda n: (month(n), (f"{month(n):%b}", f"{month(n):%Y}"))),
+    "long names": (("year", "month"), lambda n: (month(n), (f"{month(n):%Y}", f"{month(n):%B}"))),
+    "BLS": (("year", "period"), lambda n: (month(n), (f"{month(n):%Y}", f"M{month(n):%m}"))),
+    "quarters": (("Year", "Quarter"), lambda n: (quarter(n), (f"{quarter(n):%Y}", f"{n % 4 + 1}"))),
+    "Q1": (("Year", "Qtr"), lambda n: (quarter(n), (f"{quarter(n):%Y}", f"Q{n % 4 + 1}"))),
+    "period": (("year", "period"), lambda n: (quarter(n), (f"{quarter(n):%Y}", f"Q{n % 4 + 1}"))),
+    "years": (("Year",), lambda n: (datetime(1960 + n, 1, 1), (str(1960 + n),))),
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("symbols", [1, 3])
+def test_columns_of_a_year_and_its_parts_are_the_periods_that_they_name(
+    name: str, symbols: int, tmp_path: Path
+) -> None:
+    header, row = COLUMNS[name]
+    pairs = [row(n) for n in range(60)]
+    lines = [",".join([*cells, f"A{s}", str(n)]) for s in range(symbols) for n, (_, cells) in enumerate(pairs)]
+    file = put(tmp_path, "X.csv", "\n".join([",".join([*header, "symbol", "close"]), *lines]) + "\n")
+    for said in ({}, {"time_column": ",".join(header)}):
+        rows = read_rows(DataConfig(paths=(str(file),), **said))
+        assert rows.columns == ("close",)
+        first = rows.frame.filter(pl.col("symbol") == "A0")
+        assert first["__stamp"].dt.replace_time_zone(None).to_list() == [moment for moment, _ in pairs]
+        assert first["time"][0].replace(tzinfo=None) == pairs[1][0]  # known when the period has ended
+        assert any("read as their first moments" in note for note in rows.notes)
+    pl.read_csv(file).write_parquet(tmp_path / "X.parquet")
+    again = read_rows(DataConfig(paths=(str(tmp_path / "X.parquet"),)))
+    assert again.frame["__stamp"].to_list() == rows.frame["__stamp"].to_list()
+
+
+@pytest.mark.parametrize("finer", ["week", "doy", "hour", "Dy"])
+def test_a_year_and_a_month_are_no_time_of_rows_that_come_more_often(finer: str, tmp_path: Path) -> None:
+    lines = [f"{month(n):%Y,%m},{part},{n}\n" for n in range(24) for part in range(1, 5)]
+    with pytest.raises(SchemaError, match="no column is known to hold the time"):
+        read_rows(DataConfig(paths=(str(put(tmp_path, "X.csv", f"year,month,{finer},close\n" + "".join(lines))),)))
+
+
+def test_a_column_of_dates_is_the_time_beside_a_year_and_a_month(tmp_path: Path) -> None:
+    days = [datetime(2024, 1, 1) + timedelta(days=n) for n in range(90)]
+    for header in ("date", ""):
+        text = f"{header},Year,Month,close\n" + "".join(f"{d:%Y-%m-%d},{d:%Y},{d.month},1\n" for d in days)
+        rows = read_rows(DataConfig(paths=(str(put(tmp_path, "X.csv", text)),)))
+        assert rows.frame["__stamp"].dt.replace_time_zone(None).to_list() == days
+
+
+def test_a_month_that_is_none_is_refused_with_its_row(tmp_path: Path) -> None:
+    text = "year,month,close\n" + "".join(f"2024,{n},1\n" for n in range(1, 14))
+    with pytest.raises(DataError, match="row 13"):
+        read_rows(DataConfig(paths=(str(put(tmp_path, "X.csv", text)),)))
 
 
 WRITTEN = {

@@ -10,7 +10,7 @@ import polars as pl
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.formats import Moments, parse_text, read_format
 from gatewise.data.spellings import normalise
-from gatewise.data.time_parts import CALENDAR, of_calendar, of_texts
+from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
 from gatewise.data.wall_clock import localise, localise_words
 from gatewise.data.zones import require_zone
 from gatewise.errors import ConfigError, ReadError
@@ -166,7 +166,6 @@ def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Readin
 def _join(
     name: str, frame: pl.DataFrame, columns: tuple[str, ...], rows: pl.Series, time_format: str | None
 ) -> pl.Series:
-    parts = {normalise(column): column for column in columns}
-    if set(parts) <= set(CALENDAR):
+    if (parts := calendar_parts(frame, columns)) is not None:
         return of_calendar(name, frame, parts, rows)
     return of_texts(name, frame, columns, rows, time_format)

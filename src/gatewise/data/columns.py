@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.identity import find_symbol
+from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
     ALL_TIMES,
@@ -25,7 +25,7 @@ from gatewise.data.spellings import (
     normalise,
 )
 from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.time_parts import holds_dates, holds_times_of_day
+from gatewise.data.time_parts import find_periods, holds_dates, holds_times_of_day
 from gatewise.data.twice import Volume, first_of_each, numbered, traded_or_ticks
 from gatewise.errors import ConfigError, SchemaError
 
@@ -81,7 +81,9 @@ def find_roles(
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     spelled, columns, again, repeated = first_of_each(name, frame, wanted)
-    time = _time(name, frame, columns, spelled, time_column)
+    may_name = [spelled[s] for s in (*SYMBOLS, *LOOSE_SYMBOLS) if s in spelled]
+    may_name += [symbol_column] if symbol_column else []
+    time = _time(name, frame, columns, spelled, time_column, may_name)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
     if symbol_column:
         of_symbols, told = _named(name, columns, symbol_column, "data.symbol_column"), []
@@ -113,7 +115,12 @@ def find_roles(
 
 
 def _time(
-    name: str, frame: pl.DataFrame, columns: list[str], spelled: dict[str, str], said: str | None
+    name: str,
+    frame: pl.DataFrame,
+    columns: list[str],
+    spelled: dict[str, str],
+    said: str | None,
+    may_name: Collection[str],
 ) -> tuple[str, ...]:
     if said:
         parts = (said,) if said in columns or "," not in said else tuple(part.strip() for part in said.split(","))
@@ -135,6 +142,8 @@ def _time(
     nameless = [c for c in columns if c.startswith("__unnamed_") and _looks_like_dates(frame[c])]
     if len(typed or nameless) == 1:
         return tuple(typed or nameless)
+    if not typed and not nameless and (periods := find_periods(frame, spelled, may_name)):
+        return periods
     raise SchemaError(
         f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
         'data.time_column="NAME" (or parts: data.time_column="year,month,day,hour"); '

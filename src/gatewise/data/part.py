@@ -19,9 +19,9 @@ from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
-from gatewise.data.spellings import CALENDAR, normalise
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
+from gatewise.data.time_parts import calendar_parts
 from gatewise.data.twice import Volume
 from gatewise.data.unpack import Blob
 from gatewise.errors import ReadError, SchemaError
@@ -144,7 +144,7 @@ def _holds_words(column: pl.Series) -> bool:
 def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:
     """Whether stamps are written without a time of day: as dates, or as text or numbers like 2024-01-31, 20240131."""
     if len(time) > 1:
-        return set(map(normalise, time)) == set(CALENDAR[:3])
+        return not {"hour", "minute", "second"} & (calendar_parts(frame, time) or {"hour": ""}).keys()
     column = frame[time[0]]
     if column.dtype == pl.String or column.dtype.is_integer():
         timed = r":|\d{9}|(?:\d{8}|-\d\d)[ T]\d{4}"

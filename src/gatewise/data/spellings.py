@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from gatewise.data.identity import SYMBOLS as SYMBOLS
-from gatewise.data.time_parts import CALENDAR as CALENDAR
 from gatewise.data.words import ENGLISH
 
 # Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
@@ -80,6 +79,8 @@ DATES = (
     "local_date",
     "day",
 )
+CALENDAR = ("year", "month", "day", "hour", "minute", "second")
+QUARTERS = ("quarter", "qtr")
 CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
 
 

@@ -1,4 +1,4 @@
-"""A time that lies in several columns: a date and a time of day, or year, month, day and so on, put together.
+"""A time that lies in several columns: a date and a time of day, or parts of the calendar, put together.
 
 Times of day may be digits. 93500 is 09:35 where some row of the column proves that its digits hold seconds; where none
 does, 930 may be 09:30 or 00:09:30, and the column is refused.
@@ -7,14 +7,19 @@ does, 930 may be 09:30 or 00:09:30, and the column is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from gatewise.data.formats import date_format
+from gatewise.data.spellings import CALENDAR, QUARTERS, normalise
 from gatewise.errors import AmbiguousError, ReadError
 
-CALENDAR = ("year", "month", "day", "hour", "minute", "second")
+# Beside a year, of rows that are finer than months and quarters.
+_FINER = {
+    *CALENDAR[2:],
+    *("week", "weeknum", "week_number", "week_of_year", "weekofyear", "day_of_year", "dayofyear", "doy", "clock"),
+}
 _MIDNIGHT = r"[T ]0?0:00(:00([.]0+)?)?$"
 
 
@@ -39,20 +44,58 @@ def holds_dates(column: pl.Series) -> bool:
     return column.dtype == pl.Date
 
 
-def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows: pl.Series) -> pl.Series:
-    """Year, month, day, … to Datetime.
+def calendar_parts(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, str] | None:
+    """Part of CALENDAR, or quarter -> the column that holds it; None where some column is no such part.
+
+    `period` is a month where it holds M03, and a quarter where it holds Q1.
+    """
+    parts = {}
+    for column in columns:
+        spelling = normalise(column)
+        if spelling == "period":
+            first = _text(frame[column].drop_nulls().head(1))
+            spelling = {"M": "month", "Q": "quarter"}.get(first[0][:1].upper(), "") if len(first) else ""
+        parts["quarter" if spelling in QUARTERS else spelling] = column
+    return parts if len(parts) == len(columns) and parts.keys() <= {*CALENDAR, "quarter"} else None
+
+
+def find_periods(frame: pl.DataFrame, spelled: Mapping[str, str], names: Collection[str]) -> tuple[str, ...]:
+    """Year and month, year and quarter, or the year alone, where they tell rows apart and nothing is finer; else none.
 
     Args:
-        columns: part of CALENDAR -> the column that holds it.
+        frame: as read.
+        spelled: normalised spelling -> column.
+        names: columns that may name a row's series.
+    """
+    if "year" not in spelled or _FINER & spelled.keys():
+        return ()
+    within = next((spelled[s] for s in ("month", *QUARTERS, "period") if s in spelled), None)
+    columns = (spelled["year"],) if within is None else (spelled["year"], within)
+    if calendar_parts(frame, columns) is None:
+        return ()
+    told = [name for name in frame.columns if name in {*columns, *names}]
+    return columns if frame.select(told).n_unique() * 2 > frame.height else ()
+
+
+def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows: pl.Series) -> pl.Series:
+    """Year, month, day, … to Datetime; year and month, or quarter, to text as it names such periods.
+
+    Args:
+        columns: of `calendar_parts`.
         rows: row numbers, for errors.
 
     Raises:
         ReadError: year, month or day is not among the parts, or a row's parts make no date.
     """
+    texts = {part: _text(frame[column]).str.replace(r"\.0+$", "") for part, column in columns.items()}
+    if texts.keys() == {"year", "quarter"}:
+        return texts["year"] + "Q" + texts["quarter"].str.replace(r"^[Qq]\s*", "")
+    if texts.keys() == {"year", "month"}:
+        return texts["year"] + "-" + texts["month"].str.replace(r"^[Mm](\d)", "$1").str.zfill(2)
     missing = [part for part in ("year", "month", "day") if part not in columns]
     if missing:
         raise ReadError(f"{name}: the time's parts must hold {missing[0]}", 'data.time_column="year,month,day,hour"')
-    parts = pl.DataFrame([frame[column].cast(pl.Int32, strict=False).alias(part) for part, column in columns.items()])
+    parts = pl.DataFrame([text.cast(pl.Int32, strict=False).alias(part) for part, text in texts.items()])
     written = [
         (pl.col(part) if part in columns else pl.lit(0)).cast(pl.String).str.zfill(4 if part == "year" else 2)
         for part in CALENDAR
