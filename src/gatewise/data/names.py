@@ -7,7 +7,8 @@ Databento, Alpha Vantage, Nasdaq, Investing.com, freqtrade and Spark give their 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Literal
@@ -15,17 +16,19 @@ from typing import Literal
 from gatewise.data.discover import KINDS, bare
 from gatewise.data.intervals import read_interval
 from gatewise.data.name_dates import DATE, MONTH, names_month, span_of
+from gatewise.data.name_variants import variants
 from gatewise.data.spellings import SYMBOLS, normalise
 from gatewise.errors import one_line
 
 _UNITS = r"(?:s|sec|second|m|min|minute|t|h|hr|hour|d|day|w|wk|week|mo|mon|month)s?"
 _MT = r"(?:M(?:[1-6]|1[025]|[23]0)|H(?:[1-46]|8|12)|D1|W1|MN1)"
 _LENGTH = rf"(?:\d{{1,5}}[-_ ]?{_UNITS}|{_MT}|(?<=, )(?:\d{{1,5}}|[SDWM]))"
-_WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|intraday|eod)"
+_WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|hour|day|intraday|eod)"
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _SPAN = re.compile(rf"{_EDGE}(?:(?P<date>{DATE})|(?P<length>{_LENGTH}|(?<=\w[-_ .]){_WORDS})){_END}", re.IGNORECASE)
 # Names of which a date or a length would take a part: 2330.TW, ES 03-24.
-_WHOLE = re.compile(rf"\d{{4,6}}\.[A-Z]{{1,4}}{_END}|[A-Z0-9]{{1,5}} {MONTH}-\d{{2}}{_END}")
+_EXPIRY = rf"[A-Z0-9]{{1,5}} {MONTH}-\d{{2}}"
+_WHOLE = re.compile(rf"\d{{4,6}}\.[A-Z]{{1,4}}{_END}|{_EXPIRY}{_END}")
 _MONEY = r"(?:USD|EUR|JPY|GBP|CHF|AUD|CAD|NZD)"
 _PAIR = rf"(?:{_MONEY}[A-Z]{{3}}|[A-Z]{{3}}{_MONEY})"
 _MT4 = re.compile(rf"(?P<symbol>{_PAIR})(?P<minutes>1|5|15|30|60|240|1440|10080|43200)")
@@ -34,7 +37,20 @@ _KRAKEN = re.compile(rf"(?P<symbol>[A-Z0-9.]{{2,}}{_QUOTES})_(?P<minutes>1|5|15|
 _INVESTING = re.compile(
     r"(?P<symbol>.+?) (?:(?:Stock|Futures|Index|ETF) )?(?:Price History|Historical (?:Data|Prices|Rates))"
 )
+# One of several files of a series: part1, part_1_of_2, chunk-03, 1of2; Spark's part-00000-… stand alone.
+_PART_WORD = r"(?:part|pt|chunk|piece|batch|slice|segment|split|page)"
+_PART = re.compile(
+    rf"(?:(?<=[-_ .(\[])|^(?=[A-Za-z]+[_ ]?\d+[_ ])){_PART_WORD}[-_ .]?(?:\d{{1,5}}|[A-H])"
+    rf"(?:[-_ ]?of[-_ ]?\d{{1,5}})?{_END}|(?<=[-_ .(\[])\d{{1,4}}[-_ ]?of[-_ ]?\d{{1,4}}{_END}",
+    re.IGNORECASE,
+)
+# Functions of Alpha Vantage that files are named for: TIME_SERIES_DAILY_ADJUSTED_AAPL.
+_FUNCTION = re.compile(
+    rf"(.*?){_EDGE}(?:TIME_SERIES|DIGITAL_CURRENCY|CRYPTO|FX)_(INTRADAY|DAILY|WEEKLY|MONTHLY)(_ADJUSTED|_EXTENDED)?{_END}(.*)",
+    re.IGNORECASE,
+)
 _TICKER = re.compile(r"(?=[^a-z]*[A-Z0-9])[^a-z]+")
+_NO_SERIES = rf"\d{{1,2}}|{_WORDS}"
 _SEPARATORS = " -_.,;()[]+~"
 # Words that say nothing of what a file holds, and those that tell one file of a symbol from another.
 _PLAIN = {
@@ -67,6 +83,7 @@ class Name:
         lengths: what it may mean by the length of a bar; empty where it says none.
         span: the time that its dates name, from the first to the end of the last; None where they don't tell.
         month: it names a month in letters, as a ticker might be written.
+        part: it calls the file a part of several, by this word.
     """
 
     symbol: str | None
@@ -75,23 +92,26 @@ class Name:
     lengths: tuple[timedelta, ...]
     span: tuple[datetime, datetime] | None = None
     month: bool = False
+    part: str | None = None
 
 
 @dataclass(frozen=True)
 class Named:
-    """Whose series a file's rows are by its path, and by what in it."""
+    """Whose series a file's rows are by its path, and by what in it; `readings` are all ways to read it."""
 
     symbol: str
     by: Literal["file", "folder"]
     file: PurePath
     name: Name
+    readings: Mapping[str, Name] = field(default_factory=dict)
 
 
 def name_series(file: PurePath) -> Named:
     """The series by the file's name, or by its folders' where that is a date alone: `AAPL/2020.csv`."""
-    name = read_name(_stem(file))
+    readings = read_names(_stem(file))
+    name = next(iter(readings.values()))
     if name.symbol is not None and not _is_day_of_folder(file, name):
-        return Named(one_line(name.symbol), "file", file, name)
+        return Named(one_line(name.symbol), "file", file, name, readings)
     folder = name_folder(file)
     return Named(one_line(folder or _stem(file)), "folder" if folder else "file", file, name)
 
@@ -108,9 +128,23 @@ def name_folder(file: PurePath) -> str | None:
         if equals:
             if normalise(key) in SYMBOLS:
                 return value
-        elif (found := read_name(folder.name).symbol) is not None and not re.fullmatch(r"\d{1,2}", found):
+        elif (found := read_name(folder.name).symbol) is not None and not re.fullmatch(_NO_SERIES, found.lower()):
             return found
     return None
+
+
+def without_count(symbol: str, plain: bool) -> str | None:
+    """What two names share that differ in a number at their ends alone (`AAQ_1`, `AAQ data2`; `part1`); None: no such.
+
+    Args:
+        plain: see `Name`; a number is then the file's, whatever stands before it.
+    """
+    if re.fullmatch(_EXPIRY, symbol):
+        return None
+    match = re.fullmatch(r"(?P<base>.*?)(?P<edge>[-_ .]?)(?P<word>[A-Za-z]*)\d{1,3}", symbol)
+    if match is None or not (plain or (match["edge"] and match["word"].lower() in {"", *_PLAIN})):
+        return None
+    return match["base"] + match["edge"] + match["word"] if plain else match["base"]
 
 
 def words_of_folders(file: PurePath, below: int) -> frozenset[str]:
@@ -124,11 +158,22 @@ def words_of_folders(file: PurePath, below: int) -> frozenset[str]:
     return frozenset(word for word in words if word and not word.isdigit())
 
 
+def read_names(stem: str) -> dict[str, Name]:
+    """All ways to read a name without its suffixes, the likelier first; see `variants`."""
+    return {meant: read_name(text) for meant, text in variants(stem).items()}
+
+
 def read_name(stem: str) -> Name:
-    """Reads a name without its suffixes."""
+    """Reads a name without its suffixes, as it is written."""
+    if part := _PART.search(stem):
+        name = read_name(stem[: part.start()] + stem[part.end() :])
+        if name.symbol is not None and not name.plain:
+            return replace(name, part=part[0])
     text = re.sub(r" ?\(\d+\)$", "", stem)  # a browser's second copy
     text = re.sub(r"(, \d*[A-Z]?)_[0-9a-f]{4,8}$", r"\1", text)  # TradingView's
     text = re.sub(r"^DAT_(?:ASCII|MT|NT|MS|XLSX)_", "", text)  # HistData's
+    if (function := _FUNCTION.fullmatch(text)) and (function[1] + function[4]).strip(_SEPARATORS):
+        text = f"{function[1]}{function[4]}_{function[2]}{function[3] or ''}"
     for known in (_INVESTING, _MT4, _KRAKEN):
         match = known.fullmatch(text)
         if match and _words(match["symbol"])[0].lower() not in _PLAIN:

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.names import Named, name_folder, words_of_folders
+from gatewise.data.names import Named, name_folder, without_count, words_of_folders
 from gatewise.data.part import Part
+from gatewise.data.readings import settle_readings
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.errors import AmbiguousError, SchemaError
 
@@ -38,6 +39,7 @@ def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Par
         SchemaError: ticks in one file and a traded volume in another.
     """
     _refuse_assumed_zones(parts)
+    parts = settle_readings(parts)
     plain = {part.named.file.parent for part in parts if part.named is not None and part.named.name.plain}
     parts = [_by_folder(part) if len(plain) > 1 else part for part in parts]
     groups: dict[str, list[Part]] = {}
@@ -48,6 +50,7 @@ def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Par
     for group in groups.values():
         _refuse_other_names(group)
         _refuse_other_dates(group)
+        _refuse_overlaps(group)
     _refuse_parts_of_one(groups)
     _refuse_two_volumes(parts)
     return _with_notes(parts)
@@ -125,6 +128,29 @@ def _refuse_other_dates(group: Sequence[Part]) -> None:
             )
 
 
+def _refuse_overlaps(group: Sequence[Part]) -> None:
+    """Refuses files that their names call parts of one series, and whose rows lie side by side in time."""
+    if not group[1:] or not any(_named(part).name.part for part in group):
+        return
+    filled = [part for part in group if not part.frame.is_empty()]
+    spans = sorted((_span(part.frame[STAMP]), part.name) for part in filled)
+    for ((_, end), one), ((begin, _), other) in itertools.pairwise(spans):
+        if begin < end:
+            symbol = _named(group[0]).symbol
+            raise AmbiguousError(
+                f"{one} and {other} are named for parts of {symbol}, and their rows cover the same time",
+                f"where they are one series all the same, data.symbol={symbol!r} says so; else load them apart, or "
+                "name them for what they hold",
+            )
+
+
+def _span(stamps: pl.Series) -> tuple[datetime, datetime]:
+    first, last = stamps.min(), stamps.max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    return first, last
+
+
 def _refuse_assumed_zones(parts: Sequence[Part]) -> None:
     assumed = next((part.name for part in parts if part.zone_assumed), None)
     told = next((part.name for part in parts if not part.zone_assumed), None)
@@ -136,21 +162,21 @@ def _refuse_assumed_zones(parts: Sequence[Part]) -> None:
 
 
 def _refuse_parts_of_one(groups: dict[str, list[Part]]) -> None:
-    """Refuses `part1`, `part2`, … or `1`, `2`, … of which each begins where the one before ends."""
+    """Refuses `part1`, `part2`, …, `1`, `2`, … or `X_1`, `X_2`, … of which each begins where the one before ends."""
     counted: dict[str, list[str]] = {}
     for symbol, group in groups.items():
-        if all(_named(part).name.plain for part in group) and re.search(r"\d{1,3}$", symbol):
-            counted.setdefault(re.sub(r"\d+$", "", symbol), []).append(symbol)
-    for symbols in counted.values():
+        if (base := without_count(symbol, all(_named(part).name.plain for part in group))) is not None:
+            counted.setdefault(base, []).append(symbol)
+    for base, symbols in counted.items():
         spans = []
-        for symbol in symbols:
+        for symbol in [*({base} & groups.keys()), *symbols]:
             stamps = pl.concat([part.frame[STAMP] for part in groups[symbol]])
-            spans.append((stamps.min(), stamps.max(), groups[symbol][0].name))
-        spans.sort(key=lambda span: str(span[0]))
+            spans.append((_span(stamps), groups[symbol][0].name))
+        spans.sort()
         pairs = list(itertools.pairwise(spans))
-        if pairs and all(str(later[0]) > str(earlier[1]) for earlier, later in pairs):
+        if pairs and all(later[0][0] > earlier[0][1] for earlier, later in pairs):
             raise AmbiguousError(
-                f"{spans[0][2]} and {spans[1][2]} differ in a number alone, and one begins where the other has ended: "
+                f"{spans[0][1]} and {spans[1][1]} differ in a number alone, and one begins where the other has ended: "
                 "they may be parts of one series, or two",
                 'for one series data.symbol="NAME"; for several, name the files for what they hold',
             )

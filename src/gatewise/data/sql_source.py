@@ -18,7 +18,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import Roles, find_roles
 from gatewise.data.interval_column import Interval, interval_of
-from gatewise.data.names import read_name
+from gatewise.data.names import read_names
 from gatewise.data.numbers import to_numbers
 from gatewise.data.part import choose_columns, part_of
 from gatewise.data.row_filter import column_of, no_such_rows, values_of
@@ -233,7 +233,9 @@ def _read(
 
 def _only_symbol(spec: DataConfig, name: str) -> str:
     """Whose rows they are where no column says."""
-    return spec.symbol or (spec.symbols[0] if len(spec.symbols) == 1 else one_line(read_name(name).symbol or name))
+    return spec.symbol or (
+        spec.symbols[0] if len(spec.symbols) == 1 else one_line(next(iter(read_names(name).values())).symbol or name)
+    )
 
 
 def _refuse_unknown_symbols(
