@@ -40,7 +40,7 @@ FLAT_FIELDS: dict[str, str] = {
     "min_delta": "training.min_delta",
 }
 TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
-_OF_WORDS = "data.filter"  # whose values are texts of cells, whatever YAML takes them for
+_OF_WORDS = ("data.filter", "data.symbol")  # what begins so holds texts of cells, whatever YAML takes them for
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
 _A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
 # Beside YAMLError: what PyYAML's and json's own constructors let through, as for the date 2020-13-45 or `!!bool x`.
@@ -176,7 +176,7 @@ def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
 def _parse_value(key: str, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
-        if key.strip().startswith(_OF_WORDS) and value is not None:  # 000001, NO and 1:30 are words there
+        if key.strip().startswith(_OF_WORDS) and text.strip() not in ("", "~", "null"):  # 000001, NO, NULL are words
             return yaml.load(text, Loader=yaml.BaseLoader)
     except _MISREAD as error:
         said = text if len(text) <= 80 else f"{text[:79]}…"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from gatewise.data.numbers import MISSING
+from gatewise.data.cells import MISSING, may_be_ticker
 from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES, normalise
 from gatewise.errors import ReadError
 
@@ -59,11 +59,14 @@ def read_header(lines: Sequence[Sequence[str]]) -> Header:
     return Header(names, 2, labels)
 
 
-def find_labels(levels: Sequence[Sequence[str]]) -> tuple[Label, ...] | None:
+def find_labels(levels: Sequence[Sequence[str]], sure: bool = False) -> tuple[Label, ...] | None:
     """What each column is by the two levels of its name, one of fields and one of symbols; None: they are not such.
 
     Symbols are told from units and the like by what a pivot makes: the level calls itself so, or each symbol has the
     same fields.
+
+    Args:
+        sure: that these are two levels, and no line of units.
     """
     if len(levels) != 2 or len(levels[0]) != len(levels[1]) or len(levels[0]) < 2:
         return None
@@ -88,7 +91,10 @@ def find_labels(levels: Sequence[Sequence[str]]) -> tuple[Label, ...] | None:
         if label.symbol is not None:
             of.setdefault(label.symbol, []).append(label.field)
     once = all(len(set(fields)) == len(fields) for fields in of.values())
-    words = not any(symbol.lower() in MISSING or (is_value(symbol) and not any(called)) for symbol in of)
+    sure = sure or any(called)
+    blank = {symbol for symbol in of if symbol.lower() in MISSING}
+    words = all(map(may_be_ticker, of)) and (sure or len(blank) < len(of))
+    words = words and (any(called) or not any(map(is_value, of)))
     alike = len({frozenset(fields) for fields in of.values()}) == 1
     return tuple(labels) if once and words and (alike or (of and any(called))) else None
 
@@ -103,7 +109,7 @@ def labels_of_tuples(names: Sequence[str]) -> tuple[Label, ...] | None:
         return None
     index = [place for place, pair in enumerate(pairs) if pair is None]
     levels = [["", *(pair[level] for pair in pairs if pair)] for level in (0, 1)]
-    labels = find_labels(levels)
+    labels = find_labels(levels, sure=True)
     if labels is None:
         return None
     of_pairs = iter(labels[1:])

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
+from gatewise.data.cells import are_numbers
+
 # Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, CoinAPI,
 # CryptoDataDownload, Nasdaq, Finam, Tushare, Wind, JoinQuant, RiceQuant, MOEX, Databento, DoltHub, OpenFIGI, Refinitiv,
 # NSE, Coinbase and OKX, and of data sets on Kaggle.
@@ -121,7 +123,7 @@ def _hashes(columns: Sequence[pl.Series]) -> pl.Series:
 
 def _are_names(values: pl.Series) -> bool:
     """Words, or codes of so many digits; not how much there is of something."""
-    numbers = values.cast(pl.Float64, strict=False).is_not_null()
+    numbers = are_numbers(values)
     lengths = values.str.len_chars()
     return not numbers.any() or bool(
         values.str.contains(r"^\d+$").all() and lengths.n_unique() == 1 and lengths[0] >= _LEAST_DIGITS

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from gatewise.data.cells import MISSING
 from gatewise.data.spellings import normalise
 from gatewise.data.table import OHLC
 from gatewise.errors import AmbiguousError
 
-MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?")
 _DIGITS = r"^[+-]?[\d.,' ]*\d[\d.,' ]*$"
 # What only grouped thousands look like (1,234.5 and 1,234,567), and what only a decimal comma does (12,5 and 1.234,5).
 _THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+\.\d*$|^[+-]?[1-9]\d{0,2}(,\d{3}){2,}$"

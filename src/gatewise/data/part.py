@@ -11,6 +11,7 @@ from pathlib import PurePath
 import polars as pl
 
 from gatewise.config.schema import DataConfig
+from gatewise.data.cells import are_numbers
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import Stamp, find_roles
 from gatewise.data.fixed_point import without_fixed_point
@@ -138,7 +139,7 @@ def _holds_words(column: pl.Series) -> bool:
     if column.dtype != pl.String:
         return False
     first = column.head(_SAMPLE_ROWS).drop_nulls()
-    return len(first) > 0 and first.cast(pl.Float64, strict=False).null_count() * 2 > len(first)
+    return len(first) > 0 and int(are_numbers(first).sum()) * 2 < len(first)
 
 
 def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:
@@ -169,7 +170,11 @@ def _symbols(
         symbols = symbols.zip_with(~guarded, symbols.str.replace(r"""^(?:'|="(.*)"$)""", "$1"))
     if (empty := symbols.is_null() | (symbols == "")).any():
         row = raw.frame[ROW][int(empty.arg_max() or 0)]
-        raise ReadError(f"{raw.name} column {column!r} row {row} holds no symbol", "take that row out")
+        raise ReadError(
+            f"{raw.name} column {column!r} row {row} holds no symbol",
+            "write it, where a ticker like NA was lost as a missing value (pandas keeps it by keep_default_na=False), "
+            "or take that row out",
+        )
     if said and symbols.n_unique() > 1:
         raise SchemaError(
             f"{raw.name}: data.symbol {said!r} names one series; column {column!r} holds {symbols.n_unique()}",
@@ -206,7 +211,7 @@ def _values(raw: Raw, chosen: dict[str, str], spec: DataConfig) -> tuple[list[pl
     for (column, target), numbers in zip(chosen.items(), read, strict=True):
         wrong = numbers.wrong
         needed = target in OHLCV or bool(spec.columns)
-        if len(wrong) > numbers.values.count() and not needed:
+        if len(wrong) and not needed and len(wrong) > numbers.values.is_finite().sum():
             texts.append(target)
             continue
         if len(wrong):
