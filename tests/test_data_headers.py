@@ -22,7 +22,7 @@ from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, DataError, GatewiseError, ReadError
+from gatewise.errors import AmbiguousError, ConfigError, DataError, GatewiseError, ReadError
 
 DAY = timedelta(days=1)
 NAMES = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
@@ -82,6 +82,55 @@ def test_columns_of_two_levels_are_rows_of_each_symbol(
             text = table.to_csv()
             pd.read_csv(io.StringIO(text), header=[0, 1], index_col=0).to_csv(path, sep=separator)
         assert load(path).fingerprint == long_table(frames, DAY).fingerprint
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    tickers=st.lists(st.sampled_from(TICKERS), min_size=1, max_size=3, unique=True),
+    by_ticker=st.booleans(),
+    names=st.sampled_from([("Price", "Ticker"), ("Attributes", "Symbols")]),
+    header=st.sampled_from([0, [0, 1]]),
+    first_numbers=st.booleans(),
+    numbers=st.booleans(),
+    again=st.booleans(),
+)
+def test_columns_of_two_levels_that_pandas_took_for_rows_and_wrote_again_are_read_as_they_were(
+    tickers: list[str],
+    by_ticker: bool,
+    names: tuple[str, str],
+    header: int | list[int],
+    first_numbers: bool,
+    numbers: bool,
+    again: bool,
+) -> None:
+    """With columns of its counters ahead, and names of one line told apart by numbers (Close, Close.1)."""
+    frames = {ticker: bars(14, DAY, datetime(2024, 1, 1, tzinfo=UTC), seed) for seed, ticker in enumerate(tickers)}
+    text = pivoted(frames, by_ticker, names).rename_axis(index="Date").to_csv()
+    text = pd.read_csv(io.StringIO(text), header=header).to_csv(index=first_numbers)
+    if again and header == 0:
+        text = pd.read_csv(io.StringIO(text), header=header).to_csv(index=numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        assert load(put(Path(folder), "X.csv", text)).fingerprint == long_table(frames, DAY).fingerprint
+
+
+def test_a_ticker_that_ends_like_a_number_of_pandas_is_itself_where_no_field_came_twice(tmp_path: Path) -> None:
+    rows = "".join(f"{time:%Y-%m-%d %H:%M},{close},1\n" for time, close in bars(12).select("time", "close").iter_rows())
+    path = put(tmp_path, "X.csv", "Ticker,BRK,BRK.1\nPrice,Close,Close\nDate,,\n" + rows)
+    assert load(path).symbols == ("BRK", "BRK.1")
+
+
+def test_numbered_columns_of_one_role_are_refused_where_they_differ(tmp_path: Path) -> None:
+    """Close and Close.1 of a table whose level of symbols was dropped are of two symbols."""
+    frame = bars(12)
+    text = as_csv(frame.with_columns(pl.col("close").alias("close.1"), pl.lit(5.0).alias("Plot"), plot=pl.lit(6.0)))
+    same = put(tmp_path, "X.csv", text.replace("Plot,plot", "Plot,Plot.1", 1))
+    assert load(same).columns == (*VALUES, "Plot", "Plot.1")
+    differ = put(tmp_path, "X.csv", as_csv(frame.with_columns((pl.col("close") + 1).alias("close.1"))))
+    with pytest.raises(AmbiguousError, match=r"columns 'close' and 'close\.1' both spell close") as caught:
+        load(differ)
+    assert "a row of each symbol" in str(caught.value.hint)
+    assert load(differ, columns=("open", "volume")).columns == ("open", "volume")
+    assert load(differ, columns=("close", "close.1")).columns == ("close", "close.1")
 
 
 def test_intraday_stamps_with_offsets_and_further_fields_are_read_from_such_columns(tmp_path: Path) -> None:

@@ -51,12 +51,31 @@ class Header:
 def read_header(lines: Sequence[Sequence[str]]) -> Header:
     """Reads the header at the top of lines that are split into cells; the first one is part of it."""
     names = tuple(cell.strip() for cell in lines[0])
+    if num_counters := _counters(lines):
+        inner = read_header([line[num_counters:] for line in lines])
+        if inner.lines > 1:
+            return Header(names, inner.lines, (*[Label("")] * num_counters, *inner.labels))
     if (labels := find_labels(lines[:2])) is None:
         return Header(names, labels=labels_of_tuples(names) or ())
     index = [cell.strip() for cell in lines[2]] if len(lines) > 2 else []
     if len(index) == len(labels) and index[0] and not any(index[1:]) and not is_value(index[0]):
         return Header(names, 3, (Label(index[0]), *labels[1:]))
     return Header(names, 2, labels)
+
+
+def _counters(lines: Sequence[Sequence[str]]) -> int:
+    """How many columns without a name at the left count lines from 0: the index of a table that pandas wrote again.
+
+    It took the lines below the first one, or below the second one, for rows.
+    """
+    count = 0
+    for cells in zip(*lines[:3], strict=False):
+        first = next((place for place, cell in enumerate(cells) if not _is_nameless(cell)), len(cells))
+        numbers = [cell.strip() for cell in cells[first:]]
+        if not 0 < first < len(cells) or numbers != [str(number) for number in range(len(numbers))]:
+            break
+        count += 1
+    return count
 
 
 def find_labels(levels: Sequence[Sequence[str]], sure: bool = False) -> tuple[Label, ...] | None:
@@ -70,6 +89,8 @@ def find_labels(levels: Sequence[Sequence[str]], sure: bool = False) -> tuple[La
     """
     if len(levels) != 2 or len(levels[0]) != len(levels[1]) or len(levels[0]) < 2:
         return None
+    if (plain := _unnumbered(levels[0])) != levels[0] and (found := find_labels([plain, levels[1]], sure)) is not None:
+        return found
     cells = [["" if _is_nameless(cell) else cell.strip() for cell in level] for level in levels]
     called = [normalise(level[0]) in _SYMBOLS for level in cells]
     spelled = [len(_FIELDS & {normalise(cell) for cell in level}) for level in cells]  # LOW and OPEN are tickers too
@@ -168,9 +189,26 @@ def is_number(cell: str) -> bool:
     return re.fullmatch(r"\s*[+-]?(\d[\d.,']*|[.,]\d+)([eE][+-]?\d+)?\s*", cell) is not None
 
 
+def _unnumbered(names: Sequence[str]) -> Sequence[str]:
+    """Names without the numbers by which pandas, where it took them for a header's, told those of one name apart.
+
+    Close, Close.1, Close.2 are Close three times, in a line in which no name comes twice.
+    """
+    if len({*names}) < len(names):
+        return names
+    counts: dict[str, int] = {}
+    found = []
+    for name in names:
+        base, _, number = name.rpartition(".")
+        own = base if base in counts and number == str(counts[base]) else name
+        counts[own] = counts.get(own, 0) + 1
+        found.append(own)
+    return found
+
+
 def _is_nameless(cell: str) -> bool:
     """Blank, or what pandas calls a column or level that has no name."""
-    return not cell.strip() or re.fullmatch(r"\s*Unnamed: \d+(_level_\d+)?\s*", cell) is not None
+    return not cell.strip() or re.fullmatch(r"\s*Unnamed: \d+(\.\d+)?(_level_\d+)?\s*", cell) is not None
 
 
 def _pair(name: str) -> tuple[str, str] | None:

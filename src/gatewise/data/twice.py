@@ -40,6 +40,9 @@ def first_of_each(
             spelling = header
         if column == ROW:
             continue
+        again_of = re.sub(r"\.\d+$", "", header)  # pandas numbers columns of one name: Close, Close.1
+        if again_of != header and again_of in frame.columns and normalise(again_of) in needed and column not in wanted:
+            spelling = normalise(again_of)
         first = spelled.setdefault(spelling, column)
         if first == column or (spelling not in needed and header == column):
             columns.append(column)
@@ -50,7 +53,7 @@ def first_of_each(
         else:
             raise AmbiguousError(
                 f"{name}: columns {first!r} and {header!r} both spell {spelling}, and hold different values",
-                "rename one of them in the header",
+                "write a row of each symbol where they are of several, or rename one of them in the header",
             )
     if again:
         notes.append("columns of one name are numbered from the second on")
