@@ -101,7 +101,7 @@ PARTS = [
         "part{1}_{0}",
         "{}_2023_part{}",
     ),
-    *("{}_{}of3", "{} {} of 3", "{}_part{}_of_3", "{}_part_{}_1m", "{}_split_{}", "{}_pt{}", "{} (part {})"),
+    *("{}_{}of3", "{} {} of 3", "{}_part{}_of_3", "{}_part_{}_1m", "{}_split_{}", "{}_page{}", "{} (part {})"),
 ]
 
 
@@ -153,7 +153,14 @@ def test_a_whole_beside_its_part_and_parts_of_two_sides_are_refused(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "names", [("AAQ_1", "AAQ_2"), ("AAQ", "AAQ_1"), ("AAQ data1", "AAQ data2"), ("aaq-01", "aaq-02")]
+    "names",
+    [
+        ("AAQ_1", "AAQ_2"),
+        ("AAQ", "AAQ_1"),
+        ("AAQ data1", "AAQ data2"),
+        ("aaq-01", "aaq-02"),
+        ("AAQ_batch1", "AAQ_batch2"),
+    ],
 )
 def test_names_that_differ_in_a_number_alone_are_refused_where_one_follows_the_other(
     names: tuple[str, str], tmp_path: Path
@@ -169,10 +176,11 @@ def test_names_that_differ_in_a_number_alone_are_refused_where_one_follows_the_o
     assert len(load(tmp_path / "two").symbols) == 2
 
 
-def test_contracts_named_for_the_month_of_their_expiry_are_no_numbered_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ES 03-{}", "ES_DEC{}", "ES_H{}", "ESH{}"])
+def test_contracts_named_for_the_month_of_their_expiry_are_no_numbered_parts(name: str, tmp_path: Path) -> None:
     for year in (23, 24):
-        put(tmp_path, f"ES 03-{year}.Last.csv", as_csv(bars(30, MINUTE, YEAR + (year - 23) * 365 * DAY)))
-    assert load(tmp_path).symbols == ("ES 03-23", "ES 03-24")
+        put(tmp_path, f"{name.format(year)}.csv", as_csv(bars(30, MINUTE, YEAR + (year - 23) * 365 * DAY)))
+    assert load(tmp_path).symbols == (name.format(23), name.format(24))
 
 
 def test_files_of_functions_of_alpha_vantage_are_series_of_their_symbols(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def require_no_lengths(name: str, interval: Interval, column: pl.Series, symbols
     if apart and usual.height > len(fitting) and set(fitting) <= {max(interval.values, key=_number)}:
         return
     error = several_intervals(f"{name}: column {interval.column!r} names", interval.column, interval.values)
-    raise AmbiguousError(error.message, f"{error.hint}; where it numbers parts of a day or year, the time lacks them")
+    raise AmbiguousError(error.message, f"{error.hint}; numbers of a day's or a year's parts belong into the time")
 
 
 def several_intervals(where: str, column: str, values: Sequence[str]) -> AmbiguousError:

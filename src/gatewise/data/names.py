@@ -23,7 +23,7 @@ from gatewise.errors import one_line
 _UNITS = r"(?:s|sec|second|m|min|minute|t|h|hr|hour|d|day|w|wk|week|mo|mon|month)s?"
 _MT = r"(?:M(?:[1-6]|1[025]|[23]0)|H(?:[1-46]|8|12)|D1|W1|MN1)"
 _LENGTH = rf"(?:\d{{1,5}}[-_ ]?{_UNITS}|{_MT}|(?<=, )(?:\d{{1,5}}|[SDWM]))"
-_WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|hour|day|intraday|eod)"
+_WORDS = r"(?:daily|hourly|weekly|monthly|minutely|minute|intraday|eod)"
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _SPAN = re.compile(rf"{_EDGE}(?:(?P<date>{DATE})|(?P<length>{_LENGTH}|(?<=\w[-_ .]){_WORDS})){_END}", re.IGNORECASE)
 # Names of which a date or a length would take a part: 2330.TW, ES 03-24.
@@ -38,7 +38,7 @@ _INVESTING = re.compile(
     r"(?P<symbol>.+?) (?:(?:Stock|Futures|Index|ETF) )?(?:Price History|Historical (?:Data|Prices|Rates))"
 )
 # One of several files of a series: part1, part_1_of_2, chunk-03, 1of2; Spark's part-00000-… stand alone.
-_PART_WORD = r"(?:part|pt|chunk|piece|batch|slice|segment|split|page)"
+_PART_WORD = r"(?:part|chunk|split|page)"
 _PART = re.compile(
     rf"(?:(?<=[-_ .(\[])|^(?=[A-Za-z]+[_ ]?\d+[_ ])){_PART_WORD}[-_ .]?(?:\d{{1,5}}|[A-H])"
     rf"(?:[-_ ]?of[-_ ]?\d{{1,5}})?{_END}|(?<=[-_ .(\[])\d{{1,4}}[-_ ]?of[-_ ]?\d{{1,4}}{_END}",
@@ -136,15 +136,16 @@ def name_folder(file: PurePath) -> str | None:
 def without_count(symbol: str, plain: bool) -> str | None:
     """What two names share that differ in a number at their ends alone (`AAQ_1`, `AAQ data2`; `part1`); None: no such.
 
+    Expiries are no such numbers: `ES 03-24`, `ES_H4`, `ES_DEC24`.
+
     Args:
         plain: see `Name`; a number is then the file's, whatever stands before it.
     """
-    if re.fullmatch(_EXPIRY, symbol):
+    match = re.fullmatch(r"(?P<shared>.*?(?P<edge>[-_ .]?)(?P<word>[A-Za-z]*))\d{1,3}", symbol)
+    if match is None or re.fullmatch(_EXPIRY, symbol):
         return None
-    match = re.fullmatch(r"(?P<base>.*?)(?P<edge>[-_ .]?)(?P<word>[A-Za-z]*)\d{1,3}", symbol)
-    if match is None or not (plain or (match["edge"] and match["word"].lower() in {"", *_PLAIN})):
-        return None
-    return match["base"] + match["edge"] + match["word"] if plain else match["base"]
+    is_word = len(match["word"]) != 1 and not names_month(match["word"])
+    return match["shared"] if plain or (match["edge"] and is_word) else None
 
 
 def words_of_folders(file: PurePath, below: int) -> frozenset[str]:

@@ -165,11 +165,11 @@ def _refuse_parts_of_one(groups: dict[str, list[Part]]) -> None:
     """Refuses `part1`, `part2`, …, `1`, `2`, … or `X_1`, `X_2`, … of which each begins where the one before ends."""
     counted: dict[str, list[str]] = {}
     for symbol, group in groups.items():
-        if (base := without_count(symbol, all(_named(part).name.plain for part in group))) is not None:
-            counted.setdefault(base, []).append(symbol)
-    for base, symbols in counted.items():
+        if (shared := without_count(symbol, all(_named(part).name.plain for part in group))) is not None:
+            counted.setdefault(shared, []).append(symbol)
+    for shared, symbols in counted.items():
         spans = []
-        for symbol in [*({base} & groups.keys()), *symbols]:
+        for symbol in [*({shared.rstrip("-_ .")} & groups.keys()), *symbols]:
             stamps = pl.concat([part.frame[STAMP] for part in groups[symbol]])
             spans.append((_span(stamps), groups[symbol][0].name))
         spans.sort()
