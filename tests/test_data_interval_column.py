@@ -107,6 +107,14 @@ def test_lengths_of_bars_written_as_such_numbers_are_refused(
         assert load(path, filter={"period": lengths[0]}).timeframe == short
 
 
+def test_lengths_whose_rows_are_thin_are_told_by_the_times_that_they_share(tmp_path: Path) -> None:
+    """Trade in every other minute alone; only the hours step by their length."""
+    thin, hours = bars(120, 2 * MINUTE, FIRST), bars(4, HOUR, FIRST, seed=1)
+    both = [f.with_columns(pl.lit(v).alias("period")) for f, v in ((thin, "1"), (hours, "60"))]
+    with pytest.raises(AmbiguousError, match="names intervals 1, 60"):
+        load(put(tmp_path, "X.csv", as_csv(pl.concat(both))))
+
+
 def test_rows_that_repeat_a_time_for_another_reason_are_not_taken_for_several_lengths(tmp_path: Path) -> None:
     frame = numbered(200, DAY, "quarter")
     both = pl.concat([frame.with_columns(pl.lit(who).alias("desk")) for who in ("A", "B")])

@@ -51,6 +51,13 @@ def test_files_of_parts_of_a_year_are_one_series_though_they_may_be_named_for_le
         assert (table.num_rows, table.timeframe) == (sum(frame.height for frame in parts), step)
 
 
+def test_files_of_months_that_no_length_is_written_like_are_one_series(tmp_path: Path) -> None:
+    frames = split_year(HOUR, "M")
+    for number in (7, 8, 9):
+        put(tmp_path, f"AAQ_M{number}_2023.csv", as_csv(frames[number - 1]))
+    assert load(tmp_path).symbols == ("AAQ",)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     lengths=st.sampled_from(

@@ -15,11 +15,6 @@ from gatewise.data.formats import date_format
 from gatewise.data.spellings import CALENDAR, QUARTERS, normalise
 from gatewise.errors import AmbiguousError, ReadError
 
-# Beside a year, of rows that are finer than months and quarters.
-_FINER = {
-    *CALENDAR[2:],
-    *("week", "weeknum", "week_number", "week_of_year", "weekofyear", "day_of_year", "dayofyear", "doy", "clock"),
-}
 _MIDNIGHT = r"[T ]0?0:00(:00([.]0+)?)?$"
 
 
@@ -60,14 +55,14 @@ def calendar_parts(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, str
 
 
 def find_periods(frame: pl.DataFrame, spelled: Mapping[str, str], names: Collection[str]) -> tuple[str, ...]:
-    """Year and month, year and quarter, or the year alone, where they tell rows apart and nothing is finer; else none.
+    """Year and month, year and quarter, or the year alone, where they tell rows apart; else none.
 
     Args:
         frame: as read.
         spelled: normalised spelling -> column.
         names: columns that may name a row's series.
     """
-    if "year" not in spelled or _FINER & spelled.keys():
+    if "year" not in spelled:
         return ()
     within = next((spelled[s] for s in ("month", *QUARTERS, "period") if s in spelled), None)
     columns = (spelled["year"],) if within is None else (spelled["year"], within)
