@@ -22,7 +22,7 @@ from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
 from gatewise.data.table import Table
-from gatewise.errors import AmbiguousError, ConfigError, DataError, GatewiseError, ReadError
+from gatewise.errors import AmbiguousError, ConfigError, DataError, GatewiseError, ReadError, SchemaError
 
 DAY = timedelta(days=1)
 NAMES = {"open": "Open", "high": "High", "low": "Low", "close": "Close", "volume": "Volume"}
@@ -111,6 +111,16 @@ def test_columns_of_two_levels_that_pandas_took_for_rows_and_wrote_again_are_rea
         text = pd.read_csv(io.StringIO(text), header=header).to_csv(index=numbers)
     with tempfile.TemporaryDirectory() as folder:
         assert load(put(Path(folder), "X.csv", text)).fingerprint == long_table(frames, DAY).fingerprint
+
+
+def test_dates_below_the_name_of_a_level_are_hinted_as_the_time(tmp_path: Path) -> None:
+    """What is left of yfinance's header where its lower lines were skipped: the dates' column is called Price."""
+    frame = bars(12, DAY)
+    path = put(tmp_path, "X.csv", as_csv(frame.rename({"time": "Price"})))
+    with pytest.raises(SchemaError, match="no column is known to hold the time") as caught:
+        load(path)
+    assert "data.time_column='Price'" in str(caught.value.hint)
+    assert load(path, time_column="Price").fingerprint == long_table({"X": frame}, DAY).fingerprint
 
 
 def test_a_ticker_that_ends_like_a_number_of_pandas_is_itself_where_no_field_came_twice(tmp_path: Path) -> None:

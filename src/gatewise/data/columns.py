@@ -144,10 +144,13 @@ def _time(
         return tuple(typed or nameless)
     if not typed and not nameless and (periods := find_periods(frame, spelled, may_name)):
         return periods
+    dated = [column for column in columns if _looks_like_dates(frame[column])]
+    said = (
+        f"data.time_column={dated[0]!r}, whose cells look like dates" if len(dated) == 1 else 'data.time_column="NAME"'
+    )
     raise SchemaError(
         f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
-        'data.time_column="NAME" (or parts: data.time_column="year,month,day,hour"); '
-        "rows without a time can't be used",
+        f'{said} (or parts: data.time_column="year,month,day,hour"); rows without a time can\'t be used',
     )
 
 
