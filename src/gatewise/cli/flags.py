@@ -158,7 +158,12 @@ def _as_flag(flag: str, name: str, value: Any) -> str | None:
     if isinstance(value, list | tuple):
         items = [str(item) for item in value]
         return f"{flag} {shlex.quote(','.join(items))}" if items and not any("," in item for item in items) else None
-    return None if value is None else f"{flag} {shlex.quote(str(value))}"
+    return None if value is None else f"{flag} {_quoted(str(value))}"
+
+
+def _quoted(text: str) -> str:
+    """For a shell; an apostrophe in double quotes, where shlex would write ''"'"''."""
+    return f'"{text}"' if "'" in text and not re.search(r'["$`\\!]', text) else shlex.quote(text)
 
 
 def _as_set(field: str, value: Any) -> str:

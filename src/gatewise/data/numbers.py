@@ -9,19 +9,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from gatewise.data.cells import MISSING
-from gatewise.data.spellings import normalise
+from gatewise.data.signs import comma_of, is_amount, points_group, require_groups
 from gatewise.data.table import OHLC
-from gatewise.errors import AmbiguousError
 
-_DIGITS = r"^[+-]?[\d.,' ]*\d[\d.,' ]*$"
-# What only grouped thousands look like (1,234.5 and 1,234,567), and what only a decimal comma does (12,5 and 1.234,5).
-_THOUSANDS = r"^[+-]?[1-9]\d{0,2}(,\d{3})+\.\d*$|^[+-]?[1-9]\d{0,2}(,\d{3}){2,}$"
-_DECIMAL = (
-    r"^[+-]?\d*,(\d{1,2}|\d{4,})$|^[+-]?(0|\d{4,}),\d+$|^[+-]?\d{1,3}(\.\d{3})+,\d+$|^[+-]?\d{1,3}([' ]\d{3})+,\d+$"
-)
 _UNITS = {"k": 3, "m": 6, "b": 9, "t": 12, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
 _UNIT = r"([KMBTkmbt万萬만亿億억])$"
-_AMOUNTS = re.compile(r"vol|amount|turnover|market_?cap|shares|open_?int|trades")
 
 
 @dataclass(frozen=True)
@@ -42,9 +34,9 @@ class Numbers:
 def to_numbers(
     name: str, columns: Sequence[pl.Series], thousands: str | None = None, decimal: str | None = None
 ) -> list[Numbers]:
-    """Reads the columns of one file; the comma means one thing in all of it.
+    """Reads the columns of one file; the comma and the point mean one thing in all of it.
 
-    Digits may also be grouped by apostrophes and blanks, which mean nothing else. K, M, B and T behind a number, and
+    Digits may also be grouped by apostrophes and blanks. K, M, B and T behind a number, and
     signs for 10^4 and 10^8 in Chinese, Japanese and Korean, multiply it; numbers with % behind are taken as they are.
 
     Args:
@@ -55,19 +47,23 @@ def to_numbers(
         thousands, decimal: the signs that were said, as in `DataConfig`.
 
     Raises:
-        AmbiguousError: `1,234` is one thousand or one point two, and no cell of the file tells which.
+        AmbiguousError: `1,234` or `1.234` is one thousand or one point two, or `110'165` a quote in 32nds, and no cell
+            tells which.
     """
     said = _said(thousands, decimal)
     # Where a point groups digits, the easy way would take 1.234 for a little over one.
     easy = list(columns) if said == "decimal" else [_easy(column) for column in columns]
     cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
-    texts = [cell.text for cell in cells if cell is not None]
-    comma = said
-    if comma is None and any(text.str.contains(",", literal=True).any() for text in texts):
-        comma = _comma(name, texts)
-        if comma == "decimal":
-            easy = list(columns)
-            cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
+    comma = said or comma_of(name, [cell.text for cell in cells if cell is not None])
+    if thousands is None:
+        plain = {number: cell.text for number, cell in enumerate(cells) if cell is not None and cell.is_plain}
+        require_groups(name, list(plain.values()))
+        plain |= {n: column for n, column in enumerate(columns) if column.dtype == pl.String and cells[n] is None}
+        if comma is None and points_group(name, list(plain.values())):
+            comma = "decimal"
+    if comma == "decimal" and said is None:
+        easy = list(columns)
+        cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
     groups = _groups(thousands, comma)
     return [
         _of_cells(column, cell, groups, comma, indian=thousands == ",") if cell is not None else _typed(column)
@@ -82,6 +78,10 @@ class _Cells:
     text: pl.Series
     powers: pl.Series | None = None
     percent: pl.Series | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        return self.powers is None and self.percent is None
 
 
 def _said(thousands: str | None, decimal: str | None) -> str | None:
@@ -122,25 +122,9 @@ def _cells(column: pl.Series) -> _Cells:
 
 def _holds_units(name: str, text: pl.Series, marks: pl.Series) -> bool:
     """Tells 2.59K of a volume from the 5M of a timeframe."""
-    if _AMOUNTS.search(normalise(name)):
+    if is_amount(name):
         return True
     return not marks.is_in(["k", "m", "b", "t"]).any() and bool(text.str.contains(rf"\d[.,]\d+\s?{_UNIT}").any())
-
-
-def _comma(name: str, texts: Sequence[pl.Series]) -> str | None:
-    """`group` or `decimal` by what the cells prove; None where no number holds a comma."""
-    cells = pl.concat([column.unique(maintain_order=True) for column in texts]).drop_nulls()
-    cells = cells.filter(cells.str.contains(",", literal=True) & cells.str.contains(_DIGITS))
-    if cells.is_empty():
-        return None
-    group, decimal = bool(cells.str.contains(_THOUSANDS).any()), bool(cells.str.contains(_DECIMAL).any())
-    if group == decimal:
-        why = "some cells prove either reading" if group else "no cell tells thousands from a decimal comma"
-        raise AmbiguousError(
-            f"{name}: numbers hold commas, such as {cells[0]!r}, and {why}",
-            'data.thousands="," where they group digits, data.decimal="," where they are decimal',
-        )
-    return "group" if group else "decimal"
 
 
 def _of_cells(column: pl.Series, cells: _Cells, groups: Sequence[str], comma: str | None, indian: bool) -> Numbers:

@@ -226,6 +226,8 @@ def _values(raw: Raw, chosen: dict[str, str], spec: DataConfig) -> tuple[list[pl
 
 
 def _number_hint(cell: str) -> str:
+    if re.fullmatch(r"\s*[+-]?\d+['-]\d{1,2}(\.\d+)?\+?\s*|\s*[+-]?\d+-\d{3}\s*", cell):
+        return "quotes in 32nds (110'16, 110-165) or 8ths (450'2) are to be decimals first: 110.5, 110.515625, 450.25"
     if re.fullmatch(r"\s*[+-]?[\d.,' ]*\d[\d.,' ]*\s*", cell):
         return "data.thousands and data.decimal say which signs group digits, in threes, and which is the decimal one"
     return "mend them (an empty cell is a missing value), or leave the column out: data.columns=[…]"
