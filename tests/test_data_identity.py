@@ -20,7 +20,7 @@ from data_files import as_csv, bars, expected, load, put
 from gatewise.cli.flags import translate
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS
+from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, VENUES
 from gatewise.data.interval_column import INTERVALS
 from gatewise.data.lake_check import check_lake
 from gatewise.data.load import load_table
@@ -431,3 +431,23 @@ def test_a_guard_that_keeps_spreadsheets_from_reading_a_code_as_a_number_is_no_p
     lines = as_csv(frame, separator=";").replace(f";{code}\n", f";{guard}{code}{ends}\n")
     with tempfile.TemporaryDirectory() as folder:
         assert load(put(Path(folder), "X.csv", lines)).symbols == tuple(sorted([code, "B"]))
+
+
+@pytest.mark.parametrize("column", [*VENUES, "Exchange"])
+def test_venues_of_one_symbol_are_told_to_be_filtered_and_never_to_be_symbols(column: str, tmp_path: Path) -> None:
+    path = put(tmp_path, "all.csv", as_csv(long(column, ["NYSE", "ARCA"]).with_columns(pl.lit("AAQ").alias("symbol"))))
+    error = refusal(path)
+    assert f"data.filter={ {column: 'NYSE'} }" in str(error.hint)
+    assert "symbol_column" not in str(error.hint)
+    table = following(path, error)
+    assert (table.symbols, table.num_rows) == (("AAQ",), 12)
+
+
+def test_what_several_symbols_share_names_none_of_them(tmp_path: Path) -> None:
+    """Of two stocks, one after the other, on two desks: a series a desk would run from one stock into the other."""
+    first, later = long("desk", ["north", "south"]), long("desk", ["north", "south"])
+    later = later.with_columns(pl.col("time") + timedelta(days=40), pl.lit("BBQ").alias("symbol"))
+    path = put(tmp_path, "all.csv", as_csv(pl.concat([first.with_columns(pl.lit("AAQ").alias("symbol")), later])))
+    error = refusal(path)
+    assert "symbol_column" not in str(error.hint)
+    assert following(path, error).symbols == ("AAQ", "BBQ")

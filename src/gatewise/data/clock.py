@@ -9,6 +9,7 @@ import polars as pl
 
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.formats import Moments, parse_text, read_format
+from gatewise.data.hours import are_hours, of_hours
 from gatewise.data.spellings import normalise
 from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
 from gatewise.data.wall_clock import localise, localise_words
@@ -168,4 +169,6 @@ def _join(
 ) -> pl.Series:
     if (parts := calendar_parts(frame, columns)) is not None:
         return of_calendar(name, frame, parts, rows)
+    if time_format is None and are_hours(frame, columns):
+        return of_hours(name, frame, columns)
     return of_texts(name, frame, columns, rows, time_format)

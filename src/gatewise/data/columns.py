@@ -10,6 +10,7 @@ from typing import Literal
 
 import polars as pl
 
+from gatewise.data.hours import find_hours
 from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
@@ -133,7 +134,8 @@ def _time(
     if clocks and (pair := _date_and_clock(frame, spelled, clocks)):
         return pair
     if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
-        return (found,)
+        hours = find_hours(frame, spelled)
+        return hours if hours and found in hours else (found,)
     if {"t", "o", "h", "l", "c"} <= spelled.keys():
         return (spelled["t"],)
     if {"year", "month", "day"} <= spelled.keys():

@@ -57,6 +57,7 @@ _ZONE = (
 )
 _ENDS_IN_ZONE = rf"^(.*?\d(?:\s*[AaPp][Mm]\b)?)\s*\(?({_ZONE})\)?$"
 _AFTER = r"(\d|[AaPp][Mm])\s*"  # the time of day; Etc/GMT+5 is the name of a zone
+_SPAN = r"(\d{1,2}):(\d{2})\s*[-\u2013]\s*(\d{1,2}):(\d{2})$"
 _HALVES = ("AM", "PM")
 # Where the first stamp shows the former, the latter is replaced.
 _SPELLINGS = (
@@ -98,9 +99,10 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
 
     Raises:
         AmbiguousError: two orders of day and month fit every row; formats or zones mixed.
-        ReadError: a stamp that no known format fits.
+        ReadError: a stamp that no known format fits, or that names a time and its end.
     """
     raw, words = text, None
+    _refuse_spans(name, column, text, rows)
     text, in_utc = _plain_text(text)
     if (period := _read_period(name, column, text, rows)) is not None:
         return period
@@ -198,6 +200,19 @@ def apply_format(text: pl.Series, fmt: str) -> Moments:
         aware = True
     # %Y takes two digits for the first century.
     return Moments(values.set((values.dt.year() < _OLDEST_YEAR).fill_null(False), None), aware)
+
+
+def _refuse_spans(name: str, column: str, text: pl.Series, rows: pl.Series) -> None:
+    """Tells 09:00-10:00 from a time and its offset, which does not go on with the time as an end does."""
+    if not re.search(_SPAN, text[0]):
+        return
+    ends = [
+        text.str.extract(_SPAN, n).cast(pl.Int64) * 60 + text.str.extract(_SPAN, n + 1).cast(pl.Int64) for n in (1, 3)
+    ]
+    if ends[0].n_unique() > 1 and ((ends[1] - ends[0]) % 1440).n_unique() == 1:
+        raise ReadError(
+            f"{name} column {column!r} row {rows[0]}: {text[0]!r} names a time and its end", "write the time alone"
+        )
 
 
 def _plain_text(text: pl.Series) -> tuple[pl.Series, bool]:

@@ -55,6 +55,22 @@ LOOSE_SYMBOLS = (
     *("code", "stock", "security", "scrip", "contract", "name", "product", "underlying", "company", "market"),
     "s",  # of streams of Binance and Alpaca
 )
+# Where a symbol's rows come from, or whose they are: several beside a symbol are that symbol several times.
+VENUES = (
+    *(
+        "venue",
+        "exchange",
+        "exchange_name",
+        "exchange_code",
+        "exchange_id",
+        "exch",
+        "market",
+        "mic",
+        "board",
+        "segment",
+    ),
+    *("platform", "broker", "source", "feed", "provider", "vendor", "publisher", "publisher_id", "data_source"),
+)
 _NO_NAME = ("market", "company", "product")  # one value of these is a venue or a firm more often than a symbol
 _TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
 _LEAST_DIGITS = 4

@@ -46,6 +46,7 @@ class Part:
         interval: what a column says of the length of bars, if one does.
         named: whose rows they are by the file's path, where nothing else says.
         volume: what its volume counts where it has a choice of columns, ticks or what was traded.
+        symbols_named: a column says whose each row is.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Part:
     interval: Interval | None = None
     named: Named | None = None
     volume: Volume | None = None
+    symbols_named: bool = False
 
 
 def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
@@ -131,6 +133,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         interval=interval,
         named=named,
         volume=roles.volume,
+        symbols_named=roles.symbol is not None,
     )
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS
+from gatewise.data.day_counts import part_of_time
+from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, VENUES
 from gatewise.data.intervals import read_interval
 from gatewise.data.rows import Rows
 from gatewise.data.spellings import normalise
@@ -134,8 +135,11 @@ def _told_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str 
     for column in names:
         if not _tells(frame, [column], rows.columns):
             continue
+        if (counts := part_of_time(frame, column)) is not None:
+            return counts
         intervals = column in texts and all(map(read_interval, frame[column].drop_nulls().unique()))
-        if intervals or not _is_of_series(frame, column):
+        venues = rows.symbols_named and normalise(column) in VENUES
+        if intervals or venues or not _is_of_series(frame, column):
             return f"{column!r} tells them apart; keep the rows of one: {_filter(frame, [column])}"
         return f"{column!r} tells them apart: data.symbol_column={column!r}"
     if names[1:] and _tells(frame, names, rows.columns):
@@ -154,9 +158,10 @@ def _filter(frame: pl.DataFrame, columns: Sequence[str]) -> str:
 def _is_of_series(frame: pl.DataFrame, column: str) -> bool:
     """Whether values name series all along: each with its own times, many of them shared, or one after another.
 
-    What tells a few rows of one time apart and else changes from row to row, as the state of a market does, does not.
+    What tells a few rows of one time apart and else changes from row to row, as the state of a market does, does not;
+    neither does what several symbols share, as they do a venue.
     """
-    if not frame.select(STAMP, column).is_unique().all():
+    if not frame.select(STAMP, column).is_unique().all() or frame.n_unique([SYMBOL, column]) > frame[column].n_unique():
         return False
     many = (frame.height - frame[STAMP].n_unique()) * _SHARE >= frame[STAMP].n_unique()
     values = frame.sort(STAMP, maintain_order=True)[column]

@@ -67,6 +67,7 @@ class Rows:
         words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         repairs: what was mended after they were read.
+        symbols_named: a column says whose each row is.
     """
 
     frame: pl.DataFrame
@@ -80,6 +81,7 @@ class Rows:
     words: tuple[pl.DataFrame, ...] = ()
     zone_assumed: bool = False
     repairs: tuple[Repair, ...] = ()
+    symbols_named: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -158,8 +160,19 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {said}, as asked")
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    words, zone_assumed = tuple(part.words for part in parts), all(part.zone_assumed for part in parts)
-    rows = Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, stretches, off_grid, words, zone_assumed)
+    rows = Rows(
+        frame,
+        files,
+        timeframe,
+        tolerance,
+        tuple(notes),
+        calendar,
+        stretches,
+        off_grid,
+        words=tuple(part.words for part in parts),
+        zone_assumed=all(part.zone_assumed for part in parts),
+        symbols_named=any(part.symbols_named for part in parts),
+    )
     if not rows.columns:
         raise SchemaError(
             f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"

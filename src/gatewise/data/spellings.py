@@ -83,6 +83,10 @@ CALENDAR = ("year", "month", "day", "hour", "minute", "second")
 QUARTERS = ("quarter", "qtr")
 CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
 
+# Hours of 0 to 23 beside a date, and hours that end at their number, of grids and markets of power.
+HOURS = ("hour", "hours", "hr", "hour_of_day", "hour_of_the_day", "delivery_hour", "trading_hour")
+HOUR_ENDS = ("hour_ending", "hourending", "hour_end", "hourend", "ending_hour", "he")
+
 
 def normalise(column: str) -> str:
     """`<DATE>`, `Adj Close`, `1. open`, `Time (UTC)`, `시가` -> date, adj_close, open, time_utc, open."""

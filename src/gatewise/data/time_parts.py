@@ -15,16 +15,23 @@ from gatewise.data.formats import date_format
 from gatewise.data.spellings import CALENDAR, QUARTERS, normalise
 from gatewise.errors import AmbiguousError, ReadError
 
+TO_TIMES = "write them as the times at which they begin"
 _MIDNIGHT = r"[T ]0?0:00(:00([.]0+)?)?$"
 
 
 def holds_times_of_day(column: pl.Series) -> bool:
     """Whether a column holds times without dates: typed, written with colons, or digits such as 93500 and 0930."""
-    values = column.drop_nulls()
-    if column.dtype == pl.String and len(values) and re.match(r"\s*\d{1,2}:\d{2}", values[0]):
+    if is_written_clock(column):
         return True
-    digits = _digits(values)
-    return column.dtype == pl.Time or (digits is not None and (_is_clock(digits, 4) or _is_clock(digits, 6)))
+    digits = whole_numbers(column.drop_nulls())
+    return digits is not None and (_is_clock(digits, 4) or _is_clock(digits, 6))
+
+
+def is_written_clock(column: pl.Series) -> bool:
+    """Whether a column holds times without dates that are typed, or written with colons."""
+    values = column.drop_nulls()
+    written = column.dtype == pl.String and len(values) > 0 and re.match(r"\s*\d{1,2}:\d{2}", values[0]) is not None
+    return written or column.dtype == pl.Time
 
 
 def holds_dates(column: pl.Series) -> bool:
@@ -32,7 +39,7 @@ def holds_dates(column: pl.Series) -> bool:
     values = column.drop_nulls()
     if isinstance(column.dtype, pl.Datetime):
         return column.dtype.time_zone is None and bool((values.dt.truncate("1d") == values).all())
-    if (digits := _digits(values)) is not None:
+    if (digits := whole_numbers(values)) is not None:
         return bool(digits.is_between(1800_01_01, 2200_00_00).all())
     if column.dtype == pl.String and len(values):
         return date_format(re.sub(_MIDNIGHT, "", values[0].strip(" \t\"'"))) is not None
@@ -81,6 +88,7 @@ def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows
 
     Raises:
         ReadError: year, month or day is not among the parts, or a row's parts make no date.
+        AmbiguousError: hours from 1 to 24.
     """
     texts = {part: _text(frame[column]).str.replace(r"\.0+$", "") for part, column in columns.items()}
     if texts.keys() == {"year", "quarter"}:
@@ -98,6 +106,8 @@ def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows
     moments = parts.select(pl.concat_str(written).str.to_datetime("%Y%m%d%H%M%S", time_unit="us", strict=False))
     times = moments.to_series()
     if times.null_count():
+        if "hour" in parts and (parts["hour"] == 24).any():
+            raise counted_hours(name, frame[columns["hour"]])
         wrong = int(times.is_null().arg_max() or 0)
         said = ", ".join(f"{column}={frame[column][wrong]}" for column in columns.values())
         raise ReadError(f"{name} row {rows[wrong]}: {said} is no time", "take that row out")
@@ -119,23 +129,24 @@ def of_texts(
     """
     parts = [frame[column] for column in columns]
     if holds_dates(parts[0]) and len(parts) == 2:
-        written = [_date(parts[0]), _clock(name, parts[1], rows, time_format, parts[0])]
+        written = [date_text(parts[0]), _clock(name, parts[1], rows, time_format, parts[0])]
     else:
         written = [_text(part) for part in parts]
     return pl.DataFrame(written).select(pl.concat_str(pl.all(), separator=" ")).to_series()
 
 
-def _date(column: pl.Series) -> pl.Series:
+def date_text(column: pl.Series) -> pl.Series:
+    """Dates of `holds_dates` as text."""
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.date().cast(pl.String)
-    digits = _digits(column)
+    digits = whole_numbers(column)
     text = _text(column) if digits is None else digits.cast(pl.String)
     return text.str.replace(_MIDNIGHT, "")
 
 
 def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | None, date: pl.Series) -> pl.Series:
     """Times of day as text; digits filled up with zeros to the width that holds what they mean."""
-    digits = _digits(column)
+    digits = whole_numbers(column)
     if digits is None:
         return _text(column)
     text = _text(column) if column.dtype == pl.String else digits.cast(pl.String)
@@ -146,18 +157,34 @@ def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | Non
     short = text.str.contains(r"^0\d{1,4}$")
     where = int((short.arg_max() if short.any() else digits.arg_max()) or 0)
     number = digits[where]
-    as_date = date_format(_text(_date(date))[where]) or "%Y-%m-%d"
+    as_date = date_format(_text(date_text(date))[where]) or "%Y-%m-%d"
+    counts, hint = "", f'data.time_format="{as_date} %H%M" or data.time_format="{as_date} %H%M%S"'
+    if (digits < 100).all():
+        counts = " or a count of hours or periods"
+        hint = (
+            f'hours of 0 to 23: data.time_format="{as_date} %H"; minutes or seconds: {hint}; other counts: {TO_TIMES}'
+        )
     raise AmbiguousError(
         f"{name} column {column.name!r} row {rows[where]}: {number} may be {number // 100:02d}:{number % 100:02d} or "
-        f"00:{number // 100:02d}:{number % 100:02d}, and no row of {len(column)} proves which",
-        f'data.time_format="{as_date} %H%M" or data.time_format="{as_date} %H%M%S"',
+        f"00:{number // 100:02d}:{number % 100:02d}{counts}, and no row of {len(column)} proves which",
+        hint,
+    )
+
+
+def counted_hours(name: str, column: pl.Series) -> AmbiguousError:
+    """Of hours that are not those of a clock."""
+    numbers = whole_numbers(column)
+    count = "" if numbers is None else f" from {numbers.sort()[0]} to {numbers.sort()[-1]}"
+    return AmbiguousError(
+        f"{name} column {column.name!r} counts hours{count}, which may name where each begins or where it ends",
+        f"{TO_TIMES}: hour 1 begins at 00:00 where it is the day's first, as of hours ending, and else at 01:00",
     )
 
 
 def _width(text: pl.Series, digits: pl.Series, padded: bool, time_format: str | None) -> int | None:
-    """How many digits a time of day has, 4 or 6; None where no row proves it."""
-    if time_format is not None and (said := re.search(r"%H%M(%S)?$", time_format)):
-        return 6 if said[1] else 4
+    """How many digits a time of day has, 2 where that is said, 4 or 6; None where no row proves it."""
+    if time_format is not None and (said := re.search(r"%H(%M)?(%S)?$", time_format)):
+        return 6 if said[2] else 4 if said[1] else 2
     lengths = text.str.len_chars()
     filled = padded and (lengths == lengths[0]).all() and lengths[0] in (4, 6)
     if filled:
@@ -173,8 +200,8 @@ def _is_clock(digits: pl.Series, width: int) -> bool:
     return bool(len(digits) and fits.all())
 
 
-def _digits(column: pl.Series) -> pl.Series | None:
-    """As whole numbers; None where some value is anything else than up to eight digits."""
+def whole_numbers(column: pl.Series) -> pl.Series | None:
+    """As whole numbers; None where some value is anything else than up to eight digits, or there is none."""
     if column.dtype == pl.String:
         if not len(column) or not re.fullmatch(r"\s*\"?\d{1,8}(\.0+)?\"?\s*", column[0] or ""):
             return None
