@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewise.data.clock import Reading, Stamps, read_stamps
-from gatewise.data.zones import offset_of, require_zone, zone_names
+from gatewise.data.zones import _CALLED, offset_of, require_zone, zone_names
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError
 
 HOUR = timedelta(hours=1)
@@ -207,3 +207,128 @@ def test_a_date_whose_midnight_clocks_skip_or_repeat_is_that_days_first_moment(z
     for day, moment in zip(days, stamps.values, strict=True):
         assert moment.astimezone(there).date() == day.date()
         assert (moment - timedelta(seconds=1)).astimezone(there).date() < day.date()
+
+
+LITERAL = "%d/%m/%Y %H:%M "
+WALL = [datetime(2024, 7, 1, 9, 30) + HOUR * row for row in range(40)]
+
+
+def as_written(fmt: str) -> list[str]:
+    return [moment.strftime(fmt) for moment in WALL]
+
+
+@pytest.mark.parametrize("tail", ["{}", "({})", "Uhr {}", "h ({})"])
+@given(zone=st.sampled_from(NAMES))
+def test_a_zone_that_a_format_holds_as_it_stands_is_that_zone_s_time(tail: str, zone: str) -> None:
+    fmt = LITERAL + tail.format(zone)
+    assert (
+        read(as_written(fmt), time_format=fmt).values.to_list()
+        == read(as_written(LITERAL), time_format=LITERAL.strip(), timezone=zone).values.to_list()
+    )
+
+
+@pytest.mark.parametrize(("word", "hours"), [("-05:00", 5), ("+0100", -1), ("UTC-5", 5), ("UTC", 0), ("GMT+02:00", -2)])
+@pytest.mark.parametrize("said", [None, "Asia/Tokyo"])
+def test_an_offset_that_a_format_holds_as_it_stands_counts(word: str, hours: int, said: str | None) -> None:
+    for fmt in (LITERAL + word, LITERAL.strip() + word):
+        stamps = read(as_written(fmt), time_format=fmt, timezone=said)
+        assert stamps.values.to_list() == [(m + HOUR * hours).replace(tzinfo=UTC) for m in WALL]
+        assert not stamps.zone_assumed
+
+
+PLACES = {
+    "New York": "America/New_York",
+    "NY": "America/New_York",
+    "EST": "America/New_York",
+    "ET": "America/New_York",
+    "Eastern Time": "America/New_York",
+    "Frankfurt": "Europe/Berlin",
+    "MEZ": "Europe/Berlin",
+    "Bombay": "Asia/Kolkata",
+    "London": "Europe/London",
+}
+
+
+@pytest.mark.parametrize("word", PLACES)
+@pytest.mark.parametrize(
+    "fmt", [LITERAL + "{}", LITERAL + "({})", LITERAL + "Uhr {}", "%d/%m/%Y {} %H:%M", "{} %d/%m/%Y %H:%M"]
+)
+def test_a_place_in_a_format_needs_its_zone_which_the_hint_names_and_no_other_is_taken(word: str, fmt: str) -> None:
+    fmt = fmt.format(word)
+    with pytest.raises(AmbiguousError, match=f"{word!r} names no zone") as caught:
+        read(as_written(fmt), time_format=fmt)
+    assert f'data.timezone="{PLACES[word]}"' in str(caught.value.hint)
+    zone = zoneinfo.ZoneInfo(PLACES[word])
+    stamps = read(as_written(fmt), time_format=fmt, timezone=PLACES[word])
+    assert stamps.values.to_list() == [moment.replace(tzinfo=zone) for moment in WALL]
+    with pytest.raises(AmbiguousError, match="is not the clock"):
+        read(as_written(fmt), time_format=fmt, timezone="Asia/Tokyo")
+
+
+@pytest.mark.parametrize("word", ["Foo", "Wall Street", "北京时间"])
+def test_words_behind_a_time_that_may_name_a_clock_are_not_passed_over(word: str) -> None:
+    fmt = LITERAL + word
+    with pytest.raises(ReadError, match=f"{word!r} is no time zone") as caught:
+        read(as_written(fmt), time_format=fmt)
+    assert "data.timezone says whose clock it is" in str(caught.value.hint)
+    assert read(as_written(fmt), time_format=fmt, timezone="Asia/Tokyo").values[0] == datetime(
+        2024, 7, 1, 0, 30, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    "fmt",
+    [
+        *(LITERAL + word for word in ("Uhr", "h", "hrs", "uur")),
+        *("%Y-%m-%dT%H:%M", "%d %B %Y at %H:%M", "%Y-%m-%d-%H-00", "%Y年%m月%d日 %H时%M分", "T%d/%m/%Y %H:%M:00.000"),
+    ],
+)
+def test_words_that_name_no_clock_are_passed_over(fmt: str) -> None:
+    stamps = read(as_written(fmt), time_format=fmt)
+    assert stamps.zone_assumed
+    assert stamps.values[1] - stamps.values[0] == HOUR
+    assert stamps.values[0].day == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "zone"), [("New York", "America/New_York"), ("Frankfurt", "Europe/Berlin"), ("Eastern", "America/Toronto")]
+)
+def test_a_place_at_a_stamp_s_end_is_the_said_zone_where_it_is_another_name_for_it(word: str, zone: str) -> None:
+    texts = as_written(f"%Y-%m-%d %H:%M {word}")
+    with pytest.raises(AmbiguousError, match=f"{word!r} names no zone"):
+        read(texts)
+    for said in ({}, {"time_format": "%Y-%m-%d %H:%M %Z"}):
+        assert read(texts, timezone=zone, **said).values.to_list() == [
+            m.replace(tzinfo=zoneinfo.ZoneInfo(zone)) for m in WALL
+        ]
+        with pytest.raises(ReadError):
+            read(texts, timezone="Asia/Tokyo", **said)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        *(("NY", "America/New_York"), ("US/NewYork", "America/New_York"), ("America/Boston", "America/New_York")),
+        *(("Asia/Bombay", "Asia/Kolkata"), ("Asia/Mumbai", "Asia/Kolkata"), ("Asia/New_Delhi", "Asia/Kolkata")),
+        *(("Asia/Beijing", "Asia/Shanghai"), ("Asia/Shenzhen", "Asia/Shanghai"), ("Beijing", "Asia/Shanghai")),
+        *(("Europe/Frankfurt", "Europe/Berlin"), ("Europe/Geneva", "Europe/Zurich"), ("Zürich", "Europe/Zurich")),
+        *(("Asia/Korea", "Asia/Seoul"), ("HK", "Asia/Hong_Kong"), ("Asia/HongKong", "Asia/Hong_Kong")),
+        *(("America/San_Francisco", "America/Los_Angeles"), ("Europe/Lodnon", "Europe/London")),
+    ],
+)
+def test_a_wrong_name_of_a_zone_is_answered_by_the_right_one_first(said: str, meant: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        require_zone(said)
+    assert str(caught.value.hint).startswith(f'did you mean data.timezone="{meant}"')
+
+
+@pytest.mark.parametrize("said", ["Asia/Foo", "LA", "Foo", "Wall Street", "Asia/", "America/Washington"])
+def test_where_no_name_is_near_none_is_suggested(said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        require_zone(said)
+    assert "did you mean" not in str(caught.value.hint)
+
+
+def test_every_other_word_for_a_clock_leads_to_a_zone_that_there_is() -> None:
+    assert set(_CALLED.values()) <= set(zone_names().values())
+    assert not set(_CALLED) & set(zone_names())

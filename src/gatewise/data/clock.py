@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
 
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
+from gatewise.data.format_zones import zone_beside
 from gatewise.data.formats import Moments, parse_text, read_format
 from gatewise.data.hours import are_hours, of_hours
 from gatewise.data.spellings import normalise
@@ -161,7 +162,12 @@ def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Readin
             f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is no number",
             "data.time_format says how stamps are written",
         )
-    return read_format(name, label, column, rows, how.time_format)
+    moments = read_format(name, label, column, rows, how.time_format)
+    if moments.aware or moments.words is not None:
+        return moments
+    word = zone_beside(f"{name} column {label!r}", how.time_format, how.timezone)
+    words = None if word is None else pl.repeat(word, len(column), dtype=pl.String, eager=True)
+    return replace(moments, words=words)
 
 
 def _join(

@@ -57,6 +57,7 @@ _ZONE = (
 )
 _ENDS_IN_ZONE = rf"^(.*?\d(?:\s*[AaPp][Mm]\b)?)\s*\(?({_ZONE})\)?$"
 _AFTER = r"(\d|[AaPp][Mm])\s*"  # the time of day; Etc/GMT+5 is the name of a zone
+DIRECTIVE = r"%(?:[-_.:0-9^#]*[A-Za-z]|[+%])"  # of strptime
 _SPAN = r"(\d{1,2}):(\d{2})\s*[-\u2013]\s*(\d{1,2}):(\d{2})$"
 _HALVES = ("AM", "PM")
 # Where the first stamp shows the former, the latter is replaced.
@@ -183,7 +184,7 @@ def apply_format(text: pl.Series, fmt: str) -> Moments:
     """
     if re.search(r"(?<!%)(?:%%)*%Z", fmt):
         raise ReadError(f"data.time_format {fmt!r} must have %Z at its end, after the time", "or leave %Z out")
-    aware = re.search(r"(?<!%)(Z|UTC|GMT)$|%s", fmt) is not None  # literally so, or an epoch
+    aware = re.search(rf"(?:{DIRECTIVE}|[^A-Za-z%])(Z|UTC|GMT)$|%s", fmt) is not None  # literally so, or an epoch
     if fmt.endswith("%z"):
         text = text.str.replace(r"([+-]\d{2})$", "${1}00").str.replace(r"[zZ]$", "+0000")
     if re.search(r"%[HI]", fmt) and "%M" not in fmt:  # polars wants both hour and minute

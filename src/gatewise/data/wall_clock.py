@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.zones import all_year, explain, fits, known, offset_of, zone_of
+from gatewise.data.zones import all_year, explain, fits, known, names_place, offset_of, zone_of
 from gatewise.errors import AmbiguousError, ReadError
 
 _DAY_US = 86_400_000_000
@@ -70,12 +70,14 @@ def localise_words(
     """
     times = pl.repeat(None, len(wall), dtype=pl.Datetime("us", "UTC"), eager=True)
     zones, short = set(), pl.repeat(False, len(wall), dtype=pl.Boolean, eager=True)
+    placed = False
     for word in words.unique(maintain_order=True):
         here = words == word
         if (offset := offset_of(word)) is not None:
             times = times.zip_with(~here, (wall - offset).dt.replace_time_zone("UTC"))
-        elif (zone := zone_of(word)) is not None:
+        elif (zone := _zone_of(word, said)) is not None:
             zones.add(zone)
+            placed |= zone_of(word) is None
             own = localise(address, wall.filter(here), rows.filter(here), symbols.filter(here), zone)
             times = times.scatter(here.arg_true(), own)
         else:
@@ -87,7 +89,13 @@ def localise_words(
         body, beside, numbers, whose = (series.filter(short) for series in (wall, words, rows, symbols))
         own = _by_abbreviation(address, body, beside, numbers, whose, said)
         times = times.scatter(short.arg_true(), own)
-    return times, zones.pop() if len(zones) == 1 else None, bool(short.any())
+    return times, zones.pop() if len(zones) == 1 else None, placed or bool(short.any())
+
+
+def _zone_of(word: str, said: str | None) -> str | None:
+    """The zone that a word names by itself, or the said one where it is another name for that."""
+    own = zone_of(word)
+    return said if own is None and said is not None and names_place(word, said) else own
 
 
 def _by_abbreviation(
@@ -126,10 +134,11 @@ def _tells(words: pl.Series, abbreviations: pl.Series) -> pl.Series:
 
 def _abbreviated(address: str, row: int, word: str) -> AmbiguousError | ReadError:
     if known(word):
-        return AmbiguousError(f"{address} row {row}: {word!r} names no zone: it tells no place's clock", explain(word))
+        return AmbiguousError(f"{address} row {row}: {word!r} names no zone by itself", explain(word))
     return ReadError(
         f"{address} row {row}: {word!r} is no time zone",
-        'words beside a time are said as they stand, as in data.time_format="%Y-%m-%d %H:%M Uhr"',
+        "data.timezone says whose clock it is, where the word names one, and data.time_format holds it as it stands: "
+        '"%Y-%m-%d %H:%M Uhr"',
     )
 
 

@@ -15,25 +15,37 @@ from functools import cache
 
 from gatewise.errors import ConfigError
 
-# Names of one clock that other systems give; CLDR's list of Windows' zones is where the later ones come from.
+# Other words for one clock: CLDR's list of Windows' zones has some, the rest are places that share another's clock.
 _CALLED = {
-    "et": "America/New_York",
-    "eastern": "America/New_York",
-    "nyc": "America/New_York",
-    "ct": "America/Chicago",
-    "central": "America/Chicago",
-    "mt": "America/Denver",
-    "mountain": "America/Denver",
-    "pt": "America/Los_Angeles",
-    "pacific": "America/Los_Angeles",
-    "w. europe": "Europe/Berlin",
-    "romance": "Europe/Paris",
-    "gtb": "Europe/Athens",
-    "fle": "Europe/Helsinki",
-    "china": "Asia/Shanghai",
-    "india": "Asia/Kolkata",
-    "mez": "Europe/Berlin",
-    "mesz": "Europe/Berlin",
+    word: zone
+    for zone, words in {
+        "America/New_York": "et|eastern|ny|nyc|boston|washington dc|philadelphia|miami|atlanta",
+        "America/Chicago": "ct|central|dallas|houston",
+        "America/Denver": "mt|mountain",
+        "America/Los_Angeles": "pt|pacific|san francisco|seattle",
+        "America/Toronto": "ottawa",
+        "America/Sao_Paulo": "rio de janeiro|brasilia",
+        "Europe/London": "uk|england|edinburgh",
+        "Europe/Berlin": "w. europe|mez|mesz|germany|frankfurt|munich|hamburg",
+        "Europe/Zurich": "switzerland|geneva|basel",
+        "Europe/Paris": "romance|france",
+        "Europe/Rome": "italy|milan",
+        "Europe/Madrid": "barcelona",
+        "Europe/Athens": "gtb",
+        "Europe/Helsinki": "fle",
+        "Europe/Istanbul": "ankara",
+        "Asia/Shanghai": "china|beijing|peking|shenzhen|guangzhou",
+        "Asia/Hong_Kong": "hk",
+        "Asia/Kolkata": "india|bombay|mumbai|delhi|new delhi|bangalore|bengaluru|chennai|madras",
+        "Asia/Karachi": "islamabad|lahore",
+        "Asia/Dubai": "abu dhabi",
+        "Asia/Tokyo": "osaka",
+        "Asia/Seoul": "korea|south korea",
+        "Asia/Ho_Chi_Minh": "vietnam|hanoi",
+        "Africa/Johannesburg": "south africa|cape town|pretoria",
+        "Pacific/Auckland": "wellington",
+    }.items()
+    for word in words.split("|")
 }
 _MARKETS = (
     *("America/New_York", "America/Chicago", "America/Denver", "America/Phoenix", "America/Los_Angeles"),
@@ -92,12 +104,10 @@ def explain(word: str) -> str:
     if places := _places(word):
         use = "an abbreviation that several places use" if places[1:] else "no place's name"
         return f"{word.upper()} is {use}: {_listed(places)}"
-    if meant := zone_names().get(plain) or _CALLED.get(plain):
-        return f"did you mean {_listed([meant])}? {_IANA}"
-    city = _bare(plain.split("/")[-1])
-    near = sorted(name for low, name in zone_names().items() if city and _bare(low.split("/")[-1]) == city)
+    near = _called(word)
     if not near and not _OFFSET.fullmatch(word):
-        near = difflib.get_close_matches(word, zone_names().values(), n=1, cutoff=0.5)
+        cities = {_city(name): name for name in zone_names().values()}
+        near = [cities[city] for city in difflib.get_close_matches(_city(plain), cities, n=1, cutoff=0.8)]
     return f"did you mean {_listed(near)}? {_IANA}" if near else _IANA
 
 
@@ -129,6 +139,17 @@ def fits(word: str, abbreviation: str) -> bool:
     return word == abbreviation or bool(re.fullmatch(rf"{re.escape(word[:1])}[SD]T", abbreviation) and word[1:] == "T")
 
 
+def names_place(word: str, zone: str) -> bool:
+    """Whether a word is a place's or a usual name for a zone's clock, and tells not summer from winter."""
+    return not _in_season(word, zone) and any(_clock(name) == _clock(zone) for name in _called(word))
+
+
+def names_clock(word: str, zone: str) -> bool:
+    """Whether a word is any name for a zone's clock, IANA's or what it is called in summer or winter among them."""
+    own = zone_of(word)
+    return _in_season(word, zone) or names_place(word, zone) or (own is not None and _clock(own) == _clock(zone))
+
+
 def all_year(word: str) -> str:
     """A hint for a time that a zone calls otherwise: the abbreviation's offset may hold in summer and winter alike."""
     fixed = [place for place in _places(word) if _at(place, 1) == _at(place, 7)]
@@ -137,8 +158,26 @@ def all_year(word: str) -> str:
 
 
 def known(word: str) -> bool:
-    """Whether a word is the abbreviation or usual name of some clock."""
-    return word.upper() in _OLD or bool(_places(word)) or re.sub(_TIME, "", word.lower()) in _CALLED
+    """Whether a word is the abbreviation or usual name of some clock, or a city that has one."""
+    return word.upper() in _OLD or bool(_places(word) or _called(word))
+
+
+def _called(word: str) -> list[str]:
+    """The zones that a word names in another way than IANA: by a city, a country or a usual word."""
+    plain = re.sub(_TIME, "", " ".join(word.lower().split()))
+    place = plain.replace("_", " ").split("/")[-1]
+    if meant := zone_names().get(plain) or _CALLED.get(place):
+        return [meant]
+    return sorted(name for name in zone_names().values() if _city(place) and _city(name) == _city(place))
+
+
+def _clock(zone: str) -> list[tuple[timedelta, str]]:
+    """What a zone shows in winter and in summer."""
+    return [_at(zone, month) for month in (1, 7)]
+
+
+def _in_season(word: str, zone: str) -> bool:
+    return any(fits(word, abbreviation) for _, abbreviation in _clock(zone))
 
 
 def _places(word: str) -> list[str]:
@@ -165,8 +204,10 @@ def _listed(places: list[str]) -> str:
     return " or ".join(f'data.timezone="{place}"' for place in places[:4])
 
 
-def _bare(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text)
+@cache
+def _city(name: str) -> str:
+    """The last part of a zone's name, letters and digits alone."""
+    return re.sub(r"[^a-z0-9]", "", name.lower().split("/")[-1])
 
 
 _IANA = "zones have IANA names, such as UTC, America/New_York, Europe/London"
