@@ -134,7 +134,7 @@ def _time(
     if clocks and (pair := _date_and_clock(frame, spelled, clocks)):
         return pair
     if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
-        hours = find_hours(frame, spelled)
+        hours = find_hours(frame, spelled) if normalise(found) in DATES else None
         return hours if hours and found in hours else (found,)
     if {"t", "o", "h", "l", "c"} <= spelled.keys():
         return (spelled["t"],)
