@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +159,12 @@ COUNTS: dict[str, list[Any]] = {
     "quarters": list(range(1, 97)),
     "HE01": [f"HE{hour:02d}" for hour in range(1, 25)],
     "clocks": [f"{hour:02d}:00" for hour in range(24)],
+    "halves": [f"{hour % 12 or 12} {'AM' if hour < 12 else 'PM'}" for hour in range(24)],
     "spans": [f"{hour:02d}:00 - {hour + 1:02d}:00" for hour in range(24)],
 }
 
 
-@pytest.mark.parametrize("name", ["Settlement Period", "SettlementPeriod", "Stunde", "mtu", "n"])
+@pytest.mark.parametrize("name", ["Settlement Period", "Stunde", "mtu", "n"])
 @pytest.mark.parametrize("kind", COUNTS)
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_a_count_within_the_day_is_never_hinted_as_a_symbol_or_filter(
@@ -178,9 +179,10 @@ def test_a_count_within_the_day_is_never_hinted_as_a_symbol_or_filter(
     assert not any(word in hint for word in ("symbol_column", "filter", "on_duplicate"))
     assert repr(name) in hint
     if "data.time_column" in hint:
-        moments = [f"{day} {count if ':' in str(count) else f'{count:02d}:00'}" for day, count in keys]
-        said = {"time_column": f"Date,{name}", "time_format": None if kind == "clocks" else "%Y-%m-%d %H"}
-        assert stamps(path, **said) == [datetime.fromisoformat(moment) for moment in moments]
+        hours = [COUNTS[kind].index(count) for _, count in keys]
+        moments = [datetime.combine(day, time(hour)) for (day, _), hour in zip(keys, hours, strict=True)]
+        said = {"time_column": f"Date,{name}", "time_format": "%Y-%m-%d %H" if kind == "hours" else None}
+        assert stamps(path, **said) == moments
     else:
         assert "write them as the times at which they begin" in hint
         with pytest.raises(DataError):
@@ -194,6 +196,8 @@ def test_hours_that_were_left_out_of_the_time_are_named_as_its_part(said: dict[s
         hint = hint_on_repeats(as_file(tmp_path, {"Date": days, name: [0, 6, 12, 18, 23] * 2}), **said)
         assert repr(name) in hint
         assert "is a part of the time" in hint
+    words = as_file(tmp_path, {"Date": days, "Hour": ["night", "dawn", "noon", "dusk", "late"] * 2})
+    assert "'Hour' is a part of the time" in hint_on_repeats(words, **said)
 
 
 def test_numbers_of_series_are_still_named_and_where_they_stand_row_by_row_both_readings_are(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ _COUNTS = (
     *("interval", "delivery_interval", "time_slot", "timeslot", "slot", "half_hour", "quarter_hour", "block", "time"),
 )
 _A_DAY = (24, 48, 96, 288, 1440)
-_CLOCK = r"^\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?$"
+_HALF = r"\s*[AaPp][.]?[Mm][.]?"
+_CLOCK = rf"^\d{{1,2}}(:\d{{2}}(:\d{{2}}([.]\d+)?)?({_HALF})?|{_HALF})$"
 _FROM_TO = r"^\d{1,2}:\d{2}\D+\d{1,2}:\d{2}"
 _MOSTLY = 0.9  # days on which clocks change, and absent rows, break a count
 
@@ -38,7 +39,9 @@ def part_of_time(frame: pl.DataFrame, column: str) -> str | None:
         return f"{column!r} holds times of day, each with its end: {TO_TIMES}"
     counts = _numbers(frame[column])
     hours = normalise(column) in (*HOURS, *HOUR_ENDS)
-    if counts is None or not (hours or _by_one(frame, counts)):
+    if counts is None:
+        return f"{column!r} is a part of the time: {both}" if hours else None
+    if not (hours or _by_one(frame, counts)):
         return None
     lowest, highest, rowwise = counts.sort()[0], counts.sort()[-1], _by_time(frame)
     told = f"{column!r} counts {lowest} to {highest}"
