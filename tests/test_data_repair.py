@@ -175,7 +175,7 @@ def test_a_table_is_made_of_mended_rows_and_the_check_lists_what_was_done(cli: C
     assert made == said.json["repairs"]
     assert "repairs" not in provenance_of(load(path))
     assert (said.code, said.json["hundredfold"], said.json["ok"]) == (0, 0, True)
-    shared = {"kind": "hundredfold", "symbol": "X", "rows": 1}
+    shared = {"kind": "hundredfold", "symbol": "X", "rows": 1, "divided": [], "left": []}
     first, second = ("2001-01-21T00:00:00Z", "2001-03-02T00:00:00Z")
     assert said.json["repairs"] == [
         {**shared, "start": first, "end": first, "columns": ["high"], "factor": 0.01},

@@ -12,7 +12,7 @@ import polars as pl
 
 from gatewise.data.corporate import LONGEST, find_splits, nearest_split
 from gatewise.data.finding import SHOWN, Finding, where
-from gatewise.data.price_faults import Cells, Faults, Ints, find_faults
+from gatewise.data.price_faults import Cells, Faults, Floats, Ints, find_faults
 from gatewise.data.rows import Rows
 from gatewise.data.table import OHLC, STAMP, SYMBOL
 
@@ -87,10 +87,14 @@ def mended(prices: Prices) -> pl.DataFrame:
         own = found.column == number
         if own.any():
             values = frame[name].to_numpy().copy()
-            power = found.decade[own]
-            values[at[own]] = np.where(power > 0, values[at[own]] / 10.0**power, values[at[own]] * 10.0**-power)
+            values[at[own]] = shifted(values[at[own]], found.decade[own])
             frame = frame.with_columns(pl.Series(name, values, nan_to_null=True))
     return frame
+
+
+def shifted(values: Floats, decade: Ints) -> Floats:
+    """Values that are powers of ten too large, brought back; of two ways to do it the one that rounds once."""
+    return np.asarray(np.where(decade > 0, values / 10.0**decade, values * 10.0**-decade), np.float64)
 
 
 def find_hundredfold(prices: Prices) -> Finding:

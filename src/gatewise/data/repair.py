@@ -3,7 +3,7 @@
 **hundredfold**: cells that are 10, 100, … times too large or too small and whose neighbours on both sides say so are
 divided again; see `price_faults`. **splits**: prices before a split that they were not adjusted for are divided by it,
 and volume multiplied, where the step is a split's, is no move of this series, and the volume of the days around proves
-it; see `find_splits`. Mending twice is mending once.
+it; see `find_splits`. Columns in the same units go with them; see `companions`. Mending twice is mending once.
 
 A mended row is known only with the rows that mended it: a hundredfold cell with the rows after it, and prices before a
 split with the split. Returns and ratios of rows are those that were earned; levels are not those that were seen.
@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig
+from gatewise.data.companions import at_errors, at_split, beside_of, others
 from gatewise.data.finding import SHOWN
-from gatewise.data.price_findings import Prices, find_level_jumps, mended
+from gatewise.data.price_findings import Prices, find_level_jumps, mended, shifted
 from gatewise.data.rows import Repair, Rows
 from gatewise.data.table import STAMP, SYMBOL
 
@@ -30,8 +32,8 @@ def repaired(rows: Rows, spec: DataConfig) -> Rows:
     if "hundredfold" in spec.repair:
         prices = Prices(rows, keep)
         if prices.names and prices.faults.hundredfold.row.size:
-            done = tuple(_tens(prices))
-            rows = _with(rows, mended(prices), done, _told("hundredfold", done))
+            frame, done = _tens(prices)
+            rows = _with(rows, frame, done, _told("hundredfold", done))
     if "splits" in spec.repair:
         prices = Prices(rows, keep)
         if prices.names:
@@ -44,10 +46,42 @@ def _with(rows: Rows, frame: pl.DataFrame, done: tuple[Repair, ...], notes: list
     return replace(rows, frame=frame, notes=(*rows.notes, *notes), repairs=(*rows.repairs, *done))
 
 
-def _tens(prices: Prices) -> Iterator[Repair]:
+def _tens(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
     """One entry for each run of rows with the same columns off by the same number."""
+    frame, ordered, symbol = mended(prices), prices.frame, prices.frame[SYMBOL]
+    place, stamp = prices.place, ordered[STAMP]
+    true = {name: frame[name].to_numpy()[place] for name in prices.names}
+    beside = beside_of(true, ordered["volume"].to_numpy() if "volume" in ordered.columns else None)
+    starts = np.append(np.flatnonzero(np.diff(symbol.rle_id().to_numpy(), prepend=-1)), ordered.height)
+    broken = np.zeros(ordered.height, np.bool_)
+    broken[prices.faults.hundredfold.row] = True
+    values = {name: ordered[name].to_numpy() for name in others(prices.rows.columns)}
+    decades = {name: np.zeros(ordered.height, np.int64) for name in values}
+    done = []
+    for run, names, power in _runs(prices):
+        bound = int(np.searchsorted(starts, run.start, side="right"))
+        own = slice(int(starts[bound - 1]), int(starts[bound]))
+        off = {name: at_errors(column, beside, run, power, broken, own) for name, column in values.items()}
+        for name, at in off.items():
+            if at is not None:
+                decades[name][at] = power
+        also = tuple(name for name, at in off.items() if at is not None and at.size)
+        left = tuple(name for name, at in off.items() if at is None)
+        a, b = run.start, run.stop - 1
+        columns, factor = (*names, *also), 10.0**-power
+        done.append(Repair("hundredfold", symbol[a], stamp[a], stamp[b], b - a + 1, columns, factor, left=left))
+    for name, powers in decades.items():
+        if powers.any():
+            column = frame[name].to_numpy().copy()
+            column[place] = shifted(column[place], powers)
+            frame = frame.with_columns(pl.Series(name, column, nan_to_null=True))
+    return frame, tuple(done)
+
+
+def _runs(prices: Prices) -> Iterator[tuple[slice, tuple[str, ...], int]]:
+    """Rows in a row whose same columns are off by the same powers of ten, with those columns, power by power."""
     found = prices.faults.hundredfold
-    symbol, stamp = prices.frame[SYMBOL], prices.frame[STAMP]
+    symbol = prices.frame[SYMBOL]
     each, first = np.unique(found.row, return_index=True)
     last = np.append(first[1:], found.row.size)
     kinds = [
@@ -58,40 +92,56 @@ def _tens(prices: Prices) -> Iterator[Repair]:
         ends = place == each.size or each[place] != each[place - 1] + 1 or kinds[place] != kinds[begin]
         if not ends and symbol[int(each[place])] == symbol[int(each[begin])]:
             continue
-        a, b = int(each[begin]), int(each[place - 1])
         columns, powers = kinds[begin]
         for power in dict.fromkeys(powers):
             names = tuple(prices.names[c] for c, p in zip(columns, powers, strict=True) if p == power)
-            yield Repair("hundredfold", symbol[a], stamp[a], stamp[b], place - begin, names, 10.0**-power)
+            yield slice(int(each[begin]), int(each[place - 1]) + 1), names, power
         begin = place
 
 
 def _adjusted(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
-    frame, done = prices.rows.frame, []
+    frame, done, names = prices.rows.frame, [], others(prices.rows.columns)
     for symbol, time, new, old in (
         prices.splits.filter("proved", "certain").select(SYMBOL, "time", "new", "old").sort(SYMBOL, "time").iter_rows()
     ):
-        earlier = (frame[SYMBOL] == symbol) & (frame[STAMP] < time)
-        factor = pl.when(earlier).then(old / new).otherwise(1.0)
-        prices_of = [(pl.col(name) * factor).alias(name) for name in prices.names]
-        frame = frame.with_columns(*prices_of, (pl.col("volume") / factor).alias("volume"))
-        count, first, last = (
-            frame.filter(earlier).select(pl.len(), pl.col(STAMP).min().alias("first"), pl.col(STAMP).max()).row(0)
+        own, factor = pl.col(SYMBOL) == symbol, old / new
+        found = at_split(prices.frame.filter(own), names, time, new / old)
+        multiplied = dict.fromkeys(prices.names, time) | found.prices
+        divided = {"volume": time} | found.shares
+        frame, earlier = (
+            frame.with_columns(
+                *(_before(name, until, own, pl.col(name) * factor) for name, until in multiplied.items()),
+                *(_before(name, until, own, pl.col(name) / factor) for name, until in divided.items()),
+            ),
+            frame.filter(own, pl.col(STAMP) < time),
         )
-        done.append(Repair("splits", symbol, first, last, count, prices.names, old / new))
+        first, last = earlier.select(pl.col(STAMP).min().alias("first"), pl.col(STAMP).max()).row(0)
+        done.append(
+            Repair("splits", symbol, first, last, earlier.height, (*multiplied,), factor, (*divided,), found.left)
+        )
     return frame, tuple(done)
+
+
+def _before(name: str, until: datetime, own: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return pl.when(own & (pl.col(STAMP) < until)).then(value).otherwise(pl.col(name)).alias(name)
 
 
 def _told(kind: str, done: tuple[Repair, ...]) -> list[str]:
     notes = [
         f"repaired, {kind}: {one.symbol} {one.start:%Y-%m-%d %H:%M}{_until(one)}, {', '.join(one.columns)} "
-        f"times {one.factor:g}"
+        f"times {one.factor:g}{_rest(one)}"
         for one in done[:SHOWN]
     ]
     if done[SHOWN:]:
         rest = f"repaired, {kind}: {sum(one.rows for one in done):,} rows in all"
         notes.append(f"{rest}, in {len(done):,} places; gatewise data check --json lists them")
     return notes
+
+
+def _rest(one: Repair) -> str:
+    """What was divided where prices were multiplied, and what was left."""
+    divided = f", {', '.join(one.divided)} divided by it" if one.divided else ""
+    return divided + (f"; left as they are: {', '.join(one.left)}" if one.left else "")
 
 
 def _until(one: Repair) -> str:

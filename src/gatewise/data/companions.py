@@ -1,0 +1,237 @@
+"""Columns beside open, high, low, close, volume that are in their units: a vwap, quotes, the close of the day before.
+
+Where prices are mended these must be, too, or a feature made of both is wrong from there on. Names are many, and some
+say too little (an adjusted close may hold a split or not, the close of the day before may on the day itself be of the
+old shares), so the values decide. A column goes with a price where their ratio is steady, and each row then stands
+either where it should or a whole step away, never between: an average over rows of both scales can't be mended row
+by row, and is left. What is left is told to the caller, who names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.data.price_faults import LN10
+from gatewise.data.spellings import normalise
+from gatewise.data.table import OHLC, STAMP
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+# Paid too seldom to be held against prices; a source pays them on the shares that its prices are of.
+_A_SHARE = frozenset({"dividends", "dividend", "dividend_amount", "div_cash", "divcash", "cash_dividend"})
+_COUNTS = frozenset({"trades", "trade_count", "count", "num_trades", "number_of_trades", "transactions", "n", "ticks"})
+_SIDE_ROWS, _SIDE, _LEAST_ROWS = 10, timedelta(days=14), 5
+_MOST_OFF = 0.25  # of a whole step
+_TIGHT, _EXACT, _SHARES_SPREAD = 0.5, 1e-6, 0.1  # how a ratio may vary: in usual moves of what it is to; at all
+_NEAR, _NEAR_SHARE = 0.25, 0.9  # of a log price; of the rows
+_NEAR_MOVES, _NEAR_SPREAD = 2.5, 0.05  # in usual moves; of a log price
+_AROUND = 20  # rows beside an error
+_CLEAR_SPREAD, _MOST_SPREAD, _MOST_MISS = 0.01, 0.1, 0.35  # of a log price
+
+
+@dataclass(frozen=True)
+class AtSplit:
+    """What columns do at one split.
+
+    Attributes:
+        prices: columns in units of prices, each with the stamp of its first row that is of the new shares.
+        shares: likewise columns that count shares.
+        left: columns with values before it that do neither, or of which it can't be told.
+    """
+
+    prices: dict[str, datetime]
+    shares: dict[str, datetime]
+    left: tuple[str, ...]
+
+
+def others(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that may be companions of prices."""
+    return tuple(name for name in columns if name not in (*OHLC, "volume"))
+
+
+def at_split(rows: pl.DataFrame, names: Sequence[str], time: datetime, ratio: float) -> AtSplit:
+    """Asks columns what they do at a split.
+
+    Args:
+        rows: of one symbol in order of `__stamp`, with close and volume, and open, high, low where there are any.
+        names: the columns to ask.
+        time: the first stamp after the split.
+        ratio: new shares for an old one.
+    """
+    stamp, count = rows[STAMP], rows.height
+    at, near, far = (int(stamp.search_sorted(moment)) for moment in (time, time - _SIDE, time + _SIDE))
+    window = slice(max(0, min(near, at - _SIDE_ROWS)), min(count, max(far, at + _SIDE_ROWS)))
+    prices = [rows[name].to_numpy() for name in OHLC if name in rows.columns]
+    found = AtSplit({}, {}, ())
+    for name in names:
+        values = rows[name].to_numpy()
+        power, first = power_at_split(values, prices, rows["volume"].to_numpy(), at, window, ratio)
+        if power is None and normalise(name) in _A_SHARE:
+            power = -1
+        of = {-1: found.prices, 1: found.shares}.get(power or 0)
+        if of is not None and normalise(name) not in _COUNTS:
+            of[name] = stamp[first]
+    known = found.prices | found.shares
+    left = tuple(name for name in names if name not in known and np.isfinite(rows[name].to_numpy()[:at]).any())
+    return AtSplit(found.prices, found.shares, left)
+
+
+def power_at_split(
+    values: Floats, prices: Sequence[Floats], volume: Floats, at: int, window: slice, ratio: float
+) -> tuple[int | None, int]:
+    """By which power of a split's ratio a column is multiplied there.
+
+    Args:
+        values, prices, volume: float64 [rows] each, of one symbol in order of time.
+        at: the first row after the split.
+        window: the rows around it that tell.
+        ratio: new shares for an old one.
+
+    Returns:
+        -1 of prices, 1 of shares, 0 of what goes with prices and holds the split already, None of what can't be told;
+        and the first row that is of the new shares: another than `at` where rows tell of rows before or after them.
+    """
+    step, power = float(np.log(ratio)), None
+    for price in prices:
+        before, after = (
+            _log_ratio(values[side], price[side]) for side in (slice(window.start, at), slice(at, window.stop))
+        )
+        if not (_steady(before, after, price[window]) or _near(values, price, before, after, price[window])):
+            continue
+        level, moved = _middle(before), _middle(after)
+        if abs(moved - level - step) <= _MOST_OFF * abs(step):
+            power = 0
+        old, new = _a_step_off(after - level, step), _a_step_off(before - level, -step)
+        if abs(moved - level) > _MOST_OFF * abs(step) or old is None or new is None:
+            continue
+        late, early = _run(old), _run(new[::-1])
+        if late == old.sum() and early == new.sum() and not (late and early):
+            return -1, at + late - early
+    before, after = (
+        _log_ratio(values[side], volume[side]) for side in (slice(window.start, at), slice(at, window.stop))
+    )
+    if _steady(before, after, volume[window], _SHARES_SPREAD):
+        if abs(_middle(after) - _middle(before)) <= _MOST_OFF * abs(step):
+            return 1, at
+        power = 0
+    return power, at
+
+
+def at_errors(
+    values: Floats, beside: Sequence[Floats], rows: slice, power: int, mended: Flags, symbol: slice
+) -> Ints | None:
+    """Which rows of a column are off by the power of ten by which prices were.
+
+    Args:
+        values: the column, float64 [rows].
+        beside: what it may go with: mended prices, and what a volume is worth at one.
+        rows: those whose prices were off by `power`.
+        mended: bool [rows], all whose prices were off.
+        symbol: the rows of their symbol.
+
+    Returns:
+        Their numbers; a close of the day before is off in the row below. None where the column is off there by
+        something else, or it can't be told by what.
+    """
+    window = slice(max(symbol.start, rows.start - _AROUND), min(symbol.stop, rows.stop + _AROUND))
+    calm, step = ~mended[window], power * LN10
+    best, level, other = np.inf, 0.0, beside[0]
+    for candidate in beside:
+        own = _log_ratio(values[window], candidate[window])[calm]
+        if np.isfinite(own).sum() >= _LEAST_ROWS and (spread := _spread(own)) < best:
+            best, level, other = spread, _middle(own), candidate
+        if best <= _CLEAR_SPREAD:
+            break
+    if best > _MOST_SPREAD:
+        return None if _is_odd(values[rows], values[window][calm]) else np.empty(0, np.int64)
+
+    def off(span: slice) -> Floats:
+        return _log_ratio(values[span], other[span]) - level
+
+    y = off(window)
+    with np.errstate(invalid="ignore"):
+        # Rows of other errors near by may be off by other powers, but none stands between.
+        between = (np.abs(y) > _MOST_OFF * LN10) & (np.abs(y - np.rint(y / LN10) * LN10) > _MOST_MISS)
+        found = np.flatnonzero(np.abs(y - step) <= _MOST_MISS) + window.start
+        if between.any() and (found.size or between[rows.start - window.start : rows.stop - window.start].any()):
+            return None
+        if found.size and found[-1] == window.stop - 1:  # a row may tell of the day before as long as its day lasts
+            rest = np.abs(off(slice(window.stop, symbol.stop)) - step) <= _MOST_MISS
+            found = np.append(found, window.stop + np.arange(_run(rest)))
+    return np.asarray(found, np.int64)
+
+
+def beside_of(prices: Mapping[str, Floats], volume: Floats | None) -> list[Floats]:
+    """What columns may go with where prices are off: each price, and what the volume is worth at the close."""
+    return [*prices.values(), *([] if volume is None else [prices["close"] * volume])]
+
+
+def _steady(before: Floats, after: Floats, other: Floats, least: float = _EXACT) -> bool:
+    """Whether log ratios to something, on both sides of a split, vary less than it does, or by `least` at most."""
+    if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < _LEAST_ROWS:
+        return False
+    return max(_spread(before), _spread(after)) <= max(_TIGHT * _move(other), least)
+
+
+def _near(values: Floats, price: Floats, before: Floats, after: Floats, around: Floats) -> bool:
+    """Whether a column is about as large as a price, in nearly all rows and so on both sides of a split."""
+    if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < _LEAST_ROWS:
+        return False
+    if max(_spread(before), _spread(after)) > max(_NEAR_MOVES * _move(around), _NEAR_SPREAD):
+        return False
+    y = _log_ratio(values, price)
+    return float(np.mean(np.abs(y[np.isfinite(y)]) <= _NEAR)) >= _NEAR_SHARE
+
+
+def _a_step_off(y: Floats, step: float) -> Flags | None:
+    """Which rows stand a whole step above 0; None where some stand between."""
+    with np.errstate(invalid="ignore"):
+        share = y / step
+        if ((share > _MOST_OFF) & (share < 1 - _MOST_OFF)).any():
+            return None
+        return np.asarray(np.abs(share - 1) <= _MOST_OFF)
+
+
+def _run(flags: Flags) -> int:
+    """How many are true from the first on."""
+    return int(np.argmin(flags)) if flags.size and not flags.all() else flags.size
+
+
+def _is_odd(values: Floats, around: Floats) -> bool:
+    """Whether a value is several times beyond all that stand around."""
+    size, usual = np.abs(values[np.isfinite(values)]), np.abs(around[np.isfinite(around)])
+    if not size.size or not usual.size:
+        return False
+    return bool(size.max() > 3 * usual.max() or size.min() < usual.min() / 3)
+
+
+def _log_ratio(values: Floats, other: Floats) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y = np.log(np.where(values > 0, values, np.nan) / np.where(other > 0, other, np.nan))
+    return np.asarray(np.where(np.isfinite(y), y, np.nan), np.float64)
+
+
+def _spread(y: Floats) -> float:
+    """The median distance from the median."""
+    return _middle(np.abs(y - _middle(y)))
+
+
+def _middle(y: Floats) -> float:
+    """The median of what is there."""
+    return float(np.median(y[np.isfinite(y)]))
+
+
+def _move(values: Floats) -> float:
+    """The usual log move from row to row, of those that move."""
+    there = values[values > 0]
+    moves = np.abs(np.diff(np.log(there)))
+    moves = moves[moves > 0]
+    return float(np.median(moves)) if moves.size else 0.0

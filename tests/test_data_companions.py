@@ -1,0 +1,206 @@
+"""Laws of mending what stands beside prices: a repaired frame is the frame that was never broken, in every column.
+
+A vwap or a previous close that stays on the old scale makes features wrong where no check looks. Truth is made first,
+in one scale; what a vendor would have written is made of it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_files import as_csv, put
+from gatewise.config.schema import DataConfig
+from gatewise.data.rows import Rows
+from gatewise.data.sources import read_source
+from test_data_prices import OHLC, market
+
+ROWS = 200
+SPLITS = [(2, 1), (3, 2), (7, 1), (1, 10), (20, 1)]
+PRICES = (*OHLC, "vwap", "bid", "ask", "previous close", "adj_open", "settle")
+SHARES = ("volume", "taker_buy_volume")
+STAY = ("turnover", "trades", "adj_close", "rsi")
+
+
+def truth(seed: int, rows: int = ROWS, move: float = 0.003, step: timedelta = timedelta(days=1)) -> pl.DataFrame:
+    """Bars and what vendors write beside them, all in one scale."""
+    rng = np.random.default_rng(seed)
+    prices, volume = market(rows, seed, move, price=50.0), rng.uniform(1.2e6, 1.8e6, rows)
+    low, high, close = prices["low"], prices["high"], prices["close"]
+    vwap = low + rng.uniform(0, 1, rows) * (high - low)
+    return pl.DataFrame(
+        {
+            "time": [datetime(2001, 1, 1) + row * step for row in range(rows)],
+            **prices,
+            "volume": volume,
+            "vwap": vwap,
+            "bid": close * (1 - rng.uniform(0, 0.003, rows)),
+            "ask": close * (1 + rng.uniform(0, 0.003, rows)),
+            "previous close": np.append(50.0, close[:-1]),
+            "adj_open": prices["open"] * 0.31,
+            "settle": np.where(rng.uniform(0, 1, rows) < 0.2, np.nan, close),
+            "taker_buy_volume": volume * rng.uniform(0.45, 0.55, rows),
+            "turnover": vwap * volume,
+            "trades": np.round(volume / 200 * rng.uniform(0.7, 1.3, rows)),
+            "adj_close": close * 0.9,
+            "rsi": 50 + 15 * np.sin(np.arange(rows) / 5),
+        }
+    )
+
+
+def as_traded(true: pl.DataFrame, row: int, new: int, old: int, today: bool = False) -> pl.DataFrame:
+    """The same where all before a row is of the old shares; `today`: the row's previous close is of the new."""
+    before = pl.int_range(pl.len()) < row
+    later = pl.int_range(pl.len()) < row + (not today)
+    ratio = new / old
+    return true.with_columns(
+        *(
+            pl.when(before).then(pl.col(name) * ratio).otherwise(pl.col(name))
+            for name in PRICES
+            if "previous" not in name
+        ),
+        *(pl.when(before).then(pl.col(name) / ratio).otherwise(pl.col(name)) for name in SHARES),
+        pl.when(later).then(pl.col("previous close") * ratio).otherwise(pl.col("previous close")),
+    )
+
+
+def read(folder: Path, frame: pl.DataFrame, *repair: str) -> Rows:
+    path = put(folder, "X.csv", as_csv(frame))
+    return read_source(DataConfig(paths=(str(path),), repair=repair))  # type: ignore[arg-type]
+
+
+def wrong(rows: Rows, true: pl.DataFrame) -> list[str]:
+    """Columns that are not as they should be, to twelve digits."""
+    return [
+        name
+        for name in true.columns[1:]
+        if not np.allclose(rows.frame[name].to_numpy(), true[name].to_numpy(), rtol=1e-12, atol=0, equal_nan=True)
+    ]
+
+
+@settings(max_examples=40)
+@given(
+    row=st.integers(20, ROWS - 20),
+    ratio=st.sampled_from(SPLITS),
+    today=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_a_split_is_undone_in_every_column_of_prices_and_shares_and_in_no_other(
+    row: int, ratio: tuple[int, int], today: bool, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, true = tmp_path_factory.mktemp("split"), truth(seed)
+    rows = read(folder, as_traded(true, row, *ratio, today=today), "splits")
+    (repair,) = rows.repairs
+    assert wrong(rows, true) == []
+    assert set(repair.columns) == set(PRICES)
+    assert (set(repair.divided), set(repair.left)) == (set(SHARES), set(STAY))
+    (note,) = (note for note in rows.notes if note.startswith("repaired"))
+    assert note.endswith("volume, taker_buy_volume divided by it; left as they are: turnover, trades, adj_close, rsi")
+
+
+def test_a_previous_close_of_the_day_is_of_the_old_shares_for_as_long_as_its_day_lasts(tmp_path: Path) -> None:
+    true = truth(3, 60 * 48, 0.0005, timedelta(minutes=30)).select("time", *OHLC, "volume")
+    hour = pl.col("time").dt.hour()
+    true = true.filter(hour.is_between(9, 15))  # fourteen bars a day
+    day = np.arange(true.height) // 14
+    closes = true["close"].to_numpy()[13::14]
+    true = true.with_columns(pl.Series("prev_close", np.append(50.0, closes)[day]))
+    split = 14 * 25
+    for late in (0, 14):
+        factor = pl.when(pl.int_range(pl.len()) < split).then(4.0).otherwise(1.0)
+        later = pl.when(pl.int_range(pl.len()) < split + late).then(4.0).otherwise(1.0)
+        raw = true.with_columns(pl.col(OHLC) * factor, pl.col("volume") / factor, pl.col("prev_close") * later)
+        rows = read(tmp_path, raw, "splits")
+        assert (wrong(rows, true), len(rows.repairs)) == ([], 1)
+
+
+def test_what_mixes_both_scales_is_left_and_named(tmp_path: Path) -> None:
+    """An average over the rows before, a range, a change: made of prices as traded, none can be mended by a factor."""
+    raw = as_traded(truth(5), 120, 2, 1).select("time", *OHLC, "volume")
+    close = pl.col("close")
+    mixed = {
+        "sma_2": close.rolling_mean(2, min_samples=1),
+        "sma_5": close.rolling_mean(5, min_samples=1),
+        "sma_20": close.rolling_mean(20, min_samples=1),
+        "ema_9": close.ewm_mean(span=9),
+        "change": close.diff().fill_null(0.0),
+        "atr": (pl.col("high") - pl.col("low")).rolling_mean(14, min_samples=1),
+        "high_60": pl.col("high").rolling_max(60, min_samples=1),
+    }
+    raw = raw.with_columns(**mixed)
+    rows = read(tmp_path, raw, "splits")
+    (repair,) = rows.repairs
+    assert repair.left == tuple(mixed)
+    assert wrong(rows, raw.select("time", *mixed)) == []
+
+
+def test_an_adjusted_close_is_divided_where_it_holds_the_step_and_left_where_it_does_not(tmp_path: Path) -> None:
+    """Two splits, of which the vendor had put one into its adjusted prices when the file was written."""
+    true = truth(6).select("time", *OHLC, "volume", "adj_close")
+    early, late = (pl.int_range(pl.len()) < row for row in (60, 130))
+    one, other = (pl.when(early).then(2.0).otherwise(1.0), pl.when(late).then(3.0).otherwise(1.0))
+    raw = true.with_columns(pl.col(OHLC) * one * other, pl.col("volume") / one / other, pl.col("adj_close") * other)
+    rows = read(tmp_path, raw, "splits")
+    assert wrong(rows, true) == []
+    assert [repair.left for repair in rows.repairs] == [("adj_close",), ()]
+
+
+def test_dividends_are_a_share_s_and_symbols_have_their_own_splits(tmp_path: Path) -> None:
+    true = (
+        truth(7)
+        .with_columns(dividends=pl.when(pl.int_range(pl.len()) % 63 == 5).then(0.25).otherwise(0.0))
+        .select("time", *OHLC, "volume", "vwap", "dividends")
+    )
+    factor = pl.when(pl.int_range(pl.len()) < 100).then(2.0).otherwise(1.0)
+    raw = true.with_columns(pl.col(*OHLC, "vwap", "dividends") * factor, pl.col("volume") / factor)
+    both = pl.concat([raw.with_columns(symbol=pl.lit("A")), true.with_columns(symbol=pl.lit("B"))])
+    rows = read(tmp_path, both.reverse(), "splits")
+    frame = rows.frame.sort("symbol", "time")
+    for name in true.columns[1:]:
+        assert frame[name].to_numpy() == pytest.approx(np.tile(true[name].to_numpy(), 2), rel=1e-12)
+
+
+@settings(max_examples=30)
+@given(
+    first=st.integers(3, ROWS - 50),
+    length=st.integers(1, 40),
+    power=st.sampled_from([-3, -2, -1, 1, 2, 3]),
+    seed=st.integers(0, 1000),
+)
+def test_rows_in_pence_are_brought_back_in_every_column_of_money(
+    first: int, length: int, power: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, true = tmp_path_factory.mktemp("pence"), truth(seed)
+    row = pl.int_range(pl.len())
+    pence = row.is_between(first, first + length - 1)
+    after = row.is_between(first + 1, first + length)  # the row below tells of the close before
+    money = [name for name in (*PRICES, "turnover", "adj_close") if "previous" not in name]
+    factor = 10.0**power
+    raw = true.with_columns(
+        pl.when(pence).then(pl.col(money) * factor).otherwise(pl.col(money)),
+        pl.when(after).then(pl.col("previous close") * factor).otherwise(pl.col("previous close")),
+    )
+    rows = read(folder, raw, "hundredfold")
+    (repair,) = rows.repairs
+    assert wrong(rows, true) == []
+    assert set(repair.columns) - {"settle"} == {*money, "previous close"} - {"settle"}
+    assert repair.left == ()
+
+
+def test_a_high_alone_leaves_others_as_they_are_and_names_what_was_made_of_it(tmp_path: Path) -> None:
+    true = truth(8).select("time", *OHLC, "volume", "vwap", "turnover", "rsi")
+    bad = pl.int_range(pl.len()) == 70
+    raw = true.with_columns(pl.when(bad).then(pl.col("high") * 1000).otherwise(pl.col("high")))
+    made = {"hlc3": pl.mean_horizontal("high", "low", "close"), "range": pl.col("high") - pl.col("low")}
+    raw, true = raw.with_columns(**made), true.with_columns(**made)
+    rows = read(tmp_path, raw, "hundredfold")
+    (repair,) = rows.repairs
+    assert wrong(rows, true) == ["hlc3", "range"]
+    assert (repair.columns, repair.left) == (("high",), ("hlc3", "range"))
+    assert any(note.endswith("high times 0.001; left as they are: hlc3, range") for note in rows.notes)
