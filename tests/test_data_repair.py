@@ -110,6 +110,38 @@ def test_a_split_is_undone_for_prices_and_volume_before_it(
     assert repaired(mended, BOTH).repairs == mended.repairs
 
 
+@settings(max_examples=40)
+@given(
+    joined=st.integers(40, 120),
+    undone=st.integers(160, 240) | st.none(),
+    runs=st.lists(st.tuples(st.integers(0, 7), st.integers(1, 15), st.sampled_from([-3, -2, 2, 3])), max_size=2),
+    seed=st.integers(0, 1000),
+)
+def test_both_repairs_mend_errors_before_within_and_after_a_tenfold_reverse_split(
+    joined: int,
+    undone: int | None,
+    runs: list[tuple[int, int, int]],
+    seed: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Ten shares become one, and perhaps one ten again; where a run of errors lies must not matter to either."""
+    folder, prices, volume = tmp_path_factory.mktemp("joined"), market(300, seed, 0.003), VOLUME.copy()
+    true = read(file_of(folder, prices, volume))
+    split(prices, volume, joined, 1, 10)
+    if undone is not None:
+        split(prices, volume, undone, 10, 1)
+    for eighth, length, power in {run[0]: run for run in runs}.values():
+        first = 6 + 36 * eighth
+        if any(bound is not None and first - 6 < bound < first + length + 6 for bound in (joined, undone)):
+            continue
+        for column in prices.values():
+            column[first : first + length] *= 10.0**power
+    mended = read(file_of(folder, prices, volume), repair="splits,hundredfold")
+    newest = 1.0 if undone is not None else 10.0
+    for name, factor in (*((name, newest) for name in OHLC), ("volume", 1 / newest)):
+        assert mended.frame[name].to_numpy() == pytest.approx(true.frame[name].to_numpy() * factor, rel=1e-12)
+
+
 def test_what_is_not_certain_is_left_and_named(tmp_path: Path) -> None:
     prices, volume = market(300, 1, 0.003), VOLUME.copy()
     for column in prices.values():

@@ -69,6 +69,17 @@ def test_a_split_that_was_not_divided_out_is_and_one_that_was_is_left(
         assert np.allclose(mended.volume, true.volume, rtol=1e-12)
 
 
+@given(row=st.integers(5, 195), ratio=st.sampled_from(RATIOS), seed=st.integers(0, 1000))
+def test_an_adjusted_close_that_holds_the_split_already_is_not_divided_by_it_again(
+    row: int, ratio: float, seed: int
+) -> None:
+    true = answered(200, seed, {row: ratio})
+    lazy = replace(undivided(true, row, ratio), adjusted_close=true.adjusted_close)
+    mended, (_,) = with_splits_applied(lazy, lazy, "UTC")
+    assert np.allclose(mended.close, true.close, rtol=1e-12)
+    assert np.array_equal(mended.adjusted_close, true.adjusted_close)
+
+
 def test_shorter_bars_are_mended_by_what_the_days_tell() -> None:
     true = answered(60, 1, {40: 4.0})
     lazy = undivided(true, 40, 4.0)

@@ -38,7 +38,7 @@ _JUMP_MOVES, _SPIKE_MOVES = 40.0, 70.0
 # How far a power of ten may be missed: in moves, and in log price, from 100 on more; how far levels may be apart.
 _DECADE_MOVES, _LEAST_OFF, _LEAST_OFF_FAR, _MOST_OFF, _MOST_APART = 10.0, 0.1, 0.25, 0.35, 0.7
 _CLEAR_MOVES = 20.0  # a decade must be so many moves, else the series does such things by itself
-_AROUND, _NEAR, _LEVEL_ROWS, _SPIKE_ROWS = 50, 3, 5, 5
+_AROUND, _NEAR, _LEVEL_ROWS, _VOLUME_ROWS, _SPIKE_ROWS = 50, 3, 5, 20, 5
 _KEPT = 0.7  # of a jump must be left in the rows after it
 _MOST_SHARE = 1 / 3  # of a symbol's rows may stand at another decade; beyond that nobody knows which is right
 _LEAST_STEPS, _MOST_STEPS = 8, 65_536
@@ -149,28 +149,30 @@ class _Look:
             begin, end = np.searchsorted(self.of, (symbol, symbol + 1))
             own = self.of[at] == symbol
             bounds = np.concatenate([[begin], at[own], [end]])
-            level, length = np.concatenate([[0], np.cumsum(power[own])]), np.diff(bounds)
+            errors = np.where(self._are_splits(bounds, power[own]), 0, power[own])
+            level, length = np.concatenate([[0], np.cumsum(errors)]), np.diff(bounds)
             base = max(np.unique(level).tolist(), key=lambda k: (length[level == k].sum(), -abs(k)))
             inside = np.flatnonzero(level == base)
-            runs = [
-                run
-                for run in range(int(inside[0]), int(inside[-1]))
-                if level[run] != base and not self._is_split(bounds[run], bounds[run + 1], int(level[run] - base))
-            ]
+            runs = [run for run in range(int(inside[0]), int(inside[-1])) if level[run] != base]
             if length[runs].sum() <= _MOST_SHARE * (end - begin):
                 for run in runs:
                     decades[bounds[run] : bounds[run + 1]] = level[run] - base
         return decades
 
-    def _is_split(self, begin: int, end: int, power: int) -> bool:
-        """Whether volume moved against the price, as it does where shares are split and joined again."""
-        if self.volume is None or end - begin < _LEVEL_ROWS:
-            return False
-        own, before = (_middle(self.volume[None, a:b])[0] for a, b in ((begin, end), (max(0, begin - 20), begin)))
-        if not (own > 0 and before > 0):
-            return False
-        moved = float(np.log(own / before))
-        return abs(moved + power * LN10) < abs(moved)
+    def _are_splits(self, bounds: Ints, power: Ints) -> Flags:
+        """At which steps between runs volume moved against the price, as it does where shares are split or joined."""
+        found = np.zeros(power.size, np.bool_)
+        if self.volume is None:
+            return found
+        for step in range(power.size):
+            begin, at, end = bounds[step : step + 3].tolist()
+            begin, end = min(begin, at - _LEVEL_ROWS), max(end, at + _LEVEL_ROWS)  # runs shorter than that tell nothing
+            begin, end = max(bounds[0], begin, at - _VOLUME_ROWS), min(bounds[-1], end, at + _VOLUME_ROWS)
+            before, after = (_middle(self.volume[None, a:b])[0] for a, b in ((begin, at), (at, end)))
+            if min(at - begin, end - at) >= _LEVEL_ROWS and before > 0 and after > 0:
+                moved = float(np.log(after / before))
+                found[step] = abs(moved + power[step] * LN10) < abs(moved)
+        return found
 
     def _rows_off(self, x: Floats) -> tuple[Flags, Floats, Ints, Floats]:
         """Runs of a few whole rows far off, and their log ratio; first rows of levels that stay, and their log step."""

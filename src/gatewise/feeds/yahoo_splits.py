@@ -8,6 +8,7 @@ split may have been divided from another day on: then its step is there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -15,11 +16,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from gatewise.data.companions import power_at_split
 from gatewise.feeds.yahoo_bars import Answered
 
 _LEAST = float(np.log(1.2))  # smaller splits drown in what a stock moves
 _NEAR_MOVES, _LEAST_NEAR, _MOST_NEAR = 8.0, 0.1, 0.4  # a step is near: in usual moves, and in log price
-_PRICES = ("open", "high", "low", "close", "adjusted_close", "dividends")
+_PRICES = ("open", "high", "low", "close", "dividends")
 _ROWS, _BESIDE = 20, 3
 _MOST_TURNOVER = 2.5  # times the usual: a step that comes with more tells of news
 
@@ -49,7 +51,9 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             continue
         if abs(step - np.log(ratio)) <= near:
             traded = abs(_volume_step(days, place) - np.log(ratio)) < abs(_volume_step(days, place))
-            rows = _divided(rows, int(days.stamp_us[place]), ratio, traded)
+            of_old = {"volume": traded, "adjusted_close": _adjusted_steps(days, place, ratio)}
+            also = [name for name, is_old in of_old.items() if is_old]
+            rows = _divided(rows, int(days.stamp_us[place]), ratio, also)
             notes.append(f"warning: Yahoo lists {told} and has not divided earlier prices by it: they are divided here")
         else:
             stepped = f"{told}, where its prices step by {np.exp(step):.4g}"
@@ -102,10 +106,21 @@ def _volume_step(days: Answered, place: int) -> float:
     return float(np.log(medians[1] / medians[0])) if min(medians) > 0 else 0.0
 
 
-def _divided(rows: Answered, split_us: int, ratio: float, with_volume: bool) -> Answered:
+def _adjusted_steps(days: Answered, place: int, ratio: float) -> bool:
+    """Whether the adjusted close, too, is of the old shares before a split; where that can't be told, it goes along."""
+    window = slice(max(0, place - _ROWS), min(place + _ROWS, days.close.size))
+    return power_at_split(days.adjusted_close, [days.close], days.volume, place, window, ratio)[0] != 0
+
+
+def _divided(rows: Answered, split_us: int, ratio: float, also: Sequence[str]) -> Answered:
+    """Rows with prices before a split divided by it; volume, which counts shares, is multiplied.
+
+    Args:
+        also: which of volume and adjusted_close are of the old shares there.
+    """
     earlier = np.where(rows.stamp_us < split_us, ratio, 1.0)
-    changed = {name: getattr(rows, name) / earlier for name in _PRICES}
-    return replace(rows, **changed, volume=rows.volume * earlier if with_volume else rows.volume)
+    changed = {name: getattr(rows, name) / earlier for name in (*_PRICES, *also) if name != "volume"}
+    return replace(rows, **changed, volume=rows.volume * earlier if "volume" in also else rows.volume)
 
 
 def _shares(ratio: float) -> str:
