@@ -15,6 +15,7 @@ import pytest
 from conftest import Cli
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
+from gatewise.data import lake_check
 from gatewise.data.load import load_table
 from gatewise.data.sources import read_source
 from gatewise.errors import AmbiguousError, ConfigError, DataError, NotEnoughRowsError, SchemaError, UnknownNameError
@@ -49,6 +50,18 @@ def test_the_lake_gives_the_table_that_a_file_of_the_same_rows_gives(lake: Path,
     file = DataConfig(paths=(str(tmp_path / "both.parquet"),), stamp="close", columns=keep)
     assert load_table(told).frame.equals(load_table(file).frame)
     assert load_table(told).fingerprint == load_table(file).fingerprint
+
+
+def test_the_check_reads_the_lake_as_training_would(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"gap_tolerance": "2h", "resample": "1h", "prices": "any", "repair": ()}
+    days = {"session": "17:00", "timezone": "America/New_York"}
+    read: list[DataConfig] = []
+    monkeypatch.setattr(lake_check, "read_source", lambda one: read.append(one) or read_source(one))
+    key = SeriesKey("coinbase", "BTC-USD", MINUTE)
+    for clock in (days, {"calendar": "XNYS"}):
+        told = spec(lake, **said, **clock)
+        lake_check.check_lake(Lake(lake), [key], told)
+        assert all(getattr(read[-1], name) == getattr(told, name) for name in (*said, *days, "calendar"))
 
 
 def test_what_says_how_epochs_are_read_has_nothing_to_say_of_the_lake_and_that_is_said(lake: Path) -> None:

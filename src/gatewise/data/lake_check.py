@@ -91,14 +91,13 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     Costs about 2 s for a million rows.
 
     Args:
-        spec: its calendar, gap tolerance, longer bars and repairs are those that training would take.
+        spec: its calendar or session, gap tolerance, longer bars, kind of prices and repairs are those that training
+            would take.
     """
     if spec is not None:
         refuse_filter(spec)
-    names = ("calendar", "session", "timezone", "gap_tolerance", "resample", "repair")
+    names = ("calendar", "session", "timezone", "gap_tolerance", "resample", "prices", "repair")
     said = {name: getattr(spec, name) for name in names} if spec else {}
-    told = ("calendar", "gap_tolerance", "resample", "prices", "repair")
-    said = {name: getattr(spec, name) for name in told} if spec else {}
     return [_check(lake, key, said) for key in keys]
 
 
