@@ -22,10 +22,10 @@ VALUES = ("open", "high", "low", "close", "volume")
 
 
 def bars(rows: int = 40, step: timedelta = timedelta(hours=1), first: datetime = FIRST, seed: int = 7) -> pl.DataFrame:
-    """Bars on a plain grid: time (UTC, the bar's open) and OHLCV with few digits."""
+    """Bars on a plain grid: time (UTC, the bar's open) and OHLCV with few digits; each opens near the last close."""
     random = np.random.default_rng(seed)
     close = np.round(100 + np.cumsum(random.normal(0, 1, rows)), 2)
-    opened = np.round(close + random.normal(0, 0.5, rows), 2)
+    opened = np.round(np.append(100.0, close[:-1]) + random.normal(0, 0.1, rows), 2)
     spread = np.round(random.uniform(0, 1, rows), 2)
     return pl.DataFrame(
         {

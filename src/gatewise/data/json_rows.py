@@ -10,7 +10,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig
 from gatewise.data.encoding import not_utf8, to_utf8
 from gatewise.data.json_tables import Found, find_tables
-from gatewise.data.layouts import headless, require_order
+from gatewise.data.layouts import Layout, headless, require_order
 from gatewise.data.spellings import SYMBOLS
 from gatewise.data.table import ROW
 from gatewise.data.text import Raw, unique_names
@@ -28,9 +28,9 @@ def read_json(blob: Blob, spec: DataConfig) -> Raw:
         SchemaError: two columns of one name.
     """
     tables = find_tables(_parse(blob, spec))
-    frames, notes = [], []
+    frames, notes, layout = [], [], None
     for found in tables:
-        columns, also = _columns(blob, found, spec)
+        columns, layout, also = _columns(blob, found, spec)
         notes += also
         frames.append(_frame(blob.name, columns, found.symbol if tables[1:] or found.symbol else None))
     if not frames:
@@ -43,7 +43,7 @@ def read_json(blob: Blob, spec: DataConfig) -> Raw:
     if any(set(frame.columns) != set(names) for frame in frames):
         raise ReadError(f"{blob.name}: the tables of its symbols have other columns each", "write a file each")
     frame = pl.concat([frame.select(names) for frame in frames], how="vertical_relaxed")
-    return Raw(blob.name, frame, tuple(dict.fromkeys(notes)))
+    return Raw(blob.name, frame, tuple(dict.fromkeys(notes)), layout)
 
 
 def _parse(blob: Blob, spec: DataConfig) -> Any:
@@ -81,7 +81,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list[Any]], list[str]]:
+def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list[Any]], Layout | None, list[str]]:
     notes = []
     if found.zone and spec.timezone is None:
         notes.append(f"it says that its time zone is {found.zone!r} (data.timezone says so where stamps carry none)")
@@ -91,7 +91,7 @@ def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list
                 f"{blob.name} carries its columns' names; data.columns_are names those of rows without any",
                 "leave data.columns_are out; data.rename gives a column another name",
             )
-        return found.columns, notes
+        return found.columns, None, notes
     width = len(found.rows[0])
     if odd := next((number for number, row in enumerate(found.rows, start=1) if len(row) != width), None):
         raise ReadError(
@@ -102,7 +102,7 @@ def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list
     columns = {name: [row[place] for row in found.rows] for place, name in enumerate(names)}
     if layout is not None:
         require_order(blob.name, _frame(blob.name, columns, None))
-    return columns, [*note, *notes]
+    return columns, layout, [*note, *notes]
 
 
 def _frame(name: str, columns: dict[str, list[Any]], symbol: str | None) -> pl.DataFrame:

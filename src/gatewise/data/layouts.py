@@ -49,6 +49,7 @@ _CELLS = {
     "i": r"(?:\d+(?:\.0+)?)?",
     "f": r"[01]",
 }
+_BARS = (*OHLC, "volume")
 _ROUNDED = 1e-3  # amounts are written with few digits
 _LEAN = r"\d{8} \d{2}:\d{2}"
 
@@ -67,8 +68,17 @@ class Layout:
     columns: tuple[str, ...]
     who: str
 
+    @property
+    def proved(self) -> bool:
+        """Whether other columns than a time and bars say whose rows they are, and so in which order."""
+        return not {*self.columns} <= {"symbol", "date", "time", *_BARS}
 
-_BARS = (*OHLC, "volume")
+    @property
+    def usual(self) -> bool:
+        """Whether programs alone write such rows, and all known ones in this order."""
+        return self.cells.startswith("e")
+
+
 LAYOUTS = (
     Layout("nnnnnnnnnnnn", KLINE, "exchange klines"),
     Layout("snnnnni", ("time", *_BARS, "trades"), "Kraken's OHLCVT"),

@@ -18,6 +18,7 @@ from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.interval_column import Interval, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
+from gatewise.data.open_close import with_open_and_close
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
@@ -100,6 +101,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     if interval is not None and interval.values[1:]:
         require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)
         interval = None
+    raw = with_open_and_close(raw, symbols, stamps.values, spec)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
