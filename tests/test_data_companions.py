@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, put
 from gatewise.config.schema import DataConfig
+from gatewise.data.repair import repaired
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from test_data_prices import OHLC, market
+
+BOTH = DataConfig(repair=("splits", "hundredfold"))
 
 ROWS = 200
 SPLITS = [(2, 1), (3, 2), (7, 1), (1, 10), (20, 1)]
@@ -98,13 +101,14 @@ def test_a_split_is_undone_in_every_column_of_prices_and_shares_and_in_no_other(
     rows = read(folder, as_traded(true, row, *ratio, today=today), "splits")
     (repair,) = rows.repairs
     assert wrong(rows, true) == []
+    assert repaired(rows, BOTH).repairs == rows.repairs
     assert set(repair.columns) == set(PRICES)
     assert (set(repair.divided), set(repair.left)) == (set(SHARES), set(STAY))
     (note,) = (note for note in rows.notes if note.startswith("repaired"))
     assert note.endswith("volume, taker_buy_volume divided by it; left as they are: turnover, trades, adj_close, rsi")
 
 
-def test_a_previous_close_of_the_day_is_of_the_old_shares_for_as_long_as_its_day_lasts(tmp_path: Path) -> None:
+def test_a_close_of_the_day_before_is_of_the_old_shares_or_off_for_as_long_as_its_day_lasts(tmp_path: Path) -> None:
     true = truth(3, 60 * 48, 0.0005, timedelta(minutes=30)).select("time", *OHLC, "volume")
     hour = pl.col("time").dt.hour()
     true = true.filter(hour.is_between(9, 15))  # fourteen bars a day
@@ -118,6 +122,14 @@ def test_a_previous_close_of_the_day_is_of_the_old_shares_for_as_long_as_its_day
         raw = true.with_columns(pl.col(OHLC) * factor, pl.col("volume") / factor, pl.col("prev_close") * later)
         rows = read(tmp_path, raw, "splits")
         assert (wrong(rows, true), len(rows.repairs)) == ([], 1)
+    for last_day in (20, true.height // 14 - 2):
+        last = 14 * last_day + 13  # the bar that the next day's column tells of
+        bad, later = (pl.int_range(pl.len()).is_between(a, b) for a, b in ((last, last), (last + 1, last + 14)))
+        raw = true.with_columns(
+            pl.when(bad).then(pl.col("close") * 100).otherwise(pl.col("close")),
+            pl.when(later).then(pl.col("prev_close") * 100).otherwise(pl.col("prev_close")),
+        )
+        assert wrong(read(tmp_path, raw, "hundredfold"), true) == []
 
 
 def test_what_mixes_both_scales_is_left_and_named(tmp_path: Path) -> None:
@@ -189,8 +201,49 @@ def test_rows_in_pence_are_brought_back_in_every_column_of_money(
     rows = read(folder, raw, "hundredfold")
     (repair,) = rows.repairs
     assert wrong(rows, true) == []
+    assert repaired(rows, BOTH).repairs == rows.repairs
     assert set(repair.columns) - {"settle"} == {*money, "previous close"} - {"settle"}
     assert repair.left == ()
+
+
+@settings(max_examples=30)
+@given(
+    split=st.integers(60, 140),
+    apart=st.sampled_from([-25, -15, -8, 8, 15, 25]),
+    length=st.integers(1, 5),
+    power=st.sampled_from([-3, -2, 2, 3]),
+    reverse=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_errors_and_a_split_by_as_much_beside_each_other_are_each_mended_by_its_own(
+    split: int, apart: int, length: int, power: int, reverse: bool, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The adjusted close holds the split, so its ratio to the close steps by as much there, and is no error."""
+    folder, true = tmp_path_factory.mktemp("both"), truth(seed)
+    size = 10 ** min(abs(power), 2)
+    raw = as_traded(true, split, *((1, size) if reverse else (size, 1)))
+    first = split + apart
+    pence = pl.int_range(pl.len()).is_between(first, first + length - 1)
+    after = pl.int_range(pl.len()).is_between(first + 1, first + length)
+    money = [name for name in (*PRICES, "turnover", "adj_close") if "previous" not in name]
+    raw = raw.with_columns(
+        pl.when(pence).then(pl.col(money) * 10.0**power).otherwise(pl.col(money)),
+        pl.when(after).then(pl.col("previous close") * 10.0**power).otherwise(pl.col("previous close")),
+    )
+    rows = read(folder, raw, "splits", "hundredfold")
+    assert wrong(rows, true) == [name for name in ("adj_close",) if name in rows.repairs[0].left]
+    assert {repair.kind for repair in rows.repairs} == {"splits", "hundredfold"}
+
+
+@pytest.mark.parametrize("row", [1, 2, ROWS - 2])
+def test_the_row_below_an_error_near_either_end_is_mended_with_it(row: int, tmp_path: Path) -> None:
+    true = truth(9).select("time", *OHLC, "volume", "previous close")
+    bad, below = (pl.int_range(pl.len()) == place for place in (row, row + 1))
+    raw = true.with_columns(
+        pl.when(bad).then(pl.col("close") * 100).otherwise(pl.col("close")),
+        pl.when(below).then(pl.col("previous close") * 100).otherwise(pl.col("previous close")),
+    )
+    assert wrong(read(tmp_path, raw, "hundredfold"), true) == []
 
 
 def test_a_high_alone_leaves_others_as_they_are_and_names_what_was_made_of_it(tmp_path: Path) -> None:

@@ -27,13 +27,16 @@ Flags = npt.NDArray[np.bool_]
 
 # Paid too seldom to be held against prices; a source pays them on the shares that its prices are of.
 _A_SHARE = frozenset({"dividends", "dividend", "dividend_amount", "div_cash", "divcash", "cash_dividend"})
-_COUNTS = frozenset({"trades", "trade_count", "count", "num_trades", "number_of_trades", "transactions", "n", "ticks"})
+_COUNTS = frozenset(
+    {"trades", "trade_count", "tradecount", "count", "num_trades", "numtrades", "number_of_trades", "num_of_trades"}
+    | {"transactions", "deals", "n", "ticks", "tick_volume"}
+)
 _SIDE_ROWS, _SIDE, _LEAST_ROWS = 10, timedelta(days=14), 5
 _MOST_OFF = 0.25  # of a whole step
 _TIGHT, _EXACT, _SHARES_SPREAD = 0.5, 1e-6, 0.1  # how a ratio may vary: in usual moves of what it is to; at all
 _NEAR, _NEAR_SHARE = 0.25, 0.9  # of a log price; of the rows
 _NEAR_MOVES, _NEAR_SPREAD = 2.5, 0.05  # in usual moves; of a log price
-_AROUND = 20  # rows beside an error
+_AROUND, _MOST_LATE = 20, 2_000  # rows beside an error, and after it, as a day of minutes
 _CLEAR_SPREAD, _MOST_SPREAD, _MOST_MISS = 0.01, 0.1, 0.35  # of a log price
 
 
@@ -126,7 +129,7 @@ def power_at_split(
 
 
 def at_errors(
-    values: Floats, beside: Sequence[Floats], rows: slice, power: int, mended: Flags, symbol: slice
+    values: Floats, beside: Sequence[Floats], rows: slice, power: int, mended: Flags, within: slice
 ) -> Ints | None:
     """Which rows of a column are off by the power of ten by which prices were.
 
@@ -135,13 +138,13 @@ def at_errors(
         beside: what it may go with: mended prices, and what a volume is worth at one.
         rows: those whose prices were off by `power`.
         mended: bool [rows], all whose prices were off.
-        symbol: the rows of their symbol.
+        within: the rows of their symbol that no split or jump of prices lies between.
 
     Returns:
         Their numbers; a close of the day before is off in the row below. None where the column is off there by
         something else, or it can't be told by what.
     """
-    window = slice(max(symbol.start, rows.start - _AROUND), min(symbol.stop, rows.stop + _AROUND))
+    window = slice(max(within.start, rows.start - _AROUND), min(within.stop, rows.stop + _AROUND))
     calm, step = ~mended[window], power * LN10
     best, level, other = np.inf, 0.0, beside[0]
     for candidate in beside:
@@ -151,7 +154,7 @@ def at_errors(
         if best <= _CLEAR_SPREAD:
             break
     if best > _MOST_SPREAD:
-        return None if _is_odd(values[rows], values[window][calm]) else np.empty(0, np.int64)
+        return None if _may_be_off(values[rows], values[window][calm]) else np.empty(0, np.int64)
 
     def off(span: slice) -> Floats:
         return _log_ratio(values[span], other[span]) - level
@@ -164,9 +167,12 @@ def at_errors(
         if between.any() and (found.size or between[rows.start - window.start : rows.stop - window.start].any()):
             return None
         if found.size and found[-1] == window.stop - 1:  # a row may tell of the day before as long as its day lasts
-            rest = np.abs(off(slice(window.stop, symbol.stop)) - step) <= _MOST_MISS
+            rest = np.abs(off(slice(window.stop, within.stop)) - step) <= _MOST_MISS
             found = np.append(found, window.stop + np.arange(_run(rest)))
-    return np.asarray(found, np.int64)
+    # The first rows after a split may tell of rows before it, which is no error.
+    found = found[_run((found == within.start + np.arange(found.size)) & (found < rows.start)) :]
+    outside = (found < rows.start) | (found >= rows.stop)
+    return None if outside.sum() > _MOST_LATE else np.asarray(found, np.int64)
 
 
 def beside_of(prices: Mapping[str, Floats], volume: Floats | None) -> list[Floats]:
@@ -205,11 +211,11 @@ def _run(flags: Flags) -> int:
     return int(np.argmin(flags)) if flags.size and not flags.all() else flags.size
 
 
-def _is_odd(values: Floats, around: Floats) -> bool:
-    """Whether a value is several times beyond all that stand around."""
+def _may_be_off(values: Floats, around: Floats) -> bool:
+    """Whether a value is several times beyond all that stand around, or too few stand there to tell."""
     size, usual = np.abs(values[np.isfinite(values)]), np.abs(around[np.isfinite(around)])
-    if not size.size or not usual.size:
-        return False
+    if not size.size or usual.size < _LEAST_ROWS:
+        return bool(size.size)
     return bool(size.max() > 3 * usual.max() or size.min() < usual.min() / 3)
 
 

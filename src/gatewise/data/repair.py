@@ -21,6 +21,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig
 from gatewise.data.companions import at_errors, at_split, beside_of, others
 from gatewise.data.finding import SHOWN
+from gatewise.data.price_faults import Ints
 from gatewise.data.price_findings import Prices, find_level_jumps, mended, shifted
 from gatewise.data.rows import Repair, Rows
 from gatewise.data.table import STAMP, SYMBOL
@@ -52,16 +53,16 @@ def _tens(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
     place, stamp = prices.place, ordered[STAMP]
     true = {name: frame[name].to_numpy()[place] for name in prices.names}
     beside = beside_of(true, ordered["volume"].to_numpy() if "volume" in ordered.columns else None)
-    starts = np.append(np.flatnonzero(np.diff(symbol.rle_id().to_numpy(), prepend=-1)), ordered.height)
+    bounds = _steps(prices)
     broken = np.zeros(ordered.height, np.bool_)
     broken[prices.faults.hundredfold.row] = True
     values = {name: ordered[name].to_numpy() for name in others(prices.rows.columns)}
     decades = {name: np.zeros(ordered.height, np.int64) for name in values}
     done = []
     for run, names, power in _runs(prices):
-        bound = int(np.searchsorted(starts, run.start, side="right"))
-        own = slice(int(starts[bound - 1]), int(starts[bound]))
-        off = {name: at_errors(column, beside, run, power, broken, own) for name, column in values.items()}
+        first, last = bounds[bounds <= run.start][-1], bounds[bounds >= run.stop][0]
+        within = slice(int(first), int(last))
+        off = {name: at_errors(column, beside, run, power, broken, within) for name, column in values.items()}
         for name, at in off.items():
             if at is not None:
                 decades[name][at] = power
@@ -76,6 +77,14 @@ def _tens(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
             column[place] = shifted(column[place], powers)
             frame = frame.with_columns(pl.Series(name, column, nan_to_null=True))
     return frame, tuple(done)
+
+
+def _steps(prices: Prices) -> Ints:
+    """Rows with which a symbol, or another level of its prices, begins, and the number of rows."""
+    keys = prices.frame.select(SYMBOL, pl.col(STAMP).alias("time")).with_row_index("row")
+    split = keys.join(prices.splits.select(SYMBOL, "time"), on=[SYMBOL, "time"], how="semi")["row"].to_numpy()
+    fresh = np.flatnonzero(np.diff(keys[SYMBOL].rle_id().to_numpy(), prepend=-1))
+    return np.unique(np.concatenate([fresh, split, prices.faults.jump_row, [keys.height]])).astype(np.int64)
 
 
 def _runs(prices: Prices) -> Iterator[tuple[slice, tuple[str, ...], int]]:
