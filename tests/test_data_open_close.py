@@ -104,6 +104,23 @@ def test_rows_that_do_not_tell_are_refused_with_both_readings_and_epochs_are_as_
     assert read_source(DataConfig(paths=(str(epochs),))).frame["open"].to_list() == frame["open"].to_list()
 
 
+@pytest.mark.parametrize("said", ["a header", "the user"])
+@pytest.mark.parametrize("order", [OPEN_FIRST, CLOSE_FIRST])
+def test_names_that_are_said_are_taken_and_a_warning_tells_that_they_are_each_other_s(
+    order: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    frame, names = rows_of(60, 4), ("date", *OPEN_FIRST)
+    text = written(frame, order)
+    if said == "a header":
+        path, how = put(tmp_path, "X.csv", f"{','.join(names)}\n{text}"), {}
+    else:
+        path, how = put(tmp_path, "X.csv", text), {"columns_are": names}
+    rows = read_source(DataConfig.model_validate({"paths": (str(path),), **how}))
+    assert rows.frame["open"].to_list() == frame[order[0]].to_list()
+    told = [note for note in rows.notes if "open and close are named the other way round" in note]
+    assert len(told) == (order == CLOSE_FIRST)
+
+
 def test_flat_rows_are_the_same_either_way_and_a_proved_shape_is_not_asked(tmp_path: Path) -> None:
     frame = rows_of(4, 1).with_columns(pl.col("close").alias(name) for name in ("open", "high", "low"))
     assert load(put(tmp_path, "X.csv", written(frame, OPEN_FIRST))).frame["close"].to_list() == frame["close"].to_list()

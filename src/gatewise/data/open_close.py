@@ -23,7 +23,8 @@ from gatewise.data.text import Raw
 from gatewise.errors import AmbiguousError
 
 _FIRST_ROWS = 1_000
-_CLEAR, _CLEAR_AGAINST = 2.0, -3.0  # standard deviations; hardly any file has its prices the other way round
+# In standard deviations: hardly any file has its prices the other way round, and hardly any that names them.
+_CLEAR, _CLEAR_AGAINST, _CLEAR_OF_NAMES = 2.0, -3.0, -5.0
 _OTHER = {"open": "close", "close": "open"}
 
 
@@ -60,6 +61,20 @@ def with_open_and_close(raw: Raw, symbols: pl.Series, stamps: pl.Series, spec: D
             f"data.columns_are={one} or data.columns_are={other}, after a look at whoever wrote it",
         )
     return raw
+
+
+def backwards(frame: pl.DataFrame) -> list[str]:
+    """A warning where open and close that a file or a user names are clearly each other's.
+
+    Args:
+        frame: symbol, `__stamp` and columns of numbers, in any order.
+    """
+    if not {"open", "close"} <= {*frame.columns} or _score(frame.head(_FIRST_ROWS)) >= _CLEAR_OF_NAMES:
+        return []
+    return [
+        "warning: its rows do not open where the rows before closed, but close where the rows before opened: open and "
+        "close are named the other way round (data.rename.open, data.rename.close), or times count backwards"
+    ]
 
 
 def _score(rows: pl.DataFrame) -> float:

@@ -18,7 +18,7 @@ from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.interval_column import Interval, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
-from gatewise.data.open_close import with_open_and_close
+from gatewise.data.open_close import backwards, with_open_and_close
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
@@ -118,7 +118,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
                 f"warning: {dates}; stamped by its close a row counts as known at the midnight with which its day "
                 'begins (data.stamp="open": when that day has ended)'
             )
-    notes = [*raw.notes, *roles.notes, *stamps.notes, *notes]
+    notes = [*raw.notes, *roles.notes, *stamps.notes, *notes, *backwards(frame)]
     left = (column for column in roles.names if chosen.get(column) not in frame.columns)
     words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
     if named is not None and only not in (None, named.symbol):
