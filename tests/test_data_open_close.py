@@ -104,6 +104,31 @@ def test_rows_that_do_not_tell_are_refused_with_both_readings_and_epochs_are_as_
     assert read_source(DataConfig(paths=(str(epochs),))).frame["open"].to_list() == frame["open"].to_list()
 
 
+@pytest.mark.parametrize("columns", [(), ("close",)])
+@pytest.mark.parametrize("order", [OPEN_FIRST, CLOSE_FIRST])
+def test_files_too_short_to_tell_are_read_as_the_others_or_all_together(
+    order: tuple[str, ...], columns: tuple[str, ...], tmp_path: Path
+) -> None:
+    frame = rows_of(90, 6)
+    spec = DataConfig(paths=(str(tmp_path),), columns=columns)
+    for whole in (0, 60):  # rows of a file that tells, beside files of three rows that do not
+        for path in tmp_path.glob("*.csv"):
+            path.unlink()
+        parts = [frame.head(whole), *(frame.slice(row, 3) for row in range(whole, 90, 3))]
+        for part in parts:
+            if part.height:
+                put(tmp_path, f"X_{part['time'][0]:%Y-%m-%d}.csv", written(part, order))
+        read = read_source(spec).frame.sort("time")
+        assert all(read[name].to_list() == frame[name].to_list() for name in columns or VALUES)
+
+
+def test_a_short_file_between_files_of_either_order_is_refused(tmp_path: Path) -> None:
+    for name, rows, order in (("A", 60, OPEN_FIRST), ("B", 60, CLOSE_FIRST), ("C", 3, OPEN_FIRST)):
+        put(tmp_path, f"{name}.csv", written(rows_of(rows, 6), order))
+    with pytest.raises(AmbiguousError, match=r"C\.csv has no header, and its 3 rows do not tell"):
+        read_source(DataConfig(paths=(str(tmp_path),)))
+
+
 @pytest.mark.parametrize("said", ["a header", "the user"])
 @pytest.mark.parametrize("order", [OPEN_FIRST, CLOSE_FIRST])
 def test_names_that_are_said_are_taken_and_a_warning_tells_that_they_are_each_other_s(

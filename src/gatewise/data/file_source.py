@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gatewise.config.schema import DataConfig
 from gatewise.data.discover import find_files
 from gatewise.data.lean import only_trades
-from gatewise.data.part import Part, part_of, read_part
+from gatewise.data.part import Part, part_of, read_part, settle_orders
 from gatewise.data.read import read_raw
 from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.rows import Rows, rows_of
@@ -40,7 +40,7 @@ def read_rows(spec: DataConfig) -> Rows:
         notes += told
     else:
         parts = [read_part(blob, spec, only) for blob in blobs]
-    return rows_of(settle_series(parts, spec.symbols), spec, notes)
+    return rows_of(settle_series(settle_orders(parts), spec.symbols), spec, notes)
 
 
 def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tuple[list[Part], list[str]]:

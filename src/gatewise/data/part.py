@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import polars as pl
@@ -18,7 +18,7 @@ from gatewise.data.fixed_point import without_fixed_point
 from gatewise.data.interval_column import Interval, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
-from gatewise.data.open_close import backwards, with_open_and_close
+from gatewise.data.open_close import Order, backwards, find_order, settled, turned
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
@@ -48,6 +48,8 @@ class Part:
         named: whose rows they are by the file's path, where nothing else says.
         volume: what its volume counts where it has a choice of columns, ticks or what was traded.
         symbols_named: a column says whose each row is.
+        order: which price comes first, where rows without a header were asked; they are read as it says, or, where it
+            does not, as their layout does.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Part:
     named: Named | None = None
     volume: Volume | None = None
     symbols_named: bool = False
+    order: Order | None = None
 
 
 def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
@@ -101,7 +104,9 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     if interval is not None and interval.values[1:]:
         require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)
         interval = None
-    raw = with_open_and_close(raw, symbols, stamps.values, spec)
+    order = find_order(raw, symbols, stamps.values, spec)
+    if order is not None and order.close_first:
+        raw = turned(raw, order)
     chosen = choose_columns(raw.name, roles.names, spec.columns)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
@@ -136,7 +141,30 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         named=named,
         volume=roles.volume,
         symbols_named=roles.symbol is not None,
+        order=order,
     )
+
+
+def settle_orders(parts: Sequence[Part]) -> list[Part]:
+    """Files whose own rows do not tell open from close, read as other files of their shape are, or all together.
+
+    Raises:
+        AmbiguousError: see `settled`.
+    """
+    asked = [(number, part.order) for number, part in enumerate(parts) if part.order is not None]
+    verdicts = settled([order for _, order in asked])
+    known = list(parts)
+    for (number, order), close_first in zip(asked, verdicts, strict=True):
+        if close_first and order.close_first is None:
+            known[number] = _turned(parts[number], order)
+    return known
+
+
+def _turned(part: Part, order: Order) -> Part:
+    other = {"open": order.rows["close"], "close": order.rows["open"]}
+    frame = part.frame.with_columns(other[name].alias(name) for name in other if name in part.frame.columns)
+    note = f"read as other files of its shape, whose first price is the close: {', '.join(order.other)}"
+    return replace(part, frame=frame, notes=(*part.notes, note))
 
 
 def _holds_words(column: pl.Series) -> bool:
