@@ -132,21 +132,31 @@ def test_a_close_of_the_day_before_is_of_the_old_shares_or_off_for_as_long_as_it
         assert wrong(read(tmp_path, raw, "hundredfold"), true) == []
 
 
-def test_what_mixes_both_scales_is_left_and_named(tmp_path: Path) -> None:
-    """An average over the rows before, a range, a change: made of prices as traded, none can be mended by a factor."""
-    raw = as_traded(truth(5), 120, 2, 1).select("time", *OHLC, "volume")
-    close = pl.col("close")
+@settings(max_examples=40)
+@given(row=st.integers(40, ROWS - 20), ratio=st.sampled_from(SPLITS), seed=st.integers(0, 1000))
+def test_what_mixes_both_scales_or_has_none_is_left_and_named(
+    row: int, ratio: tuple[int, int], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Averages over rows, ranges, changes, ratios, made of prices as traded: none can be mended by a factor."""
+    raw = as_traded(truth(seed), row, *ratio).select("time", *OHLC, "volume")
+    close, volume = pl.col("close"), pl.col("volume")
+    up, down = close.diff().clip(0, None).rolling_mean(14), (-close.diff()).clip(0, None).rolling_mean(14)
     mixed = {
-        "sma_2": close.rolling_mean(2, min_samples=1),
-        "sma_5": close.rolling_mean(5, min_samples=1),
-        "sma_20": close.rolling_mean(20, min_samples=1),
+        **{f"sma_{rows}": close.rolling_mean(rows, min_samples=1) for rows in (2, 3, 5, 20, 50)},
+        "wma_3": (3 * close + 2 * close.shift() + close.shift(2)) / 6,
         "ema_9": close.ewm_mean(span=9),
-        "change": close.diff().fill_null(0.0),
+        "bands": close.rolling_mean(20) + 2 * close.rolling_std(20),
+        "change": close.diff(),
+        "return": close.pct_change(),
         "atr": (pl.col("high") - pl.col("low")).rolling_mean(14, min_samples=1),
-        "high_60": pl.col("high").rolling_max(60, min_samples=1),
+        "rsi": 100 * up / (up + down),
+        **{f"volume_ma_{rows}": volume.rolling_mean(rows, min_samples=1) for rows in (2, 5, 20)},
+        "relative_volume": volume / volume.rolling_mean(20, min_samples=1),
+        "obv": volume.cum_sum(),
+        "market_cap": close * 1e9 / pl.when(pl.int_range(pl.len()) < row).then(ratio[0] / ratio[1]).otherwise(1.0),
     }
     raw = raw.with_columns(**mixed)
-    rows = read(tmp_path, raw, "splits")
+    rows = read(tmp_path_factory.mktemp("mixed"), raw, "splits")
     (repair,) = rows.repairs
     assert repair.left == tuple(mixed)
     assert wrong(rows, raw.select("time", *mixed)) == []
@@ -250,10 +260,18 @@ def test_a_high_alone_leaves_others_as_they_are_and_names_what_was_made_of_it(tm
     true = truth(8).select("time", *OHLC, "volume", "vwap", "turnover", "rsi")
     bad = pl.int_range(pl.len()) == 70
     raw = true.with_columns(pl.when(bad).then(pl.col("high") * 1000).otherwise(pl.col("high")))
-    made = {"hlc3": pl.mean_horizontal("high", "low", "close"), "range": pl.col("high") - pl.col("low")}
+    made = {
+        "hlc3": pl.mean_horizontal("high", "low", "close"),
+        "range": pl.col("high") - pl.col("low"),
+        "growth": pl.col("high") / pl.col("high").shift(),
+        "high_2": pl.col("high").rolling_mean(2),
+        "high_60": pl.col("high").rolling_max(60, min_samples=1),
+        "atr": (pl.col("high") - pl.col("low")).rolling_mean(14, min_samples=1),
+    }
     raw, true = raw.with_columns(**made), true.with_columns(**made)
     rows = read(tmp_path, raw, "hundredfold")
     (repair,) = rows.repairs
-    assert wrong(rows, true) == ["hlc3", "range"]
-    assert (repair.columns, repair.left) == (("high",), ("hlc3", "range"))
-    assert any(note.endswith("high times 0.001; left as they are: hlc3, range") for note in rows.notes)
+    assert wrong(rows, true) == [*made]
+    assert wrong(rows, raw.select("time", *made)) == []
+    assert (repair.columns, repair.left) == (("high",), (*made,))
+    assert any(note.endswith(f"high times 0.001; left as they are: {', '.join(made)}") for note in rows.notes)

@@ -27,13 +27,15 @@ Flags = npt.NDArray[np.bool_]
 
 # Paid too seldom to be held against prices; a source pays them on the shares that its prices are of.
 _A_SHARE = frozenset({"dividends", "dividend", "dividend_amount", "div_cash", "divcash", "cash_dividend"})
-_COUNTS = frozenset(
-    {"trades", "trade_count", "tradecount", "count", "num_trades", "numtrades", "number_of_trades", "num_of_trades"}
-    | {"transactions", "deals", "n", "ticks", "tick_volume"}
+_SIDES, _VOLUMES = (
+    {"buy", "sell", "taker", "maker", "bid", "ask", "short", "odd", "block", "dark", "up", "down", "adj", "adjusted"},
+    {"volume", "vol", "qty", "quantity", "shares"},
 )
 _SIDE_ROWS, _SIDE, _LEAST_ROWS = 10, timedelta(days=14), 5
-_MOST_OFF = 0.25  # of a whole step
-_TIGHT, _EXACT, _SHARES_SPREAD = 0.5, 1e-6, 0.1  # how a ratio may vary: in usual moves of what it is to; at all
+_MOST_OFF, _MOST_BESIDE = 0.25, 0.15  # of a whole step; of a log price
+_DAY_MOVES, _LEAST_DAY = 5.0, 0.03  # usual moves, and log price, that the first day after a split may make
+_TIGHT, _EXACT = 0.5, 1e-6  # how a ratio may vary: in usual moves of what it is to; at all
+_SHARES_SPREAD, _EXACT_SHARES = 0.2, 0.005  # one to the volume: of a part of it; of all of it in another unit
 _NEAR, _NEAR_SHARE = 0.25, 0.9  # of a log price; of the rows
 _NEAR_MOVES, _NEAR_SPREAD = 2.5, 0.05  # in usual moves; of a log price
 _AROUND, _MOST_LATE = 20, 2_000  # rows beside an error, and after it, as a day of minutes
@@ -76,11 +78,13 @@ def at_split(rows: pl.DataFrame, names: Sequence[str], time: datetime, ratio: fl
     found = AtSplit({}, {}, ())
     for name in names:
         values = rows[name].to_numpy()
-        power, first = power_at_split(values, prices, rows["volume"].to_numpy(), at, window, ratio)
+        words = set(normalise(name).split("_"))
+        of_shares = bool(words & _SIDES and words & _VOLUMES)
+        power, first = power_at_split(values, prices, rows["volume"].to_numpy(), at, window, ratio, of_shares)
         if power is None and normalise(name) in _A_SHARE:
             power = -1
         of = {-1: found.prices, 1: found.shares}.get(power or 0)
-        if of is not None and normalise(name) not in _COUNTS:
+        if of is not None:
             of[name] = stamp[first]
     known = found.prices | found.shares
     left = tuple(name for name in names if name not in known and np.isfinite(rows[name].to_numpy()[:at]).any())
@@ -88,7 +92,13 @@ def at_split(rows: pl.DataFrame, names: Sequence[str], time: datetime, ratio: fl
 
 
 def power_at_split(
-    values: Floats, prices: Sequence[Floats], volume: Floats, at: int, window: slice, ratio: float
+    values: Floats,
+    prices: Sequence[Floats],
+    volume: Floats,
+    at: int,
+    window: slice,
+    ratio: float,
+    of_shares: bool = False,
 ) -> tuple[int | None, int]:
     """By which power of a split's ratio a column is multiplied there.
 
@@ -97,6 +107,8 @@ def power_at_split(
         at: the first row after the split.
         window: the rows around it that tell.
         ratio: new shares for an old one.
+        of_shares: whether its name says that it counts shares; else it must be the volume in another unit, as an
+            average of volumes and a ratio to one go with the volume for a while, too.
 
     Returns:
         -1 of prices, 1 of shares, 0 of what goes with prices and holds the split already, None of what can't be told;
@@ -107,25 +119,32 @@ def power_at_split(
         before, after = (
             _log_ratio(values[side], price[side]) for side in (slice(window.start, at), slice(at, window.stop))
         )
+        if not _enough(before, after):
+            continue
         if not (_steady(before, after, price[window]) or _near(values, price, before, after, price[window])):
             continue
         level, moved = _middle(before), _middle(after)
         if abs(moved - level - step) <= _MOST_OFF * abs(step):
             power = 0
-        old, new = _a_step_off(after - level, step), _a_step_off(before - level, -step)
+        day = max(_DAY_MOVES * _move(price[window]), _LEAST_DAY)
+        old, new = _a_step_off(after - level, step, day), _a_step_off((before - level)[::-1], -step, day)
         if abs(moved - level) > _MOST_OFF * abs(step) or old is None or new is None:
             continue
-        late, early = _run(old), _run(new[::-1])
+        late, early = _run(old), _run(new)
         if late == old.sum() and early == new.sum() and not (late and early):
             return -1, at + late - early
+    return (1, at) if _counts_shares(values, volume, at, window, step, of_shares) else (power, at)
+
+
+def _counts_shares(values: Floats, volume: Floats, at: int, window: slice, step: float, said: bool) -> bool:
+    """Whether a column goes with the volume across a split, and is it in another unit or, as its name says, a part."""
     before, after = (
         _log_ratio(values[side], volume[side]) for side in (slice(window.start, at), slice(at, window.stop))
     )
-    if _steady(before, after, volume[window], _SHARES_SPREAD):
-        if abs(_middle(after) - _middle(before)) <= _MOST_OFF * abs(step):
-            return 1, at
-        power = 0
-    return power, at
+    if not _enough(before, after) or abs(_middle(after) - _middle(before)) > _MOST_OFF * abs(step):
+        return False
+    is_part = said and _steady(before, after, volume[window], _SHARES_SPREAD)
+    return is_part or _spread(_log_ratio(values, volume)) <= _EXACT_SHARES
 
 
 def at_errors(
@@ -154,23 +173,32 @@ def at_errors(
         if best <= _CLEAR_SPREAD:
             break
     if best > _MOST_SPREAD:
-        return None if _may_be_off(values[rows], values[window][calm]) else np.empty(0, np.int64)
+        # Rows after may hold the error still, so they are asked only where too few come before.
+        sides = slice(window.start, rows.start), slice(rows.stop, window.stop)
+        around = max(
+            (values[side][~mended[side]] for side in sides), key=lambda side: np.isfinite(side).sum() >= _LEAST_ROWS
+        )
+        return None if _may_be_off(values[rows], around) else np.empty(0, np.int64)
 
     def off(span: slice) -> Floats:
         return _log_ratio(values[span], other[span]) - level
 
     y = off(window)
     with np.errstate(invalid="ignore"):
-        # Rows of other errors near by may be off by other powers, but none stands between.
+        # Rows of other errors near by may be off by other powers, but none stands between, and the first rows after a
+        # split may tell of rows before it, which is no error.
+        fresh = np.arange(y.size) < (_run(np.abs(y) > _MOST_MISS) if window.start == within.start else 0)
+        fresh[rows.start - window.start :] = False
         between = (np.abs(y) > _MOST_OFF * LN10) & (np.abs(y - np.rint(y / LN10) * LN10) > _MOST_MISS)
-        found = np.flatnonzero(np.abs(y - step) <= _MOST_MISS) + window.start
-        if between.any() and (found.size or between[rows.start - window.start : rows.stop - window.start].any()):
+        back = (np.abs(y + step) <= _MOST_MISS) & ~fresh  # a ratio of rows goes there and back
+        found = np.flatnonzero((np.abs(y - step) <= _MOST_MISS) & ~fresh) + window.start
+        if between[rows.start - window.start : rows.stop - window.start].any():
+            return None
+        if found.size and (between | back).any():
             return None
         if found.size and found[-1] == window.stop - 1:  # a row may tell of the day before as long as its day lasts
             rest = np.abs(off(slice(window.stop, within.stop)) - step) <= _MOST_MISS
             found = np.append(found, window.stop + np.arange(_run(rest)))
-    # The first rows after a split may tell of rows before it, which is no error.
-    found = found[_run((found == within.start + np.arange(found.size)) & (found < rows.start)) :]
     outside = (found < rows.start) | (found >= rows.stop)
     return None if outside.sum() > _MOST_LATE else np.asarray(found, np.int64)
 
@@ -180,30 +208,35 @@ def beside_of(prices: Mapping[str, Floats], volume: Floats | None) -> list[Float
     return [*prices.values(), *([] if volume is None else [prices["close"] * volume])]
 
 
+def _enough(before: Floats, after: Floats) -> bool:
+    return bool(min(np.isfinite(before).sum(), np.isfinite(after).sum()) >= _LEAST_ROWS)
+
+
 def _steady(before: Floats, after: Floats, other: Floats, least: float = _EXACT) -> bool:
     """Whether log ratios to something, on both sides of a split, vary less than it does, or by `least` at most."""
-    if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < _LEAST_ROWS:
-        return False
     return max(_spread(before), _spread(after)) <= max(_TIGHT * _move(other), least)
 
 
 def _near(values: Floats, price: Floats, before: Floats, after: Floats, around: Floats) -> bool:
     """Whether a column is about as large as a price, in nearly all rows and so on both sides of a split."""
-    if min(np.isfinite(before).sum(), np.isfinite(after).sum()) < _LEAST_ROWS:
-        return False
     if max(_spread(before), _spread(after)) > max(_NEAR_MOVES * _move(around), _NEAR_SPREAD):
         return False
     y = _log_ratio(values, price)
     return float(np.mean(np.abs(y[np.isfinite(y)]) <= _NEAR)) >= _NEAR_SHARE
 
 
-def _a_step_off(y: Floats, step: float) -> Flags | None:
-    """Which rows stand a whole step above 0; None where some stand between."""
+def _a_step_off(y: Floats, step: float, day: float) -> Flags | None:
+    """Which rows, from the split on, stand a whole step above 0; None where some stand between.
+
+    Args:
+        day: so far from either the row beside the split may be: an average of two rows is farther.
+    """
+    most = min(_MOST_OFF * abs(step), _MOST_BESIDE)
     with np.errstate(invalid="ignore"):
-        share = y / step
-        if ((share > _MOST_OFF) & (share < 1 - _MOST_OFF)).any():
+        along, miss = y / step, np.minimum(np.abs(y), np.abs(y - step))
+        if ((along > 0) & (along < 1) & (miss > most)).any() or (miss[:1] > day).any():
             return None
-        return np.asarray(np.abs(share - 1) <= _MOST_OFF)
+        return np.asarray(np.abs(y - step) <= most)
 
 
 def _run(flags: Flags) -> int:
