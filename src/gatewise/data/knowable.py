@@ -10,11 +10,11 @@ import polars as pl
 
 from gatewise.config.durations import months_of
 from gatewise.data.columns import Stamp
+from gatewise.data.months import lay_on_calendar
 from gatewise.data.part import Part
-from gatewise.data.periods import Days, days_of, knowable_by_calendar
 from gatewise.data.sessions import session_close
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import DAY, knowable
+from gatewise.data.timeframe import DAY, HOUR, knowable
 
 Key = TypeVar("Key", str, tuple[Stamp, str])
 
@@ -52,9 +52,12 @@ def timed(
         )
         kinds = " and ".join(sorted({way for way, _ in ways}))
         notes.append(f"stamps are taken as the bar's {kinds}, {why}")
-    days = days_of(frame, wall_clock(parts)) if timeframe is not None and months_of(timeframe) else None
-    time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe, days))
     values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
+    months = months_of(timeframe) if timeframe is not None else None
+    if months is not None:
+        ends = lay_on_calendar(frame, wall_clock(parts), months).select(SYMBOL, STAMP, "ends", "loose")
+        frame = frame.join(ends, on=[SYMBOL, STAMP], how="left", maintain_order="left")
+    time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe))
     rows = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
     opens = any(stamp == "open" for stamp, _ in ways)
     if calendar is None or timeframe is None or timeframe < DAY or not rows.height or not opens:
@@ -86,11 +89,16 @@ def _wall(zone: str) -> pl.Expr:
     return pl.col(STAMP).dt.convert_time_zone(zone).dt.replace_time_zone(None)
 
 
-def _usable(way: tuple[Stamp, str], timeframe: timedelta, days: Days | None) -> pl.Expr:
+def _usable(way: tuple[Stamp, str], timeframe: timedelta) -> pl.Expr:
     stamp, zone = way
     if stamp == "close":
         return pl.col(STAMP)
-    months = months_of(timeframe)
-    if months is not None and days is not None:
-        return knowable_by_calendar(pl.col(STAMP), months, zone, days)
-    return knowable(pl.col(STAMP), timeframe, zone)
+    if months_of(timeframe) is None:
+        return knowable(pl.col(STAMP), timeframe, zone)
+    # On UTC's clock, which may only be assumed, hours past a midnight may be another clock's midnight.
+    ends = pl.col("ends") + pl.when(pl.col("loose")).then(DAY).otherwise(0 * DAY) if zone == "UTC" else pl.col("ends")
+    placed = [
+        moment.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null").dt.convert_time_zone("UTC")
+        for moment in (ends, ends + HOUR)  # a midnight that clocks skip
+    ]
+    return pl.coalesce(placed)

@@ -12,14 +12,16 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.durations import months_of
+from gatewise.data.months import lay_on_calendar
 from gatewise.data.order import in_order
 from gatewise.data.table import STAMP, SYMBOL
-from gatewise.data.timeframe import DAY
+from gatewise.data.timeframe import DAY, HOUR
 
 _COMMON = 0.1  # the share of a symbol's rows that makes a phase part of its grid
 _LEAST_ON_GRID, _FEWEST_ON_GRID = 0.8, 4  # share and number of a symbol's rows
 _HABIT, _HABIT_SHARE, _HABIT_OF_DAYS = 3, 0.02, 2  # rows of one phase; of days and longer, half days are a habit
 _SHORT = 0.8  # of a timeframe: no week or month is that short
+_MOVED = timedelta(hours=2)  # changes of clocks move a row by one hour
 _US = timedelta(microseconds=1)
 
 
@@ -39,10 +41,12 @@ def find_off_grid(frame: pl.DataFrame, wall: pl.Expr, timeframe: timedelta) -> p
     if timeframe <= DAY and (phase == phase[0]).all():
         return frame.select(SYMBOL, STAMP).clear()
     rows = _each_moment(frame.select(SYMBOL, STAMP, phase, *([wall.alias("wall")] if timeframe > DAY else [])))
-    symbol, before, after = pl.col(SYMBOL), pl.col("phase").shift(), pl.col("phase").shift(-1)
-    follows = symbol == symbol.shift()
-    alone = ~((follows & (pl.col("phase") == before)).fill_null(False))
-    alone &= ~(((symbol == symbol.shift(-1)) & (pl.col("phase") == after)).fill_null(False))
+    symbol, apart = pl.col(SYMBOL), pl.col("phase").diff()
+    together = apart == 0
+    if timeframe >= DAY:  # clocks change, and a short file may end right after
+        together |= (apart % (DAY // _US)).is_in([HOUR // _US, (DAY - HOUR) // _US])
+    together = (together & (symbol == symbol.shift())).fill_null(False)
+    alone = ~together & ~together.shift(-1).fill_null(False)
     odd = rows.filter(alone).select(SYMBOL, STAMP, "phase")
     counts = rows.group_by(SYMBOL, "phase").len("rows")
     size = counts.group_by(SYMBOL).agg(pl.col("rows").sum().alias("size"))
@@ -51,7 +55,9 @@ def find_off_grid(frame: pl.DataFrame, wall: pl.Expr, timeframe: timedelta) -> p
     rare = counts.filter(pl.col("rows") < habit)
     odd = odd.join(rare, on=[SYMBOL, "phase"], how="semi").select(SYMBOL, STAMP)
     if timeframe > DAY:
-        odd = pl.concat([odd, _running(rows, timeframe)]).unique()
+        months = months_of(timeframe)
+        elsewhere = lay_on_calendar(frame, wall, months).filter("odd") if months else _cut_short(rows, timeframe)
+        odd = pl.concat([odd, elsewhere.select(SYMBOL, STAMP)]).unique()
     on_grid = (
         counts.filter(pl.col("rows") >= _COMMON * pl.col("size")).group_by(SYMBOL, "size").agg(pl.col("rows").sum())
     )
@@ -65,18 +71,21 @@ def _each_moment(rows: pl.DataFrame) -> pl.DataFrame:
     return in_order(rows).filter(~again.fill_null(False))
 
 
-def _running(rows: pl.DataFrame, timeframe: timedelta) -> pl.DataFrame:
-    """Last rows that begin before the bar above them can have ended: a week or month that is still running.
+def _cut_short(rows: pl.DataFrame, timeframe: timedelta) -> pl.DataFrame:
+    """Rows, mostly first or last ones, that begin elsewhere in a week than most and too near to the row beside them.
 
-    Weeks that begin on another day after a holiday do so later, and months end on other days of business.
+    Weeks that begin on another day after a holiday do so later. Where all weeks but the last one begin on one day, that
+    one is running where it begins any earlier.
     """
-    wall, before = pl.col("wall").last(), pl.col("wall").shift().last()
-    runs = wall - before < _SHORT * timeframe
-    if months := months_of(timeframe):
-        passed = (wall.dt.year() - before.dt.year()) * 12 + wall.dt.month().cast(pl.Int32) - before.dt.month()
-        runs |= passed < months
-    else:
-        day = pl.col("wall").dt.epoch("us") % (timeframe // _US)
-        runs |= (wall - before < timeframe) & (day.head(pl.len() - 1).n_unique() == 1)
-    told = rows.group_by(SYMBOL).agg(pl.col(STAMP).last(), runs.alias("runs"), pl.len().alias("size"))
-    return told.filter("runs", pl.col("size") > _FEWEST_ON_GRID).select(SYMBOL, STAMP)
+    wall, unit = pl.col("wall"), timeframe // _US
+    place = wall.dt.epoch("us") % unit
+    beside = (place - place.mode().min().over(SYMBOL) + unit // 2) % unit - unit // 2
+    elsewhere = beside.abs() > _MOVED // _US
+    step = pl.when(pl.col(SYMBOL) == pl.col(SYMBOL).shift()).then(wall.diff())
+    short = ((step < _SHORT * timeframe) | (step.shift(-1) < _SHORT * timeframe)).fill_null(False)
+    last = (pl.col(SYMBOL) != pl.col(SYMBOL).shift(-1)).fill_null(True)
+    alike = (place == place.shift()).fill_null(True) | (step.is_null())
+    others = (alike | last).all().over(SYMBOL)
+    runs = last & others & (step < timeframe).fill_null(False)
+    told = rows.filter((elsewhere & short) | runs, pl.len().over(SYMBOL) > _FEWEST_ON_GRID)
+    return told.select(SYMBOL, STAMP)

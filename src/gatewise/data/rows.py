@@ -15,13 +15,13 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.interval_column import hold_intervals
 from gatewise.data.knowable import timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
+from gatewise.data.months import find_months
 from gatewise.data.off_grid import find_off_grid
 from gatewise.data.order import in_order
 from gatewise.data.part import Part
-from gatewise.data.periods import find_months
 from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
+from gatewise.data.timeframe import gap_tolerance, hold_against, median, most_frequent, steps_of
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 
@@ -135,7 +135,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     steps = steps_of(frame)
     wall = wall_clock(parts)
     common, share = most_frequent(steps)
-    periods = find_months(frame, wall, common) if common is not None else None
+    periods = find_months(frame, wall, common, median(steps)) if common is not None else None
     timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
@@ -143,7 +143,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
         if spec.timeframe is None:
-            why = "each row in a period of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
+            why = "rows lie in periods of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
             notes.append(f"timeframe {format_duration(timeframe)}: {why}")
         elif periods and timeframe < periods < 1.5 * timeframe:
             notes.append(

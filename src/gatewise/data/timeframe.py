@@ -14,7 +14,7 @@ from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _JITTER = 1.02  # of clocks: a factor
 _FEW_STEPS = 3
 _ALIKE = 1.2
@@ -55,6 +55,13 @@ def most_frequent(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
     tied = counts.filter(pl.col("len") == pl.col("len").max())
     step, count = tied.filter(pl.col("step") < _ALIKE * pl.col("step").min()).sort("step").row(-1)
     return step, count / steps.height
+
+
+def median(steps: pl.DataFrame) -> timedelta:
+    """The step that half of all are no longer than; there is one at least."""
+    middle = steps["step"].quantile(0.5, "lower")
+    assert isinstance(middle, timedelta)
+    return middle
 
 
 def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> timedelta:
@@ -160,7 +167,7 @@ def knowable(stamp: pl.Expr, timeframe: timedelta, zone: str) -> pl.Expr:
     """From the open's stamp (UTC) to the moment the bar is complete: one timeframe later.
 
     Days and longer are counted by the zone's calendar, as its days last 23 to 25 hours; a 24-hour step on the longest
-    of them would call the bar complete an hour early. Months are for `periods.knowable_by_calendar`.
+    of them would call the bar complete an hour early. Months end where `months.lay_on_calendar` says.
     """
     plain = stamp + timeframe
     if zone == "UTC" or timeframe < DAY or timeframe % DAY:
