@@ -66,6 +66,20 @@ def timed(
     return rows.with_columns(_closing(rows, ways, calendar))
 
 
+def months_late(
+    frame: pl.DataFrame, parts: Sequence[Part], said: Stamp | None, timeframe: timedelta | None
+) -> int | None:
+    """By how many months all rows are knowable later than their periods end; `None`: some are, and some are not."""
+    months = months_of(timeframe) if timeframe is not None else None
+    if months is None:
+        return 0
+    late = set(lay_on_calendar(frame, wall_clock(parts), months)["late"])
+    ways = {said or part.stamp or "open" for part in parts}
+    if ways == {"close"} or late <= {False}:
+        return 0
+    return months if ways == {"open"} and late == {True} else None
+
+
 def _closing(rows: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: str) -> pl.Series:
     """`time` moved to the session's close where stamps are opens; a stamp that is a close is one already."""
     time = rows[TIME]

@@ -80,7 +80,9 @@ def read_lake(spec: DataConfig) -> Rows:
     said = said_calendar(spec.calendar, spec.session, spec.timezone)
     calendar = common_calendar(said, [manifest.facts.get("calendar") for manifest in manifests])
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
-    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar)
+    late = {manifest.facts.get("late_months", 0) for manifest in manifests}
+    late_months = late.pop() if len(late) == 1 else None
+    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, late_months=late_months)
 
 
 def refuse_filter(spec: DataConfig) -> None:

@@ -80,7 +80,7 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
     _refuse_empty(rows)
     frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
     done = tuple(repair.to_dict() for repair in rows.repairs)
-    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any", done)
+    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any", done, rows.late_months)
 
 
 def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:

@@ -16,26 +16,30 @@ from datetime import timedelta
 import polars as pl
 
 from gatewise.config.durations import MONTH, months_of
-from gatewise.data.periods import about_months
+from gatewise.data.periods import MOST_AHEAD, about_months
 from gatewise.data.table import STAMP, SYMBOL
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY = timedelta(days=1)
 _FIRST, _LAST = 5, 4  # the first day of trade is the fifth at the latest; so many days before the last one is the last
 _FEW = 6  # rows
 _INNER_SHARE = 0.1  # of a symbol's rows may be odd, beside the first one and the last two
-_AHEAD = timedelta(hours=14)  # of UTC are midnights at most, and by whole quarters of an hour
+_QUARTER_OF_HOUR = timedelta(minutes=15)  # zones are whole ones ahead of UTC
 _SHORTEST = timedelta(days=20)  # no step between months is that short, but for odd rows
 
 
-def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta, middle: timedelta) -> timedelta | None:
+def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta, steps: pl.Series) -> timedelta | None:
     """The months, quarters or years that rows lie in, one row each; `None`: the rows are no periods of the calendar.
 
     Args:
         frame: holds symbol, `__stamp` and what `wall` reads, in any order.
         wall: the stamps on the clock whose days bound the bars, as moments without a zone.
         common: the most frequent step.
-        middle: the median step, which stands where few steps are alike.
+        steps: all of them, one at least; the median stands where few are alike.
     """
+    if common < DAY:
+        return None
+    middle = steps.quantile(0.5, "lower")
+    assert isinstance(middle, timedelta)
     periods = next((about for step in (common, middle) if months_of(about := about_months(step))), None)
     if periods is None or middle < _SHORTEST or (periods == common and periods == middle):
         return None
@@ -79,7 +83,7 @@ def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFr
     is_last, is_first = way == "last", way == "first"
     rows = rows.with_columns(
         pl.when(is_last).then(_is_last(stamp)).when(is_first).then(_is_first(stamp)).otherwise(usual).alias("fits"),
-        pl.when(is_last).then(own + 1).when(is_first).then(_month(stamp + _AHEAD)).otherwise(own).alias("begins"),
+        pl.when(is_last).then(own + 1).when(is_first).then(_month(stamp + MOST_AHEAD)).otherwise(own).alias("begins"),
     )
     rows = rows.with_columns(_phase(count).over(SYMBOL).fill_null(0).alias("phase"))
     fits, begins, phase = pl.col("fits"), pl.col("begins"), pl.col("phase")
@@ -147,7 +151,9 @@ def _is_last(wall: pl.Expr) -> pl.Expr:
 def _is_eve(wall: pl.Expr) -> pl.Expr:
     """Whether a stamp may be the first midnight of the month after it, on a clock that is ahead."""
     ahead = wall.dt.month_end().dt.truncate("1d").dt.offset_by("1d") - wall
-    return (ahead <= _AHEAD) & (ahead.dt.total_microseconds() % (HOUR // 4 // timedelta(microseconds=1)) == 0)
+    return (ahead <= MOST_AHEAD) & (
+        ahead.dt.total_microseconds() % (_QUARTER_OF_HOUR // timedelta(microseconds=1)) == 0
+    )
 
 
 def _before_last(wall: pl.Expr) -> pl.Expr:

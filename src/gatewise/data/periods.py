@@ -18,6 +18,7 @@ Ints = npt.NDArray[np.int64]
 _LENGTHS = (1, 2, 3, 4, 6, 12)  # months
 _AROUND = timedelta(days=5)  # how far the first or last days of trade move a step
 _LONGEST = timedelta(days=35)  # of a month, from any first day of trade to the last one that a next month may have
+MOST_AHEAD = timedelta(hours=14)  # of UTC is the clock of any zone
 _US = timedelta(microseconds=1)
 
 

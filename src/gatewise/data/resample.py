@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.config.durations import format_duration, months_of
+from gatewise.config.durations import MONTH, format_duration, months_of
 from gatewise.data.grid import Grid
-from gatewise.data.periods import longest_step, opens
+from gatewise.data.periods import MOST_AHEAD, longest_step, opens
 from gatewise.data.sessions import trading_time
 from gatewise.data.table import OHLCV, SYMBOL, TIME, Table, require_bars
 from gatewise.data.timeframe import DAY, default_gap_tolerance
@@ -29,6 +29,7 @@ from gatewise.errors import ConfigError, NotEnoughRowsError
 
 _log = logging.getLogger("gatewise.data")
 
+_US = timedelta(microseconds=1)
 Rows = npt.NDArray[np.int64]
 
 
@@ -37,7 +38,8 @@ class Bars:
     """Complete bars over the rows of a frame, in the rows' order.
 
     Attributes:
-        start_us, end_us: int64 [bars]; a bar is knowable at its end.
+        start_us, end_us: int64 [bars]; what a bar covers, (start, end].
+        known_us: int64 [bars]; when it is knowable: with its last row where that ends it, else at its end or later.
         first, last: int64 [bars]; the rows that it is made of.
         known_at: int64 [bars]; the first row that may use it: the first one of its group at its end or after it.
         left_out: bars with rows in them that are not complete.
@@ -45,6 +47,7 @@ class Bars:
 
     start_us: Rows
     end_us: Rows
+    known_us: Rows
     first: Rows
     last: Rows
     known_at: Rows
@@ -83,7 +86,22 @@ _REDUCTIONS: dict[str, Callable[[npt.NDArray[np.float64], Bars], npt.NDArray[np.
 }
 
 
-def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: Grid) -> Bars:
+def ends_of_rows(time_us: Rows, timeframe: timedelta, calendar: str | None, late_months: int) -> Rows:
+    """int64 [rows]; when the period of each row ended, by UTC or the calendar.
+
+    Rows of months are knowable some time after that, or hours before where another clock bounds them.
+    """
+    if months_of(timeframe) is None:
+        return time_us
+    months = Grid(MONTH, calendar)
+    starts, ends = months.bounds(time_us)
+    ended_us = np.where(ends - time_us <= MOST_AHEAD // _US, ends, starts)
+    for _ in range(late_months):
+        ended_us = months.bounds(ended_us)[0]
+    return ended_us
+
+
+def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: Grid, late_months: int = 0) -> Bars:
     """The complete bars of rows in groups: of a symbol, or of a stretch without a gap.
 
     Args:
@@ -92,8 +110,10 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
         timeframe: how long a row lasts. The first one of a group tells that everything since its own start is known,
             and no more: with a calendar too, as there may be rows before a session's first one.
         grid: where bars begin and end.
+        late_months: see `Table`.
     """
-    starts, ends = grid.bounds(time_us)
+    ended_us = ends_of_rows(time_us, timeframe, grid.calendar, late_months)
+    starts, ends = grid.bounds(ended_us)
     begins = np.ones(time_us.size, dtype=bool)
     begins[1:] = (np.diff(ends) != 0) | (np.diff(group_start) != 0)
     first = np.flatnonzero(begins)
@@ -101,12 +121,16 @@ def complete_bars(time_us: Rows, group_start: Rows, timeframe: timedelta, grid: 
     group = group_start[first]
     is_first_of_group, is_last_of_group = np.ones((2, first.size), dtype=bool)
     is_first_of_group[1:] = is_last_of_group[:-1] = np.diff(group) != 0
-    begun = ~is_first_of_group | (opens(time_us[first], timeframe) <= starts[first])
-    closed = ~is_last_of_group | (time_us[last] == ends[first])
+    begun = ~is_first_of_group | (opens(ended_us[first], timeframe) <= starts[first])
+    closed = ~is_last_of_group | (ended_us[last] == ends[first])
     kept = begun & closed
     first, last = first[kept], last[kept]
-    known_at = last + (time_us[last] != ends[last])
-    return Bars(starts[first], ends[first], first, last, known_at, int(np.sum(~kept)))
+    known_at = last + (ended_us[last] != ends[last])
+    later_us = ends[first]
+    for _ in range(late_months):
+        later_us = Grid(MONTH, grid.calendar).bounds(later_us + 1)[1]
+    known_us = np.where(ended_us[last] == ends[first], time_us[last], later_us)
+    return Bars(starts[first], ends[first], known_us, first, last, known_at, int(np.sum(~kept)))
 
 
 def require_multiple(field: str, step: timedelta, timeframe: timedelta) -> int:
@@ -127,6 +151,21 @@ def require_multiple(field: str, step: timedelta, timeframe: timedelta) -> int:
     return step // timeframe
 
 
+def one_lateness(table: Table, step: timedelta) -> int:
+    """By how many months the rows are knowable later than their periods end.
+
+    Raises:
+        ConfigError: some of them are, and some are not.
+    """
+    if table.late_months is None:
+        raise ConfigError(
+            f"bars of {format_duration(step)} need months that are stamped alike; some symbols' are stamped with first "
+            "days and others' with last ones",
+            "load them apart",
+        )
+    return table.late_months
+
+
 def bars_of_symbols(table: Table, step: timedelta) -> Bars:
     """The complete bars of each symbol's rows, across its gaps.
 
@@ -136,7 +175,8 @@ def bars_of_symbols(table: Table, step: timedelta) -> Bars:
     require_multiple("data.resample", step, table.timeframe)
     lengths = np.diff(np.append(table.symbol_starts, table.num_rows))
     group_start = np.repeat(table.symbol_starts, lengths)
-    return complete_bars(table.time_us, group_start, table.timeframe, Grid(step, table.calendar))
+    late_months = one_lateness(table, step)
+    return complete_bars(table.time_us, group_start, table.timeframe, Grid(step, table.calendar), late_months)
 
 
 def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = None) -> Table:
@@ -166,22 +206,22 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
             "give more rows, or a shorter data.resample",
         )
     _log.info("%s", describe_bars(bars, table, step))
-    time = pl.Series(TIME, bars.end_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    time = pl.Series(TIME, bars.known_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
     said = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
-    return Table(frame, step, max(said, longest_step(step)), table.calendar, table.any_prices, table.repairs)
+    return replace(table, frame=frame, timeframe=step, gap_tolerance=max(said, longest_step(step)))
 
 
 def rows_expected(bars: Bars, table: Table) -> Rows:
     """int64 [bars]; of how many rows each is made where none is absent: with a calendar those of its trading time."""
     if months_of(table.timeframe):  # of whole months, whatever they last
-        return np.rint((bars.end_us - bars.start_us) / (table.timeframe // timedelta(microseconds=1))).astype(np.int64)
+        return np.rint((bars.end_us - bars.start_us) / (table.timeframe // _US)).astype(np.int64)
     bounds = np.concatenate([bars.start_us, bars.end_us])
     if table.calendar is not None:
         bounds = trading_time(bounds, table.calendar, table.timeframe)
     start, end = np.split(bounds, 2)
-    return np.asarray(-((start - end) // (table.timeframe // timedelta(microseconds=1))))  # rounded up
+    return np.asarray(-((start - end) // (table.timeframe // _US)))  # rounded up
 
 
 def describe_bars(bars: Bars, table: Table, step: timedelta) -> str:

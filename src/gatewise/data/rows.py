@@ -13,7 +13,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.interval_column import hold_intervals
-from gatewise.data.knowable import timed, wall_clock
+from gatewise.data.knowable import months_late, timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.months import find_months
 from gatewise.data.off_grid import find_off_grid
@@ -21,7 +21,7 @@ from gatewise.data.order import in_order
 from gatewise.data.part import Part
 from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import gap_tolerance, hold_against, median, most_frequent, steps_of
+from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 
@@ -73,6 +73,7 @@ class Rows:
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         repairs: what was mended after they were read.
         symbols_named: a column says whose each row is.
+        late_months: see `Table`.
     """
 
     frame: pl.DataFrame
@@ -87,6 +88,7 @@ class Rows:
     zone_assumed: bool = False
     repairs: tuple[Repair, ...] = ()
     symbols_named: bool = False
+    late_months: int | None = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,7 +137,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     steps = steps_of(frame)
     wall = wall_clock(parts)
     common, share = most_frequent(steps)
-    periods = find_months(frame, wall, common, median(steps)) if common is not None else None
+    periods = find_months(frame, wall, common, steps["step"]) if common is not None else None
     timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
@@ -156,6 +158,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         stretches, off_grid = (), None
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(said_calendar(spec.calendar, spec.session, spec.timezone))
+    late = months_late(frame, parts, spec.stamp, timeframe)
     frame = timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)
@@ -177,6 +180,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         words=tuple(part.words for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),
         symbols_named=any(part.symbols_named for part in parts),
+        late_months=late,
     )
     if not rows.columns:
         raise SchemaError(

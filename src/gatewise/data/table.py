@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -37,6 +37,8 @@ class Table:
         timeframe: the usual step between two rows of a symbol.
         gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
         calendar: code of an exchange's calendar; steps are then measured in its trading time (`trading_time`).
+        late_months: by how many months rows of months are knowable later than their periods end, as a stamp of a last
+            day is read as the next period's start; `None`: some are, and some are not.
         repairs: what was mended when rows were read, as JSON values; a bundle keeps them.
         any_prices: prices may be 0 or negative, as back-adjusted ones are: returns are differences, in price units.
     """
@@ -47,6 +49,7 @@ class Table:
     calendar: str | None = None
     any_prices: bool = False
     repairs: tuple[Mapping[str, Any], ...] = ()
+    late_months: int | None = 0
 
     def __post_init__(self) -> None:
         dtypes = dict(self.frame.schema)
@@ -113,6 +116,8 @@ class Table:
         calendar = () if self.calendar is None else ("\x1e", self.calendar)
         if self.any_prices:
             calendar = (*calendar, "\x1e", "any prices")
+        if self.late_months != 0:
+            calendar = (*calendar, "\x1e", f"late by {self.late_months} months")
         digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns, *calendar)).encode())
         digest.update(np.flatnonzero(self._opens).tobytes())
         digest.update(np.ascontiguousarray(self.segment_start).tobytes())
@@ -123,7 +128,7 @@ class Table:
 
     def with_frame(self, frame: pl.DataFrame) -> Table:
         """The same clock over other rows."""
-        return Table(frame, self.timeframe, self.gap_tolerance, self.calendar, self.any_prices, self.repairs)
+        return replace(self, frame=frame)
 
 
 def require_bars(table: Table) -> None:

@@ -57,13 +57,6 @@ def most_frequent(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
     return step, count / steps.height
 
 
-def median(steps: pl.DataFrame) -> timedelta:
-    """The step that half of all are no longer than; there is one at least."""
-    middle = steps["step"].quantile(0.5, "lower")
-    assert isinstance(middle, timedelta)
-    return middle
-
-
 def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> timedelta:
     """One timeframe within the day; seven days for daily rows and slower, or one timeframe where that is longer.
 

@@ -22,7 +22,7 @@ import polars as pl
 from gatewise.config.schema import format_duration
 from gatewise.data.grid import Grid
 from gatewise.data.periods import opens
-from gatewise.data.resample import Bars, complete_bars
+from gatewise.data.resample import Bars, complete_bars, ends_of_rows, one_lateness
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.features.base import Feature, Values
 from gatewise.features.fill import fill
@@ -90,7 +90,9 @@ def fill_longer(values: Values, valid: Flags, table: Table, longer: Longer) -> N
         QualityError: a raw column holds a value beyond float32.
     """
     grid = Grid(longer.step, table.calendar)
-    bars = complete_bars(table.time_us, table.segment_start, table.timeframe, grid)
+    late_months = one_lateness(table, longer.step)
+    ended_us = ends_of_rows(table.time_us, table.timeframe, grid.calendar, late_months)
+    bars = complete_bars(table.time_us, table.segment_start, table.timeframe, grid, late_months)
     if not bars.first.size:
         valid[:] = False
         return
@@ -101,8 +103,8 @@ def fill_longer(values: Values, valid: Flags, table: Table, longer: Longer) -> N
     bar = _last_closed(bars, table.num_rows)
     valid &= (bar >= 0) & (group[bar] == table.segment_start) & whole[bar]
     valid &= bar - run_start[bar] >= longer.lookback_bars - 1
-    _require_lookback(valid, table, bars, bar, longer)
-    _require_fresh(valid, table, bars, bar, grid)
+    _require_lookback(valid, table, ended_us, bars, bar, longer)
+    _require_fresh(valid, ended_us, bars, bar, grid)
     for first in range(0, table.num_rows, _BLOCK_ROWS):
         here = slice(first, first + _BLOCK_ROWS)
         values[here] = of_bars[bar[here]]
@@ -110,7 +112,7 @@ def fill_longer(values: Values, valid: Flags, table: Table, longer: Longer) -> N
 
 def _frame_of(table: Table, bars: Bars, longer: Longer) -> pl.DataFrame:
     needed = dict.fromkeys(name for feature in longer.of_bars for name in feature.requires if name != TIME)
-    time = pl.Series(TIME, bars.end_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    time = pl.Series(TIME, bars.known_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     columns = [bars.column(name, table.frame[name]) for name in needed]
     return pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
 
@@ -120,7 +122,7 @@ def _last_closed(bars: Bars, num_rows: int) -> Rows:
     return np.cumsum(np.bincount(bars.known_at, minlength=num_rows)) - 1
 
 
-def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer: Longer) -> None:
+def _require_lookback(valid: Flags, table: Table, ended_us: Rows, bars: Bars, bar: Rows, longer: Longer) -> None:
     """Rows whose last `lookback` rows alone make the same bars; where every step is a timeframe or longer, all do.
 
     Where steps are shorter, a bar may hold more rows than `ratio`, and the lookback end within it.
@@ -130,13 +132,13 @@ def _require_lookback(valid: Flags, table: Table, bars: Bars, bar: Rows, longer:
     oldest = bar[rows] - longer.lookback_bars + 1
     ok = (begin >= table.segment_start[rows]) & (begin <= bars.first[oldest])
     cut = ok & (begin == bars.first[oldest])  # nothing before the bar is seen, so its first row must tell its start
-    ok[cut] = opens(table.time_us[begin[cut]], table.timeframe) <= bars.start_us[oldest[cut]]
+    ok[cut] = opens(ended_us[begin[cut]], table.timeframe) <= bars.start_us[oldest[cut]]
     valid[rows[~ok]] = False
 
 
-def _require_fresh(valid: Flags, table: Table, bars: Bars, bar: Rows, grid: Grid) -> None:
+def _require_fresh(valid: Flags, ended_us: Rows, bars: Bars, bar: Rows, grid: Grid) -> None:
     rows = np.flatnonzero(valid)
-    starts, ends = grid.bounds(table.time_us[rows])
+    starts, ends = grid.bounds(ended_us[rows])
     closed = bars.end_us[bar[rows]]
     fresh = (closed == ends) | grid.nothing_between(closed, starts)
     valid[rows[~fresh]] = False

@@ -82,7 +82,9 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
     rows = read_source(spec)
     once = rows.frame.unique([SYMBOL, TIME, *rows.columns], keep="first", maintain_order=True)
     table = table_of(replace(rows, frame=once), spec)
-    facts = {"calendar": rows.calendar} if rows.calendar else {}
+    facts: dict[str, Any] = {"calendar": rows.calendar} if rows.calendar else {}
+    if rows.late_months != 0:
+        facts["late_months"] = rows.late_months
     if spec.repair:
         facts["repaired"] = ",".join(sorted(spec.repair))
     done = []
@@ -98,7 +100,7 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
     return _by_series(done), rows
 
 
-def _require_alike(held: Manifest, facts: dict[str, str]) -> None:
+def _require_alike(held: Manifest, facts: dict[str, Any]) -> None:
     """Mended rows are not joined with rows that were left as they are: nobody could tell them apart."""
     was, said = (of.get("repaired", "") for of in (held.facts, facts))
     if held.rows and was != said:

@@ -102,6 +102,7 @@ class _Team:
                 "gap_tolerance_us": task.table.gap_tolerance // symbol_worker.MICROSECOND,
                 "calendar": task.table.calendar,
                 "any_prices": task.table.any_prices,
+                "late_months": task.table.late_months,
             }
         )
         self.listener.on_start(task.symbol)

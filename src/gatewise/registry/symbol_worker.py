@@ -60,7 +60,8 @@ def main(word: str) -> None:
         clock = (asked["timeframe_us"] * MICROSECOND, asked["gap_tolerance_us"] * MICROSECOND)
         said: dict[str, object]
         try:
-            table = Table(pl.read_ipc(asked["rows"]), *clock, asked["calendar"], asked["any_prices"])
+            kind = {name: asked[name] for name in ("calendar", "any_prices", "late_months")}
+            table = Table(pl.read_ipc(asked["rows"]), *clock, **kind)
             run_id, outcome = train(build_config(asked["config"]), table, listeners=(_Teller(parent),))
             said = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:

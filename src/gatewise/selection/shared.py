@@ -35,6 +35,7 @@ ALL = "all"  # the symbol of what was trained on, or judged on, every symbol tog
 
 Arrays = dict[str, npt.NDArray[Any]]
 _META = "meta.json"
+_TABLE = ("calendar", "any_prices", "late_months")
 _FOLD_ROWS = ("train", "val", "test", "purged", "embargoed")
 _SPANS = ("row", "first_us", "time_us", "last_us")
 
@@ -100,7 +101,7 @@ class SharedData:
             horizons[str(ahead)] = {"labels": labels, "reach_rows": of.reach_rows, "cutoffs_us": cutoffs}
         clock = [step // timedelta(microseconds=1) for step in (self.table.timeframe, self.table.gap_tolerance)]
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
-        table = {"clock_us": clock, "calendar": self.table.calendar, "any_prices": self.table.any_prices}
+        table = {"clock_us": clock, **{name: getattr(self.table, name) for name in _TABLE}}
         return arrays, {**table, "features": features, "horizons": horizons}
 
     @classmethod
@@ -109,7 +110,7 @@ class SharedData:
         frame = pl.from_arrow(pa.ipc.open_file(pa.py_buffer(arrays["table"])).read_all())
         assert isinstance(frame, pl.DataFrame)
         timeframe, gap_tolerance = (timedelta(microseconds=step) for step in meta["clock_us"])
-        table = Table(frame, timeframe, gap_tolerance, meta["calendar"], meta["any_prices"])
+        table = Table(frame, timeframe, gap_tolerance, **{name: meta[name] for name in _TABLE})
         names, lookback = tuple(meta["features"]["names"]), meta["features"]["lookback"]
         matrix = FeatureMatrix(arrays["matrix.values"], arrays["matrix.valid"], names, lookback)
         horizons = {}
