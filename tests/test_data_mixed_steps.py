@@ -171,6 +171,59 @@ def test_nights_weekends_holidays_and_outages_are_no_other_step(case: str) -> No
     assert stretches_of(WHOLE[case])[1] == ()
 
 
+def rests_of_new_york(start: datetime, count: int) -> Stamps:
+    """Days of trade without the first weekday of each eighth week."""
+    return [day for day in weekdays(start, count) if (day - MONDAY).days // 7 % 8 or day.weekday()]
+
+
+# The step of a few rows, those rows, the others, and how these step.
+FEW: dict[str, tuple[timedelta, Callable[[datetime], Stamps], Callable[[datetime], Stamps], timedelta]] = {
+    "weeks, then weekdays": (7 * DAY, lambda s: every(7 * DAY, s, 3), lambda s: rests_of_new_york(s, 200), DAY),
+    "weeks, then days": (7 * DAY, lambda s: every(7 * DAY, s, 4), lambda s: every(DAY, s, 100), DAY),
+    "months, then weekdays": (MONTH, lambda s: months(s, 3), lambda s: weekdays(s, 200), DAY),
+    "quarters, then weekdays": (3 * MONTH, lambda s: months(s, 3, 3), lambda s: weekdays(s, 200), DAY),
+    "days, then hours": (DAY, lambda s: every(DAY, s, 3), lambda s: every(HOUR, s, 200), HOUR),
+    "hours, then minutes": (HOUR, lambda s: every(HOUR, s, 3), lambda s: every(MINUTE, s, 300), MINUTE),
+}
+
+
+@pytest.mark.parametrize("apart", ["a step of theirs", "a longer bar", "three days"])
+@pytest.mark.parametrize("place", ["first", "last"])
+@pytest.mark.parametrize("case", FEW)
+def test_a_few_longer_bars_at_an_end_of_a_series_are_found(case: str, place: str, apart: str) -> None:
+    step, few, many, unit = FEW[case]
+    gap = {"a step of theirs": unit, "a longer bar": 31 * DAY if step == MONTH else step, "three days": 3 * DAY}[apart]
+    begun = (few if place == "first" else many)(MONDAY)
+    ended = (many if place == "first" else few)(begun[-1] + gap)
+    (stretch,) = stretches_of(begun + ended)[1]
+    assert stretch.step == step
+    assert 2 <= stretch.count <= 4
+    assert (stretch.first, stretch.last) == (place == "first", place == "last")
+
+
+def test_a_few_rows_of_thin_trade_at_an_end_are_no_longer_bars() -> None:
+    """Holidays, halts, and outages."""
+    later = rests_of_new_york(MONDAY + 28 * DAY, 300)
+    for gaps in ((9, 7), (7, 5), (2, 2, 2, 2), (3, 3, 3), (7,), (4, 4), (31,), (5, 5)):
+        days = [MONDAY + 28 * DAY - sum(gaps[n:]) * DAY for n in range(len(gaps))]
+        assert stretches_of(days + later)[1] == (), gaps
+    pauses = [moment for moment in every(MINUTE, MONDAY, 6000) if moment.minute % 10 or moment.hour % 5]
+    for minutes in ((5, 5), (10, 10), (60,), (30, 25), (2, 2, 2, 2)):
+        first = [pauses[0] - sum(minutes[n:]) * MINUTE for n in range(len(minutes))]
+        assert stretches_of(first + pauses)[1] == (), minutes
+    holed = [day for day in rests_of_new_york(MONDAY, 400) if day.weekday() != 2 or (day - MONDAY).days % 3]
+    assert stretches_of(holed)[1] == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), step=st.sampled_from([MINUTE, HOUR]), chance=st.floats(0.02, 0.3))
+def test_series_that_are_thin_at_first_begin_with_no_longer_bars(seed: int, step: timedelta, chance: float) -> None:
+    random = np.random.default_rng(seed)
+    there = np.flatnonzero(random.random(200) < chance)
+    stamps = [MONDAY + int(k) * step for k in (*there, *range(200, 500))]
+    assert stretches_of(stamps)[1] == ()
+
+
 def test_a_sensor_that_is_asked_every_second_time_now_and_then_only_lacks_rows() -> None:
     stamps = [moment for n, moment in enumerate(every(HOUR, MONDAY, 3000)) if n % 300 < 240 or n % 2]
     assert stretches_of(stamps)[1] == ()

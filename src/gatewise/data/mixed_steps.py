@@ -10,6 +10,10 @@ than the timeframe have no such bound: theirs is their share among the other ste
 What chance does not make, a sensor may: one that was asked every second hour for days on end, again and again, as in
 the traffic of Interstate 94 (docs/data-files.md). So stretches of the same few timeframes that come and go within a
 series are taken for rows that are absent.
+
+Fewer steps count where a series begins or ends with them, as three weekly bars before years of days: there they have
+one place, not N. They must be as long as bars usually are, rare among the other steps (below 1e-4, so that no holiday,
+night or outage is one), and by f(m)^k below 5e-5, or 1e-2 for days, weeks and months, in which no other bars come.
 """
 
 from __future__ import annotations
@@ -36,6 +40,9 @@ _LEVEL = 1e-4
 _LONGER = 1.5  # than the timeframe are the months that are looked for
 _EQUAL_SHARE = 0.6  # of a stretch's steps; the others are multiples, such as weekends among days
 _FEW_TIMEFRAMES, _RECURS = 4, 3
+_FEWEST_AT_ENDS = 2  # steps
+_LEVEL_AT_ENDS, _LEVEL_OF_DAYS = 5e-5, 1e-2
+_USUAL = (5, 10, 15, 30, 60, 120, 240, 360, 480, 720, 1_440, 10_080)  # minutes, up to a week
 _TRIED = 8  # steps that are looked at, the most improbable ones first
 _US = timedelta(microseconds=1)
 _HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
@@ -90,11 +97,12 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     unit = timeframe // _US
     shortest, longest = (bound // _US for bound in one_step(timeframe))
     place = np.flatnonzero((length < shortest) | (length > longest))
-    if place.size < _FEWEST:
+    if place.size < _FEWEST_AT_ENDS:
         return ()
     chance = _Chance(length, unit, int(np.sum(length < shortest)))
     symbol = steps[SYMBOL]
     new = (symbol != symbol.shift()).fill_null(True).to_numpy()
+    at_ends = _at_ends(length, new, unit, chance)
     place, breaks = _in_a_row(place, new)
     odd = length[place]
     taken = np.zeros(place.size, dtype=bool)
@@ -103,9 +111,53 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
         if run.evidence >= chance.needed and not taken[run.start : run.stop].any():
             taken[run.start : run.stop] = True
             found.append(run)
-    found.sort(key=lambda run: run.start)
-    stretches = tuple(_stretch(steps, int(place[run.start]), int(place[run.stop - 1]), run.step) for run in found)
+    bounds = [(int(place[run.start]), int(place[run.stop - 1]), run.step) for run in found]
+    bounds += [end for end in at_ends if not any(end[0] <= last and first <= end[1] for first, last, _ in bounds)]
+    stretches = tuple(_stretch(steps, *one) for one in sorted(bounds, key=lambda one: one[0]))
     return _without_absences(stretches, timeframe)
+
+
+def _at_ends(length: Ints, new: Flags, unit: int, chance: _Chance) -> list[tuple[int, int, timedelta]]:
+    """First and last steps of the few of a usual length that a series begins or ends with, and that length."""
+    first = np.flatnonzero(new)
+    stop = np.append(first[1:], length.size)
+    long = length > _LONGER * unit
+    begins, ends = (
+        long[first] & long[np.minimum(first + 1, stop - 1)],
+        long[stop - 1] & long[np.maximum(stop - 2, first)],
+    )
+    found = []
+    for series in np.flatnonzero(begins | ends):
+        own = length[first[series] : stop[series]]
+        for from_end in (False, True):
+            for low, high, step in _usual_lengths(unit):
+                inside = (own >= low) & (own <= high)
+                there = inside[::-1] if from_end else inside
+                count = int(np.argmin(there))  # all of one length is no mixture
+                if count >= _FEWEST_AT_ENDS and _is_certain(own, low, high, count, chance):
+                    at = stop[series] - count if from_end else first[series]
+                    found.append((int(at), int(at) + count - 1, step))
+    return found
+
+
+def _usual_lengths(unit: int) -> Iterator[tuple[int, int, timedelta]]:
+    """The shortest and the longest step of each length that bars usually have, of those that rows of `unit` make."""
+    for minutes in _USUAL:
+        length = minutes * (_HOUR_US // 60)
+        if length > unit and not length % unit:
+            yield length, length, length * _US
+    for months, days in _CALENDAR.items():
+        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
+        if low > _LONGER * unit:
+            yield low, high, months * MONTH
+
+
+def _is_certain(own: Ints, low: int, high: int, count: int, chance: _Chance) -> bool:
+    """Whether so many steps at the end of a series are neither thin trade nor what its other steps are now and then."""
+    level = _LEVEL_OF_DAYS if low > _HOUR_US * 20 else _LEVEL_AT_ENDS
+    others = int(np.sum(own >= low)) - count
+    rare = count * math.log((own.size - count + 2) / (others + 1))
+    return rare >= -math.log(_LEVEL) and chance.equal(low, count, high - low) >= -math.log(level)
 
 
 def _in_a_row(place: Ints, new: Flags) -> tuple[Ints, Flags]:
