@@ -22,7 +22,7 @@ from gatewise.config.durations import MONTH
 from gatewise.config.schema import DataConfig
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.quality import check_data
-from gatewise.data.timeframe import hold_against, most_frequent, steps_of
+from gatewise.data.timeframe import find_other_steps, most_frequent, steps_of
 from gatewise.errors import SchemaError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -263,7 +263,7 @@ def test_thin_series_and_clocks_that_jitter_are_of_the_timeframe(chance: float, 
         pl.DataFrame({"symbol": name, "__stamp": stamps}, schema_overrides={"__stamp": time})
         for name, stamps in (("T", thin), ("S", shaken))
     ).with_columns(pl.lit(0, pl.UInt32).alias("__file"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("__row"))
-    assert hold_against(steps_of(frame), ("X.csv",), MINUTE, asked=False) == []
+    assert find_other_steps(steps_of(frame), MINUTE) == ()
 
 
 def weeks_then_days(folder: Path) -> Path:
@@ -312,3 +312,36 @@ def test_no_command_takes_bars_of_two_lengths_for_one(command: tuple[str, ...], 
     assert said.code == 2
     assert "the 10 steps before it are of 7d" in said.err
     assert "--timeframe 1d" in said.err
+
+
+OTHER_FILES: dict[str, tuple[str, str]] = {
+    "two files of one symbol": ("X-2018-01-01.csv", "X-2018-03-01.csv"),
+    "a file a symbol": ("X.csv", "Y.csv"),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_FILES)
+def test_the_check_counts_files_that_step_otherwise_and_training_refuses_them(
+    case: str, tmp_path: Path, cli: Cli
+) -> None:
+    common, other = OTHER_FILES[case]
+    put(tmp_path, common, as_csv(bars(300, HOUR, MONDAY)))
+    put(tmp_path, other, as_csv(bars(41, 4 * HOUR, MONDAY + 59 * DAY)))
+    told = f"{other}: rows of {other[0]} step by 4h"
+    said = cli("data", "check", tmp_path, "--json")
+    assert (said.code, said.json["mixed_steps"], said.json["ok"], said.json["timeframe"]) == (1, 40, False, "1h")
+    (finding,) = [one for one in check_data(DataConfig(paths=(str(tmp_path),))).findings if one.kind == "mixed_steps"]
+    assert finding.examples[0].endswith(told)
+    assert finding.remedy.startswith("load files and symbols of one timeframe at a time")
+    with pytest.raises(SchemaError, match=f"{told}; the timeframe of the other rows is 1h") as caught:
+        load(tmp_path)
+    assert caught.value.hint == finding.remedy
+    assert load(tmp_path, end="2018-02-01").num_rows == 300  # of the other file none is left
+    assert cli("data", "check", tmp_path, "--json", "--timeframe", "1h").code == 0
+
+
+def test_files_of_another_step_and_stretches_in_the_others_are_counted_once_each(tmp_path: Path) -> None:
+    stamps = every(HOUR, MONDAY, 300) + every(4 * HOUR, MONDAY + 300 * HOUR, 30)
+    put(tmp_path, "X.csv", as_csv(bars(330).with_columns(pl.Series("time", stamps))))
+    put(tmp_path, "Y.csv", as_csv(bars(41, 4 * HOUR, MONDAY)))
+    assert check_data(DataConfig(paths=(str(tmp_path),))).to_dict()["mixed_steps"] == 40 + 29

@@ -21,7 +21,7 @@ from gatewise.data.order import in_order
 from gatewise.data.part import Part
 from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import gap_tolerance, hold_against, most_frequent, steps_of
+from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, most_frequent, steps_of
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 
@@ -68,6 +68,7 @@ class Rows:
         notes: what was assumed, left out or skipped, for people.
         calendar: code of the exchange's calendar in whose trading time gaps are measured.
         stretches: of rows that step regularly by another step than the timeframe.
+        other_steps: files and symbols that step otherwise, where nobody says what a row lasts.
         off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
         words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
@@ -83,6 +84,7 @@ class Rows:
     notes: tuple[str, ...]
     calendar: str | None = None
     stretches: tuple[Stretch, ...] = ()
+    other_steps: tuple[OtherStep, ...] = ()
     off_grid: pl.DataFrame | None = None
     words: tuple[pl.DataFrame, ...] = ()
     zone_assumed: bool = False
@@ -141,9 +143,13 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
+    others: tuple[OtherStep, ...] = ()
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
-            notes += hold_against(steps, files, timeframe, asked=spec.timeframe is not None)
+            others = find_other_steps(steps, timeframe)
+        if spec.timeframe is not None:
+            notes += insisted(steps, others, files, timeframe)
+            others = ()
         if spec.timeframe is None:
             why = "rows lie in periods of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
             notes.append(f"timeframe {format_duration(timeframe)}: {why}")
@@ -162,6 +168,9 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     frame = timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)
+    if others:
+        left = set(frame.select(FILE, SYMBOL).unique().iter_rows())
+        others = tuple(other for other in others if (other.file, other.symbol) in left)
     if stretches and spec.timeframe is not None:
         count, step = sum(stretch.count for stretch in stretches), format_duration(stretches[0].step)
         said = format_duration(spec.timeframe)
@@ -176,6 +185,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         tuple(notes),
         calendar,
         stretches,
+        others,
         off_grid,
         words=tuple(part.words for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),

@@ -12,19 +12,31 @@ from gatewise.errors import SchemaError
 
 
 def find_mixed_steps(rows: Rows, spec: DataConfig) -> Finding:
-    """Stretches of another step; none of them blocks where the user says what a row lasts."""
-    examples = tuple(stretch.told(rows.address(stretch.change)) for stretch in rows.stretches[:SHOWN])
-    count = sum(stretch.count for stretch in rows.stretches)
-    return Finding("mixed_steps", count, spec.timeframe is None, examples, _one_step_at_a_time(rows) if count else "")
+    """Files, symbols and stretches of another step; none of them blocks where the user says what a row lasts."""
+    whole = {(other.file, other.symbol) for other in rows.other_steps}
+    stretches = [one for one in rows.stretches if (one.change[FILE], one.change[SYMBOL]) not in whole]
+    examples = [other.told(rows.files) for other in rows.other_steps]
+    examples += [stretch.told(rows.address(stretch.change)) for stretch in stretches]
+    count = sum(other.count for other in rows.other_steps) + sum(stretch.count for stretch in stretches)
+    remedy = _one_timeframe_at_a_time(rows) if rows.other_steps else _one_step_at_a_time(rows) if count else ""
+    return Finding("mixed_steps", count, spec.timeframe is None, tuple(examples[:SHOWN]), remedy)
 
 
 def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
     """Refuses rows among which some last longer, or less, than the others, unless the user says what a row lasts.
 
     Raises:
-        SchemaError: names the row where the step changes.
+        SchemaError: names a file and symbol of another step, or the row where the step changes.
     """
-    if not rows.stretches or rows.timeframe is None or spec.timeframe is not None:
+    if rows.timeframe is None or spec.timeframe is not None:
+        return
+    if rows.other_steps:
+        raise SchemaError(
+            f"{rows.other_steps[0].told(rows.files)}; the timeframe of the other rows is "
+            f"{format_duration(rows.timeframe)}",
+            _one_timeframe_at_a_time(rows),
+        )
+    if not rows.stretches:
         return
     first, *others = rows.stretches
     more = f" ({len(others)} more such stretches)" if others else ""
@@ -43,6 +55,16 @@ def find_off_grid_rows(rows: Rows) -> Finding:
     odd = rows.frame.join(rows.off_grid, on=[SYMBOL, STAMP], how="semi", maintain_order="left")
     examples = tuple(rows.address(row) for row in odd.head(SHOWN).iter_rows(named=True))
     return Finding("off_grid", odd.height, False, examples, remedy)
+
+
+def _one_timeframe_at_a_time(rows: Rows) -> str:
+    """Thin rows may be of the timeframe all the same; whole other steps can't be made of it."""
+    assert rows.timeframe is not None
+    first = rows.other_steps[0]
+    thin = not first.regular or not first.step % rows.timeframe
+    common = format_duration(rows.timeframe)
+    insist = f'; only if every row lasts {common} and the others are absent: data.timeframe="{common}"' if thin else ""
+    return f"load files and symbols of one timeframe at a time{insist}"
 
 
 def _one_step_at_a_time(rows: Rows) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -94,8 +95,30 @@ def one_step(timeframe: timedelta) -> tuple[timedelta, timedelta]:
     return 2 * period - longest_step(period), longest_step(period)
 
 
-def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedelta, asked: bool) -> list[str]:
-    """Checks that rows step by `timeframe`: neither regularly otherwise, nor all longer than 1.5 of it.
+@dataclass(frozen=True)
+class OtherStep:
+    """A symbol's rows of one file that step otherwise than the timeframe.
+
+    Attributes:
+        file: its number.
+        step: how they step, or how they do at least.
+        regular: whether nearly all of their shortest steps are that one.
+        count: how many steps.
+    """
+
+    file: int
+    symbol: str
+    step: timedelta
+    regular: bool
+    count: int
+
+    def told(self, files: tuple[str, ...]) -> str:
+        """`X_2.csv: rows of X step by 4h`."""
+        return f"{files[self.file]}: rows of {self.symbol} step by {format_duration(self.step)}"
+
+
+def find_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> tuple[OtherStep, ...]:
+    """Files and symbols whose rows step otherwise: regularly by another step, or all by more than 1.5 of it.
 
     A row stamped with its bar's open is usable one timeframe later, so too short a timeframe would let it be used
     before it is known. Rows that are absent make multiples of the timeframe, of which the shortest steps are rarely
@@ -103,57 +126,71 @@ def hold_against(steps: pl.DataFrame, files: tuple[str, ...], timeframe: timedel
 
     Args:
         steps: of `steps_of`.
-        files: names, by `__file`.
         timeframe: the common one.
-        asked: the user gave it. Then some rows must fit it; files and symbols that it does not fit, such as thinly
-            traded ones, are told in the notes. Else it must fit each.
-
-    Returns:
-        Notes.
-
-    Raises:
-        SchemaError: names a file and symbol of another step.
     """
     inner = steps.filter("same_file")
+    thin, fine, longer, shorter = _otherwise(timeframe)
+    odd = thin | fine | (longer | shorter).fill_null(False)
+    # Where nearly all steps are the timeframe, their quantiles are it too: one cheap look spares most series them.
+    plain = pl.col("step") == timeframe
+    doubtful = inner.group_by(FILE, SYMBOL).agg(plain.mean()).filter(pl.col("step") <= 1 - _TENTH)
+    others = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
+    others = others.group_by(FILE, SYMBOL, maintain_order=True).agg(_of_steps())
+    others = others.filter(odd, pl.col("count") >= _FEW_STEPS)
+    return tuple(
+        OtherStep(
+            row[FILE],
+            row[SYMBOL],
+            about_months(row["own"] or max(row["least"], min(row["middle"], timeframe))),
+            row["own"] is not None,
+            row["count"],
+        )
+        for row in others.iter_rows(named=True)
+    )
+
+
+def insisted(
+    steps: pl.DataFrame, others: tuple[OtherStep, ...], files: tuple[str, ...], timeframe: timedelta
+) -> list[str]:
+    """Notes of rows that step otherwise, where the user says the timeframe: thinly traded ones, perhaps.
+
+    Raises:
+        SchemaError: no rows fit it.
+    """
+    if not others:
+        return []
+    first = others[0].told(files)
+    thin, fine, longer, _ = _otherwise(timeframe)
+    none_fits = thin | fine | (longer.fill_null(False) & (pl.col("least") > one_step(timeframe)[1]))
+    if not steps.filter("same_file").select(_of_steps()).filter(none_fits).is_empty():
+        raise SchemaError(
+            f"{first}; the timeframe asked for is {format_duration(timeframe)}",
+            f'data.timeframe="{format_duration(others[0].step)}"',
+        )
+    more = f", and {len(others) - 1} other series step otherwise too" if others[1:] else ""
+    return [f"{first}{more}; taken for rows of {format_duration(timeframe)}, as asked"]
+
+
+def _of_steps() -> list[pl.Expr]:
+    """Of a series' steps: their number, the least, the middle, and the one that nearly all of the shortest are."""
     length = pl.col("step").dt.total_microseconds()
     near = length.filter(length < 2 * length.quantile(_TENTH, "lower"))  # nights and weekends lie between the others
     own = near.quantile(0.5, "nearest")
     one = near.is_between(own / _JITTER, own * _JITTER).mean() >= _REGULAR
     regular = one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
-    found = [
+    return [
         pl.len().alias("count"),
         pl.col("step").min().alias("least"),
         pl.col("step").median().alias("middle"),
         pl.when(regular).then(own).cast(pl.Int64).cast(pl.Duration("us")).alias("own"),
     ]
+
+
+def _otherwise(timeframe: timedelta) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Whether a series of `_of_steps` is all longer or mostly shorter, and regularly longer or shorter."""
     shortest, longest = one_step(timeframe)
     thin, fine = pl.col("least") > _THIN * timeframe, pl.col("middle") * _THIN < timeframe
-    longer, shorter = pl.col("own") > longest, pl.col("own") < shortest
-    odd = thin | fine | (longer | shorter).fill_null(False)
-    # Where nearly all steps are the timeframe, the quantiles above are it too: one cheap look spares most series them.
-    plain = pl.col("step") == timeframe
-    doubtful = inner.group_by(FILE, SYMBOL).agg(plain.mean()).filter(pl.col("step") <= 1 - _TENTH)
-    others = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
-    others = others.group_by(FILE, SYMBOL, maintain_order=True).agg(found).filter(odd, pl.col("count") >= _FEW_STEPS)
-    if others.is_empty():
-        return []
-    row = others.row(0, named=True)
-    usual = format_duration(about_months(row["own"] or max(row["least"], min(row["middle"], timeframe))))
-    first = f"{files[row[FILE]]}: rows of {row[SYMBOL]} step by {usual}"
-    if not asked:
-        common = format_duration(timeframe)
-        raise SchemaError(
-            f"{first}; the timeframe of the other rows is {common}",
-            "load files and symbols of one timeframe at a time"
-            + ("" if row["own"] and row["own"] % timeframe else f', or insist: data.timeframe="{common}"'),
-        )
-    none_fits = thin | fine | (longer.fill_null(False) & (pl.col("least") > longest))
-    if not inner.select(found).filter(none_fits).is_empty():
-        raise SchemaError(
-            f"{first}; the timeframe asked for is {format_duration(timeframe)}", f'data.timeframe="{usual}"'
-        )
-    more = f", and {others.height - 1} other series step otherwise too" if others.height > 1 else ""
-    return [f"{first}{more}; taken for rows of {format_duration(timeframe)}, as asked"]
+    return thin, fine, pl.col("own") > longest, pl.col("own") < shortest
 
 
 def knowable(stamp: pl.Expr, timeframe: timedelta, zone: str) -> pl.Expr:
