@@ -41,7 +41,7 @@ def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta, steps: pl
     middle = steps.quantile(0.5, "lower")
     assert isinstance(middle, timedelta)
     periods = next((about for step in (common, middle) if months_of(about := about_months(step))), None)
-    if periods is None or middle < _SHORTEST or (periods == common and periods == middle):
+    if periods is None or middle < _SHORTEST or periods == common:
         return None
     count = periods // MONTH
     rows = lay_on_calendar(frame, wall, count)
