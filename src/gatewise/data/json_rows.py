@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.encoding import not_utf8, to_utf8
+from gatewise.data.json_keys import name_tables
 from gatewise.data.json_tables import Found, find_tables
 from gatewise.data.layouts import Layout, headless, require_order
-from gatewise.data.spellings import SYMBOLS
+from gatewise.data.spellings import SYMBOLS, normalise
 from gatewise.data.table import ROW
 from gatewise.data.text import Raw, unique_names
 from gatewise.data.unpack import Blob
@@ -28,11 +31,13 @@ def read_json(blob: Blob, spec: DataConfig) -> Raw:
         SchemaError: two columns of one name.
     """
     tables = find_tables(_parse(blob, spec))
-    frames, notes, layout = [], [], None
-    for found in tables:
+    symbols, pieces, notes = name_tables(blob.name, [found.way for found in tables], spec.symbol)
+    frames: list[pl.DataFrame] = []
+    layout = None
+    for found, symbol in zip(tables, symbols, strict=True):
         columns, layout, also = _columns(blob, found, spec)
         notes += also
-        frames.append(_frame(blob.name, columns, found.symbol if tables[1:] or found.symbol else None))
+        frames.append(_frame(blob.name, columns, symbol))
     if not frames:
         raise ReadError(
             f"{blob.name} is JSON without a table: no rows that name what they hold, or several tables not alike",
@@ -42,8 +47,10 @@ def read_json(blob: Blob, spec: DataConfig) -> Raw:
     names = frames[0].columns
     if any(set(frame.columns) != set(names) for frame in frames):
         raise ReadError(f"{blob.name}: the tables of its symbols have other columns each", "write a file each")
-    frame = pl.concat([frame.select(names) for frame in frames], how="vertical_relaxed")
-    return Raw(blob.name, frame, tuple(dict.fromkeys(notes)), layout)
+    frame = pl.concat([frame.select(names) for frame in frames], how="vertical_relaxed").with_row_index(ROW, offset=1)
+    firsts = itertools.accumulate((frame.height for frame in frames), initial=1)
+    pieces = [replace(piece, first=first) for piece, first in zip(pieces, firsts, strict=False)]
+    return Raw(blob.name, frame, tuple(dict.fromkeys(notes)), layout, tuple(pieces))
 
 
 def _parse(blob: Blob, spec: DataConfig) -> Any:
@@ -101,7 +108,7 @@ def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list
     names, layout, note = headless(blob.name, blob.file, sample, spec)
     columns = {name: [row[place] for row in found.rows] for place, name in enumerate(names)}
     if layout is not None:
-        require_order(blob.name, _frame(blob.name, columns, None))
+        require_order(blob.name, _frame(blob.name, columns, None).with_row_index(ROW, offset=1))
     return columns, layout, [*note, *notes]
 
 
@@ -113,8 +120,8 @@ def _frame(name: str, columns: dict[str, list[Any]], symbol: str | None) -> pl.D
         raise ReadError(f"{name} has a table and no rows", "fetch or write it again")
     names = unique_names(name, list(columns))
     series = [_series(key, values) for key, values in zip(names, columns.values(), strict=True)]
-    frame = pl.DataFrame([column for column in series if column is not None]).with_row_index(ROW, offset=1)
-    if symbol is not None and not any(key in SYMBOLS for key in frame.columns):
+    frame = pl.DataFrame([column for column in series if column is not None])
+    if symbol is not None and not any(normalise(key) in SYMBOLS for key in frame.columns):
         frame = frame.with_columns(pl.lit(symbol).alias("symbol"))
     return frame
 

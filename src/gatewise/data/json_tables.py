@@ -14,13 +14,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gatewise.data.header import is_value
+from gatewise.data.json_keys import Key, Way, read_keys
 from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES, normalise
 
 _KNOWN = {*ALL_TIMES, "t", *(spelling for spellings in VALUES.values() for spelling in spellings)}
 _TIMES = {*ALL_TIMES, "t"}
 _ZONES = ("time_zone", "timezone", "exchange_timezone", "exchangetimezonename")
-# What services call the part of an answer that holds the rows; other names in capitals are symbols.
-_WRAPPERS = re.compile(r"^(data|results?|values|candles|bars|rows|items|quotes?|chart|response|prices)$|series|histor")
+# Objects beside a table that say something of it; what others say (benchmark, currency, exchange) is their own.
+_ABOUT = re.compile(
+    r"meta|info|header|param|^(data|results?|response|chart|request|query|args?|subscription|details|profile|summary)$"
+    r"|^(asset|instrument|security|stock|ticker|symbol|contract|coin|pair)$"
+)
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,20 @@ class Found:
     Attributes:
         columns: names to values, where they have names.
         rows: else values row by row.
-        symbol: that all rows are of, where something beside them says so.
+        keys: that lead to it, the outermost first.
+        symbols: that all rows are of, where something beside them says so: what is nearest, several where it differs.
         zone: of the stamps, likewise.
     """
 
     columns: dict[str, list[Any]] = field(default_factory=dict)
     rows: tuple[list[Any], ...] = ()
-    symbol: str | None = None
+    keys: tuple[Key, ...] = ()
+    symbols: tuple[str, ...] = ()
     zone: str | None = None
+
+    @property
+    def way(self) -> Way:
+        return Way(self.keys, self.symbols, any(normalise(name) in SYMBOLS for name in self.columns))
 
 
 def find_tables(value: Any) -> list[Found]:
@@ -46,12 +56,14 @@ def find_tables(value: Any) -> list[Found]:
         return _of_list(value)
     if not isinstance(value, dict) or not value:
         return []
-    found = _of_object(value)
+    found, below = _of_object(value), dict[str, list[Found]]()
     if not found:
         below = {key: tables for key, inner in value.items() if (tables := find_tables(inner))}
         found = _of_parts(below)
-    symbol, zone = _said(value, SYMBOLS), _said(value, _ZONES)
-    return [replace(table, symbol=table.symbol or symbol, zone=table.zone or zone) for table in found]
+    beside = {key: inner for key, inner in value.items() if key not in below}
+    symbols, zones = _said(beside, SYMBOLS), _said(beside, _ZONES)
+    zone = zones[0] if zones else None
+    return [replace(table, symbols=table.symbols or symbols, zone=table.zone or zone) for table in found]
 
 
 def _of_list(value: list[Any]) -> list[Found]:
@@ -72,8 +84,9 @@ def _of_list(value: list[Any]) -> list[Found]:
 
 def _of_answers(answers: list[list[Found]]) -> list[Found]:
     """Tables one after another, each of which says whose it is."""
-    tables = [table for answer in answers for table in answer]
-    named = all(answers) and all(table.symbol is not None and _is_timed(table) for table in tables)
+    keys = read_keys([str(number) for number in range(1, len(answers) + 1)])
+    tables = [replace(t, keys=(key, *t.keys)) for key, found in zip(keys, answers, strict=True) for t in found]
+    named = all(answers) and all(table.symbols and _is_timed(table) for table in tables)
     return tables if named and _are_alike(tables) else []
 
 
@@ -101,23 +114,20 @@ def _of_object(value: dict[str, Any]) -> list[Found]:
 
 
 def _of_parts(below: dict[str, list[Found]]) -> list[Found]:
-    """Tables under several names: one a symbol, or the columns of one by time."""
-    if len(below) == 1:
-        ((key, tables),) = below.items()
-        names = not _WRAPPERS.search(normalise(key)) and re.fullmatch(r"(?=.*[A-Z])[A-Z0-9][A-Z0-9./:_=^-]*", key)
-        return [replace(table, symbol=table.symbol or key) for table in tables] if names else tables
-    alone = {key: tables[0] for key, tables in below.items() if len(tables) == 1}
-    if len(alone) < len(below):
-        return []
+    """Tables under several names, or the columns of one by time."""
+    alone = {key: tables[0] for key, tables in below.items() if len(tables) == 1 and below.keys() - {key}}
     pairs = [table.rows and all(len(row) == 2 for row in table.rows) for table in alone.values()]
-    if alone and all(pairs):
+    if alone.keys() == below.keys() and pairs and all(pairs):
         times = [[row[0] for row in table.rows] for table in alone.values()]
         if all(stamps == times[0] for stamps in times):
             return [Found({"time": times[0], **{k: [row[1] for row in t.rows] for k, t in alone.items()}})]
         return []
-    if _are_alike(list(alone.values())):
-        return [replace(table, symbol=table.symbol or key) for key, table in alone.items()]
-    return []
+    found = [
+        replace(table, keys=(key, *table.keys))
+        for key, tables in zip(read_keys(below), below.values(), strict=True)
+        for table in tables
+    ]
+    return found if _are_alike(found) else []
 
 
 def _are_alike(tables: list[Found]) -> bool:
@@ -172,18 +182,17 @@ def _with_index(columns: dict[str, list[Any]], index: list[Any]) -> dict[str, li
     return columns if [str(key) for key in index] == [str(n) for n in range(len(index))] else {"time": index, **columns}
 
 
-def _said(value: dict[str, Any], spellings: tuple[str, ...]) -> str | None:
-    """A text beside a table, or in an object beside it, by the spelling of its name."""
-    return next((text for key, text in _texts(value) if normalise(key) in spellings), None)
-
-
-def _texts(value: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, inner in value.items():
-        entry = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
-        if isinstance(entry, dict):
-            yield from _texts(entry)
-        elif isinstance(inner, str):
-            yield key, inner
+def _said(value: dict[str, Any], spellings: tuple[str, ...]) -> tuple[str, ...]:
+    """Texts beside a table, or in objects there that are about it, by the best spelling that is nearest."""
+    level = [value]
+    while level:
+        texts = {(normalise(k), text) for inner in level for k, text in inner.items() if isinstance(text, str) and text}
+        for spelling in spellings:
+            if found := sorted(text for name, text in texts if name == spelling):
+                return tuple(found)
+        entries = [(k, v[0] if isinstance(v, list) and len(v) == 1 else v) for inner in level for k, v in inner.items()]
+        level = [entry for key, entry in entries if isinstance(entry, dict) and _ABOUT.search(normalise(key))]
+    return ()
 
 
 def _spelled(keys: Any) -> bool:

@@ -19,6 +19,7 @@ from gatewise.data.interval_column import Interval, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.open_close import Order, backwards, find_order, settled, turned
+from gatewise.data.pieces import require_apart
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
@@ -100,6 +101,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
+    require_apart(raw.name, raw.pieces, rows, symbols, stamps.values)
     interval = roles.interval
     if interval is not None and interval.values[1:]:
         require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)

@@ -18,6 +18,7 @@ from gatewise.config.schema import DataConfig
 from gatewise.data.encoding import not_utf8, to_utf8
 from gatewise.data.header import MORE_CELLS, Header, is_value, read_header, uneven_header
 from gatewise.data.layouts import Layout, headless, require_order
+from gatewise.data.pieces import Piece
 from gatewise.data.table import AGAIN, FILE, ROW, STAMP
 from gatewise.data.unpack import Blob
 from gatewise.data.wide import to_long
@@ -37,12 +38,14 @@ class Raw:
         frame: the file's columns and `__row`, the number of the row below the header, from 1.
         notes: what was passed over.
         layout: what named the columns of rows without a header, if something did.
+        pieces: the tables that the rows come from, where there are several.
     """
 
     name: str
     frame: pl.DataFrame
     notes: tuple[str, ...] = ()
     layout: Layout | None = None
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True)
