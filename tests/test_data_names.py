@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_files import as_csv, bars, expected, load, put
+from data_files import as_csv, bars, expected, load, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.intervals import read_interval
 from gatewise.data.names import name_series, name_symbol, read_name
@@ -445,3 +445,56 @@ def test_files_with_and_without_offsets_are_not_put_on_one_clock(tmp_path: Path)
         load(tmp_path)
     assert "data.timezone" in str(e.value.hint)
     assert load(tmp_path, timezone="UTC").num_rows == first.height + second.height
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    symbols=st.lists(
+        st.sampled_from(["AAQ", "MSQ", "BRK.B", "BTC-USD", "2330.TW"]), min_size=1, max_size=3, unique=True
+    ),
+    inner=st.sampled_from(
+        [
+            *(
+                ("2024-01.csv",),
+                ("2024-01-11.csv", "2024-01-12.csv"),
+                ("prices.csv",),
+                ("data.csv",),
+                ("2024/03.csv",),
+                ("1d/2024.csv",),
+            ),
+            *(("ohlcv_2024.csv",), ("bars-1h.csv",)),
+        ]
+    ),
+    ahead=st.sampled_from(["", "dl", "data/2024"]),
+)
+def test_an_archive_is_a_folder_of_its_members(symbols: list[str], inner: tuple[str, ...], ahead: str) -> None:
+    frame, wanted = bars(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, symbol in enumerate(symbols):
+            of = frame.with_columns(pl.col("close") + number / 100)
+            wanted[symbol] = of["close"].to_list()
+            size = len(of) // len(inner)
+            members = [
+                (name.replace("2024", "2020"), as_csv(of[place * size : (place + 1) * size]).encode())
+                for place, name in enumerate(inner)
+            ]
+            put(Path(folder), f"{ahead}/{symbol}.zip" if ahead else f"{symbol}.zip", zipped(*members))
+        table = load(Path(folder))
+    assert {symbol: of["close"].to_list() for (symbol,), of in table.frame.group_by("symbol")} == wanted
+
+
+def test_what_an_archive_is_called_counts_as_a_folder_s_name_does(tmp_path: Path) -> None:
+    rows = as_csv(bars()).encode()
+    put(tmp_path, "a/AAQ/2020.zip", zipped(("prices.csv", rows)))
+    put(tmp_path, "a/MSQ/data.zip", zipped(("2020.csv", rows)))
+    assert load(tmp_path / "a").symbols == ("AAQ", "MSQ")
+    put(tmp_path, "b/bid/AAQ.zip", zipped(("2020.csv", rows)))
+    put(tmp_path, "b/ask/AAQ.zip", zipped(("2020.csv", rows)))
+    put(tmp_path, "c/binance_AAQ.zip", zipped(("AAQ.csv", rows)))
+    put(tmp_path, "c/kraken_AAQ.zip", zipped(("AAQ.csv", rows)))
+    put(tmp_path, "d/AAQ.zip", zipped(("prices.csv", rows), ("history.csv", rows)))
+    for refused in "bcd":
+        with pytest.raises(AmbiguousError, match="differ in"):
+            load(tmp_path / refused)
+    one = put(tmp_path, "AAQ.zip", zipped(("2020.csv", rows)))
+    assert "the archive's name gives AAQ" in "\n".join(check_data(DataConfig(paths=(str(one),))).notes)

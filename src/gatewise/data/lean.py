@@ -86,7 +86,9 @@ def _day(raw: Raw, blob: Blob) -> tuple[pl.DataFrame, str]:
     midnight = pl.lit(day[1]).str.to_date("%Y%m%d", strict=False).cast(pl.Datetime("us"))
     named = re.search(r"\d{8}_([A-Za-z0-9.]+)_", blob.file.stem)
     frame = raw.frame.with_columns((midnight + since_ms.cast(pl.Duration("ms"))).alias("open_time"))
-    return frame, named[1] if named else blob.file.parent.name
+    return frame, named[1] if named else next(
+        folder.name for folder in blob.file.parents if folder.suffix.lower() != ".zip"
+    )
 
 
 def _history(raw: Raw, blob: Blob) -> tuple[pl.DataFrame, str]:

@@ -100,7 +100,7 @@ class Named:
     """Whose series a file's rows are by its path, and by what in it; `readings` are all ways to read it."""
 
     symbol: str
-    by: Literal["file", "folder"]
+    by: Literal["file", "folder", "archive"]
     file: PurePath
     name: Name
     readings: Mapping[str, Name] = field(default_factory=dict)
@@ -110,10 +110,9 @@ def name_series(file: PurePath) -> Named:
     """The series by the file's name, or by its folders' where that is a date alone: `AAPL/2020.csv`."""
     readings = read_names(_stem(file))
     name = next(iter(readings.values()))
-    if name.symbol is not None and not _is_day_of_folder(file, name):
+    if name.symbol is not None and not _is_day_of_folder(file, name) and not _is_word_of_archive(file, name):
         return Named(one_line(name.symbol), "file", file, name, readings)
-    folder = name_folder(file)
-    return Named(one_line(folder or _stem(file)), "folder" if folder else "file", file, name)
+    return name_by_folder(file, name) or Named(one_line(_stem(file)), "file", file, name)
 
 
 def name_symbol(file: PurePath) -> str:
@@ -121,15 +120,18 @@ def name_symbol(file: PurePath) -> str:
     return name_series(file).symbol
 
 
-def name_folder(file: PurePath) -> str | None:
-    """By the nearest folder that is named for more than a date or a length: `AAPL/1m`, `symbol=AAPL/year=2024`."""
+def name_by_folder(file: PurePath, name: Name) -> Named | None:
+    """By the nearest folder or archive named for more than a date or a length: `AAPL/1m`, `symbol=AAPL/year=2024`."""
     for folder in Path(file).absolute().parents:
         key, equals, value = folder.name.partition("=")
         if equals:
             if normalise(key) in SYMBOLS:
-                return value
-        elif (found := read_name(folder.name).symbol) is not None and not re.fullmatch(_NO_SERIES, found.lower()):
-            return found
+                return Named(one_line(value), "folder", file, name)
+            continue
+        above, is_archive = read_name(bare(folder).name), bare(folder) != folder
+        if above.symbol is None or re.fullmatch(_NO_SERIES, above.symbol.lower()) or (is_archive and above.plain):
+            continue
+        return Named(one_line(above.symbol), "archive" if is_archive else "folder", file, name)
     return None
 
 
@@ -153,7 +155,7 @@ def words_of_folders(file: PurePath, below: int) -> frozenset[str]:
     words = set()
     for folder in Path(file).absolute().parts[below:-1]:
         key, _, value = folder.rpartition("=")
-        name = read_name(value)
+        name = read_name(bare(Path(value)).name)
         if key or not name.plain or not _is_plain(value.lower()):
             words |= {word.lower() for word in (name.symbol or "", *name.rest)}
     return frozenset(word for word in words if word and not word.isdigit())
@@ -220,7 +222,14 @@ def _is_day_of_folder(file: PurePath, name: Name) -> bool:
     """`AAPL/2024/03.csv`: a number below a folder that is a date."""
     above = file.parent.parent if re.fullmatch(r"\d{1,2}", file.parent.name) else file.parent
     is_number = re.fullmatch(r"\d{1,2}", name.symbol or "") is not None
-    return is_number and bool(above.name) and read_name(above.name).symbol is None
+    return is_number and bool(above.name) and read_name(bare(Path(above)).name).symbol is None
+
+
+def _is_word_of_archive(file: PurePath, name: Name) -> bool:
+    """`AAPL.zip` with prices.csv in it: a member that any archive may hold."""
+    archive = bare(Path(file.parent))
+    is_word = name.plain and re.search(r"\d", name.symbol or "") is None
+    return is_word and archive != Path(file.parent) and not read_name(archive.name).plain
 
 
 def _words(piece: str) -> list[str]:

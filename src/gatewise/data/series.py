@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.names import Named, name_folder, without_count, words_of_folders
+from gatewise.data.names import Named, name_by_folder, without_count, words_of_folders
 from gatewise.data.part import Part
 from gatewise.data.readings import settle_readings
 from gatewise.data.table import STAMP, SYMBOL
@@ -58,10 +58,12 @@ def settle_series(parts: Sequence[Part], wanted: Sequence[str] = ()) -> list[Par
 
 def _by_folder(part: Part) -> Part:
     named = part.named
-    if named is None or not named.name.plain or named.by == "folder" or not (folder := name_folder(named.file)):
+    if named is None or not named.name.plain or named.by != "file":
         return part
-    frame = part.frame.with_columns(pl.lit(folder, pl.String).alias(SYMBOL))
-    return replace(part, frame=frame, named=Named(folder, "folder", named.file, named.name))
+    if (above := name_by_folder(named.file, named.name)) is None:
+        return part
+    frame = part.frame.with_columns(pl.lit(above.symbol, pl.String).alias(SYMBOL))
+    return replace(part, frame=frame, named=above)
 
 
 def _refuse_months_beside_names(parts: Sequence[Part]) -> None:
@@ -69,7 +71,7 @@ def _refuse_months_beside_names(parts: Sequence[Part]) -> None:
     by_name = {n.file.parent: part.name for part in parts if (n := part.named) and n.by == "file" and not n.name.plain}
     for part in parts:
         named = part.named
-        if named is not None and named.by == "folder" and named.name.month and named.file.parent in by_name:
+        if named is not None and named.by != "file" and named.name.month and named.file.parent in by_name:
             raise AmbiguousError(
                 f"{part.name} may be named for a month or for a symbol, as {by_name[named.file.parent]} beside it is",
                 "load it alone, and data.symbol says whose rows it holds",
@@ -98,7 +100,7 @@ def _refuse_other_names(group: Sequence[Part]) -> None:
 
 def _words(named: Named) -> set[str]:
     """Beside the symbol and numbers; where a folder gives the symbol, what is left of the file's own name counts."""
-    own = re.sub(r"[-_. ]?\d+(?:-.*)?$", "", named.name.symbol or "").lower() if named.by == "folder" else ""
+    own = re.sub(r"[-_. ]?\d+(?:-.*)?$", "", named.name.symbol or "").lower() if named.by != "file" else ""
     return {*named.name.rest, *([own] if own else [])}
 
 
@@ -197,8 +199,8 @@ def _named(part: Part) -> Named:
 
 
 def _with_notes(parts: Sequence[Part]) -> list[Part]:
-    """One sentence for all that files name, and one for all that folders do."""
-    found: dict[str, dict[str, None]] = {"file": {}, "folder": {}}
+    """One sentence for all that files name, one for all that folders do, and one for archives."""
+    found: dict[str, dict[str, None]] = {"file": {}, "folder": {}, "archive": {}}
     for part in parts:
         if part.named is not None:
             found[part.named.by][part.named.symbol] = None

@@ -77,7 +77,7 @@ class Blob:
 
     Attributes:
         name: how errors call it; one of several members of a zip is `archive.zip:member.csv`.
-        file: the path whose stem and folders may name the symbol and the day.
+        file: the path whose stem and folders may name the symbol and the day; a zip is a folder of its members.
         data: the bytes.
         kind: csv, json, parquet or feather.
     """
@@ -140,7 +140,7 @@ def _members(path: Path, data: bytes, kind: str | None, encoding: str | None) ->
         raise ReadError(f"{path} is a damaged zip: {_first_line(error)}", "fetch it again") from error
     for member, content in held:
         name = f"{path}:{member}" if held[1:] else str(path)
-        yield _blob(name, PurePath(path.parent, member), _peel(name, content), kind, encoding)
+        yield _blob(name, path / member, _peel(name, content), kind, encoding)
 
 
 def _unzip(path: Path, data: bytes) -> list[tuple[str, bytes]]:
