@@ -177,13 +177,38 @@ def test_a_symbol_above_the_first_of_its_columns_is_above_them_all(tmp_path: Pat
     assert load(put(tmp_path, "X.csv", text)).fingerprint == long_table(both, DAY).fingerprint
 
 
-@pytest.mark.parametrize(
-    "second", [",USD,USD,USD,USD,shares", "datetime,float,float,float,float,int", ",n/a,n/a,n/a,n/a,n/a"]
-)
-def test_a_line_of_units_or_types_is_not_taken_for_symbols(second: str, tmp_path: Path) -> None:
+UNITS = [
+    *(",USD,USD,USD,USD,shares", ",USD,USD,USD,USD,USD", ",usd,usd,usd,usd,", "-,EUR,EUR,EUR,EUR,EUR", ",$,$,$,$,$"),
+    *("datetime,float,float,float,float,int", ",float64,float64,float64,float64,float64", "Unit,USD,USD,USD,USD,pcs"),
+    *("---,---,---,---,---,---", ":---,---:,---:,---:,---:,---:", "----------,----,----,---,-----,------"),
+]
+
+
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("above", [False, True])
+def test_a_line_of_units_types_or_dashes_is_skipped_and_said(units: str, above: bool, tmp_path: Path) -> None:
     lines = as_csv(bars(12)).splitlines()
+    top = [units, lines[0]] if above else [lines[0], units]
+    path = put(tmp_path, "X.csv", "\n".join([*top, *lines[1:]]) + "\n")
+    assert load(path).fingerprint == expected(bars(12)).fingerprint
+    assert "a line of units or types at the header skipped" in "\n".join(
+        check_data(DataConfig(paths=(str(path),))).notes
+    )
+
+
+def test_a_table_of_markdown_is_read(tmp_path: Path) -> None:
+    head, *rows = ["| " + line.replace(",", " | ") + " |" for line in as_csv(bars(12)).splitlines()]
+    text = "\n".join([head, "|" + "---|" * 6, *rows]) + "\n"
+    assert load(put(tmp_path, "X.csv", text)).fingerprint == expected(bars(12)).fingerprint
+
+
+@pytest.mark.parametrize("word", ["adjusted", "n/a", "Prices", "in EUR"])
+@pytest.mark.parametrize("above", [False, True])
+def test_a_word_for_all_columns_that_is_no_ticker_is_no_symbol(word: str, above: bool, tmp_path: Path) -> None:
+    lines = as_csv(bars(12)).splitlines()
+    top = ["," + ",".join([word] * 5), lines[0]]
     with pytest.raises(DataError):
-        load(put(tmp_path, "X.csv", "\n".join([lines[0], second, *lines[1:]]) + "\n"))
+        load(put(tmp_path, "X.csv", "\n".join([*(top if above else top[::-1]), *lines[1:]]) + "\n"))
 
 
 Write = Callable[[datetime], str]

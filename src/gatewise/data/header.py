@@ -7,6 +7,7 @@ pandas-datareader and pivoted tables look like. Which level holds fields and whi
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,14 @@ _SYMBOLS = {*SYMBOLS, *(f"{spelling}s" for spelling in SYMBOLS)}
 MORE_CELLS = (
     "give every cell of a row a name in the header, and no name without a cell; a file whose numbers hold its "
     "separator (46,410 between commas) must be written again, with quotes or another separator"
+)
+# ISO 4217 for what is traded most, what is counted, types of programs, and the rules of tables in Markdown.
+_UNIT = re.compile(
+    r"[$€£¥₩₹%]|:?-+:?|(?:USD|EUR|GBP|GBX|JPY|CHF|AUD|CAD|NZD|CNY|CNH|HKD|SGD|INR|KRW|TWD|BRL|MXN|ZAR|SEK|NOK|DKK|PLN"
+    r"|CZK|HUF|TRY|ILS|RUB|THB|IDR|MYR|PHP|VND|CLP|ARS|units?|shares?|lots?|contracts?|pcs|points?|pts|currency|price"
+    r"|percent|bps|float\d*|double|u?int(?:eger)?\d*|bigint|numeric|number|decimal|str(?:ing)?|text|varchar|object|date"
+    r"|datetime(?:64\[[num]?s\])?|time(?:stamp)?)",
+    re.IGNORECASE,
 )
 _DATE = r"\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\s*\d{1,2}:\d{2}|\s*\d{8,19}(\.0+)?\s*$"
 
@@ -41,26 +50,56 @@ class Header:
         names: of the cells of a row; empty where a column has none.
         lines: how many lines it takes.
         labels: with several lines, what each cell is; else none.
+        note: what was passed over.
     """
 
     names: tuple[str, ...]
     lines: int = 1
     labels: tuple[Label, ...] = ()
+    note: str | None = None
 
 
-def read_header(lines: Sequence[Sequence[str]]) -> Header:
-    """Reads the header at the top of lines that are split into cells; the first one is part of it."""
+def read_header(name: str, lines: Sequence[Sequence[str]]) -> Header:
+    """Reads the header at the top of lines that are split into cells; the first one is part of it.
+
+    Raises:
+        ReadError: a line beside the names with one word for all that is not written like a symbol.
+    """
     names = tuple(cell.strip() for cell in lines[0])
     if num_counters := _counters(lines):
-        inner = read_header([line[num_counters:] for line in lines])
-        if inner.lines > 1:
+        inner = read_header(name, [line[num_counters:] for line in lines])
+        if inner.labels and inner.lines > 1:
             return Header(names, inner.lines, (*[Label("")] * num_counters, *inner.labels))
-    if (labels := find_labels(lines[:2])) is None:
-        return Header(names, labels=labels_of_tuples(names) or ())
+    labels = find_labels(lines[:2])
     index = [cell.strip() for cell in lines[2]] if len(lines) > 2 else []
-    if len(index) == len(labels) and index[0] and not any(index[1:]) and not is_value(index[0]):
+    if labels and len(index) == len(labels) and index[0] and not any(index[1:]) and not is_value(index[0]):
         return Header(names, 3, (Label(index[0]), *labels[1:]))
+    symbols = {label.symbol for label in labels or () if label.symbol is not None}
+    called = any(normalise(line[0]) in _SYMBOLS for line in lines[:2] if line)
+    if symbols and (called or len(symbols) > 1):
+        return Header(names, 2, labels or ())
+    if unit := _units(lines):
+        return unit
+    if labels is None:
+        return Header(names, labels=labels_of_tuples(names) or ())
+    (word,) = symbols
+    if re.fullmatch(r"[^a-z]*[A-Z][^a-z]*", word) is None:
+        raise ReadError(
+            f"{name}: beside its columns' names stands {word!r} for all of them, a symbol or something else",
+            "take that line out, and data.symbol says whose rows they are; Ticker in its first cell says it, too",
+        )
     return Header(names, 2, labels)
+
+
+def _units(lines: Sequence[Sequence[str]]) -> Header | None:
+    """A header with a line of units, types or dashes below or above it."""
+    for line, other in itertools.permutations(range(2)) if len(lines) > 1 else ():
+        units = [cell.strip() for cell in lines[line] if cell.strip()]
+        names = tuple(cell.strip() for cell in lines[other])
+        known = sum(normalise(cell) in {*_FIELDS, *ALL_TIMES} for cell in names)
+        if units and all(map(_UNIT.fullmatch, units)) and known > 1 and len(lines[line]) == len(names):
+            return Header(names, 2, note=f"a line of units or types at the header skipped: {','.join(units)[:60]}")
+    return None
 
 
 def _counters(lines: Sequence[Sequence[str]]) -> int:

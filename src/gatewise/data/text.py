@@ -113,10 +113,10 @@ def _find_top(blob: Blob, lines: list[str], columns: tuple[str, ...], spec: Data
         uneven = uneven_header(blob.name, cells[near], rows)
         if uneven is not None:
             return _Top(separator, near, uneven[0], notes=(*skipped[:near], uneven[1]))
-    header = read_header(cells[above:])
+    header = read_header(blob.name, cells[above:])
     if header.labels or sum(map(is_value, rows[0])) * 2 < len(rows[0]):
         skipped = (f"lines above the header skipped: {above}, {lines[0].strip()[:60]!r}",) if above else ()
-        return _Top(separator, above, header, notes=skipped)
+        return _Top(separator, above, header, notes=(*skipped, *([header.note] if header.note else [])))
     names, layout, said = headless(blob.name, blob.file, rows, spec)
     return _Top(separator, above, Header(names, 0), layout, (*skipped, *said))
 
