@@ -28,6 +28,7 @@ from gatewise.data.spellings import (
 from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.time_parts import find_periods, holds_dates, holds_times_of_day
 from gatewise.data.twice import Volume, first_of_each, numbered, traded_or_ticks
+from gatewise.data.volume_names import find_volume
 from gatewise.errors import ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
@@ -172,9 +173,12 @@ def _values(
     bars = set(OHLC) <= found.keys() | loose.keys()
     found |= {t: c for t, c in loose.items() if (bars or normalise(c) == t) and c not in found.values()}
     notes = []
-    if "volume" not in found and set(OHLC) <= found.keys() and (guess := _volume_of(columns, frame, symbol)):
+    of = str(frame[symbol][0]) if symbol else ""
+    if "volume" not in found and set(OHLC) <= found.keys() and (guess := find_volume(columns, of)):
         found["volume"] = guess
         notes.append(f"volume is read from {guess!r} (data.rename.volume=… chooses)")
+    elif "volume" not in found and (like := [c for c in columns if c.strip().lower().startswith("volume")]):
+        notes.append(f"no column is known as the volume: {_listed(like)} (data.rename.volume=… chooses)")
     back = {column: target for target, column in found.items()}
     # Klines' last column is called ignore, and always 0.
     names = {column: back.get(column, column) for column in columns if column in back or column != "ignore"}
@@ -205,16 +209,6 @@ def _refuse_renames(name: str, rename: Mapping[str, str], taken: set[str]) -> No
                 f"{name}: column {column!r} becomes one column; data.rename.{other} and data.rename.{target} name it",
                 "leave one of them out",
             )
-
-
-def _volume_of(columns: list[str], frame: pl.DataFrame, symbol: str | None) -> str | None:
-    """`Volume BTC` beside `Volume USD` for symbol BTC/USD: the base coin's is the traded volume."""
-    volumes = [column for column in columns if re.match(r"volume[\s_]", column.strip().lower())]
-    if len(volumes) == 1:
-        return volumes[0]
-    traded = str(frame[symbol][0]).lower() if symbol else ""
-    based = [c for c in volumes if traded.startswith(re.split(r"[\s_]", c.strip().lower(), maxsplit=1)[1])]
-    return based[0] if len(based) == 1 else None
 
 
 def _named(name: str, columns: Sequence[str], column: str, field: str) -> str:
