@@ -8,10 +8,10 @@ from typing import Literal
 import polars as pl
 
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
-from gatewise.data.format_zones import zone_beside
+from gatewise.data.format_zones import zone_beside, zone_word
 from gatewise.data.formats import Moments, parse_text, read_format
+from gatewise.data.header_zones import zone_in_names
 from gatewise.data.hours import are_hours, of_hours
-from gatewise.data.spellings import normalise
 from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
 from gatewise.data.wall_clock import localise, localise_words
 from gatewise.data.zones import require_zone
@@ -97,6 +97,9 @@ def read_stamps(
             "take that row out, or say how stamps are written: data.time_format",
         )
     address, assumed = f"{name} column {label!r}", False
+    if not moments.aware and moments.words is None and (word := zone_in_names(address, columns)):
+        word = zone_beside(address, word, how.timezone, "their column's name")
+        moments = replace(moments, words=_of_all(word, column))
     if moments.aware:
         own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
         values, unmoved = moments.values.dt.replace_time_zone("UTC"), _UNMOVED[kind]
@@ -106,7 +109,7 @@ def read_stamps(
     else:
         own, unmoved = None, ""
         values = localise(address, moments.values, rows, symbols, how.timezone or "UTC")
-        assumed = how.timezone is None and not _named_utc(columns[0])
+        assumed = how.timezone is None
         if assumed:
             notes = (*notes, "stamps carry no zone: read as UTC (data.timezone says otherwise)")
     zone = how.timezone or own or "UTC"
@@ -122,10 +125,6 @@ _UNMOVED = {
     "text": "data.timezone moves no stamp, as they carry their own; it only says whose midnights bound days",
     "typed": "data.timezone moves no stamp, as the column's type has a zone; it only says whose midnights bound days",
 }
-
-
-def _named_utc(column: str) -> bool:
-    return normalise(column).startswith(("utc", "gmt")) or normalise(column).endswith("utc")
 
 
 def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Reading) -> tuple[Moments, Kind]:
@@ -165,9 +164,12 @@ def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Readin
     moments = read_format(name, label, column, rows, how.time_format)
     if moments.aware or moments.words is not None:
         return moments
-    word = zone_beside(f"{name} column {label!r}", how.time_format, how.timezone)
-    words = None if word is None else pl.repeat(word, len(column), dtype=pl.String, eager=True)
-    return replace(moments, words=words)
+    word = zone_beside(f"{name} column {label!r}", zone_word(how.time_format), how.timezone, "data.time_format")
+    return replace(moments, words=_of_all(word, column))
+
+
+def _of_all(word: str | None, column: pl.Series) -> pl.Series | None:
+    return None if word is None else pl.repeat(word, len(column), dtype=pl.String, eager=True)
 
 
 def _join(

@@ -10,6 +10,7 @@ from typing import Literal
 
 import polars as pl
 
+from gatewise.data.header_zones import plain_spelling, read_zoned
 from gatewise.data.hours import find_hours
 from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
@@ -65,6 +66,7 @@ def find_roles(
     rename: Mapping[str, str],
     symbol: str | None = None,
     wanted: Collection[str] = (),
+    zoned: bool = True,
 ) -> Roles:
     """Finds the roles of a raw frame's columns.
 
@@ -76,6 +78,7 @@ def find_roles(
         rename: table column -> file column, where the user said so.
         symbol: names the one series of rows without a symbol column, where the user said so.
         wanted: columns that were asked for as they are.
+        zoned: names such as `Time (EST)` are known as times; who reads the stamps reads the zone too.
 
     Raises:
         SchemaError: a column that was named is absent, or no column holds a time.
@@ -83,6 +86,9 @@ def find_roles(
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     spelled, columns, again, repeated = first_of_each(name, frame, wanted)
+    for column in columns if zoned else ():
+        if named := read_zoned(column):
+            spelled.setdefault(named.spelling, column)
     may_name = [spelled[s] for s in (*SYMBOLS, *LOOSE_SYMBOLS) if s in spelled]
     may_name += [symbol_column] if symbol_column else []
     time = _time(name, frame, columns, spelled, time_column, may_name)
@@ -109,10 +115,10 @@ def find_roles(
         if nameless and column in names and column not in rename.values():
             names.pop(column)
             notes.append("a column without a name left out")
-    if len(time) == 1 and normalise(time[0]) in OPEN_TIMES:
+    if len(time) == 1 and plain_spelling(time[0]) in OPEN_TIMES:
         stamp: Stamp | None = "open"
     else:
-        stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
+        stamp = "close" if len(time) == 1 and plain_spelling(time[0]) in CLOSE_TIMES else None
     return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume)
 
 
@@ -135,7 +141,7 @@ def _time(
     if clocks and (pair := _date_and_clock(frame, spelled, clocks)):
         return pair
     if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
-        hours = find_hours(frame, spelled) if normalise(found) in DATES else None
+        hours = find_hours(frame, spelled) if plain_spelling(found) in DATES else None
         return hours if hours and found in hours else (found,)
     if {"t", "o", "h", "l", "c"} <= spelled.keys():
         return (spelled["t"],)

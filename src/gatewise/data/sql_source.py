@@ -109,7 +109,9 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if not head:
         raise NotEnoughRowsError(f"{name} has columns {', '.join(columns)} and no rows", "is it the right one?")
     frame, odd = to_frame(columns, head)
-    roles = find_roles(name, frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns)
+    roles = find_roles(
+        name, frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns, zoned=False
+    )
     if roles.interval is not None:
         roles = _of_all_intervals(roles, _interval_of_all(connection, source, name, roles.interval.column))
     chosen = choose_columns(name, roles.names, spec.columns)
