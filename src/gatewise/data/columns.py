@@ -86,6 +86,8 @@ def find_roles(
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     spelled, columns, again, repeated = first_of_each(name, frame, wanted)
+    if "date" not in spelled and "data" in spelled and _holds_stamps(frame[spelled["data"]]):
+        spelled["date"] = spelled["data"]  # in Polish, Portuguese and Italian
     for column in columns if zoned else ():
         if named := read_zoned(column):
             spelled.setdefault(named.spelling, column)
@@ -238,6 +240,10 @@ def _date_and_clock(frame: pl.DataFrame, spelled: Mapping[str, str], clocks: Seq
     better = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES[: NEUTRAL_TIMES.index("time")])
     whole = _first([s for s in better if spelled.get(s) not in (*days, *hours)], spelled)
     return (whole,) if whole else (days[0], hours[0])
+
+
+def _holds_stamps(column: pl.Series) -> bool:
+    return _looks_like_dates(column) or holds_dates(column)
 
 
 def _looks_like_dates(column: pl.Series) -> bool:

@@ -13,6 +13,10 @@ from gatewise.data.signs import comma_of, is_amount, points_group, require_group
 from gatewise.data.table import OHLC
 
 _UNITS = {"k": 3, "m": 6, "b": 9, "t": 12, "万": 4, "萬": 4, "만": 4, "亿": 8, "億": 8, "억": 8}
+# Money as text writes it ahead of a number or behind it, and what else accounts put around one.
+_MONEY = r"(?:(?:US|AU?|CA?|HK|NZ|S|NT|MX|R)?\$|[€£¥₩₹]|CHF|Fr\.|USD|EUR|GBP|JPY|BRL|PLN|zł|SEK|NOK|DKK|kr)"
+_DRESSED = rf"^\(.*\d.*\)$|^\d[\d.,' ]*-$|^[+-]?{_MONEY}\s?[+-]?[\d.,]|\d\s?{_MONEY}$"
+_SAMPLE = 200
 _UNIT = r"([KMBTkmbt万萬만亿億억])$"
 
 
@@ -54,7 +58,9 @@ def to_numbers(
     # Where a point groups digits, the easy way would take 1.234 for a little over one.
     easy = list(columns) if said == "decimal" else [_easy(column) for column in columns]
     cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
-    comma = said or comma_of(name, [cell.text for cell in cells if cell is not None])
+    prices = [c for c, cell in zip(columns, cells, strict=True) if cell is None and c.name in OHLC]
+    prices = [price for price in prices if price.dtype == pl.String]
+    comma = said or comma_of(name, [cell.text for cell in cells if cell is not None], prices)
     if thousands is None:
         plain = {number: cell.text for number, cell in enumerate(cells) if cell is not None and cell.is_plain}
         require_groups(name, list(plain.values()))
@@ -107,7 +113,10 @@ def _easy(column: pl.Series) -> pl.Series:
 
 def _cells(column: pl.Series) -> _Cells:
     """Without blanks and quotes around, money signs and missing words; units apart."""
-    text = column.str.strip_chars(" \t\r\"'\u00a0").str.replace(r"^([+-]?)[$€£¥₩₹]\s?", "$1")
+    text = column.str.strip_chars(" \t\r\"'\u00a0")
+    if text.head(_SAMPLE).str.contains(_DRESSED).any():
+        text = _bare(text)
+    text = text.str.replace(r"^([+-]?)[$€£¥₩₹]\s?", "$1")
     text = text.set(text.str.to_lowercase().is_in(MISSING).fill_null(False), None)
     text = text.str.replace_all("[\u00a0\u2009\u202f]", " ").str.replace_all("[\u2019`]", "'")
     percent = text.str.ends_with("%").fill_null(False)
@@ -118,6 +127,18 @@ def _cells(column: pl.Series) -> _Cells:
         return _Cells(text)
     powers = marks.str.to_lowercase().replace_strict(_UNITS, default=None, return_dtype=pl.Int64).fill_null(0)
     return _Cells(text.str.replace(rf"\s?{_UNIT}", ""), powers=powers)
+
+
+def _bare(text: pl.Series) -> pl.Series:
+    """`(1.20)` and `1.20-` of accounts are below zero; `R$ 1.20`, `1.20 €` lose their money, if all have the same."""
+    text = text.str.replace(r"^\(\s*([^()]*\d[^()]*)\)$", "-$1").str.replace(r"^(\d[\d.,' ]*)-$", "-$1")
+    for sign, rest in (
+        (rf"^[+-]?({_MONEY})\s?[+-]?[\d.,]", rf"^([+-]?){_MONEY}\s?"),
+        (rf"\d\s?({_MONEY})$", rf"\s?{_MONEY}$"),
+    ):
+        if text.str.extract(sign).drop_nulls().n_unique() == 1:
+            text = text.str.replace(rest, "$1" if rest.startswith("^") else "")
+    return text
 
 
 def _holds_units(name: str, text: pl.Series, marks: pl.Series) -> bool:

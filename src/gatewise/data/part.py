@@ -22,6 +22,7 @@ from gatewise.data.open_close import Order, backwards, find_order, settled, turn
 from gatewise.data.pieces import require_apart
 from gatewise.data.read import read_raw
 from gatewise.data.running import without_running
+from gatewise.data.signs import INDIAN
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.data.text import Raw
 from gatewise.data.time_parts import calendar_parts
@@ -261,6 +262,10 @@ def _values(raw: Raw, chosen: dict[str, str], spec: DataConfig) -> tuple[list[pl
 
 
 def _number_hint(cell: str) -> str:
+    if re.fullmatch(INDIAN, cell.strip()):
+        return 'data.thousands="," takes the grouping of India, as in 53,21,715'
+    if re.fullmatch(r"\s*[+-]?\d+,\d+[eE][+-]?\d+\s*", cell):
+        return 'data.decimal="," where its comma is decimal'
     if re.fullmatch(r"\s*[+-]?\d+['-]\d{1,2}(\.\d+)?\+?\s*|\s*[+-]?\d+-\d{3}\s*", cell):
         return "quotes in 32nds (110'16, 110-165) or 8ths (450'2) are to be decimals first: 110.5, 110.515625, 450.25"
     if re.fullmatch(r"\s*[+-]?[\d.,' ]*\d[\d.,' ]*\s*", cell):

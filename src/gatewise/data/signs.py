@@ -25,6 +25,8 @@ _DECIMAL = (
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)$"
 _POINTS = r"^[+-]?[1-9]\d{0,2}(\.\d{3}){2,}$"
 _POINT = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+INDIAN = r"^[+-]?\d{1,2}(,\d{2})+,\d{3}(\.\d*)?$"
+_SURELY_POINT = r"^[+-]?\d*\.(\d{1,2}|\d{4,})$"
 _WITH_POINT = r"^[+-]?\d*\.\d*([eE][+-]?\d+)?$"
 _SAMPLE = 100  # cells that settle nearly every column
 _FEW = 10  # so few decimals of three digits may all end in another one than 0 by chance
@@ -42,12 +44,13 @@ def is_amount(column: str) -> bool:
     return _AMOUNTS.search(normalise(column)) is not None
 
 
-def comma_of(name: str, texts: Sequence[pl.Series]) -> str | None:
+def comma_of(name: str, texts: Sequence[pl.Series], prices: Sequence[pl.Series] = ()) -> str | None:
     """`group` or `decimal` by what the cells prove; None where no number holds a comma.
 
     Args:
         name: how errors call the file.
         texts: cells of columns that are no plain numbers, without blanks around and units.
+        prices: cells of prices that are: where a point is surely decimal in them, a comma is not.
 
     Raises:
         AmbiguousError: nothing tells which, or cells prove either.
@@ -59,11 +62,16 @@ def comma_of(name: str, texts: Sequence[pl.Series]) -> str | None:
     if cells.is_empty():
         return None
     group, decimal = bool(cells.str.contains(_THOUSANDS).any()), bool(cells.str.contains(_DECIMAL).any())
+    if not (group or decimal) and any(price.str.contains(_SURELY_POINT).any() for price in prices):
+        return "group"
     if group == decimal:
         why = "some cells prove either reading" if group else "no cell tells thousands from a decimal comma"
+        indian = cells.str.contains(INDIAN).any() and not decimal
         raise AmbiguousError(
             f"{name}: numbers hold commas, such as {cells[0]!r}, and {why}",
-            'data.thousands="," where they group digits, data.decimal="," where they are decimal',
+            'data.thousands="," takes the grouping of India, as in 53,21,715'
+            if indian
+            else 'data.thousands="," where they group digits, data.decimal="," where they are decimal',
         )
     return "group" if group else "decimal"
 

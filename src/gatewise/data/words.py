@@ -25,8 +25,9 @@ _LANGUAGES = (
     | {"close": "schluss schlusskurs zuletzt", "volume": "volumen"},
     {"time": "heure", "open": "ouverture ouv", "high": "plus_haut", "low": "plus_bas", "close": "clôture dernier"},
     {"date": "fecha", "time": "hora", "open": "apertura", "high": "máximo", "low": "mínimo", "close": "cierre último"},
-    {"high": "massimo", "low": "minimo", "close": "chiusura ultimo"},
+    {"time": "ora", "high": "massimo", "low": "minimo", "close": "chiusura ultimo"},
     {"open": "abertura", "high": "máxima", "low": "mínima", "close": "fechamento"},
+    {"time": "godzina czas"},
     {"open": "otwarcie", "high": "najwyższy najwyzszy", "low": "najniższy najnizszy", "close": "zamknięcie zamkniecie"}
     | {"volume": "wolumen"},
     {"date": "дата", "time": "время", "open": "открытие откр", "high": "максимум макс", "low": "минимум мин"}
