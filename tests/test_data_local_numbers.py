@@ -35,6 +35,8 @@ def test_prices_with_decimal_points_tell_that_commas_group() -> None:
             volumes(price, "851,546")
     with pytest.raises(AmbiguousError):  # another column's point, as of an hour, tells nothing of prices
         read("Date,Hour,x", [[day, "09.30", "1,234"] for day in DAYS])
+    with pytest.raises(AmbiguousError):  # and a price nothing of what is no amount
+        read("Date,Open,High,Low,Close,x", [[day, *["100.01"] * 4, "1,234"] for day in DAYS])
 
 
 @pytest.mark.parametrize("price", ["510.01", "510", "2,510.01"])

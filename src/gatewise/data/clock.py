@@ -14,7 +14,7 @@ from gatewise.data.header_zones import zone_in_names
 from gatewise.data.hours import are_hours, of_hours
 from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
 from gatewise.data.wall_clock import localise, localise_words
-from gatewise.data.zones import require_zone
+from gatewise.data.zones import offset_of, require_zone
 from gatewise.errors import ConfigError, ReadError
 
 Kind = Literal["epochs", "numbers", "text", "typed"]
@@ -97,9 +97,13 @@ def read_stamps(
             "take that row out, or say how stamps are written: data.time_format",
         )
     address, assumed = f"{name} column {label!r}", False
-    if not moments.aware and moments.words is None and (word := zone_in_names(address, columns)):
+    alone = not moments.aware and moments.words is None and how.epochs != "wall"
+    if alone and (word := zone_in_names(address, columns)):
         word = zone_beside(address, word, how.timezone, "their column's name")
-        moments = replace(moments, words=_of_all(word, column))
+        if word is not None and (offset := offset_of(word)) is not None:
+            moments, kind = Moments(moments.values - offset, aware=True, notes=moments.notes), "text"
+        else:
+            moments = replace(moments, words=_of_all(word, column))
     if moments.aware:
         own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
         values, unmoved = moments.values.dt.replace_time_zone("UTC"), _UNMOVED[kind]

@@ -50,7 +50,7 @@ def comma_of(name: str, texts: Sequence[pl.Series], prices: Sequence[pl.Series] 
     Args:
         name: how errors call the file.
         texts: cells of columns that are no plain numbers, without blanks around and units.
-        prices: cells of prices that are: where a point is surely decimal in them, a comma is not.
+        prices: cells of prices that are: where a point is surely decimal in them, a comma in amounts is not.
 
     Raises:
         AmbiguousError: nothing tells which, or cells prove either.
@@ -62,7 +62,8 @@ def comma_of(name: str, texts: Sequence[pl.Series], prices: Sequence[pl.Series] 
     if cells.is_empty():
         return None
     group, decimal = bool(cells.str.contains(_THOUSANDS).any()), bool(cells.str.contains(_DECIMAL).any())
-    if not (group or decimal) and any(price.str.contains(_SURELY_POINT).any() for price in prices):
+    counted = all(is_amount(text.name) for text in texts if text.str.contains(",", literal=True).any())
+    if not (group or decimal) and counted and any(price.str.contains(_SURELY_POINT).any() for price in prices):
         return "group"
     if group == decimal:
         why = "some cells prove either reading" if group else "no cell tells thousands from a decimal comma"
