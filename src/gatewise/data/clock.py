@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from gatewise.data.beside import NOTHING, Beside, by_halves
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.format_zones import zone_beside
 from gatewise.data.formats import Moments, parse_text, read_format
@@ -39,16 +40,24 @@ class Stamps:
         zone: the zone whose midnights bound days: said, or the stamps' own; UTC where only offsets are known.
         notes: what was assumed.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
+        beside: the columns beside the time that had a say.
     """
 
     values: pl.Series
     zone: str
     notes: tuple[str, ...]
     zone_assumed: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def read_stamps(
-    name: str, frame: pl.DataFrame, columns: tuple[str, ...], rows: pl.Series, symbols: pl.Series, how: Reading
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    symbols: pl.Series,
+    how: Reading,
+    beside: Beside = NOTHING,
 ) -> Stamps:
     """Reads the time of every row.
 
@@ -58,11 +67,12 @@ def read_stamps(
         rows: row numbers, for errors.
         symbols: the symbol of each row; order in time is looked at within one.
         how: what the user said.
+        beside: columns of `frame` that may say more of the time.
 
     Raises:
         ReadError: a row without a time, or a stamp that can't be read.
         AmbiguousError: two readings are possible: day and month, epoch unit, mixed formats or zones, an abbreviation of
-            a zone, the hour that a change of clocks repeats.
+            a zone, the hour that a change of clocks repeats, the half of the day.
         ConfigError: no such time zone, or `epochs` says what can't be.
     """
     notes = require_zone(how.timezone) if how.timezone is not None else ()
@@ -96,6 +106,13 @@ def read_stamps(
             f"{OLDEST.year} and {NEWEST.year}",
             "take that row out, or say how stamps are written: data.time_format",
         )
+    used = []
+    if beside.half is not None and not moments.aware:
+        by_half = by_halves(f"{name} column {beside.half!r}", moments.values, frame[beside.half], rows)
+        if by_half is not None:
+            moments = replace(moments, values=by_half)
+            used.append(beside.half)
+            notes = (*notes, f"AM and PM are read from {beside.half}")
     address, assumed = f"{name} column {label!r}", False
     if moments.aware:
         own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
@@ -112,7 +129,7 @@ def read_stamps(
     zone = how.timezone or own or "UTC"
     if unmoved and how.timezone not in (None, "UTC", own):
         notes = (*notes, unmoved.format(zone=how.timezone))
-    return Stamps(values, zone, (*moments.notes, *notes), assumed)
+    return Stamps(values, zone, (*moments.notes, *notes), assumed, tuple(used))
 
 
 # What is said of stamps that data.timezone doesn't place.

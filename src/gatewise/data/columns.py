@@ -10,6 +10,7 @@ from typing import Literal
 
 import polars as pl
 
+from gatewise.data.beside import NOTHING, Beside, find_beside
 from gatewise.data.hours import find_hours
 from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
@@ -45,6 +46,7 @@ class Roles:
         notes: what was left out, and why.
         interval: what a column says of the length of bars, if one does; of several values the rows must tell.
         volume: what volume counts where columns of both are there.
+        beside: columns that may say more of the time; they are among `names` too, as the rows tell whether they do.
     """
 
     time: tuple[str, ...]
@@ -54,6 +56,7 @@ class Roles:
     notes: tuple[str, ...]
     interval: Interval | None = None
     volume: Volume | None = None
+    beside: Beside = NOTHING
 
 
 def find_roles(
@@ -112,7 +115,8 @@ def find_roles(
         stamp: Stamp | None = "open"
     else:
         stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
-    return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume)
+    beside = find_beside(frame, [column for column in names if column not in rename.values()])
+    return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume, beside)
 
 
 def _time(
