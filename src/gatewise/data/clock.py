@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 import polars as pl
@@ -13,12 +14,14 @@ from gatewise.data.format_zones import zone_beside
 from gatewise.data.formats import Moments, parse_text, read_format
 from gatewise.data.hours import are_hours, of_hours
 from gatewise.data.spellings import normalise
-from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
+from gatewise.data.time_parts import calendar_parts, holds_dates, of_calendar, of_texts
+from gatewise.data.turned_back import find_turns, turned_back
 from gatewise.data.wall_clock import localise, localise_words
 from gatewise.data.zones import require_zone
-from gatewise.errors import ConfigError, ReadError
+from gatewise.errors import ConfigError, DataError, ReadError
 
 Kind = Literal["epochs", "numbers", "text", "typed"]
+_LONGEST_REST = 14  # days from an evening to the day of trade that it belongs to
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def read_stamps(
     Raises:
         ReadError: a row without a time, or a stamp that can't be read.
         AmbiguousError: two readings are possible: day and month, epoch unit, mixed formats or zones, an abbreviation of
-            a zone, the hour that a change of clocks repeats, the half of the day.
+            a zone, the hour that a change of clocks repeats, the half of the day, the day of an evening.
         ConfigError: no such time zone, or `epochs` says what can't be.
     """
     notes = require_zone(how.timezone) if how.timezone is not None else ()
@@ -114,6 +117,11 @@ def read_stamps(
             used.append(beside.half)
             notes = (*notes, f"AM and PM are read from {beside.half}")
     address, assumed = f"{name} column {label!r}", False
+    if not moments.aware:
+        turns = find_turns(moments.values, symbols, column if column.dtype == pl.String else None)
+        if turns is not None:
+            calendar = _calendar_dates(name, frame, columns, rows, symbols, how, moments.values)
+            raise turned_back(address, moments.values, rows, turns, calendar)
     if moments.aware:
         own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
         values, unmoved = moments.values.dt.replace_time_zone("UTC"), _UNMOVED[kind]
@@ -130,6 +138,30 @@ def read_stamps(
     if unmoved and how.timezone not in (None, "UTC", own):
         notes = (*notes, unmoved.format(zone=how.timezone))
     return Stamps(values, zone, (*moments.notes, *notes), assumed, tuple(used))
+
+
+def _calendar_dates(
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    symbols: pl.Series,
+    how: Reading,
+    stamps: pl.Series,
+) -> str | None:
+    """What reads the dates from another column than the days of trade, where it puts the rows in their order."""
+    if len(columns) != 2 or not holds_dates(frame[columns[0]]):
+        return None
+    for other in (column for column in frame.columns if column not in columns and holds_dates(frame[column])):
+        pair = (other, columns[1])
+        try:
+            moments, _ = _moments(name, ",".join(pair), _join(name, frame, pair, rows, how.time_format), rows, how)
+        except (DataError, pl.exceptions.PolarsError):
+            continue
+        near = (moments.values - stamps).abs() <= timedelta(days=_LONGEST_REST)
+        if near.all() and find_turns(moments.values, symbols) is None:
+            return f"data.time_column={','.join(pair)!r}"
+    return None
 
 
 # What is said of stamps that data.timezone doesn't place.
