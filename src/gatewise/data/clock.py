@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from gatewise.data.beside import NOTHING, Beside, by_halves
+from gatewise.data.beside import NOTHING, Beside, by_halves, zone_words
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.format_zones import zone_beside
 from gatewise.data.formats import Moments, parse_text, read_format
@@ -109,16 +109,11 @@ def read_stamps(
             f"{OLDEST.year} and {NEWEST.year}",
             "take that row out, or say how stamps are written: data.time_format",
         )
-    used = []
-    if beside.half is not None and not moments.aware:
-        by_half = by_halves(f"{name} column {beside.half!r}", moments.values, frame[beside.half], rows)
-        if by_half is not None:
-            moments = replace(moments, values=by_half)
-            used.append(beside.half)
-            notes = (*notes, f"AM and PM are read from {beside.half}")
+    moments, used = _with_beside(name, frame, columns, rows, how, beside, moments)
     address, assumed = f"{name} column {label!r}", False
     if not moments.aware:
-        turns = find_turns(moments.values, symbols, column if column.dtype == pl.String else None)
+        clocks = symbols if moments.words is None or moments.words.n_unique() == 1 else symbols + moments.words
+        turns = find_turns(moments.values, clocks, column if column.dtype == pl.String else None)
         if turns is not None:
             calendar = _calendar_dates(name, frame, columns, rows, symbols, how, moments.values)
             raise turned_back(address, moments.values, rows, turns, calendar)
@@ -137,7 +132,32 @@ def read_stamps(
     zone = how.timezone or own or "UTC"
     if unmoved and how.timezone not in (None, "UTC", own):
         notes = (*notes, unmoved.format(zone=how.timezone))
-    return Stamps(values, zone, (*moments.notes, *notes), assumed, tuple(used))
+    return Stamps(values, zone, (*moments.notes, *notes), assumed, used)
+
+
+def _with_beside(
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    how: Reading,
+    beside: Beside,
+    moments: Moments,
+) -> tuple[Moments, tuple[str, ...]]:
+    """Stamps with what the columns beside them say, and which of these had a say."""
+    used = []
+    if beside.half is not None and not moments.aware:
+        values = by_halves(f"{name} column {beside.half!r}", moments.values, frame[beside.half], rows)
+        if values is not None:
+            moments = replace(moments, values=values, notes=(*moments.notes, f"AM and PM are read from {beside.half}"))
+            used.append(beside.half)
+    if beside.zone is not None and not (moments.aware or moments.words is not None or _named_utc(columns[0])):
+        words = zone_words(f"{name} column {beside.zone!r}", frame[beside.zone], rows, how.timezone)
+        if words is not None:
+            notes = (*moments.notes, f"each row is read by the clock that {beside.zone} names")
+            moments = replace(moments, words=words, notes=notes)
+            used.append(beside.zone)
+    return moments, tuple(used)
 
 
 def _calendar_dates(

@@ -100,7 +100,11 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how, roles.beside)
-    names = {column: target for column, target in roles.names.items() if column not in stamps.beside}
+    names = {
+        column: target
+        for column, target in roles.names.items()
+        if column not in stamps.beside or column in spec.columns
+    }
     interval = roles.interval
     if interval is not None and interval.values[1:]:
         require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)
