@@ -139,6 +139,17 @@ def test_twelve_hours_around_the_clock_are_refused_for_what_they_are() -> None:
     assert "counts 12 hours" in refusal({"time": [f"{m:%Y-%m-%d %I:%M}" for m in moments]}).message
 
 
+def test_twelve_hours_that_pass_the_hour_at_which_they_began_are_refused() -> None:
+    """From before the market opens until it has closed: 4:00 comes twice."""
+    moments = [datetime.combine(day, time(4)) + timedelta(minutes=30 * n) for day in days(6) for n in range(32)]
+    assert "counts 12 hours" in refusal({"time": [f"{m:%Y-%m-%d %I:%M}" for m in moments]}).message
+
+
+def test_two_series_that_end_at_noon_are_none_such() -> None:
+    rows = [datetime.combine(day, time(hour)) for day in days(6) for _ in "AB" for hour in range(1, 13)]
+    assert not turns(rows)
+
+
 ORDERS = {
     "oldest first": lambda rows, _: rows,
     "newest first": lambda rows, _: rows[::-1],

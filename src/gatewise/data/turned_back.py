@@ -90,10 +90,9 @@ def turned_back(address: str, wall: pl.Series, rows: pl.Series, turns: Turns, ca
             f"{said}; no hour is above 12, so the clock counts 12 hours, and nothing says AM or PM",
             "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
         )
-    other = calendar or "write the date of the calendar on which each row was traded"
+    write = "write the calendar's date of each row's trade; only where dates are that already: sort the rows by time"
     return AmbiguousError(
-        f"{said}: the date is the day of trade, whose evening belongs to the day before",
-        f"{other}; only where dates are the calendar's already: sort the rows by time",
+        f"{said}: the date is the day of trade, whose evening belongs to the day before", calendar or write
     )
 
 
@@ -116,7 +115,9 @@ def _turns(clock: Ints, written: Ints | None, place: Ints, first: Flags, least: 
     rotated = (count == 1) & (shown[ends] < shown[starts]) & (rows >= least)
     twelve = bool(hour.max() <= 12)
     if twelve:  # around the clock it goes back twice a date
-        other = back & (np.append(0, -np.diff(hour)) < _WRAP)
+        begun = np.repeat(starts, rows)
+        again = (shown >= shown[begun]) & (hour[begun] != 12)  # rows of another series begin where the first did
+        other = back & ((np.append(0, -np.diff(hour)) < _WRAP) | again)
         wraps = (count > 0) & (count <= 2) & (np.add.reduceat(other.astype(np.int64), starts) == 0)
         rotated |= wraps & (rows >= least)
     elif written is not None:  # 9:30 comes after 15:30 where rows are sorted as text
