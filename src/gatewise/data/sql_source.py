@@ -198,8 +198,8 @@ def _read(
     wanted = spec.symbols or ((spec.symbol,) if spec.symbol and roles.symbol else ())
     if roles.symbol and wanted:
         filters.append(of_symbols(source.c[roles.symbol], wanted, layout.samples[roles.symbol]))
-    # What stands beside a stamp may move it, so the server can't cut a span by the stamp alone.
-    stamp = roles.time[0] if len(roles.time) == 1 and not roles.beside.columns else None
+    # A half of the day beside a stamp moves it by more than a span that the server cuts leaves room for.
+    stamp = roles.time[0] if len(roles.time) == 1 and roles.beside.half is None else None
     if stamp:
         span = of_span(source.c[stamp], layout.samples[stamp], spec.time_format, spec.start, spec.end, margin)
         filters += [] if span is None else [span]
