@@ -12,7 +12,7 @@ import polars as pl
 
 from gatewise.data.beside import NOTHING, Beside, find_beside
 from gatewise.data.hours import find_hours
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
+from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
     ALL_TIMES,
@@ -85,7 +85,7 @@ def find_roles(
         ConfigError: a rename onto time, symbol, or a name that gatewise needs.
     """
     spelled, columns, again, repeated = first_of_each(name, frame, wanted)
-    may_name = [spelled[s] for s in (*SYMBOLS, *LOOSE_SYMBOLS) if s in spelled]
+    may_name = [spelled[s] for s in (*SYMBOLS, *IDS, *LOOSE_SYMBOLS) if s in spelled]
     may_name += [symbol_column] if symbol_column else []
     time = _time(name, frame, columns, spelled, time_column, may_name)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
