@@ -88,7 +88,7 @@ _NO_NAME = (
     *("market", "company", "product", "company_name", "index_name", "fund_name", "asset_name", "coin_name"),
     *("commodity", "slug", "crypto", "token", "fund", "etf", "share"),
 )
-_TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
+TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
 _LEAST_DIGITS = 4
 
 
@@ -141,7 +141,7 @@ def _tells_series(frame: pl.DataFrame, spelling: str, column: str, time: tuple[s
         return False
     num_values = values.n_unique()
     if num_values == 1:
-        return spelling not in _NO_NAME and re.fullmatch(_TICKER, values[0]) is not None
+        return spelling not in _NO_NAME and re.fullmatch(TICKER, values[0]) is not None
     if num_values * 2 > len(values) or not _are_names(values.unique()):
         return False
     stamps = _hashes([frame[part] for part in time])

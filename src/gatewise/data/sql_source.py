@@ -31,6 +31,7 @@ from gatewise.data.sql_selectable import few_names, selectable
 from gatewise.data.sql_url import resolve_url, shown
 from gatewise.data.table import AGAIN, OHLCV, STAMP, SYMBOL
 from gatewise.data.text import Raw, unique_names
+from gatewise.data.unnamed import find_unnamed
 from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError, one_line
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ def _read(
     if roles.interval is not None and not roles.interval.values[1:]:
         part = replace(part, interval=roles.interval)
     del raw  # millions of rows need not be there three times
-    return rows_of([part], narrow)
+    return rows_of([part], narrow, find_unnamed([part], spec.symbol))
 
 
 def _only_symbol(spec: DataConfig, name: str) -> str:
