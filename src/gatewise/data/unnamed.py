@@ -120,6 +120,8 @@ def _runs_of(parts: Sequence[Part], column: str) -> _Runs | None:
     values = runs["value"]
     if not runs.height or not _name(column, values, held[0].dtype == pl.String):
         return None
+    if rows.select(SYMBOL, STAMP).is_duplicated().any():  # `repeats` judges
+        return None
     inner = ~begins.fill_null(True) & (rows[FILE] == rows[FILE].shift()).fill_null(False)
     steps = rows.select(pl.col(STAMP).diff().dt.total_microseconds(), pl.col("price").diff().abs()).filter(inner)
     most = int((runs[SYMBOL] == runs[SYMBOL][0]).sum())
