@@ -31,7 +31,7 @@ from gatewise.data.discover import KINDS, PACKED
 from gatewise.data.identity import IDS, LOOSE_SYMBOLS
 from gatewise.data.interval_column import INTERVALS
 from gatewise.data.quality import check_data
-from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES
+from gatewise.data.spellings import ALL_TIMES, LOOSE_TIMES, SYMBOLS, VALUES
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
 
@@ -396,6 +396,7 @@ def test_the_page_on_data_files_lists_every_spelling_suffix_and_count() -> None:
     report = check_data(DataConfig(source="sp500")).to_dict()
     words = [
         *ALL_TIMES,
+        *LOOSE_TIMES,
         *SYMBOLS,
         *IDS,
         *LOOSE_SYMBOLS,

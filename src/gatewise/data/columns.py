@@ -16,11 +16,14 @@ from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
     ALL_TIMES,
+    BESIDE_LOOSE_TIMES,
     CALENDAR,
     CLOCKS,
     CLOSE_TIMES,
     DATES,
     EPOCHS,
+    LOOSE_OPEN_TIMES,
+    LOOSE_TIMES,
     NEUTRAL_TIMES,
     OPEN_TIMES,
     VALUES,
@@ -32,6 +35,7 @@ from gatewise.data.twice import Volume, first_of_each, numbered, traded_or_ticks
 from gatewise.errors import ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
+_NAMELESS = ("__unnamed_", "__index_level_", "Unnamed: ")  # as the reader and pandas call columns without a name
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,10 @@ def find_roles(
     for column in (*taken, *spare):
         names.pop(column, None)
     for column in columns:
-        nameless = column.startswith(("__unnamed_", "__index_level_", "Unnamed: "))
-        if nameless and column in names and column not in rename.values():
+        if column.startswith(_NAMELESS) and column in names and column not in rename.values():
             names.pop(column)
             notes.append("a column without a name left out")
-    if len(time) == 1 and normalise(time[0]) in OPEN_TIMES:
+    if len(time) == 1 and normalise(time[0]) in (*OPEN_TIMES, *LOOSE_OPEN_TIMES):
         stamp: Stamp | None = "open"
     else:
         stamp = "close" if len(time) == 1 and normalise(time[0]) in CLOSE_TIMES else None
@@ -145,12 +148,15 @@ def _time(
     if {"year", "month", "day"} <= spelled.keys():
         return tuple(spelled[part] for part in CALENDAR if part in spelled)
     typed = [column for column in columns if frame[column].dtype.is_temporal() and frame[column].dtype != pl.Time]
-    nameless = [c for c in columns if c.startswith("__unnamed_") and _looks_like_dates(frame[c])]
+    nameless = [c for c in columns if c.startswith(_NAMELESS) and _looks_like_dates(frame[c])]
     if len(typed or nameless) == 1:
         return tuple(typed or nameless)
     if not typed and not nameless and (periods := find_periods(frame, spelled, may_name)):
         return periods
     dated = [column for column in columns if _looks_like_dates(frame[column])]
+    loose = [c for s in LOOSE_TIMES if (c := spelled.get(s)) in dated]
+    if loose and all(normalise(column) in (*LOOSE_TIMES, *BESIDE_LOOSE_TIMES) for column in dated):
+        return (loose[0],)
     said = (
         f"data.time_column={dated[0]!r}, whose cells look like dates" if len(dated) == 1 else 'data.time_column="NAME"'
     )
