@@ -28,10 +28,10 @@ from hypothesis import strategies as st
 from data_files import FIRST, as_csv, bars, expected, load, packed, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.discover import KINDS, PACKED
-from gatewise.data.identity import LOOSE_SYMBOLS
+from gatewise.data.identity import IDS, LOOSE_SYMBOLS
 from gatewise.data.interval_column import INTERVALS
 from gatewise.data.quality import check_data
-from gatewise.data.spellings import ALL_TIMES, SYMBOLS, VALUES
+from gatewise.data.spellings import ALL_TIMES, LOOSE_TIMES, SYMBOLS, VALUES
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
 
@@ -396,7 +396,9 @@ def test_the_page_on_data_files_lists_every_spelling_suffix_and_count() -> None:
     report = check_data(DataConfig(source="sp500")).to_dict()
     words = [
         *ALL_TIMES,
+        *LOOSE_TIMES,
         *SYMBOLS,
+        *IDS,
         *LOOSE_SYMBOLS,
         *INTERVALS,
         *itertools.chain(*VALUES.values()),

@@ -192,3 +192,23 @@ def test_a_walls_epochs_need_epochs_and_a_zone(tmp_path: Path) -> None:
     file = put(tmp_path, "X.csv", "time,close\n1709535600,1\n1709535660,2\n")
     assert "warning: data.timezone moves no stamp" in said_of(file, timezone="Europe/Athens")
     assert "moves no stamp" not in said_of(file, timezone="Europe/Athens", epochs="wall")
+
+
+@pytest.mark.parametrize("kind", [pl.Int64, pl.Float64, pl.String])
+@pytest.mark.parametrize("hours", [1, 4, 24])
+def test_digits_of_hours_are_refused_with_their_format_and_never_offered_as_seconds(
+    kind: type[pl.DataType], hours: int
+) -> None:
+    """2024010209 is a second of 2034 too; read so, hours become bars of a second."""
+    moments = [datetime(2024, 1, 2, tzinfo=UTC) + timedelta(hours=hours * row) for row in range(60)]
+    column = pl.Series([int(f"{moment:%Y%m%d%H}") for moment in moments]).cast(pl.Int64).cast(kind)
+    with pytest.raises(AmbiguousError, match="2024010200 as 2034-02-20 or 2024-01-02 00:00:00") as caught:
+        read(column)
+    assert caught.value.hint == 'data.time_format="%Y%m%d%H"'
+    assert read(column, time_format="%Y%m%d%H").values.to_list() == moments
+
+
+def test_seconds_that_step_as_bars_do_may_be_said_to_be_such() -> None:
+    with pytest.raises(AmbiguousError) as caught:
+        read([2032010100, 2032010400])
+    assert caught.value.hint == 'data.time_format="%Y%m%d%H", or data.time_format="epoch_s"'

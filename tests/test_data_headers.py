@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.quality import check_data
+from gatewise.data.spellings import LOOSE_OPEN_TIMES, LOOSE_TIMES
 from gatewise.data.table import Table
 from gatewise.errors import AmbiguousError, ConfigError, DataError, GatewiseError, ReadError, SchemaError
 
@@ -443,3 +444,37 @@ def test_one_broken_row_is_not_taken_for_a_short_header(tmp_path: Path) -> None:
     path = put(tmp_path, "X.csv", "\n".join([*LINES[:6], f"{LINES[6]},7", *LINES[7:]]) + "\n")
     with pytest.raises(ReadError, match="row 6 has 7 cells; the header has 6"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    "header", [*LOOSE_TIMES, "Unnamed: 0", "Time Stamp", "Exchange Date", "DateTimeUTC", "Index", "TradDt"]
+)
+def test_words_that_mean_other_things_too_are_the_time_where_they_hold_the_only_dates(
+    header: str, tmp_path: Path
+) -> None:
+    frame = bars(30).rename({"time": header})
+    opens = header in LOOSE_OPEN_TIMES
+    ends = pl.Series("end", [f"{moment + timedelta(minutes=59)}" for moment in bars(30)["time"]])
+    path = put(tmp_path, "X.csv", as_csv(frame.with_columns(ends) if opens else frame))
+    assert load(path).fingerprint == expected(bars(30)).fingerprint
+    assert ("by the time column's name" in str(check_data(DataConfig(paths=(str(path),))).notes)) == opens
+
+
+def test_such_words_beside_other_dates_or_a_time_are_no_time(tmp_path: Path) -> None:
+    listed = pl.lit("2020-01-02").alias("start")
+    with pytest.raises(SchemaError, match="no column is known to hold the time"):
+        load(put(tmp_path, "X.csv", as_csv(bars(30).rename({"time": "Kurszeit"}).with_columns(listed))))
+    known = put(tmp_path, "Y.csv", as_csv(bars(30).with_columns(listed)))
+    assert load(known, symbol="X").fingerprint == expected(bars(30)).fingerprint
+    numbers = put(tmp_path, "Z.csv", as_csv(bars(30).with_columns(pl.lit(7).alias("begin"))))
+    assert "begin" in load(numbers).columns
+
+
+def test_columns_of_nse_s_udiff_are_bars_of_each_symbol(tmp_path: Path) -> None:
+    names = {"time": "TradDt", "open": "OpnPric", "high": "HghPric", "low": "LwPric", "close": "ClsPric"}
+    days = bars(10, timedelta(days=1), datetime(2024, 1, 1, tzinfo=UTC)).with_columns(pl.col("time").dt.date())
+    of = [days.with_columns(pl.lit(name).alias("TckrSymb"), pl.lit("EQ").alias("SctySrs")) for name in ("INFY", "TCS")]
+    frame = pl.concat(of).with_columns(pl.col("time").alias("BizDt")).rename(names | {"volume": "TtlTradgVol"})
+    table = load(put(tmp_path, "b.csv", as_csv(frame)))
+    assert table.symbols == ("INFY", "TCS")
+    assert table.columns == ("open", "high", "low", "close", "volume")

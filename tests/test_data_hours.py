@@ -58,9 +58,9 @@ def hint_on_repeats(path: Path, **said: Any) -> str:
 def test_a_date_and_an_hour_of_0_to_23_are_the_moment_at_which_the_hour_begins(
     minutes: int, first: int, rows: int, step: int, fmt: str, names: tuple[str, str, str], padded: bool
 ) -> None:
-    moments = [
+    moments = sorted(
         FIRST + timedelta(days=row // 20, minutes=minutes * (first + step * (row % 20)) % 1440) for row in range(rows)
-    ]
+    )
     columns: dict[str, list[Any]] = {names[0]: [f"{m:{fmt}}" for m in moments]}
     columns[names[1]] = [f"{m.hour:02d}" if padded else m.hour for m in moments]
     if minutes < 60:

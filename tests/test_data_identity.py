@@ -20,7 +20,7 @@ from data_files import as_csv, bars, expected, load, put
 from gatewise.cli.flags import translate
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, VENUES
+from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, VENUES
 from gatewise.data.interval_column import INTERVALS
 from gatewise.data.lake_check import check_lake
 from gatewise.data.load import load_table
@@ -57,7 +57,22 @@ def following(path: Path, error: DataError, **said: Any) -> Any:
     return load_table(load_config(None, assignments, overrides).data.model_copy(update=said))
 
 
-@pytest.mark.parametrize("column", [*SYMBOLS, *LOOSE_SYMBOLS, "<TICKER>", "Stock Name", "TS-Code"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        *SYMBOLS,
+        *IDS,
+        *LOOSE_SYMBOLS,
+        "<TICKER>",
+        "Stock Name",
+        "TS-Code",
+        "PERMNO",
+        "コード",
+        "证券代码",
+        "Emiten",
+        "Kode",
+    ],
+)
 def test_known_spellings_of_a_symbol_name_the_series(column: str, tmp_path: Path) -> None:
     frame = long(column, ["AAQ", "BBQ"])
     table = load(put(tmp_path, "all.csv", as_csv(frame)))
@@ -97,6 +112,18 @@ def test_of_two_columns_that_could_name_symbols_the_better_one_does_and_it_is_sa
 def test_loose_words_that_tell_no_series_apart_leave_one_series(column: str, values: list[str], tmp_path: Path) -> None:
     frame = bars(12).with_columns(pl.Series(column, values))
     assert load(put(tmp_path, "X.csv", as_csv(frame))).symbols == ("X",)
+
+
+def test_numbers_of_instruments_one_after_another_are_series_and_one_number_leaves_the_files_name(
+    tmp_path: Path,
+) -> None:
+    for column, alone in (("PERMNO", "Y"), ("Asset_ID", "Y"), ("コード", "10107")):
+        frame = bars(20).with_columns(pl.Series(column, [10107] * 10 + [14593] * 10))
+        path = put(tmp_path, "X.csv", as_csv(frame))
+        assert load(path).symbols == ("10107", "14593")
+        assert load(put(tmp_path, "Y.csv", as_csv(frame.head(10)))).symbols == (alone,)
+    frame.rename({"コード": "gvkey"}).head(10).write_parquet(tmp_path / "Z.parquet")
+    assert load(tmp_path / "Z.parquet").symbols == ("Z",)
 
 
 def test_one_value_of_a_loose_word_names_the_series_where_it_is_written_like_a_symbol(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ become two, are read without complaint and train the wrong model.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,13 +14,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from data_files import as_csv, bars, expected, load, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.intervals import read_interval
-from gatewise.data.names import name_series, name_symbol, read_name
+from gatewise.data.name_dates import names_month
+from gatewise.data.names import _MARKETS, _PLAIN, _TELLING, _VENUES, name_series, name_symbol, read_name
 from gatewise.data.quality import check_data
 from gatewise.errors import AmbiguousError, DataError, QualityError, SchemaError
 
@@ -112,6 +114,11 @@ TABLE = [
     ("AAPL/2024/03/04.csv", "AAPL"),
     ("AAPL/1d/2024.csv", "AAPL"),
     ("XNAS/glbx-mdp3-20240304.ohlcv-1m.csv", "XNAS"),
+    ("XNAS/glbx-mdp3-20240304-20240331.ohlcv-1d.csv", "XNAS"),
+    ("xnas-itch-20240304.ohlcv-1m.AAPL.csv", "AAPL"),
+    ("doge-usd.csv", "doge-usd"),
+    ("link-usd_20240304.csv", "link-usd"),
+    ("aapl-20240304.csv", "aapl"),
     ("bars/symbol=AAPL/year=2024/2024-03-04.parquet", "AAPL"),
 ]
 
@@ -154,6 +161,36 @@ def test_words_of_vendors_are_no_part_of_a_symbol(symbol: str, written: str) -> 
     if written.startswith("NASDAQ") and symbol.islower():
         return
     assert read_name(written.format(symbol)).symbol == symbol
+
+
+WORDS = st.from_regex(r"[a-z]{2,6}(-[a-z]{3,4})?|[A-Z]{1,5}([-.][A-Z]{1,4})?", fullmatch=True)
+AROUND = ["{}", "{}-2023", "2023-{}", "{}-usd", "hist-{}", "hist_{}", "{}-usd-2024", "{}_1d", "data-{}", "{}_daily"]
+AROUND += ["{}-h4-2024", "stock-{}-1m", "{} Historical Data", "part1-{}", "daily-{}", "{}.us", "20240304.{}", "glbx-{}"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(WORDS, WORDS, st.sampled_from(AROUND))
+@example("aapl", "msft", "{}-2023")
+@example("doge", "link", "{}-usd")
+@example("eurusd", "gbpusd", "hist-{}")
+def test_names_that_differ_in_a_word_that_may_be_a_symbol_give_no_one_series(one: str, other: str, around: str) -> None:
+    """All words but those that name a length, a month, or what files hold."""
+    said = {*_PLAIN, *_TELLING, *_VENUES, *_MARKETS, "eod", "intraday", "day", "daily", "min", "mon", "sec", "mn1"}
+    for word in (one, other):
+        assume(not said & set(re.split("[-.]", word.lower())) and not names_month(word) and len(set(word)) > 1)
+        assume(read_interval(word) == ())
+    assume(one.lower() != other.lower())
+    names = [read_name(around.format(word)) for word in (one, other)]
+    assert names[0].symbol is not None
+    assert (names[0].symbol, names[0].rest) != (names[1].symbol, names[1].rest)
+
+
+@pytest.mark.parametrize("pair", [("aapl-2023", "msft-2024"), ("doge-usd", "link-usd"), ("hist-eurusd", "hist-gbpusd")])
+def test_two_words_and_a_hyphen_in_lower_case_are_two_series(pair: tuple[str, str], tmp_path: Path) -> None:
+    frames = list(days(tmp_path, *(f"{name}.csv" for name in pair)))
+    table = load(tmp_path, stamp="close")
+    assert table.symbols == tuple(name.removesuffix("-2023").removesuffix("-2024") for name in pair)
+    assert table.num_rows == sum(frame.height for frame in frames)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from gatewise.data.grid import Grid
 from gatewise.data.quality import check_data
 from gatewise.data.resample import resample
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, SchemaError
+from gatewise.errors import ConfigError, ReadError, SchemaError
 from gatewise.features.build import build_features
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -297,3 +297,46 @@ def test_a_lake_of_months_lacks_none(tmp_path: Path, cli: Cli) -> None:
     said = cli("data", "check", *lake, "--json")
     (series,) = said.json["series"]
     assert (series["timeframe"], series["absent"]) == ("1mo", 1)
+
+
+@pytest.mark.parametrize("written", ["%b %y", "%b-%y"])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_months_with_years_of_two_digits_are_months_as_investing_com_writes_them(
+    written: str, newest_first: bool, tmp_path: Path
+) -> None:
+    months = [first_of(2018 * 12 + 10 + n) for n in range(30)]
+    rows = [f"{month:{written}},{100 + n}" for n, month in enumerate(months)]
+    plain = [f"{month:%Y-%m},{100 + n}" for n, month in enumerate(months)]
+    tables = []
+    for lines in (rows, plain):
+        file = tmp_path / "X.csv"
+        file.write_text("\n".join(["Date,close", *(lines[::-1] if newest_first else lines)]) + "\n")
+        tables.append(load(file))
+    assert tables[0].fingerprint == tables[1].fingerprint
+
+
+@pytest.mark.parametrize("num_days", [20, 366])
+def test_days_without_a_year_are_no_months_of_years(num_days: int, tmp_path: Path) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(num_days)]
+    file = tmp_path / "X.csv"
+    file.write_text("Date,close\n" + "".join(f"{day:%b %d},{100 + n}\n" for n, day in enumerate(days)))
+    with pytest.raises(ReadError, match="is no known time"):
+        load(file)
+
+
+@pytest.mark.parametrize(("length", "is_read"), [(6, True), (7, False), (4, False)])
+def test_weeks_as_pandas_writes_their_first_and_last_days_begin_on_the_first(
+    length: int, is_read: bool, tmp_path: Path
+) -> None:
+    mondays = [date(2023, 1, 2) + timedelta(days=7 * n) for n in range(20)]
+    file = tmp_path / "X.csv"
+    file.write_text(
+        "time,close\n" + "".join(f"{day}/{day + timedelta(days=length)},{100 + n}\n" for n, day in enumerate(mondays))
+    )
+    if not is_read:
+        with pytest.raises(ReadError):
+            load(file)
+        return
+    read = load(file)
+    file.write_text("time,close\n" + "".join(f"{day},{100 + n}\n" for n, day in enumerate(mondays)))
+    assert read.fingerprint == load(file).fingerprint

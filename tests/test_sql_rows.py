@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -301,3 +302,15 @@ def test_dates_in_text_tell_no_close_as_in_a_file(tmp_path: Path) -> None:
     found = load_table(DataConfig(source="sql", url=url, table="days"))
     assert found.frame["time"][0] == datetime(2024, 1, 17, tzinfo=UTC)
     assert found.frame.equals(load_table(DataConfig(paths=(str(tmp_path / "days.csv"),))).frame)
+
+
+@pytest.mark.parametrize("hour", [0, 11, 23])
+@pytest.mark.parametrize("place", ["Pacific/Kiritimati", "Asia/Kolkata", "UTC", "Pacific/Pago_Pago"])
+def test_a_span_cuts_off_no_row_whose_clock_is_ahead_of_utc_or_behind(tmp_path: Path, place: str, hour: int) -> None:
+    moments = [datetime(2024, 3, 13, tzinfo=UTC) + timedelta(hours=row) for row in range(96)]
+    shown = [f"{moment.astimezone(ZoneInfo(place)):%Y-%m-%d %H:%M}" for moment in moments]
+    url = put(sqlite_url(tmp_path / "b.db"), pl.DataFrame({"time": shown, "close": 1.0}))
+    first, last = 24 + hour, 48 + hour
+    spec = DataConfig(source="sql", url=url, table="bars", stamp="close", timezone=place)
+    spec = spec.model_copy(update={"start": moments[first], "end": moments[last]})
+    assert read_source(spec).frame["__stamp"].to_list() == moments[first:last]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
 import polars as pl
 
+from gatewise.data.beside import NOTHING, Beside, by_halves, zone_words
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.format_zones import zone_beside, zone_word
 from gatewise.data.formats import Moments, parse_text, read_format
 from gatewise.data.header_zones import zone_in_names
 from gatewise.data.hours import are_hours, of_hours
-from gatewise.data.time_parts import calendar_parts, of_calendar, of_texts
+from gatewise.data.time_parts import calendar_parts, holds_dates, of_calendar, of_texts
+from gatewise.data.turned_back import find_turns, turned_back
 from gatewise.data.wall_clock import localise, localise_words
 from gatewise.data.zones import offset_of, require_zone
-from gatewise.errors import ConfigError, ReadError
+from gatewise.errors import ConfigError, DataError, ReadError
 
 Kind = Literal["epochs", "numbers", "text", "typed"]
+_LONGEST_REST = 14  # days from an evening to the day of trade that it belongs to
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,24 @@ class Stamps:
         zone: the zone whose midnights bound days: said, or the stamps' own; UTC where only offsets are known.
         notes: what was assumed.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
+        beside: the columns beside the time that had a say.
     """
 
     values: pl.Series
     zone: str
     notes: tuple[str, ...]
     zone_assumed: bool = False
+    beside: tuple[str, ...] = ()
 
 
 def read_stamps(
-    name: str, frame: pl.DataFrame, columns: tuple[str, ...], rows: pl.Series, symbols: pl.Series, how: Reading
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    symbols: pl.Series,
+    how: Reading,
+    beside: Beside = NOTHING,
 ) -> Stamps:
     """Reads the time of every row.
 
@@ -58,11 +70,12 @@ def read_stamps(
         rows: row numbers, for errors.
         symbols: the symbol of each row; order in time is looked at within one.
         how: what the user said.
+        beside: columns of `frame` that may say more of the time.
 
     Raises:
         ReadError: a row without a time, or a stamp that can't be read.
         AmbiguousError: two readings are possible: day and month, epoch unit, mixed formats or zones, an abbreviation of
-            a zone, the hour that a change of clocks repeats.
+            a zone, the hour that a change of clocks repeats, the half of the day, the day of an evening.
         ConfigError: no such time zone, or `epochs` says what can't be.
     """
     notes = require_zone(how.timezone) if how.timezone is not None else ()
@@ -96,14 +109,21 @@ def read_stamps(
             f"{OLDEST.year} and {NEWEST.year}",
             "take that row out, or say how stamps are written: data.time_format",
         )
+    moments, used = _with_beside(name, frame, columns, rows, how, beside, moments)
     address, assumed = f"{name} column {label!r}", False
-    alone = not moments.aware and moments.words is None and how.epochs != "wall"
+    alone, offset = not moments.aware and moments.words is None and how.epochs != "wall", None
     if alone and (word := zone_in_names(address, columns)):
         word = zone_beside(address, word, how.timezone, "their column's name")
-        if word is not None and (offset := offset_of(word)) is not None:
-            moments, kind = Moments(moments.values - offset, aware=True, notes=moments.notes), "text"
-        else:
+        if word is None or (offset := offset_of(word)) is None:
             moments = replace(moments, words=_of_all(word, column))
+    if not moments.aware:
+        clocks = symbols if moments.words is None or moments.words.n_unique() == 1 else symbols + moments.words
+        turns = find_turns(moments.values, clocks, column if column.dtype == pl.String else None)
+        if turns is not None:
+            calendar = _calendar_dates(name, frame, columns, rows, symbols, how, moments.values)
+            raise turned_back(address, moments.values, rows, turns, calendar)
+    if offset is not None:
+        moments, kind = Moments(moments.values - offset, aware=True, notes=moments.notes), "text"
     if moments.aware:
         own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
         values, unmoved = moments.values.dt.replace_time_zone("UTC"), _UNMOVED[kind]
@@ -119,7 +139,56 @@ def read_stamps(
     zone = how.timezone or own or "UTC"
     if unmoved and how.timezone not in (None, "UTC", own):
         notes = (*notes, unmoved.format(zone=how.timezone))
-    return Stamps(values, zone, (*moments.notes, *notes), assumed)
+    return Stamps(values, zone, (*moments.notes, *notes), assumed, used)
+
+
+def _with_beside(
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    how: Reading,
+    beside: Beside,
+    moments: Moments,
+) -> tuple[Moments, tuple[str, ...]]:
+    """Stamps with what the columns beside them say, and which of these had a say."""
+    used = []
+    if beside.half is not None and not moments.aware:
+        values = by_halves(f"{name} column {beside.half!r}", moments.values, frame[beside.half], rows)
+        if values is not None:
+            moments = replace(moments, values=values, notes=(*moments.notes, f"AM and PM are read from {beside.half}"))
+            used.append(beside.half)
+    if beside.zone is not None and not (moments.aware or moments.words is not None or zone_in_names(name, columns)):
+        words = zone_words(f"{name} column {beside.zone!r}", frame[beside.zone], rows, how.timezone)
+        if words is not None:
+            notes = (*moments.notes, f"each row is read by the clock that {beside.zone} names")
+            moments = replace(moments, words=words, notes=notes)
+            used.append(beside.zone)
+    return moments, tuple(used)
+
+
+def _calendar_dates(
+    name: str,
+    frame: pl.DataFrame,
+    columns: tuple[str, ...],
+    rows: pl.Series,
+    symbols: pl.Series,
+    how: Reading,
+    stamps: pl.Series,
+) -> str | None:
+    """What reads the dates from another column than the days of trade, where it puts the rows in their order."""
+    if len(columns) != 2 or not holds_dates(frame[columns[0]]):
+        return None
+    for other in (column for column in frame.columns if column not in columns and holds_dates(frame[column])):
+        pair = (other, columns[1])
+        try:
+            moments, _ = _moments(name, ",".join(pair), _join(name, frame, pair, rows, how.time_format), rows, how)
+        except (DataError, pl.exceptions.PolarsError):
+            continue
+        near = (moments.values - stamps).abs() <= timedelta(days=_LONGEST_REST)
+        if near.all() and find_turns(moments.values, symbols) is None:
+            return f"data.time_column={','.join(pair)!r}"
+    return None
 
 
 # What is said of stamps that data.timezone doesn't place.

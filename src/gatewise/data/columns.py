@@ -10,17 +10,21 @@ from typing import Literal
 
 import polars as pl
 
+from gatewise.data.beside import NOTHING, Beside, find_beside
 from gatewise.data.header_zones import plain_spelling, read_zoned
 from gatewise.data.hours import find_hours
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, find_symbol
+from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, find_symbol
 from gatewise.data.interval_column import Interval, find_interval
 from gatewise.data.spellings import (
     ALL_TIMES,
+    BESIDE_LOOSE_TIMES,
     CALENDAR,
     CLOCKS,
     CLOSE_TIMES,
     DATES,
     EPOCHS,
+    LOOSE_OPEN_TIMES,
+    LOOSE_TIMES,
     NEUTRAL_TIMES,
     OPEN_TIMES,
     VALUES,
@@ -33,6 +37,7 @@ from gatewise.data.volume_names import find_volume
 from gatewise.errors import ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
+_NAMELESS = ("__unnamed_", "__index_level_", "Unnamed: ")  # as the reader and pandas call columns without a name
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Roles:
         notes: what was left out, and why.
         interval: what a column says of the length of bars, if one does; of several values the rows must tell.
         volume: what volume counts where columns of both are there.
+        beside: columns that may say more of the time; they are among `names` too, as the rows tell whether they do.
     """
 
     time: tuple[str, ...]
@@ -56,6 +62,7 @@ class Roles:
     notes: tuple[str, ...]
     interval: Interval | None = None
     volume: Volume | None = None
+    beside: Beside = NOTHING
 
 
 def find_roles(
@@ -91,7 +98,7 @@ def find_roles(
     for column in columns if zoned else ():
         if named := read_zoned(column):
             spelled.setdefault(named.spelling, column)
-    may_name = [spelled[s] for s in (*SYMBOLS, *LOOSE_SYMBOLS) if s in spelled]
+    may_name = [spelled[s] for s in (*SYMBOLS, *IDS, *LOOSE_SYMBOLS) if s in spelled]
     may_name += [symbol_column] if symbol_column else []
     time = _time(name, frame, columns, spelled, time_column, may_name)
     of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
@@ -113,15 +120,15 @@ def find_roles(
     for column in (*taken, *spare):
         names.pop(column, None)
     for column in columns:
-        nameless = column.startswith(("__unnamed_", "__index_level_", "Unnamed: "))
-        if nameless and column in names and column not in rename.values():
+        if column.startswith(_NAMELESS) and column in names and column not in rename.values():
             names.pop(column)
             notes.append("a column without a name left out")
-    if len(time) == 1 and plain_spelling(time[0]) in OPEN_TIMES:
+    if len(time) == 1 and plain_spelling(time[0]) in (*OPEN_TIMES, *LOOSE_OPEN_TIMES):
         stamp: Stamp | None = "open"
     else:
         stamp = "close" if len(time) == 1 and plain_spelling(time[0]) in CLOSE_TIMES else None
-    return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume)
+    beside = find_beside(frame, [column for column in names if column not in rename.values()])
+    return Roles(time, stamp, of_symbols, names, tuple(notes), interval, volume, beside)
 
 
 def _time(
@@ -150,12 +157,15 @@ def _time(
     if {"year", "month", "day"} <= spelled.keys():
         return tuple(spelled[part] for part in CALENDAR if part in spelled)
     typed = [column for column in columns if frame[column].dtype.is_temporal() and frame[column].dtype != pl.Time]
-    nameless = [c for c in columns if c.startswith("__unnamed_") and _looks_like_dates(frame[c])]
+    nameless = [c for c in columns if c.startswith(_NAMELESS) and _looks_like_dates(frame[c])]
     if len(typed or nameless) == 1:
         return tuple(typed or nameless)
     if not typed and not nameless and (periods := find_periods(frame, spelled, may_name)):
         return periods
     dated = [column for column in columns if _looks_like_dates(frame[column])]
+    loose = [c for s in LOOSE_TIMES if (c := spelled.get(s)) in dated]
+    if loose and all(normalise(column) in (*LOOSE_TIMES, *BESIDE_LOOSE_TIMES) for column in dated):
+        return (loose[0],)
     said = (
         f"data.time_column={dated[0]!r}, whose cells look like dates" if len(dated) == 1 else 'data.time_column="NAME"'
     )

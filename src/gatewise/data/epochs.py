@@ -25,6 +25,7 @@ _BOUNDS = np.array([second * 1e6 / us for us in EPOCH_US.values() for second in 
 _DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%.f"}
 _PERIODS = {6: ("%Y%m", "months"), 4: ("%Y", "years")}
 _AS_THEY_ARE = 'data.time_format="epoch_s", or epoch_ms, epoch_us, epoch_ns or %Y%m%d, as they are'
+_LEAST_STEP = 60  # numbers by which epochs that are dates as well may step: seconds of a minute
 # Counts that begin elsewhere: microseconds in one, and where 0 lies in seconds from 1970.
 _COUNTS = {
     "a spreadsheet's days since 1900": (86_400e6, -25_569 * 86_400),
@@ -157,7 +158,7 @@ def _no_unit(
         f"{numbers.max():.12g}"
     )
     if dates is not None:
-        return AmbiguousError(f"{span}: {_UNITS[units.max()]} and dates both fit", _AS_THEY_ARE)
+        return _epochs_or_dates(span, numbers, _UNITS[units.max()], dates)
     if (units >= 0).any() and (units < 0).any():
         odd = int((units < 0).argmax())
         common = _UNITS[np.bincount(units[units >= 0]).argmax()]
@@ -178,6 +179,19 @@ def _no_unit(
             f'{_UNITS[max(units.max(), 0)]}"',
         )
     return AmbiguousError(f"{span}: no epoch unit puts all of them in 1980 to 2100", _AS_THEY_ARE)
+
+
+def _epochs_or_dates(span: str, numbers: npt.NDArray[np.float64], unit: str, dates: Moments) -> AmbiguousError:
+    """Of digits such as 2024010209, an hour of 2024 and a second of 2034."""
+    fmt = _DIGITS[len(f"{numbers[0]:.0f}")]
+    # Hours of a day taken for seconds step by 1, and by 77 at midnight: no bar does.
+    steps = np.diff(np.unique(numbers))
+    either = f', or data.time_format="{unit}"' if (steps % _LEAST_STEP == 0).all() else ""
+    second, date = _day(numbers[0] * EPOCH_US[unit] / 1e6), dates.values[0]
+    return AmbiguousError(
+        f"{span}: {unit} and dates both fit, {numbers[0]:.0f} as {second} or {date}",
+        f'data.time_format="{fmt}"{either}',
+    )
 
 
 def _looks_like_ticks(numbers: npt.NDArray[np.float64]) -> bool:

@@ -12,6 +12,7 @@ from gatewise.data.read import read_raw
 from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.rows import Rows, rows_of
 from gatewise.data.series import settle_series
+from gatewise.data.unnamed import find_unnamed
 from gatewise.data.unpack import Blob, open_blobs
 from gatewise.errors import ConfigError
 
@@ -40,7 +41,8 @@ def read_rows(spec: DataConfig) -> Rows:
         notes += told
     else:
         parts = [read_part(blob, spec, only) for blob in blobs]
-    return rows_of(settle_series(settle_orders(parts), spec.symbols), spec, notes)
+    parts = settle_series(settle_orders(parts), spec.symbols)
+    return rows_of(parts, spec, [*notes, *find_unnamed(parts, spec.symbol)])
 
 
 def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tuple[list[Part], list[str]]:

@@ -22,7 +22,11 @@ SYMBOLS = (
     "act_symbol",
     "trading_symbol",
     "tradingsymbol",
+    "ticker_name",
+    "tckrsymb",
     "pair",
+    "currency_pair",
+    "ccy_pair",
     "instrument",
     "asset",
     "coin",
@@ -49,10 +53,18 @@ SYMBOLS = (
     "stock_name",
     "instrument_name",
 )
+# Numbers that vendors give instruments (CRSP, Compustat, Interactive Brokers, Zerodha, BSE, JPX, CoinMarketCap): they
+# name series where there are several, and leave one to the file's name.
+IDS = (
+    *("permno", "gvkey", "conid", "instrument_token", "exchange_token", "scrip_code", "scripcode", "sc_code"),
+    *("securities_code", "securitiescode", "asset_id", "ticker_id", "symbol_id", "stock_id", "coin_id", "cmc_id"),
+)
 # Words that mean other things too: taken where their values tell rows apart that would share a time, or follow each
 # other in runs; a single value, where it is written like a symbol.
 LOOSE_SYMBOLS = (
     *("code", "stock", "security", "scrip", "contract", "name", "product", "underlying", "company", "market"),
+    *("company_name", "index_name", "fund_name", "asset_name", "coin_name", "commodity", "slug", "crypto", "token"),
+    *("fund", "etf", "share"),
     "s",  # of streams of Binance and Alpaca
 )
 # Where a symbol's rows come from, or whose they are: several beside a symbol are that symbol several times.
@@ -71,8 +83,12 @@ VENUES = (
     ),
     *("platform", "broker", "source", "feed", "provider", "vendor", "publisher", "publisher_id", "data_source"),
 )
-_NO_NAME = ("market", "company", "product")  # one value of these is a venue or a firm more often than a symbol
-_TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
+# One value of these is a venue, a firm or a kind more often than a symbol.
+_NO_NAME = (
+    *("market", "company", "product", "company_name", "index_name", "fund_name", "asset_name", "coin_name"),
+    *("commodity", "slug", "crypto", "token", "fund", "etf", "share"),
+)
+TICKER = r"(?=.{1,20}$)[A-Z0-9^.:=/_!-]*[A-Z][A-Z0-9^.:=/_!-]*"
 _LEAST_DIGITS = 4
 
 
@@ -90,6 +106,7 @@ def find_symbol(
     """
     free = {spelling: column for spelling, column in spelled.items() if column not in time}
     found = [free[s] for s in SYMBOLS if s in free and not _is_empty(frame[free[s]])]
+    found += [free[s] for s in IDS if s in free and free[s] not in kept and not named and _are_ids(frame[free[s]])]
     loose = [(s, free[s]) for s in LOOSE_SYMBOLS if s in free and free[s] not in kept]
     if not found and not named:
         for spelling, column in loose:
@@ -108,6 +125,13 @@ def _is_empty(column: pl.Series) -> bool:
     return column.dtype == pl.String and bool((column.str.strip_chars() == "").fill_null(True).all())
 
 
+def _are_ids(values: pl.Series) -> bool:
+    """Several that come again and again; null nowhere."""
+    if values.null_count() or not (values.dtype == pl.String or values.dtype.is_integer()):
+        return False
+    return 1 < values.n_unique() <= len(values) // 2
+
+
 def _tells_series(frame: pl.DataFrame, spelling: str, column: str, time: tuple[str, ...]) -> bool:
     values = frame[column]
     if not (values.dtype == pl.String or values.dtype.is_integer()):
@@ -117,7 +141,7 @@ def _tells_series(frame: pl.DataFrame, spelling: str, column: str, time: tuple[s
         return False
     num_values = values.n_unique()
     if num_values == 1:
-        return spelling not in _NO_NAME and re.fullmatch(_TICKER, values[0]) is not None
+        return spelling not in _NO_NAME and re.fullmatch(TICKER, values[0]) is not None
     if num_values * 2 > len(values) or not _are_names(values.unique()):
         return False
     stamps = _hashes([frame[part] for part in time])

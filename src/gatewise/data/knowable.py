@@ -10,9 +10,10 @@ import polars as pl
 
 from gatewise.config.durations import months_of
 from gatewise.data.columns import Stamp
+from gatewise.data.cut_short import cut_at_closes
 from gatewise.data.months import lay_on_calendar
 from gatewise.data.part import Part
-from gatewise.data.sessions import session_close
+from gatewise.data.sessions import rests, session_close
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import DAY, HOUR, knowable
 
@@ -39,7 +40,7 @@ def timed(
         parts: the files, in order.
         said: what stamps are of, where the user says it.
         timeframe: of the rows; None: their stamps are all that is known of them.
-        calendar: whose sessions' closes end bars of a day and longer.
+        calendar: whose sessions' closes end bars of a day and longer, and shorter ones that they cut short.
         notes: what was assumed is added.
     """
     ways = [(said or part.stamp or "open", part.zone) for part in parts]
@@ -59,8 +60,15 @@ def timed(
         frame = frame.join(ends, on=[SYMBOL, STAMP], how="left", maintain_order="left")
     time = pl.col(STAMP) if timeframe is None else _of_files(ways, lambda way: _usable(way, timeframe))
     rows = frame.select(SYMBOL, time.alias(TIME), *values, STAMP, FILE, ROW)
-    opens = any(stamp == "open" for stamp, _ in ways)
-    if calendar is None or timeframe is None or timeframe < DAY or not rows.height or not opens:
+    if calendar is None or timeframe is None or not rows.height:
+        return rows
+    if timeframe < DAY:
+        if not rests(calendar):
+            return rows
+        cut, said_of_cut = cut_at_closes(rows, timeframe, calendar)
+        notes += said_of_cut
+        return rows.with_columns(cut)
+    if all(stamp == "close" for stamp, _ in ways):
         return rows
     notes.append(f"bars are usable at the close of their session by calendar {calendar}")
     return rows.with_columns(_closing(rows, ways, calendar))

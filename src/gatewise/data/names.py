@@ -69,7 +69,15 @@ _MARKETS = {  # ahead of a symbol in capitals, as TradingView writes them
     *("mil", "mini", "nasdaq", "nse", "nymex", "nyse", "oanda", "pepperstone", "saxo", "sp", "sse", "szse", "tse"),
     *("tsx", "tvc", "twse", "xetr"),
 }
-_DATASET = re.compile(rf"{_EDGE}[a-z]{{4}}-[a-z0-9]{{3,10}}{_END}")  # of Databento: glbx-mdp3
+# Databento's names begin with one of its data sets: glbx-mdp3-20240304.ohlcv-1m. Source: databento.com/docs, and the
+# list of datasets in its package databento_dbn; any other word before a hyphen is a symbol's (doge-usd).
+_DATASETS = (
+    r"glbx-mdp3|xnas-(?:itch|basic|nls|qbbo)|(?:xbos|xpsx)-itch|(?:bats|baty|edga|edgx|xcbf)-pitch"
+    r"|(?:xnys|arcx|xase|xchi|xcis|opra)-pillar|(?:xnys|xcis)-(?:bbo|trades|tradesbbo)|(?:memx|ocea)-memoir|eprl-dom"
+    r"|finn-nls|finy-trades|iexg-tops|dbeq-basic|equs-(?:mini|summary|all|plus)|(?:ifeu|ifus|ifll|ndex)-impact"
+    r"|(?:xeur|xeee)-eobi"
+)
+_DATASET = re.compile(rf"^(?:{_DATASETS})(?=-\d{{8}}(?:[-.T]|$)|\.ohlcv-|$)")
 
 
 @dataclass(frozen=True)

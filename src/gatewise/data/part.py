@@ -101,8 +101,13 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     named = None if roles.symbol or spec.symbol else name_series(file)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
-    stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how)
+    stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how, roles.beside)
     require_apart(raw.name, raw.pieces, rows, symbols, stamps.values)
+    names = {
+        column: target
+        for column, target in roles.names.items()
+        if column not in stamps.beside or column in spec.columns
+    }
     interval = roles.interval
     if interval is not None and interval.values[1:]:
         require_no_lengths(raw.name, interval, raw.frame[interval.column], symbols, stamps.values)
@@ -110,7 +115,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     order = find_order(raw, symbols, stamps.values, spec)
     if order is not None and order.close_first:
         raw = turned(raw, order)
-    chosen = choose_columns(raw.name, roles.names, spec.columns)
+    chosen = choose_columns(raw.name, names, spec.columns)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
@@ -127,7 +132,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
                 'begins (data.stamp="open": when that day has ended)'
             )
     notes = [*raw.notes, *roles.notes, *stamps.notes, *notes, *backwards(frame)]
-    left = (column for column in roles.names if chosen.get(column) not in frame.columns)
+    left = (column for column in names if chosen.get(column) not in frame.columns)
     words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
     if named is not None and only not in (None, named.symbol):
         named = None  # another symbol was wanted, and the rows are taken for its own

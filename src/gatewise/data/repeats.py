@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from gatewise.data.day_counts import part_of_time
-from gatewise.data.identity import LOOSE_SYMBOLS, SYMBOLS, VENUES
+from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, VENUES
 from gatewise.data.intervals import read_interval
 from gatewise.data.rows import Rows
 from gatewise.data.spellings import normalise
@@ -169,7 +169,7 @@ def _is_of_series(frame: pl.DataFrame, column: str) -> bool:
 
 
 def _rank(column: str) -> int:
-    known = (*SYMBOLS, *LOOSE_SYMBOLS)
+    known = (*SYMBOLS, *IDS, *LOOSE_SYMBOLS)
     return known.index(normalise(column)) if normalise(column) in known else len(known)
 
 

@@ -57,13 +57,28 @@ NEUTRAL_TIMES = (
     "dtyyyymmdd",
     "ds",
 )
+# Words that mean other things too: taken where no spelling above is there and their cells are written dates. Sources:
+# MOEX's ISS, ENTSO-E, CoinGecko, Refinitiv, NSE's UDiFF, exports of pandas, xts and quantmod.
+LOOSE_OPEN_TIMES = ("interval_start", "interval_start_utc", "interval_begin", "bar_begin", "begin", "start")
+LOOSE_TIMES = (
+    *LOOSE_OPEN_TIMES,
+    *("bar_time", "bartime", "time_stamp", "datetimeutc", "snapped_at", "exchange_date", "traddt", "index"),
+)
+BESIDE_LOOSE_TIMES = (
+    "interval_end",
+    "interval_end_utc",
+    "end",
+    "bizdt",
+)  # ends, and days of business, of the same rows
 ALL_TIMES = (*OPEN_TIMES, *EPOCHS, *NEUTRAL_TIMES, *CLOSE_TIMES)
 VALUES: dict[str, tuple[str, ...]] = {
-    "open": ("open", "o", "open_price", "price_open", "first"),
-    "high": ("high", "h", "high_price", "price_high"),
-    "low": ("low", "l", "low_price", "price_low"),
-    "close": ("close", "c", "close_price", "price_close", "close_last", "last"),
-    "volume": ("volume", "v", "vol", "volume_traded", "base_volume", "real_volume", "tick_volume", "tickvol"),
+    "open": ("open", "o", "open_price", "price_open", "opnpric", "first"),
+    "high": ("high", "h", "high_price", "price_high", "hghpric"),
+    "low": ("low", "l", "low_price", "price_low", "lwpric"),
+    "close": ("close", "c", "close_price", "price_close", "clspric", "close_last", "last"),
+    "volume": (
+        *("volume", "v", "vol", "volume_traded", "base_volume", "ttltradgvol", "real_volume", "tick_volume", "tickvol"),
+    ),
     "adj_close": ("adj_close", "adjclose", "adjusted_close", "close_adj", "adjusted"),
 }
 TICKS = ("tick_volume", "tickvol", "tickvolume", "tick_count")

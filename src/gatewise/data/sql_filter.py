@@ -21,7 +21,8 @@ from gatewise.data.sql_chunks import ISO_DATE
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-_ZONES = timedelta(days=1)  # wall clocks lie within 14 hours of UTC
+_DAY = timedelta(days=1)
+_ZONES = _DAY  # wall clocks lie within 14 hours of UTC
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -83,7 +84,9 @@ def of_span(
     if isinstance(sample, int | float) and not isinstance(sample, bool):
         spans = _epoch_spans(sample, time_format, low, high)
         return or_(*(_within(column, *span) for span in spans)) if spans else None
-    bounds = [_written(bound, sample, time_format) for bound in (low, high)]
+    # Written to the day a bound is that day's first moment: the upper one needs the day after it.
+    later = None if high is None else high + _DAY
+    bounds = [_written(bound, sample, time_format) for bound in (low, later)]
     if bounds == [None, None]:
         return None
     found = _within(column, *bounds)

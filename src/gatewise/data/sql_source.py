@@ -31,6 +31,7 @@ from gatewise.data.sql_selectable import few_names, selectable
 from gatewise.data.sql_url import resolve_url, shown
 from gatewise.data.table import AGAIN, OHLCV, STAMP, SYMBOL
 from gatewise.data.text import Raw, unique_names
+from gatewise.data.unnamed import find_unnamed
 from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError, one_line
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     chosen = choose_columns(name, roles.names, spec.columns)
     words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
     ended = ended_column(frame)  # by which rows are left out when they are here
-    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV and c != ended]
+    stay = (ended, *roles.beside.columns)
+    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV and c not in stay]
     notes = [*roles.notes]
     if roles.symbol is None and not spec.symbol:
         notes.append(
@@ -129,9 +131,9 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
         notes.append(f"left out, as they hold no numbers: {', '.join(texts)}")
     kept = [c for c in chosen if c not in texts]
     judged = [roles.interval.column] if roles.interval and roles.interval.values[1:] else []  # by the rows
-    read = dict.fromkeys(c for c in (roles.symbol, *roles.time, *kept, ended, *judged) if c)
+    read = dict.fromkeys(c for c in (roles.symbol, *roles.time, *roles.beside.columns, *kept, ended, *judged) if c)
     samples = {c: next((value for row in head if (value := row[n]) is not None), None) for n, c in enumerate(columns)}
-    left = [c for c in roles.names if c not in kept and frame[c].dtype == pl.String]
+    left = [c for c in roles.names if c not in read and frame[c].dtype == pl.String]
     return _Layout(roles, tuple(read), tuple(left), samples, tuple(notes))
 
 
@@ -199,7 +201,8 @@ def _read(
     wanted = spec.symbols or ((spec.symbol,) if spec.symbol and roles.symbol else ())
     if roles.symbol and wanted:
         filters.append(of_symbols(source.c[roles.symbol], wanted, layout.samples[roles.symbol]))
-    stamp = roles.time[0] if len(roles.time) == 1 else None
+    # A half of the day beside a stamp moves it by more than a span that the server cuts leaves room for.
+    stamp = roles.time[0] if len(roles.time) == 1 and roles.beside.half is None else None
     if stamp:
         span = of_span(source.c[stamp], layout.samples[stamp], spec.time_format, spec.start, spec.end, margin)
         filters += [] if span is None else [span]
@@ -230,7 +233,7 @@ def _read(
     if roles.interval is not None and not roles.interval.values[1:]:
         part = replace(part, interval=roles.interval)
     del raw  # millions of rows need not be there three times
-    return rows_of([part], narrow)
+    return rows_of([part], narrow, find_unnamed([part], spec.symbol))
 
 
 def _only_symbol(spec: DataConfig, name: str) -> str:

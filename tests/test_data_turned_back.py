@@ -1,0 +1,201 @@
+"""A clock that goes back within a date, day after day. Rows are sorted by their stamps before anything looks at them,
+so an evening that stands under the date of the day after it, or an afternoon without PM, moves by half a day for good:
+a model sees the evening after the day that it came before.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatewise.config.schema import DataConfig
+from gatewise.data.part import part_of
+from gatewise.data.text import Raw
+from gatewise.data.turned_back import find_turns
+from gatewise.errors import AmbiguousError
+
+DATES = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y")
+FIRST = date(2024, 3, 18)  # a Monday
+EVENINGS, MORNINGS = st.integers(17, 21), st.integers(0, 9)
+
+
+def days(count: int) -> list[date]:
+    return [day for n in range(2 * count) if (day := FIRST + timedelta(days=n)).weekday() < 5][:count]
+
+
+def sessions(count: int, evening: int, morning: int, step: int) -> list[tuple[date, datetime]]:
+    """Day of trade and true moment of each bar: an evening on the last day of trade before, then the day itself."""
+    found = []
+    for before, day in zip(days(count + 1), days(count + 1)[1:], strict=False):
+        late = [datetime.combine(before, time(evening)) + timedelta(minutes=step * n) for n in range(120 // step)]
+        early = [datetime.combine(day, time(morning)) + timedelta(minutes=step * n) for n in range(240 // step)]
+        found += [(day, moment) for moment in (*late, *early)]
+    return found
+
+
+def refusal(columns: dict[str, list[Any]]) -> AmbiguousError:
+    with pytest.raises(AmbiguousError) as raised:
+        read(columns)
+    return raised.value
+
+
+def read(columns: dict[str, list[Any]], **said: Any) -> list[datetime]:
+    frame = pl.DataFrame(columns)
+    frame = frame.with_columns(close=pl.int_range(1.0, frame.height + 1)).with_row_index("__row", 1)
+    spec = DataConfig(paths=("f.csv",), **said)
+    return (
+        part_of(Raw("f.csv", frame, (), None), Path("f.csv"), spec)
+        .frame["__stamp"]
+        .dt.replace_time_zone(None)
+        .to_list()
+    )
+
+
+def turns(moments: list[datetime], symbols: list[str] | None = None, text: list[str] | None = None) -> bool:
+    written = None if text is None else pl.Series(text)
+    return find_turns(pl.Series(moments), pl.Series(symbols or ["X"] * len(moments)), written) is not None
+
+
+@given(
+    evening=EVENINGS,
+    morning=MORNINGS,
+    step=st.sampled_from([5, 15, 60, 120]),
+    fmt=st.sampled_from(DATES),
+    order=st.sampled_from(["oldest first", "newest first", "symbols one by one", "symbols side by side"]),
+    one_cell=st.booleans(),
+)
+def test_an_evening_under_the_next_days_date_is_refused_and_read_by_the_calendars_dates(
+    evening: int, morning: int, step: int, fmt: str, order: str, one_cell: bool
+) -> None:
+    bars = sessions(10, evening, morning, step)
+    bars = bars[::-1] if order == "newest first" else bars
+    symbols = ["X"] * len(bars)
+    if order == "symbols one by one":
+        bars, symbols = bars * 2, ["A"] * len(bars) + ["B"] * len(bars)
+    if order == "symbols side by side":
+        bars, symbols = [bar for bar in bars for _ in "AB"], ["A", "B"] * len(bars)
+    clock = [f"{moment:%H:%M:%S}" for _, moment in bars]
+    if one_cell:
+        of = refusal(
+            {"time": [f"{day:{fmt}} {at}" for (day, _), at in zip(bars, clock, strict=True)], "symbol": symbols}
+        )
+        assert "the date is the day of trade" in of.message
+        return
+    columns = {"trading_day": [f"{day:{fmt}}" for day, _ in bars], "time": clock, "symbol": symbols}
+    assert "the date is the day of trade" in refusal(columns).message
+    columns["ActionDay"] = [f"{moment:{fmt}}" for _, moment in bars]
+    assert "data.time_column='ActionDay,time'" in refusal(columns).hint
+    assert read(columns, time_column="ActionDay,time") == [moment for _, moment in bars]
+
+
+def test_another_column_of_dates_is_named_only_where_it_puts_rows_in_order() -> None:
+    bars = sessions(10, 21, 9, 15)
+    columns = {"date": [f"{day}" for day, _ in bars], "time": [f"{moment:%H:%M}" for _, moment in bars]}
+    columns |= {"same": columns["date"], "expiry": ["2024-06-21"] * len(bars)}
+    hint = refusal(columns).hint
+    assert "data.time_column" not in hint
+    assert "calendar" in hint
+
+
+def test_a_night_that_was_traded_in_some_of_the_years_alone_is_found() -> None:
+    plain = [(day, datetime.combine(day, time(9 + hour))) for day in days(60) for hour in range(6)]
+    later = [(day + timedelta(days=140), moment + timedelta(days=140)) for day, moment in sessions(20, 21, 9, 30)]
+    bars = [datetime.combine(day, moment.time()) for day, moment in (*plain, *later)]
+    assert turns(bars)
+
+
+@given(
+    step=st.sampled_from([1, 5, 30, 60]),
+    opens=st.integers(7, 11),
+    newest_first=st.booleans(),
+    from_zero=st.booleans(),
+    columns=st.sampled_from([1, 2]),
+)
+def test_twelve_hours_without_am_and_pm_are_refused(
+    step: int, opens: int, newest_first: bool, from_zero: bool, columns: int
+) -> None:
+    start = [datetime.combine(day, time(opens, 30 if step <= 30 else 0)) for day in days(6)]
+    moments = [at + timedelta(minutes=step * n) for at in start for n in range(420 // step)]
+    moments = moments[::-1] if newest_first else moments
+    hours = [m.hour % 12 if from_zero else (m.hour - 1) % 12 + 1 for m in moments]
+    clock = [f"{hour}:{m:%M}" for hour, m in zip(hours, moments, strict=True)]
+    cells = {"Date": [f"{m:%Y-%m-%d}" for m in moments], "Time": clock}
+    if columns == 1:
+        cells = {"time": [f"{day} {at}" for day, at in zip(cells["Date"], clock, strict=True)]}
+    of = refusal(cells)
+    assert "counts 12 hours" in of.message
+    assert read(cells | {"half": [f"{m:%p}" for m in moments]}) == moments
+
+
+def test_twelve_hours_around_the_clock_are_refused_for_what_they_are() -> None:
+    moments = [datetime.combine(FIRST, time()) + timedelta(hours=n) for n in range(240)]
+    assert "counts 12 hours" in refusal({"time": [f"{m:%Y-%m-%d %I:%M}" for m in moments]}).message
+
+
+def test_twelve_hours_that_pass_the_hour_at_which_they_began_are_refused() -> None:
+    """From before the market opens until it has closed: 4:00 comes twice."""
+    moments = [datetime.combine(day, time(4)) + timedelta(minutes=30 * n) for day in days(6) for n in range(32)]
+    assert "counts 12 hours" in refusal({"time": [f"{m:%Y-%m-%d %I:%M}" for m in moments]}).message
+
+
+def test_two_series_that_end_at_noon_are_none_such() -> None:
+    rows = [datetime.combine(day, time(hour)) for day in days(6) for _ in "AB" for hour in range(1, 13)]
+    assert not turns(rows)
+
+
+ORDERS = {
+    "oldest first": lambda rows, _: rows,
+    "newest first": lambda rows, _: rows[::-1],
+    "shuffled": lambda rows, seed: random.Random(seed).sample(rows, len(rows)),
+    "newest first within a date": lambda rows, _: sorted(rows, key=lambda m: (m.date(), -m.timestamp())),
+    "newest date first": lambda rows, _: sorted(rows, key=lambda m: (-m.toordinal(), m)),
+    "by the clock": lambda rows, _: sorted(rows, key=lambda m: (m.time(), m)),
+    "two series one after the other": lambda rows, _: rows * 2,
+    "two series date by date": lambda rows, _: [
+        m for day in dict.fromkeys(r.date() for r in rows) for m in [r for r in rows if r.date() == day] * 2
+    ],
+    "the last rows again": lambda rows, _: [*rows, *rows[-10:]],
+    "a day that was appended in two parts": lambda rows, _: [*rows[5:], *rows[:5]],
+}
+
+
+@given(
+    order=st.sampled_from(list(ORDERS)),
+    count=st.integers(2, 12),
+    opens=st.integers(0, 12),
+    step=st.sampled_from([15, 60, 120]),
+    bars=st.integers(3, 12),
+    seed=st.integers(0, 10_000),
+)
+def test_rows_in_any_other_order_are_none_such(
+    order: str, count: int, opens: int, step: int, bars: int, seed: int
+) -> None:
+    rows = [
+        datetime.combine(day, time(opens)) + timedelta(minutes=step * n) for day in days(count) for n in range(bars)
+    ]
+    rows = [row for row in rows if row.hour]  # none of the next day
+    if order != "shuffled" or (bars > 4 and count > 2):
+        assert not turns(ORDERS[order](rows, seed))
+
+
+@given(st.integers(0, 10), st.integers(2, 9), st.integers(8, 12))
+def test_rows_that_are_sorted_as_text_are_none_such(opens: int, count: int, bars: int) -> None:
+    """9:30 comes after 15:30 then, and is that date's first bar all the same."""
+    rows = [datetime.combine(day, time(opens)) + timedelta(hours=n) for day in days(count) for n in range(bars)]
+    text = {f"{m:%Y-%m-%d} {m.hour}:{m:%M}": m for m in rows}
+    in_order = sorted(text)
+    if opens + bars > 13:
+        assert not turns([text[cell] for cell in in_order], text=in_order)
+
+
+@given(st.integers(1, 6), st.integers(2, 6))
+def test_one_bar_of_the_night_and_one_of_the_day_are_enough(dates: int, more: int) -> None:
+    rows = [datetime.combine(day, time(hour)) for day in days(dates + more) for hour in (21, 9)]
+    assert turns(rows) == (dates + more >= 6)
