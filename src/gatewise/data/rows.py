@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.envelopes import Envelopes, find_envelopes
 from gatewise.data.interval_column import hold_intervals
 from gatewise.data.knowable import months_late, timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
@@ -100,6 +101,11 @@ class Rows:
     def ordered(self) -> pl.DataFrame:
         """`frame` by symbol and stamp; rows that share both stay in the files' order. Made once, for all who look."""
         return in_order(self.frame)
+
+    @cached_property
+    def envelopes(self) -> tuple[Envelopes, ...]:
+        """Longer bars among those that they are made of. Looked for once."""
+        return find_envelopes(self.ordered, self.timeframe) if self.timeframe is not None else ()
 
     def address(self, row: dict[str, Any]) -> str:
         """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""

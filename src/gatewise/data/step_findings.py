@@ -10,24 +10,40 @@ from gatewise.data.rows import Rows
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import SchemaError
 
+_ONE_LENGTH = (
+    "keep the rows of one length: data.filter.COLUMN=VALUE where a column tells them apart; else take the longer ones "
+    "out (data.resample makes longer bars of the shorter)"
+)
+
 
 def find_mixed_steps(rows: Rows, spec: DataConfig) -> Finding:
-    """Files, symbols and stretches of another step; none of them blocks where the user says what a row lasts."""
+    """Files, symbols and stretches of another step, and longer bars among those that they are made of.
+
+    Of these alone no timeframe is true that the user may say.
+    """
     whole = {(other.file, other.symbol) for other in rows.other_steps}
     stretches = [one for one in rows.stretches if (one.change[FILE], one.change[SYMBOL]) not in whole]
     examples = [other.told(rows.files) for other in rows.other_steps]
     examples += [stretch.told(rows.address(stretch.change)) for stretch in stretches]
     count = sum(other.count for other in rows.other_steps) + sum(stretch.count for stretch in stretches)
     remedy = _one_timeframe_at_a_time(rows) if rows.other_steps else _one_step_at_a_time(rows) if count else ""
-    return Finding("mixed_steps", count, spec.timeframe is None, tuple(examples[:SHOWN]), remedy)
+    if rows.envelopes:
+        examples = [envelopes.told(rows.address(envelopes.first)) for envelopes in rows.envelopes] + examples
+        count, remedy = count + sum(envelopes.count for envelopes in rows.envelopes), _ONE_LENGTH
+    blocks = bool(rows.envelopes) or spec.timeframe is None
+    return Finding("mixed_steps", count, blocks, tuple(examples[:SHOWN]), remedy)
 
 
 def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
     """Refuses rows among which some last longer, or less, than the others, unless the user says what a row lasts.
 
     Raises:
-        SchemaError: names a file and symbol of another step, or the row where the step changes.
+        SchemaError: names a longer bar among those that it is made of, a file and symbol of another step, or the row
+            where the step changes.
     """
+    if rows.envelopes:
+        first = rows.envelopes[0]
+        raise SchemaError(f"{first.told(rows.address(first.first))}: bars of two lengths in one table", _ONE_LENGTH)
     if rows.timeframe is None or spec.timeframe is not None:
         return
     if rows.other_steps:
@@ -38,10 +54,10 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
         )
     if not rows.stretches:
         return
-    first, *others = rows.stretches
+    stretch, *others = rows.stretches
     more = f" ({len(others)} more such stretches)" if others else ""
     raise SchemaError(
-        f"{first.told(rows.address(first.change))}, the timeframe of the other rows is "
+        f"{stretch.told(rows.address(stretch.change))}, the timeframe of the other rows is "
         f"{format_duration(rows.timeframe)}{more}",
         _one_step_at_a_time(rows),
     )
