@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from conftest import TINY, Cli
 from data_files import as_csv, bars, load, put
-from gatewise.config.durations import MONTH
+from gatewise.config.durations import MONTH, format_duration
 from gatewise.config.schema import DataConfig
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.quality import check_data
@@ -345,3 +345,42 @@ def test_files_of_another_step_and_stretches_in_the_others_are_counted_once_each
     put(tmp_path, "X.csv", as_csv(bars(330).with_columns(pl.Series("time", stamps))))
     put(tmp_path, "Y.csv", as_csv(bars(41, 4 * HOUR, MONDAY)))
     assert check_data(DataConfig(paths=(str(tmp_path),))).to_dict()["mixed_steps"] == 40 + 29
+
+
+# How two or three rows of a symbol lie apart beside rows that step by a length; None: they may be thin.
+BESIDE: dict[str, tuple[timedelta | None, Stamps, Stamps]] = {
+    "three weeks, days": (7 * DAY, every(7 * DAY, MONDAY, 3), weekdays(MONDAY, 300)),
+    "two weeks, days": (7 * DAY, every(7 * DAY, MONDAY, 2), weekdays(MONDAY, 300)),
+    "two months, days": (MONTH, months(MONDAY, 2), weekdays(MONDAY, 300)),
+    "three quarters, months": (3 * MONTH, months(MONDAY, 3, 3), months(MONDAY, 60)),
+    "three days, hours": (DAY, every(DAY, MONDAY, 3), sessions(MONDAY, 30, HOUR)),
+    "three hours, minutes": (HOUR, every(HOUR, MONDAY, 3), every(MINUTE, MONDAY, 600)),
+    "three four-hours, hours": (4 * HOUR, every(4 * HOUR, MONDAY, 3), every(HOUR, MONDAY, 600)),
+    "a weekend": (None, [MONDAY + 4 * DAY, MONDAY + 7 * DAY], weekdays(MONDAY, 300)),
+    "three days of a listing": (None, [MONDAY + 3 * DAY, MONDAY + 4 * DAY, MONDAY + 7 * DAY], weekdays(MONDAY, 300)),
+    "two trades": (None, [MONDAY, MONDAY + 5 * MINUTE], every(MINUTE, MONDAY, 600)),
+    "two weeks of thin trade": (None, every(7 * DAY, MONDAY, 3), [d for d in weekdays(MONDAY, 300) if d.day % 9 < 2]),
+    "a night": (None, sessions(MONDAY, 2, HOUR)[6:8], sessions(MONDAY, 30, HOUR)),
+    "days among weeks, which are known late": (None, every(DAY, MONDAY, 3), every(7 * DAY, MONDAY, 60)),
+}
+
+
+@pytest.mark.parametrize("one_file", [True, False])
+@pytest.mark.parametrize("case", BESIDE)
+def test_two_or_three_rows_of_a_symbol_are_held_against_the_lengths_that_bars_have(
+    case: str, one_file: bool, tmp_path: Path
+) -> None:
+    step, few, many = BESIDE[case]
+    named = {"MANY": many, "NEW": few}
+    frames = {
+        name: bars(len(stamps)).with_columns(pl.Series("time", stamps), pl.lit(name).alias("symbol"))
+        for name, stamps in named.items()
+    }
+    for name, frame in {"all": pl.concat(frames.values())}.items() if one_file else frames.items():
+        put(tmp_path, f"{name}.csv", as_csv(frame))
+    if step is None:
+        assert load(tmp_path).num_rows == len(few) + len(many)
+        return
+    with pytest.raises(SchemaError, match=f"rows of NEW step by {format_duration(step)}; the timeframe of the other"):
+        load(tmp_path)
+    assert check_data(DataConfig(paths=(str(tmp_path),))).to_dict()["mixed_steps"] == len(few) - 1

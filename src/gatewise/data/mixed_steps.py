@@ -28,7 +28,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.config.durations import MONTH, format_duration
+from gatewise.config.durations import format_duration
+from gatewise.data.periods import LONGER, months_within, usual_lengths
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.data.timeframe import one_step
 
@@ -37,16 +38,13 @@ Flags = npt.NDArray[np.bool_]
 
 _FEWEST = 5  # steps
 _LEVEL = 1e-4
-_LONGER = 1.5  # than the timeframe are the months that are looked for
 _EQUAL_SHARE = 0.6  # of a stretch's steps; the others are multiples, such as weekends among days
 _FEW_TIMEFRAMES, _RECURS = 4, 3
 _FEWEST_AT_ENDS = 2  # steps
 _LEVEL_AT_ENDS, _LEVEL_OF_DAYS = 5e-5, 1e-2
-_USUAL = (5, 10, 15, 30, 60, 120, 240, 360, 480, 720, 1_440, 10_080)  # minutes, up to a week
 _TRIED = 8  # steps that are looked at, the most improbable ones first
 _US = timedelta(microseconds=1)
-_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-_CALENDAR = {1: (28, 31), 3: (89, 92), 6: (181, 184), 12: (365, 366)}  # months, days
+_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _at_ends(length: Ints, new: Flags, unit: int, chance: _Chance) -> list[tuple
     """First and last steps of the few of a usual length that a series begins or ends with, and that length."""
     first = np.flatnonzero(new)
     stop = np.append(first[1:], length.size)
-    long = length > _LONGER * unit
+    long = length > LONGER * unit
     begins, ends = (
         long[first] & long[np.minimum(first + 1, stop - 1)],
         long[stop - 1] & long[np.maximum(stop - 2, first)],
@@ -130,7 +128,7 @@ def _at_ends(length: Ints, new: Flags, unit: int, chance: _Chance) -> list[tuple
     for series in np.flatnonzero(begins | ends):
         own = length[first[series] : stop[series]]
         for from_end in (False, True):
-            for low, high, step in _usual_lengths(unit):
+            for low, high, step in usual_lengths(unit):
                 inside = (own >= low) & (own <= high)
                 there = inside[::-1] if from_end else inside
                 count = int(np.argmin(there))  # all of one length is no mixture
@@ -138,18 +136,6 @@ def _at_ends(length: Ints, new: Flags, unit: int, chance: _Chance) -> list[tuple
                     at = stop[series] - count if from_end else first[series]
                     found.append((int(at), int(at) + count - 1, step))
     return found
-
-
-def _usual_lengths(unit: int) -> Iterator[tuple[int, int, timedelta]]:
-    """The shortest and the longest step of each length that bars usually have, of those that rows of `unit` make."""
-    for minutes in _USUAL:
-        length = minutes * (_HOUR_US // 60)
-        if length > unit and not length % unit:
-            yield length, length, length * _US
-    for months, days in _CALENDAR.items():
-        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
-        if low > _LONGER * unit:
-            yield low, high, months * MONTH
 
 
 def _is_certain(own: Ints, low: int, high: int, count: int, chance: _Chance) -> bool:
@@ -211,12 +197,10 @@ def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run
                 pure = chance.equal(step, equal) if equal == stop - first else 0.0
                 evidence = max(pure, chance.multiples(step, stop - first))
                 yield _Run(first, stop, int(step) * _US, evidence)
-    for months, days in _CALENDAR.items():
-        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
-        if low > _LONGER * unit:
-            fewest = chance.fewest(low, high - low)
-            for first, stop in _spans((odd >= low) & (odd <= high), breaks, fewest):
-                yield _Run(first, stop, months * MONTH, chance.equal(low, stop - first, high - low))
+    for low, high, length in months_within(unit):
+        fewest = chance.fewest(low, high - low)
+        for first, stop in _spans((odd >= low) & (odd <= high), breaks, fewest):
+            yield _Run(first, stop, length, chance.equal(low, stop - first, high - low))
 
 
 def _spans(member: Flags, breaks: Flags, fewest: int) -> Iterator[tuple[int, int]]:
