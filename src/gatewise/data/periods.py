@@ -33,25 +33,24 @@ def about_months(step: timedelta) -> timedelta:
     return count * MONTH if count in _LENGTHS and abs(step - count * MONTH) <= _AROUND else step
 
 
-def usual_lengths(unit: int) -> Iterator[tuple[int, int, timedelta]]:
-    """The shortest and the longest step of each length that bars usually have, of those that rows of `unit` make.
+def usual_lengths(unit: int) -> Iterator[tuple[int, timedelta]]:
+    """The lengths that bars usually have up to a week, of those that rows of `unit` make.
 
     Args:
-        unit: microseconds, as the steps are.
+        unit: microseconds, as are the first values; the second ones are the same lengths.
     """
     for minutes in _USUAL:
         length = minutes * (_HOUR_US // 60)
         if length > unit and not length % unit:
-            yield length, length, length * _US
-    yield from months_within(unit)
+            yield length, length * _US
 
 
-def months_within(unit: int) -> Iterator[tuple[int, int, timedelta]]:
-    """The shortest and the longest step of months, quarters and years that are clearly longer than `unit`, likewise."""
+def months_within(unit: int) -> Iterator[tuple[int, int, int]]:
+    """How many months periods last that are clearly longer than `unit`, and their shortest and longest step."""
     for months, days in _CALENDAR.items():
         low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
         if low > LONGER * unit:
-            yield low, high, months * MONTH
+            yield months, low, high
 
 
 def opens(time_us: Ints, timeframe: timedelta) -> Ints:

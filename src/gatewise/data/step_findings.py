@@ -6,8 +6,10 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.finding import SHOWN, Finding
+from gatewise.data.mixed_steps import find_stretches
 from gatewise.data.rows import Rows
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
+from gatewise.data.timeframe import most_frequent, steps_of
 from gatewise.errors import SchemaError
 
 _ONE_LENGTH = (
@@ -92,9 +94,17 @@ def _one_step_at_a_time(rows: Rows) -> str:
         (stretch,) = rows.stretches
         here = (pl.col(name) == stretch.change[name] for name in (FILE, ROW))
         moment = rows.frame.filter(*here)[TIME]
-        if len(moment) and stretch.first:
-            cut = f'data.start="{moment[0] + rows.timeframe:%Y-%m-%dT%H:%M:%S}" takes the rows after it'
-        elif len(moment):
+        begin = moment + rows.timeframe
+        if len(moment) and stretch.first and _are_of_one_step(rows, pl.col(TIME) >= begin[0]):
+            cut = f'data.start="{begin[0]:%Y-%m-%dT%H:%M:%S}" takes the rows after it'
+        elif len(moment) and not stretch.first and _are_of_one_step(rows, pl.col(TIME) < moment[0]):
             cut = f'data.end="{moment[0]:%Y-%m-%dT%H:%M:%S}" takes the rows before it'
     common = format_duration(rows.timeframe)
     return f'{cut}; only if every row lasts {common} and the others are absent: data.timeframe="{common}"'
+
+
+def _are_of_one_step(rows: Rows, kept: pl.Expr) -> bool:
+    """Whether a cut leaves rows of the timeframe alone."""
+    steps = steps_of(rows.frame.filter(kept))
+    step, _ = most_frequent(steps)
+    return step is not None and step == rows.timeframe and not find_stretches(steps, step)

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import polars as pl
 
-from gatewise.config.durations import months_of
+from gatewise.config.durations import MONTH, months_of
 from gatewise.config.schema import format_duration
 from gatewise.data.order import in_order
-from gatewise.data.periods import about_months, longest_step, usual_lengths
+from gatewise.data.periods import about_months, longest_step, months_within, usual_lengths
 from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
@@ -168,7 +168,10 @@ def _few_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> Iterator[Othe
     if few.is_empty():
         return
     many = steps.filter(size >= _FEW_STEPS)["step"]
-    for low, high, length in usual_lengths(timeframe // _US):
+    unit = timeframe // _US
+    lengths = [(exact, exact, length) for exact, length in usual_lengths(unit)]
+    lengths += [(low, high, months * MONTH) for months, low, high in months_within(unit)]
+    for low, high, length in lengths:
         enough = pl.lit(True) if length >= DAY else pl.col("count") > 1
         own = few.filter(pl.col("least") >= low * _US, pl.col("longest") <= high * _US, enough)
         if own.height and many.is_between(low * _US, 2 * low * _US).sum() <= _RARE * len(many):
