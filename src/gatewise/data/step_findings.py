@@ -10,6 +10,7 @@ from gatewise.data.mixed_steps import find_stretches
 from gatewise.data.rows import Rows
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import most_frequent, steps_of
+from gatewise.data.uneven import Uneven
 from gatewise.errors import SchemaError
 
 _ONE_LENGTH = (
@@ -29,6 +30,9 @@ def find_mixed_steps(rows: Rows, spec: DataConfig) -> Finding:
     examples += [stretch.told(rows.address(stretch.change)) for stretch in stretches]
     count = sum(other.count for other in rows.other_steps) + sum(stretch.count for stretch in stretches)
     remedy = _one_timeframe_at_a_time(rows) if rows.other_steps else _one_step_at_a_time(rows) if count else ""
+    if rows.uneven is not None and rows.timeframe is not None:
+        examples.append(rows.uneven.told(rows.address(rows.uneven.first), rows.timeframe))
+        count, remedy = count + rows.uneven.count, remedy or _longest_timeframe(rows.uneven)
     if rows.envelopes:
         examples = [envelopes.told(rows.address(envelopes.first)) for envelopes in rows.envelopes] + examples
         count, remedy = count + sum(envelopes.count for envelopes in rows.envelopes), _ONE_LENGTH
@@ -40,8 +44,8 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
     """Refuses rows among which some last longer, or less, than the others, unless the user says what a row lasts.
 
     Raises:
-        SchemaError: names a longer bar among those that it is made of, a file and symbol of another step, or the row
-            where the step changes.
+        SchemaError: names a longer bar among those that it is made of, a file and symbol of another step, the row where
+            the step changes, or one of a longer period.
     """
     if rows.envelopes:
         first = rows.envelopes[0]
@@ -54,6 +58,9 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
             f"{format_duration(rows.timeframe)}",
             _one_timeframe_at_a_time(rows),
         )
+    if rows.uneven is not None and not rows.stretches:
+        told = rows.uneven.told(rows.address(rows.uneven.first), rows.timeframe)
+        raise SchemaError(f"{told}: periods of several lengths", _longest_timeframe(rows.uneven))
     if not rows.stretches:
         return
     stretch, *others = rows.stretches
@@ -63,6 +70,10 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
         f"{format_duration(rows.timeframe)}{more}",
         _one_step_at_a_time(rows),
     )
+
+
+def _longest_timeframe(uneven: Uneven) -> str:
+    return f'data.timeframe="{format_duration(uneven.longest)}", the longest of them, has no row used before its end'
 
 
 def find_off_grid_rows(rows: Rows) -> Finding:
