@@ -145,3 +145,37 @@ def test_a_database_s_numbers_of_the_year_s_parts_are_judged_by_all_rows(part: s
     )
     assert load_table(DataConfig(source="sql", url=url, table="bars")).num_rows == 400
     assert load_table(DataConfig(source="sql", url=url, table="bars", columns=("close",))).columns == ("close",)
+
+
+LENGTHS = {"words": ("Daily", "Hourly"), "numbers": ("1d", "1h"), "MetaTrader": ("D1", "H1")}
+
+
+def days_and_hours(column: str, names: str) -> pl.DataFrame:
+    """Rows of both lengths, which share no time and are no bars."""
+    day, hour = LENGTHS[names]
+    frames = [bars(20, DAY, FIRST), bars(140, HOUR, FIRST + HOUR / 2)]
+    rows = (frame.with_columns(pl.lit(name).alias(column)) for frame, name in zip(frames, (day, hour), strict=True))
+    return pl.concat(rows).sort("time")
+
+
+@pytest.mark.parametrize("names", LENGTHS)
+@pytest.mark.parametrize("column", ["aggregation", "candle_type", "level", "Bars", "kind"])
+def test_a_column_of_words_for_several_lengths_is_refused_whatever_it_is_called(
+    column: str, names: str, tmp_path: Path
+) -> None:
+    frame, (day, hour) = days_and_hours(column, names), LENGTHS[names]
+    file = put(tmp_path, "X.csv", as_csv(frame))
+    with pytest.raises(AmbiguousError, match=f"column '{column}' names intervals {hour}, {day}"):
+        load(file)
+    assert load(file, filter={column: hour}).timeframe == HOUR
+    text = frame.with_columns(pl.col("time").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    url = put_table(sqlite_url(tmp_path / "b.db"), text, "t", {"time": "TEXT", column: "TEXT"})
+    with pytest.raises(AmbiguousError, match=f"column '{column}' names intervals {hour}, {day}"):
+        load_table(DataConfig(source="sql", url=url, table="t"))
+
+
+@pytest.mark.parametrize("words", [("Weekly", "Monthly"), ("M", "D"), ("Q1", "Q2"), ("H1", "H2"), ("Daily", "Nightly")])
+def test_words_by_which_no_rows_step_are_no_lengths(words: tuple[str, str], tmp_path: Path) -> None:
+    """Kinds of options by their expiry, marks, and halves of the year."""
+    frame = bars(40, DAY, FIRST).with_columns(pl.Series("kind", [words[n // 20] for n in range(40)]))
+    assert load(put(tmp_path, "X.csv", as_csv(frame))).num_rows == 40

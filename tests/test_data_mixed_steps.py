@@ -6,8 +6,10 @@ A weekly bar taken for a daily one is used six days before it ends; no later che
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 
 from conftest import TINY, Cli
 from data_files import as_csv, bars, load, put
-from gatewise.config.durations import MONTH
+from gatewise.config.durations import MONTH, format_duration
 from gatewise.config.schema import DataConfig
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.quality import check_data
@@ -345,3 +347,88 @@ def test_files_of_another_step_and_stretches_in_the_others_are_counted_once_each
     put(tmp_path, "X.csv", as_csv(bars(330).with_columns(pl.Series("time", stamps))))
     put(tmp_path, "Y.csv", as_csv(bars(41, 4 * HOUR, MONDAY)))
     assert check_data(DataConfig(paths=(str(tmp_path),))).to_dict()["mixed_steps"] == 40 + 29
+
+
+# How two or three rows of a symbol lie apart beside rows that step by a length; None: they may be thin.
+BESIDE: dict[str, tuple[timedelta | None, Stamps, Stamps]] = {
+    "three weeks, days": (7 * DAY, every(7 * DAY, MONDAY, 3), weekdays(MONDAY, 300)),
+    "two weeks, days": (7 * DAY, every(7 * DAY, MONDAY, 2), weekdays(MONDAY, 300)),
+    "two months, days": (MONTH, months(MONDAY, 2), weekdays(MONDAY, 300)),
+    "three quarters, months": (3 * MONTH, months(MONDAY, 3, 3), months(MONDAY, 60)),
+    "three days, hours": (DAY, every(DAY, MONDAY, 3), sessions(MONDAY, 30, HOUR)),
+    "three hours, minutes": (HOUR, every(HOUR, MONDAY, 3), every(MINUTE, MONDAY, 600)),
+    "three four-hours, hours": (4 * HOUR, every(4 * HOUR, MONDAY, 3), every(HOUR, MONDAY, 600)),
+    "a weekend": (None, [MONDAY + 4 * DAY, MONDAY + 7 * DAY], weekdays(MONDAY, 300)),
+    "three days of a listing": (None, [MONDAY + 3 * DAY, MONDAY + 4 * DAY, MONDAY + 7 * DAY], weekdays(MONDAY, 300)),
+    "two trades": (None, [MONDAY, MONDAY + 5 * MINUTE], every(MINUTE, MONDAY, 600)),
+    "two weeks of thin trade": (None, every(7 * DAY, MONDAY, 3), [d for d in weekdays(MONDAY, 300) if d.day % 9 < 2]),
+    "a night": (None, sessions(MONDAY, 2, HOUR)[6:8], sessions(MONDAY, 30, HOUR)),
+    "days among weeks, which are known late": (None, every(DAY, MONDAY, 3), every(7 * DAY, MONDAY, 60)),
+}
+
+
+@pytest.mark.parametrize("one_file", [True, False])
+@pytest.mark.parametrize("case", BESIDE)
+def test_two_or_three_rows_of_a_symbol_are_held_against_the_lengths_that_bars_have(
+    case: str, one_file: bool, tmp_path: Path
+) -> None:
+    step, few, many = BESIDE[case]
+    named = {"MANY": many, "NEW": few}
+    frames = {
+        name: bars(len(stamps)).with_columns(pl.Series("time", stamps), pl.lit(name).alias("symbol"))
+        for name, stamps in named.items()
+    }
+    for name, frame in {"all": pl.concat(frames.values())}.items() if one_file else frames.items():
+        put(tmp_path, f"{name}.csv", as_csv(frame))
+    if step is None:
+        assert load(tmp_path).num_rows == len(few) + len(many)
+        return
+    with pytest.raises(SchemaError, match=f"rows of NEW step by {format_duration(step)}; the timeframe of the other"):
+        load(tmp_path)
+    assert check_data(DataConfig(paths=(str(tmp_path),))).to_dict()["mixed_steps"] == len(few) - 1
+
+
+def months_of_trade(stamps: Stamps, last: bool) -> Stamps:
+    """The first or last of each month's days of trade."""
+    choose = max if last else min
+    return [choose(days) for _, group in groupby(stamps, lambda day: (day.year, day.month)) if (days := list(group))]
+
+
+@pytest.mark.parametrize("count", [3, 12, 60])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("place", ["first", "last", "between"])
+@pytest.mark.parametrize("zone", [0, 5, -9])
+def test_months_by_their_days_of_trade_are_found_among_days_and_the_hint_leaves_days_alone(
+    count: int, last: bool, place: str, zone: int, tmp_path: Path
+) -> None:
+    """Whichever weekday or holiday moves their steps, and whose midnights stamp them."""
+    days = [day + timedelta(hours=zone) for day in rests_of_new_york(MONDAY, 2400)]
+    begin = 0 if place == "first" else 261
+    inner = months_of_trade(days[begin:], last)[1:-1][:count]
+    until = days.index(inner[-1]) + 1
+    begun = [day for day in days[:begin] if day < inner[0]]
+    stamps = begun + inner + (days[until : until + 300] if place != "last" else [])
+    if place == "between" and count < 12:
+        return  # a few steps within a series may be absences
+    found = stretches_of(stamps)[1]
+    assert {stretch.step for stretch in found} == {MONTH}
+    frame = bars(len(stamps)).with_columns(pl.Series("time", stamps))
+    file = put(tmp_path, "X.csv", as_csv(frame))
+    with pytest.raises(SchemaError, match=f"the {count - 1}|{count} steps .* are of 1mo") as caught:
+        load(file)
+    hint = re.search(r'data\.(start|end)="([^"]+)" takes', str(caught.value.hint))
+    assert hint is not None
+    left = load(file, **{hint[1]: hint[2]}).frame["time"].diff().drop_nulls()
+    assert left.max() <= timedelta(days=5)
+    assert len(left) >= 240
+
+
+def test_no_hint_is_given_that_leaves_rows_of_two_steps(tmp_path: Path) -> None:
+    """Weeks between days: the rows before them are days alone, and those after them are cut off with them."""
+    stamps = [*weekdays(MONDAY, 60), *every(7 * DAY, MONDAY + 90 * DAY, 20), *weekdays(MONDAY + 238 * DAY, 60)]
+    file = put(tmp_path, "X.csv", as_csv(bars(len(stamps)).with_columns(pl.Series("time", stamps))))
+    with pytest.raises(SchemaError) as caught:
+        load(file)
+    hint = re.search(r'data\.(start|end)="([^"]+)" takes', str(caught.value.hint))
+    assert hint is not None
+    assert load(file, **{hint[1]: hint[2]}).num_rows == 60 - (hint[1] == "start")

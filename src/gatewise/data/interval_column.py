@@ -15,7 +15,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.intervals import is_about, read_interval
-from gatewise.data.table import STAMP, SYMBOL
+from gatewise.data.table import ROW, STAMP, SYMBOL
 from gatewise.errors import AmbiguousError, SchemaError
 
 # Spellings after `normalise`, the better one first.
@@ -43,6 +43,7 @@ INTERVALS = (
 _NUMBERING = "period"  # the one of these that more often counts something
 _MOST_INTERVALS = 40
 _SHOWN = 6
+_SAMPLE_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,41 @@ def require_no_lengths(name: str, interval: Interval, column: pl.Series, symbols
     Raises:
         AmbiguousError: lengths they are.
     """
-    rows = pl.DataFrame([symbols.alias(SYMBOL), stamps.alias(STAMP), _texts(column).alias("value")]).drop_nulls()
-    rows = rows.unique().sort(SYMBOL, "value", STAMP)
-    same = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
-    steps = rows.select("value", pl.when(same).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
-    usual = steps.group_by("value").agg(pl.col("step").mode().min())
-    fitting = [value for value, step in usual.iter_rows() if any(is_about(x, step) for x in _lengths(value))]
+    rows = _by_value(_texts(column), symbols, stamps)
+    usual = _usual_steps(rows)
+    fitting = _fitting(usual)
     apart = rows.select(SYMBOL, STAMP).is_unique().all()
-    if apart and usual.height > len(fitting) and set(fitting) <= {max(interval.values, key=_number)}:
+    if apart and len(usual) > len(fitting) and set(fitting) <= {max(interval.values, key=_number)}:
         return
     error = several_intervals(f"{name}: column {interval.column!r} names", interval.column, interval.values)
     raise AmbiguousError(error.message, f"{error.hint}; numbers of a day's or a year's parts belong into the time")
+
+
+def refuse_lengths(name: str, words: pl.DataFrame, symbols: pl.Series, stamps: pl.Series) -> None:
+    """Holds other columns of words against the rows: those of which all are lengths of bars, by which rows step.
+
+    Args:
+        name: how errors call the file.
+        words: columns that are left out, among them `__row`.
+        symbols, stamps: of the rows.
+
+    Raises:
+        AmbiguousError: a column names several lengths, and the rows of two at least step by theirs.
+    """
+    for column in words.drop(ROW):
+        if not names_lengths(column.head(_SAMPLE_ROWS)):
+            continue
+        texts = _texts(column)
+        values = texts.drop_nulls().value_counts(sort=True)[column.name].to_list()
+        if not 1 < len(values) <= _MOST_INTERVALS or not all(map(_is_said, values)):
+            continue
+        if len(_fitting(_usual_steps(_by_value(texts, symbols, stamps)))) > 1:
+            raise several_intervals(f"{name}: column {column.name!r} names", column.name, values)
+
+
+def names_lengths(column: pl.Series) -> bool:
+    """Whether all cells of a column are words for lengths of bars."""
+    return all(map(_is_said, _texts(column).drop_nulls().unique()))
 
 
 def several_intervals(where: str, column: str, values: Sequence[str]) -> AmbiguousError:
@@ -168,6 +193,28 @@ def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta |
 
 def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars()
+
+
+def _is_said(value: str) -> bool:
+    """Whether a text names a length; a letter alone may be anything."""
+    return len(value) > 1 and bool(read_interval(value))
+
+
+def _by_value(texts: pl.Series, symbols: pl.Series, stamps: pl.Series) -> pl.DataFrame:
+    rows = pl.DataFrame([symbols.alias(SYMBOL), stamps.alias(STAMP), texts.alias("value")]).drop_nulls()
+    return rows.unique().sort(SYMBOL, "value", STAMP)
+
+
+def _usual_steps(rows: pl.DataFrame) -> dict[str, timedelta]:
+    """Of each value, of `_by_value`, that has two rows of a symbol."""
+    same = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
+    steps = rows.select("value", pl.when(same).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
+    return dict(steps.group_by("value").agg(pl.col("step").mode().min()).iter_rows())
+
+
+def _fitting(usual: dict[str, timedelta]) -> list[str]:
+    """The values whose rows step by the length that they name."""
+    return [value for value, step in usual.items() if any(is_about(length, step) for length in _lengths(value))]
 
 
 def _lengths(value: str) -> list[timedelta]:

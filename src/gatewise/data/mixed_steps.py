@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,8 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.durations import MONTH, format_duration
+from gatewise.data.months import first_of_month, last_of_month
+from gatewise.data.periods import LONGER, months_within, usual_lengths
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.data.timeframe import one_step
 
@@ -37,16 +39,14 @@ Flags = npt.NDArray[np.bool_]
 
 _FEWEST = 5  # steps
 _LEVEL = 1e-4
-_LONGER = 1.5  # than the timeframe are the months that are looked for
 _EQUAL_SHARE = 0.6  # of a stretch's steps; the others are multiples, such as weekends among days
 _FEW_TIMEFRAMES, _RECURS = 4, 3
 _FEWEST_AT_ENDS = 2  # steps
 _LEVEL_AT_ENDS, _LEVEL_OF_DAYS = 5e-5, 1e-2
-_USUAL = (5, 10, 15, 30, 60, 120, 240, 360, 480, 720, 1_440, 10_080)  # minutes, up to a week
 _TRIED = 8  # steps that are looked at, the most improbable ones first
 _US = timedelta(microseconds=1)
-_HOUR_US, _DAY_US = 3_600_000_000, 86_400_000_000
-_CALENDAR = {1: (28, 31), 3: (89, 92), 6: (181, 184), 12: (365, 366)}  # months, days
+_HOUR_US = 3_600_000_000
+_AROUND_US, _PLACES_US = 96 * _HOUR_US, 120 * _HOUR_US  # by how much days of trade move months; on how many days
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,19 @@ class _Run:
     evidence: float
 
 
+@dataclass(frozen=True)
+class _Length:
+    """A length that bars usually have, the shortest step of it, by how much others may be longer, and which are it."""
+
+    step: timedelta
+    low: int
+    window: int
+    member: Flags
+
+    def of(self, place: Ints) -> _Length:
+        return replace(self, member=self.member[place])
+
+
 def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, ...]:
     """The stretches of another step, in the rows' order.
 
@@ -102,62 +115,80 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     chance = _Chance(length, unit, int(np.sum(length < shortest)))
     symbol = steps[SYMBOL]
     new = (symbol != symbol.shift()).fill_null(True).to_numpy()
-    at_ends = _at_ends(length, new, unit, chance)
+    lengths = [*_usual(length, unit), *_months(steps[STAMP], length, unit)]
+    at_ends = _at_ends(length, new, unit, lengths, chance)
     place, breaks = _in_a_row(place, new)
     odd = length[place]
     taken = np.zeros(place.size, dtype=bool)
     found = []
-    for run in sorted(_runs(odd, breaks, unit, chance), key=lambda run: -run.evidence):
+    for run in sorted(
+        _runs(odd, breaks, unit, [one.of(place) for one in lengths], chance), key=lambda run: -run.evidence
+    ):
         if run.evidence >= chance.needed and not taken[run.start : run.stop].any():
             taken[run.start : run.stop] = True
             found.append(run)
     bounds = [(int(place[run.start]), int(place[run.stop - 1]), run.step) for run in found]
-    bounds += [end for end in at_ends if not any(end[0] <= last and first <= end[1] for first, last, _ in bounds)]
+    for end in at_ends:
+        if not any(end[0] <= last and first <= end[1] for first, last, _ in bounds):
+            bounds.append(end)
     stretches = tuple(_stretch(steps, *one) for one in sorted(bounds, key=lambda one: one[0]))
     return _without_absences(stretches, timeframe)
 
 
-def _at_ends(length: Ints, new: Flags, unit: int, chance: _Chance) -> list[tuple[int, int, timedelta]]:
+def _usual(length: Ints, unit: int) -> Iterator[_Length]:
+    for exact, step in usual_lengths(unit):
+        yield _Length(step, exact, 0, length == exact)
+
+
+def _months(stamp: pl.Series, length: Ints, unit: int) -> Iterator[_Length]:
+    """Steps from month to month by their first days of trade, by their last ones, or by nearly equal steps.
+
+    From one such day the next month's may be one of six, as a step that is only absent rows may be any.
+    """
+    for months, low, high in months_within(unit):
+        near = np.flatnonzero((length >= low - _AROUND_US) & (length <= high + _AROUND_US))
+        if not near.size:
+            continue
+        equal = (length >= low) & (length <= high)
+        yield _Length(months * MONTH, low, high - low, equal)
+        later, us = stamp.gather(near), pl.Series(length[near]).cast(pl.Duration("us"))
+        for place in (first_of_month, last_of_month):
+            ends, begins = (place(moments) for moments in (later, later - us))
+            by_day = equal.copy()
+            by_day[near] |= (ends - begins == months).fill_null(False).to_numpy()
+            yield _Length(months * MONTH, low - _AROUND_US, _PLACES_US, by_day)
+
+
+def _at_ends(
+    length: Ints, new: Flags, unit: int, lengths: list[_Length], chance: _Chance
+) -> list[tuple[int, int, timedelta]]:
     """First and last steps of the few of a usual length that a series begins or ends with, and that length."""
     first = np.flatnonzero(new)
     stop = np.append(first[1:], length.size)
-    long = length > _LONGER * unit
+    long = length > LONGER * unit
     begins, ends = (
         long[first] & long[np.minimum(first + 1, stop - 1)],
         long[stop - 1] & long[np.maximum(stop - 2, first)],
     )
     found = []
     for series in np.flatnonzero(begins | ends):
-        own = length[first[series] : stop[series]]
+        own = slice(int(first[series]), int(stop[series]))
         for from_end in (False, True):
-            for low, high, step in _usual_lengths(unit):
-                inside = (own >= low) & (own <= high)
-                there = inside[::-1] if from_end else inside
+            for one in lengths:
+                there = one.member[own][::-1] if from_end else one.member[own]
                 count = int(np.argmin(there))  # all of one length is no mixture
-                if count >= _FEWEST_AT_ENDS and _is_certain(own, low, high, count, chance):
-                    at = stop[series] - count if from_end else first[series]
-                    found.append((int(at), int(at) + count - 1, step))
-    return found
+                if count >= _FEWEST_AT_ENDS and _is_certain(length[own], one, count, chance):
+                    at = own.stop - count if from_end else own.start
+                    found.append((at, at + count - 1, one.step))
+    return sorted(found, key=lambda end: end[0] - end[1])  # the longest first
 
 
-def _usual_lengths(unit: int) -> Iterator[tuple[int, int, timedelta]]:
-    """The shortest and the longest step of each length that bars usually have, of those that rows of `unit` make."""
-    for minutes in _USUAL:
-        length = minutes * (_HOUR_US // 60)
-        if length > unit and not length % unit:
-            yield length, length, length * _US
-    for months, days in _CALENDAR.items():
-        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
-        if low > _LONGER * unit:
-            yield low, high, months * MONTH
-
-
-def _is_certain(own: Ints, low: int, high: int, count: int, chance: _Chance) -> bool:
+def _is_certain(own: Ints, one: _Length, count: int, chance: _Chance) -> bool:
     """Whether so many steps at the end of a series are neither thin trade nor what its other steps are now and then."""
-    level = _LEVEL_OF_DAYS if low > _HOUR_US * 20 else _LEVEL_AT_ENDS
-    others = int(np.sum(own >= low)) - count
+    level = _LEVEL_OF_DAYS if one.low > _HOUR_US * 20 else _LEVEL_AT_ENDS
+    others = int(np.sum(own >= one.low)) - count
     rare = count * math.log((own.size - count + 2) / (others + 1))
-    return rare >= -math.log(_LEVEL) and chance.equal(low, count, high - low) >= -math.log(level)
+    return rare >= -math.log(_LEVEL) and chance.equal(one.low, count, one.window) >= -math.log(level)
 
 
 def _in_a_row(place: Ints, new: Flags) -> tuple[Ints, Flags]:
@@ -196,7 +227,7 @@ class _Chance:
         return -count * math.log((self._short - count + 1) / (self._num_steps - count + 2))
 
 
-def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run]:
+def _runs(odd: Ints, breaks: Flags, unit: int, lengths: list[_Length], chance: _Chance) -> Iterator[_Run]:
     changes = breaks.copy()
     changes[1:] |= np.diff(odd) != 0
     start = np.flatnonzero(changes)
@@ -211,12 +242,10 @@ def _runs(odd: Ints, breaks: Flags, unit: int, chance: _Chance) -> Iterator[_Run
                 pure = chance.equal(step, equal) if equal == stop - first else 0.0
                 evidence = max(pure, chance.multiples(step, stop - first))
                 yield _Run(first, stop, int(step) * _US, evidence)
-    for months, days in _CALENDAR.items():
-        low, high = days[0] * _DAY_US - _HOUR_US, days[1] * _DAY_US + _HOUR_US  # clocks change
-        if low > _LONGER * unit:
-            fewest = chance.fewest(low, high - low)
-            for first, stop in _spans((odd >= low) & (odd <= high), breaks, fewest):
-                yield _Run(first, stop, months * MONTH, chance.equal(low, stop - first, high - low))
+    for one in lengths:
+        if one.window:
+            for first, stop in _spans(one.member, breaks, chance.fewest(one.low, one.window)):
+                yield _Run(first, stop, one.step, chance.equal(one.low, stop - first, one.window))
 
 
 def _spans(member: Flags, breaks: Flags, fewest: int) -> Iterator[tuple[int, int]]:

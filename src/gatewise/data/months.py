@@ -114,6 +114,17 @@ def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFr
     return rows.with_columns(pl.col("ends") + rank * timedelta(seconds=1))
 
 
+def first_of_month(stamp: pl.Series) -> pl.Series:
+    """The number of the month of which a moment, on the clock of any zone, may be the first day of trade, or null."""
+    ahead = stamp + MOST_AHEAD
+    return pl.select(pl.when(ahead.dt.day() <= _FIRST).then(_month(pl.lit(ahead)))).to_series()
+
+
+def last_of_month(stamp: pl.Series) -> pl.Series:
+    """The number of the month of which a moment may be the last day of trade, or null."""
+    return pl.select(pl.when(_is_last(pl.lit(stamp))).then(_month(pl.lit(stamp)))).to_series()
+
+
 def _way(wall: pl.Expr) -> pl.Expr:
     """How the rows of a symbol are stamped: `first`, `last`, or `same` day of the month."""
     first, eve, usual = _is_first(wall), _is_eve(wall), wall.dt.day() == _usual_day(wall)

@@ -15,7 +15,7 @@ from gatewise.data.cells import are_numbers
 from gatewise.data.clock import Reading, read_stamps
 from gatewise.data.columns import Stamp, find_roles
 from gatewise.data.fixed_point import without_fixed_point
-from gatewise.data.interval_column import Interval, require_no_lengths
+from gatewise.data.interval_column import Interval, refuse_lengths, require_no_lengths
 from gatewise.data.names import Named, name_series
 from gatewise.data.numbers import to_numbers
 from gatewise.data.open_close import Order, backwards, find_order, settled, turned
@@ -134,6 +134,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     notes = [*raw.notes, *roles.notes, *stamps.notes, *notes, *backwards(frame)]
     left = (column for column in names if chosen.get(column) not in frame.columns)
     words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
+    refuse_lengths(raw.name, words, symbols, stamps.values)
     if named is not None and only not in (None, named.symbol):
         named = None  # another symbol was wanted, and the rows are taken for its own
     return Part(

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.envelopes import Envelopes, find_envelopes
 from gatewise.data.interval_column import hold_intervals
 from gatewise.data.knowable import months_late, timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
@@ -22,6 +23,7 @@ from gatewise.data.part import Part
 from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, most_frequent, steps_of
+from gatewise.data.uneven import Uneven, find_uneven
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 
@@ -69,6 +71,7 @@ class Rows:
         calendar: code of the exchange's calendar in whose trading time gaps are measured.
         stretches: of rows that step regularly by another step than the timeframe.
         other_steps: files and symbols that step otherwise, where nobody says what a row lasts.
+        uneven: longer periods that take turns with those of the timeframe, where nobody says what a row lasts.
         off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
         words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
@@ -85,6 +88,7 @@ class Rows:
     calendar: str | None = None
     stretches: tuple[Stretch, ...] = ()
     other_steps: tuple[OtherStep, ...] = ()
+    uneven: Uneven | None = None
     off_grid: pl.DataFrame | None = None
     words: tuple[pl.DataFrame, ...] = ()
     zone_assumed: bool = False
@@ -100,6 +104,11 @@ class Rows:
     def ordered(self) -> pl.DataFrame:
         """`frame` by symbol and stamp; rows that share both stay in the files' order. Made once, for all who look."""
         return in_order(self.frame)
+
+    @cached_property
+    def envelopes(self) -> tuple[Envelopes, ...]:
+        """Longer bars among those that they are made of. Looked for once."""
+        return find_envelopes(self.ordered, self.timeframe) if self.timeframe is not None else ()
 
     def address(self, row: dict[str, Any]) -> str:
         """`file.csv row 17 (BTCUSDT 2022-01-01 00:16:00)` for a row of `frame`."""
@@ -147,9 +156,11 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             others = find_other_steps(steps, timeframe)
+        uneven = find_uneven(steps, common) if common is not None and periods is None else None
         if spec.timeframe is not None:
-            notes += insisted(steps, others, files, timeframe)
-            others = ()
+            if uneven is None or spec.timeframe < uneven.longest:
+                notes += insisted(steps, others, files, timeframe)
+            others, uneven = (), None
         if spec.timeframe is None:
             why = "rows lie in periods of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
             notes.append(f"timeframe {format_duration(timeframe)}: {why}")
@@ -161,7 +172,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         stretches = find_stretches(steps, timeframe)
         off_grid = find_off_grid(frame, wall, timeframe)
     else:
-        stretches, off_grid = (), None
+        stretches, uneven, off_grid = (), None, None
         notes.append('timeframe unknown: no symbol has two rows (data.timeframe="1m" says how long one lasts)')
     calendar = find_calendar(said_calendar(spec.calendar, spec.session, spec.timezone))
     late = months_late(frame, parts, spec.stamp, timeframe)
@@ -186,6 +197,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         calendar,
         stretches,
         others,
+        uneven,
         off_grid,
         words=tuple(part.words for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),

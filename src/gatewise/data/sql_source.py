@@ -17,7 +17,7 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns import Roles, find_roles
-from gatewise.data.interval_column import Interval, interval_of
+from gatewise.data.interval_column import Interval, interval_of, names_lengths
 from gatewise.data.names import read_names
 from gatewise.data.numbers import to_numbers
 from gatewise.data.part import choose_columns, part_of
@@ -131,6 +131,7 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
         notes.append(f"left out, as they hold no numbers: {', '.join(texts)}")
     kept = [c for c in chosen if c not in texts]
     judged = [roles.interval.column] if roles.interval and roles.interval.values[1:] else []  # by the rows
+    judged += [c for c in texts if names_lengths(frame[c])]
     read = dict.fromkeys(c for c in (roles.symbol, *roles.time, *roles.beside.columns, *kept, ended, *judged) if c)
     samples = {c: next((value for row in head if (value := row[n]) is not None), None) for n, c in enumerate(columns)}
     left = [c for c in roles.names if c not in read and frame[c].dtype == pl.String]

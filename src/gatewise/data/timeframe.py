@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
 
-from gatewise.config.durations import months_of
+from gatewise.config.durations import MONTH, months_of
 from gatewise.config.schema import format_duration
 from gatewise.data.order import in_order
-from gatewise.data.periods import about_months, longest_step
+from gatewise.data.periods import about_months, longest_step, months_within, usual_lengths
 from gatewise.data.sessions import rests
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 from gatewise.errors import SchemaError
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+_US = timedelta(microseconds=1)
 _JITTER = 1.02  # of clocks: a factor
-_FEW_STEPS = 3
+_FEW_STEPS = 3  # fewer are told by what lengths bars usually have
+_RARE = 0.01  # of the steps of the other series may be about as long as these few; weekends are longer than days
 _ALIKE = 1.2
 _THIN = 1.5  # a step that much longer than the timeframe needs no regularity to be another one
 _REGULAR, _NEAR_SHARE = 0.8, 0.4  # of the shortest steps that are one; of all steps that are among the shortest
@@ -137,7 +140,7 @@ def find_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> tuple[OtherSt
     others = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
     others = others.group_by(FILE, SYMBOL, maintain_order=True).agg(_of_steps())
     others = others.filter(odd, pl.col("count") >= _FEW_STEPS)
-    return tuple(
+    many = (
         OtherStep(
             row[FILE],
             row[SYMBOL],
@@ -147,6 +150,34 @@ def find_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> tuple[OtherSt
         )
         for row in others.iter_rows(named=True)
     )
+    return (*many, *_few_other_steps(inner, timeframe))
+
+
+def _few_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> Iterator[OtherStep]:
+    """Series of two or three rows that lie as far apart as longer bars do: two rows by a day or longer, three by less.
+
+    Nothing of such a series tells whether rows are absent, so what other series never do is refused.
+    """
+    size, step = pl.len().over(FILE, SYMBOL), pl.col("step")
+    few = (
+        steps.filter(size < _FEW_STEPS)
+        .group_by(FILE, SYMBOL, maintain_order=True)
+        .agg(pl.len().alias("count"), step.min().alias("least"), step.max().alias("longest"))
+        .filter(pl.col("longest") > timeframe)
+    )
+    if few.is_empty():
+        return
+    many = steps.filter(size >= _FEW_STEPS)["step"]
+    unit = timeframe // _US
+    lengths = [(exact, exact, length) for exact, length in usual_lengths(unit)]
+    lengths += [(low, high, months * MONTH) for months, low, high in months_within(unit)]
+    for low, high, length in lengths:
+        enough = pl.lit(True) if length >= DAY else pl.col("count") > 1
+        own = few.filter(pl.col("least") >= low * _US, pl.col("longest") <= high * _US, enough)
+        if own.height and many.is_between(low * _US, 2 * low * _US).sum() <= _RARE * len(many):
+            yield from (
+                OtherStep(row[FILE], row[SYMBOL], length, True, row["count"]) for row in own.iter_rows(named=True)
+            )
 
 
 def insisted(
