@@ -14,6 +14,7 @@ import polars as pl
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.envelopes import Envelopes, find_envelopes
 from gatewise.data.interval_column import hold_intervals
+from gatewise.data.irregular import irregular, most_frequent_whole, steady, taken_for
 from gatewise.data.knowable import months_late, timed, wall_clock
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.months import find_months
@@ -22,7 +23,7 @@ from gatewise.data.order import in_order
 from gatewise.data.part import Part
 from gatewise.data.sessions import find_calendar, said_calendar
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, most_frequent, steps_of
+from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
 from gatewise.data.uneven import Uneven, find_uneven
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
@@ -147,8 +148,12 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
     steps = steps_of(frame)
     wall = wall_clock(parts)
-    common, share = most_frequent(steps)
+    common, share = most_frequent_whole(steps)
     periods = find_months(frame, wall, common, steps["step"]) if common is not None else None
+    uneven = find_uneven(steps, common) if common is not None and periods is None else None
+    unsteady = irregular(steps, common) if common is not None and periods is None and uneven is None else ()
+    if unsteady and common is not None and spec.timeframe is None:
+        common = steady(files[0], steps, unsteady, common, share)
     timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
@@ -156,9 +161,10 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     if timeframe is not None:
         if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
             others = find_other_steps(steps, timeframe)
-        uneven = find_uneven(steps, common) if common is not None and periods is None else None
         if spec.timeframe is not None:
-            if uneven is None or spec.timeframe < uneven.longest:
+            if unsteady:
+                notes += taken_for(steps, timeframe)
+            elif uneven is None or spec.timeframe < uneven.longest:
                 notes += insisted(steps, others, files, timeframe)
             others, uneven = (), None
         if spec.timeframe is None:

@@ -10,24 +10,25 @@ from gatewise.data.words import ENGLISH
 # Spellings after `normalise`, the better one first. Sources: the CSV and API headers of Binance, Coinbase, Kraken,
 # CoinAPI, CryptoDataDownload, Yahoo, Stooq, Nasdaq, Barchart, Alpha Vantage, Dukascopy, MetaTrader, HistData.
 OPEN_TIMES = (
+    "time_period_start",  # of the bar, where CoinAPI's time_open is its first trade's
     "open_time",
     "opentime",
     "time_open",
     "start_time",
     "starttime",
-    "time_period_start",
     "period_start",
     "bar_start",
     "window_start",
     "candle_begin_time",
+    "candle_date_time_utc",
 )
 CLOSE_TIMES = (
+    "time_period_end",
     "close_time",
     "closetime",
     "time_close",
     "end_time",
     "endtime",
-    "time_period_end",
     "period_end",
     "bar_end",
     "window_end",

@@ -18,7 +18,7 @@ from gatewise.errors import SchemaError
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _US = timedelta(microseconds=1)
-_JITTER = 1.02  # of clocks: a factor
+JITTER = 1.02  # of clocks: a factor
 _FEW_STEPS = 3  # fewer are told by what lengths bars usually have
 _RARE = 0.01  # of the steps of the other series may be about as long as these few; weekends are longer than days
 _ALIKE = 1.2
@@ -94,7 +94,7 @@ def one_step(timeframe: timedelta) -> tuple[timedelta, timedelta]:
     """The shortest and the longest step that is one timeframe: clocks jitter, and months are of 28 to 31 days."""
     period = about_months(timeframe)
     if months_of(period) is None:
-        return timeframe / _JITTER, timeframe * _JITTER
+        return timeframe / JITTER, timeframe * JITTER
     return 2 * period - longest_step(period), longest_step(period)
 
 
@@ -207,7 +207,7 @@ def _of_steps() -> list[pl.Expr]:
     length = pl.col("step").dt.total_microseconds()
     near = length.filter(length < 2 * length.quantile(_TENTH, "lower"))  # nights and weekends lie between the others
     own = near.quantile(0.5, "nearest")
-    one = near.is_between(own / _JITTER, own * _JITTER).mean() >= _REGULAR
+    one = near.is_between(own / JITTER, own * JITTER).mean() >= _REGULAR
     regular = one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
     return [
         pl.len().alias("count"),
