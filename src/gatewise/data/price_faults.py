@@ -6,7 +6,7 @@ units of how far the series usually moves there, and never against a number alon
 
 - **hundredfold**: 10, 100, … times too large or too small, within what the series moves, and back again: pence for
   pounds, a point that slipped. A high or a low alone must be off by 100 times at least, as one trade may be far off.
-  These are certain, and can be mended.
+  These are certain, and can be mended; runs of whole rows only where fifty rows on either side say so of each.
 - **spikes**: far off and back again, by any other number.
 - **jumps**: a step of 2.5 times or more, dozens of times the usual, after which the price stays.
 
@@ -41,6 +41,8 @@ _CLEAR_MOVES = 20.0  # a decade must be so many moves, else the series does such
 _AROUND, _NEAR, _LEVEL_ROWS, _VOLUME_ROWS, _SPIKE_ROWS = 50, 3, 5, 20, 5
 _KEPT = 0.7  # of a jump must be left in the rows after it
 _MOST_SHARE = 1 / 3  # of a symbol's rows may stand at another decade; beyond that nobody knows which is right
+_FEW_OTHERS = 3  # steps as large, beside those by powers of ten; more, and the series does such things by itself
+_MOST_ROUNDS = 4
 _LEAST_STEPS, _MOST_STEPS = 8, 65_536
 _BLOCK = 20_000
 
@@ -139,24 +141,46 @@ class _Look:
             return Faults(hundredfold, spikes, self.there[jumps], np.exp(jump_steps))
 
     def _decades(self) -> Ints:
-        """By how many powers of ten each whole row is off: rows that come from the usual level and go back to it."""
-        decades = np.zeros(self.x.size, dtype=np.int64)
-        steps = self._steps(self.x)
-        at = np.flatnonzero(np.abs(steps) > _LEAST_JUMP)
-        power, fits = _decade_of((steps[at],), self._usual(at, self.x))
-        at, power = at[fits], power[fits]
+        """By how many powers of ten each whole row is off: what is found with all that was found before put right."""
+        decades = self._decades_of(self.x)
+        for _ in range(_MOST_ROUNDS):
+            if not decades.any() or not (more := self._decades_of(self.x - decades * LN10)).any():
+                break
+            decades += more
+        if decades.any():
+            share = np.bincount(self.of, decades != 0) / np.maximum(np.bincount(self.of), 1)
+            decades[share[self.of] > _MOST_SHARE] = 0
+        return decades
+
+    def _decades_of(self, x: Floats) -> Ints:
+        """Rows that come from the usual level and go back to it, each by the same power of ten."""
+        decades = np.zeros(x.size, dtype=np.int64)
+        steps = self._steps(x)
+        large = np.flatnonzero(np.abs(steps) > _LEAST_JUMP)
+        power, fits = _decade_of((steps[large],), self._usual(large, x))
+        at, power = large[fits], power[fits]
         for symbol in np.unique(self.of[at]):
             begin, end = np.searchsorted(self.of, (symbol, symbol + 1))
             own = self.of[at] == symbol
             bounds = np.concatenate([[begin], at[own], [end]])
-            errors = np.where(self._are_splits(bounds, power[own]), 0, power[own])
+            splits = self._are_splits(bounds, power[own])
+            errors = np.where(splits, 0, power[own])
             level, length = np.concatenate([[0], np.cumsum(errors)]), np.diff(bounds)
             base = max(np.unique(level).tolist(), key=lambda k: (length[level == k].sum(), -abs(k)))
             inside = np.flatnonzero(level == base)
             runs = [run for run in range(int(inside[0]), int(inside[-1])) if level[run] != base]
-            if length[runs].sum() <= _MOST_SHARE * (end - begin):
-                for run in runs:
-                    decades[bounds[run] : bounds[run + 1]] = level[run] - base
+            others = large[~fits & (self.of[large] == symbol)]
+            if length[runs].sum() > _MOST_SHARE * (end - begin) or others.size > max(_FEW_OTHERS, own.sum()):
+                continue
+            for run in runs:
+                decades[bounds[run] : bounds[run + 1]] = level[run] - base
+            suspected = decades[begin:end] != 0
+            shares = np.repeat(np.cumsum(np.append(0, np.where(splits, power[own], 0))), length)
+            own_shares = x[begin:end] - shares * LN10
+            for run in runs:
+                rows = slice(int(bounds[run]) - begin, int(bounds[run + 1]) - begin)
+                if not _stands_off(own_shares, suspected, rows, others - begin, level[run] - base):
+                    decades[bounds[run] : bounds[run + 1]] = 0
         return decades
 
     def _are_splits(self, bounds: Ints, power: Ints) -> Flags:
@@ -259,18 +283,21 @@ class _Look:
         return steps
 
     def _usual(self, at: Ints, x: Floats) -> Floats:
-        """[rows `at`], the median move around each, of those that moved; at least half the median range of bars."""
+        """[rows `at`], the median move around each; at least the least one, and half the median range."""
         usual = np.empty(at.size)
-        steps = np.abs(self._steps(x))
-        steps[steps == 0] = np.nan
-        half = np.abs(self.high - self.low) / 2
+        steps, span = self._steps(x), self.high - self.low
         for begin in range(0, at.size, _BLOCK):
             here = at[begin : begin + _BLOCK]
-            around = self._window(steps, here, -_AROUND, _AROUND)
+            around, ranges = (self._window(values, here, -_AROUND, _AROUND) for values in (steps, span))
+            around[around == 0] = np.nan
+            tick = np.fmin(np.abs(around), np.where(ranges > 0, ranges, np.nan))
+            tick = np.nan_to_num(
+                np.fmin.reduce(tick, axis=1)
+            )  # prices that only move by more can't tell it from errors
+            around = np.abs(around - _nearest(around) * LN10)  # to a row that is powers of ten off and back again
             few = (~np.isnan(around)).sum(axis=1) < _LEAST_STEPS
             moves = np.where(few, self._usual_of_all, np.nan_to_num(_middle(around)))
-            ranges = _middle(self._window(half, here, -_AROUND, _AROUND))
-            usual[begin : begin + _BLOCK] = np.fmax(moves, ranges)
+            usual[begin : begin + _BLOCK] = reduce(np.fmax, (moves, _middle(ranges) / 2, tick))
         return usual
 
     @cached_property
@@ -297,6 +324,29 @@ def _listed(parts: Sequence[tuple[Ints, npt.NDArray[Any]]]) -> tuple[Ints, Ints,
     np.add.at(total, place, values)
     row, column = np.nonzero(total)
     return each[row], column, total[row, column]
+
+
+def _stands_off(x: Floats, suspected: Flags, rows: slice, jumps: Ints, power: int) -> bool:
+    """Whether each of some rows is off by a power of ten from what many rows on either side stand at.
+
+    Args:
+        x: log prices of one symbol, float64 [rows].
+        suspected: bool [rows], those that tell of no level.
+        rows: the ones that are asked.
+        jumps: rows with which another level may begin, in order.
+        power: of ten, by which they are off.
+    """
+    first = jumps[jumps <= rows.start - _LEVEL_ROWS][-1:].sum()
+    stop = min([*jumps[jumps >= rows.stop + _LEVEL_ROWS][:1].tolist(), x.size])
+    sides = slice(first, rows.start), slice(rows.stop, stop)
+    before, after = (x[side][~suspected[side]] for side in sides)
+    levels = [np.median(near) for near in (before[-_AROUND:], after[:_AROUND]) if near.size]
+    return bool(levels) and all((_nearest(x[rows] - level) == power).all() for level in levels)
+
+
+def _nearest(logs: Floats) -> Ints:
+    """The power of ten that is nearest; 0 where a price is missing."""
+    return np.nan_to_num(np.rint(logs / LN10)).astype(np.int64)
 
 
 def _decade_of(devs: Sequence[Floats], usual: Floats) -> tuple[Ints, Flags]:
