@@ -95,6 +95,19 @@ def test_an_evening_under_the_next_days_date_is_refused_and_read_by_the_calendar
     assert read(columns, time_column="ActionDay,time") == [moment for _, moment in bars]
 
 
+def test_a_midnight_under_the_date_that_it_ends_is_said_to_be_one() -> None:
+    """As sheets make of 24:00; nights that go past midnight are days of trade all the same."""
+    hours = [*range(1, 24), 0]
+    dates = [day for day in days(8) for _ in hours]
+    ending = refusal({"date": dates, "time": [f"{hour:02}:00" for _ in days(8) for hour in hours]})
+    assert "midnight that ends its date" in ending.message
+    assert 'data.stamp="close"' in str(ending.hint)
+    night = [21, 22, 23, 0, 1, 9, 10, 13]
+    dates = [day for day in days(8) for _ in night]
+    traded = refusal({"date": dates, "time": [f"{hour:02}:00" for _ in days(8) for hour in night]})
+    assert "day of trade" in traded.message
+
+
 def test_another_column_of_dates_is_named_only_where_it_puts_rows_in_order() -> None:
     bars = sessions(10, 21, 9, 15)
     columns = {"date": [f"{day}" for day, _ in bars], "time": [f"{moment:%H:%M}" for _, moment in bars]}

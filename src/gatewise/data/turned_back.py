@@ -9,6 +9,7 @@ here a date's rows go back once, and all that follow lie before all that came ah
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import time
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ class Turns:
         before, after: places of the first two rows between which it does, in the order of time.
         dates, of: how many dates do, and how many have rows enough to.
         twelve: no hour is above 12.
+        last: the second row is the last of its date.
     """
 
     before: int
@@ -43,6 +45,7 @@ class Turns:
     dates: int
     of: int
     twelve: bool
+    last: bool
 
 
 def find_turns(wall: pl.Series, symbols: pl.Series, text: pl.Series | None = None) -> Turns | None:
@@ -90,6 +93,11 @@ def turned_back(address: str, wall: pl.Series, rows: pl.Series, turns: Turns, ca
             f"{said}; no hour is above 12, so the clock counts 12 hours, and nothing says AM or PM",
             "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
         )
+    if turns.last and wall[turns.after].time() == time():
+        return AmbiguousError(
+            f"{said}: 0:00 stands for the midnight that ends its date, so times may be those at which hours end",
+            'write 0:00 under the date that it begins; data.stamp="close" if times are those at which rows end',
+        )
     write = "write the calendar's date of each row's trade; only where dates are that already: sort the rows by time"
     return AmbiguousError(
         f"{said}: the date is the day of trade, whose evening belongs to the day before", calendar or write
@@ -132,6 +140,7 @@ def _turns(clock: Ints, written: Ints | None, place: Ints, first: Flags, least: 
     share = dates / int(of.sum())
     if share <= (_MOST if long else _NEARLY_ALL) and not (long and share >= _SHARE and dates >= _LEAST_DATES):
         return None
-    begins = starts[int((rotated & of).argmax())]
+    date = int((rotated & of).argmax())
+    begins = starts[date]
     turn = begins + int(back[begins:].argmax())
-    return Turns(int(place[turn - 1]), int(place[turn]), dates, int(of.sum()), twelve)
+    return Turns(int(place[turn - 1]), int(place[turn]), dates, int(of.sum()), twelve, turn == int(ends[date]))
