@@ -22,7 +22,7 @@ _LEAST_WHOLE = 0.5  # of a symbol's steps
 _NEARLY_ALL = 0.9  # of the steps
 _FEW_STEPS = 3  # tell nothing
 _EXACT, _MOST_EXACT_US = 1_000, 1_000_000  # a step is whole that misses by so small a part of it, a second at most
-_MINUTE, _US = timedelta(minutes=1), timedelta(microseconds=1)
+_SECOND, _US = timedelta(seconds=1), timedelta(microseconds=1)
 
 
 def most_frequent_whole(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
@@ -30,15 +30,16 @@ def most_frequent_whole(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
 
     Where bars are absent by chance no step is likelier than a single timeframe, but one may come more often. So where
     most steps are no whole multiples of the most frequent one, the shortest that is as frequent but for chance is
-    asked too; of a minute at least, as of ticks any step is a multiple of the smallest unit.
+    asked too; of two seconds at least, as of ticks any step is a multiple of the smallest unit.
     """
     common, share = most_frequent(steps)
     if common is None or share >= _LEAST_WHOLE or _share_of_whole(steps, common) >= _LEAST_WHOLE:
         return common, share
     most = share * steps.height
-    least = max(_FEW_STEPS, most - 2 * most**0.5)
+    least = max(_FEW_STEPS, most - 3 * (2 * most) ** 0.5)
     counts = steps.filter(pl.col("step") < common).group_by("step").len().filter(pl.col("len") >= least)
-    shorter = counts.filter(pl.col("step").dt.total_microseconds() % (_MINUTE // _US) == 0).sort("step")
+    whole_seconds = pl.col("step").dt.total_microseconds() % (_SECOND // _US) == 0
+    shorter = counts.filter(whole_seconds, pl.col("step") > _SECOND).sort("step")
     if shorter.height and _share_of_whole(steps, shorter["step"][0]) >= _NEARLY_ALL:
         return shorter["step"][0], shorter["len"][0] / steps.height
     return common, share
