@@ -231,9 +231,8 @@ def test_two_processes_that_fetch_the_same_do_no_harm_and_ask_once(
 
 
 def test_a_fetch_and_an_update_killed_at_random_moments_end_byte_equal(cli: Cli, tmp_path: Path) -> None:
-    of_fetch, of_update = kill_fetch_and_update(cli, tmp_path, kills=2, seed=1, end="2023-11-15")
-    assert (of_fetch.kills, of_update.kills) == (2, 2)
-    assert of_fetch.rows_at_kills == sorted(of_fetch.rows_at_kills)
+    of_fetch, of_update = kill_fetch_and_update(cli, tmp_path, kills=1, seed=1, end="2023-11-15")
+    assert (of_fetch.kills, of_update.kills) == (1, 1)
 
 
 @pytest.mark.soak

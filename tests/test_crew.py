@@ -44,8 +44,10 @@ def test_results_are_collected_in_the_order_of_the_pieces_whoever_is_first(size:
 
 def test_an_exception_of_any_member_reaches_the_caller_after_all_have_stopped() -> None:
     running = threading.Semaphore(0)
+    begun = []
 
     def work(index: int) -> None:
+        begun.append(index)
         running.release()
         time.sleep(0.01)
         running.acquire()
@@ -56,6 +58,7 @@ def test_an_exception_of_any_member_reaches_the_caller_after_all_have_stopped() 
     with pytest.raises(MemoryError, match="no room"):
         members.take(1000, work, lambda result: None)
     assert not running.acquire(blocking=False)
+    assert len(begun) < 500, "the other members went on with a round that had failed"
     members.take(2, lambda index: None, lambda result: None)
     members.close()
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
@@ -150,17 +150,31 @@ def test_a_second_fetch_of_the_same_span_asks_for_nothing_and_changes_no_byte(
     assert pages_of(lake) == before
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=HealthCheck)
-@given(faults=st.lists(st.sampled_from([None, *FAULTS]), max_size=25), cuts=st.lists(st.integers(0, 2000), max_size=2))
+@pytest.mark.parametrize("sequences", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_after_every_sequence_of_faults_the_lake_equals_the_undisturbed_one(
     server: CandleServer,
     feed: ExchangeFeed,
     undisturbed: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
+    sequences: int,
+) -> None:
+    @settings(max_examples=sequences)
+    @given(st.lists(st.sampled_from([None, *FAULTS]), max_size=25), st.lists(st.integers(0, 2000), max_size=2))
+    def law(faults: list[str | None], cuts: list[int]) -> None:
+        ends_undisturbed(server, feed, undisturbed, tmp_path_factory.mktemp("disturbed"), faults, cuts)
+
+    law()
+
+
+def ends_undisturbed(
+    server: CandleServer,
+    feed: ExchangeFeed,
+    undisturbed: dict[str, bytes],
+    folder: Path,
     faults: list[str | None],
     cuts: list[int],
 ) -> None:
-    lake = Lake(tmp_path_factory.mktemp("disturbed"))
+    lake = Lake(folder)
     server.faults.clear()
     server.faults.extend(faults)
     for cut in sorted(cuts):  # some of it first, and not from the beginning

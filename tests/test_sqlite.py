@@ -140,6 +140,7 @@ def test_processes_that_make_one_new_storage_at_once_all_get_it(tmp_path: Path) 
         assert list(pool.map(make, range(4))) == [0, 0, 0, 0]
 
 
+@pytest.mark.soak  # threads do it below
 def test_homes_made_by_several_at_once_keep_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

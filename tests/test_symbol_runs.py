@@ -198,6 +198,7 @@ def test_ctrl_c_ends_each_run_as_it_would_end_a_lone_one(gatewise_home: Path, fi
         Bundle.load(folder / "bundle")
 
 
+@pytest.mark.soak  # once is told above, to the command
 def test_ctrl_c_told_twice_still_ends_each_run(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As groups of processes often are; the second comes while the workers are being told of the first."""
     told = Spawned.interrupt

@@ -211,6 +211,7 @@ def test_without_optuna_the_extra_is_named(cli, monkeypatch) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.soak  # test_tune_trials.py kills at any moment in this process
 def test_a_search_that_was_killed_ends_with_the_table_of_one_that_was_not(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

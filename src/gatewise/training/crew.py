@@ -42,8 +42,11 @@ class Crew:
 
         def member() -> None:
             with torch.inference_mode(inference), torch.set_grad_enabled(grad):
-                while (index := line.next_index()) is not None:
-                    line.put(index, work(index))
+                try:
+                    while (index := line.next_index()) is not None:
+                        line.put(index, work(index))
+                finally:
+                    line.close()  # the others begin no further piece
 
         futures = []
         if self._others is not None:
@@ -51,7 +54,6 @@ class Crew:
         try:
             member()
         finally:
-            line.close()
             wait(futures)
         for future in futures:
             future.result()
