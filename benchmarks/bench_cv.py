@@ -33,9 +33,9 @@ from gatewise import host
 host.prepare()
 from gatewise.config.load import build_config
 from gatewise.data.load import load_table
-from gatewise.selection.jobs import run_job
-from gatewise.selection.plan import Plan
-from gatewise.selection.shared import make_shared
+from gatewise.jobs.jobs import run_job
+from gatewise.selection.cv.plan import Plan
+from gatewise.jobs.shared import make_shared
 from gatewise.training.listeners import Listeners
 plan = Plan.from_dict(json.loads(open(sys.argv[1]).read()))
 shared = make_shared(plan.configs(), load_table(plan.base.data))

@@ -23,7 +23,7 @@ from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import fit
-from gatewise.training.fleet import Member, fit_fleet
+from gatewise.training.fleet.fit import Member, fit_fleet
 from gatewise.training.listeners import Listeners
 from gatewise.windows import Windows
 

@@ -21,12 +21,12 @@ import polars as pl
 
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
-from gatewise.selection.compute import InProcess
-from gatewise.selection.cscv import backtest_overfitting, overfitting_of_sums
-from gatewise.selection.cv import cross_validate, start_cv
-from gatewise.selection.outcome import CvOutcome
-from gatewise.selection.plan import Plan
-from gatewise.selection.skill import class_skill, skill_of_sums, skill_parts
+from gatewise.jobs.places import InProcess
+from gatewise.selection.cv.cv import cross_validate, start_cv
+from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.plan import Plan
+from gatewise.selection.luck.cscv import backtest_overfitting, overfitting_of_sums
+from gatewise.selection.luck.skill import class_skill, skill_of_sums, skill_parts
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

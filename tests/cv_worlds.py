@@ -12,11 +12,11 @@ import polars as pl
 from audit_tables import random_walk
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
-from gatewise.selection.compute import Compute, InProcess
-from gatewise.selection.cv import cross_validate, start_cv
-from gatewise.selection.jobs import Job, JobFailure, JobResult
-from gatewise.selection.outcome import CvOutcome
-from gatewise.selection.plan import Plan
+from gatewise.jobs.jobs import Job, JobFailure, JobResult
+from gatewise.jobs.places import Compute, InProcess
+from gatewise.selection.cv.cv import cross_validate, start_cv
+from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.plan import Plan
 
 SMALL = {
     "features.sets": ["ohlcv"],

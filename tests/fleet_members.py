@@ -15,7 +15,7 @@ from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.training.device import Precision, choose_precision, cpu_trains_bf16
 from gatewise.training.fit import fit
-from gatewise.training.fleet import Member
+from gatewise.training.fleet.fit import Member
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
 

@@ -30,7 +30,7 @@ from gatewise.errors import ConfigError, QualityError, SchemaError
 from gatewise.evaluation.backtest import backtest
 from gatewise.features.build import build_features
 from gatewise.features.sets import SETS
-from gatewise.selection.shared import SharedData
+from gatewise.jobs.shared import SharedData
 from gatewise.targets.make import make_labels
 
 DIFFERENCES = FeatureConfig(sets=("differences",))

@@ -15,7 +15,7 @@ from gatewise.bundle import Bundle
 from gatewise.config.schema import DataConfig, ExperimentConfig, TargetConfig, WindowConfig
 from gatewise.data.load import load_table
 from gatewise.errors import SchemaError
-from gatewise.selection.shared import make_shared, open_shared, save_shared
+from gatewise.jobs.shared import make_shared, open_shared, save_shared
 
 
 def test_a_model_reads_new_rows_by_its_calendar_and_refuses_those_of_another(cli: Cli, tmp_path: Path) -> None:

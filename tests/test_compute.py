@@ -26,11 +26,11 @@ from conftest import TINY, Cli
 from cv_worlds import Ear, first_only_up, first_unstoppable, plan_of, run_cv, same_table, walk
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import LostWorkerError
-from gatewise.selection.compute import LocalCompute
-from gatewise.selection.cv import start_cv
-from gatewise.selection.fleet_compute import FleetCompute, decide_fleet, fleet_key
-from gatewise.selection.jobs import Job, make_job
-from gatewise.selection.shared import make_shared
+from gatewise.jobs.fleet_place import FleetCompute, decide_fleet, fleet_key
+from gatewise.jobs.jobs import Job, make_job
+from gatewise.jobs.places import LocalCompute
+from gatewise.jobs.shared import make_shared
+from gatewise.selection.cv.cv import start_cv
 
 pytestmark = pytest.mark.usefixtures("gatewise_home")
 
@@ -123,7 +123,7 @@ def test_on_a_gpu_a_fleet_is_chosen_unless_its_precision_scales_gradients(
     capability: tuple[int, int], precision: str, used: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Of the GPU only what is asked here is stood in for."""
-    monkeypatch.setattr("gatewise.selection.fleet_compute._GPU_FILES", (str(tmp_path),))
+    monkeypatch.setattr("gatewise.jobs.fleet_place._GPU_FILES", (str(tmp_path),))
     monkeypatch.setattr("gatewise.training.device.choose_device", lambda name: (torch.device("cuda", 0), "a GPU"))
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a GPU")

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from cv_worlds import Ear, first_unstoppable, plan_of, run_cv, same_table, walk
+from gatewise.config.differences import first_difference
 from gatewise.data.table import Table
 from gatewise.errors import (
     ConfigError,
@@ -29,18 +30,19 @@ from gatewise.errors import (
     TrainingError,
 )
 from gatewise.evaluation.class_metrics import classification_metrics
+from gatewise.evaluation.scoring import PRIOR
 from gatewise.fold import fit_fold, make_windows
-from gatewise.selection import compute, conclude
-from gatewise.selection.compute import InProcess
-from gatewise.selection.cv import cross_validate, resume_cv, start_cv
-from gatewise.selection.frames import Prediction, gather
-from gatewise.selection.jobs import Job, JobResult, make_job, run_job
-from gatewise.selection.measures import measure_overfitting
-from gatewise.selection.outcome import CvOutcome
-from gatewise.selection.plan import Plan, first_difference
-from gatewise.selection.scoring import PRIOR
-from gatewise.selection.shared import ALL, make_shared, open_shared, save_shared
-from gatewise.selection.store import JobStore, find_cv_folder
+from gatewise.jobs import places as compute
+from gatewise.jobs.jobs import Job, JobResult, make_job, run_job
+from gatewise.jobs.places import InProcess
+from gatewise.jobs.shared import ALL, make_shared, open_shared, save_shared
+from gatewise.jobs.store import JobStore, find_cv_folder
+from gatewise.selection.cv import conclude
+from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
+from gatewise.selection.cv.frames import Prediction, gather
+from gatewise.selection.cv.measures import measure_overfitting
+from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.plan import Plan
 from gatewise.trainer import train_model
 from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listeners

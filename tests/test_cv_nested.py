@@ -16,12 +16,12 @@ import pytest
 
 from cv_worlds import plan_of
 from gatewise.errors import TrainingError
-from gatewise.selection import nested_cv
-from gatewise.selection.found import Found
-from gatewise.selection.nested import tune_on
-from gatewise.selection.plan import Plan, Tuning
-from gatewise.selection.shared import SharedData
-from gatewise.selection.trials import TrialRow
+from gatewise.jobs.shared import SharedData
+from gatewise.selection.cv import tuned_folds as nested_cv
+from gatewise.selection.cv.plan import Plan, Tuning
+from gatewise.selection.tuning.found import Found
+from gatewise.selection.tuning.nested import tune_on
+from gatewise.selection.tuning.trials import TrialRow
 from gatewise.splits.base import Rows
 
 SPACE = "hidden_size: [3, 4]\nlearning_rate: {low: 0.001, high: 0.1, log: true}\n"

@@ -15,15 +15,16 @@ from scipy import stats
 from cv_worlds import first_unstoppable, plan_of, run_cv, walk
 from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
-from gatewise.selection.coverage import Coverage
-from gatewise.selection.frames import Line, Prediction, gather
-from gatewise.selection.jobs import make_job, run_job
-from gatewise.selection.measures import measure_overfitting
-from gatewise.selection.outcome import CvOutcome
-from gatewise.selection.scoring import PRIOR, prior_predictions, said_knowing_nothing
-from gatewise.selection.shared import make_shared
-from gatewise.selection.summary import Summary, corrected_half_width, estimate, summarize
-from gatewise.selection.verdict import judge
+from gatewise.evaluation.scoring import PRIOR, prior_predictions, said_knowing_nothing
+from gatewise.jobs.jobs import make_job, run_job
+from gatewise.jobs.shared import make_shared
+from gatewise.selection.cv.coverage import Coverage
+from gatewise.selection.cv.frames import Line, Prediction, gather
+from gatewise.selection.cv.measures import measure_overfitting
+from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.summary import Summary, estimate, summarize
+from gatewise.selection.cv.verdict import judge
+from gatewise.selection.luck.fold_interval import corrected_half_width
 from gatewise.splits.folds import FoldSplit
 from gatewise.targets.make import make_labels
 from gatewise.training.listeners import Listeners

@@ -349,7 +349,7 @@ def test_an_automatic_batch_size_is_measured_and_spends_no_randomness(monkeypatc
             tried.append(size)
         return BatchSizeChoice(64, {32: 1.0, 64: 2.0}, f"of {num_windows}")
 
-    monkeypatch.setattr("gatewise.training.trial.measure_batch_size", choose)
+    monkeypatch.setattr("gatewise.training.timed_steps.measure_batch_size", choose)
     automatic = fitted(SIGN, auto_batch_size=True, max_epochs=2)
     assert tried == [32, 64]
     np.testing.assert_array_equal(

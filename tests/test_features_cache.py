@@ -24,7 +24,7 @@ from gatewise.errors import ConfigError
 from gatewise.features import cache
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.cache import cache_folder, cache_key, cached_features, clear, entries
-from gatewise.selection.tune_data import tune_data
+from gatewise.selection.tuning.data import tune_data
 from tune_worlds import small_config, small_space, small_table
 
 SPEC = FeatureConfig(sets=("ticker",))

@@ -29,11 +29,11 @@ from fleet_members import (
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import BundleError, ConfigError, DivergedError, MemoryExhaustedError
 from gatewise.models.registry import MODELS
-from gatewise.training import fleet_step
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision
-from gatewise.training.fleet import Member, choose_fleet, fit_fleet
-from gatewise.training.fleet_step import FleetStep
+from gatewise.training.fleet import step as fleet_step
+from gatewise.training.fleet.fit import Member, choose_fleet, fit_fleet
+from gatewise.training.fleet.step import FleetStep
 from gatewise.training.progress import FitResult
 
 TOLERANCE = 1e-5

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fleet_members import FP32, alone, largest_difference, recorders, various
-from gatewise.training.fleet import Member, fit_fleet
+from gatewise.training.fleet.fit import Member, fit_fleet
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 TOLERANCE = 1e-4

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from fleet_members import series, small_model, various
 from gatewise.errors import ConfigError
 from gatewise.nn.dropout import Dropout
-from gatewise.training.fleet_step import Ensemble
-from gatewise.training.fleet_windows import FleetWindows, batches, stretches
-from gatewise.training.stacked import Layout, Rates, Stack
+from gatewise.training.fleet.stack import Layout, Rates, Stack
+from gatewise.training.fleet.step import Ensemble
+from gatewise.training.fleet.windows import FleetWindows, batches, stretches
 
 
 def doubles(*values: float) -> Tensor:

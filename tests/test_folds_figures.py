@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from gatewise.config.schema import CvConfig, SplitConfig
-from gatewise.evaluation.fold_figures import MOST_LANES, fold_timeline, timeline_height
+from gatewise.report.fold_figures import MOST_LANES, fold_timeline, timeline_height
 from gatewise.splits.base import Spans
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.splits.spans import make_spans

@@ -35,7 +35,7 @@ from gatewise.feeds.base import FeedOptions, base_url
 
 SOURCE = Path(gatewise.__file__).parent
 FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)
-STYLE_SHEETS = ("evaluation/page.py",)  # where two dashes name a colour
+STYLE_SHEETS = ("report/page.py",)  # where two dashes name a colour
 
 # A value for each type of flag that is nobody's default; some fields take few.
 VALUES: dict[Any, Any] = {str: "a b's", int: 7, float: 0.25, bool: True, list[str]: ["a b.csv", "c,d.csv"]}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gatewise.config.schema import CvConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
-from gatewise.selection.inner_folds import InnerFolds, inner_folds
+from gatewise.selection.tuning.inner_folds import InnerFolds, inner_folds
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds, make_holdout
 from gatewise.splits.spans import take_spans

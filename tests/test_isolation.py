@@ -36,10 +36,10 @@ from gatewise.experiment import prepare, run_experiment
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
-from gatewise.selection.plan import Plan
-from gatewise.selection.space_file import parse_space
-from gatewise.selection.study_folder import StudyRequest
-from gatewise.selection.tune import tune
+from gatewise.selection.cv.plan import Plan
+from gatewise.selection.tuning.folder import StudyRequest
+from gatewise.selection.tuning.space_file import parse_space
+from gatewise.selection.tuning.tune import tune
 from gatewise.training.crew import crew
 from process_state import state_of_python
 
@@ -306,11 +306,11 @@ config = gatewise.load_config(overrides={TINY_CONFIG!r})
 run_id, outcome = gatewise.train(config)
 gatewise.Bundle.load(outcome.bundle).predict(gatewise.load_table(config.data), [2000, 2001])
 from cv_worlds import run_cv
-from gatewise.selection.plan import Plan
+from gatewise.selection.cv.plan import Plan
 run_cv(Plan({{"lstm": config}}, (3,), 1, False), None)
-from gatewise.selection.space_file import parse_space
-from gatewise.selection.study_folder import StudyRequest
-from gatewise.selection.tune import tune
+from gatewise.selection.tuning.space_file import parse_space
+from gatewise.selection.tuning.folder import StudyRequest
+from gatewise.selection.tuning.tune import tune
 tune(config, parse_space({{"hidden_size": [2, 3]}}, config), StudyRequest(n_trials=2, workers=0))
 after = state_of_python()
 for name, value in before.items():

@@ -27,12 +27,12 @@ from gatewise.data.quality import check_data
 from gatewise.data.table import Table
 from gatewise.errors import LabelError
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves
+from gatewise.evaluation.scoring import score
 from gatewise.experiment import prepare
 from gatewise.features.build import build_features
 from gatewise.fold import fit_fold, make_windows, scaled_features
 from gatewise.levels import lost_levels
 from gatewise.samples import Samples, make_samples
-from gatewise.selection.scoring import score
 from gatewise.trainer import build
 from symbol_worlds import config_of
 

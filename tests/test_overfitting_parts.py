@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from gatewise.selection.cscv import backtest_overfitting, overfitting_of_sums
-from gatewise.selection.deflated_sharpe import (
+from gatewise.selection.luck.cscv import backtest_overfitting, overfitting_of_sums
+from gatewise.selection.luck.deflated_sharpe import (
     best_sharpe_by_luck,
     deflated_sharpe,
     effective_trials,
     probabilistic_sharpe,
 )
-from gatewise.selection.skill import class_skill, skill_of_sums, skill_parts, value_skill
-from gatewise.selection.snooping import Snooping, data_snooping
+from gatewise.selection.luck.skill import class_skill, skill_of_sums, skill_parts, value_skill
+from gatewise.selection.luck.snooping import Snooping, data_snooping
 
 Floats = npt.NDArray[np.float64]
 

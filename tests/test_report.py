@@ -22,14 +22,14 @@ from gatewise.data.table import Table
 from gatewise.errors import StorageError
 from gatewise.evaluation.base import Interval, fixed, shown
 from gatewise.evaluation.evaluate import evaluate_parts
-from gatewise.evaluation.figures import residuals
-from gatewise.evaluation.figures_run import learning_curves
 from gatewise.evaluation.interval_words import bounds_text, without_interval
-from gatewise.evaluation.report import render, write_report
-from gatewise.evaluation.report_data import Predicted, ReportData, thinned
-from gatewise.evaluation.report_gather import gather_report, split_stretches
 from gatewise.evaluation.verdict import TONES, Verdict
 from gatewise.features.base import FeatureMatrix
+from gatewise.report.data import Predicted, ReportData, thinned
+from gatewise.report.figures import residuals
+from gatewise.report.gather import gather_report, split_stretches
+from gatewise.report.run import render, write_report
+from gatewise.report.run_figures import learning_curves
 from gatewise.samples import Samples
 from gatewise.splits.base import Spans, Split
 from gatewise.targets.base import Labels

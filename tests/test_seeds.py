@@ -22,9 +22,9 @@ from gatewise.evaluation.baselines import fit_class_baselines, fit_value_baselin
 from gatewise.evaluation.bootstrap import Moments, draw
 from gatewise.nn.dropout import epoch_key
 from gatewise.registry.limits import flat_params
-from gatewise.selection.plan import Plan
-from gatewise.selection.sampling import NumberedTpe
-from gatewise.selection.snooping import data_snooping
+from gatewise.selection.cv.plan import Plan
+from gatewise.selection.luck.snooping import data_snooping
+from gatewise.selection.tuning.sampling import NumberedTpe
 from gatewise.windows import epoch_order
 
 EDGES = (0, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1)

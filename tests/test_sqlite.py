@@ -24,7 +24,7 @@ from gatewise.config.load import load_config
 from gatewise.errors import StorageError
 from gatewise.registry.runs import list_runs, start_run
 from gatewise.registry.tracking import connect, talking, tracking_uri
-from gatewise.selection.study_storage import file_url, open_storage
+from gatewise.selection.tuning.storage import file_url, open_storage
 from gatewise.sqlite import _TROUBLES, probe, trouble
 
 DESTROYS = re.compile(r"\b(move|delete|remove|rm|overwrite|away|drop)\b", re.IGNORECASE)
@@ -43,7 +43,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gatewise.sqlite.PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr("gatewise.selection.study_storage._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("gatewise.selection.tuning.storage._LOCK_SECONDS", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,35 @@ SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors config files foreign host interrupts loading locks quiet sqlite | lake | data | feeds | features | targets"
     " | rows splits | samples class_weights levels | isolation windows sealed | fold nn | models | training"
-    " | as_numpy arrays | estimator trainer | fleet_trainer | evaluation | bundle | experiment | selection | registry"
-    " | runtime | serving | export audit | cli"
+    " | as_numpy arrays | estimator trainer | fleet_trainer | evaluation | report | bundle | experiment | jobs"
+    " | selection | registry | per_symbol | runtime | serving | export audit | cli | __main__"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}
 BEFORE_TORCH = [name for name, place in PLACE.items() if place < PLACE["windows"]]
 
 
-def imports(path: Path) -> set[str]:
-    """Modules that a file imports anywhere, inside functions and type-checking blocks too."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            # `from gatewise import data` names a row of the street, `from gatewise.data import load` a part of one.
-            names |= {f"gatewise.{a.name}" for a in node.names} if node.module == "gatewise" else {node.module}
+def module_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path) for path in SOURCE.rglob("*.py")}
+
+
+def imports(path: Path, for_types: bool = True) -> set[str]:
+    """Modules that a file imports anywhere, inside functions too; `for_types`: in type-checking blocks as well."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names, blocks = set(), [tree]
+    while blocks:
+        for node in ast.iter_child_nodes(blocks.pop()):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                # `from gatewise import data` names a row of the street, `from gatewise.data import load` a part of one.
+                parts = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= (parts & MODULES) or {node.module}
+            elif for_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+                blocks.append(node)
     return names
 
 
@@ -47,6 +62,21 @@ def test_a_module_imports_only_from_its_own_row_and_the_rows_above(path: Path) -
     assert not [name for name in used if PLACE[name] > PLACE[part_of(path)]]
     if part_of(path) in BEFORE_TORCH:
         assert "torch" not in {name.split(".")[0] for name in imports(path)}
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not inside functions either: such a circle is only hidden there."""
+    graph = {module_of(path): imports(path, for_types=False) & MODULES for path in SOURCE.rglob("*.py")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+@pytest.mark.parametrize(("lower", "upper"), [("luck", "tuning"), ("tuning", "cv")])
+def test_rooms_of_selection_stand_in_one_line(lower: str, upper: str) -> None:
+    for path in (SOURCE / "selection" / lower).glob("*.py"):
+        assert not [name for name in imports(path) if name.startswith(f"gatewise.selection.{upper}")], path
 
 
 def test_the_help_page_loads_none_of_the_heavy_packages() -> None:

@@ -17,10 +17,11 @@ from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
+from gatewise.jobs.process import Spawned
+from gatewise.per_symbol.task import SymbolFailure, SymbolRun
+from gatewise.per_symbol.train import SymbolRuns, train_symbols
 from gatewise.registry.runs import find_info, list_runs
-from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns, train_symbols
 from gatewise.registry.train import train
-from gatewise.selection.worker_process import Spawned
 from symbol_worlds import SMALL, far_levels, only
 
 WAYS = {"in turn": ("off", 1), "side by side": ("off", 2), "as a fleet": ("on", None)}
@@ -121,7 +122,7 @@ def test_a_fleet_that_breaks_off_while_its_first_run_is_judged_leaves_no_run_ope
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("gatewise.registry.symbol_fleet.conclude", broken)
+    monkeypatch.setattr("gatewise.per_symbol.fleet.conclude", broken)
     with pytest.raises(error):
         run(far_levels(500), "as a fleet")
     assert [info.status for info in list_runs()] == [status, status]

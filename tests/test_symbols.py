@@ -26,20 +26,20 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig, TargetConfig
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError
+from gatewise.evaluation.scoring import prior_by_symbol, score, score_symbols
 from gatewise.experiment import prepare, run_experiment
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import symbol_codes
 from gatewise.fleet_trainer import Task, train_fleet
 from gatewise.fold import Fold, fit_fold, make_windows
+from gatewise.jobs.fleet_place import FleetCompute
 from gatewise.models.registry import MODELS
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
-from gatewise.selection.fleet_compute import FleetCompute
-from gatewise.selection.scoring import prior_by_symbol, score, score_symbols
 from gatewise.splits.base import Rows
 from gatewise.targets.make import make_labels
 from gatewise.trainer import Trained, train_model
-from gatewise.training.fleet_windows import FleetWindows
+from gatewise.training.fleet.windows import FleetWindows
 from gatewise.training.listeners import Listeners
 from symbol_worlds import config_of, far_levels, log_loss, only, opposite_signs, trained
 

@@ -17,13 +17,13 @@ import pytest
 
 from conftest import TINY, Cli
 from gatewise.errors import ConfigError, TrainingError
+from gatewise.jobs.shared import make_shared
 from gatewise.samples import make_samples
-from gatewise.selection.nested import tune_on
-from gatewise.selection.shared import make_shared
-from gatewise.selection.study_folder import StudyRequest
-from gatewise.selection.trials import TrialRow
-from gatewise.selection.tune import tune
-from gatewise.selection.tune_data import widest
+from gatewise.selection.tuning.data import widest
+from gatewise.selection.tuning.folder import StudyRequest
+from gatewise.selection.tuning.nested import tune_on
+from gatewise.selection.tuning.trials import TrialRow
+from gatewise.selection.tuning.tune import tune
 from gatewise.splits.chronological import chronological_split
 from tune_worlds import small_config, small_space, small_table
 
@@ -102,7 +102,7 @@ def test_no_trial_changes_when_everything_from_the_test_part_on_does(gatewise_ho
 
 
 def test_workers_find_what_this_process_finds_and_a_lost_one_fails_its_trial_alone(gatewise_home, monkeypatch) -> None:
-    from gatewise.selection.worker_process import Worker
+    from gatewise.jobs.process import Worker
 
     config = small_config(training__max_epochs=1, cv__n_splits=2)
     space = small_space(config, {"hidden_size": [2, 3, 4, 5, 6, 7]})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gatewise.config.schema import SplitConfig
 from gatewise.errors import LabelError, NotEnoughRowsError
 from gatewise.samples import make_samples
-from gatewise.selection.tune_data import before_test, tune_data, widest
+from gatewise.selection.tuning.data import before_test, tune_data, widest
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.spans import make_spans
 from span_tables import MINUTE_US, make_table, meets

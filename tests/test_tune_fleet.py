@@ -12,17 +12,18 @@ import torch
 from conftest import TINY
 from gatewise import fleet_trainer
 from gatewise.errors import DivergedError, Interrupted
-from gatewise.selection import fleet_compute, runners
-from gatewise.selection.jobs import Job, make_job
-from gatewise.selection.nested import tune_on
-from gatewise.selection.runners import FLEET_SLOTS, FleetRunner, fleet_choice
-from gatewise.selection.shared import make_shared
-from gatewise.selection.store import JobStore
-from gatewise.selection.study_folder import StudyRequest, find_study_folder, read_request
-from gatewise.selection.trial_runner import Task
-from gatewise.selection.trials import Silent
-from gatewise.selection.tune import Tuned, tune
-from gatewise.selection.tune_data import widest
+from gatewise.jobs import fleet_place
+from gatewise.jobs.jobs import Job, make_job
+from gatewise.jobs.shared import make_shared
+from gatewise.jobs.store import JobStore
+from gatewise.selection.tuning import runners
+from gatewise.selection.tuning.data import widest
+from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
+from gatewise.selection.tuning.nested import tune_on
+from gatewise.selection.tuning.runners import FLEET_SLOTS, FleetRunner, fleet_choice
+from gatewise.selection.tuning.trial_runner import Task
+from gatewise.selection.tuning.trials import Silent
+from gatewise.selection.tuning.tune import Tuned, tune
 from tune_worlds import small_config, small_space, small_table
 
 CONFIG = small_config(cv__n_splits=2)
@@ -32,7 +33,7 @@ SPACE = small_space(CONFIG, RATES)
 
 @pytest.fixture
 def search(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tuned]:
-    monkeypatch.setattr("gatewise.selection.found.write_tune_report", lambda path, page: None)
+    monkeypatch.setattr("gatewise.selection.tuning.found.write_tune_report", lambda path, page: None)
 
     def run(study_id: str | None = None, space: Any = SPACE, **said: Any) -> Tuned:
         asked = {"workers": 0, "n_trials": 4, "fleet": "on"} | said
@@ -101,15 +102,15 @@ def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
 
         monkeypatch.setattr(fleet_trainer, "train_fleet", diverge)
     else:
-        fit = fleet_compute.fit_job
+        fit = fleet_place.fit_job
 
         def refuse(job: Job, shared: Any) -> Any:
             if job.config.training.learning_rate == doomed:
                 raise DivergedError("it is finite no more")
             return fit(job, shared)
 
-        monkeypatch.setattr(fleet_compute, "_part", lambda job: job.key)
-        monkeypatch.setattr(fleet_compute, "fit_job", refuse)
+        monkeypatch.setattr(fleet_place, "_part", lambda job: job.key)
+        monkeypatch.setattr(fleet_place, "fit_job", refuse)
     rows = search().found.rows
     assert [row.state for row in rows] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert "finite" in rows[1].error["message"]
@@ -138,7 +139,7 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
 ) -> None:
     """In the first epoch; after it; and when some of a round's trials have been told of."""
     whole = search(n_trials=5, pruner="none")
-    step, wait, calls = fleet_compute._Ear.on_step, FleetRunner.wait, []
+    step, wait, calls = fleet_place._Ear.on_step, FleetRunner.wait, []
 
     def stop_at_a_step(ear: Any, epoch: int, number: int, num_steps: int) -> None:
         if epoch == (1 if moment == "step" else 2) and number == 2:
@@ -155,14 +156,14 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
         if moment == "told":
             patch.setattr(FleetRunner, "wait", stop_at_the_third)
         else:
-            patch.setattr(fleet_compute._Ear, "on_step", stop_at_a_step)
+            patch.setattr(fleet_place._Ear, "on_step", stop_at_a_step)
         with pytest.raises(Interrupted) as stopped:
             search(n_trials=5, pruner="none")
     study = find_study_folder(str(stopped.value).rpartition("--resume ")[2])
     assert read_request(study)[2].fleet == "on"
     epochs: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(fleet_compute._Ear, "on_step", lambda ear, epoch, *_: epochs.append(epoch))
+        patch.setattr(fleet_place._Ear, "on_step", lambda ear, epoch, *_: epochs.append(epoch))
         resumed = search(study.name, n_trials=5, pruner="none")
     assert same(resumed, whole)
     assert epochs[0] == (2 if moment == "epoch" else 1)
@@ -175,13 +176,13 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
 def test_a_fleet_stops_at_a_step_when_it_is_told_to_and_goes_on_from_its_last_epoch(tmp_path, monkeypatch) -> None:
     shared, tasks, store = world(tmp_path, rates=(0.001, 0.01))
     epochs: list[int] = []
-    heard = fleet_compute._Ear.on_step
+    heard = fleet_place._Ear.on_step
 
     def hear(ear: Any, epoch: int, number: int, num_steps: int) -> None:
         epochs.append(epoch)
         heard(ear, epoch, number, num_steps)
 
-    monkeypatch.setattr(fleet_compute._Ear, "on_step", hear)
+    monkeypatch.setattr(fleet_place._Ear, "on_step", hear)
     assert ask(FleetRunner(2, shared, store, Silent()), tasks, lambda: bool(epochs) and epochs[-1] == 2) is None
     assert set(epochs) == {1, 2}
     epochs.clear()
@@ -210,10 +211,10 @@ def test_a_fleet_that_is_interrupted_tells_of_no_member_so_that_it_goes_on_with_
         if len(epochs) == 2:  # the first is done, the second in its second epoch
             raise KeyboardInterrupt
 
-    answers = fleet_compute.train_jobs(jobs, shared, tmp_path / "state", Hearer(), interrupt)
+    answers = fleet_place.train_jobs(jobs, shared, tmp_path / "state", Hearer(), interrupt)
     with pytest.raises(KeyboardInterrupt):
         next(answers)
-    whole = list(fleet_compute.train_jobs(jobs, shared, tmp_path / "state", Hearer()))
+    whole = list(fleet_place.train_jobs(jobs, shared, tmp_path / "state", Hearer()))
     assert [answer.epochs for answer in whole] == [1, 2]
     assert epochs == [1, 1, 2]
 

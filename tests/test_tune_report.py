@@ -14,10 +14,10 @@ from optuna.trial import create_trial
 from plotly.colors import sample_colorscale, unlabel_rgb
 
 from gatewise.errors import DivergedError
-from gatewise.evaluation.tune_figures import study_pictures
-from gatewise.selection import trial_runner
-from gatewise.selection.study_folder import StudyRequest
-from gatewise.selection.tune import tune
+from gatewise.report.tune_figures import study_pictures
+from gatewise.selection.tuning import trial_runner
+from gatewise.selection.tuning.folder import StudyRequest
+from gatewise.selection.tuning.tune import tune
 from tune_worlds import bowl, pretended, small_config, small_space, small_table
 
 

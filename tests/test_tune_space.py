@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gatewise.config.load import FLAT_FIELDS, load_config
 from gatewise.errors import ConfigError, GatewiseError, ReadError, UnknownNameError
-from gatewise.selection.space import Choice, Range
-from gatewise.selection.space_file import load_space, parse_space, shipped_spaces, tunable_fields
+from gatewise.selection.tuning.space import Choice, Range
+from gatewise.selection.tuning.space_file import load_space, parse_space, shipped_spaces, tunable_fields
 
 CONFIG = load_config()
 

@@ -21,9 +21,9 @@ import pytest
 
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, DivergedError, GatewiseError, Interrupted, StorageError, TrainingError
-from gatewise.selection import trial_runner
-from gatewise.selection.study_folder import StudyRequest, find_study_folder, read_request
-from gatewise.selection.tune import Tuned, tune
+from gatewise.selection.tuning import trial_runner
+from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
+from gatewise.selection.tuning.tune import Tuned, tune
 from tune_worlds import bowl, pretended, small_config, small_data, small_space, small_table
 
 CONFIG = small_config()
@@ -50,7 +50,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path))
     # Most of a second, and the same for every search here.
-    monkeypatch.setattr("gatewise.selection.found.write_tune_report", lambda path, page: None)
+    monkeypatch.setattr("gatewise.selection.tuning.found.write_tune_report", lambda path, page: None)
     return tmp_path
 
 
@@ -58,7 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def kept(monkeypatch: pytest.MonkeyPatch) -> optuna.storages.InMemoryStorage:
     """A storage in memory that outlives the searches, as a database does, without its ten milliseconds a write."""
     storage = optuna.storages.InMemoryStorage()
-    monkeypatch.setattr("gatewise.selection.study_store.open_storage", lambda url: storage)
+    monkeypatch.setattr("gatewise.selection.tuning.study.open_storage", lambda url: storage)
     return storage
 
 
@@ -137,7 +137,7 @@ def test_a_search_that_was_killed_at_any_moment_ends_with_the_table_of_one_that_
     def run(name: str) -> Tuned:
         return search(n_trials=12, pruner=pruner, study_name=name)
 
-    monkeypatch.setattr("gatewise.selection.tune.tune_data", lambda *_, **__: DATA)
+    monkeypatch.setattr("gatewise.selection.tuning.tune.tune_data", lambda *_, **__: DATA)
     whole = dicts(run("whole"))
     writes = ("create_new_trial", "set_trial_param", "set_trial_intermediate_value", "set_trial_user_attr",
               "set_trial_state_values", "set_trial_system_attr")  # fmt: skip
@@ -294,7 +294,7 @@ def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gatewise.selection.found.write_tune_report", interrupted)
+        patch.setattr("gatewise.selection.tuning.found.write_tune_report", interrupted)
         with pytest.raises(Interrupted, match="with 14 of 14 trials done; go on with: gatewise tune --resume"):
             search()
     assert search().resumed == 14

@@ -16,10 +16,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from gatewise.cli.output import print_headline, verdict_text
-from gatewise.evaluation import figures
 from gatewise.evaluation.base import Estimate, Interval
-from gatewise.evaluation.page import STYLE
-from gatewise.evaluation.report_html import header
 from gatewise.evaluation.verdict import (
     COLOURS,
     SHORT,
@@ -29,9 +26,13 @@ from gatewise.evaluation.verdict import (
     judge_differences,
     on_chosen_rows,
 )
-from gatewise.selection.summary import LEAST_FOLDS, Summary
-from gatewise.selection.tune_verdict import judge_best
-from gatewise.selection.verdict import judge
+from gatewise.report import figures
+from gatewise.report.html import header
+from gatewise.report.page import STYLE
+from gatewise.selection.cv.summary import Summary
+from gatewise.selection.cv.verdict import judge
+from gatewise.selection.luck.fold_interval import LEAST_FOLDS
+from gatewise.selection.tuning.verdict import judge_best
 
 SENTENCES = {
     "better": "Better than every baseline",

@@ -12,10 +12,10 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
-from gatewise.selection.jobs import Job, JobResult
-from gatewise.selection.space import SearchSpace
-from gatewise.selection.space_file import parse_space
-from gatewise.selection.tune_data import TuneData, tune_data
+from gatewise.jobs.jobs import Job, JobResult
+from gatewise.selection.tuning.data import TuneData, tune_data
+from gatewise.selection.tuning.space import SearchSpace
+from gatewise.selection.tuning.space_file import parse_space
 
 SPACE = {"hidden_size": [2, 3, 4], "learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "dropout": [0.0, 0.2]}
 

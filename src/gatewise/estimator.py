@@ -34,7 +34,7 @@ from gatewise.training.inference import hidden_states, predict_outputs, probabil
 from gatewise.training.listeners import Listener, Listeners
 from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
-from gatewise.training.trial import try_batch_sizes
+from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows
 
 FORMAT = "gatewise-sequence-model/1"

@@ -21,8 +21,6 @@ from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted, LabelError, NotEnoughRowsError
 from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
-from gatewise.evaluation.report import write_report
-from gatewise.evaluation.report_gather import gather_report
 from gatewise.evaluation.verdict import Judgement
 from gatewise.features.cache import cached_features
 from gatewise.features.symbols import symbol_codes
@@ -31,6 +29,8 @@ from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.levels import remarks_on
+from gatewise.report.gather import gather_report
+from gatewise.report.run import write_report
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
@@ -136,7 +136,7 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
     if config.training.per_symbol:
         raise ConfigError(
             "training.per_symbol makes as many models as there are symbols; an experiment makes one",
-            "gatewise.registry.symbols.train_symbols, or gatewise train, makes them all",
+            "gatewise.per_symbol.train.train_symbols, or gatewise train, makes them all",
         )
     if config.split.method == "walk_forward":
         raise ConfigError(

@@ -19,7 +19,7 @@ from gatewise.trainer import Trained, build, checkpoint_key, older_keys
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import check_batch_size
-from gatewise.training.fleet import Member, fit_fleet
+from gatewise.training.fleet.fit import Member, fit_fleet
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows

@@ -25,7 +25,7 @@ from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
-from gatewise.training.trial import try_batch_sizes
+from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows
 
 

@@ -11,9 +11,9 @@ import typer
 from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
-    from gatewise.selection.compute import Compute
-    from gatewise.selection.outcome import CvOutcome
-    from gatewise.selection.plan import Plan
+    from gatewise.jobs.places import Compute
+    from gatewise.selection.cv.outcome import CvOutcome
+    from gatewise.selection.cv.plan import Plan
 
 # Said in the plural here.
 _ONE_OF = ("--model", "--horizon")
@@ -51,9 +51,9 @@ def cv(
     from gatewise.cli.cv_progress import CvProgress
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.errors import ConfigError
-    from gatewise.selection.cv import cross_validate, resume_cv, start_cv
-    from gatewise.selection.jobs import error_to_dict
-    from gatewise.selection.store import find_cv_folder
+    from gatewise.jobs.jobs import error_to_dict
+    from gatewise.jobs.store import find_cv_folder
+    from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
 
     set_up_logging(quiet)
     anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol or tune
@@ -75,7 +75,7 @@ def cv(
         log.info("training.tensorboard is gatewise train's: a cross-validation writes no event files")
     with CvProgress(quiet) as progress:
         outcome = cross_validate(plan, folder, place, progress, fleet_choice)
-    from gatewise.selection.outcome import failure_words  # with all that judges, which only now is loaded
+    from gatewise.selection.cv.outcome import failure_words  # with all that judges, which only now is loaded
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
@@ -95,8 +95,8 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
 
     from gatewise.errors import ConfigError
     from gatewise.host import choose_threads
-    from gatewise.selection.compute import InProcess, LocalCompute
-    from gatewise.selection.fleet_compute import FleetCompute, decide_fleet
+    from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
+    from gatewise.jobs.places import InProcess, LocalCompute
 
     if fleet not in ("auto", "on", "off"):
         raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
@@ -110,7 +110,7 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
         raise ConfigError(f"--compute is local, ray or an address like ray://head:10001; got {name!r}")
     if fleet == "on":
         raise ConfigError("a fleet trains in one process; Ray gives each training its own", "--compute local")
-    from gatewise.selection.ray_compute import LOCAL, RayCompute
+    from gatewise.jobs.ray_place import LOCAL, RayCompute
 
     address = name if name != "ray" else os.environ.get("RAY_ADDRESS", LOCAL)
     return RayCompute(address, count), {"used": False, "why": "Ray gives each training a process of its own"}
@@ -126,8 +126,8 @@ def _plan(
     space: str | None,
 ) -> Plan:
     from gatewise.config.load import load_config
-    from gatewise.selection.plan import Plan, Tuning
-    from gatewise.selection.space_file import load_space
+    from gatewise.selection.cv.plan import Plan, Tuning
+    from gatewise.selection.tuning.space_file import load_space
 
     def config(**more: Any) -> Any:
         return load_config(said.file, said.assignments, said.overrides | more)
@@ -173,7 +173,7 @@ def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_sentence, print_table
     from gatewise.evaluation.base import enough, fixed
     from gatewise.evaluation.interval_words import bounds_text
-    from gatewise.selection.verdict import measures
+    from gatewise.selection.cv.verdict import measures
 
     print()
     wanted = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")

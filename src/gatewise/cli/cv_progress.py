@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from gatewise.config.durations import rough_duration
 
 if TYPE_CHECKING:
-    from gatewise.selection.jobs import Job, JobFailure, JobResult
+    from gatewise.jobs.jobs import Job, JobFailure, JobResult
 
 
 class CvProgress:
@@ -90,7 +90,7 @@ class CvProgress:
 
 
 def _outcome(answer: JobResult | JobFailure) -> str:
-    from gatewise.selection.jobs import JobFailure
+    from gatewise.jobs.jobs import JobFailure
 
     if isinstance(answer, JobFailure):
         return f"FAILED: {answer.error.message}"

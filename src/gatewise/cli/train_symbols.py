@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from gatewise.config.schema import DataConfig, ExperimentConfig
-    from gatewise.registry.symbols import SymbolFailure, SymbolRun, SymbolRuns
+    from gatewise.per_symbol.task import SymbolFailure, SymbolRun
+    from gatewise.per_symbol.train import SymbolRuns
 
 _MOST_REMARKS = 10
 _SHOWN = ("log_loss", "accuracy", "macro_f1", "rmse", "mae", "r2", "directional_accuracy")
@@ -27,8 +28,8 @@ def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, 
         GatewiseError: some symbols failed, the first of them; the others' results are printed before.
     """
     from gatewise.cli.output import print_json
-    from gatewise.registry.symbols import failure_words, train_symbols
-    from gatewise.selection.jobs import error_to_dict
+    from gatewise.jobs.jobs import error_to_dict
+    from gatewise.per_symbol.train import failure_words, train_symbols
 
     with SymbolsProgress(quiet) as progress:
         found = train_symbols(config, progress, fleet=fleet, workers=workers)
@@ -91,7 +92,7 @@ class SymbolsProgress:
 
 
 def _words(answer: SymbolRun | SymbolFailure) -> str:
-    from gatewise.registry.symbols import SymbolFailure
+    from gatewise.per_symbol.task import SymbolFailure
 
     if isinstance(answer, SymbolFailure):
         return f"FAILED: {answer.error.message}"

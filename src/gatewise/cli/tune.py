@@ -11,9 +11,9 @@ from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, S
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
-    from gatewise.selection.space import SearchSpace
-    from gatewise.selection.study_folder import StudyRequest
-    from gatewise.selection.tune import Tuned
+    from gatewise.selection.tuning.folder import StudyRequest
+    from gatewise.selection.tuning.space import SearchSpace
+    from gatewise.selection.tuning.tune import Tuned
 
 _MOST_LINES = 10
 
@@ -45,8 +45,8 @@ def tune(
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.tune_progress import TuneProgress
     from gatewise.errors import ConfigError
-    from gatewise.selection.study_folder import find_study_folder, read_request
-    from gatewise.selection.tune import tune as search
+    from gatewise.selection.tuning.folder import find_study_folder, read_request
+    from gatewise.selection.tuning.tune import tune as search
 
     set_up_logging(quiet)
     asked = {
@@ -83,8 +83,8 @@ def _from_words(
     said: Said, space: str | None, asked: Mapping[str, object]
 ) -> tuple[ExperimentConfig, SearchSpace, StudyRequest]:
     from gatewise.config.load import load_config
-    from gatewise.selection.space_file import load_space
-    from gatewise.selection.study_folder import StudyRequest
+    from gatewise.selection.tuning.folder import StudyRequest
+    from gatewise.selection.tuning.space_file import load_space
 
     config = load_config(said.file, said.assignments, said.overrides)
     # A number of folds that was asked for is kept or refused.

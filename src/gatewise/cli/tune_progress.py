@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from gatewise.selection.trials import TrialRow
+    from gatewise.selection.tuning.trials import TrialRow
 
 
 class TuneProgress:

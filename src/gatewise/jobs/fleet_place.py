@@ -1,0 +1,181 @@
+"""Jobs whose models have one shape, trained as one fleet: for GPUs, of which one small model leaves nearly all idle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gatewise.config.schema import TrainingConfig
+from gatewise.errors import GatewiseError
+from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
+from gatewise.jobs.places import Answers, EpochListener
+from gatewise.jobs.shared import SharedData
+from gatewise.jobs.store import JobStore
+
+MOST_MEMBERS = 64
+# What the members of one fleet must have alike.
+_ALIKE_TRAINING = ("device", "precision", "batch_size", "optimizer", "loss", "checkpoint_every_epochs")
+# NVIDIA's driver makes the first on Linux, Windows' subsystem for Linux the second.
+_GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
+
+
+class FleetCompute:
+    """One fleet after the other, in this process."""
+
+    words = "in this process, members trained as one"
+
+    def __init__(self, said: str = "auto") -> None:
+        """Takes what `fleet` said, for the searches of a cross-validation that tunes."""
+        self.said = said
+
+    def start(self, jobs: int) -> None:
+        """There is nothing to get ready."""
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """See `Compute`."""
+        for fleet in split_fleets(jobs):
+            checkpoint = fleet_checkpoint(fleet, store)
+            failed = 0
+            for answer in train_jobs(fleet, shared, checkpoint, listener):
+                failed += isinstance(answer, JobFailure)
+                yield answer
+            if failed < len(fleet):  # else memory may be there the next time
+                checkpoint.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        pass
+
+
+def decide_fleet(training: TrainingConfig, num_jobs: int, said: str) -> tuple[bool, str]:
+    """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
+
+    Args:
+        training: says the device and the precision.
+        said: auto, on or off.
+
+    Raises:
+        ConfigError: a device or precision that this machine does not have.
+    """
+    if said == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
+        # Known without torch, which takes the seconds in which workers could start.
+        return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
+    from gatewise.training.device import choose_device, choose_precision
+    from gatewise.training.fleet.fit import choose_fleet
+
+    device, _ = choose_device(training.device)
+    used, why = choose_fleet(device, num_jobs, said)
+    if used and said == "auto" and choose_precision(training.precision, device).scale_gradients:
+        return False, 'fp16 needs its gradients scaled, which a fleet does not; training.precision="fp32" allows one'
+    return used, why
+
+
+def fleet_key(job: Job) -> str:
+    """Equal for jobs that can stand in one fleet."""
+    config = job.config
+    model = {name: value for name, value in config.model.model_dump(mode="json").items() if "dropout" not in name}
+    training = {name: getattr(config.training, name) for name in _ALIKE_TRAINING}
+    windows = config.windows.model_dump(mode="json")
+    return json.dumps([job.horizon, model, training, windows, config.features.clip], sort_keys=True)
+
+
+def parts_fleets(dotted: str) -> bool:
+    """Whether jobs that differ in this field of their configs can't stand in one fleet; what `fleet_key` is made of."""
+    section, field = dotted.split(".")
+    if section == "model":
+        return "dropout" not in field
+    return section == "windows" or dotted == "features.clip" or (section == "training" and field in _ALIKE_TRAINING)
+
+
+def split_fleets(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """Jobs that can be trained as one, together; in the order of the first of each."""
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(fleet_key(job), []).append(job)
+    for group in groups.values():
+        for first in range(0, len(group), MOST_MEMBERS):
+            yield group[first : first + MOST_MEMBERS]
+
+
+def fleet_checkpoint(jobs: Sequence[Job], store: JobStore) -> Path:
+    """Where a fleet of these jobs, in this order, keeps its state on the way."""
+    names = "".join(job.key for job in jobs)
+    return store.checkpoint(hashlib.sha256(names.encode()).hexdigest()[:32])
+
+
+def train_jobs(
+    jobs: Sequence[Job],
+    shared: SharedData,
+    checkpoint: Path,
+    listener: JobListener,
+    on_step: Callable[[], None] | None = None,
+) -> Answers:
+    """One fleet; a job that can't begin, diverges or can't be judged fails alone.
+
+    All are judged before the first is told of, so that a fleet that was cut off goes on with the same members.
+
+    Args:
+        checkpoint: where the fleet's state is kept; the caller removes it.
+        on_step: called on every step; what it raises ends the training.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the checkpoint goes on from here.
+    """
+    from gatewise.fleet_trainer import Task, train_fleet
+
+    started = time.perf_counter()
+    members, tasks, fitted = [], [], {}
+    for job in jobs:
+        fold = shared.fold(job.horizon, job.fold, job.symbol)
+        part = _part(job)
+        try:
+            # Of one fold all seeds share what is fitted: held once on the device.
+            if part not in fitted:
+                fitted[part] = fit_job(job, shared)
+        except GatewiseError as error:
+            yield JobFailure(job, error)
+            continue
+        members.append(job)
+        tasks.append(Task(job.config, shared.samples(job.config), fitted[part], fold.train, fold.val))
+    if not members:
+        return
+    for job in members:
+        listener.on_start(job)
+    try:
+        trained = train_fleet(tasks, [_Ear(job, listener.on_epoch, on_step) for job in members], checkpoint)
+    except GatewiseError as error:
+        yield from (JobFailure(job, error) for job in members)
+        return
+    if any(not isinstance(found, GatewiseError) and found.fit.ended == "interrupted" for found in trained):
+        raise KeyboardInterrupt
+    answers: list[JobResult | JobFailure] = []
+    for job, found in zip(members, trained, strict=True):
+        try:
+            if isinstance(found, GatewiseError):
+                raise found
+            answers.append(judge_job(job, shared, fitted[_part(job)], found, started))
+        except GatewiseError as error:
+            answers.append(JobFailure(job, error))
+    yield from answers
+
+
+@dataclass(frozen=True)
+class _Ear(EpochListener):
+    step: Callable[[], None] | None = None
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        if self.step is not None:
+            self.step()
+
+
+def _part(job: Job) -> tuple[object, ...]:
+    """What scalers and class weights hang on."""
+    return job.horizon, job.fold, job.symbol, job.config.features, str(job.config.training.class_weights)

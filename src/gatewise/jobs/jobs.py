@@ -1,0 +1,281 @@
+"""A job: one model trained on one fold with one seed, by the code that `gatewise train` trains with.
+
+Its key is a hash of everything that decides its result, so a result that lies under that key is the result, however
+long ago and in whichever process it was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from gatewise import errors
+from gatewise.config.load import build_config
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import BundleError, GatewiseError, NotEnoughRowsError
+from gatewise.evaluation.scoring import score, score_symbols
+from gatewise.features.symbols import require_trained
+from gatewise.jobs.shared import ALL, SharedData
+from gatewise.quiet import warnings_only
+from gatewise.splits.base import Rows
+from gatewise.splits.folds import FoldSplit
+from gatewise.training.listeners import Listener
+
+if TYPE_CHECKING:
+    from gatewise.fold import Fold
+    from gatewise.trainer import Trained
+
+# What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
+# key), how they are cut (the rows themselves are).
+_NOT_DECIDING = {"name", "data", "split", "cv", "evaluation"}
+_VERSIONS = ("gatewise", "torch")
+DIVERGED = "diverged"  # an ending, see `FitResult`
+_RESULTS = 2  # raised where the same settings come to other numbers: what was kept before is then trained anew
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        key: see the head of this file; 32 hex digits.
+        config: what is trained; its seed and horizon are the job's.
+        fold: number of the fold, from 1.
+        model: the name under which results are shown.
+        symbol: the one symbol that it learns and is judged on, or `all`.
+        size: training samples, by which it is guessed how long it will take.
+    """
+
+    key: str
+    config: ExperimentConfig
+    fold: int
+    seed: int
+    model: str
+    horizon: int
+    symbol: str = ALL
+    size: int = 1
+
+    @property
+    def words(self) -> str:
+        """For people: fold 2 of lstm, horizon 5, seed 42."""
+        own = "" if self.symbol == ALL else f", symbol {self.symbol}"
+        return f"fold {self.fold} of {self.model}, horizon {self.horizon}, seed {self.seed}{own}"
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Which training of its cross-validation it is, in JSON values."""
+        return {name: getattr(self, name) for name in ("fold", "seed", "model", "horizon", "symbol")}
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, for a process elsewhere."""
+        return {**vars(self), "config": self.config.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Job:
+        """What `to_dict` gave."""
+        return cls(**{**values, "config": build_config(values["config"])})
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What a job found.
+
+    Attributes:
+        key: the job's.
+        metrics: on the fold's test rows; `n` is their number.
+        by_symbol: the same for each symbol of a job over several.
+        n_train, n_val, n_test: samples of the fold.
+        epochs, best_epoch: how long training went, and the epoch whose weights predict.
+        test_rows: int64 [n_test], rows of the table.
+        predictions: float64 [n_test, classes] probabilities, or [n_test, outputs] in the outputs' own units.
+        seconds: training and prediction, by the clock; the one field that differs from time to time.
+        ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
+    """
+
+    key: str
+    metrics: dict[str, float]
+    by_symbol: dict[str, dict[str, float]]
+    n_train: int
+    n_val: int
+    n_test: int
+    epochs: int
+    best_epoch: int
+    test_rows: Rows
+    predictions: npt.NDArray[np.float64]
+    seconds: float
+    ended: str = "max_epochs"
+
+    def to_bytes(self) -> bytes:
+        """Tensors in safetensors, the rest as JSON in its header, sealed by a hash over both. No pickle."""
+        tensors: dict[str, npt.NDArray[Any]] = {"test_rows": self.test_rows, "predictions": self.predictions}
+        values = json.dumps({name: value for name, value in vars(self).items() if name not in tensors})
+        return save(tensors, metadata={"values": values, "seal": _seal(values, tensors)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> JobResult:
+        """What `to_bytes` gave.
+
+        Raises:
+            BundleError: a byte differs, or it was another version's.
+        """
+        try:
+            tensors = load(data)
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+            if header["seal"] != _seal(header["values"], tensors):
+                raise BundleError("a job's result has changed since it was written")
+            values: dict[str, Any] = json.loads(header["values"]) | tensors
+            return cls(**values)
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
+            raise BundleError("a job's result is damaged") from error
+
+
+@dataclass(frozen=True)
+class JobFailure:
+    """A job that came to nothing, and why."""
+
+    job: Job
+    error: GatewiseError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Which job, and the error as `--json` says errors."""
+        return self.job.place | {"error": error_to_dict(self.error)}
+
+
+class JobListener(Protocol):
+    """Hears how far jobs are."""
+
+    def on_start(self, job: Job) -> None:
+        """Training begins, or goes on from a checkpoint."""
+
+    def on_epoch(self, job: Job, epoch: int) -> None:
+        """So many epochs are done; several may have passed since the last word."""
+
+
+def make_job(config: ExperimentConfig, shared: SharedData, fold: int, model: str, symbol: str = ALL) -> Job:
+    """A job with its key; `config` carries the seed and the horizon."""
+    horizon = config.target.horizon
+    split = shared.fold(horizon, fold, symbol)
+    key = job_key(config, shared, split)
+    return Job(key, config, fold, config.training.seed, model, horizon, symbol, max(1, split.train.size))
+
+
+def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> str:
+    """The hash of everything that decides a job's result: settings, data, rows, versions of what computes."""
+    settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
+    clock = str(shared.table.timeframe)
+    versions = {name: version(name) for name in _VERSIONS} | {"results": _RESULTS}
+    digest = hashlib.sha256(json.dumps([settings, shared.table.fingerprint, clock, versions], sort_keys=True).encode())
+    for rows in (fold.train, fold.val, fold.test):
+        digest.update(rows.size.to_bytes(8, "little"))
+        digest.update(rows.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path | None = None) -> JobResult:
+    """Fits scalers and class weights, trains and predicts, on the job's fold alone.
+
+    Args:
+        checkpoint: where the state is kept on the way; training goes on from it if it is there.
+
+    Raises:
+        LabelError: none of the classes in the fold's validation part occurs in its training part.
+        NotEnoughRowsError: the symbol has no row in the fold's training or validation part.
+        DivergedError, MemoryExhaustedError, ConfigError: see `train_model`.
+    """
+    # Torch takes seconds to import, and the process that plans jobs never computes with it.
+    from gatewise.trainer import train_model
+
+    started = time.perf_counter()
+    fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
+    fitted = fit_job(job, shared)
+    trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint)
+    if trained.fit.ended == "interrupted":  # the best weights so far are no result; the checkpoint goes on from here
+        raise KeyboardInterrupt
+    return judge_job(job, shared, fitted, trained, started)
+
+
+def fit_job(job: Job, shared: SharedData) -> Fold:
+    """Scalers and class weights of the job's training part.
+
+    Raises:
+        LabelError, NotEnoughRowsError: see `run_job`.
+    """
+    from gatewise.fold import fit_fold
+    from gatewise.trainer import check_trainable
+
+    fold = shared.fold(job.horizon, job.fold, job.symbol)
+    for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
+        if not rows.size:
+            raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
+        if job.config.knows_symbols:
+            require_trained(shared.table, fold.train, rows)
+    with warnings_only("gatewise.features"):  # a word on every fold of every seed would drown the others
+        fitted = fit_fold(job.config, shared.samples(job.config), fold.train)
+    check_trainable(job.config, shared.samples(job.config), fitted, fold.train, fold.val)
+    return fitted
+
+
+def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, started: float) -> JobResult:
+    """What a trained model says of the fold's test rows, and what that is worth.
+
+    Args:
+        started: `time.perf_counter()` when the job began.
+    """
+    from gatewise.bundle import Bundle
+
+    config, samples = job.config, shared.samples(job.config)
+    fold = shared.fold(job.horizon, job.fold, job.symbol)
+    bundle = Bundle.of(config, samples, fitted, trained.model)
+    said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
+    judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
+    return JobResult(
+        job.key,
+        score(*judged),
+        score_symbols(*judged) if job.symbol == ALL else {},
+        len(fold.train),
+        len(fold.val),
+        len(fold.test),
+        trained.fit.epochs,
+        trained.fit.best_epoch,
+        np.array(fold.test),
+        said,
+        time.perf_counter() - started,
+        trained.fit.ended,
+    )
+
+
+def error_to_dict(error: GatewiseError) -> dict[str, Any]:
+    """type, message and hint."""
+    return {"type": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def error_from_dict(values: dict[str, Any]) -> GatewiseError:
+    """What `error_to_dict` gave, of the same type."""
+    kind = getattr(errors, values["type"])
+    error: GatewiseError = kind.__new__(kind)  # some types build their message from other arguments
+    GatewiseError.__init__(error, values["message"], values["hint"])
+    return error
+
+
+def _seal(values: str, tensors: dict[str, npt.NDArray[Any]]) -> str:
+    digest = hashlib.sha256(values.encode())
+    for name in sorted(tensors):
+        digest.update(tensors[name].tobytes())
+    return digest.hexdigest()
+
+
+def fitting_batch(config: ExperimentConfig, num_train: int) -> int:
+    """The batch size, or all windows of an epoch where they are fewer, as they may be in an early fold."""
+    windows = -(-num_train // config.windows.stride)
+    epoch = min(windows, config.training.windows_per_epoch or windows)
+    return max(1, min(config.training.batch_size, epoch))

@@ -1,0 +1,179 @@
+"""Where jobs run: in this process, in worker processes of this machine, or on Ray (ray_compute.py).
+
+Whatever the place, a job's numbers are the same, bit for bit on the CPU: training does not depend on how many threads
+share it, and the data is made once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from gatewise.errors import GatewiseError, LostWorkerError, TrainingError
+from gatewise.host import choose_threads
+from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, run_job
+from gatewise.jobs.process import Worker
+from gatewise.jobs.shared import SharedData, save_shared
+from gatewise.jobs.store import JobStore
+
+_log = logging.getLogger("gatewise.cv")
+TRIES = 2
+
+Answers = Iterator[JobResult | JobFailure]
+
+
+class Compute(Protocol):
+    """A place for jobs. As a context manager it leaves no process behind."""
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+
+    def start(self, jobs: int) -> None:
+        """Gets ready for about so many jobs while the caller still makes them."""
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """Runs jobs and yields what came of each as it comes; writes no result itself, only checkpoints.
+
+        Raises:
+            LostWorkerError: workers can't be started.
+            StorageError: the disk is full or not writable.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None: ...
+
+
+class InProcess:
+    """One job after the other, here."""
+
+    words = "one after the other in this process"
+
+    def start(self, jobs: int) -> None:
+        """There is nothing to get ready."""
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """See `Compute`."""
+        for job in jobs:
+            listener.on_start(job)
+            yield _here(job, shared, listener, store.checkpoint(job.key))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        pass
+
+
+class LocalCompute:
+    """Worker processes on this machine that share its cores; they die with this process, however it dies.
+
+    A worker that is lost in the middle of a job is replaced and the job tried once more, from its checkpoint.
+    """
+
+    def __init__(self, workers: int) -> None:
+        assert workers >= 1
+        self.workers = workers
+        self.threads = max(1, choose_threads()[0] // workers)
+        self._team: list[Worker] = []
+
+    @property
+    def words(self) -> str:
+        threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
+        return f"{self.workers} processes on this machine, {threads} each"
+
+    def start(self, jobs: int) -> None:
+        """Starts the workers, which take seconds to import what they train with."""
+        while len(self._team) < min(self.workers, jobs):
+            self._team.append(Worker(self.threads))
+
+    def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
+        """See `Compute`."""
+        if not jobs:
+            return
+        self.start(len(jobs))
+        data = store.scratch / "shared"
+        save_shared(data, shared)
+        for worker in self._team:
+            worker.open(data)
+        waiting, losses = deque(jobs), Counter[str]()
+        while waiting or any(worker.job for worker in self._team):
+            for worker in self._team:
+                if waiting and worker.ready and worker.job is None:
+                    job = waiting.popleft()
+                    worker.give(job, store.checkpoint(job.key))
+                    listener.on_start(job)
+            for connection in wait([worker.connection for worker in self._team]):
+                place, worker = next((i, w) for i, w in enumerate(self._team) if w.connection is connection)
+                try:
+                    answer = worker.hear(listener)
+                except (EOFError, OSError):
+                    how, lost = worker.end(), worker.job
+                    if lost is None:
+                        raise LostWorkerError(f"a worker process must start; it did not ({how})") from None
+                    self._team[place] = Worker(self.threads)
+                    self._team[place].open(data)
+                    losses[lost.key] += 1
+                    if losses[lost.key] < TRIES:
+                        _log.warning("the process that trained %s is gone (%s); it is tried again", lost.words, how)
+                        waiting.appendleft(lost)
+                        continue
+                    answer = JobFailure(lost, lost_worker(how))
+                if answer is not None:
+                    yield answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        for worker in self._team:  # all at once, so that they end side by side
+            worker.hang_up()
+        for worker in self._team:
+            worker.end()
+        self._team = []
+
+
+@dataclass(frozen=True)
+class EpochListener:
+    """A training's listener that hands on which epoch of which job is done."""
+
+    job: Job
+    tell: Callable[[Job, int], None]
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        """Steps are too many."""
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Hands the epoch on."""
+        self.tell(self.job, epoch)
+
+    def on_message(self, text: str) -> None:
+        """Device and batch size are the same for all jobs."""
+
+
+def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path) -> JobResult | JobFailure:
+    """What came of a job in this process; what would end a worker process fails the job alone."""
+    try:
+        return run_job(job, shared, EpochListener(job, listener.on_epoch), checkpoint)
+    except GatewiseError as error:
+        return JobFailure(job, error)
+    except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors
+        words = " ".join([type(error).__name__, *str(error).split()])
+        return JobFailure(
+            job, TrainingError(f"its training broke off: {words}", "if memory ran out: a smaller training.batch_size")
+        )
+
+
+def lost_worker(how: str) -> LostWorkerError:
+    """What is said of a job whose process was lost as often as it was tried."""
+    return LostWorkerError(
+        f"the process that trained it was lost {TRIES} times ({how})",
+        "if memory ran out: go on with fewer workers, or begin anew with a smaller training.batch_size",
+    )

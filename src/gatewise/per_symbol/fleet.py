@@ -1,0 +1,98 @@
+"""Symbols' runs whose models are trained as one fleet, over one matrix of all symbols' rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+
+from gatewise.errors import GatewiseError, Interrupted
+from gatewise.experiment import Prepared, conclude, own_listeners, prepare
+from gatewise.fleet_trainer import Task, train_fleet
+from gatewise.locks import only_process
+from gatewise.per_symbol.processes import Answer, EpochsOf
+from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
+from gatewise.registry.runs import Run, start_run
+from gatewise.registry.train import Recorder, record
+from gatewise.trainer import Trained
+from gatewise.training.listeners import Listeners
+
+
+def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iterator[Answer]:
+    """Trains all symbols' models together, then judges and records them one after the other."""
+    ready: dict[str, Prepared] = {}
+    for task in tasks:
+        try:
+            ready[task.symbol] = prepare(task.config, task.table)
+        except GatewiseError as error:
+            yield SymbolFailure(task.symbol, error)
+    if not ready:
+        return
+    runs = {symbol: start_run(prepared.config) for symbol, prepared in ready.items()}
+    with ExitStack() as held:
+        for run in runs.values():
+            held.enter_context(only_process(run.folder, f"run {run.run_id}"))
+        yield from _train(runs, ready, listener)
+
+
+def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: SymbolListener) -> Iterator[Answer]:
+    open_runs, kept = dict(runs), []
+    try:
+        for symbol in runs:
+            listener.on_start(symbol)
+        listeners = [
+            Listeners((EpochsOf(symbol, listener), Recorder(run), *own_listeners(ready[symbol].config, run.folder)))
+            for symbol, run in runs.items()
+        ]
+        members, ready = _over_one_matrix(ready)
+        found = train_fleet(members, listeners)
+        for (symbol, run), trained in zip(runs.items(), found, strict=True):
+            del open_runs[symbol]  # it ends by itself
+            try:
+                yield _concluded(symbol, run, ready[symbol], trained)
+            except GatewiseError as error:
+                yield SymbolFailure(symbol, error)
+            except Interrupted:
+                kept.append(f"{symbol} ({run.run_id[:8]})")
+    except GatewiseError as error:
+        for symbol, run in open_runs.items():
+            run.finish("FAILED")
+            yield SymbolFailure(symbol, error)
+    except BaseException as error:
+        for run in open_runs.values():
+            run.finish("FAILED" if isinstance(error, Exception) else "KILLED")
+        raise
+    if kept:
+        raise Interrupted(f"the best weights so far are in the bundles of {', '.join(kept)}")
+
+
+def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | GatewiseError) -> SymbolRun:
+    with run:
+        if isinstance(trained, GatewiseError):
+            raise trained
+        outcome = conclude(prepared, trained, run.folder)
+        record(run, outcome)
+    return SymbolRun(symbol, run.run_id, outcome.to_dict())
+
+
+def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[Task], dict[str, Prepared]]:
+    """The fleet's tasks, and what was prepared with its matrices as views of the one that they share."""
+    every = [prepared.samples for prepared in ready.values()]
+    values = np.concatenate([samples.matrix.values for samples in every])
+    labels = replace(
+        every[0].labels,
+        y=np.concatenate([samples.labels.y for samples in every]),
+        valid=np.concatenate([samples.labels.valid for samples in every]),
+    )
+    tasks, viewed, first = [], {}, 0
+    for symbol, prepared in ready.items():
+        samples, split = prepared.samples, prepared.split
+        end = first + samples.table.num_rows
+        whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
+        tasks.append(Task(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
+        own = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
+        viewed[symbol] = replace(prepared, samples=own)
+        first = end
+    return tasks, viewed

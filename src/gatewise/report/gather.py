@@ -1,0 +1,212 @@
+"""How a run's parts become what its report shows: facts in words, the split in time, some rows for the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.config.load import to_yaml
+from gatewise.config.schema import ExperimentConfig, format_duration
+from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.base import Ints, count
+from gatewise.evaluation.evaluate import Evaluation
+from gatewise.evaluation.reference import start_values
+from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
+from gatewise.samples import Samples
+from gatewise.splits.base import Split
+
+_MOST_LANES = 8
+
+
+def gather_report(
+    config: ExperimentConfig,
+    samples: Samples,
+    split: Split,
+    evaluation: Evaluation,
+    predictions: Mapping[str, npt.NDArray[Any]],
+    history: Sequence[Mapping[str, float]],
+    best_epoch: int,
+    run: Mapping[str, str],
+    remarks: Sequence[str] = (),
+) -> ReportData:
+    """Gathers a run's parts for its report.
+
+    Args:
+        predictions: {part: [n, classes] or [n, outputs]} on the rows of `split.val` and `split.test`.
+        history, best_epoch: of the fit; epochs count from 1.
+        run: more facts in words, such as {"Run": id, "Device": "cpu"}.
+        remarks: sentences on the training, which head the notes.
+    """
+    labels, table = samples.labels, samples.table
+    rows = {"train": split.train, "val": split.val, "test": split.test}
+    rows = {part: r for part, r in rows.items() if len(r)}
+    class_counts: dict[str, Ints] = {}
+    predicted: dict[str, Predicted] = {}
+    if labels.is_classes:
+        class_counts = {
+            part: np.bincount(labels.y[r].astype(np.int64), minlength=len(labels.classes)) for part, r in rows.items()
+        }
+    else:
+        for part in evaluation.parts:
+            some = thinned(len(rows[part]), MOST_DOTS)
+            at = rows[part][some]
+            value = np.asarray(predictions[part], dtype=np.float64).reshape(-1, len(labels.outputs))[some]
+            one_series = config.target.kind == "next_row" and len(table.symbols) == 1
+            predicted[part] = Predicted(
+                table.time_us[at],
+                labels.y[at].astype(np.float64),
+                value,
+                table.time_us[labels.known_at[at]],
+                start_values(table, labels, config.target.kind, at) if one_series else None,
+            )
+    target = config.target.kind.replace("_", " ")
+    return ReportData(
+        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {count(config.target.horizon, 'row')} ahead",
+        facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
+        evaluation=evaluation,
+        classes=labels.classes,
+        outputs=labels.outputs,
+        history=history,
+        best_epoch=best_epoch,
+        stretches=split_stretches(table, samples.rows, split),
+        class_counts=class_counts,
+        predicted=predicted,
+        config_yaml=to_yaml(config),
+        notes=(
+            *(f"{remark}." for remark in remarks),
+            *evaluation.notes,
+            *_notes(config, evaluation, len(labels.outputs)),
+        ),
+    )
+
+
+def split_stretches(table: Table, rows: Ints, split: Split) -> tuple[Stretch, ...]:
+    """The split in time: runs of samples of one kind, symbol by symbol; samples in no part are `purged`.
+
+    Args:
+        rows: int64, all samples, ascending.
+    """
+    kinds = ("purged", "train", "val", "test")
+    kind = np.zeros(len(rows), dtype=np.int64)
+    for number, part in enumerate((split.train, split.val, split.test), start=1):
+        kind[np.isin(rows, part, assume_unique=True)] = number
+    lane = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)[rows]
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(kind) != 0) | (np.diff(lane) != 0)]))
+    ends = np.concatenate([starts[1:], [len(rows)]])
+    shown = np.unique(lane)[:_MOST_LANES]
+    time_us = table.time_us[rows]
+    return tuple(
+        Stretch(table.symbols[int(lane[a])], kinds[int(kind[a])], int(time_us[a]), int(time_us[b - 1]), int(b - a))
+        for a, b in zip(starts, ends, strict=True)
+        if lane[a] in shown
+    )
+
+
+def _facts(
+    config: ExperimentConfig,
+    samples: Samples,
+    split: Split,
+    evaluation: Evaluation,
+    epochs: int,
+    best_epoch: int,
+    run: Mapping[str, str],
+) -> dict[str, dict[str, str]]:
+    table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
+    step_us = table.timeframe // timedelta(microseconds=1)
+    predicts = ", ".join(labels.classes or labels.outputs) + (f" ({labels.unit})" if labels.unit else "")
+    parts = {"Train": split.train, "Validation": split.val, "Test": split.test}
+    model = {
+        name.replace("_", " "): str(value)
+        for name, value in config.model.model_dump().items()
+        if name != "name" and value is not None and (name, value) != ("symbol_embedding", 0)
+    }
+    return {
+        "Data": {
+            "Symbols": _names(table.symbols),
+            "Rows": f"{table.num_rows:,} of {format_duration(table.timeframe)}",
+            "From": _day(int(table.time_us.min())),
+            "To": _day(int(table.time_us.max())),
+            "Gap-free segments": f"{len(np.unique(table.segment_start)):,}",
+        },
+        "Question": {
+            "Target": f"{config.target.kind.replace('_', ' ')}, {count(config.target.horizon, 'row')} ahead",
+            "Predicts": predicts,
+            "Features": f"{len(samples.matrix.names)} ({', '.join((*config.features.sets, *config.features.columns))})",
+            "Window": count(config.windows.sequence_length, "row"),
+            "Scaler": config.features.scaler + (", one a symbol" if config.features.scale_by == "symbol" else ""),
+            **_told(config),
+        },
+        "Split": {
+            **{part: count(len(rows), "window") for part, rows in parts.items() if len(rows)},
+            "Purged": count(split.purged_rows, "window"),
+            "Embargo": f"{split.embargo_us / step_us:g} rows, {count(split.embargo_rows, 'window')} dropped",
+        },
+        "Model": {"Name": config.model.name, **{name.capitalize(): value for name, value in model.items()}},
+        "Training": {
+            "Epochs": f"{epochs}, best {best_epoch}",
+            "Batch": count(config.training.batch_size, "window"),
+            "Optimizer": f"{config.training.optimizer}, {config.training.scheduler}",
+            "Learning rate": f"{config.training.learning_rate:g}",
+            "Seed": str(config.training.seed),
+        },
+        "Judging": {
+            "Intervals": f"{judged.confidence:.0%}, Student's t with {judged.freedom} degrees of freedom",
+            "Memory": ", ".join(f"{part} {count(one.memory_rows, 'row')}" for part, one in evaluation.parts.items()),
+            "Baselines": ", ".join(judged.baselines),
+            **run,
+        },
+    }
+
+
+def _told(config: ExperimentConfig) -> dict[str, str]:
+    told = ["one-hot"] if config.features.symbol_onehot else []
+    if width := config.model.symbol_embedding:
+        told.append(f"learned vector of {width}")
+    return {"Symbol told as": ", ".join(told)} if told else {}
+
+
+def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> list[str]:
+    notes = []
+    if "test" in evaluation.parts:
+        notes.append("Validation rows chose the epoch whose weights were kept, so their numbers flatter the model.")
+    else:
+        notes.append("Without a test part the judged rows also chose the epoch, so their numbers flatter the model.")
+    notes.append(
+        "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
+        "far the numbers could have come out otherwise in a market like this one, not what another market would do."
+    )
+    if outputs > 1:
+        notes.append(
+            "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
+        )
+    if by_symbol := [result for result in evaluation.parts.values() if result.symbols]:
+        notes.append("Each symbol's verdict stands by itself; of many symbols, one in twenty beats luck by luck.")
+        if by_symbol[0].deciding_metric == "rmse" and config.target.kind == "next_row":
+            notes.append(
+                "RMSE and MAE over all symbols are in the columns' own units, so symbols with large numbers weigh "
+                "most; read them symbol by symbol."
+            )
+    if any(len(result.columns) > 1 for result in evaluation.parts.values()):
+        notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
+    if rules := [result.backtest for result in evaluation.parts.values() if result.backtest is not None]:
+        of = "price units" if rules[0].in_price_units else "of the price"
+        notes.append(
+            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} "
+            f"{of} for each unit of position changed, no slippage, no funding."
+        )
+        if rules[0].in_price_units:
+            notes.append("Prices may be 0 or negative (data.prices any): returns are differences, in price units.")
+    return notes
+
+
+def _names(symbols: Sequence[str]) -> str:
+    shown = ", ".join(symbols[:4])
+    return shown if len(symbols) <= 4 else f"{shown} and {len(symbols) - 4} more"
+
+
+def _day(time_us: int) -> str:
+    return f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"

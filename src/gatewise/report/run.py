@@ -1,0 +1,213 @@
+"""report.html: one file that tells what was run and what came of it, readable offline, on a phone and on paper.
+
+The page is whole without its pictures; Plotly's script stands at its end, once (4.8 MB), and draws them from the data
+beside it. The page's own policy forbids every connection, so nothing that the script could ever ask for is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from plotly.offline import get_plotlyjs
+
+from gatewise.evaluation.backtest import Backtest
+from gatewise.evaluation.base import Interval
+from gatewise.evaluation.interval_words import bounds_text, without_interval
+from gatewise.evaluation.judge import PartResult
+from gatewise.files import write_text
+from gatewise.report import figures, run_figures
+from gatewise.report.data import Predicted, ReportData
+from gatewise.report.html import (
+    Pictures,
+    bullets,
+    column_table,
+    folded,
+    header,
+    metric_table,
+    metric_words,
+    named_values,
+    section,
+    symbol_table,
+)
+from gatewise.report.page import DRAW, PAGE, STYLE
+
+_TITLES = {"val": "Validation", "test": "Test"}
+_HEAD_CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
+_HEAD_VALUES = ("rmse", "mae", "r2", "directional_accuracy")
+_BY_SYMBOL = ("accuracy", "macro_f1", "mae", "directional_accuracy")
+_MOST_OUTPUTS, _MOST_LEVELS = 4, 12
+
+
+def write_report(path: Path, report: ReportData) -> None:
+    """Writes the report, whole or not at all.
+
+    Raises:
+        StorageError: the place can't be written.
+    """
+    write_text(path, render(report))
+
+
+def render(report: ReportData) -> str:
+    """The report as HTML that refers to nothing outside itself."""
+    pictures = Pictures()
+    newest_first = list(reversed(report.evaluation.parts.values()))
+    body = [
+        _header(report),
+        section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
+        *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
+        section("Training", [_training(report, pictures)]),
+        section("The split", _split(report, pictures)),
+        section("What was run", [_facts(report)]),
+        section("Read this with the numbers", [bullets(report.notes)]),
+        folded("Resolved configuration", f"<pre>{escape(report.config_yaml)}</pre>"),
+    ]
+    return PAGE.substitute(
+        title=escape(report.title),
+        style=STYLE,
+        body="\n".join(body),
+        data=pictures.scripts(),
+        plotly=get_plotlyjs(),
+        draw=DRAW,
+    )
+
+
+def _header(report: ReportData) -> str:
+    return header("report", report.title, report.evaluation.judgement, f"<p>{escape(report.verdict.summary)}</p>")
+
+
+def _differences(result: PartResult, pictures: Pictures) -> str:
+    words = metric_words(result.deciding_metric)
+    why = without_interval({"": result.differences}, list(result.differences))
+    caption = "A line that crosses zero shows nothing either way."
+    return pictures.add(
+        figures.differences(words, result.differences, result.confidence),
+        f"{_title(result)}: model against each baseline",
+        f"Difference in {words} over the same rows. {' '.join(why) or caption}",
+        height=280,
+    )
+
+
+def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
+    head = [m for m in (_HEAD_CLASSES if report.classes else _HEAD_VALUES) if m in result.metrics]
+    rest = [m for m in result.metrics if m not in head]
+    if result is not report.verdict:
+        yield f"<p>{escape(result.summary)}</p>"
+    yield metric_table(result, head, f"{_title(result)}: metrics", differences=True)
+    if result.symbols:
+        few = [metric for metric in _BY_SYMBOL if metric in result.metrics]
+        yield symbol_table(result, few, f"{_title(result)}: symbol by symbol")
+    if rest:
+        what = "Precision, recall and F1, by class too" if report.classes else "By output"
+        yield folded(what, metric_table(result, rest, what))
+    if result.confusion is not None:
+        yield pictures.add(
+            figures.confusion(result.confusion, report.classes),
+            "Confusion matrix",
+            "Each row is a true class; its shares add up to 100 %.",
+        )
+    if result.reliability is not None:
+        yield pictures.add(
+            figures.reliability_diagram(result.reliability),
+            "Reliability",
+            "Where the model says 40 %, is it right 40 % of the time? Below the dashed line it promises too much. Each "
+            "dot stands for a bin of rows, by how sure the model was.",
+        )
+    if result.columns:
+        yield column_table(result, f"{_title(result)}: column by column, beside the last value")
+    if rows := report.predicted.get(result.part):
+        draw = _predicted if rows.start is None else _levels
+        for output, name in enumerate(report.outputs[: _MOST_OUTPUTS if rows.start is None else _MOST_LEVELS]):
+            yield from draw(rows, output, name, result.rows, pictures)
+    if result.backtest is not None and result.sharpe is not None:
+        yield from _rule(result.backtest, result.sharpe, pictures)
+
+
+def _predicted(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
+        figures.predicted_against_actual(rows, output, name),
+        f"{metric_words(name)}: actual over predicted",
+        f"{len(rows.y):,} of {num_rows:,} rows, evenly taken. A perfect model lies on the dashed line.",
+    )
+    yield pictures.add(
+        figures.residuals(rows, output, name),
+        f"{metric_words(name)}: errors in time",
+        "A drift shows as a slope, a change of the market as a wider or narrower band.",
+    )
+
+
+def _levels(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
+        figures.levels_in_time(rows, output, name),
+        f"{metric_words(name)}: predicted and actual",
+        f"{len(rows.y):,} of {num_rows:,} rows, evenly taken, each at the moment that it is for. Below: prediction "
+        "minus actual, and the value that was there already minus actual.",
+        wide=True,
+        height=420,
+    )
+
+
+def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
+        figures.equity_curve(rule),
+        "Naive long, flat or short rule (indicative)",
+        "Follows the prediction for one bar at a time at the close, pays for every change of position, and is flat "
+        "over gaps. It hints at whether the score is worth a closer look; it is no trading result.",
+        wide=True,
+    )
+    numbers = {
+        "Sharpe ratio": f"{sharpe.value:.2f} {bounds_text(sharpe, 2)}".rstrip(),
+        "Total return": _amount(rule, rule.total_return, "+"),
+        "Return of staying long": _amount(rule, rule.hold_return, "+"),
+        "Maximum drawdown": _amount(rule, rule.max_drawdown),
+        "Turnover a step": f"{rule.turnover:.3g}",
+        "Time in the market": f"{rule.exposure:.0%}",
+        "Cost, one way": f"{rule.cost:g} price units" if rule.in_price_units else f"{rule.cost:.3%}",
+        "Steps a year, as seen": f"{rule.steps_per_year:,.0f}",
+    }
+    yield f'<div class="columns">{named_values(numbers)}</div>'
+
+
+def _amount(rule: Backtest, value: float, sign: str = "") -> str:
+    """A return or a fall in its unit."""
+    return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
+
+
+def _training(report: ReportData, pictures: Pictures) -> str:
+    return pictures.add(
+        run_figures.learning_curves(report.history, report.best_epoch),
+        "Loss and learning rate by epoch",
+        "Training loss is measured while dropout is on and the weights still move, validation loss after the epoch. "
+        "The dotted line marks the epoch whose weights were kept.",
+        wide=True,
+        height=400,
+    )
+
+
+def _split(report: ReportData, pictures: Pictures) -> Iterator[str]:
+    lanes = len({stretch.lane for stretch in report.stretches})
+    height = max(240, 130 + 44 * lanes)
+    yield pictures.add(
+        run_figures.split_timeline(report.stretches),
+        "Train, validation and test in time",
+        "Purged or embargoed samples were dropped: their input or label touches what a later part is judged on.",
+        wide=not report.class_counts,
+        height=height,
+    )
+    if report.class_counts:
+        yield pictures.add(
+            run_figures.class_balance(report.class_counts, report.classes),
+            "Class balance",
+            "A part whose shares differ from training's is a different market.",
+            height=height,
+        )
+
+
+def _facts(report: ReportData) -> str:
+    groups = (f"<div><h3>{escape(group)}</h3>{named_values(facts)}</div>" for group, facts in report.facts.items())
+    return f'<div class="facts">{"".join(groups)}</div>'
+
+
+def _title(result: PartResult) -> str:
+    return _TITLES.get(result.part, result.part)

@@ -1,0 +1,106 @@
+"""Pictures of how a run went: learning curves, the split in time, the classes in each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from gatewise.evaluation.base import Ints
+from gatewise.report.data import Stretch, thinned
+from gatewise.report.figure_style import ACCENT, INK, MODEL, QUIET, date_text, styled
+
+PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "embargoed": "#97a0ae", "val": "#e2a04a", "test": "#2c8a72"}
+DROPPED = ("purged", "embargoed")
+# Okabe and Ito's palette, told apart by colour-blind readers; flat is grey because it is the absence of a view.
+CLASSES = {"down": "#d55e00", "flat": "#98a2b1", "up": "#0072b2"}
+_MORE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#98a2b1", "#1d2530")
+
+
+def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> go.Figure:
+    """Loss of training and validation by epoch, and the learning rate below."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.08)
+    kept = thinned(len(history))
+    epochs = kept + 1
+    mode = "lines+markers" if len(kept) <= 40 else "lines"
+    for name, words, colour, row in (
+        ("train_loss", "training loss", MODEL, 1),
+        ("val_loss", "validation loss", ACCENT, 1),
+        ("learning_rate", "learning rate", QUIET, 2),
+    ):
+        if history and name in history[0]:
+            figure.add_trace(
+                go.Scatter(
+                    x=epochs,
+                    y=np.array([history[k][name] for k in kept]),
+                    name=words,
+                    mode=mode,
+                    line={"color": colour, "width": 2},
+                    marker={"size": 5},
+                    showlegend=row == 1,
+                ),
+                row=row,
+                col=1,
+            )
+    figure.add_vline(x=best_epoch, line={"color": QUIET, "width": 1, "dash": "dot"}, row=1, col=1)
+    figure.add_annotation(
+        x=best_epoch, y=1, yref="y domain", text=f"kept: epoch {best_epoch}", showarrow=False, yanchor="bottom",
+        xanchor="right" if best_epoch > len(history) / 2 else "left", font={"size": 11, "color": QUIET},
+    )  # fmt: skip
+    figure.update_yaxes(title="loss", row=1, col=1)
+    figure.update_yaxes(title="rate", rangemode="tozero", tickformat=".1e", nticks=4, row=2, col=1)
+    figure.update_xaxes(title="epoch", row=2, col=1)
+    ticks = {"dtick": 1} if len(history) <= 12 else {"nticks": 12}
+    figure.update_xaxes(tickformat="d", range=[0.5, len(history) + 0.5], **ticks)
+    return styled(figure)
+
+
+def split_timeline(stretches: Sequence[Stretch], told_apart: bool = False) -> go.Figure:
+    """Train, purged, embargoed, validation and test stretches in time, a lane a symbol or fold.
+
+    Args:
+        told_apart: whether embargoed stretches are named so; else purged stands for both.
+    """
+    figure = go.Figure()
+    for kind, colour in PARTS.items():
+        own = [s for s in stretches if s.kind == kind]
+        if own:
+            start = date_text(np.array([s.start_us for s in own]))
+            figure.add_trace(
+                go.Bar(
+                    base=start,
+                    x=np.array([(s.end_us - s.start_us) / 1e3 for s in own]),
+                    y=[s.lane for s in own],
+                    orientation="h",
+                    name="purged or embargoed" if kind == "purged" and not told_apart else kind,
+                    marker={"color": colour, "line": {"color": INK if kind in DROPPED else colour, "width": 0.5}},
+                    customdata=[f"{s.rows:,}" for s in own],
+                    hovertemplate=f"{kind}: %{{customdata}} samples from %{{base}}<extra></extra>",
+                    width=0.55,
+                )
+            )
+    figure.update_layout(barmode="overlay")
+    figure.update_xaxes(type="date")
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    return styled(figure)
+
+
+def class_balance(counts: Mapping[str, Ints], classes: Sequence[str]) -> go.Figure:
+    """Share of each class in each part."""
+    figure = go.Figure()
+    for number, label in enumerate(classes):
+        figure.add_trace(
+            go.Bar(
+                x=list(counts),
+                y=np.array([c[number] / max(c.sum(), 1) for c in counts.values()]),
+                name=label,
+                marker={"color": CLASSES.get(label, _MORE[number % len(_MORE)])},
+                customdata=[f"{c[number]:,}" for c in counts.values()],
+                hovertemplate=f"{label} in %{{x}}: %{{y:.1%}}, %{{customdata}} rows<extra></extra>",
+            )
+        )
+    figure.update_yaxes(title="share", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(type="category", showgrid=False)
+    return styled(figure)

@@ -1,0 +1,83 @@
+"""From finished jobs to the tables, the measures, the verdict and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gatewise.evaluation.scoring import PRIOR, deciding_metric
+from gatewise.files import write_frame, write_json
+from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, JobResult
+from gatewise.jobs.shared import SharedData
+from gatewise.report.cv import write_cv_report
+from gatewise.selection.cv.coverage import cover
+from gatewise.selection.cv.frames import folds_frame, gather, out_of_fold_frame
+from gatewise.selection.cv.measures import measure_overfitting
+from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words
+from gatewise.selection.cv.page import gather_page
+from gatewise.selection.cv.plan import Plan
+from gatewise.selection.cv.summary import summarize
+from gatewise.selection.cv.verdict import judge
+
+
+def conclude(
+    plan: Plan,
+    folder: Path,
+    shared: SharedData,
+    *,
+    finished: Sequence[tuple[Job, JobResult]],
+    failures: Sequence[JobFailure],
+    resumed: int,
+    compute: str,
+    fleet: dict[str, Any],
+    remarks: Sequence[str] = (),
+) -> CvOutcome:
+    """Sums up what is finished and writes folds.parquet, out_of_fold.parquet, summary.json and report.html.
+
+    Args:
+        finished, failures: in the plan's order.
+        remarks: what people should know of the rows and settings.
+
+    Raises:
+        GatewiseError: no fold is finished by all that is compared: the first failure, with how many there are.
+        StorageError: the disk is full or not writable.
+    """
+    num_jobs = len(finished) + len(failures)
+    predictions = gather(finished, shared, plan.base.target.kind, plan.knows_symbols)
+    if all(prediction.model == PRIOR for prediction in predictions):
+        raise failure_words(failures, num_jobs)
+    coverage = cover(predictions, plan.num_folds)
+    frame, out_of_fold = folds_frame(predictions, coverage.compared), out_of_fold_frame(predictions, shared)
+    if not coverage.compared:
+        write_frame(folder / "folds.parquet", frame)
+        write_frame(folder / "out_of_fold.parquet", out_of_fold)
+        raise failure_words(failures, num_jobs, "no fold was finished by every line, so nothing can be compared; ")
+    compared = coverage.keep(predictions)
+    deciding = deciding_metric(next(iter(shared.horizons.values())).labels)
+    confidence = plan.base.evaluation.confidence
+    summaries = summarize(compared, deciding, confidence)
+    overfitting = measure_overfitting(compared, shared, plan.base)
+    diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
+    notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *(f"{remark}." for remark in remarks))
+    outcome = CvOutcome(
+        plan=plan,
+        folder=folder,
+        frame=frame,
+        coverage=coverage,
+        summaries=summaries,
+        overfitting=overfitting,
+        verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
+        remarks=list(remarks),
+        diverged=diverged,
+        failures=list(failures),
+        num_jobs=num_jobs,
+        resumed=resumed,
+        compute=compute,
+        fleet=fleet,
+    )
+    write_frame(folder / "folds.parquet", outcome.frame)
+    write_frame(outcome.out_of_fold, out_of_fold)
+    write_cv_report(outcome.report, gather_page(outcome, predictions, shared, deciding))
+    write_json(folder / "summary.json", outcome.to_dict())
+    return outcome

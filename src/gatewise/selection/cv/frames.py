@@ -1,0 +1,217 @@
+"""What jobs found, as two tidy frames: a line a fold, and every out-of-fold prediction beside what came true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.data.table import SYMBOL, TIME
+from gatewise.evaluation.scoring import PRIOR, said_knowing_nothing, score, score_symbols
+from gatewise.jobs.jobs import DIVERGED, Job, JobResult
+from gatewise.jobs.shared import ALL, SharedData
+from gatewise.splits.base import Rows
+from gatewise.splits.folds import FoldSplit, backtest_paths
+from gatewise.targets.base import Labels
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NAMES = ("fold", "seed", "model", "horizon", "symbol", "cutoff")
+MARKS = ("ended", "compared", "unseen")
+COUNTS = ("n_train", "n_val", "n_test", "epochs", "best_epoch", "seconds")
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a fold went for all symbols or for one, and how the model behind it was trained; `None` for the prior.
+
+    Attributes:
+        ended: how the training did, see `FitResult`; of several `diverged` where one of them did.
+        unseen: classes that never occurred in training: they were given what the prior gives a class without a row.
+    """
+
+    symbol: str
+    metrics: dict[str, float]
+    n_train: int
+    n_val: int
+    epochs: int | None = None
+    best_epoch: int | None = None
+    seconds: float | None = None
+    ended: str | None = None
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model, or the prior, said of a fold's test rows.
+
+    Attributes:
+        seed: `None` for the prior, which draws nothing.
+        rows: int64 [n], rows of the table, ascending.
+        said: float64 [n, outputs].
+        lines: the first over all symbols; one more for each where there are several.
+    """
+
+    fold: FoldSplit
+    seed: int | None
+    model: str
+    horizon: int
+    rows: Rows
+    said: npt.NDArray[np.float64]
+    lines: tuple[Line, ...]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Over all symbols."""
+        return self.lines[0].metrics
+
+
+def gather(
+    done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str, symbols_known: bool = False
+) -> list[Prediction]:
+    """Predictions in the order of the jobs, each horizon followed by its prior's.
+
+    One model for each symbol counts as one model over all: its symbols' predictions are put together. A fold that not
+    every symbol's model finished is left out, since it would be judged on other rows than the rest.
+
+    Args:
+        done: finished jobs, in the plan's order.
+        kind: of the target.
+        symbols_known: whether models know which symbol they predict; the prior then does, too.
+    """
+    found: list[Prediction] = []
+    for horizon, of in shared.horizons.items():
+        groups: dict[tuple[str, int, int], list[tuple[Job, JobResult]]] = {}
+        for job, result in done:
+            if job.horizon == horizon:
+                groups.setdefault((job.model, job.fold, job.seed), []).append((job, result))
+        for (model, number, seed), members in groups.items():
+            fold = of.folds[number - 1]
+            if sum(result.n_test for _, result in members) == fold.test.size:
+                found.append(_together(members, fold, model, seed, horizon, shared, kind))
+        for fold in of.folds:
+            said = said_knowing_nothing(shared.table, of.labels, kind, fold.train, fold.test, symbols_known)
+            judged = (shared.table, of.labels, kind, fold.train, fold.test, said)
+            scores = {ALL: score(*judged), **score_symbols(*judged)}
+            unseen = of.labels.unseen(fold.train)
+            lines = tuple(
+                Line(symbol, metrics, fold.train.size, fold.val.size, unseen=unseen)
+                for symbol, metrics in scores.items()
+            )
+            found.append(Prediction(fold, None, PRIOR, horizon, fold.test, said, lines))
+    return found
+
+
+def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> pl.DataFrame:
+    """A line for each fold, seed and model over all symbols, and one for each symbol where there are several.
+
+    Columns fold, seed, model, horizon, symbol, cutoff (UTC, the first test moment), n_train, n_val, n_test, epochs,
+    best_epoch, seconds, ended (how training did: max_epochs, early_stopping or diverged), compared (whether the fold is
+    in the tables), unseen (classes that never occurred in training), then metrics. n_train
+    and n_val of a symbol's line are those of the model, which learned them all.
+
+    Args:
+        compared: numbers of the folds that are in the tables.
+    """
+    lines = [line for prediction in predictions for line in _lines(prediction, prediction.fold.number in compared)]
+    schema: dict[str, pl.DataType] = {"model": pl.String(), SYMBOL: pl.String(), "cutoff": pl.Datetime("us", "UTC")}
+    schema |= dict.fromkeys(("fold", "seed", "horizon", *COUNTS[:-1]), pl.Int64())
+    schema |= {"ended": pl.String(), "unseen": pl.List(pl.String())}
+    return pl.DataFrame(lines, schema_overrides=schema, infer_schema_length=None)
+
+
+def out_of_fold_frame(predictions: Sequence[Prediction], shared: SharedData) -> pl.DataFrame:
+    """Every prediction on a test row, by a model that never saw it, beside what came true.
+
+    Columns horizon, model, seed, fold, path (of combinatorial folds: which backtest path; else 0), symbol, time, then
+    prob_<class> and target (the class), or <output> and target_<output>. Each model of a horizon has the same rows, but
+    for folds that it did not finish.
+    """
+    frames = []
+    for horizon, of in shared.horizons.items():
+        paths = dict(zip((fold.number for fold in of.folds), backtest_paths(of.folds), strict=True))
+        own = [prediction for prediction in predictions if prediction.horizon == horizon]
+        frames += [_said(prediction, of.labels, paths[prediction.fold.number], shared) for prediction in own]
+    return pl.concat(frames)
+
+
+def _together(
+    members: Sequence[tuple[Job, JobResult]],
+    fold: FoldSplit,
+    model: str,
+    seed: int,
+    horizon: int,
+    shared: SharedData,
+    kind: str,
+) -> Prediction:
+    results, labels = [result for _, result in members], shared.horizons[horizon].labels
+    rows = np.concatenate([result.test_rows for result in results])
+    said = np.concatenate([result.predictions for result in results])
+    order = np.argsort(rows, kind="stable")
+    rows, said = rows[order], said[order]
+    if members[0][0].symbol == ALL:
+        only = results[0]
+        scores = {ALL: only.metrics, **only.by_symbol}
+        unseen = labels.unseen(fold.train)
+        lines = [_line(symbol, metrics, results, unseen) for symbol, metrics in scores.items()]
+    else:
+        whole = score(shared.table, labels, kind, fold.train, rows, said)
+        lacked = [labels.unseen(shared.fold(horizon, fold.number, job.symbol).train) for job, _ in members]
+        own = [
+            _line(job.symbol, result.metrics, [result], lack)
+            for (job, result), lack in zip(members, lacked, strict=True)
+        ]
+        every = tuple(name for name in labels.classes if any(name in lack for lack in lacked))
+        lines = [_line(ALL, whole, results, every), *own]
+    return Prediction(fold, seed, model, horizon, rows, said, tuple(lines))
+
+
+def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], unseen: tuple[str, ...]) -> Line:
+    """Sizes and seconds of one model for each symbol add up; the longest training stands for all, and what diverged."""
+    longest = max(results, key=lambda result: result.epochs)
+    return Line(
+        symbol,
+        metrics,
+        sum(result.n_train for result in results),
+        sum(result.n_val for result in results),
+        max(result.epochs for result in results),
+        max(result.best_epoch for result in results),
+        sum(result.seconds for result in results),
+        DIVERGED if any(result.ended == DIVERGED for result in results) else longest.ended,
+        unseen,
+    )
+
+
+def _lines(of: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
+    names = (of.fold.number, of.seed, of.model, of.horizon)
+    cutoff = _EPOCH + timedelta(microseconds=of.fold.cutoff_us)
+    for line in of.lines:
+        n_test = int(line.metrics["n"])
+        counts = (line.n_train, line.n_val, n_test, line.epochs, line.best_epoch, line.seconds)
+        yield (
+            dict(zip(NAMES, (*names, line.symbol, cutoff), strict=True))
+            | dict(zip(COUNTS, counts, strict=True))
+            | dict(zip(MARKS, (line.ended, compared, list(line.unseen)), strict=True))
+            | {name: value for name, value in line.metrics.items() if name != "n"}
+        )
+
+
+def _said(of: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.DataFrame:
+    names = {"horizon": of.horizon, "model": of.model, "seed": of.seed, "fold": of.fold.number}
+    dtypes = {"model": pl.String}
+    keys = [pl.lit(value, dtypes.get(name, pl.Int64)).alias(name) for name, value in names.items()]
+    y = labels.y[of.rows]
+    if labels.is_classes:
+        said = {f"prob_{name}": of.said[:, i] for i, name in enumerate(labels.classes)}
+        true = {"target": np.array(labels.classes)[y]}
+    else:
+        said = {name: of.said[:, i] for i, name in enumerate(labels.outputs)}
+        true = {f"target_{name}": y[:, i] for i, name in enumerate(labels.outputs)}
+    frame = shared.table.frame[of.rows].select(SYMBOL, TIME)
+    columns = [pl.Series("path", path), *(pl.Series(name, value) for name, value in (said | true).items())]
+    order = ("path", SYMBOL, TIME, *said, *true)
+    return frame.with_columns(columns).select(*keys, *order)

@@ -1,0 +1,138 @@
+"""From out-of-fold predictions to the measures of overfitting: what is a trial, and which rows judge it.
+
+A trial is what a reader of the table would choose between, a model at a horizon: its seeds, and the backtest paths of
+combinatorial folds, are averaged row by row. All trials are judged on the rows that every one of them predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import SYMBOL
+from gatewise.evaluation.backtest import backtest, class_positions
+from gatewise.evaluation.base import Floats, Ints, class_prediction
+from gatewise.evaluation.class_metrics import class_scores
+from gatewise.evaluation.reference import start_values, usual_moves, value_positions
+from gatewise.evaluation.scoring import PRIOR, deciding_metric
+from gatewise.evaluation.value_metrics import value_scores
+from gatewise.jobs.shared import SharedData
+from gatewise.selection.cv.frames import Prediction
+from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
+from gatewise.selection.luck.skill import class_skill, value_skill
+from gatewise.targets.base import Labels
+
+_PRIME = 1_000_003
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Means over seeds and paths by row of the table: loss [rows], said [rows, outputs]; seen counts how many.
+
+    Attributes:
+        said_by: int64 [rows], the same number where the same fitted models spoke.
+    """
+
+    loss: Floats
+    said: Floats
+    seen: Ints
+    said_by: Ints
+
+
+def measure_overfitting(
+    predictions: Sequence[Prediction], shared: SharedData, config: ExperimentConfig
+) -> OverfittingReport:
+    """Judges the choice among a cross-validation's models and horizons.
+
+    Of several horizons each trial is judged by its lead over its own horizon's prior, since losses on different labels
+    do not compare.
+
+    Args:
+        config: target, cost, confidence and seed; those of the first model.
+    """
+    table = shared.table
+    trials: dict[tuple[int, str], _Trial] = {}
+    for horizon, model in dict.fromkeys((p.horizon, p.model) for p in predictions):
+        own = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
+        trials[horizon, model] = _average(own, shared, config.target.kind)
+    rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
+    symbol = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
+    models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
+    names = {key: f"{key[1]}@{key[0]}" for key in models}
+    priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
+    returns: dict[str, Floats] = {}
+    for (horizon, model), trial in models.items():
+        position = _position(trial, rows, shared, horizon, config.target.kind)
+        if position is not None and "close" in table.columns:
+            close = table.frame["close"].to_numpy()
+            rule = backtest(
+                position,
+                rows,
+                close=close,
+                segment_start=table.segment_start,
+                time_us=table.time_us,
+                symbol=symbol,
+                cost=config.evaluation.cost,
+                in_price_units=table.any_prices,
+            )
+            if rule is not None:
+                returns[names[horizon, model]] = rule.net
+    return overfitting_report(
+        {names[key]: trial.loss[rows] for key, trial in models.items()},
+        {names[key]: priors[key[0]] for key in models} if len(priors) > 1 else next(iter(priors.values())),
+        time_us=table.time_us[rows],
+        symbol=symbol[rows],
+        horizon=max(shared.horizons),
+        seed=config.training.seed,
+        metric=deciding_metric(shared.horizons[max(shared.horizons)].labels),
+        returns=returns or None,
+        skill={
+            names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels, symbol)
+            for key, trial in models.items()
+        },
+        confidence=config.evaluation.confidence,
+        samples=config.evaluation.bootstrap_samples,
+    )
+
+
+def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
+    table, labels = shared.table, shared.horizons[of[0].horizon].labels
+    seen = np.zeros(table.num_rows, np.int64)
+    loss = np.zeros(table.num_rows)
+    said = np.zeros((table.num_rows, of[0].said.shape[1]))
+    said_by = np.zeros(table.num_rows, np.int64)
+    for one in of:
+        y = labels.y[one.rows]
+        if labels.is_classes:
+            lost = class_scores(y.astype(np.int64), class_prediction(one.said), labels.classes).loss
+        else:
+            scale = usual_moves(table, labels, kind, one.fold.train)
+            lost = value_scores(y, one.said, labels.outputs, None, scale).loss
+        seen[one.rows] += 1
+        loss[one.rows] += lost
+        said[one.rows] += one.said
+        said_by[one.rows] = (
+            said_by[one.rows] * _PRIME + one.fold.number
+        )  # overflows, and tells folds apart all the same
+    times = np.maximum(seen, 1)
+    return _Trial(loss / times, said / times[:, None], seen, said_by)
+
+
+def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
+    said, expected, y = trial.said[rows], prior.said[rows], labels.y[rows]
+    said_by = np.unique(np.column_stack([trial.said_by[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
+    if labels.is_classes:
+        return class_skill(said, expected, y.astype(np.int64), said_by)
+    return value_skill(said, expected, y, said_by)
+
+
+def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int, kind: str) -> Floats | None:
+    labels = shared.horizons[horizon].labels
+    if labels.is_classes:
+        return class_positions(trial.said[rows].argmax(axis=1), labels.classes)
+    start = start_values(shared.table, labels, kind, rows)
+    position = value_positions(kind, labels.outputs, trial.said[rows], start)
+    return None if position is None else np.nan_to_num(position)

@@ -1,0 +1,175 @@
+"""How a cross-validation's outcome becomes what its page shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gatewise.config.load import to_yaml
+from gatewise.config.schema import format_duration
+from gatewise.evaluation.base import Interval
+from gatewise.evaluation.scoring import PRIOR
+from gatewise.jobs.shared import ALL, SharedData
+from gatewise.report.cv import CvPage, HorizonPage
+from gatewise.report.cv_figures import Dots
+from gatewise.report.fold_figures import fold_timeline, timeline_height
+from gatewise.selection.cv.coverage import Coverage
+from gatewise.selection.cv.frames import Prediction
+from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.verdict import measures
+from gatewise.selection.luck.fold_interval import LEAST_FOLDS
+
+_MOST_NAMES = 6
+
+
+def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str) -> CvPage:
+    """Puts an outcome and all finished predictions into words, tables and pictures."""
+    plan = outcome.plan
+    return CvPage(
+        title=_title(outcome, shared),
+        judgement=outcome.verdict.judgement,
+        lines=outcome.verdict.lines,
+        deciding=deciding,
+        confidence=plan.base.evaluation.confidence,
+        compared=outcome.coverage.words,
+        horizons=[_horizon(h, outcome, predictions, shared, deciding) for h in shared.horizons],
+        against_prior={
+            of.name: Interval(of.against_prior.mean, of.against_prior.low, of.against_prior.high)
+            if of.folds >= LEAST_FOLDS
+            else Interval(of.against_prior.mean, None, None, f"fewer than {LEAST_FOLDS} folds")
+            for of in outcome.summaries
+            if of.model != PRIOR
+        },
+        measures=measures(outcome.overfitting),
+        failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],
+        facts=_facts(outcome, shared),
+        notes=_notes(outcome),
+        configs={name: to_yaml(config) for name, config in plan.models.items()},
+    )
+
+
+def _horizon(
+    horizon: int, outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str
+) -> HorizonPage:
+    of = shared.horizons[horizon]
+    own = [p for p in predictions if p.horizon == horizon]
+    dots = {
+        model: _dots([p for p in own if p.model == model], deciding) for model in dict.fromkeys(p.model for p in own)
+    }
+    days = [str(np.datetime64(fold.cutoff_us, "us").astype("datetime64[D]")) for fold in of.folds]
+    return HorizonPage(
+        horizon=horizon,
+        estimates={s.model: s.metrics for s in outcome.summaries if s.horizon == horizon},
+        prior=dots.pop(PRIOR),
+        dots=dots,
+        cutoffs=days,
+        timeline=fold_timeline(of.spans, of.folds),
+        timeline_height=timeline_height(len(of.folds)),
+        by_symbol=_by_symbol(outcome.coverage.keep(own), deciding),
+    )
+
+
+def _dots(of: Sequence[Prediction], deciding: str) -> Dots:
+    return Dots(np.array([float(p.fold.number) for p in of]), np.array([p.metrics[deciding] for p in of]))
+
+
+def _by_symbol(of: Sequence[Prediction], deciding: str) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, list[float]]] = {}
+    for prediction in of:
+        for line in prediction.lines:
+            if line.symbol != ALL:
+                values.setdefault(line.symbol, {}).setdefault(prediction.model, []).append(line.metrics[deciding])
+    return {
+        symbol: {model: float(np.mean(found)) for model, found in models.items()} for symbol, models in values.items()
+    }
+
+
+def _title(outcome: CvOutcome, shared: SharedData) -> str:
+    plan, symbols = outcome.plan, shared.table.symbols
+    names = ", ".join(symbols[:_MOST_NAMES]) + (
+        f" and {len(symbols) - _MOST_NAMES} more" if len(symbols) > _MOST_NAMES else ""
+    )
+    target = plan.base.target.kind.replace("_", " ")
+    ahead = " and ".join(map(str, plan.horizons))
+    return f"{', '.join(plan.models)} on {names}: {target}, {ahead} row{'s' if ahead != '1' else ''} ahead"
+
+
+def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
+    plan, table = outcome.plan, shared.table
+    cv = plan.base.cv
+    times = table.frame["time"]
+    first = next(iter(shared.horizons.values())).folds[0]
+    apart = {
+        "from before": outcome.resumed,
+        "diverged": len(outcome.diverged),
+        "failed": len(outcome.failures),
+    }
+    groups = f", {cv.test_groups} of {cv.n_splits} groups each" if cv.splitter == "combinatorial" else ""
+    return {
+        "Data": {
+            "Rows": f"{table.num_rows:,}",
+            "Symbols": f"{len(table.symbols)}, {'one model each' if plan.per_symbol else 'learned together'}",
+            "Timeframe": format_duration(table.timeframe),
+            "First row": str(times.min()),
+            "Last row": str(times.max()),
+            "Features": str(len(shared.matrix.names)),
+        },
+        "Folds": {
+            "Splitter": f"{cv.splitter}, {plan.num_folds} folds{groups}",
+            "Stops training": f"the newest {cv.val:.0%} of each training part",
+            "Fold 1": f"train {first.train.size:,}, val {first.val.size:,}, test {first.test.size:,}",
+            **_unseen(outcome.coverage),
+            "Dropped in fold 1": f"{first.purged_rows:,} purged, {first.embargo_rows:,} embargoed",
+        },
+        "Trainings": {
+            "In all": ", ".join(
+                [str(outcome.num_jobs), *(f"{count} {what}" for what, count in apart.items() if count)]
+            ),
+            "Seeds": str(plan.num_seeds),
+            "Where": outcome.compute,
+            "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
+            "Id": outcome.folder.name,
+        },
+        **({"Tuned anew in each fold": _tuned(outcome)} if plan.tuning else {}),
+    }
+
+
+def _unseen(coverage: Coverage) -> dict[str, str]:
+    """By horizon and fold."""
+    places = [f"horizon {h}, fold {fold}: {', '.join(classes)}" for (h, fold), classes in coverage.unseen.items()]
+    return {"Never seen in training": "; ".join(places)} if places else {}
+
+
+def _tuned(outcome: CvOutcome) -> dict[str, str]:
+    """By fold: what its search found, and which inner folds its trials were scored on."""
+    told = json.loads((outcome.folder / "tuned.json").read_text(encoding="utf-8"))
+    return {f"{of['model']}@{of['horizon']}, fold {of['fold']}": of.get("error") or _settings(of) for of in told}
+
+
+def _settings(of: Mapping[str, Any]) -> str:
+    rounded = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in of["params"].items()}
+    return f"{', '.join(f'{name} {value}' for name, value in rounded.items())}; scored on {of['inner_folds']}"
+
+
+def _notes(outcome: CvOutcome) -> list[str]:
+    notes = [
+        "Every number is out of fold: scalers, class weights and early stopping were fitted on the fold's own training "
+        "part, and no span of a training sample touches a test sample's.",
+        "All models of a horizon are judged on the same rows. A fold that a line did not finish with each of its seeds "
+        "is in no mean, interval or measure of any line.",
+        "Intervals are Student's t over folds, seeds averaged first, with the correction of Nadeau and Bengio (2003) "
+        "for training parts that overlap. With few folds they are wide, as few folds know little; where folds share "
+        "much of their training rows they may still be too narrow.",
+        "A low probability of backtest overfitting says that the choice among these models holds, not that the chosen "
+        "one is any good: a model that is always the least bad is chosen rightly. Whether it is good, the prior tells.",
+        "Nothing here was chosen by a test row. Once you choose a model by these numbers, that is no longer so: the "
+        "measures of overfitting say how much that choice is worth, and fresh rows say more.",
+    ]
+    if outcome.plan.base.cv.splitter == "combinatorial":
+        notes.append(
+            "Combinatorial folds test each row several times; by row, its predictions are averaged before the measures."
+        )
+    return notes

@@ -1,0 +1,108 @@
+"""A cross-validation's verdict: does the best of the compared models know more than the prior, and is that luck?
+
+It is one of the four of every judgement (evaluation/verdict.py). What lies between them, an advantage that may be luck
+or one that a few folds carry alone, is said in the sentences below the headline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gatewise.evaluation.base import decimals, fixed, shown
+from gatewise.evaluation.interval_words import bounds_text
+from gatewise.evaluation.scoring import PRIOR
+from gatewise.evaluation.verdict import SHORT, Judgement
+from gatewise.report.html import metric_words
+from gatewise.selection.cv.summary import Summary
+from gatewise.selection.luck.fold_interval import LEAST_FOLDS
+from gatewise.selection.luck.overfitting import OverfittingReport
+from gatewise.selection.luck.snooping import Snooping
+
+
+@dataclass(frozen=True)
+class CvVerdict:
+    """The judgement, and the sentences behind it."""
+
+    judgement: Judgement
+    lines: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence without a full stop."""
+        return self.judgement.headline
+
+
+def judge(
+    summaries: Sequence[Summary],
+    overfitting: OverfittingReport,
+    deciding: str,
+    confidence: float,
+    notes: Sequence[str] = (),
+) -> CvVerdict:
+    """Judges the comparison as a whole, the prior being its one baseline.
+
+    Better: some model's interval over folds lies below zero, and the test against data snooping, which counts the
+    choice among all of them, agrees. Worse: every model's lies above zero. Too few: no model has three folds, or the
+    rows are too few for that test. Undecided: all else.
+
+    Args:
+        deciding: the metric that decides; lower is better.
+        notes: what a reader should know beside, such as the folds that all of this stands on.
+    """
+    models = [of for of in summaries if of.model != PRIOR]
+    snooping = overfitting.snooping
+    verdicts = [of.judgement.verdict for of in models]
+    shown = snooping.value is not None and snooping.value < 1 - confidence
+    if not snooping.periods or all(verdict == "too_few" for verdict in verdicts):
+        judgement = Judgement("too_few")
+    elif "better" in verdicts and shown:
+        judgement = Judgement("better")
+    elif all(verdict == "worse" for verdict in verdicts):
+        judgement = Judgement("worse", PRIOR)
+    else:
+        judgement = Judgement("undecided")
+    shades = _shades(models, judgement, snooping, shown)
+    return CvVerdict(judgement, (*shades, *(_line(of, deciding, confidence) for of in models), *notes))
+
+
+def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
+    """(name, value, meaning or why there is none) of each measure of overfitting."""
+    found = (
+        (f"PBO by {of.pbo.by}", of.pbo.value, of.pbo.meaning or of.pbo.reason),
+        ("PBO by skill", of.skill_pbo.value, of.skill_pbo.meaning or of.skill_pbo.reason),
+        ("Deflated Sharpe", of.deflated_sharpe.value, of.deflated_sharpe.meaning or of.deflated_sharpe.reason),
+        ("Snooping", of.snooping.value, of.snooping.meaning or of.snooping.reason),
+    )
+    return [(name, "–" if value is None else f"{value:.2f}", words or "") for name, value, words in found]
+
+
+def _shades(models: Sequence[Summary], judgement: Judgement, snooping: Snooping, shown: bool) -> list[str]:
+    """What the four verdicts have no room for, as a sentence or none."""
+    best = min(models, key=lambda of: of.against_prior.mean)
+    ahead = [of for of in models if of.judgement.verdict == "better"]
+    leader = min(ahead, key=lambda of: of.against_prior.mean) if ahead else best
+    if judgement.verdict == "too_few":
+        folds = max(of.folds for of in models)
+        if folds < LEAST_FOLDS:
+            return [f"A verdict takes {LEAST_FOLDS} folds; there {'is' if folds == 1 else 'are'} {folds}."]
+        return [f"Whether the best of them is luck can't be tested: {snooping.reason}."]
+    if judgement.verdict == "better":
+        return [f"{leader.name} knows more than the prior, with the choice among all that were compared counted."]
+    if ahead:
+        return [f"{leader.name} looks better than the prior, but luck is not ruled out."]
+    if shown:
+        return [f"{best.name} is ahead of the prior over all rows, but its folds differ too much to count on it."]
+    return []
+
+
+def _line(of: Summary, deciding: str, confidence: float) -> str:
+    mean, apart = of.metrics[deciding].mean, of.against_prior
+    places = decimals(mean)
+    chance = mean - apart.mean  # the prior's on the same folds: some of the model's may have failed
+    told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {shown(chance, places)}"
+    if apart.low is None or apart.high is None:
+        return f"{told}; one fold gives no interval."
+    between = f"{fixed(apart.mean, places, '+')} {bounds_text(apart, places, sign='+')}"
+    verdict = "too few folds" if of.folds < LEAST_FOLDS else SHORT[of.judgement.verdict]
+    return f"{told}; difference {between} at {confidence:.0%} over {of.folds} folds: {verdict}."

@@ -1,0 +1,205 @@
+"""From YAML to a search space that is known to fit the config it tunes, before any trial.
+
+{field: list | {low, high, log?, step?}}, a field flat as presets name it or dotted. Every value is put into the config,
+so that what a field takes is said in one place alone: config/schema.py.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import types
+import typing
+from collections.abc import Container, Iterator, Mapping
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gatewise.config.load import FLAT_FIELDS
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError, ReadError, UnknownNameError
+from gatewise.selection.tuning.space import Choice, Range, SearchSpace, with_values
+
+NumberKind = type[int] | type[float] | None
+
+_SHORT = {dotted: flat for flat, dotted in FLAT_FIELDS.items()}
+_RANGE_KEYS = ("low", "high", "log", "step")
+_WHAT_IS_SCORED = "it decides what trials are scored on, or how"
+_BARRED = {
+    "model.name": "models are compared by gatewise cv --models",
+    "model.input_features": "the features decide it",
+    "features.sets": "each feature set has other samples; tune each by itself",
+    "features.columns": "each feature set has other samples; tune each by itself",
+    "training.seed": "the luckiest seed is no setting",
+    "training.device": "it is where trials run, not what they find",
+    "training.auto_batch_size": "tune training.batch_size",
+    "training.checkpoint_every_epochs": "it changes no result",
+}
+
+
+def load_space(name: str | None, config: ExperimentConfig, settled: Container[str] = ()) -> SearchSpace:
+    """A space that ships (`lstm`, `wide`), or one's own YAML file; `None`: the one that ships for the model.
+
+    Args:
+        settled: dotted fields that a space that ships leaves alone, since the user has said what they are to be.
+
+    Raises:
+        UnknownNameError: no such space ships, or a field that is none.
+        ReadError: the file can't be read or isn't YAML.
+        ConfigError: see `parse_space`.
+    """
+    shipped = shipped_spaces()
+    wanted = name or config.model.name
+    if Path(wanted).suffix in (".yaml", ".yml", ".json") or "/" in wanted:
+        return parse_space(_read(Path(wanted)), config)
+    if wanted not in shipped:
+        if name is None:
+            raise ConfigError(f"no search space ships for {wanted}", f'space="FILE", or one of: {", ".join(shipped)}')
+        raise UnknownNameError("search space", wanted, [*shipped, "a YAML file"])
+    text = resources.files("gatewise.config").joinpath("spaces", f"{wanted}.yaml").read_text(encoding="utf-8")
+    said = yaml.safe_load(text)
+    left = {field: values for field, values in said.items() if FLAT_FIELDS.get(field, field) not in settled}
+    if not left:
+        raise ConfigError(
+            f"search space {wanted} must leave something to search; every field of it was set",
+            'name a file of your own: space="FILE"',
+        )
+    return parse_space(left, config)
+
+
+def shipped_spaces() -> tuple[str, ...]:
+    """Names of the spaces that ship."""
+    folder = resources.files("gatewise.config").joinpath("spaces")
+    return tuple(sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")))
+
+
+def parse_space(said: object, config: ExperimentConfig) -> SearchSpace:
+    """Checks a space against the config that it is to tune.
+
+    Raises:
+        UnknownNameError: a field that is none.
+        ConfigError: no field, a field that can't be tuned, one said twice, an empty list or range, a value of the wrong
+            type or out of the field's bounds. All in one line.
+    """
+    if not isinstance(said, dict) or not said:
+        raise ConfigError(
+            f"a search space must be a mapping of fields; got {'nothing' if not said else type(said).__name__}",
+            "for example: learning_rate: {low: 0.0001, high: 0.01, log: true}",
+        )
+    parameters = [_parse(str(key), value, config) for key, value in said.items()]
+    names = [parameter.name for parameter in parameters]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"a search space says each field once; {name} is there {names.count(name)} times")
+    return SearchSpace(tuple(parameters))
+
+
+def tunable_fields(config: ExperimentConfig) -> dict[str, NumberKind]:
+    """Dotted names of the fields that can be tuned, and what kind of number each takes, if any."""
+    return {name: kind for name, kind in _all_fields(config) if name not in _BARRED and not _decides_scores(name)}
+
+
+def _parse(key: str, said: object, config: ExperimentConfig) -> Choice | Range:
+    dotted = FLAT_FIELDS.get(key, key)
+    fields = tunable_fields(config)
+    if dotted not in fields:
+        if dotted in dict(_all_fields(config)):
+            raise ConfigError(
+                f"a search space can't hold {dotted}: {_BARRED.get(dotted, _WHAT_IS_SCORED)}",
+                "set it in the config",
+            )
+        raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in fields])
+    name, kind = _SHORT.get(dotted, dotted), fields[dotted]
+    if isinstance(said, dict):
+        return _parse_range(name, said, kind, config)
+    if not isinstance(said, list):
+        raise ConfigError(f"{name} takes a list or {{low, high}} in a search space; got {said!r}")
+    if not said:
+        raise ConfigError(f"{name} must have a value to choose from; got an empty list")
+    values = [_checked(name, value, kind, config) for value in said]
+    if len({json.dumps(value) for value in values}) < len(values):
+        raise ConfigError(f"{name} must list each value once; got {said}")
+    return Choice(name, tuple(values))
+
+
+def _parse_range(name: str, said: Mapping[str, Any], kind: NumberKind, config: ExperimentConfig) -> Range:
+    if unknown := [str(key) for key in said if key not in _RANGE_KEYS]:
+        raise UnknownNameError(f"key in the range of {name}", unknown[0], _RANGE_KEYS)
+    if kind is None:
+        raise ConfigError(f"{name} is no number, so it has no range; got {dict(said)}", "give a list of values")
+    if missing := [key for key in ("low", "high") if said.get(key) is None]:
+        raise ConfigError(f"the range of {name} must have low and high; {' and '.join(missing)} is missing")
+    log = said.get("log", False)
+    if not isinstance(log, bool):
+        raise ConfigError(f"log in the range of {name} must be true or false; got {log!r}")
+    low, high = (_checked(name, said[key], kind, config) for key in ("low", "high"))
+    step = None if said.get("step") is None else _number(name, said["step"], kind)
+    if low > high:
+        raise ConfigError(f"the range of {name} is empty: low {low:g} is above high {high:g}")
+    if log and low <= 0:
+        raise ConfigError(f"a range in log must be above 0; got low {low:g} for {name}", "raise low, or log: false")
+    if step is not None and (log or step <= 0):
+        what = "no step beside log: true" if log else "a step above 0"
+        raise ConfigError(f"the range of {name} takes {what}; got step {step:g}")
+    if step is not None:  # the last value that steps reach; in decimals, as 0.1 + 0.1 + 0.1 is not 0.3
+        count = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
+        high = kind(Decimal(str(low)) + count * Decimal(str(step)))
+    return Range(name, low, high, log, step, kind is int)
+
+
+def _checked(name: str, value: object, kind: NumberKind, config: ExperimentConfig) -> Any:
+    """The value as the config holds it."""
+    if kind is not None and value is not None:
+        value = _number(name, value, kind)
+    dotted = FLAT_FIELDS.get(name, name)
+    try:
+        held: Any = with_values(config, {dotted: value}).to_dict()
+    except ConfigError as error:
+        raise ConfigError(f"search space: {error.message}", "every value must be one that the config takes") from error
+    for part in dotted.split("."):
+        held = held[part]
+    return held
+
+
+def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
+    try:
+        # YAML reads 1e-5 as text, as its 1.1 grammar wants a dot; people mean the number.
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except ValueError:
+        number = None
+    if number is None or not math.isfinite(number) or (kind is int and not number.is_integer()):
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{name} takes {what} in a search space; got {value!r}")
+    return kind(number)
+
+
+def _all_fields(config: ExperimentConfig) -> Iterator[tuple[str, NumberKind]]:
+    for section in type(config).model_fields:
+        part = getattr(config, section)
+        if isinstance(part, str):
+            yield section, None
+            continue
+        for field, info in type(part).model_fields.items():
+            yield f"{section}.{field}", _number_kind(info.annotation)
+
+
+def _decides_scores(dotted: str) -> bool:
+    return dotted.split(".")[0] in ("name", "data", "target", "split", "cv", "evaluation")
+
+
+def _number_kind(annotation: object) -> NumberKind:
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(annotation) if union else (annotation,)
+    return int if int in kinds else float if float in kinds else None
+
+
+def _read(file: Path) -> object:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReadError(f"can't read {file}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
+    except yaml.YAMLError as error:
+        raise ReadError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from error

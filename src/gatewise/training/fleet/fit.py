@@ -1,0 +1,281 @@
+"""Many models of one shape trained as one: folds, seeds, symbols, learning rates, decays, dropout rates.
+
+Each member ends with the weights that `fit` alone would have given it, to float tolerance: its batches in its order,
+its masks, its scales and labels, its schedule, clipping, stopping and best epoch. Members go through their epochs side
+by side; one that has fewer batches, or is done, is left out of the stack from there on and costs the others nothing.
+
+On a GPU a small model leaves nearly all of it idle, and its members fill it. On a CPU they gain nothing by standing in
+one stack: processes side by side do (see `choose_fleet`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from gatewise.config.schema import TrainingConfig
+from gatewise.errors import ConfigError, DivergedError
+from gatewise.interrupts import Uninterrupted
+from gatewise.isolation import plain_numbers
+from gatewise.nn.dropout import epoch_key
+from gatewise.training.crew import crew
+from gatewise.training.device import Precision
+from gatewise.training.fit import check_batch_size
+from gatewise.training.fleet.graph import Graph
+from gatewise.training.fleet.stack import Rates, Stack
+from gatewise.training.fleet.state import FleetState
+from gatewise.training.fleet.step import Ensemble, FleetStep, FleetTotals
+from gatewise.training.fleet.windows import FleetWindows, batches, stretches
+from gatewise.training.listeners import Listener
+from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.prior import start_below
+from gatewise.training.progress import FitResult
+from gatewise.windows import Windows, epoch_order
+
+Rows = npt.NDArray[np.int64]
+
+# Settings that a step is made of, and so one for all; every other may differ from member to member.
+_SHARED = ("batch_size", "optimizer", "loss")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of K models: those arguments of `fit` that may differ.
+
+    Attributes:
+        model: with its own initial weights and dropout rates; equal to the others' in all else.
+        windows: over the one matrix that all share (the same tensor), with its own scales, labels and row weights.
+            Members that share labels or weights should hand over the same tensor, too: it is then held once.
+        train_rows, val_rows: end its windows.
+        settings: batch_size, optimizer and loss are shared; the seed and all else are the member's own.
+    """
+
+    model: nn.Module
+    windows: Windows
+    train_rows: Rows
+    val_rows: Rows
+    settings: TrainingConfig
+
+
+@plain_numbers()
+def fit_fleet(
+    members: Sequence[Member],
+    precision: Precision,
+    num_classes: int,
+    listeners: Sequence[Listener],
+    saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
+    save: Callable[[FleetState], None] | None = None,
+    graph: bool = False,
+) -> list[FitResult | DivergedError]:
+    """Trains all members in place and leaves in each the weights of its best epoch.
+
+    Args:
+        num_classes: 0 for regression.
+        listeners: one a member, hears what `fit` would tell; the first also hears of the whole fleet.
+        saved: a `FleetState` as tensors and values, to go on from.
+        save: called with the state after every `checkpoint_every_epochs` epochs (of the first member's settings).
+        graph: captures the training step in a CUDA graph; not measured yet.
+
+    Returns:
+        For each member how its fit ended; a member that diverges does not stop the rest; it keeps its
+        best epoch's weights, or its initial ones and is a DivergedError where it had no finite epoch.
+
+    Raises:
+        ConfigError: members that differ in what they must share, fp16, a batch larger than a member's training part.
+        MemoryExhaustedError: not even one member's batch fits.
+    """
+    fleet = _Fleet(members, precision, num_classes, listeners, graph)
+    state = fleet.state
+    if saved is not None:
+        state.load(*saved)
+    every = members[0].settings.checkpoint_every_epochs
+    epochs, interrupted = max(own.epoch for own in state.progress), False
+    try:
+        with crew(1):  # for torch's threads: on a CPU they spin against each other and win nothing here
+            while running := state.running:
+                fleet.fit_epoch(running)
+                epochs += 1
+                if save is not None and epochs % every == 0:
+                    save(state)
+    except KeyboardInterrupt:
+        if any(state.progress[k].epoch == 0 for k in state.running):
+            raise
+        interrupted = True
+    results: list[FitResult | DivergedError] = []
+    for k, (member, own) in enumerate(zip(members, state.progress, strict=True)):
+        if k not in state.diverged:
+            fleet.step.ensemble.layout.put(state.best[k], member.model)
+        results.append(state.diverged.get(k) or own.result(interrupted and not own.finished))
+    return results
+
+
+def choose_fleet(device: torch.device, num_members: int, said: str = "auto") -> tuple[bool, str]:
+    """Whether members are trained as one, and why.
+
+    Args:
+        said: auto, on or off.
+    """
+    if said != "auto":
+        return said == "on", "asked for"
+    if num_members < 2:
+        return False, "there is one member"
+    if device.type == "cuda":
+        return True, f"{num_members} members share {device}"
+    return False, "on a CPU members gain nothing from one stack; they run side by side in processes"
+
+
+class _Fleet:
+    """What stays through all epochs, and the state that evolves."""
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        precision: Precision,
+        num_classes: int,
+        listeners: Sequence[Listener],
+        graph: bool,
+    ) -> None:
+        self.windows = FleetWindows.of([member.windows for member in members])
+        _check(members, precision)
+        self.device = self.windows.windows.matrix.device
+        if graph and self.device.type != "cuda":
+            raise ConfigError(f"a CUDA graph needs a GPU; the device is {self.device}")
+        self.graph = graph
+        self.num_classes = num_classes
+        self.listeners = listeners
+        self.settings = [member.settings for member in members]
+        self.train_rows, self.val_rows = (
+            [torch.from_numpy(rows).to(self.device) for rows in part]
+            for part in zip(*((member.train_rows, member.val_rows) for member in members), strict=True)
+        )
+        for member in members:
+            if member.windows.log_weight is not None:
+                start_below(member.model, member.windows.log_weight)
+        ensemble = Ensemble([member.model for member in members])
+        loss = LOSSES[choose_loss(self.settings[0].loss, num_classes > 0)]
+        self.step = FleetStep(ensemble, loss, precision, self.windows.windows.steps_scored, listeners[0])
+        self.state = FleetState.start(Stack.of([member.model for member in members], ensemble.layout), self.settings)
+
+    def fit_epoch(self, running: Sequence[int]) -> None:
+        """An epoch of every running member: trains, validates, moves the state on."""
+        started = time.perf_counter()
+        trained = self._train(running)
+        train_seconds = time.perf_counter() - started
+        validated = self._evaluate(running)
+        seconds = time.perf_counter() - started
+        with Uninterrupted():  # stack, records and listeners tell of the same epoch
+            for k in running:
+                own = self.state.progress[k]
+                num_windows = min(
+                    len(self.train_rows[k]), self.settings[k].windows_per_epoch or len(self.train_rows[k])
+                )
+                try:
+                    is_best = own.observe(trained[k], validated[k], seconds, num_windows / train_seconds)
+                except DivergedError as error:
+                    self.state.diverged[k] = error
+                    self.listeners[k].on_message(error.message)
+                    continue
+                if own.news:
+                    self.listeners[k].on_message(own.news)
+                if own.diverged:
+                    continue
+                if is_best:
+                    self.state.best[k] = self.state.stack.weights[k]
+                self.listeners[k].on_epoch(own.epoch, own.history[-1])
+                if own.stopping.should_stop:
+                    patience = self.settings[k].early_stopping_patience
+                    self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
+                if own.finished and own.growth_remark:
+                    self.listeners[k].on_message(own.growth_remark)
+
+    def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
+        size, progress = self.settings[0].batch_size, self.state.progress
+        totals = FleetTotals(len(progress), self.num_classes, self.device)
+        orders, counts = [], []
+        for k in running:
+            own = self.settings[k]
+            order = epoch_order(self.train_rows[k], own.seed, progress[k].epoch, own.windows_per_epoch)
+            orders.append(batches(order, size))
+            counts.append(len(orders[-1][0]))
+        for places, steps in stretches(counts):
+            at_work = [running[place] for place in places]
+            rows_SAB, live_SAB = (
+                torch.stack([orders[place][part][steps.start : steps.stop] for place in places], dim=1)
+                for part in (0, 1)
+            )
+            self._train_stretch(at_work, [counts[place] for place in places], steps, rows_SAB, live_SAB, totals)
+        return totals.read()
+
+    def _train_stretch(
+        self,
+        at_work: Sequence[int],
+        counts: Sequence[int],
+        steps: range,
+        rows_SAB: Tensor,
+        live_SAB: Tensor,
+        totals: FleetTotals,
+    ) -> None:
+        """Steps through which the same members are at work."""
+        settings, progress = [self.settings[k] for k in at_work], [self.state.progress[k] for k in at_work]
+        members_A = torch.tensor(at_work, device=self.device)
+        stack, windows = self.state.stack.take(members_A), self.windows.take(members_A)
+        dropout = self.step.ensemble.rates_of(members_A)
+        # Tables made before the first step, so that the loop sends the device nothing.
+        keys = [epoch_key(own.seed, of.epoch) for own, of in zip(settings, progress, strict=True)]
+        keys_SA = torch.tensor([[key + step for key in keys] for step in steps], device=self.device)
+        rates_SA = self._numbers(
+            [[of.learning_rate((step + 0.5) / n) for of, n in zip(progress, counts, strict=True)] for step in steps]
+        )
+        decay_A = self._numbers([own.weight_decay for own in settings])
+        clip_A = self._numbers([own.gradient_clip or float("inf") for own in settings])
+        momentum_A = self._numbers([own.momentum for own in settings])
+
+        def one(rows_AB: Tensor, live_AB: Tensor, keys_A: Tensor, rates_A: Tensor) -> None:
+            batch = windows.batch(rows_AB, live_AB)
+            gradients, sums = self.step.gradients(stack.weights, dropout, batch, keys_A)
+            stack.update(gradients, Rates(rates_A, decay_A, clip_A, momentum_A), settings[0].optimizer)
+            totals.add(members_A, sums, batch)
+
+        run = Graph(one) if self.graph else one
+        for number, step in enumerate(steps):
+            run(rows_SAB[number], live_SAB[number], keys_SA[number], rates_SA[number])
+            for k, count in zip(at_work, counts, strict=True):
+                self.listeners[k].on_step(self.state.progress[k].epoch + 1, step + 1, count)
+        self.state.stack.put(members_A, stack)
+
+    def _evaluate(self, running: Sequence[int]) -> list[dict[str, float]]:
+        totals = FleetTotals(len(self.state.progress), self.num_classes, self.device)
+        tables = [batches(self.val_rows[k], self.settings[0].batch_size) for k in running]
+        for places, steps in stretches([len(rows) for rows, _ in tables]):
+            members_A = torch.tensor([running[place] for place in places], device=self.device)
+            windows = self.windows.take(members_A).judged()
+            weights, dropout = self.state.stack.weights[members_A], self.step.ensemble.rates_of(members_A)
+            for step in steps:
+                rows_AB, live_AB = (torch.stack([tables[place][part][step] for place in places]) for part in (0, 1))
+                batch = windows.batch(rows_AB, live_AB)
+                totals.add(members_A, self.step.evaluate(weights, dropout, batch), batch)
+        return totals.read()
+
+    def _numbers(self, values: Any) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=self.device)
+
+
+def _check(members: Sequence[Member], precision: Precision) -> None:
+    if precision.scale_gradients:
+        raise ConfigError("a fleet trains in bf16 or fp32; got fp16", 'training.precision="fp32", or fleet="off"')
+    for member in members:
+        check_batch_size(member.settings, len(member.train_rows))
+        for name in _SHARED:
+            values = [getattr(one.settings, name) for one in (members[0], member)]
+            if values[0] != values[1]:
+                raise ConfigError(
+                    f"members of a fleet must share training.{name}; got {values[0]} and {values[1]}",
+                    'fleet="off" trains them one by one',
+                )
