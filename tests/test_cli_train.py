@@ -56,7 +56,7 @@ def test_json_is_one_object_with_the_promised_keys_and_every_file_is_there(cli) 
             found = value["metrics"][part][metric]
             assert found.keys() == {"value", "low", "high"}
             assert found["low"] is None or found["low"] <= found["value"] <= found["high"]
-    assert set(value["baselines"]) == {"prior", "persistence", "logistic", "boosting"}
+    assert set(value["baselines"]) == {"prior", "persistence", "logistic", "xgboost"}
     assert value["beats_baseline"] in (True, False, None)
     assert {path.name for path in Path(value["bundle"]).parent.glob("[!.]*")} == {
         "bundle",
@@ -87,7 +87,7 @@ def test_the_verdict_is_the_same_in_json_in_metrics_on_the_page_and_among_the_ru
 
 
 def test_a_judging_says_each_of_its_parts_once_on_stderr(cli) -> None:
-    parts = ("Predicting val: ", "Predicting test: ", "Fitting logistic: ", "Fitting boosting: ", "Judging val: ",
+    parts = ("Predicting val: ", "Predicting test: ", "Fitting logistic: ", "Fitting xgboost: ", "Judging val: ",
              "Judging test: ", "Writing predictions and report")  # fmt: skip
     said = cli("train", *TINY).err
     assert [said.count(part) for part in parts] == [1] * len(parts)

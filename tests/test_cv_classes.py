@@ -20,13 +20,13 @@ from gatewise.bundle import Bundle
 from gatewise.bundle.state import from_json, to_json
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
-from gatewise.evaluation.baselines import class_prior
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.experiment import prepare
 from gatewise.fold import class_weights, fit_fold, make_windows
 from gatewise.jobs.jobs import fit_job, make_job, run_job
 from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.selection.cv.frames import gather
+from gatewise.tabular.base import class_prior
 from gatewise.trainer import train_model
 from gatewise.training.inference import predict_outputs, probabilities
 from gatewise.training.listeners import Listeners

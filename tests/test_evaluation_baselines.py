@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.evaluation.baselines import choose_rows, class_prior, fit_class_baselines, fit_value_baselines
+from gatewise.evaluation.baselines import choose_rows, fit_class_baselines, fit_value_baselines
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.persistence import class_persistence, last_known_row
 from gatewise.evaluation.value_metrics import regression_metrics
+from gatewise.tabular.base import class_prior
 
 Ints = npt.NDArray[np.int64]
 
@@ -70,7 +71,7 @@ def test_logistic_finds_a_line_and_boosting_finds_what_no_line_can() -> None:
     line = fit_class_baselines(x, (x[:, 2] > 0.3).astype(np.int64), 2, *clock(3_000), 0)
     assert np.mean(line["logistic"](new).label == (new[:, 2] > 0.3)) > 0.97
     cross = fit_class_baselines(x, crossed(x), 2, *clock(3_000), 0)
-    assert np.mean(cross["boosting"](new).label == crossed(new)) > 0.9
+    assert np.mean(cross["xgboost"](new).label == crossed(new)) > 0.9
     assert np.mean(cross["logistic"](new).label == crossed(new)) < 0.6
 
 
@@ -123,7 +124,7 @@ def test_ridge_finds_a_plane_and_boosting_a_step() -> None:
     assert regression_metrics(plane(new), fitted["ridge"](new), ("a", "b"))["r2"] > 0.999
     np.testing.assert_allclose(fitted["prior"](new)[0], plane(x).astype(np.float64).mean(axis=0), rtol=1e-5)
     step = fit_value_baselines(x, np.abs(x[:, :1]), *clock(3_000), 0)
-    assert regression_metrics(np.abs(new[:, 0]), step["boosting"](new), ("a",))["r2"] > 0.9
+    assert regression_metrics(np.abs(new[:, 0]), step["xgboost"](new), ("a",))["r2"] > 0.9
 
 
 def test_a_spike_in_new_data_does_not_blow_a_linear_baseline_up() -> None:

@@ -98,7 +98,7 @@ def test_a_model_with_the_planted_signal_beats_chance_and_a_baseline_that_sees_i
 
     result = world.judge(sees_half)
     assert result.beats_chance is True
-    assert result.best_baseline in ("logistic", "boosting")
+    assert result.best_baseline in ("logistic", "xgboost")
     assert result.verdict in ("undecided", "worse")
     assert "It is better than prior, which knows nothing" in result.summary
 
@@ -128,7 +128,7 @@ def test_baselines_are_scored_on_exactly_the_model_s_rows() -> None:
     shares = (np.bincount(world.y[world.train], minlength=3) + 1) / (len(world.train) + 3)
     by_hand = classification_metrics(world.y[world.test], np.tile(shares, (len(world.test), 1)), CLASSES)
     assert result.rows == len(world.test)
-    assert set(result.baselines) == {"prior", "logistic", "boosting", "persistence"}
+    assert set(result.baselines) == {"prior", "logistic", "xgboost", "persistence"}
     for name, found in result.baselines["prior"].items():
         assert found.value == pytest.approx(by_hand[name]), name
     for found in result.baselines.values():
@@ -167,7 +167,7 @@ def test_nothing_about_evaluated_rows_reaches_the_baselines() -> None:
     world, other = World(signal=0.5), World(signal=0.5)
     other.y[other.test] = 2 - other.y[other.test]  # labels.y is this very array
     first, second = (w.evaluate(w.prior).parts["test"] for w in (world, other))
-    for name in ("prior", "logistic", "boosting"):
+    for name in ("prior", "logistic", "xgboost"):
         # The same probabilities, mirrored truth: what a baseline hit as down it now would have to call up.
         assert first.baselines[name]["precision_flat"].value == second.baselines[name]["precision_flat"].value
 
@@ -250,7 +250,7 @@ def test_numbers_are_judged_beside_ridge_boosting_prior_and_persistence(kind: An
 
     still = np.zeros((899, 1)) if kind == "forward_return" else table.frame.select("close", "volume").to_numpy()[rows]
     naive, knowing = judge(still), judge(y[rows])
-    assert set(naive.baselines) == {"prior", "ridge", "boosting", "persistence"}
+    assert set(naive.baselines) == {"prior", "ridge", "xgboost", "persistence"}
     assert naive.baselines["persistence"]["rmse"].value == pytest.approx(naive.metrics["rmse"].value, rel=1e-4)
     assert naive.metrics["directional_accuracy"].value == pytest.approx(0.5, abs=0.01)
     assert naive.verdict != "better"

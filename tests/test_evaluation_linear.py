@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from gatewise.evaluation.baselines import fit_class_baselines, fit_value_baselines
-from gatewise.evaluation.linear import Design, fit_ridge, fit_softmax, inverse_root, softmax
+from gatewise.tabular.linear import Design, fit_ridge, fit_softmax, inverse_root, softmax
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -165,4 +165,4 @@ def test_a_seed_of_any_size_is_a_seed() -> None:
     x = nearly_collinear(200, 4).astype(np.float32)
     y = classes(x.astype(np.float64), 2)
     large, small = (fit_class_baselines(x, y, 2, *clock(200), seed) for seed in (2**32 + 7, 7))
-    assert np.array_equal(large["boosting"](x).prob, small["boosting"](x).prob)
+    assert np.array_equal(large["xgboost"](x).prob, small["xgboost"](x).prob)

@@ -284,7 +284,6 @@ def test_the_program_s_state_is_the_same_before_during_and_after_a_call(
         watcher.join()
     for state in during:
         del state["signals"]  # Ctrl-C is held back for a moment while an epoch's record is written
-        del state["start method"]  # joblib settles it whenever boosting is fitted; it is taken back at once
         del state["filters"]  # libraries set them for moments of their own; afterwards they must be back
     for state in [*during, state_of_the_process()]:
         assert {name: value for name, value in state.items() if value != before[name]} == {}

@@ -52,9 +52,9 @@ def test_every_seed_shuffles_masks_initialises_searches_and_resamples(seed: int)
 def test_every_seed_fits_baselines_and_tests_for_luck(seed: int) -> None:
     noise = np.random.default_rng(1)
     x, y, time_us = noise.normal(size=(60, 2)).astype(np.float32), noise.integers(0, 2, 60), np.arange(60)
-    assert fit_class_baselines(x, y, 2, time_us, time_us + 1, seed)["boosting"](x) is not None
+    assert fit_class_baselines(x, y, 2, time_us, time_us + 1, seed)["xgboost"](x) is not None
     values = y[:, None].astype(np.float32)
-    assert fit_value_baselines(x, values, time_us, time_us + 1, seed)["boosting"](x) is not None
+    assert fit_value_baselines(x, values, time_us, time_us + 1, seed)["xgboost"](x) is not None
     losses = noise.normal(size=(60, 2))
     options = {"block": 2, "confidence": 0.95, "samples": 20, "seed": seed}
     assert data_snooping(losses, losses.mean(1), ["a", "b"], **options) is not None
@@ -77,4 +77,4 @@ def test_seeds_that_would_count_past_the_largest_are_refused_by_the_plan() -> No
 def test_a_run_takes_a_large_seed_from_end_to_end(cli: Cli, seed: int) -> None:
     said = cli("train", *TINY, "--max-epochs", 1, "--seed", seed, "--json", "--quiet")
     assert (said.code, said.err) == (0, "")
-    assert said.json["baselines"]["boosting"]
+    assert said.json["baselines"]["xgboost"]

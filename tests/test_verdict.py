@@ -107,7 +107,7 @@ def intervals(draw: Any) -> Interval:
     return Interval(value, low, high) if draw(st.booleans()) else Interval(value, None, None, "few")
 
 
-@given(st.dictionaries(st.sampled_from(["prior", "persistence", "logistic", "boosting"]), intervals(), min_size=1))
+@given(st.dictionaries(st.sampled_from(["prior", "persistence", "logistic", "xgboost"]), intervals(), min_size=1))
 def test_worse_is_never_undecided_nor_undecided_worse(differences: dict[str, Interval]) -> None:
     judgement = judge_differences(differences)
     bounds = [(each.low, each.high) for each in differences.values() if each.low is not None and each.high is not None]

@@ -148,6 +148,14 @@ def load_sklearn() -> None:
         threadpool_info()  # each OpenMP, when asked, has read scikit-learn's settings, which are gone afterwards
 
 
+@cache
+def load_xgboost() -> None:
+    """XGBoost without a trace; it brings scikit-learn where that is installed, so that goes first."""
+    load_sklearn()
+    with traceless():
+        import xgboost  # noqa: F401  # loaded for whoever imports it afterwards
+
+
 def lazily(package: str, where: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package whose names are looked up on first use, without a trace.
 

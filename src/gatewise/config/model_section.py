@@ -25,6 +25,34 @@ class RecurrentConfig(ModelConfig):
     input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
 
 
+class TabularConfig(ModelConfig):
+    """Models of one row, the window's last."""
+
+
+class LogisticConfig(TabularConfig):
+    """logistic: for classes."""
+
+    strength: float | None = Field(None, gt=0)  # C, the inverse of the penalty; None: one of five, by the newest rows
+
+
+class RidgeConfig(TabularConfig):
+    """ridge: for numbers."""
+
+    penalty: float | None = Field(None, gt=0)  # None: one of five, by the newest rows
+
+
+class XgboostConfig(TabularConfig):
+    """xgboost: for classes and numbers."""
+
+    rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best
+    most_rounds: int = Field(150, ge=1)  # tried where rounds is None
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    max_leaves: int = Field(15, ge=2)
+    min_rows: int | None = Field(None, ge=1)  # in a leaf; None: a 500th of the training rows, within 20 and 200
+    max_bins: int = Field(64, ge=2, le=65_536)
+    l2: float = Field(1.0, ge=0)
+
+
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "lstm": RecurrentConfig,
     "gru": RecurrentConfig,

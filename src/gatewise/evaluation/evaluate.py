@@ -14,14 +14,7 @@ from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.backtest import backtest, class_positions
 from gatewise.evaluation.base import Floats, Ints, Scores, class_prediction
-from gatewise.evaluation.baselines import (
-    Say,
-    choose_rows,
-    class_prior,
-    fit_class_baselines,
-    fit_value_baselines,
-    say_nothing,
-)
+from gatewise.evaluation.baselines import choose_rows, fit_class_baselines, fit_value_baselines
 from gatewise.evaluation.by_symbol import judge_symbols
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
 from gatewise.evaluation.columns import outside_note
@@ -30,6 +23,7 @@ from gatewise.evaluation.persistence import class_persistence, last_known_row
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves, value_positions
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
+from gatewise.tabular.base import Say, class_prior, say_nothing
 from gatewise.targets.base import Labels
 
 _log = logging.getLogger("gatewise.evaluation")

@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats
-from gatewise.evaluation.baselines import class_prior
 from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves
 from gatewise.evaluation.value_metrics import regression_metrics
 from gatewise.features.symbols import symbol_codes
 from gatewise.splits.base import Rows
+from gatewise.tabular.base import class_prior
 from gatewise.targets.base import Labels
 
 PRIOR = "prior"

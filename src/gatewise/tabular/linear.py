@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.evaluation.base import Floats, Ints
+from gatewise.tabular.base import Floats, Ints
 
 Number = TypeVar("Number", np.int64, np.float64)
 
@@ -42,7 +42,8 @@ class Design:
     def __init__(self, x: npt.NDArray[np.floating]) -> None:
         self.rows, self.width = len(x), x.shape[1] + 1
         self._block_rows = max(1, min(_ELEMENTS // self.width, self.rows))
-        padded = np.zeros((self.rows + -self.rows % self._block_rows, self.width))
+        blocks = max(1, -(-self.rows // self._block_rows))
+        padded = np.zeros((blocks * self._block_rows, self.width))
         padded[: self.rows, :-1] = x
         padded[: self.rows, -1] = 1
         self._blocks = padded.reshape(-1, self._block_rows, self.width)
