@@ -13,7 +13,7 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.experiment import Prepared, prepare
-from gatewise.trainer import train_model
+from gatewise.learners.table import train_model
 from gatewise.training.listeners import Listeners
 
 SMALL: dict[str, Any] = {
@@ -74,8 +74,8 @@ def trained(config: ExperimentConfig, table: Table) -> tuple[Prepared, Bundle]:
     """What an experiment trains, without judging it."""
     prepared = prepare(config, table)
     rows = prepared.split.train, prepared.split.val
-    model = train_model(config, prepared.samples, prepared.fold, *rows, Listeners(())).model
-    return prepared, Bundle.of(config, prepared.samples, prepared.fold, model)
+    trained = train_model(config, prepared.samples, prepared.fold, *rows, Listeners(()))
+    return prepared, Bundle.of(config, prepared.samples, prepared.fold, trained.predictor)
 
 
 def log_loss(bundle: Bundle, prepared: Prepared) -> float:

@@ -18,10 +18,11 @@ from gatewise.audit.fitting import check_scaler, check_training
 from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig, SplitConfig
 from gatewise.fold import Fold, fit_fold
+from gatewise.learners.base import Trained
+from gatewise.learners.table import train_model
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
-from gatewise.trainer import Trained, train_model
 from gatewise.training.listeners import Listener
 
 STEP_US = 60_000_000

@@ -14,10 +14,11 @@ from gatewise.audit.base import Parts
 from gatewise.audit.folds import check_folds
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.fold import Fold, fit_fold
+from gatewise.learners.base import Trained
+from gatewise.learners.table import train_model
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds
-from gatewise.trainer import Trained, train_model
 from gatewise.training.listeners import Listener
 
 STEP_US = 60_000_000

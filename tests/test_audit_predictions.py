@@ -16,9 +16,10 @@ from gatewise.bundle import Bundle
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.fold import Fold
+from gatewise.learners.base import Trained
+from gatewise.learners.table import train_model
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.trainer import Trained, train_model
 from gatewise.training.listeners import Listener
 
 

@@ -29,6 +29,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError, StorageError
 from gatewise.fold import fit_fold
+from gatewise.learners.neural import NeuralPredictor
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.samples import Samples, make_samples
@@ -77,7 +78,7 @@ def make(table: Table, **overrides: Any) -> tuple[Bundle, Samples]:
     fold = fit_fold(config, samples, samples.rows)
     outputs = len(samples.labels.classes or samples.labels.outputs)
     model = build_model(config.model, len(samples.matrix.names), outputs, generator=seeded(1))
-    return Bundle.of(config, samples, fold, model), samples
+    return Bundle.of(config, samples, fold, NeuralPredictor(model, fold.floor)), samples
 
 
 TABLE = bars(900)

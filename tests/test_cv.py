@@ -37,13 +37,13 @@ from gatewise.jobs.jobs import Job, JobResult, make_job, run_job
 from gatewise.jobs.places import InProcess
 from gatewise.jobs.shared import ALL, make_shared, open_shared, save_shared
 from gatewise.jobs.store import JobStore, find_cv_folder
+from gatewise.learners.table import train_model
 from gatewise.selection.cv import conclude
 from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
 from gatewise.selection.cv.frames import Prediction, gather
 from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome
 from gatewise.selection.cv.plan import Plan
-from gatewise.trainer import train_model
 from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listeners
 
@@ -114,7 +114,7 @@ def test_a_folds_model_is_the_one_that_a_lone_training_gives() -> None:
     fitted = fit_fold(config, samples, fold.train)
     trained = train_model(config, samples, fitted, fold.train, fold.val, NOBODY)
     windows = make_windows(config, samples, fitted, torch.device("cpu"))
-    logits = predict_outputs(trained.model, windows, fold.test).astype(np.float64)
+    logits = predict_outputs(trained.predictor.module, windows, fold.test).astype(np.float64)
     prob = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(result.predictions, prob, rtol=1e-6)
     y = samples.labels.y[fold.test].astype(np.int64)

@@ -25,9 +25,9 @@ from gatewise.experiment import prepare
 from gatewise.fold import class_weights, fit_fold, make_windows
 from gatewise.jobs.jobs import fit_job, make_job, run_job
 from gatewise.jobs.shared import SharedData, make_shared
+from gatewise.learners.table import train_model
 from gatewise.selection.cv.frames import gather
 from gatewise.tabular.base import class_prior
-from gatewise.trainer import train_model
 from gatewise.training.inference import predict_outputs, probabilities
 from gatewise.training.listeners import Listeners
 
@@ -70,7 +70,8 @@ def test_a_class_that_training_never_saw_gets_the_priors_share_and_the_others_sh
     result = run_job(job, shared, NOBODY)
     fitted = fit_fold(config, samples, fold.train)
     trained = train_model(config, samples, fitted, fold.train, fold.val, NOBODY)
-    logits = predict_outputs(trained.model, make_windows(config, samples, fitted, torch.device("cpu")), fold.test)
+    windows = make_windows(config, samples, fitted, torch.device("cpu"))
+    logits = predict_outputs(trained.predictor.module, windows, fold.test)
     n, seen = fold.train.size, list(train)
     expected = np.full((fold.test.size, 3), 1 / (n + 3))
     expected[:, seen] = softmax(logits[:, seen]) * (1 - (3 - len(seen)) / (n + 3))
@@ -90,7 +91,7 @@ def test_a_bundle_keeps_what_it_gives_to_a_class_it_never_saw(tmp_path: Path) ->
     fold, samples = shared.fold(3, FOLD), shared.samples(config)
     fitted = fit_fold(config, samples, fold.train)
     trained = train_model(config, samples, fitted, fold.train, fold.val, NOBODY)
-    bundle = Bundle.of(config, samples, fitted, trained.model)
+    bundle = Bundle.of(config, samples, fitted, trained.predictor)
     bundle.save(tmp_path / "bundle")
     frames = [of.predict(shared.table, fold.test) for of in (bundle, Bundle.load(tmp_path / "bundle"))]
     assert frames[0].equals(frames[1])

@@ -49,7 +49,7 @@ def test_every_fold_is_trained_with_what_its_own_search_found_and_resuming_searc
     def never(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("gatewise.trainer.train_model", never)
+    monkeypatch.setattr("gatewise.learners.table.train_model", never)
     again = cli("cv", "--resume", folder.name, "--workers", 1, "--json", "--quiet").json
     assert again["resumed"] == 3
     assert again["tuned"] == tuned

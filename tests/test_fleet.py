@@ -28,7 +28,7 @@ from fleet_members import (
 )
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import BundleError, ConfigError, DivergedError, MemoryExhaustedError
-from gatewise.models.registry import MODELS
+from gatewise.models.registry import NETWORKS
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision
 from gatewise.training.fleet import step as fleet_step
@@ -43,7 +43,7 @@ tasks = pytest.mark.parametrize(
 
 
 @tasks
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_each_member_ends_with_the_weights_and_the_history_that_it_has_alone(name, num_classes, steps_scored) -> None:
     apart, together = (various(name, num_classes, steps_scored) for _ in range(2))
     fresh = various(name, num_classes, steps_scored)

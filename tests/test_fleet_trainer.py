@@ -12,11 +12,12 @@ from audit_tables import random_walk, small_experiment
 from fleet_members import Recorder, largest_difference, recorders
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
-from gatewise.fleet_trainer import Task, first_difference, train_fleet
 from gatewise.fold import fit_fold
+from gatewise.learners.base import Trained
+from gatewise.learners.neural_fleet import Task, first_difference, train_fleet
+from gatewise.learners.table import train_model
 from gatewise.samples import make_samples
 from gatewise.splits.folds import make_folds
-from gatewise.trainer import Trained, train_model
 
 SMALL = {
     "model__hidden_size": 6, "features__sets": ["ohlcv"], "training__batch_size": 32, "training__max_epochs": 3,
@@ -61,7 +62,7 @@ def test_every_fold_seed_rate_and_horizon_gets_the_model_that_it_gets_alone(chan
     for task, trained in zip(all_tasks, found, strict=True):
         expected = alone(task)
         assert isinstance(trained, Trained)
-        assert largest_difference(trained.model, expected.model) < 1e-5
+        assert largest_difference(trained.predictor.module, expected.predictor.module) < 1e-5
         assert trained.fit.best_epoch == expected.fit.best_epoch
         assert (trained.device, trained.precision, trained.batch_size) == (
             expected.device, expected.precision, expected.batch_size,
@@ -81,7 +82,7 @@ def test_a_fleet_goes_on_from_its_checkpoint_and_refuses_that_of_other_tasks(tmp
     for one, other in zip(whole, resumed, strict=True):
         assert isinstance(one, Trained)
         assert isinstance(other, Trained)
-        assert largest_difference(one.model, other.model) == 0
+        assert largest_difference(one.predictor.module, other.predictor.module) == 0
         assert other.fit.epochs == 3
     with pytest.raises(BundleError, match="another"):
         train_fleet(all_tasks[:2], recorders(2), file)
@@ -130,7 +131,7 @@ def test_configs_that_differ_in_dropout_seed_or_rate_alone_are_of_one_shape() ->
 
 
 def test_tasks_on_one_fold_hold_its_labels_once(monkeypatch) -> None:
-    from gatewise import fleet_trainer
+    from gatewise.learners import neural_fleet
 
     seen = []
 
@@ -138,7 +139,7 @@ def test_tasks_on_one_fold_hold_its_labels_once(monkeypatch) -> None:
         seen.extend(members)
         raise RuntimeError("seen enough")
 
-    monkeypatch.setattr(fleet_trainer, "fit_fleet", spy)
+    monkeypatch.setattr(neural_fleet, "fit_fleet", spy)
     fold = tasks(config_of())[0]
     seeds = [replace(fold, config=config_of(training__seed=seed)) for seed in range(4)]
     with pytest.raises(RuntimeError, match="seen"):

@@ -31,9 +31,9 @@ from gatewise.evaluation.scoring import score
 from gatewise.experiment import prepare
 from gatewise.features.build import build_features
 from gatewise.fold import fit_fold, make_windows, scaled_features
+from gatewise.learners.neural import build
 from gatewise.levels import lost_levels
 from gatewise.samples import Samples, make_samples
-from gatewise.trainer import build
 from symbol_worlds import config_of
 
 CPU = torch.device("cpu")

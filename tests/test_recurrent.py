@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import MODEL_CONFIGS
-from gatewise.models.registry import MODELS, build_model
+from gatewise.models.registry import NETWORKS, build_model
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent import Recurrent
@@ -96,7 +96,7 @@ def test_dropout_between_layers_is_on_in_training_alone_and_keeps_the_mean() -> 
     assert torch.equal(layer(x), layer(x))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_no_model_looks_past_its_window_and_every_output_depends_on_its_last_step(name) -> None:
     torch.manual_seed(0)
     model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2), 3, 2, generator=seeded(0)).eval()
@@ -106,7 +106,7 @@ def test_no_model_looks_past_its_window_and_every_output_depends_on_its_last_ste
     assert torch.all(grad[0, -1] != 0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_step_in_training_sees_only_steps_up_to_its_own(name) -> None:
     torch.manual_seed(0)
     config = MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2, dropout=0.0)
@@ -117,7 +117,7 @@ def test_a_step_in_training_sees_only_steps_up_to_its_own(name) -> None:
     assert torch.all(grad[0, 3] != 0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_head_in_evaluation_reads_the_last_step_whatever_training_reads(name) -> None:
     torch.manual_seed(0)
     model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, dropout=0.0), 3, 2, "every", generator=seeded(0))

@@ -30,15 +30,16 @@ from gatewise.evaluation.scoring import prior_by_symbol, score, score_symbols
 from gatewise.experiment import prepare, run_experiment
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import symbol_codes
-from gatewise.fleet_trainer import Task, train_fleet
 from gatewise.fold import Fold, fit_fold, make_windows
 from gatewise.jobs.fleet_place import FleetCompute
-from gatewise.models.registry import MODELS
+from gatewise.learners.base import Trained
+from gatewise.learners.neural_fleet import Task, train_fleet
+from gatewise.learners.table import train_model
+from gatewise.models.registry import NETWORKS
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.make import make_labels
-from gatewise.trainer import Trained, train_model
 from gatewise.training.fleet.windows import FleetWindows
 from gatewise.training.listeners import Listeners
 from symbol_worlds import config_of, far_levels, log_loss, only, opposite_signs, trained
@@ -118,7 +119,7 @@ def test_members_with_pooled_scales_and_with_scales_a_symbol_stand_in_one_fleet(
         assert torch.equal(batch.y[k], windows.y[rows[k]])
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NETWORKS)
 def test_a_fleet_told_of_symbols_gives_each_member_what_it_has_alone(model: str) -> None:
     table = opposite_signs(400)
     said = {"model__name": model, "model__symbol_embedding": 2, "features__symbol_onehot": True}
@@ -133,10 +134,10 @@ def test_a_fleet_told_of_symbols_gives_each_member_what_it_has_alone(model: str)
     for task, found in zip(tasks, train_fleet(tasks, recorders(2)), strict=True):
         alone = train_model(task.config, samples, task.fold, task.train_rows, task.val_rows, Listeners(()))
         assert isinstance(found, Trained)
-        assert largest_difference(found.model, alone.model) < 1e-5
+        assert largest_difference(found.predictor.module, alone.predictor.module) < 1e-5
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("told", [{"model__symbol_embedding": 3}, {"features__symbol_onehot": True}])
 def test_a_model_told_of_symbols_learns_what_has_opposite_signs_in_them(model: str, told) -> None:
     table = opposite_signs()

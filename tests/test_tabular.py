@@ -53,14 +53,14 @@ def test_a_model_made_of_its_state_says_the_same_to_the_bit(name: str) -> None:
 @pytest.mark.parametrize("kinds", [2, 3])
 def test_trees_that_have_not_learned_yet_say_the_prior(kinds: int) -> None:
     rows = world(True, kinds=kinds)
-    model = Xgboost.fit(rows, XgboostConfig(name="xgboost", rounds=1, learning_rate=1e-6))
+    model = Xgboost.fit(rows, XgboostConfig(name="xgboost", rounds=1, eta=1e-6))
     prior = class_prior(rows.y, kinds)
     np.testing.assert_allclose(model.predict(rows.x), np.tile(prior, (600, 1)), atol=1e-5)
 
 
 def test_trees_of_numbers_that_have_not_learned_yet_say_the_mean() -> None:
     rows = world(False)
-    model = Xgboost.fit(rows, XgboostConfig(name="xgboost", rounds=1, learning_rate=1e-6))
+    model = Xgboost.fit(rows, XgboostConfig(name="xgboost", rounds=1, eta=1e-6))
     np.testing.assert_allclose(model.predict(rows.x), np.tile(rows.y.mean(axis=0), (600, 1)), rtol=1e-4)
 
 

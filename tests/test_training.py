@@ -16,7 +16,7 @@ from torch import nn
 
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
-from gatewise.models.registry import MODELS, build_model
+from gatewise.models.registry import NETWORKS, build_model
 from gatewise.nn.initial import seeded
 from gatewise.training import fit as fitting
 from gatewise.training.device import choose_precision
@@ -84,7 +84,7 @@ def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_planted_signal_is_learnt(name) -> None:
     model, recorder = small_model(name, dropout=0.0), Recorder()
     run(model, settings(max_epochs=12), recorder)
@@ -94,7 +94,7 @@ def test_a_planted_signal_is_learnt(name) -> None:
     assert (predict_outputs(model, make_windows(), VAL).argmax(1) == truth).mean() > 0.9
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name) -> None:
     models = [small_model(name) for _ in range(3)]
     for model, seed in zip(models, (5, 5, 6), strict=True):

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from conftest import TINY
-from gatewise import fleet_trainer
 from gatewise.errors import DivergedError, Interrupted
 from gatewise.jobs import fleet_place
 from gatewise.jobs.jobs import Job, make_job
 from gatewise.jobs.shared import make_shared
 from gatewise.jobs.store import JobStore
+from gatewise.learners import neural_fleet
 from gatewise.selection.tuning import runners
 from gatewise.selection.tuning.data import widest
 from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
@@ -46,13 +46,13 @@ def search(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 def fleets(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Hidden sizes of the members of each fleet that is trained."""
     found: list[list[int]] = []
-    train = fleet_trainer.train_fleet
+    train = neural_fleet.train_fleet
 
     def told(tasks: Any, *args: Any, **named: Any) -> Any:
         found.append([task.config.model.hidden_size for task in tasks])
         return train(tasks, *args, **named)
 
-    monkeypatch.setattr(fleet_trainer, "train_fleet", told)
+    monkeypatch.setattr(neural_fleet, "train_fleet", told)
     return found
 
 
@@ -92,7 +92,7 @@ def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
     whole = search().found.rows
     doomed = whole[1].params["learning_rate"]
     if how == "diverges":
-        train = fleet_trainer.train_fleet
+        train = neural_fleet.train_fleet
 
         def diverge(tasks: Any, *args: Any, **named: Any) -> Any:
             found = train(tasks, *args, **named)
@@ -100,7 +100,7 @@ def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
             rates = [task.config.training.learning_rate for task in tasks]
             return [lost if rate == doomed else one for rate, one in zip(rates, found, strict=True)]
 
-        monkeypatch.setattr(fleet_trainer, "train_fleet", diverge)
+        monkeypatch.setattr(neural_fleet, "train_fleet", diverge)
     else:
         fit = fleet_place.fit_job
 
@@ -120,14 +120,14 @@ def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
 
 
 def test_a_fleet_that_the_device_has_no_room_for_fails_its_trials_and_the_search_goes_on(search, monkeypatch) -> None:
-    train = fleet_trainer.train_fleet
+    train = neural_fleet.train_fleet
 
     def full(tasks: Any, *args: Any, **named: Any) -> Any:
         if tasks[0].config.model.hidden_size == 2:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return train(tasks, *args, **named)
 
-    monkeypatch.setattr(fleet_trainer, "train_fleet", full)
+    monkeypatch.setattr(neural_fleet, "train_fleet", full)
     rows = search(space=small_space(CONFIG, RATES | {"hidden_size": [2, 3]}), n_trials=5, pruner="none").found.rows
     assert {(row.params["hidden_size"], row.state) for row in rows} == {(2, "FAIL"), (3, "COMPLETE")}
     assert all("no room" in row.error["message"] for row in rows if row.state == "FAIL")

@@ -25,7 +25,7 @@ from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameE
 from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.isolation import plain_numbers
-from gatewise.models.registry import MODELS, build_model
+from gatewise.models.registry import NETWORKS, build_model
 from gatewise.nn.initial import seeded
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.device import choose_device, choose_precision
@@ -49,7 +49,7 @@ class ModelRegistry:
     @staticmethod
     def names() -> list[str]:
         """The models that `create` knows."""
-        return sorted(MODELS)
+        return sorted(NETWORKS)
 
     @staticmethod
     def create(name: str, **fields: Any) -> SequenceModel:
@@ -66,8 +66,8 @@ class ModelRegistry:
             UnknownNameError: an unknown model or field; the nearest is listed.
             ConfigError: a value out of range.
         """
-        if name not in MODELS:
-            raise UnknownNameError("model", name, MODELS)
+        if name not in NETWORKS:
+            raise UnknownNameError("model of windows", name, NETWORKS)
         known = {key: dotted for key, dotted in FLAT_FIELDS.items() if key != "model"}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
         known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key not in _OF_RUNS}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -28,13 +29,14 @@ from gatewise.files import write_frame, write_json
 from gatewise.fold import Fold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
+from gatewise.learners.base import Trained
+from gatewise.learners.table import check_trainable, train_model
 from gatewise.levels import remarks_on
 from gatewise.report.gather import gather_report
 from gatewise.report.run import write_report
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
-from gatewise.trainer import Trained, check_trainable, train_model
 from gatewise.training.event_file import EventFile, require_tensorboard
 from gatewise.training.listeners import Listener, Listeners
 
@@ -217,7 +219,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     """
     config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
     table = samples.table
-    bundle = Bundle.of(config, samples, fold, trained.model)
+    bundle = Bundle.of(config, samples, fold, trained.predictor)
     bundle_folder = folder / "bundle"
     with Uninterrupted():  # groups of processes are often told twice
         bundle.save(bundle_folder)  # before the judging, which takes a while too
@@ -243,6 +245,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         spec=config.evaluation,
         seed=config.training.seed,
         units=_units(samples, fold),
+        model=config.model.name,
+        val_chose=trained.fit.ended != "fitted",
         say=say,
     )
     say("Writing predictions and report")
@@ -278,13 +282,13 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
 
 
 def _units(samples: Samples, fold: Fold) -> Units | None:
-    """The units that labels were learned in, where each symbol has its own."""
-    symbols = samples.table.symbols
-    if fold.target_scaler is None or not fold.target_scaler.symbols or len(symbols) == 1:
+    """The units that labels are learned in."""
+    if fold.target_scaler is None:
         return None
+    symbols = samples.table.symbols
     scaler, codes = fold.target_scaler.over(symbols), symbol_codes(samples.table, symbols)
     return Units(
-        lambda values, rows: scaler.transform(values, codes[rows]),
+        lambda values, rows: scaler.transform(values, codes[rows], np.float64),
         lambda values, rows: scaler.inverse(values, codes[rows]),
     )
 

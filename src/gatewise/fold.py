@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from gatewise.class_weights import class_floor, class_weights, log_weights
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
 from gatewise.features.base import Values
-from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
+from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers, scaled_rows
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
@@ -78,13 +79,12 @@ def _fit(
 def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> npt.NDArray[np.float32]:
     """What baselines see of rows: the scaled features [rows, features], and the symbol one-hot if the model is told."""
     symbols = samples.table.symbols
-    codes = symbol_codes(samples.table, symbols)[rows]
-    x = fold.scaler.over(symbols).transform(samples.matrix.values[rows], codes)
-    told = [np.eye(len(symbols), dtype=np.float32)[codes]] if config.reads_symbol else []
-    return np.concatenate([x, *told], axis=1)
+    codes = symbol_codes(samples.table, symbols)
+    onehot = len(symbols) if config.reads_symbol else 0
+    return scaled_rows(samples.matrix.values, fold.scaler.over(symbols), codes, rows, onehot)
 
 
-def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
+def scaled_labels(samples: Samples, fold: Fold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
     """Regression targets [table rows, outputs] as they are trained on; NaN where a symbol had no training label."""
     assert fold.target_scaler is not None
     symbols = samples.table.symbols
@@ -93,7 +93,7 @@ def scaled_labels(samples: Samples, fold: Fold) -> npt.NDArray[np.float32]:
     if scaler.symbols:  # in a fleet of symbols, labels reach beyond the rows of the one symbol at hand
         several = len(symbols) > 1
         codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(samples.labels.y), np.int32)
-    scaled = scaler.transform(samples.labels.y, codes)
+    scaled = scaler.transform(samples.labels.y, codes, dtype)
     scaled[~samples.labels.valid] = 0  # there is no label; what stands in its place may be far from all of them
     return scaled
 

@@ -24,13 +24,14 @@ from gatewise.data.table import SYMBOL, Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
 from gatewise.fold import Fold, fit_fold
+from gatewise.learners.base import Trained
+from gatewise.learners.table import train_model
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
-from gatewise.trainer import Trained, train_model
 from gatewise.training.listeners import Listener
 
 # Whichever of these fields a model has.

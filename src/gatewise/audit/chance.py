@@ -14,17 +14,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
-from gatewise.fold import Fold, make_windows, scaled_features
+from gatewise.fold import Fold, scaled_features
+from gatewise.learners.base import Inputs
 from gatewise.loading import load_sklearn
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listeners
 
 NUM_TRAIN, NUM_JUDGED = 4_000, 2_000
@@ -108,12 +107,10 @@ def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -
 
 def _model(task: Task) -> Callable[[Y], Losses]:
     trained = task.parts.train(task.config, task.samples, task.fold, task.train, task.judged, Listeners(()))
-    windows = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
-    outputs = predict_outputs(trained.model, windows, task.judged).astype(np.float64)
+    predicted = trained.predictor.predict(Inputs.of(task.config, task.samples, task.fold, task.judged, "cpu"))
     if task.fold.target_scaler is not None:
-        return _squared(task, outputs)
-    top = outputs.max(axis=1, keepdims=True)
-    log_p = outputs - top - np.log(np.exp(outputs - top).sum(axis=1, keepdims=True))
+        return _squared(task, predicted)
+    log_p = np.log(np.maximum(predicted, np.finfo(np.float64).tiny))
     return lambda y: -log_p[np.arange(len(y)), y]
 
 

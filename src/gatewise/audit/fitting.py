@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -98,13 +99,13 @@ def check_training(case: Case) -> Check:
 
 def train_alike(
     case: Case, config: ExperimentConfig, samples: list[Samples], folds: list[Fold], train: Rows, val: Rows
-) -> list[dict[str, Tensor]]:
+) -> list[Mapping[str, Tensor]]:
     """Weights of one training each. The thread count follows the machine's load and moves last bits: it must agree."""
-    states: list[dict[str, Tensor]] = []
+    states: list[Mapping[str, Tensor]] = []
     for _ in range(MOST_TRIES):
         states, threads = [], set()
         for one, fold in zip(samples, folds, strict=True):
-            states.append(case.parts.train(config, one, fold, train, val, Listeners(())).model.state_dict())
+            states.append(case.parts.train(config, one, fold, train, val, Listeners(())).predictor.tensors())
             threads.add(torch.get_num_threads())
         if len(threads) == 1:
             break

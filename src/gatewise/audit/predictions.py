@@ -10,9 +10,9 @@ from gatewise.audit.base import Case, Check, name_row, small_config
 from gatewise.audit.corrupt import cut_moments, futures
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.learners.table import learner_of
 from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
-from gatewise.trainer import build
 
 NUM_CUTS = 2
 NUM_ROWS = 256  # scored before each cut: the last half of them right before it
@@ -59,7 +59,8 @@ def check_predictions(case: Case) -> Check:
 def _random_bundle(case: Case, rng: np.random.Generator) -> Bundle:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     fold = case.parts.fit_fold(config, case.samples, case.split.train)
-    return Bundle.of(config, case.samples, fold, build(config, case.samples))
+    sketch = learner_of(config.model).sketch(config, case.samples, fold, case.split.train)
+    return Bundle.of(config, case.samples, fold, sketch)
 
 
 def _rows_before(table: Table, scorable: Rows, cut_us: int, rng: np.random.Generator) -> Rows:

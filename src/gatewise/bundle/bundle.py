@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.bundle.reading import reading_config, with_calendar
 from gatewise.bundle.schema import require_schema, require_windows
@@ -36,13 +35,12 @@ from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import require_known, symbol_codes
 from gatewise.fold import Fold
 from gatewise.isolation import plain_numbers
-from gatewise.models.registry import build_model
+from gatewise.learners.base import Inputs, Predictor, Shape
+from gatewise.learners.table import learner_of
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.device import choose_device
-from gatewise.training.inference import predict_outputs, probabilities
-from gatewise.windows import Windows
 
 FORMAT = "gatewise-bundle/1"
 _log = logging.getLogger("gatewise.bundle")
@@ -63,7 +61,8 @@ class Bundle:
         scaler: of the features, for all rows or one a symbol. target_scaler: of the regression outputs, likewise;
             `None` for classes.
         unseen: classes that training never saw, and the share that every prediction gives them.
-        weights: the module's tensors by name, on the CPU.
+        weights: the predictor's tensors by name, on the CPU.
+        model_state: what else the predictor is made of, JSON values.
         metrics: what the evaluation said, JSON values.
         symbols: those trained on; where something is fitted to each of them, no other can be predicted.
         data_fingerprint: of the whole table.
@@ -83,6 +82,7 @@ class Bundle:
     target_scaler: Scaler | None
     unseen: Mapping[str, float]
     weights: Mapping[str, Tensor]
+    model_state: Mapping[str, Any]
     metrics: Mapping[str, Any]
     symbols: tuple[str, ...]
     data_fingerprint: str
@@ -91,7 +91,7 @@ class Bundle:
     created_utc: datetime
 
     @classmethod
-    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, model: nn.Module) -> Bundle:
+    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, predictor: Predictor) -> Bundle:
         """From what training left behind; `dataclasses.replace(bundle, metrics=...)` adds numbers, which come later."""
         table, matrix, labels = samples.table, samples.matrix, samples.labels
         features = resolve_features(config.features, table.columns, table.timeframe)
@@ -108,7 +108,8 @@ class Bundle:
             scaler=fold.scaler,
             target_scaler=fold.target_scaler,
             unseen={name: float(share) for name, share in zip(labels.classes, fold.floor, strict=True) if share},
-            weights={name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
+            weights=predictor.tensors(),
+            model_state=predictor.state(),
             metrics={},
             symbols=table.symbols,
             data_fingerprint=table.fingerprint,
@@ -133,7 +134,10 @@ class Bundle:
         Raises:
             StorageError: `folder` holds something else, or the disk is full or not writable.
         """
-        write_sealed(Path(folder), {"bundle": {"format": FORMAT, **to_json(self)}}, self.weights)
+        documents = {"bundle": {"format": FORMAT, **to_json(self)}}
+        if self.model_state:
+            documents["model"] = dict(self.model_state)
+        write_sealed(Path(folder), documents, self.weights)
 
     @classmethod
     @plain_numbers()
@@ -153,13 +157,16 @@ class Bundle:
                 "model on arrays",
             )
         try:
-            bundle = cls(weights=weights, **from_json(values))
+            bundle = cls(weights=weights, model_state=documents.get("model", {}), **from_json(values))
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise BundleError(
                 f"{folder}/bundle.json can't be understood: {error}", "use the gatewise that wrote it"
             ) from error
-        wanted = {name: tuple(value.shape) for name, value in bundle._fresh_module().state_dict().items()}
-        require_whole(bundle, folder, values.get("schema_hash"), wanted)
+        require_whole(bundle, folder, values.get("schema_hash"))
+        try:
+            _ = bundle._predictor
+        except BundleError as error:
+            raise BundleError(f"{folder}/model.safetensors: {error.message}", error.hint) from error
         return bundle
 
     def reading(
@@ -268,7 +275,7 @@ class Bundle:
         Raises:
             SchemaError: one of `rows` is of a symbol that the bundle does not know and would have to.
         """
-        place, _ = choose_device(device)
+        choose_device(device)
         if not len(rows):
             return np.empty((0, len(self.classes or self.outputs)))
         scaler, target_scaler, codes = self.scaler, self.target_scaler, None
@@ -276,20 +283,12 @@ class Bundle:
             require_known(table, rows, self.symbols)
             codes = symbol_codes(table, self.symbols)
             scaler, target_scaler = scaler.over(self.symbols), target_scaler and target_scaler.over(self.symbols)
-        windows = Windows.over(
-            matrix.values,
-            scaler,
-            self.config.windows.sequence_length,
-            place,
-            self.config.features.clip,
-            codes,
-            self.config.reads_symbol,
-        )
-        outputs = predict_outputs(self._module(place), windows, rows)
+        inputs = Inputs(self.config, matrix.values, scaler, codes, len(self.symbols), rows, device)
+        predicted = self._predictor.predict(inputs)
         if target_scaler is None:
-            return probabilities(outputs, np.array([self.unseen.get(name, 0.0) for name in self.classes]))
+            return predicted
         own = None if codes is None else codes[rows]
-        return np.asarray(target_scaler.inverse(outputs.astype(np.float64), own), dtype=np.float64)
+        return np.asarray(target_scaler.inverse(predicted, own), dtype=np.float64)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""
@@ -300,24 +299,10 @@ class Bundle:
         return keys.with_columns(*columns, pl.Series("label", np.array(self.classes)[predicted.argmax(axis=1)]))
 
     @cached_property
-    def _modules(self) -> dict[torch.device, nn.Module]:
-        return {}
-
-    def _module(self, device: torch.device) -> nn.Module:
-        if device not in self._modules:
-            self._modules[device] = self._fresh_module().to(device)
-            self._modules[device].load_state_dict(dict(self.weights))
-            self._modules[device].eval()
-        return self._modules[device]
-
-    def _fresh_module(self) -> nn.Module:
-        return build_model(
-            self.config.model,
-            len(self.feature_names),
-            len(self.classes or self.outputs),
-            num_symbols=len(self.symbols),
-            symbol_onehot=self.config.features.symbol_onehot,
-        )
+    def _predictor(self) -> Predictor:
+        floor = np.array([self.unseen.get(name, 0.0) for name in self.classes])
+        shape = Shape(len(self.feature_names), len(self.classes or self.outputs), len(self.symbols), floor)
+        return learner_of(self.config.model).restore(self.config, shape, self.weights, self.model_state)
 
 
 def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,11 @@ if TYPE_CHECKING:
     from gatewise.bundle.bundle import Bundle
 
 
-def require_whole(bundle: Bundle, folder: Path, schema_hash: object, shapes: Mapping[str, tuple[int, ...]]) -> None:
+def require_whole(bundle: Bundle, folder: Path, schema_hash: object) -> None:
     """Checks what was read from `folder`.
 
     Args:
         schema_hash: as it stood in the file.
-        shapes: of the tensors that the configured model has, by name.
 
     Raises:
         BundleError: two parts don't fit; the file is named.
@@ -36,11 +34,3 @@ def require_whole(bundle: Bundle, folder: Path, schema_hash: object, shapes: Map
         raise BundleError(f"{folder}/bundle.json must hold classes or scaled outputs, and not both", REMEDY)
     if not bundle.unseen.keys() <= set(bundle.classes) or not all(0 < share < 1 for share in bundle.unseen.values()):
         raise BundleError(f"{folder}/bundle.json: unseen must be shares of classes; got {dict(bundle.unseen)}", REMEDY)
-    got = {name: tuple(value.shape) for name, value in bundle.weights.items()}
-    for name in sorted(shapes.keys() | got.keys()):
-        if shapes.get(name) != got.get(name):
-            raise BundleError(
-                f"{folder}/model.safetensors: {name} must be {shapes.get(name, 'absent')}; got "
-                f"{got.get(name, 'nothing')}",
-                "the weights are of another model; copy the bundle again from where it was trained",
-            )

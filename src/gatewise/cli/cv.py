@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -102,7 +103,9 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
         raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
-        used, why = decide_fleet(plan.base.training, plan.most_jobs, fleet)
+        used, why = decide_fleet(
+            plan.base.training, plan.most_jobs, fleet, [config.model for config in plan.models.values()]
+        )
         if used:
             return FleetCompute(fleet), {"used": True, "why": why}
         return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}
@@ -129,11 +132,12 @@ def _plan(
     from gatewise.selection.cv.plan import Plan, Tuning
     from gatewise.selection.tuning.space_file import load_space
 
-    def config(**more: Any) -> Any:
-        return load_config(said.file, said.assignments, said.overrides | more)
+    def config(compared: Sequence[str] = (), **more: Any) -> Any:
+        return load_config(said.file, said.assignments, said.overrides | more, compared=compared)
 
     if models is not None:
-        configs = {name: config(**{"model.name": name}) for name in _listed("--models", models)}
+        listed = _listed("--models", models)
+        configs = {name: config(listed, **{"model.name": name}) for name in listed}
     else:
         alone = config()
         configs = {alone.model.name: alone}

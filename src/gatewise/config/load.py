@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from gatewise.config.refusals import config_error
-from gatewise.config.schema import ExperimentConfig, require_model
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, require_model
 from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
 from gatewise.errors import ConfigError, ReadError
 
@@ -52,6 +52,7 @@ def load_config(
     assignments: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
     base: Mapping[str, Any] | None = None,
+    compared: Iterable[str] = (),
 ) -> ExperimentConfig:
     """Resolves a config.
 
@@ -61,6 +62,8 @@ def load_config(
         assignments: `a.b=value` strings, the value read as YAML.
         overrides: dotted names to values; `None` values are skipped, so that flags not given say nothing.
         base: nested values below all of these, such as a saved config's; `None`: the model's preset.
+        compared: models for which the same settings are resolved: what is said of the model and is a field of another
+            of these alone, is left to that one.
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
@@ -89,6 +92,10 @@ def load_config(
         return build_config(_merge(base, said), also)
     model = said.get("model", {})
     name = require_model(model.get("name", "lstm") if isinstance(model, dict) else "lstm")
+    if isinstance(model, dict):
+        of_others = {field for other in compared for field in MODEL_CONFIGS[require_model(other)].model_fields}
+        of_others -= MODEL_CONFIGS[name].model_fields.keys()
+        said["model"] = {field: value for field, value in model.items() if field not in of_others}
     low: dict[str, Any] = {}
     for key, value in (ticker_preset() if ticker else preset(name)).items():
         _say(low, key, value)

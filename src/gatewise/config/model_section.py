@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from pydantic import Field
 
 from gatewise.config.section import Fraction, Section
 from gatewise.errors import ConfigError, UnknownNameError
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import TrainingConfig
 
 
 class ModelConfig(Section):
     """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
 
     name: str
-    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
+
+    @property
+    def learned_width(self) -> int:
+        """Of the vector that it learns for each symbol; 0 for none."""
+        return int(getattr(self, "symbol_embedding", 0))
 
 
 class RecurrentConfig(ModelConfig):
     """lstm and gru."""
 
+    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
     hidden_size: int = Field(256, ge=1)
     num_layers: int = Field(2, ge=1)
     dropout: Fraction = 0.3
@@ -26,18 +36,51 @@ class RecurrentConfig(ModelConfig):
 
 
 class TabularConfig(ModelConfig):
-    """Models of one row, the window's last."""
+    """Models of one row, the window's last. Of the training section they read the seed alone."""
+
+    targets: ClassVar[tuple[str, ...]] = ("classes", "numbers")
+
+    def require(self, classes: bool, supervise: str, training: TrainingConfig) -> None:
+        """Refuses what a network could be asked for, and this can't.
+
+        Args:
+            classes: of the target, as against numbers.
+            supervise, training: of the experiment.
+
+        Raises:
+            ConfigError: the setting, and what to do.
+        """
+        wanted = "classes" if classes else "numbers"
+        if wanted not in self.targets:
+            other = "logistic" if classes else "ridge"
+            raise ConfigError(
+                f"{self.name} predicts {self.targets[0]}; this target is of {wanted}",
+                f'model.name="{other}" or "xgboost", or another target.kind',
+            )
+        if supervise == "every":
+            raise ConfigError(
+                f'windows.supervise must be "last" for {self.name}: it reads one row and has no earlier steps',
+                'windows.supervise="last"',
+            )
+        for name, usual in {"loss": "auto", "class_weights": "none", "auto_batch_size": False}.items():
+            if getattr(training, name) != usual:
+                raise ConfigError(
+                    f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
+                    f"training.{name}={str(usual).lower()}",
+                )
 
 
 class LogisticConfig(TabularConfig):
     """logistic: for classes."""
 
+    targets: ClassVar = ("classes",)
     strength: float | None = Field(None, gt=0)  # C, the inverse of the penalty; None: one of five, by the newest rows
 
 
 class RidgeConfig(TabularConfig):
     """ridge: for numbers."""
 
+    targets: ClassVar = ("numbers",)
     penalty: float | None = Field(None, gt=0)  # None: one of five, by the newest rows
 
 
@@ -46,7 +89,7 @@ class XgboostConfig(TabularConfig):
 
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best
     most_rounds: int = Field(150, ge=1)  # tried where rounds is None
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    eta: float = Field(0.05, gt=0, le=1)  # how much of each tree counts
     max_leaves: int = Field(15, ge=2)
     min_rows: int | None = Field(None, ge=1)  # in a leaf; None: a 500th of the training rows, within 20 and 200
     max_bins: int = Field(64, ge=2, le=65_536)
@@ -56,6 +99,9 @@ class XgboostConfig(TabularConfig):
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "lstm": RecurrentConfig,
     "gru": RecurrentConfig,
+    "logistic": LogisticConfig,
+    "ridge": RidgeConfig,
+    "xgboost": XgboostConfig,
 }
 
 

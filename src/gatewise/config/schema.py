@@ -21,6 +21,7 @@ from gatewise.config.durations import parse_duration as parse_duration
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
+from gatewise.config.model_section import TabularConfig as TabularConfig
 from gatewise.config.model_section import require_model as require_model
 from gatewise.config.section import LATER, Fraction, Section
 from gatewise.errors import ConfigError
@@ -229,6 +230,8 @@ class ExperimentConfig(Section):
             )
         if self.training.loss != "auto" and self.target.kind in CLASS_KINDS:
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
+        if isinstance(self.model, TabularConfig):
+            self.model.require(self.target.kind in CLASS_KINDS, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":
             _refuse_fractions(self.target)
         if self.training.per_symbol and self.reads_symbol:
@@ -246,7 +249,7 @@ class ExperimentConfig(Section):
     @property
     def reads_symbol(self) -> bool:
         """Whether a model is told which symbol a window is of."""
-        return self.features.symbol_onehot or self.model.symbol_embedding > 0
+        return self.features.symbol_onehot or self.model.learned_width > 0
 
     @property
     def knows_symbols(self) -> bool:

@@ -13,7 +13,7 @@ fitted or predict, its thread counts included: none takes a thread but the calle
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,15 @@ import numpy.typing as npt
 
 from gatewise.config.model_section import LogisticConfig, RidgeConfig, XgboostConfig
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
-from gatewise.tabular.base import Features, Say, TrainingRows, class_prior, say_nothing
+from gatewise.tabular.base import Features, Say, TabularModel, TrainingRows, class_prior, say_nothing
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
+
+_MODELS: dict[str, Callable[[TrainingRows], TabularModel]] = {
+    "logistic": lambda rows: Logistic.fit(rows, LogisticConfig(name="logistic")),
+    "ridge": lambda rows: Ridge.fit(rows, RidgeConfig(name="ridge")),
+    "xgboost": lambda rows: Xgboost.fit(rows, XgboostConfig(name="xgboost")),
+}
 
 ClassPredictor = Callable[[Features], ClassPrediction]
 ValuePredictor = Callable[[Features], Floats]
@@ -40,25 +46,30 @@ def choose_rows(time_us: Ints, limit: int) -> Ints:
 
 
 def fit_class_baselines(
-    x: Features, y: Ints, num_classes: int, time_us: Ints, known_us: Ints, seed: int, say: Say = say_nothing
+    x: Features,
+    y: Ints,
+    num_classes: int,
+    time_us: Ints,
+    known_us: Ints,
+    seed: int,
+    say: Say = say_nothing,
+    without: str = "",
 ) -> dict[str, ClassPredictor]:
     """prior, logistic and xgboost.
 
     Args:
         x, y, num_classes, time_us, known_us, seed: see `TrainingRows`.
         say: hears what is fitted next.
+        without: one of them that is not wanted.
     """
     rows = TrainingRows(x, y, num_classes, time_us, known_us, seed)
     prior = class_prior(y, num_classes)
-    say(f"Fitting logistic: {len(y):,} rows")
-    logistic = Logistic.fit(rows, LogisticConfig(name="logistic"))
-    say(_fitting_trees(len(y)))
-    trees = Xgboost.fit(rows, XgboostConfig(name="xgboost"))
-    return {
-        "prior": lambda rows: class_prediction(np.broadcast_to(prior, (len(rows), num_classes))),
-        "logistic": lambda rows: class_prediction(logistic.predict(rows)),
-        "xgboost": lambda rows: class_prediction(trees.predict(rows)),
+    fitted: dict[str, ClassPredictor] = {
+        "prior": lambda rows: class_prediction(np.broadcast_to(prior, (len(rows), num_classes)))
     }
+    for name, model in _fitted(("logistic", "xgboost"), rows, say, without):
+        fitted[name] = lambda rows, model=model: class_prediction(model.predict(rows))  # type: ignore[misc]
+    return fitted
 
 
 def fit_value_baselines(
@@ -68,21 +79,17 @@ def fit_value_baselines(
     known_us: Ints,
     seed: int,
     say: Say = say_nothing,
+    without: str = "",
 ) -> dict[str, ValuePredictor]:
     """prior (the training mean), ridge and xgboost; y is float [n, outputs], all else as `fit_class_baselines`."""
     rows = TrainingRows(x, y.astype(np.float64), 0, time_us, known_us, seed)
     mean = rows.y.mean(axis=0)
-    say(f"Fitting ridge: {len(y):,} rows")
-    ridge = Ridge.fit(rows, RidgeConfig(name="ridge"))
-    say(_fitting_trees(len(y)))
-    trees = Xgboost.fit(rows, XgboostConfig(name="xgboost"))
-    return {
-        "prior": lambda rows: np.broadcast_to(mean, (len(rows), len(mean))),
-        "ridge": ridge.predict,
-        "xgboost": trees.predict,
-    }
+    fitted: dict[str, ValuePredictor] = {"prior": lambda rows: np.broadcast_to(mean, (len(rows), len(mean)))}
+    return fitted | {name: model.predict for name, model in _fitted(("ridge", "xgboost"), rows, say, without)}
 
 
-def _fitting_trees(count: int) -> str:
-    most = XgboostConfig(name="xgboost").most_rounds
-    return f"Fitting xgboost: {count:,} rows, at most {most} rounds"
+def _fitted(names: Sequence[str], rows: TrainingRows, say: Say, without: str) -> Iterator[tuple[str, TabularModel]]:
+    for name in names:
+        if name != without:
+            say(f"Fitting {name}: {len(rows.x):,} rows")
+            yield name, _MODELS[name](rows)

@@ -37,11 +37,13 @@ class Evaluation:
         parts: by name.
         baseline_rows: training rows that the baselines were fitted on.
         notes: what a reader of the numbers should know.
+        val_chose: val rows chose the model's epoch, so they flatter it.
     """
 
     parts: dict[str, PartResult]
     baseline_rows: int
     notes: tuple[str, ...]
+    val_chose: bool = True
 
     @property
     def newest(self) -> PartResult:
@@ -52,7 +54,7 @@ class Evaluation:
     def judgement(self) -> Judgement:
         """The verdict on the model: the newest part's, but for val rows not that it is better; see `on_chosen_rows`."""
         judgement = self.newest.judgement
-        return judgement if self.newest.part == "test" else on_chosen_rows(judgement)
+        return judgement if self.newest.part == "test" or not self.val_chose else on_chosen_rows(judgement)
 
     def metrics(self) -> dict[str, dict[str, dict[str, float | None]]]:
         """{part: {metric: {value, low, high}}} of the model; null where there is no interval."""
@@ -83,7 +85,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Units:
-    """What regression labels are learned in where that differs by symbol; baselines then learn in it too.
+    """What regression labels are learned in; baselines learn in it too.
 
     Attributes:
         scale, unscale: (values [n, outputs], rows int64 [n]) -> values in that unit, and back in the labels' own.
@@ -105,6 +107,7 @@ class _Ground:
     seed: int
     units: Units | None
     newest: str
+    val_chose: bool
 
 
 def evaluate_parts(
@@ -119,6 +122,8 @@ def evaluate_parts(
     spec: EvaluationConfig,
     seed: int,
     units: Units | None = None,
+    model: str = "",
+    val_chose: bool = True,
     say: Say = say_nothing,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
@@ -132,7 +137,9 @@ def evaluate_parts(
         target: kind and horizon.
         spec: how results are judged.
         seed: of the baselines.
-        units: of regression labels, where symbols have each their own; `None`: the labels' own for all.
+        units: that regression labels are learned in; `None`: their own.
+        model: its name; it is no baseline of its own.
+        val_chose: val rows chose its epoch.
         say: hears in words what is done next, each part of a judging once.
 
     Raises:
@@ -140,14 +147,15 @@ def evaluate_parts(
         DivergedError: predictions that are not finite.
     """
     symbol = (table.frame[SYMBOL].rle_id().to_numpy()).astype(np.int64)
-    ground = _Ground(table, labels, symbol, target, spec, seed, units, newest=list(part_rows)[-1])
+    ground = _Ground(table, labels, symbol, target, spec, seed, units, newest=list(part_rows)[-1], val_chose=val_chose)
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     x, when, known = features_at(chosen), table.time_us[chosen], table.time_us[labels.known_at[chosen]]
     notes = [_fitted_on(len(chosen), len(train_rows))]
     judge = _judge_classes if labels.is_classes else _judge_values
     fit: Any
     if labels.is_classes:
-        fit = fit_class_baselines(x, labels.y[chosen].astype(np.int64), len(labels.classes), when, known, seed, say)
+        y_classes = labels.y[chosen].astype(np.int64)
+        fit = fit_class_baselines(x, y_classes, len(labels.classes), when, known, seed, say, model)
         if unseen := labels.unseen(train_rows):
             notes.append(
                 f"Training never saw {' and '.join(unseen)}; the model and every baseline give "
@@ -155,7 +163,7 @@ def evaluate_parts(
             )
     else:
         y = labels.y[chosen].astype(np.float64)
-        fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed, say)
+        fit = fit_value_baselines(x, units.scale(y, chosen) if units else y, when, known, seed, say, model)
     parts = {}
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
@@ -163,7 +171,7 @@ def evaluate_parts(
         if note := outside_note(part, parts[part].columns):
             notes.append(note)
             _log.info("%s", note)
-    return Evaluation(parts, len(chosen), tuple(notes))
+    return Evaluation(parts, len(chosen), tuple(notes), val_chose)
 
 
 def _judge_classes(
@@ -234,6 +242,7 @@ def _judged(
         "horizon": ground.target.horizon,
         "confidence": ground.spec.confidence,
         "memory_rows": ground.spec.block_rows,
+        "chose": part == "val" and ground.val_chose,
     }
     result = judge_part(part, model, scores, **said, outside=outside)
     if part != ground.newest:  # the part that counts: it costs three times what all rows together do

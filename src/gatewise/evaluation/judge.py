@@ -138,6 +138,7 @@ def judge_part(
     confidence: float,
     memory_rows: int | None = None,
     outside: Mapping[str, float] | None = None,
+    chose: bool = False,
 ) -> PartResult:
     """Judges a model beside baselines on the same rows; nothing is drawn, so nothing depends on a seed.
 
@@ -152,6 +153,7 @@ def judge_part(
         memory_rows: rows after which what happens counts as independent; `None`: measured, see `moments.memory`.
         outside: {column: share of rows whose true value lies outside of what training showed}, where columns of the
             table are predicted; each then gets a verdict of its own.
+        chose: these rows chose the model's epoch, which the words then say.
     """
     when = moments(time_us, symbol)
     reason = too_few(when, horizon)
@@ -203,7 +205,7 @@ def judge_part(
         confidence=confidence,
         columns=columns,
     )
-    return replace(result, summary=_summary(result))
+    return replace(result, summary=_summary(result, chose))
 
 
 class _Precise:
@@ -243,7 +245,7 @@ def sharpe_interval(rule: Backtest, horizon: int, confidence: float) -> Interval
     return Influence(scores, when).interval("sharpe", Precision.of(when.count, longest), confidence)
 
 
-def _summary(result: PartResult) -> str:
+def _summary(result: PartResult, chose: bool) -> str:
     metric = result.deciding_metric
     beside = result.judgement.baseline or result.best_baseline
     places = decimals(result.metrics[metric].value)
@@ -261,7 +263,7 @@ def _summary(result: PartResult) -> str:
     if result.differences[beside].low is not None:
         numbers += f" at {result.confidence:.0%}"
     words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
-    if result.part == "val":
+    if chose:
         words.append("These rows also chose the epoch, so they flatter the model.")
     if result.reason:
         words.append(f"An interval needs more rows: {result.reason}.")

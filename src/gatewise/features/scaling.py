@@ -136,6 +136,23 @@ class Scaler:
             out[here] = function(flat[here].astype(np.float64), center, scale)
 
 
+def scaled_rows(
+    values: _Values, scaler: Scaler, codes: _Codes | None, rows: npt.NDArray[np.int64], onehot: int = 0
+) -> npt.NDArray[np.float32]:
+    """What a model of one row sees: float32 [n, features], and behind them the one-hot of the symbol.
+
+    Args:
+        codes: int32 [rows of `values`], each row's symbol, where the scaler or the one-hot asks.
+        onehot: its width, the number of symbols; 0 for none.
+    """
+    own = None if codes is None else codes[rows]
+    x = scaler.transform(values[rows], own)
+    if not onehot:
+        return x
+    assert own is not None
+    return np.concatenate([x, np.eye(onehot, dtype=np.float32)[own]], axis=1)
+
+
 def fit_scaler(kind: str, matrix_values: _Values, rows: npt.NDArray[np.int64], names: Sequence[str]) -> Scaler:
     """Fits a scaler on `rows` of a matrix and on nothing else.
 

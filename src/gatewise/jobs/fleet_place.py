@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatewise.config.model_section import ModelConfig, TabularConfig
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import GatewiseError
+from gatewise.errors import ConfigError, GatewiseError
 from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
 from gatewise.jobs.places import Answers, EpochListener
 from gatewise.jobs.shared import SharedData
@@ -55,16 +56,24 @@ class FleetCompute:
         pass
 
 
-def decide_fleet(training: TrainingConfig, num_jobs: int, said: str) -> tuple[bool, str]:
+def decide_fleet(
+    training: TrainingConfig, num_jobs: int, said: str, models: Iterable[ModelConfig] = ()
+) -> tuple[bool, str]:
     """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
 
     Args:
         training: says the device and the precision.
         said: auto, on or off.
+        models: all that are to be trained.
 
     Raises:
-        ConfigError: a device or precision that this machine does not have.
+        ConfigError: a device or precision that this machine does not have; a fleet is asked for, and a model can be in
+            none.
     """
+    if lone := sorted({model.name for model in models if isinstance(model, TabularConfig)}):
+        if said == "on":
+            raise ConfigError(f"members of a fleet are networks; {', '.join(lone)} can't be one", 'fleet="off"')
+        return False, "asked for" if said == "off" else f"{', '.join(lone)} can't be members"
     if said == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
         # Known without torch, which takes the seconds in which workers could start.
         return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
@@ -129,7 +138,7 @@ def train_jobs(
     Raises:
         KeyboardInterrupt: Ctrl-C; the checkpoint goes on from here.
     """
-    from gatewise.fleet_trainer import Task, train_fleet
+    from gatewise.learners.neural_fleet import Task, train_fleet
 
     started = time.perf_counter()
     members, tasks, fitted = [], [], {}

@@ -33,7 +33,7 @@ from gatewise.training.listeners import Listener
 
 if TYPE_CHECKING:
     from gatewise.fold import Fold
-    from gatewise.trainer import Trained
+    from gatewise.learners.base import Trained
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
 # key), how they are cut (the rows themselves are).
@@ -193,7 +193,7 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
         DivergedError, MemoryExhaustedError, ConfigError: see `train_model`.
     """
     # Torch takes seconds to import, and the process that plans jobs never computes with it.
-    from gatewise.trainer import train_model
+    from gatewise.learners.table import train_model
 
     started = time.perf_counter()
     fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
@@ -211,7 +211,7 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
         LabelError, NotEnoughRowsError: see `run_job`.
     """
     from gatewise.fold import fit_fold
-    from gatewise.trainer import check_trainable
+    from gatewise.learners.table import check_trainable
 
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
@@ -235,7 +235,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
 
     config, samples = job.config, shared.samples(job.config)
     fold = shared.fold(job.horizon, job.fold, job.symbol)
-    bundle = Bundle.of(config, samples, fitted, trained.model)
+    bundle = Bundle.of(config, samples, fitted, trained.predictor)
     said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
     judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
     return JobResult(

@@ -55,7 +55,7 @@ def main(word: str) -> None:
 
     # While the parent still reads its files; these take seconds.
     import gatewise.bundle
-    import gatewise.trainer  # noqa: F401  # used by run_job, which would import it only with the first job
+    import gatewise.learners.table  # noqa: F401  # used by run_job, which would import it only with the first job
     from gatewise.jobs.jobs import Job, error_to_dict, run_job
     from gatewise.jobs.shared import open_shared
 

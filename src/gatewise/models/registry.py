@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -14,6 +14,9 @@ from gatewise.errors import ConfigError, UnknownNameError
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.recurrent_op import Cell, Readout
+from gatewise.tabular.base import State, TabularModel, TrainingRows
+from gatewise.tabular.linear_models import Logistic, Ridge
+from gatewise.tabular.xgboost import Xgboost
 
 Build = Callable[[ModelConfig, int, int, Readout, torch.Generator | None], nn.Module]
 
@@ -23,15 +26,38 @@ class ModelSpec:
     """What the street needs to know of a model.
 
     Attributes:
-        consumes: `sequences` [batch, steps, features] or `rows` [batch, features].
-        build: (config, num_features, num_outputs, readout, generator of the initial weights) -> module.
         summary, source: one line for people, and the paper.
+        consumes: `sequences` [batch, steps, features] or `rows` [batch, features].
     """
 
-    consumes: Literal["sequences", "rows"]
-    build: Build
     summary: str
     source: str
+    consumes: ClassVar[Literal["sequences", "rows"]]
+
+
+@dataclass(frozen=True)
+class NeuralSpec(ModelSpec):
+    """A network.
+
+    Attributes:
+        build: (config, num_features, num_outputs, readout, generator of the initial weights) -> module.
+    """
+
+    build: Build
+    consumes: ClassVar = "sequences"
+
+
+@dataclass(frozen=True)
+class TabularSpec(ModelSpec):
+    """A model of one row.
+
+    Attributes:
+        fit: learns. from_state: makes what gave the state.
+    """
+
+    fit: Callable[[TrainingRows, Any], TabularModel]
+    from_state: Callable[[State], TabularModel]
+    consumes: ClassVar = "rows"
 
 
 def _recurrent(cell: Cell) -> Build:
@@ -50,12 +76,26 @@ def _recurrent(cell: Cell) -> Build:
 
 
 MODELS: dict[str, ModelSpec] = {
-    "lstm": ModelSpec(
-        "sequences", _recurrent("lstm"), "Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000"
-    ),
-    "gru": ModelSpec("sequences", _recurrent("gru"), "Gated recurrent unit", "Cho et al. 2014"),
+    "lstm": NeuralSpec("Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000", _recurrent("lstm")),
+    "gru": NeuralSpec("Gated recurrent unit", "Cho et al. 2014", _recurrent("gru")),
+    "logistic": TabularSpec("Logistic regression on one row", "Cox 1958", Logistic.fit, Logistic.from_state),
+    "ridge": TabularSpec("Ridge regression on one row", "Hoerl & Kennard 1970", Ridge.fit, Ridge.from_state),
+    "xgboost": TabularSpec("Boosted trees on one row", "Chen & Guestrin 2016", Xgboost.fit, Xgboost.from_state),
 }
 assert MODELS.keys() == MODEL_CONFIGS.keys()
+
+NETWORKS = tuple(name for name, spec in MODELS.items() if isinstance(spec, NeuralSpec))
+
+
+def find_spec(name: str) -> ModelSpec:
+    """A model's entry.
+
+    Raises:
+        UnknownNameError: no model of that name.
+    """
+    if name not in MODELS:
+        raise UnknownNameError("model", name, MODELS)
+    return MODELS[name]
 
 
 def build_model(
@@ -76,23 +116,21 @@ def build_model(
 
     Raises:
         UnknownNameError: no model of that name.
-        ConfigError: `input_features` is given and disagrees with the features, or a model that eats rows is to learn
-            vectors of symbols.
+        ConfigError: `input_features` is given and disagrees with the features, or the model is no network.
     """
-    if config.name not in MODELS:
-        raise UnknownNameError("model", config.name, MODELS)
-    spec = MODELS[config.name]
+    spec = find_spec(config.name)
+    if not isinstance(spec, NeuralSpec):
+        raise ConfigError(f"{config.name} is a model of one row and no network", "gatewise.train takes any model")
     wanted = getattr(config, "input_features", None)
     if wanted is not None and wanted != num_features:
         raise ConfigError(
             f"model.input_features must be the number of features, {num_features}; got {wanted}",
             "leave it null to take what the features give",
         )
-    width = told_width(num_symbols, symbol_onehot, config.symbol_embedding)
+    embedding = config.learned_width
+    width = told_width(num_symbols, symbol_onehot, embedding)
     if not width:
         return spec.build(config, num_features, num_outputs, readout, generator)
-    if spec.consumes != "sequences":
-        raise ConfigError(f"only a model of sequences can be told the symbol; {config.name} eats rows")
     assert num_symbols
     inner = spec.build(config, num_features + width, num_outputs, readout, generator)
-    return WithSymbol(inner, num_symbols, symbol_onehot, config.symbol_embedding, generator)
+    return WithSymbol(inner, num_symbols, symbol_onehot, embedding, generator)

@@ -10,13 +10,13 @@ import numpy as np
 
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.experiment import Prepared, conclude, own_listeners, prepare
-from gatewise.fleet_trainer import Task, train_fleet
+from gatewise.learners.base import Trained
+from gatewise.learners.neural_fleet import Task, train_fleet
 from gatewise.locks import only_process
 from gatewise.per_symbol.processes import Answer, EpochsOf
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
 from gatewise.registry.runs import Run, start_run
 from gatewise.registry.train import Recorder, record
-from gatewise.trainer import Trained
 from gatewise.training.listeners import Listeners
 
 

@@ -102,7 +102,7 @@ def train_symbols(
     require_place(home())
     table = load_table(config.data) if table is None else table
     tasks = symbol_tasks(config, table)
-    used, why = decide_fleet(config.training, len(tasks), fleet)
+    used, why = decide_fleet(config.training, len(tasks), fleet, [config.model])
     if used and config.training.auto_batch_size:
         if fleet == "on":
             raise ConfigError("members of a fleet share one batch size, so none is measured", "training.batch_size=512")

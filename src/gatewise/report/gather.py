@@ -164,17 +164,16 @@ def _facts(
 
 def _told(config: ExperimentConfig) -> dict[str, str]:
     told = ["one-hot"] if config.features.symbol_onehot else []
-    if width := config.model.symbol_embedding:
+    if width := config.model.learned_width:
         told.append(f"learned vector of {width}")
     return {"Symbol told as": ", ".join(told)} if told else {}
 
 
 def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> list[str]:
     notes = []
-    if "test" in evaluation.parts:
-        notes.append("Validation rows chose the epoch whose weights were kept, so their numbers flatter the model.")
-    else:
-        notes.append("Without a test part the judged rows also chose the epoch, so their numbers flatter the model.")
+    if evaluation.val_chose:
+        judged = "Validation rows" if "test" in evaluation.parts else "Without a test part the judged rows also"
+        notes.append(f"{judged} chose the epoch whose weights were kept, so their numbers flatter the model.")
     notes.append(
         "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
         "far the numbers could have come out otherwise in a market like this one, not what another market would do."

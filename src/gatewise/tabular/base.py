@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.features.scaling import Scaler
+
 Features = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -78,6 +80,15 @@ def with_absent_classes(prob: Floats, classes: Ints, prior: Floats) -> Floats:
     every = np.tile(prior, (len(prob), 1))
     every[:, classes] = prob * prior[classes].sum()
     return every
+
+
+def unit_variance(values: npt.NDArray[Any]) -> Scaler:
+    """Brings columns [n, columns] to mean 0 and standard deviation 1; one that never varies to 0."""
+    every = values.astype(np.float64)
+    still = every.min(axis=0) == every.max(axis=0)
+    scale = np.where(still, 1.0, every.std(axis=0))
+    names = tuple(str(number) for number in range(every.shape[1]))
+    return Scaler("standard", names, np.where(still, every[0], every.mean(axis=0)), np.where(scale > 0, scale, 1.0))
 
 
 def say_nothing(text: str) -> None:

@@ -9,8 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.model_section import LogisticConfig, RidgeConfig
-from gatewise.features.scaling import Scaler, fit_scaler
-from gatewise.tabular.base import Features, Floats, Ints, State, TrainingRows, class_prior, with_absent_classes
+from gatewise.features.scaling import Scaler
+from gatewise.tabular.base import (
+    Features,
+    Floats,
+    Ints,
+    State,
+    TrainingRows,
+    class_prior,
+    unit_variance,
+    with_absent_classes,
+)
 from gatewise.tabular.linear import Design, fit_ridge, fit_softmax, softmax
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # logistic's C
@@ -37,7 +46,7 @@ class Logistic:
     @classmethod
     def fit(cls, rows: TrainingRows, config: LogisticConfig) -> Self:
         """At the strength given, or the one of five that serves the newest rows best."""
-        scaler = _unit_variance(rows.x)
+        scaler = unit_variance(rows.x)
         x = _standard(scaler, rows.x)
         classes, code = np.unique(rows.y, return_inverse=True)
         prior = class_prior(rows.y, rows.num_classes)
@@ -76,7 +85,7 @@ class Ridge:
     @classmethod
     def fit(cls, rows: TrainingRows, config: RidgeConfig) -> Self:
         """At the penalty given, or the one of five that serves the newest rows best."""
-        scaler, outputs = _unit_variance(rows.x), _unit_variance(rows.y)
+        scaler, outputs = unit_variance(rows.x), unit_variance(rows.y)
         x, y = _standard(scaler, rows.x), outputs.transform(rows.y, dtype=np.float64)
         penalty = config.penalty or _penalty(x, y, rows)
         return cls(scaler, outputs, _kept(next(fit_ridge(Design(x), y, [penalty]))))
@@ -121,11 +130,6 @@ def _penalty(x: Floats, y: Floats, rows: TrainingRows) -> float:
 def _kept(weights: Floats) -> Floats:
     """In the order in which files hold them: in another, products round otherwise."""
     return np.ascontiguousarray(weights)
-
-
-def _unit_variance(values: npt.NDArray[Any]) -> Scaler:
-    names = tuple(str(number) for number in range(values.shape[1]))
-    return fit_scaler("standard", values, np.arange(len(values)), names)
 
 
 def _standard(scaler: Scaler, x: Features) -> Floats:

@@ -14,9 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.model_section import XgboostConfig
-from gatewise.features.scaling import Scaler, fit_scaler
+from gatewise.features.scaling import Scaler
 from gatewise.loading import load_xgboost
-from gatewise.tabular.base import Features, Floats, Ints, State, TrainingRows, class_prior, with_absent_classes
+from gatewise.tabular.base import (
+    Features,
+    Floats,
+    Ints,
+    State,
+    TrainingRows,
+    class_prior,
+    unit_variance,
+    with_absent_classes,
+)
 
 if TYPE_CHECKING:
     from xgboost import Booster, DMatrix
@@ -51,8 +60,7 @@ class Xgboost:
             if len(classes) < 2:
                 return cls(None, classes, prior, None)
         else:
-            names = tuple(str(number) for number in range(rows.y.shape[1]))
-            outputs = fit_scaler("standard", rows.y, np.arange(len(rows.y)), names)
+            outputs = unit_variance(rows.y)
             y = outputs.transform(rows.y, dtype=np.float64)
         shell = cls(None, classes, prior, outputs)
         rounds = config.rounds or shell._choose_rounds(rows, y, config)
@@ -120,7 +128,7 @@ class Xgboost:
         least = config.min_rows or int(np.clip(num_rows // 500, 20, 200))
         settings = {
             "objective": objective,
-            "eta": config.learning_rate,
+            "eta": config.eta,
             "tree_method": "hist",
             "grow_policy": "lossguide",
             "max_leaves": config.max_leaves,

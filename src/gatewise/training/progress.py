@@ -12,7 +12,7 @@ from gatewise.errors import DivergedError
 from gatewise.training.schedules import Plateau, make_schedule
 from gatewise.training.stopping import EarlyStopping
 
-Ending = Literal["max_epochs", "early_stopping", "diverged", "interrupted"]
+Ending = Literal["max_epochs", "early_stopping", "diverged", "interrupted", "fitted"]
 GROWTH = 1e-3  # of the first epoch's training loss; less is noise
 
 
@@ -23,8 +23,9 @@ class FitResult:
     Attributes:
         history: one dict an epoch: train_loss, val_loss, learning_rate, seconds, ... (classes: val_f1, val_accuracy).
         windows_per_second: median over epochs of training windows a second, validation not counted.
-        ended: why there are no further epochs; `interrupted`: Ctrl-C came after the first whole epoch; `diverged`: a
-            loss was no longer finite, and the epochs before it count.
+        ended: why there are no further epochs; `fitted`: the model knows none, and is fitted once; `interrupted`:
+            Ctrl-C came after the first whole epoch; `diverged`: a loss was no longer finite, and the epochs before it
+            count.
         remarks: what people should know of it, a sentence each.
         diverged_epochs: those whose loss was no longer finite, counted from 1: of the end, and of ends before it that a
             lower learning rate went on from.

@@ -132,7 +132,7 @@ def fleet_choice(config: ExperimentConfig, space: SearchSpace, n_trials: int, sa
         ConfigError: no such device.
     """
     slots = min(FLEET_SLOTS, n_trials)
-    used, why = decide_fleet(config.training, slots, said)
+    used, why = decide_fleet(config.training, slots, said, [config.model])
     shapes = prod(_count(of) for of in space.parameters if parts_fleets(FLAT_FIELDS.get(of.name, of.name)))
     if used and said == "auto" and 2 * shapes > slots:
         return False, f"a fleet's models have one shape, and the space holds {shapes} for {slots} trials at once"

@@ -1,4 +1,4 @@
-"""Several models on several folds, trained as one: what `train_model` does for each, by one fleet."""
+"""Several models on several folds, trained as one: what `train_network` does for each, by one fleet."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import torch
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
+from gatewise.learners.base import Trained
+from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key, older_keys
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.trainer import Trained, build, checkpoint_key, older_keys
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import check_batch_size
@@ -30,7 +31,7 @@ _SHARED = ("device", "precision")
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of `train_model` that may differ. Tasks on one fold should hand over the same `Fold`."""
+    """The arguments of `train_network` that may differ. Tasks on one fold should hand over the same `Fold`."""
 
     config: ExperimentConfig
     samples: Samples
@@ -42,7 +43,7 @@ class Task:
 def train_fleet(
     tasks: Sequence[Task], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
 ) -> list[Trained | GatewiseError]:
-    """Trains each task's model to the weights that `train_model` would give it, to float tolerance.
+    """Trains each task's model to the weights that `train_network` would give it, to float tolerance.
 
     Args:
         listeners: one a task.
@@ -83,13 +84,12 @@ def train_fleet(
         num_classes, own = len(tasks[0].samples.labels.classes), [listeners[number] for number in members]
         results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
-            found[number] = (
-                Trained(
-                    member.model, result, device_words, precision, member.settings.batch_size, len(member.train_rows)
-                )
-                if isinstance(result, FitResult)
-                else result
-            )
+            if isinstance(result, FitResult):
+                predictor = NeuralPredictor(member.model, tasks[number].fold.floor)
+                size, count = member.settings.batch_size, len(member.train_rows)
+                found[number] = Trained(predictor, result, device_words, precision, size, count)
+            else:
+                found[number] = result
     return [found[number] for number in range(len(tasks))]
 
 

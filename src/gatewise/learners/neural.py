@@ -1,19 +1,23 @@
-"""One model on one fold: builds it, sizes its batch, fits it. What `train`, cross-validation and the audit call."""
+"""Networks over windows: builds one, sizes its batch, trains it in the loop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import LabelError
+from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
+from gatewise.learners.base import Inputs, Shape, Trained
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.samples import Samples
@@ -22,33 +26,97 @@ from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
+from gatewise.training.inference import predict_outputs, probabilities
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
-from gatewise.training.progress import FitResult
 from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A model that carries its best weights, how it got there, and where.
+class NeuralPredictor:
+    """A network that carries its best weights."""
 
-    Attributes:
-        device: for people, like `cuda:0 (NVIDIA H200)`.
-        batch_size: the one used, measured or given.
-        train_windows: how many windows an epoch may draw from, after `windows.stride`.
-    """
+    def __init__(self, module: nn.Module, floor: npt.NDArray[np.float64]) -> None:
+        self.module = module
+        self.floor = floor
+        self._placed: dict[torch.device, nn.Module] = {}
 
-    model: nn.Module
-    fit: FitResult
-    device: str
-    precision: Precision
-    batch_size: int
-    train_windows: int
+    def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
+        device, _ = choose_device(inputs.device)
+        windows = Windows.over(
+            inputs.values,
+            inputs.scaler,
+            inputs.config.windows.sequence_length,
+            device,
+            inputs.config.features.clip,
+            inputs.codes,
+            inputs.config.reads_symbol,
+        )
+        outputs = predict_outputs(self._on(device), windows, inputs.rows)
+        return probabilities(outputs, self.floor) if len(self.floor) else outputs.astype(np.float64)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+    def state(self) -> Mapping[str, Any]:
+        return {}
+
+    def _on(self, device: torch.device) -> nn.Module:
+        """The module there; a copy, where it lies elsewhere."""
+        if device not in self._placed:
+            own = next(self.module.parameters()).device
+            self._placed[device] = self.module if own == device else deepcopy(self.module).to(device)
+        return self._placed[device]
+
+
+class Neural:
+    """The loop: epochs of shuffled windows, early stopping on validation rows, a checkpoint an epoch."""
+
+    stackable = True
+
+    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+        check_trainable(config, samples, fold, train_rows, val_rows)
+
+    def train(
+        self,
+        config: ExperimentConfig,
+        samples: Samples,
+        fold: Fold,
+        train_rows: Rows,
+        val_rows: Rows,
+        listener: Listener,
+        checkpoint: Path | None = None,
+    ) -> Trained:
+        return train_network(config, samples, fold, train_rows, val_rows, listener, checkpoint)
+
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> NeuralPredictor:
+        """With its initial weights."""
+        return NeuralPredictor(build(config, samples), fold.floor)
+
+    def restore(
+        self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> NeuralPredictor:
+        module = build_model(
+            config.model,
+            shape.num_features,
+            shape.num_outputs,
+            num_symbols=shape.num_symbols,
+            symbol_onehot=config.features.symbol_onehot,
+        )
+        wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+        got = {name: tuple(value.shape) for name, value in tensors.items()}
+        for name in sorted(wanted.keys() | got.keys()):
+            if wanted.get(name) != got.get(name):
+                raise BundleError(
+                    f"{name} must be {wanted.get(name, 'absent')}; got {got.get(name, 'nothing')}",
+                    "the weights are of another model; copy the bundle again from where it was trained",
+                )
+        module.load_state_dict(dict(tensors))
+        return NeuralPredictor(module.eval(), shape.floor)
 
 
 def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
-    """Finds what would stop `train_model`, before anything is begun.
+    """Finds what would stop `train_network`, before anything is begun.
 
     Raises:
         ConfigError: a device, precision or batch size that can't be.
@@ -68,7 +136,7 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
         )
 
 
-def train_model(
+def train_network(
     config: ExperimentConfig,
     samples: Samples,
     fold: Fold,
@@ -127,7 +195,8 @@ def train_model(
     listener.on_message(f"Batch size: {settings.batch_size}")
     save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
     result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
-    return Trained(model, result, device_words, precision, settings.batch_size, len(rows))
+    predictor = NeuralPredictor(model, fold.floor)
+    return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:

@@ -1,0 +1,154 @@
+"""A learner learns from a fold and gives a predictor; nothing above asks what kind of model it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.features.base import Values
+from gatewise.features.scaling import Scaler
+from gatewise.features.symbols import Codes, symbol_codes
+from gatewise.fold import Fold
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
+from gatewise.training.device import Precision
+from gatewise.training.listeners import Listener
+from gatewise.training.progress import FitResult
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model is made for, beside its config.
+
+    Attributes:
+        num_features: of the matrix.
+        num_outputs: classes, or outputs.
+        num_symbols: that it was trained on.
+        floor: float64 [classes], what classes that training never saw are given, 0 for the others; empty for numbers.
+    """
+
+    num_features: int
+    num_outputs: int
+    num_symbols: int
+    floor: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, samples: Samples, fold: Fold) -> Shape:
+        """Of what is trained on a fold."""
+        labels = samples.labels
+        outputs = len(labels.classes) or len(labels.outputs)
+        return cls(len(samples.matrix.names), outputs, len(samples.table.symbols), fold.floor)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows to be predicted, and what is around them.
+
+    Attributes:
+        config: of the experiment.
+        values: the feature matrix, as it was built: not scaled.
+        scaler: of the features; with a row a symbol where each has its own.
+        codes: int32 [rows of the matrix], each row's symbol; `None` where neither model nor scaler asks.
+        num_symbols: that the model knows.
+        rows: int64 [n], row numbers; each ends a full window.
+        device: auto, cpu, cuda or cuda:N.
+    """
+
+    config: ExperimentConfig
+    values: Values
+    scaler: Scaler
+    codes: Codes | None
+    num_symbols: int
+    rows: Rows
+    device: str = "auto"
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows, device: str = "auto") -> Inputs:
+        """Rows of what was trained on."""
+        symbols = samples.table.symbols
+        scaler, codes = fold.scaler.over(symbols), symbol_codes(samples.table, symbols)
+        return cls(config, samples.matrix.values, scaler, codes, len(symbols), rows, device)
+
+
+class Predictor(Protocol):
+    """What predicts."""
+
+    def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
+        """Probabilities [n, classes], rows summing to 1, or values [n, outputs] as the fold's target scaler has them.
+
+        A row's numbers depend on its own window and on nothing else.
+        """
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Its arrays by name, on the CPU, for a file."""
+
+    def state(self) -> Mapping[str, Any]:
+        """All else that it is made of beside its config and `Shape`, as JSON values."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A predictor, how it came about, and where.
+
+    Attributes:
+        device: for people, like `cuda:0 (NVIDIA H200)`.
+        batch_size: the one used, measured or given; all rows for what knows no batches.
+        train_windows: how many windows an epoch may draw from, after `windows.stride`.
+    """
+
+    predictor: Predictor
+    fit: FitResult
+    device: str
+    precision: Precision
+    batch_size: int
+    train_windows: int
+
+
+class Learner(Protocol):
+    """Learns from a fold."""
+
+    @property
+    def stackable(self) -> bool:
+        """Whether several of its models can be trained as one fleet."""
+
+    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+        """Finds what would stop `train`, before anything is begun.
+
+        Raises:
+            ConfigError, LabelError, NotEnoughRowsError: see the learners.
+        """
+
+    def train(
+        self,
+        config: ExperimentConfig,
+        samples: Samples,
+        fold: Fold,
+        train_rows: Rows,
+        val_rows: Rows,
+        listener: Listener,
+        checkpoint: Path | None = None,
+    ) -> Trained:
+        """Trains the configured model; the same config and rows give the same one.
+
+        Args:
+            checkpoint: where the state of a long training is kept; if it is there already, training goes on from it.
+        """
+
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> Predictor:
+        """A predictor of the configured kind at little cost, for checks to which its quality is no matter."""
+
+    def restore(
+        self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> Predictor:
+        """What gave these tensors and this state.
+
+        Raises:
+            BundleError: they are no such predictor's.
+        """

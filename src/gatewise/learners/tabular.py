@@ -1,0 +1,134 @@
+"""Models of one row: a library's fit, or our own, on the features of the row that a window ends with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import BundleError
+from gatewise.features.scaling import scaled_rows
+from gatewise.features.symbols import require_trained
+from gatewise.fold import Fold, scaled_features, scaled_labels
+from gatewise.learners.base import Inputs, Predictor, Shape, Trained
+from gatewise.models.registry import TabularSpec, find_spec
+from gatewise.samples import Samples
+from gatewise.sealed import REMEDY
+from gatewise.splits.base import Rows
+from gatewise.tabular.base import TabularModel, TrainingRows
+from gatewise.training.device import Precision
+from gatewise.training.listeners import Listener
+from gatewise.training.progress import FitResult
+
+_SKETCHED_ROWS = 500
+
+
+class TabularPredictor:
+    """A fitted model of one row."""
+
+    def __init__(self, model: TabularModel) -> None:
+        self.model = model
+
+    def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
+        onehot = inputs.num_symbols if inputs.config.reads_symbol else 0
+        return self.model.predict(scaled_rows(inputs.values, inputs.scaler, inputs.codes, inputs.rows, onehot))
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {name: torch.from_numpy(np.array(value)) for name, value in self.model.to_state()[0].items()}
+
+    def state(self) -> Mapping[str, Any]:
+        return self.model.to_state()[1]
+
+
+class Tabular:
+    """Fits once, on all training rows; validation rows only tell how well."""
+
+    stackable = False
+
+    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+        if config.knows_symbols:
+            require_trained(samples.table, train_rows)
+
+    def train(
+        self,
+        config: ExperimentConfig,
+        samples: Samples,
+        fold: Fold,
+        train_rows: Rows,
+        val_rows: Rows,
+        listener: Listener,
+        checkpoint: Path | None = None,
+    ) -> Trained:
+        started, rows = time.perf_counter(), train_rows[:: config.windows.stride]
+        names = ", ".join(f"{name}={value}" for name, value in config.model if value is not None and name != "name")
+        listener.on_message(f"Fitting {config.model.name}{': ' * bool(names)}{names}; {len(rows):,} rows")
+        model = _fit(config, samples, fold, rows)
+        seconds = max(time.perf_counter() - started, 1e-9)
+        losses = {
+            f"{part}_loss": _loss(model, config, samples, fold, some)
+            for part, some in (("train", rows), ("val", val_rows))
+        }
+        history = [losses | {"seconds": seconds, "windows_per_second": len(rows) / seconds}]
+        listener.on_epoch(1, history[0])
+        result = FitResult(history, 1, losses["val_loss"], len(rows) / seconds, "fitted")
+        precision = Precision(torch.float32, False, "features are float32")
+        return Trained(TabularPredictor(model), result, "cpu", precision, len(rows), len(rows))
+
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> Predictor:
+        return TabularPredictor(_fit(config, samples, fold, train_rows[-_SKETCHED_ROWS:]))
+
+    def restore(
+        self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> Predictor:
+        arrays = {name: value.numpy() for name, value in tensors.items()}
+        try:
+            model = _spec(config).from_state((arrays, state))
+            said = model.predict(np.zeros((1, _width(config, shape)), np.float32))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BundleError(f"no {config.model.name} can be made of it: {error}", REMEDY) from error
+        if said.shape != (1, shape.num_outputs):
+            raise BundleError(f"the model must have {shape.num_outputs} outputs; it has {said.shape[1]}", REMEDY)
+        return TabularPredictor(model)
+
+
+def _spec(config: ExperimentConfig) -> TabularSpec:
+    spec = find_spec(config.model.name)
+    assert isinstance(spec, TabularSpec)
+    return spec
+
+
+def _width(config: ExperimentConfig, shape: Shape) -> int:
+    return shape.num_features + (shape.num_symbols if config.reads_symbol else 0)
+
+
+def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> TabularModel:
+    table, labels = samples.table, samples.labels
+    rows = rows[np.argsort(table.time_us[rows], kind="stable")]
+    y = labels.y[rows].astype(np.int64) if labels.is_classes else scaled_labels(samples, fold, np.float64)[rows]
+    return _spec(config).fit(
+        TrainingRows(
+            scaled_features(config, samples, fold, rows),
+            y,
+            len(labels.classes),
+            table.time_us[rows],
+            table.time_us[labels.known_at[rows]],
+            config.training.seed,
+        ),
+        config.model,
+    )
+
+
+def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> float:
+    """Log loss, or mean squared error of scaled labels."""
+    said = model.predict(scaled_features(config, samples, fold, rows))
+    if not samples.labels.is_classes:
+        return float(np.square(said - scaled_labels(samples, fold, np.float64)[rows]).mean())
+    truth = samples.labels.y[rows].astype(np.int64)
+    return float(-np.log(np.maximum(said[np.arange(len(rows)), truth], 1e-15)).mean())
