@@ -15,6 +15,7 @@ from audit_tables import small_experiment
 from gatewise.bundle import Bundle
 from gatewise.features.scaling import fit_scaler
 from gatewise.fold import fit_fold
+from gatewise.learners.table import learner_of
 from gatewise.models.registry import build_model
 from gatewise.samples import make_samples
 from gatewise.training.device import choose_precision
@@ -43,8 +44,8 @@ def bundle(folder: Path) -> Names:
     """A run's bundle where the page says that one lies, untrained, and a file of new rows."""
     config, table = small_experiment(features__sets=["ohlcv"], model__hidden_size=3, model__num_layers=1), small_table()
     samples = make_samples(config, table)
-    model = build_model(config.model, len(samples.matrix.names), len(samples.labels.classes))
-    made = Bundle.of(config, samples, fit_fold(config, samples, samples.rows), model)
+    fold = fit_fold(config, samples, samples.rows)
+    made = Bundle.of(config, samples, fold, learner_of(config.model).sketch(config, samples, fold, samples.rows))
     made.save(folder / "gatewise-runs" / "runs" / "3f2a" / "bundle")
     table.frame.drop("symbol").write_parquet(folder / "new.parquet")
     return {}

@@ -31,7 +31,7 @@ from gatewise.evaluation.scoring import score
 from gatewise.experiment import prepare
 from gatewise.features.build import build_features
 from gatewise.fold import fit_fold, make_windows, scaled_features
-from gatewise.learners.neural import build
+from gatewise.learners.table import learner_of
 from gatewise.levels import lost_levels
 from gatewise.samples import Samples, make_samples
 from symbol_worlds import config_of
@@ -124,7 +124,8 @@ def test_the_config_alone_decides_what_numbers_a_matrix_holds() -> None:
 def test_a_bundle_scores_one_row_with_the_bits_of_the_batch_and_repeats_the_sources_own_values(tmp_path: Path) -> None:
     chosen, table, samples = world(1e9, 1.0)
     fold = fit_fold(chosen, samples, samples.rows[:150])
-    Bundle.of(chosen, samples, fold, build(chosen, samples)).save(tmp_path / "b")
+    sketch = learner_of(chosen.model).sketch(chosen, samples, fold, samples.rows)
+    Bundle.of(chosen, samples, fold, sketch).save(tmp_path / "b")
     bundle = Bundle.load(tmp_path / "b")
     whole = bundle.predict(table)
     needed, last = bundle.rows_needed, table.num_rows

@@ -17,8 +17,7 @@ from gatewise.config.load import load_config
 from gatewise.data.load import load_table
 from gatewise.errors import ConfigError
 from gatewise.fold import fit_fold
-from gatewise.models.registry import build_model
-from gatewise.nn.initial import seeded
+from gatewise.learners.table import learner_of
 from gatewise.samples import make_samples
 
 
@@ -60,8 +59,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config(overrides=overrides)
     samples = make_samples(config, load_table(config.data))
     fold = fit_fold(config, samples, samples.rows)
-    model = build_model(config.model, 5, 3, generator=seeded(0))
-    Bundle.of(config, samples, fold, model).save(root / "bundle")
+    sketch = learner_of(config.model).sketch(config, samples, fold, samples.rows)
+    Bundle.of(config, samples, fold, sketch).save(root / "bundle")
     return root / "bundle"
 
 
