@@ -54,7 +54,7 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             of_old = {"volume": traded, "adjusted_close": _adjusted_steps(days, place, ratio)}
             also = [name for name, is_old in of_old.items() if is_old]
             rows = _divided(rows, int(days.stamp_us[place]), ratio, also)
-            notes.append(f"warning: Yahoo lists {told} and has not divided earlier prices by it, which is put right here")
+            notes.append(f"warning: Yahoo lists {told} and has not divided earlier prices by it: put right here")
         else:
             stepped = f"{told}, where its prices step by {np.exp(step):.4g}"
             notes.append(f"warning: Yahoo lists {stepped}: neither divided by it nor as traded, so look at those days")
