@@ -29,8 +29,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+Entry = TypeVar("Entry")
 
 _PASSWORDS = re.compile(r"(://[^\s:/@]*:)\S*(?=@)|([?&;](?:password|passwd|pwd|sslpassword)=)[^\s&;]*", re.IGNORECASE)
 
@@ -81,6 +83,20 @@ class UnknownNameError(ConfigError):
         near = difflib.get_close_matches(name.lower(), of_low, n=1, cutoff=0.5)
         guess = f"did you mean {of_low[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}", f"{guess}valid: {', '.join(names)}")
+
+
+def entry(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:
+    """What a table holds under a name; nothing stands in for a name that it does not hold.
+
+    Args:
+        kind: of its entries, for the words.
+
+    Raises:
+        UnknownNameError: no entry of that name.
+    """
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    return table[name]
 
 
 class DataError(GatewiseError):

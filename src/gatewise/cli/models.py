@@ -48,13 +48,10 @@ def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.config.load import preset
-    from gatewise.errors import UnknownNameError
-    from gatewise.models.registry import MODELS
+    from gatewise.models.registry import find_spec
 
     set_up_logging(quiet)
-    if name not in MODELS:
-        raise UnknownNameError("model", name, MODELS)
-    spec, fields = MODELS[name], preset(name)
+    spec, fields = find_spec(name), preset(name)
     if as_json:
         print_json({"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields})
         return

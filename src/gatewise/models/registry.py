@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from gatewise.config.schema import MODEL_CONFIGS, ModelConfig, RecurrentConfig
-from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.errors import ConfigError, entry
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.symbol import WithSymbol, told_width
+from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.tabular.linear_models import Logistic, Ridge
@@ -93,9 +94,7 @@ def find_spec(name: str) -> ModelSpec:
     Raises:
         UnknownNameError: no model of that name.
     """
-    if name not in MODELS:
-        raise UnknownNameError("model", name, MODELS)
-    return MODELS[name]
+    return entry("model", name, MODELS)
 
 
 def build_model(
@@ -116,7 +115,8 @@ def build_model(
 
     Raises:
         UnknownNameError: no model of that name.
-        ConfigError: `input_features` is given and disagrees with the features, or the model is no network.
+        ConfigError: `input_features` is given and disagrees with the features, the model is no network, or it holds a
+            layer that `nn.allowed` refuses.
     """
     spec = find_spec(config.name)
     if not isinstance(spec, NeuralSpec):
@@ -129,8 +129,9 @@ def build_model(
         )
     embedding = config.learned_width
     width = told_width(num_symbols, symbol_onehot, embedding)
-    if not width:
-        return spec.build(config, num_features, num_outputs, readout, generator)
-    assert num_symbols
     inner = spec.build(config, num_features + width, num_outputs, readout, generator)
+    require_allowed(inner, config.name)
+    if not width:
+        return inner
+    assert num_symbols
     return WithSymbol(inner, num_symbols, symbol_onehot, embedding, generator)

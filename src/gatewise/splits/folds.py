@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
 from gatewise.config.schema import CvConfig, SplitConfig, format_duration
-from gatewise.errors import NotEnoughRowsError
+from gatewise.errors import NotEnoughRowsError, entry
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.combinatorial import combinatorial, kfold
 from gatewise.splits.embargo import embargo_us
@@ -106,12 +106,18 @@ def make_holdout(spans: Spans, share: float, cv: CvConfig, split: SplitConfig, t
 
 
 def fold_masks(spans: Spans, cv: CvConfig) -> Iterator[tuple[Mask, Mask]]:
-    """Yields each fold's (what may be trained on, what is tested), bool [samples], before any purge."""
-    if cv.splitter == "combinatorial":
-        return combinatorial(spans.time_us, cv.n_splits, cv.test_groups)
-    if cv.splitter == "kfold":
-        return kfold(spans.time_us, cv.n_splits)
-    return walk_forward(spans.time_us, cv.n_splits, sliding=cv.splitter == "sliding")
+    """Yields each fold's (what may be trained on, what is tested), bool [samples], before any purge.
+
+    Raises:
+        UnknownNameError: no splitter of that name.
+    """
+    splitters: dict[str, Callable[[], Iterator[tuple[Mask, Mask]]]] = {
+        "expanding": lambda: walk_forward(spans.time_us, cv.n_splits, sliding=False),
+        "sliding": lambda: walk_forward(spans.time_us, cv.n_splits, sliding=True),
+        "kfold": lambda: kfold(spans.time_us, cv.n_splits),
+        "combinatorial": lambda: combinatorial(spans.time_us, cv.n_splits, cv.test_groups),
+    }
+    return entry("splitter", cv.splitter, splitters)()
 
 
 def backtest_paths(folds: Sequence[FoldSplit]) -> tuple[Rows, ...]:

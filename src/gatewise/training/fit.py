@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError, DivergedError
+from gatewise.errors import ConfigError, DivergedError, entry
 from gatewise.host import choose_threads
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
@@ -78,7 +78,7 @@ def fit(
             raise nothing_finite(progress.diverged)
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
-    loss = LOSSES[choose_loss(settings.loss, num_classes > 0)]
+    loss = entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")

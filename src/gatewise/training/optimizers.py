@@ -7,11 +7,13 @@ torch's compiler and SymPy (0.84 s and 75 MB a process), and a step of a small m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from gatewise.errors import entry
 
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 
@@ -152,8 +154,17 @@ class Sgd(Optimizer):
 def make_optimizer(
     name: str, model: nn.Module, learning_rate: float, weight_decay: float, momentum: float = 0.0
 ) -> Optimizer:
-    """`adamw`, `adam` or `sgd`; `momentum` is sgd's."""
+    """One of `OPTIMIZERS`; `momentum` is sgd's.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if name == "sgd":
-        return Sgd(parameters, learning_rate, weight_decay, momentum)
-    return Adam(parameters, learning_rate, weight_decay, decoupled=name == "adamw")
+    return entry("optimizer", name, OPTIMIZERS)(parameters, learning_rate, weight_decay, momentum)
+
+
+OPTIMIZERS: dict[str, Callable[[Sequence[nn.Parameter], float, float, float], Optimizer]] = {
+    "adamw": lambda parameters, rate, decay, _: Adam(parameters, rate, decay, decoupled=True),
+    "adam": lambda parameters, rate, decay, _: Adam(parameters, rate, decay, decoupled=False),
+    "sgd": Sgd,
+}

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gatewise.errors import entry
+
 # epochs gone by, as a fraction within the epoch -> factor on the learning rate
 Schedule = Callable[[float], float]
 
@@ -74,11 +76,16 @@ class Plateau:
 def make_schedule(
     name: str, max_epochs: int, warmup_epochs: int = 5, step_size: int = 30, gamma: float | None = None
 ) -> Schedule:
-    """The pure part of a schedule by name; for `plateau` it is constant and `Plateau` does the work."""
-    if name == "cosine":
-        return cosine(warmup_epochs, max_epochs)
-    if name == "step":
-        return step(step_size, 0.1 if gamma is None else gamma)
-    if name == "exponential":
-        return exponential(0.95 if gamma is None else gamma)
-    return constant()
+    """The pure part of a schedule by name; for `plateau` it is constant and `Plateau` does the work.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    schedules: dict[str, Callable[[], Schedule]] = {
+        "cosine": lambda: cosine(warmup_epochs, max_epochs),
+        "step": lambda: step(step_size, 0.1 if gamma is None else gamma),
+        "exponential": lambda: exponential(0.95 if gamma is None else gamma),
+        "plateau": constant,
+        "constant": constant,
+    }
+    return entry("schedule", name, schedules)()

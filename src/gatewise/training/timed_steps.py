@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import MemoryExhaustedError
+from gatewise.errors import MemoryExhaustedError, entry
 from gatewise.host import available_memory, choose_threads
 from gatewise.isolation import plain_numbers
 from gatewise.training.batch_size import BatchSizeChoice, measure_batch_size
@@ -63,7 +63,7 @@ def _real_step(
         make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay, settings.momentum),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
-        LOSSES[choose_loss(settings.loss, num_classes > 0)],
+        entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES),
         precision,
         settings.gradient_clip,
         Listeners(()),

@@ -8,6 +8,7 @@ off goes on as if it had not been. Imports Optuna, so nothing imports it before 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from optuna import Study
@@ -21,6 +22,7 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from gatewise.errors import entry
 from gatewise.selection.tuning.space import Choice, Range, SearchSpace
 
 
@@ -61,12 +63,16 @@ def make_pruner(name: str, num_folds: int) -> BasePruner:
     """`median`, `hyperband` or `none`; a trial's resource is the number of inner folds that it was scored on.
 
     Median (Golovin et al. 2017) waits for five complete trials; Hyperband (Li et al. 2018) halves at 1, 2, 4, … folds.
+
+    Raises:
+        UnknownNameError: there is none of that name.
     """
-    if name == "median":
-        return MedianPruner()
-    if name == "hyperband":
-        return HyperbandPruner(min_resource=1, max_resource=num_folds, reduction_factor=2)
-    return NopPruner()
+    pruners: dict[str, Callable[[], BasePruner]] = {
+        "median": MedianPruner,
+        "hyperband": lambda: HyperbandPruner(min_resource=1, max_resource=num_folds, reduction_factor=2),
+        "none": NopPruner,
+    }
+    return entry("pruner", name, pruners)()
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError, DivergedError
+from gatewise.errors import ConfigError, DivergedError, entry
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.nn.dropout import epoch_key
@@ -159,7 +159,7 @@ class _Fleet:
             if member.windows.log_weight is not None:
                 start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
-        loss = LOSSES[choose_loss(self.settings[0].loss, num_classes > 0)]
+        loss = entry("loss", choose_loss(self.settings[0].loss, num_classes > 0), LOSSES)
         self.step = FleetStep(ensemble, loss, precision, self.windows.windows.steps_scored, listeners[0])
         self.state = FleetState.start(Stack.of([member.model for member in members], ensemble.layout), self.settings)
 
