@@ -238,7 +238,9 @@ def test_trials_of_the_same_settings_under_way_at_once_are_one_member_and_both_a
 
 
 def test_a_space_of_more_shapes_than_trials_at_once_is_no_fleet_unless_one_is_asked_for(monkeypatch) -> None:
-    monkeypatch.setattr(runners, "decide_fleet", lambda device, slots, said: (said != "off", f"{slots} members"))
+    monkeypatch.setattr(
+        runners, "decide_fleet", lambda device, slots, said, models: (said != "off", f"{slots} members")
+    )
     many = small_space(
         CONFIG, {"hidden_size": [2, 3, 4, 5], "num_layers": {"low": 1, "high": 3}, "dropout": [0.1, 0.2]}
     )
