@@ -48,6 +48,13 @@ class Answers:
         return session
 
     def _look(self, response: requests.Response, **_: Any) -> None:
+        try:
+            self._judge(response)
+        except BaseException:
+            response.close()  # nobody else gets to see it, and its connection would stay open until it is collected
+            raise
+
+    def _judge(self, response: requests.Response) -> None:
         self._compare_clocks(response.headers.get("Date"))
         status = response.status_code
         after = retry_after_seconds(response.headers.get("Retry-After"), time.time())
