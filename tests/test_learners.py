@@ -16,7 +16,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.experiment import Prepared, prepare
 from gatewise.learners.base import Inputs, Trained
-from gatewise.learners.table import learner_of, train_model
+from gatewise.learners.table import train_model
 from gatewise.models.registry import MODELS, NETWORKS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.listeners import Listeners
@@ -171,4 +171,3 @@ def test_a_state_that_is_no_such_models_is_told_by_its_file(name: str, tmp_path:
             Bundle.load(folder)
         assert str(folder) in refused.value.message
         json.dumps(refused.value.message)
-    assert not learner_of(prepared.config.model).stackable

@@ -11,9 +11,10 @@ import polars as pl
 from gatewise.data.beside import NOTHING, Beside, by_halves, zone_words
 from gatewise.data.epochs import EPOCH_US, NEWEST, OLDEST, read_numbers
 from gatewise.data.format_zones import zone_beside, zone_word
-from gatewise.data.formats import Moments, parse_text, read_format
+from gatewise.data.formats import parse_text, read_format
 from gatewise.data.header_zones import zone_in_names
 from gatewise.data.hours import are_hours, of_hours
+from gatewise.data.strptime import Moments
 from gatewise.data.time_parts import calendar_parts, holds_dates, of_calendar, of_texts
 from gatewise.data.turned_back import find_turns, turned_back
 from gatewise.data.wall_clock import localise, localise_words

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.price_faults import LN10
+from gatewise.data.decades import LN10
 from gatewise.data.spellings import normalise
 from gatewise.data.table import OHLC, STAMP
 

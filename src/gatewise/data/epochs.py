@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.formats import Moments, apply_format
+from gatewise.data.strptime import Moments, apply_format
 from gatewise.errors import AmbiguousError, ReadError
 
 EPOCH_US = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}  # microseconds in a unit

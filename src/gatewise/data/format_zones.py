@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from gatewise.data.formats import DIRECTIVE
+from gatewise.data.strptime import DIRECTIVE
 from gatewise.data.zones import explain, known, names_clock, offset_of, zone_of
 from gatewise.errors import AmbiguousError
 

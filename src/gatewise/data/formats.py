@@ -8,10 +8,12 @@ ends are taken off and handed on with the clock's time; what they mean is not th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import polars as pl
 
+from gatewise.data.period_stamps import read_period
+from gatewise.data.strptime import FORMAT_HINT, Moments, apply_format
 from gatewise.errors import AmbiguousError, ReadError
 
 _SEP = r"[-/.]"
@@ -36,22 +38,6 @@ _TIMES = (
     (r"\d{4}", "%H%M"),
     (r"\d{1,2}", "%H"),
 )
-_TWO_DAYS = r"(\d{4}-\d{2}-\d{2})/(\d{4}-\d{2}-\d{2})"  # the first and the last of a week, as pandas writes it
-_SHORT_YEAR = r"([A-Za-z]{3})[- ](\d{2})"  # Jan 20, as Investing.com writes months
-# Stamps that name a period: what they look like, what is put in its place, the format then, and what they name.
-_PERIODS = (
-    (r"(\d{4})[-/.](\d{1,2})", "$1-$2", "%Y-%m", "months"),
-    (r"(\d{4})[mM](\d{1,2})", "$1-$2", "%Y-%m", "months"),
-    (r"(\d{1,2})[-/.](\d{4})", "$2-$1", "%Y-%m", "months"),
-    (r"([A-Za-z]{3,9})[-/ ,]{1,2}(\d{4})", "$2-$1", "%Y-%B", "months"),
-    (r"(\d{4})[- ]?([A-Za-z]{3,9})", "$1-$2", "%Y-%B", "months"),
-    (r"(\d{4})[-/. ]?[qQ]([1-4])", "$1-q$2", "%Y-%m", "quarters"),
-    (r"[qQ]([1-4])[-/. ]?(\d{4})", "$2-q$1", "%Y-%m", "quarters"),
-    (r"(\d{4})-?W(\d{2})", "$1-W$2-1", "%G-W%V-%u", "weeks"),
-    (_TWO_DAYS, "$1", "%Y-%m-%d", "weeks"),
-    (_SHORT_YEAR, "$2-$1", "%y-%b", "months"),
-)
-_QUARTERS = (["q1", "q2", "q3", "q4"], ["01", "04", "07", "10"])
 _OFFSET = r"[+-]\d{2}(:?\d{2})?$"
 # What may stand at a stamp's end: an offset, a name such as US/Eastern, Etc/GMT+5 or EST5EDT, or several words.
 _ZONE = (
@@ -61,7 +47,6 @@ _ZONE = (
 )
 _ENDS_IN_ZONE = rf"^(.*?\d(?:\s*[AaPp][Mm]\b)?)\s*\(?({_ZONE})\)?$"
 _AFTER = r"(\d|[AaPp][Mm])\s*"  # the time of day; Etc/GMT+5 is the name of a zone
-DIRECTIVE = r"%(?:[-_.:0-9^#]*[A-Za-z]|[+%])"  # of strptime
 _SPAN = r"(\d{1,2}):(\d{2})\s*[-\u2013]\s*(\d{1,2}):(\d{2})$"
 _HALVES = ("AM", "PM")
 # Where the first stamp shows the former, the latter is replaced.
@@ -73,24 +58,6 @@ _SPELLINGS = (
     (r"[+-]\d{4} ?\(.*\)$", r"([+-]\d{4}) ?\([^)]*\)$", "$1"),  # JavaScript
     (r"[A-Za-z]{3}", r"\b[Ss]ept\b", "Sep"),
 )
-_OLDEST_YEAR = 1800
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Parsed stamps.
-
-    Attributes:
-        values: Datetime[us], in UTC where `aware`, else wall-clock time.
-        aware: whether the stamps told UTC or offsets from it.
-        words: of each stamp the zone or offset at its end, where names of zones are among them; then not `aware`.
-        notes: what was assumed.
-    """
-
-    values: pl.Series
-    aware: bool
-    words: pl.Series | None = None
-    notes: tuple[str, ...] = ()
 
 
 def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_first: bool | None) -> Moments:
@@ -109,7 +76,7 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
     raw, words = text, None
     _refuse_spans(name, column, text, rows)
     text, in_utc = _plain_text(text)
-    if (period := _read_period(name, column, text, rows)) is not None:
+    if (period := read_period(name, column, text, rows)) is not None:
         return period
     candidates = _candidates(text[0])
     fits = _fits(text, candidates)
@@ -180,33 +147,6 @@ def split_zones(text: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     return (body, words) if words.drop_nulls().str.contains("[A-Za-z]").any() else None
 
 
-def apply_format(text: pl.Series, fmt: str) -> Moments:
-    """strptime on the whole column; a stamp that the format doesn't fit is null.
-
-    Raises:
-        ReadError: no format, or one that passes over the zone.
-    """
-    if re.search(r"(?<!%)(?:%%)*%Z", fmt):
-        raise ReadError(f"data.time_format {fmt!r} must have %Z at its end, after the time", "or leave %Z out")
-    aware = re.search(rf"(?:{DIRECTIVE}|[^A-Za-z%])(Z|UTC|GMT)$|%s", fmt) is not None  # literally so, or an epoch
-    if fmt.endswith("%z"):
-        text = text.str.replace(r"([+-]\d{2})$", "${1}00").str.replace(r"[zZ]$", "+0000")
-    if re.search(r"%[HI]", fmt) and "%M" not in fmt:  # polars wants both hour and minute
-        text, fmt = "00 " + text, "%M " + fmt
-    try:
-        if re.search(r"%[HIMSTRcsf+]", fmt):
-            values = text.str.to_datetime(fmt, time_unit="us", strict=False)
-        else:
-            values = text.str.to_date(fmt, strict=False).cast(pl.Datetime("us"))
-    except pl.exceptions.PolarsError as error:
-        raise ReadError(f"data.time_format {fmt!r} is no format: {str(error).splitlines()[0]}", _FORMAT_HINT) from error
-    if getattr(values.dtype, "time_zone", None):
-        values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        aware = True
-    # %Y takes two digits for the first century.
-    return Moments(values.set((values.dt.year() < _OLDEST_YEAR).fill_null(False), None), aware)
-
-
 def _refuse_spans(name: str, column: str, text: pl.Series, rows: pl.Series) -> None:
     """Tells 09:00-10:00 from a time and its offset, which does not go on with the time as an end does."""
     if not re.search(_SPAN, text[0]):
@@ -251,40 +191,6 @@ def _named(word: str) -> bool:
     return word.upper() not in _HALVES and word[:1].isalpha()
 
 
-def _read_period(name: str, column: str, text: pl.Series, rows: pl.Series) -> Moments | None:
-    """The first moments of months, quarters or weeks; None where the first stamp names none."""
-    for pattern, instead, fmt, what in _PERIODS:
-        if not re.fullmatch(pattern, text[0]):
-            continue
-        written = text.str.replace(rf"^{pattern}$", instead)
-        if what == "quarters":
-            written = written.str.replace_many(*_QUARTERS)
-        moments = apply_format(written, fmt)
-        wrong = moments.values.is_null() | ~text.str.contains(rf"^{pattern}$")
-        if wrong.all() or not _proven(pattern, text, moments.values):
-            continue
-        if wrong.any():
-            where = int(wrong.arg_max() or 0)
-            raise AmbiguousError(
-                f"{name} column {column!r} row {rows[where]}: {text[where]!r} is written otherwise than row "
-                f"{rows[0]}: {text[0]!r}, one of the {what}",
-                _FORMAT_HINT,
-            )
-        return replace(moments, notes=(f"stamps name {what}, such as {text[0]}: read as their first moments",))
-    return None
-
-
-def _proven(pattern: str, text: pl.Series, moments: pl.Series) -> bool:
-    """Whether stamps that may name something else are periods: days a week apart; months, and not days of one year."""
-    if pattern == _TWO_DAYS:
-        end = text.str.extract(pattern, 2).str.to_date(strict=False).cast(pl.Datetime("us"))
-        return bool(((end - moments).dt.total_days() == 6).fill_null(False).all())
-    if pattern == _SHORT_YEAR:
-        steps = (moments.dt.year().cast(pl.Int32) * 12 + moments.dt.month()).diff().drop_nulls().abs()
-        return len(steps) > 0 and int(steps.is_between(1, 3).sum()) * 10 >= len(steps) * 9
-    return True
-
-
 def _candidates(stamp: str) -> list[str]:
     for pattern, formats in _DATES:
         if not (match := re.match(pattern, stamp)):
@@ -320,11 +226,11 @@ def _unknown(name: str, column: str, raw: pl.Series, rows: pl.Series) -> ReadErr
     if re.fullmatch(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+", raw[0]):
         return ReadError(
             f"{address} is no known time: a number with an exponent, as spreadsheets write after rounding",
-            "write the numbers out in full; " + _FORMAT_HINT,
+            "write the numbers out in full; " + FORMAT_HINT,
         )
     if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?", raw[0]):
         return ReadError(f"{address} is no known time: it has no date", 'data.time_column="DATE,TIME" names both')
-    return ReadError(f"{address} is no known time", _FORMAT_HINT)
+    return ReadError(f"{address} is no known time", FORMAT_HINT)
 
 
 def _misfit(
@@ -347,20 +253,15 @@ def _misfit(
             "write the next day's 00:00, or take that row out",
         )
     if where == 0:
-        return ReadError(f"{address} is no date and time{said}", _FORMAT_HINT)
+        return ReadError(f"{address} is no date and time{said}", FORMAT_HINT)
     offsets = [bool(re.search(r":\d{2}.*" + _OFFSET, text[position])) for position in (0, where)]
     if offsets == [True, False]:
         what, hint = "carries no offset from UTC while others do", _ZONE_HINT
     elif offsets == [False, True]:
         what, hint = "carries an offset from UTC while others do not", _ZONE_HINT
     else:
-        what, hint = f"is written otherwise than row {rows[0]}: {raw[0]!r}{said}", _FORMAT_HINT
+        what, hint = f"is written otherwise than row {rows[0]}: {raw[0]!r}{said}", FORMAT_HINT
     return AmbiguousError(f"{address} {what}", hint)
-
-
-_FORMAT_HINT = (
-    'data.time_format="%Y-%m-%d %H:%M:%S" or epoch_ms says how stamps are written; data.time_column names another'
-)
 
 
 _ZONE_HINT = "give every stamp an offset, or none and data.timezone"

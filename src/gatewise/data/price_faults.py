@@ -24,21 +24,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
+from gatewise.data.decades import (
+    AROUND,
+    LEVEL_ROWS,
+    LN10,
+    Flags,
+    Floats,
+    Ints,
+    decade_of,
+    middle,
+    nearest_decade,
+    stands_off,
+)
 
-LN10 = float(np.log(10.0))
-_MOST_DECADES = 9
 _LEAST_JUMP = float(np.log(2.5))
 _TRADED = float(np.log(20.0))  # no bar is traded over so many times its price
 _LEAST_SPIKE = 0.1  # of a log price: about a tenth
 # Times the usual move; of a million draws of Student's t with 3 degrees of freedom the largest is some 130.
 _JUMP_MOVES, _SPIKE_MOVES = 40.0, 70.0
-# How far a power of ten may be missed: in moves, and in log price, from 100 on more; how far levels may be apart.
-_DECADE_MOVES, _LEAST_OFF, _LEAST_OFF_FAR, _MOST_OFF, _MOST_APART = 10.0, 0.1, 0.25, 0.35, 0.7
-_CLEAR_MOVES = 20.0  # a decade must be so many moves, else the series does such things by itself
-_AROUND, _NEAR, _LEVEL_ROWS, _VOLUME_ROWS, _SPIKE_ROWS = 50, 3, 5, 20, 5
+_NEAR, _VOLUME_ROWS, _SPIKE_ROWS = 3, 20, 5
 _KEPT = 0.7  # of a jump must be left in the rows after it
 _MOST_SHARE = 1 / 3  # of a symbol's rows may stand at another decade; beyond that nobody knows which is right
 _FEW_OTHERS = 3  # steps as large, beside those by powers of ten; more, and the series does such things by itself
@@ -123,7 +127,7 @@ class _Look:
         with np.errstate(invalid="ignore"):
             odd = np.flatnonzero((high - low > _LEAST_SPIKE) | np.isnan(level))
         cells = np.log(np.stack([column[odd] for column in prices.values()], axis=1))
-        level[odd] = _middle(cells, lower=True)  # the lower one is a cell's own level, never one between two
+        level[odd] = middle(cells, lower=True)  # the lower one is a cell's own level, never one between two
         self.there = np.flatnonzero(~np.isnan(level))
         own = slice(None) if self.there.size == level.size else self.there
         self.columns = tuple(column[own] for column in prices.values())
@@ -157,7 +161,7 @@ class _Look:
         decades = np.zeros(x.size, dtype=np.int64)
         steps = self._steps(x)
         large = np.flatnonzero(np.abs(steps) > _LEAST_JUMP)
-        power, fits = _decade_of((steps[large],), self._usual(large, x))
+        power, fits = decade_of((steps[large],), self._usual(large, x))
         at, power = large[fits], power[fits]
         for symbol in np.unique(self.of[at]):
             begin, end = np.searchsorted(self.of, (symbol, symbol + 1))
@@ -179,7 +183,7 @@ class _Look:
             own_shares = x[begin:end] - shares * LN10
             for run in runs:
                 rows = slice(int(bounds[run]) - begin, int(bounds[run + 1]) - begin)
-                if not _stands_off(own_shares, suspected, rows, others - begin, level[run] - base):
+                if not stands_off(own_shares, suspected, rows, others - begin, level[run] - base):
                     decades[bounds[run] : bounds[run + 1]] = 0
         return decades
 
@@ -190,10 +194,10 @@ class _Look:
             return found
         for step in range(power.size):
             begin, at, end = bounds[step : step + 3].tolist()
-            begin, end = min(begin, at - _LEVEL_ROWS), max(end, at + _LEVEL_ROWS)  # runs shorter than that tell nothing
+            begin, end = min(begin, at - LEVEL_ROWS), max(end, at + LEVEL_ROWS)  # runs shorter than that tell nothing
             begin, end = max(bounds[0], begin, at - _VOLUME_ROWS), min(bounds[-1], end, at + _VOLUME_ROWS)
-            before, after = (_middle(self.volume[None, a:b])[0] for a, b in ((begin, at), (at, end)))
-            if min(at - begin, end - at) >= _LEVEL_ROWS and before > 0 and after > 0:
+            before, after = (middle(self.volume[None, a:b])[0] for a, b in ((begin, at), (at, end)))
+            if min(at - begin, end - at) >= LEVEL_ROWS and before > 0 and after > 0:
                 moved = float(np.log(after / before))
                 found[step] = abs(moved + power[step] * LN10) < abs(moved)
         return found
@@ -213,8 +217,8 @@ class _Look:
                     break
         jumps = np.array([row for row in at.tolist() if row not in taken], dtype=np.int64)
         clean = np.where(off, np.nan, x) if off.any() else x
-        before = _middle(self._window(clean, jumps, -_LEVEL_ROWS, -1))
-        after = _middle(self._window(clean, jumps, 0, _LEVEL_ROWS - 1))
+        before = middle(self._window(clean, jumps, -LEVEL_ROWS, -1))
+        after = middle(self._window(clean, jumps, 0, LEVEL_ROWS - 1))
         # A bar that was traded all the way from one level to the other tells of a market, and not of its file.
         shift = x[jumps] - self.x[jumps]
         apart = np.where(
@@ -239,10 +243,10 @@ class _Look:
             at = candidates[begin : begin + _BLOCK]
             cells = self._logs(at) - shift[at, None]
             clean = np.where(off, np.nan, x)
-            sides = [_middle(self._window(clean, at, *span)) for span in ((-_NEAR, -1), (1, _NEAR))]
+            sides = [middle(self._window(clean, at, *span)) for span in ((-_NEAR, -1), (1, _NEAR))]
             one, other = (cells - np.where(np.isnan(side), x[at], side)[:, None] for side in sides)
             usual = self._usual(at, x)[:, None]
-            power, fits = _decade_of((one, other, cells - x[at, None]), usual)
+            power, fits = decade_of((one, other, cells - x[at, None]), usual)
             power = np.where(fits, power, 0)
             inner = (power != 0)[:, self.inner].any(axis=1)
             power = np.where(inner[:, None] | (np.abs(power) > 1), power, 0)
@@ -288,16 +292,15 @@ class _Look:
         steps, span = self._steps(x), self.high - self.low
         for begin in range(0, at.size, _BLOCK):
             here = at[begin : begin + _BLOCK]
-            around, ranges = (self._window(values, here, -_AROUND, _AROUND) for values in (steps, span))
+            around, ranges = (self._window(values, here, -AROUND, AROUND) for values in (steps, span))
             around[around == 0] = np.nan
             tick = np.fmin(np.abs(around), np.where(ranges > 0, ranges, np.nan))
-            tick = np.nan_to_num(
-                np.fmin.reduce(tick, axis=1)
-            )  # prices that only move by more can't tell it from errors
-            around = np.abs(around - _nearest(around) * LN10)  # to a row that is powers of ten off and back again
+            # Prices that only move by more than a tick can't tell it from errors.
+            tick = np.nan_to_num(np.fmin.reduce(tick, axis=1))
+            around = np.abs(around - nearest_decade(around) * LN10)  # to a row that is powers of ten off and back again
             few = (~np.isnan(around)).sum(axis=1) < _LEAST_STEPS
-            moves = np.where(few, self._usual_of_all, np.nan_to_num(_middle(around)))
-            usual[begin : begin + _BLOCK] = reduce(np.fmax, (moves, _middle(ranges) / 2, tick))
+            moves = np.where(few, self._usual_of_all, np.nan_to_num(middle(around)))
+            usual[begin : begin + _BLOCK] = reduce(np.fmax, (moves, middle(ranges) / 2, tick))
         return usual
 
     @cached_property
@@ -324,54 +327,3 @@ def _listed(parts: Sequence[tuple[Ints, npt.NDArray[Any]]]) -> tuple[Ints, Ints,
     np.add.at(total, place, values)
     row, column = np.nonzero(total)
     return each[row], column, total[row, column]
-
-
-def _stands_off(x: Floats, suspected: Flags, rows: slice, jumps: Ints, power: int) -> bool:
-    """Whether each of some rows is off by a power of ten from what many rows on either side stand at.
-
-    Args:
-        x: log prices of one symbol, float64 [rows].
-        suspected: bool [rows], those that tell of no level.
-        rows: the ones that are asked.
-        jumps: rows with which another level may begin, in order.
-        power: of ten, by which they are off.
-    """
-    first = jumps[jumps <= rows.start - _LEVEL_ROWS][-1:].sum()
-    stop = min([*jumps[jumps >= rows.stop + _LEVEL_ROWS][:1].tolist(), x.size])
-    sides = slice(first, rows.start), slice(rows.stop, stop)
-    before, after = (x[side][~suspected[side]] for side in sides)
-    levels = [np.median(near) for near in (before[-_AROUND:], after[:_AROUND]) if near.size]
-    return bool(levels) and all((_nearest(x[rows] - level) == power).all() for level in levels)
-
-
-def _nearest(logs: Floats) -> Ints:
-    """The power of ten that is nearest; 0 where a price is missing."""
-    return np.nan_to_num(np.rint(logs / LN10)).astype(np.int64)
-
-
-def _decade_of(devs: Sequence[Floats], usual: Floats) -> tuple[Ints, Flags]:
-    """The nearest power of ten, and whether the deviation is one beyond doubt.
-
-    Args:
-        devs: from several levels that should be alike; the price may have been at any between them.
-    """
-    least, most = reduce(np.minimum, devs), reduce(np.maximum, devs)
-    power = np.nan_to_num(np.rint((least + most) / (2 * LN10))).astype(np.int64)
-    # A market's own steps end within a tenth of ten times now and then, but never near a hundred.
-    miss = np.clip(_DECADE_MOVES * usual, np.where(np.abs(power) > 1, _LEAST_OFF_FAR, _LEAST_OFF), _MOST_OFF)
-    with np.errstate(invalid="ignore"):
-        fits = (most >= power * LN10 - miss) & (least <= power * LN10 + miss) & (most - least <= _MOST_APART)
-        fits &= np.abs(power) * LN10 > _CLEAR_MOVES * usual
-    return power, fits & (power != 0) & (np.abs(power) <= _MOST_DECADES)
-
-
-def _middle(values: Floats, lower: bool = False) -> Floats:
-    """[rows], the median of each row's values that are there, `lower`: of two in the middle the lower; NaN: none is."""
-    if not values.size:
-        return np.full(len(values), np.nan)
-    ordered = np.sort(values, axis=1)  # NaN comes last
-    count = (~np.isnan(values)).sum(axis=1)
-    rows = np.arange(len(values))
-    low = ordered[rows, np.maximum(count - 1, 0) // 2]
-    upper = ordered[rows, np.minimum(count // 2, values.shape[1] - 1)]
-    return np.asarray(low if lower else (low + upper) / 2, np.float64)

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from gatewise.data.corporate import LONGEST, find_splits, nearest_split
+from gatewise.data.decades import Floats, Ints
 from gatewise.data.finding import SHOWN, Finding, where
-from gatewise.data.price_faults import Cells, Faults, Floats, Ints, find_faults
+from gatewise.data.price_faults import Cells, Faults, find_faults
 from gatewise.data.rows import Rows
 from gatewise.data.table import OHLC, STAMP, SYMBOL
 

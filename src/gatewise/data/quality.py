@@ -14,6 +14,7 @@ from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.finding import SHOWN, Finding, where
 from gatewise.data.load import table_of
 from gatewise.data.market import find_gaps, find_outside_sessions
+from gatewise.data.mended import Repair
 from gatewise.data.precision import find_lost_steps
 from gatewise.data.price_findings import (
     Prices,
@@ -25,7 +26,7 @@ from gatewise.data.price_findings import (
 )
 from gatewise.data.repeats import judge_repeats, repeated
 from gatewise.data.resample import bars_of_symbols, describe_bars, rows_expected
-from gatewise.data.rows import Repair, Rows
+from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.step_findings import find_mixed_steps, find_off_grid_rows
 from gatewise.data.table import FILE, OHLC, STAMP, SYMBOL, TIME

@@ -20,10 +20,11 @@ import polars as pl
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.companions import at_errors, at_split, beside_of, others
+from gatewise.data.decades import Ints
 from gatewise.data.finding import SHOWN
-from gatewise.data.price_faults import Ints
+from gatewise.data.mended import Repair
 from gatewise.data.price_findings import Prices, find_level_jumps, mended, shifted
-from gatewise.data.rows import Repair, Rows
+from gatewise.data.rows import Rows
 from gatewise.data.table import STAMP, SYMBOL
 
 

@@ -16,6 +16,7 @@ from gatewise.data.envelopes import Envelopes, find_envelopes
 from gatewise.data.interval_column import hold_intervals
 from gatewise.data.irregular import irregular, most_frequent_whole, steady, taken_for
 from gatewise.data.knowable import months_late, timed, wall_clock
+from gatewise.data.mended import Repair
 from gatewise.data.mixed_steps import Stretch, find_stretches
 from gatewise.data.months import find_months
 from gatewise.data.off_grid import find_off_grid
@@ -26,37 +27,6 @@ from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
 from gatewise.data.uneven import Uneven, find_uneven
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
-
-
-@dataclass(frozen=True)
-class Repair:
-    """What was mended, of one symbol.
-
-    Attributes:
-        kind: hundredfold or splits.
-        start, end: stamps of the first and the last row that were changed.
-        rows: how many were.
-        columns: the prices that were multiplied, and columns that go with them.
-        factor: by which.
-        divided: columns that count shares, which were divided by it.
-        left: other columns that may be in units of before and were left, as their values do not tell.
-    """
-
-    kind: str
-    symbol: str
-    start: datetime
-    end: datetime
-    rows: int
-    columns: tuple[str, ...]
-    factor: float
-    divided: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """One entry of `repairs` in `gatewise data check --json`."""
-        span = {"start": f"{self.start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{self.end:%Y-%m-%dT%H:%M:%SZ}"}
-        names = {"columns": list(self.columns), "divided": list(self.divided), "left": list(self.left)}
-        return {**vars(self), **span, **names}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a model has to beat: predictors that see training rows only, and one row instead of a window.
 
 `prior` says the training labels' shares or mean. `logistic` or `ridge` and `xgboost` read the last row's features; they
-are the models of these names (`gatewise.tabular`) with their usual settings. What those leave open, strengths and
+are the registered models of these names with their usual settings. What those leave open, strengths and
 rounds, is chosen on the newest sixth of the training rows, from whose labels the older rows are purged; then all
 training rows are fitted, so that the baselines are as good as they honestly can be. `persistence` is in its own module,
 since it needs to know when labels became known.
@@ -14,22 +14,16 @@ fitted or predict, its thread counts included: none takes a thread but the calle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.model_section import LogisticConfig, RidgeConfig, XgboostConfig
+from gatewise.config.model_section import MODEL_CONFIGS
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
+from gatewise.models.registry import TabularSpec, find_spec
 from gatewise.tabular.base import Features, Say, TabularModel, TrainingRows, class_prior, say_nothing
-from gatewise.tabular.linear_models import Logistic, Ridge
-from gatewise.tabular.xgboost import Xgboost
-
-_MODELS: dict[str, Callable[[TrainingRows], TabularModel]] = {
-    "logistic": lambda rows: Logistic.fit(rows, LogisticConfig(name="logistic")),
-    "ridge": lambda rows: Ridge.fit(rows, RidgeConfig(name="ridge")),
-    "xgboost": lambda rows: Xgboost.fit(rows, XgboostConfig(name="xgboost")),
-}
 
 ClassPredictor = Callable[[Features], ClassPrediction]
 ValuePredictor = Callable[[Features], Floats]
@@ -67,9 +61,9 @@ def fit_class_baselines(
     fitted: dict[str, ClassPredictor] = {
         "prior": lambda rows: class_prediction(np.broadcast_to(prior, (len(rows), num_classes)))
     }
-    for name, model in _fitted(("logistic", "xgboost"), rows, say, without):
-        fitted[name] = lambda rows, model=model: class_prediction(model.predict(rows))  # type: ignore[misc]
-    return fitted
+    return fitted | {
+        name: partial(_predicted, model) for name, model in _fitted(("logistic", "xgboost"), rows, say, without)
+    }
 
 
 def fit_value_baselines(
@@ -92,4 +86,10 @@ def _fitted(names: Sequence[str], rows: TrainingRows, say: Say, without: str) ->
     for name in names:
         if name != without:
             say(f"Fitting {name}: {len(rows.x):,} rows")
-            yield name, _MODELS[name](rows)
+            spec = find_spec(name)
+            assert isinstance(spec, TabularSpec)
+            yield name, spec.fit(rows, MODEL_CONFIGS[name](name=name))
+
+
+def _predicted(model: TabularModel, rows: Features) -> ClassPrediction:
+    return class_prediction(model.predict(rows))

@@ -39,13 +39,6 @@ class Shape:
     num_symbols: int
     floor: npt.NDArray[np.float64]
 
-    @classmethod
-    def of(cls, samples: Samples, fold: Fold) -> Shape:
-        """Of what is trained on a fold."""
-        labels = samples.labels
-        outputs = len(labels.classes) or len(labels.outputs)
-        return cls(len(samples.matrix.names), outputs, len(samples.table.symbols), fold.floor)
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -113,10 +106,6 @@ class Trained:
 
 class Learner(Protocol):
     """Learns from a fold."""
-
-    @property
-    def stackable(self) -> bool:
-        """Whether several of its models can be trained as one fleet."""
 
     def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
         """Finds what would stop `train`, before anything is begun.

@@ -72,10 +72,25 @@ class NeuralPredictor:
 class Neural:
     """The loop: epochs of shuffled windows, early stopping on validation rows, a checkpoint an epoch."""
 
-    stackable = True
-
     def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
-        check_trainable(config, samples, fold, train_rows, val_rows)
+        """Finds what would stop `train`, before anything is begun.
+
+        Raises:
+            ConfigError: a device, precision or batch size that can't be.
+            LabelError: no validation row counts, as training never saw a class of theirs.
+            NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
+        """
+        if config.knows_symbols:
+            require_trained(samples.table, train_rows)
+        device, _ = choose_device(config.training.device)
+        choose_precision(config.training.precision, device)
+        if not config.training.auto_batch_size:
+            check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
+        if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
+            raise LabelError(
+                "some validation row must count; training never sees a class that occurs there",
+                "give more rows, or move the barriers (target.upper, target.lower) or the horizon",
+            )
 
     def train(
         self,
@@ -87,7 +102,58 @@ class Neural:
         listener: Listener,
         checkpoint: Path | None = None,
     ) -> Trained:
-        return train_network(config, samples, fold, train_rows, val_rows, listener, checkpoint)
+        """Trains the configured model; the same config, rows and thread count give the same weights.
+
+        Args:
+            checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from
+                it, with another learning rate from the best epoch's weights in it.
+
+        Raises:
+            ConfigError: a device, precision or batch size that can't be.
+            BundleError: the checkpoint is damaged or of another config or other data.
+            DivergedError, MemoryExhaustedError: see `fit`.
+        """
+        key = checkpoint_key(config, samples)
+        saved = load_checkpoint(checkpoint, key, *older_keys(config, samples)) if checkpoint else None
+        settings = config.training
+        device, device_words = choose_device(settings.device)
+        precision = choose_precision(settings.precision, device)
+        windows = make_windows(config, samples, fold, device)
+        num_classes = len(samples.labels.classes)
+
+        stride = config.windows.stride
+        rows = train_rows[::stride]
+        model = build(config, samples).to(device)
+        weights = sum(parameter.numel() for parameter in model.parameters())
+        unset = {"name": config.model.name, "symbol_embedding": 0}
+        shape = ", ".join(
+            f"{name}={value}" for name, value in config.model if value is not None and unset.get(name) != value
+        )
+        listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
+                            f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
+        listener.on_message(f"Device: {device_words}")
+        listener.on_message(f"Precision: {precision.name} ({precision.reason})")
+        if saved:
+            settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
+            listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
+        elif settings.auto_batch_size:
+            choice = _measure_batch_size(
+                config,
+                windows,
+                rows[: settings.windows_per_epoch],
+                precision,
+                num_classes,
+                build(config, samples).to(device),
+                len(samples.table.symbols) if config.features.symbol_onehot else 0,
+            )
+            settings = settings.model_copy(update={"batch_size": choice.batch_size})
+            speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
+            listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
+        listener.on_message(f"Batch size: {settings.batch_size}")
+        save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
+        result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
+        predictor = NeuralPredictor(model, fold.floor)
+        return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> NeuralPredictor:
         """With its initial weights."""
@@ -113,90 +179,6 @@ class Neural:
                 )
         module.load_state_dict(dict(tensors))
         return NeuralPredictor(module.eval(), shape.floor)
-
-
-def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
-    """Finds what would stop `train_network`, before anything is begun.
-
-    Raises:
-        ConfigError: a device, precision or batch size that can't be.
-        LabelError: no validation row counts, as training never saw a class of theirs.
-        NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
-    """
-    if config.knows_symbols:
-        require_trained(samples.table, train_rows)
-    device, _ = choose_device(config.training.device)
-    choose_precision(config.training.precision, device)
-    if not config.training.auto_batch_size:
-        check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
-    if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
-        raise LabelError(
-            "some validation row must count; training never sees a class that occurs there",
-            "give more rows, or move the barriers (target.upper, target.lower) or the horizon",
-        )
-
-
-def train_network(
-    config: ExperimentConfig,
-    samples: Samples,
-    fold: Fold,
-    train_rows: Rows,
-    val_rows: Rows,
-    listener: Listener,
-    checkpoint: Path | None = None,
-) -> Trained:
-    """Trains the configured model; the same config, rows and thread count give the same weights.
-
-    Args:
-        checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from it,
-            with another learning rate from the best epoch's weights in it.
-
-    Raises:
-        ConfigError: a device, precision or batch size that can't be.
-        BundleError: the checkpoint is damaged or of another config or other data.
-        DivergedError, MemoryExhaustedError: see `fit`.
-    """
-    key = checkpoint_key(config, samples)
-    saved = load_checkpoint(checkpoint, key, *older_keys(config, samples)) if checkpoint else None
-    settings = config.training
-    device, device_words = choose_device(settings.device)
-    precision = choose_precision(settings.precision, device)
-    windows = make_windows(config, samples, fold, device)
-    num_classes = len(samples.labels.classes)
-
-    stride = config.windows.stride
-    rows = train_rows[::stride]
-    model = build(config, samples).to(device)
-    weights = sum(parameter.numel() for parameter in model.parameters())
-    unset = {"name": config.model.name, "symbol_embedding": 0}
-    shape = ", ".join(
-        f"{name}={value}" for name, value in config.model if value is not None and unset.get(name) != value
-    )
-    listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
-                        f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
-    listener.on_message(f"Device: {device_words}")
-    listener.on_message(f"Precision: {precision.name} ({precision.reason})")
-    if saved:
-        settings = settings.model_copy(update={"batch_size": saved[1]["batch_size"]})
-        listener.on_message(f"Resuming after epoch {saved[1]['epoch']}")
-    elif settings.auto_batch_size:
-        choice = _measure_batch_size(
-            config,
-            windows,
-            rows[: settings.windows_per_epoch],
-            precision,
-            num_classes,
-            build(config, samples).to(device),
-            len(samples.table.symbols) if config.features.symbol_onehot else 0,
-        )
-        settings = settings.model_copy(update={"batch_size": choice.batch_size})
-        speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
-        listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
-    listener.on_message(f"Batch size: {settings.batch_size}")
-    save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
-    result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
-    predictor = NeuralPredictor(model, fold.floor)
-    return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:

@@ -1,4 +1,4 @@
-"""Several models on several folds, trained as one: what `train_network` does for each, by one fleet."""
+"""Several models on several folds, trained as one: what `Neural.train` does for each, by one fleet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SHARED = ("device", "precision")
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of `train_network` that may differ. Tasks on one fold should hand over the same `Fold`."""
+    """The arguments of `Neural.train` that may differ. Tasks on one fold should hand over the same `Fold`."""
 
     config: ExperimentConfig
     samples: Samples
@@ -43,7 +43,7 @@ class Task:
 def train_fleet(
     tasks: Sequence[Task], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
 ) -> list[Trained | GatewiseError]:
-    """Trains each task's model to the weights that `train_network` would give it, to float tolerance.
+    """Trains each task's model to the weights that `Neural.train` would give it, to float tolerance.
 
     Args:
         listeners: one a task.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from gatewise.models.registry import TabularSpec, find_spec
 from gatewise.samples import Samples
 from gatewise.sealed import REMEDY
 from gatewise.splits.base import Rows
-from gatewise.tabular.base import TabularModel, TrainingRows
+from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
@@ -41,16 +42,19 @@ class TabularPredictor:
         return self.model.predict(scaled_rows(inputs.values, inputs.scaler, inputs.codes, inputs.rows, onehot))
 
     def tensors(self) -> Mapping[str, Tensor]:
-        return {name: torch.from_numpy(np.array(value)) for name, value in self.model.to_state()[0].items()}
+        return {name: torch.from_numpy(np.array(value)) for name, value in self._state[0].items()}
 
     def state(self) -> Mapping[str, Any]:
-        return self.model.to_state()[1]
+        return self._state[1]
+
+    @cached_property
+    def _state(self) -> State:
+        """Made once: XGBoost's trees are megabytes of JSON."""
+        return self.model.to_state()
 
 
 class Tabular:
     """Fits once, on all training rows; validation rows only tell how well."""
-
-    stackable = False
 
     def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
         if config.knows_symbols:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gatewise.errors import entry
-from gatewise.training.optimizers import OPTIMIZERS
+from gatewise.errors import UnknownNameError
 
 FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 NORM_EPSILON = 1e-6  # of torch's clip_grad_norm_
+
+_STACKED = ("adamw", "adam", "sgd")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Stack:
         Args:
             optimizer: adamw, whose decay is decoupled; adam or sgd, whose decay joins the gradient.
         """
-        entry("optimizer", optimizer, OPTIMIZERS)
+        if optimizer not in _STACKED:
+            raise UnknownNameError("optimizer of a fleet", optimizer, _STACKED)
         norm = torch.linalg.vector_norm(gradients_KD, dim=1)
         gradients = gradients_KD * _column((rates.clip / (norm + NORM_EPSILON)).clamp(max=1.0))
         if optimizer == "adamw":
