@@ -34,7 +34,7 @@ PARTS = (
     ("judging", "experiment", "conclude"),
     ("  predicting", "bundle", "Bundle.predict_rows"),
     ("  fitting baselines", "evaluation.evaluate", "fit_class_baselines"),
-    ("    trees", "tabular.xgboost", "Xgboost.fit"),
+    ("    trees", "tabular.xgboost", "Xgboost._train"),
     ("  resampling", "evaluation.evaluate", "judge_part"),
     ("  the naive rule's Sharpe ratio", "evaluation.evaluate", "sharpe_interval"),
     ("  report", "experiment", "write_report"),
