@@ -28,7 +28,7 @@ CHILD = """
 import json, sys, time
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 tasks = {"load": load_table, "check": check_data}
 took = {}
 for name, path in json.loads(sys.argv[1]).items():

@@ -22,9 +22,9 @@ from feature_tables import table_of
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, FeatureConfig, TargetConfig
+from gatewise.data.check.rows import check_data
 from gatewise.data.load import load_table
-from gatewise.data.quality import check_data
-from gatewise.data.resample import resample
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import ConfigError, QualityError, SchemaError
 from gatewise.evaluation.backtest import backtest

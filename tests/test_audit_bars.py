@@ -16,7 +16,7 @@ from audit_tables import MINUTE, case_of, random_walk, small_experiment
 from conftest import Cli
 from gatewise.audit.features import check_features
 from gatewise.audit.resampling import check_bars
-from gatewise.data.resample import Bars, complete_bars, resample
+from gatewise.data.steps.resample import Bars, complete_bars, resample
 from gatewise.data.table import TIME, Table
 
 STEP = 5 * MINUTE

@@ -18,8 +18,8 @@ import data_files
 from data_files import as_csv, load, put
 from gatewise.config.durations import parse_duration
 from gatewise.config.schema import FeatureConfig
-from gatewise.data.grid import Grid
-from gatewise.data.resample import bars_of_symbols, describe_bars, resample, rows_expected
+from gatewise.data.steps.grid import Grid
+from gatewise.data.steps.resample import bars_of_symbols, describe_bars, resample, rows_expected
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 from gatewise.features.build import build_features

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewise.config.schema import DataConfig, parse_duration
-from gatewise.data.corporate import find_splits
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.market.corporate import find_splits
 from gatewise.data.sources import read_source
 
 RATIOS = [*((n, 1) for n in (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 100)), (3, 2), (5, 2)]

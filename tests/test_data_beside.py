@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewise.config.schema import DataConfig
-from gatewise.data.part import Part, part_of
+from gatewise.data.files.part import Part, part_of
+from gatewise.data.files.text import Raw
 from gatewise.data.sources import read_source
-from gatewise.data.text import Raw
 from gatewise.errors import AmbiguousError, DataError
 
 FIRST = datetime(2024, 3, 13)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conftest import Cli
 from data_files import as_csv, bars, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 
 KEYS = {
     "files",

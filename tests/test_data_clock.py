@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.file_source import read_rows
-from gatewise.data.formats import parse_text
+from gatewise.data.files.source import read_rows
 from gatewise.data.load import load_table
-from gatewise.data.timeframe import knowable
+from gatewise.data.stamps.formats import parse_text
+from gatewise.data.steps.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError, SchemaError
 
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.repair import repaired
+from gatewise.data.repair.repair import repaired
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from test_data_prices import OHLC, market

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_files import as_csv, load, put
-from gatewise.data.cut_short import cut_at_closes
+from gatewise.data.market.cut_short import cut_at_closes
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 Span = tuple[datetime, datetime]

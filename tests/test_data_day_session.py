@@ -20,9 +20,9 @@ from feature_tables import random_walk
 from gatewise.config.durations import MONTH
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, FeatureConfig
-from gatewise.data.grid import Grid
-from gatewise.data.quality import check_data
-from gatewise.data.resample import resample
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.grid import Grid
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 from gatewise.features.build import build_features

@@ -27,11 +27,11 @@ from hypothesis import strategies as st
 
 from data_files import FIRST, as_csv, bars, expected, load, packed, put, zipped
 from gatewise.config.schema import DataConfig
-from gatewise.data.discover import KINDS, PACKED
-from gatewise.data.identity import IDS, LOOSE_SYMBOLS
-from gatewise.data.interval_column import INTERVALS
-from gatewise.data.quality import check_data
-from gatewise.data.spellings import ALL_TIMES, LOOSE_TIMES, SYMBOLS, VALUES
+from gatewise.data.check.rows import check_data
+from gatewise.data.columns.identity import IDS, LOOSE_SYMBOLS
+from gatewise.data.columns.interval_column import INTERVALS
+from gatewise.data.columns.spellings import ALL_TIMES, LOOSE_TIMES, SYMBOLS, VALUES
+from gatewise.data.files.discover import KINDS, PACKED
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import UnknownNameError
 

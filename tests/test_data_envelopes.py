@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from conftest import Cli
 from data_files import as_csv, bars, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.envelopes import Envelopes, find_envelopes
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.envelopes import Envelopes, find_envelopes
 from gatewise.errors import SchemaError
 from sql_tables import put as put_table
 from sql_tables import sqlite_url

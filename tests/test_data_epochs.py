@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from data_files import put
 from gatewise.config.schema import DataConfig
-from gatewise.data.clock import Reading, Stamps, read_stamps
-from gatewise.data.epochs import EPOCH_US
-from gatewise.data.file_source import read_rows
+from gatewise.data.files.source import read_rows
+from gatewise.data.stamps.column import Reading, Stamps, read_stamps
+from gatewise.data.stamps.epochs import EPOCH_US
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_files import VALUES, bars, expected, load, put
-from gatewise.data.header_zones import plain_spelling, read_zoned
+from gatewise.data.stamps.header_zones import plain_spelling, read_zoned
 from gatewise.errors import AmbiguousError
 
 BARS = bars()

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
-from gatewise.data.spellings import LOOSE_OPEN_TIMES, LOOSE_TIMES
+from gatewise.data.check.rows import check_data
+from gatewise.data.columns.spellings import LOOSE_OPEN_TIMES, LOOSE_TIMES
 from gatewise.data.table import Table
 from gatewise.errors import AmbiguousError, ConfigError, DataError, GatewiseError, ReadError, SchemaError
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from data_files import put
 from gatewise.cli.flags import translate
 from gatewise.config.schema import DataConfig
-from gatewise.data.file_source import read_rows
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.files.source import read_rows
 from gatewise.errors import AmbiguousError, DataError, ReadError
 
 FIRST = datetime(2024, 3, 4)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.data.price_faults import find_faults
+from gatewise.data.repair.faults import find_faults
 from test_data_prices import OHLC, market
 
 ROWS = 300

@@ -20,11 +20,11 @@ from data_files import as_csv, bars, expected, load, put
 from gatewise.cli.flags import translate
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, VENUES
-from gatewise.data.interval_column import INTERVALS
-from gatewise.data.lake_check import check_lake
+from gatewise.data.check.lake import check_lake
+from gatewise.data.check.rows import check_data
+from gatewise.data.columns.identity import IDS, LOOSE_SYMBOLS, SYMBOLS, VENUES
+from gatewise.data.columns.interval_column import INTERVALS
 from gatewise.data.load import load_table
-from gatewise.data.quality import check_data
 from gatewise.errors import AmbiguousError, ConfigError, DataError, QualityError, SchemaError
 from gatewise.lake.lake import Lake
 from sql_tables import put as put_table

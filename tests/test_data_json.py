@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from data_files import VALUES, bars, expected, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.errors import DataError, QualityError, ReadError
 
 BARS = bars()

@@ -10,7 +10,7 @@ import pytest
 
 from data_files import bars, expected, load, put, zipped
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.errors import ReadError
 
 PRICES = ("open", "high", "low", "close")

@@ -22,9 +22,9 @@ from conftest import TINY, Cli
 from data_files import as_csv, bars, load, put
 from gatewise.config.durations import MONTH, format_duration
 from gatewise.config.schema import DataConfig
-from gatewise.data.mixed_steps import Stretch, find_stretches
-from gatewise.data.quality import check_data
-from gatewise.data.timeframe import find_other_steps, most_frequent, steps_of
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.mixed_steps import Stretch, find_stretches
+from gatewise.data.steps.timeframe import find_other_steps, most_frequent, steps_of
 from gatewise.errors import SchemaError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.names import read_names
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.names.grammar import read_names
 from gatewise.errors import AmbiguousError, QualityError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

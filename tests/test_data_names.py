@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, expected, load, put, zipped
 from gatewise.config.schema import DataConfig
-from gatewise.data.intervals import read_interval
-from gatewise.data.name_dates import names_month
-from gatewise.data.names import _MARKETS, _PLAIN, _TELLING, _VENUES, name_series, name_symbol, read_name
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.names.dates import names_month
+from gatewise.data.names.grammar import _MARKETS, _PLAIN, _TELLING, _VENUES, name_series, name_symbol, read_name
+from gatewise.data.names.intervals import read_interval
 from gatewise.errors import AmbiguousError, DataError, QualityError, SchemaError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -20,8 +20,8 @@ from conftest import TINY, Cli
 from data_files import as_csv, bars, load, put
 from gatewise.config.durations import MONTH, format_duration
 from gatewise.config.schema import DataConfig
-from gatewise.data.months import lay_on_calendar
-from gatewise.data.quality import Report, check_data
+from gatewise.data.check.rows import Report, check_data
+from gatewise.data.steps.months import lay_on_calendar
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Stamps = list[datetime] | list[date]

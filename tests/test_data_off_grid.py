@@ -17,8 +17,8 @@ from conftest import Cli
 from data_files import as_csv, bars, load, put
 from gatewise.config.durations import MONTH
 from gatewise.config.schema import DataConfig
-from gatewise.data.off_grid import find_off_grid
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.off_grid import find_off_grid
 from gatewise.errors import ConfigError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

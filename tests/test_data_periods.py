@@ -22,9 +22,9 @@ from feature_tables import random_walk
 from gatewise.bundle.reading import reading_config
 from gatewise.config.durations import MONTH, format_duration, months_of, parse_duration
 from gatewise.config.schema import DataConfig, ExperimentConfig, FeatureConfig
-from gatewise.data.grid import Grid
-from gatewise.data.quality import check_data
-from gatewise.data.resample import resample
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.grid import Grid
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, ReadError, SchemaError
 from gatewise.features.build import build_features

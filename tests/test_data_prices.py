@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from conftest import SHARED, Cli
 from data_files import as_csv, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.price_faults import find_faults
-from gatewise.data.quality import Report, check_data
+from gatewise.data.check.rows import Report, check_data
+from gatewise.data.repair.faults import find_faults
 from gatewise.data.sources import read_source
 
 OHLC = ("open", "high", "low", "close")

@@ -21,7 +21,7 @@ import pytest
 
 from data_files import as_csv, bars, load, packed, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.errors import (
     AmbiguousError,
     ConfigError,

@@ -20,10 +20,10 @@ from gatewise.bundle.reading import reading_config
 from gatewise.bundle.state import provenance_of
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig
-from gatewise.data.repair import repaired
-from gatewise.data.resample import resample
+from gatewise.data.repair.repair import repaired
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
+from gatewise.data.steps.resample import resample
 from gatewise.errors import SchemaError
 from gatewise.feeds.importing import import_rows
 from gatewise.lake.lake import Lake

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import sql_tables
 from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.data.sources import read_source
 from gatewise.errors import NotEnoughRowsError
 

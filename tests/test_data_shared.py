@@ -12,7 +12,7 @@ import pytest
 
 from data_files import load
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.data.table import require_bars
 from gatewise.errors import DataError, QualityError, ReadError, SchemaError
 

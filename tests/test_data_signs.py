@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, load, put
 from gatewise.cli.flags import translate
-from gatewise.data.numbers import to_numbers
+from gatewise.data.cells.numbers import to_numbers
 from gatewise.errors import AmbiguousError, ReadError
 
 BARS = bars()

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from data_files import put
 from gatewise.config.schema import DataConfig
-from gatewise.data.clock import Reading, read_stamps
-from gatewise.data.columns import find_roles
-from gatewise.data.file_source import read_rows
+from gatewise.data.columns.roles import find_roles
+from gatewise.data.files.source import read_rows
+from gatewise.data.stamps.column import Reading, read_stamps
 from gatewise.errors import AmbiguousError, DataError, ReadError, SchemaError
 
 FIRST = datetime(2024, 3, 4, 9, 35)

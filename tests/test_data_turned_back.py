@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewise.config.schema import DataConfig
-from gatewise.data.part import part_of
-from gatewise.data.text import Raw
-from gatewise.data.turned_back import find_turns
+from gatewise.data.files.part import part_of
+from gatewise.data.files.text import Raw
+from gatewise.data.stamps.turned_back import find_turns
 from gatewise.errors import AmbiguousError
 
 DATES = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y")

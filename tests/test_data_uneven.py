@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
+from gatewise.data.check.rows import check_data
 from gatewise.errors import SchemaError
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from data_files import as_csv, bars, load, put
 from gatewise.config.schema import DataConfig
-from gatewise.data.quality import check_data
-from gatewise.data.volume_names import find_volume
+from gatewise.data.check.rows import check_data
+from gatewise.data.columns.volume_names import find_volume
 
 DERIVED = [
     *("Volume MA", "VOLUME SMA", "volume_ema", "Volume SMA 20", "volume_ratio", "Volume Change %", "Volume Chg"),

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from data_files import VALUES, as_csv, bars, expected, load, put
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data.encoding import to_utf8
-from gatewise.data.numbers import to_numbers
-from gatewise.data.quality import check_data
+from gatewise.data.cells.numbers import to_numbers
+from gatewise.data.check.rows import check_data
+from gatewise.data.files.encoding import to_utf8
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError
 
 BARS = bars()

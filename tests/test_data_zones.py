@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.data.clock import Reading, Stamps, read_stamps
-from gatewise.data.zones import _CALLED, offset_of, require_zone, zone_names
+from gatewise.data.stamps.column import Reading, Stamps, read_stamps
+from gatewise.data.stamps.zones import _CALLED, offset_of, require_zone, zone_names
 from gatewise.errors import AmbiguousError, ConfigError, DataError, ReadError
 
 HOUR = timedelta(hours=1)

@@ -21,7 +21,7 @@ from candle_server import CandleServer, serve
 from conftest import Cli
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
-from gatewise.data.sessions import find_calendar
+from gatewise.data.market.sessions import find_calendar
 from gatewise.errors import ConfigError, FeedError, MissingExtraError, UnknownNameError
 from gatewise.feeds.base import FeedOptions
 from gatewise.feeds.fetch import Outcome

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from conftest import TINY, Cli
-from gatewise.data.lake_check import expected_bars
+from gatewise.data.check.lake import expected_bars
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
 from lake_worlds import BTC, FACTS, MINUTE, bars, filled, span

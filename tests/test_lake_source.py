@@ -15,7 +15,7 @@ import pytest
 from conftest import Cli
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
-from gatewise.data import lake_check
+from gatewise.data.check import lake as lake_check
 from gatewise.data.load import load_table
 from gatewise.data.sources import read_source
 from gatewise.errors import AmbiguousError, ConfigError, DataError, NotEnoughRowsError, SchemaError, UnknownNameError

@@ -22,8 +22,8 @@ from data_files import put
 from feature_tables import Numbers, random_walk, table_of
 from gatewise.bundle import Bundle
 from gatewise.config.schema import DataConfig, ExperimentConfig, FeatureConfig
-from gatewise.data.precision import lost_steps
-from gatewise.data.quality import check_data
+from gatewise.data.check.precision import lost_steps
+from gatewise.data.check.rows import check_data
 from gatewise.data.table import Table
 from gatewise.errors import LabelError
 from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves

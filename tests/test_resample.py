@@ -20,8 +20,8 @@ from conftest import Cli
 from data_files import as_csv, bars, load, put
 from feature_tables import random_walk, table_of
 from gatewise.config.schema import DataConfig, format_duration, parse_duration
-from gatewise.data.quality import check_data
-from gatewise.data.resample import resample
+from gatewise.data.check.rows import check_data
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError
 

@@ -19,7 +19,7 @@ from conftest import Cli
 from data_files import as_csv, bars, load, put
 from gatewise.config.durations import MONTH
 from gatewise.config.schema import FeatureConfig
-from gatewise.data.resample import resample
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 from gatewise.features.build import build_features

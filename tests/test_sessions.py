@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 
 from conftest import Cli
 from gatewise.config.schema import DataConfig
+from gatewise.data.check.rows import check_data
 from gatewise.data.load import load_table
-from gatewise.data.quality import check_data
-from gatewise.data.sessions import common_calendar, find_calendar, session_close, sessions, trading_time
+from gatewise.data.market.sessions import common_calendar, find_calendar, session_close, sessions, trading_time
+from gatewise.data.steps.timeframe import knowable
 from gatewise.data.table import Table
-from gatewise.data.timeframe import knowable
 from gatewise.errors import AmbiguousError, ConfigError, QualityError, UnknownNameError
 from gatewise.feeds.yahoo_exchanges import _OF_EXCHANGE
 

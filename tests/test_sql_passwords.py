@@ -18,7 +18,7 @@ from conftest import Cli
 from gatewise.config.load import load_config, to_yaml
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
-from gatewise.data.sql_url import resolve_url
+from gatewise.data.sql.url import resolve_url
 from gatewise.errors import ConfigError
 from postgres_server import PASSWORD, Postgres
 from sql_tables import bars, put, sqlite_url

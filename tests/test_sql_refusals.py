@@ -168,7 +168,7 @@ def test_a_server_that_goes_away_in_the_middle_is_a_feed_error(
         "CREATE TABLE bars AS SELECT 'A' AS ticker, timestamptz '2024-01-01' + i * interval '1 minute' AS time, "
         "i::float AS close FROM generate_series(1, 100000) AS i",
     )
-    from gatewise.data.sql_chunks import Chunks
+    from gatewise.data.sql.chunks import Chunks
 
     add: Callable[..., None] = Chunks.add
 
@@ -291,7 +291,7 @@ def test_a_table_that_may_not_be_read_is_told(postgres: Postgres) -> None:
 def test_a_locked_sqlite_file_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlite3
 
-    monkeypatch.setattr("gatewise.data.sql_connect._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("gatewise.data.sql.connect._LOCK_SECONDS", 0.05)
     with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as writer:
         writer.execute("BEGIN EXCLUSIVE")
         error = refusal(url, table="bars")

@@ -268,7 +268,7 @@ def test_stamps_that_are_no_dates_are_refused_by_name_even_outside_the_span(tmp_
 
 
 def test_rows_of_many_chunks_are_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatewise.data.sql_source.CHUNK_ROWS", 7)
+    monkeypatch.setattr("gatewise.data.sql.source.CHUNK_ROWS", 7)
     rows = bars().with_columns(volume=pl.when(pl.int_range(pl.len()) > 30).then("volume"))
     url = put(sqlite_url(tmp_path / "b.db"), written("iso_z", rows), types={"ticker": "TEXT", "time": "TEXT"})
     assert from_sql(url).fingerprint == from_csv(tmp_path, rows).fingerprint

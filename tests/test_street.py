@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gatewise.features.cache import CODE
+
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors config files foreign host interrupts loading locks quiet sqlite | lake | data | feeds | features | targets"
@@ -77,6 +79,12 @@ def test_no_modules_import_each_other() -> None:
 def test_rooms_of_selection_stand_in_one_line(lower: str, upper: str) -> None:
     for path in (SOURCE / "selection" / lower).glob("*.py"):
         assert not [name for name in imports(path) if name.startswith(f"gatewise.selection.{upper}")], path
+
+
+@pytest.mark.parametrize("pattern", CODE)
+def test_each_pattern_of_code_that_features_depend_on_matches_a_file(pattern: str) -> None:
+    """A file that was moved would leave the key of kept matrices without a word."""
+    assert list(SOURCE.glob(pattern))
 
 
 def test_the_help_page_loads_none_of_the_heavy_packages() -> None:

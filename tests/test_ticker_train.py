@@ -48,10 +48,10 @@ def bars(symbol: str, seed: int) -> pl.DataFrame:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with bars of two tickers in one file, of one in another, and both in a database with its view."""
     from gatewise.config.schema import DataConfig
-    from gatewise.data.sql_connect import open_database
-    from gatewise.data.sql_load import load_bars
-    from gatewise.data.sql_schema import create_schema
-    from gatewise.data.sql_url import resolve_url
+    from gatewise.data.sql.connect import open_database
+    from gatewise.data.sql.load import load_bars
+    from gatewise.data.sql.schema import create_schema
+    from gatewise.data.sql.url import resolve_url
 
     folder = tmp_path_factory.mktemp("world")
     both = pl.concat([bars("AAPL", 1), bars("MSFT", 2)])

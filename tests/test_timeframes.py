@@ -24,7 +24,7 @@ from gatewise.audit.features import check_features, check_live_parity
 from gatewise.bundle import Bundle
 from gatewise.config.schema import FeatureConfig
 from gatewise.data.load import load_table
-from gatewise.data.resample import complete_bars
+from gatewise.data.steps.resample import complete_bars
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, DataError, NotEnoughRowsError
 from gatewise.features import timeframes

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gatewise.class_weights import weights_remark
 from gatewise.config.schema import ExperimentConfig
-from gatewise.data.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
+from gatewise.data.check.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
 from gatewise.samples import Samples
 
 _SHOWN = 3

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.grid import Grid
+from gatewise.data.steps.grid import Grid
 from gatewise.data.table import OHLC, SYMBOL, Table
 from gatewise.splits.base import Rows
 

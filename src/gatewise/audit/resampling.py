@@ -11,7 +11,7 @@ import polars as pl
 from gatewise.audit.base import Check, describe_cover, take_chunk
 from gatewise.audit.corrupt import Future, worlds
 from gatewise.config.schema import format_duration
-from gatewise.data.resample import resample
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.quiet import warnings_only

@@ -8,7 +8,7 @@ from typing import Any
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig
-from gatewise.data.sessions import NO_CALENDAR
+from gatewise.data.market.sessions import NO_CALENDAR
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 

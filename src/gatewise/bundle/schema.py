@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.schema import format_duration
-from gatewise.data.sessions import NO_CALENDAR
+from gatewise.data.market.sessions import NO_CALENDAR
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError, SchemaError
 from gatewise.rows import window_rows

@@ -11,7 +11,7 @@ from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
-    from gatewise.data.quality import Report
+    from gatewise.data.check.rows import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,7 @@ def check(
     """
     from gatewise.cli.output import print_json
     from gatewise.config.load import load_config
-    from gatewise.data.quality import check_data
+    from gatewise.data.check.rows import check_data
     from gatewise.errors import ConfigError
 
     paths = [*(files or []), *said.overrides.get("data.paths", [])]

@@ -9,7 +9,7 @@ import typer
 from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
 
 if TYPE_CHECKING:
-    from gatewise.data.sql_load import Loaded
+    from gatewise.data.sql.load import Loaded
 
 _ELSEWHERE = ("--data", "--source", "--lake", "--feed", "--table", "--query", "--resample", "--calendar", "--session")
 _FLAGS = tuple(flag for flag in DATA_FLAGS if flag.name not in (*_ELSEWHERE, "--gap-tolerance"))
@@ -35,11 +35,11 @@ def init_db(
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.config.load import load_config
-    from gatewise.data.discover import find_files
-    from gatewise.data.sql_connect import open_database
-    from gatewise.data.sql_load import load_bars
-    from gatewise.data.sql_schema import BARS, VIEW, create_schema, require_documented
-    from gatewise.data.sql_url import resolve_url, shown
+    from gatewise.data.files.discover import find_files
+    from gatewise.data.sql.connect import open_database
+    from gatewise.data.sql.load import load_bars
+    from gatewise.data.sql.schema import BARS, VIEW, create_schema, require_documented
+    from gatewise.data.sql.url import resolve_url, shown
 
     set_up_logging(quiet)
     spec = load_config(said.file, said.assignments, said.overrides).data

@@ -11,7 +11,7 @@ from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
-    from gatewise.data.lake_check import SeriesCheck
+    from gatewise.data.check.lake import SeriesCheck
     from gatewise.lake.base import SeriesKey
     from gatewise.lake.lake import Lake
 
@@ -102,7 +102,7 @@ def import_files(
 def check_series(spec: DataConfig, as_json: bool, absent: Path | None) -> None:
     """`gatewise data check` where no files are named; exit code 1 where a series can't be trained on as it is."""
     from gatewise.cli.output import print_json
-    from gatewise.data.lake_check import absences_frame, check_lake
+    from gatewise.data.check.lake import absences_frame, check_lake
     from gatewise.files import require_frame_suffix, write_frame
     from gatewise.lake.lake import Lake
 

@@ -83,8 +83,8 @@ def _refuse_a_place(output: Path) -> None:
 
 def _refuse_an_input(output: Path, spec: DataConfig) -> None:
     """Predictions in the place of the rows that they were made from would be the end of those."""
-    from gatewise.data.discover import find_files
-    from gatewise.data.samples import sample_config
+    from gatewise.data.demo_bars import sample_config
+    from gatewise.data.files.discover import find_files
     from gatewise.errors import ConfigError
 
     if spec.source in ("lake", "sql"):

@@ -9,13 +9,13 @@ from typing import TypeVar
 import polars as pl
 
 from gatewise.config.durations import months_of
-from gatewise.data.columns import Stamp
-from gatewise.data.cut_short import cut_at_closes
-from gatewise.data.months import lay_on_calendar
-from gatewise.data.part import Part
-from gatewise.data.sessions import rests, session_close
+from gatewise.data.columns.roles import Stamp
+from gatewise.data.files.part import Part
+from gatewise.data.market.cut_short import cut_at_closes
+from gatewise.data.market.sessions import rests, session_close
+from gatewise.data.steps.months import lay_on_calendar
+from gatewise.data.steps.timeframe import DAY, HOUR, knowable
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import DAY, HOUR, knowable
 
 Key = TypeVar("Key", str, tuple[Stamp, str])
 

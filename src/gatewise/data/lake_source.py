@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration, parse_duration
-from gatewise.data.part import choose_columns
+from gatewise.data.files.part import choose_columns
+from gatewise.data.market.sessions import common_calendar, said_calendar
 from gatewise.data.rows import Rows
-from gatewise.data.sessions import common_calendar, said_calendar
+from gatewise.data.steps.timeframe import gap_tolerance
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import gap_tolerance
 from gatewise.errors import AmbiguousError, ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake

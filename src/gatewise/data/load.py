@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.market import find_outside_sessions
-from gatewise.data.price_findings import Prices, find_hundredfold
-from gatewise.data.repeats import judge_repeats, repeated
-from gatewise.data.resample import resample
+from gatewise.data.check.market import find_outside_sessions
+from gatewise.data.check.prices import Prices, find_hundredfold
+from gatewise.data.check.repeats import judge_repeats, repeated
+from gatewise.data.check.steps import refuse_mixed_steps
+from gatewise.data.market.sessions import rests
 from gatewise.data.rows import Rows
-from gatewise.data.sessions import rests
 from gatewise.data.sources import read_source
-from gatewise.data.step_findings import refuse_mixed_steps
+from gatewise.data.steps.resample import resample
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError, QualityError
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from gatewise.data.spellings import normalise
+from gatewise.data.columns.spellings import normalise
+from gatewise.data.files.text import Raw
 from gatewise.data.table import ROW
-from gatewise.data.text import Raw
 from gatewise.errors import SchemaError
 
 Wanted = Mapping[str, str | tuple[str, ...]]

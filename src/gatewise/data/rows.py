@@ -12,20 +12,20 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
-from gatewise.data.envelopes import Envelopes, find_envelopes
-from gatewise.data.interval_column import hold_intervals
-from gatewise.data.irregular import irregular, most_frequent_whole, steady, taken_for
+from gatewise.data.columns.interval_column import hold_intervals
+from gatewise.data.files.part import Part
 from gatewise.data.knowable import months_late, timed, wall_clock
-from gatewise.data.mended import Repair
-from gatewise.data.mixed_steps import Stretch, find_stretches
-from gatewise.data.months import find_months
-from gatewise.data.off_grid import find_off_grid
+from gatewise.data.market.sessions import find_calendar, said_calendar
 from gatewise.data.order import in_order
-from gatewise.data.part import Part
-from gatewise.data.sessions import find_calendar, said_calendar
+from gatewise.data.repair.mended import Repair
+from gatewise.data.steps.envelopes import Envelopes, find_envelopes
+from gatewise.data.steps.irregular import irregular, most_frequent_whole, steady, taken_for
+from gatewise.data.steps.mixed_steps import Stretch, find_stretches
+from gatewise.data.steps.months import find_months
+from gatewise.data.steps.off_grid import find_off_grid
+from gatewise.data.steps.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
+from gatewise.data.steps.uneven import Uneven, find_uneven
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
-from gatewise.data.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
-from gatewise.data.uneven import Uneven, find_uneven
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
 
 

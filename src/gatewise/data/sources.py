@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gatewise.config.schema import DataConfig
-from gatewise.data.file_source import read_rows
+from gatewise.data.demo_bars import sample_config
+from gatewise.data.files.source import read_rows
 from gatewise.data.lake_source import read_lake
-from gatewise.data.repair import repaired
+from gatewise.data.repair.repair import repaired
 from gatewise.data.rows import Rows
-from gatewise.data.samples import sample_config
-from gatewise.data.sql_source import read_sql
+from gatewise.data.sql.source import read_sql
 from gatewise.errors import ConfigError, UnknownNameError
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.sessions import trading_time
+from gatewise.data.market.sessions import trading_time
 from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
 
 SYMBOL = "symbol"

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.schema import FeatureConfig, format_duration
-from gatewise.data.grid import Grid
-from gatewise.data.resample import require_multiple
+from gatewise.data.steps.grid import Grid
+from gatewise.data.steps.resample import require_multiple
 from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.features.base import Feature, FeatureMatrix, matrix_dtype

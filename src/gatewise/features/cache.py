@@ -49,7 +49,14 @@ _ARRAYS = ("values", "valid")
 _PIECE_BYTES = 64 << 20
 _LATER = {"scaler", "scale_by", "clip", "symbol_onehot"}
 _LEFT_OVER_SECONDS = 3600.0
-_CODE = ("features/*.py", "data/grid.py", "data/resample.py", "data/sessions.py")
+CODE = (
+    "features/*.py",
+    "data/steps/grid.py",
+    "data/steps/periods.py",
+    "data/steps/resample.py",
+    "data/market/sessions.py",
+    "data/market/day_session.py",
+)
 _NO_CODE = ("cache.py", "reference.py", "scaling.py", "symbols.py")  # of features/: no number of a matrix is made there
 _PACKAGES = ("numpy", "polars", "exchange_calendars")
 
@@ -161,7 +168,7 @@ def _code_version() -> str:
     """The features' own source and what it computes with; a release that leaves both alone keeps its entries."""
     root = Path(gatewise.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(chain.from_iterable(root.glob(pattern) for pattern in _CODE)):
+    for path in sorted(chain.from_iterable(root.glob(pattern) for pattern in CODE)):
         if path.name not in _NO_CODE:
             digest.update(path.name.encode() + path.read_bytes())
     digest.update("".join((platform.machine(), *(f" {name} {_version(name)}" for name in _PACKAGES))).encode())

@@ -20,9 +20,9 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.schema import format_duration
-from gatewise.data.grid import Grid
-from gatewise.data.periods import opens
-from gatewise.data.resample import Bars, complete_bars, ends_of_rows, one_lateness
+from gatewise.data.steps.grid import Grid
+from gatewise.data.steps.periods import opens
+from gatewise.data.steps.resample import Bars, complete_bars, ends_of_rows, one_lateness
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.features.base import Feature, Values
 from gatewise.features.fill import fill

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from gatewise.data.lake_check import expected_bars
+from gatewise.data.check.lake import expected_bars
 from gatewise.lake.absence import absences_on
 from gatewise.lake.base import TIME, SeriesKey
 from gatewise.lake.lake import Lake

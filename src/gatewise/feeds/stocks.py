@@ -13,7 +13,7 @@ import polars as pl
 import yfinance
 
 from gatewise.config.durations import format_duration, parse_duration
-from gatewise.data.sessions import sessions
+from gatewise.data.market.sessions import sessions
 from gatewise.errors import ConfigError, FeedError, UnknownNameError
 from gatewise.feeds.base import FeedOptions, Page, base_url
 from gatewise.feeds.limiter import Limiter

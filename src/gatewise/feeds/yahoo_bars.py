@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.sessions import session_close, sessions
-from gatewise.data.timeframe import DAY, knowable
+from gatewise.data.market.sessions import session_close, sessions
+from gatewise.data.steps.timeframe import DAY, knowable
 from gatewise.lake.base import TIME
 
 Floats = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from gatewise.data.companions import power_at_split
+from gatewise.data.repair.companions import power_at_split
 from gatewise.feeds.yahoo_bars import Answered
 
 _LEAST = float(np.log(1.2))  # smaller splits drown in what a stock moves

@@ -1,0 +1,231 @@
+"""Which column names the length of each row's bar; a table holds the rows of one length alone.
+
+Words like `period` number parts of the year and counts, too (`H1`, `H2`; 1, 2, 3). What such values are is asked of the
+rows: bars of a length step by it, and bars of several lengths share times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from gatewise.config.schema import format_duration
+from gatewise.data.names.intervals import is_about, read_interval
+from gatewise.data.table import ROW, STAMP, SYMBOL
+from gatewise.errors import AmbiguousError, SchemaError
+
+# Spellings after `normalise`, the better one first.
+INTERVALS = (
+    "interval",
+    "timeframe",
+    "time_frame",
+    "tf",
+    "period",
+    "per",
+    "resolution",
+    "granularity",
+    "bar_size",
+    "barsize",
+    "bar_type",
+    "bartype",
+    "bar_interval",
+    "candle_interval",
+    "kline_interval",
+    "ktype",
+    "k_type",
+    "freq",
+    "frequency",
+)
+_NUMBERING = "period"  # the one of these that more often counts something
+_MOST_INTERVALS = 40
+_SHOWN = 6
+_SAMPLE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A column that names the length of bars, and the lengths that it names, the most frequent first.
+
+    Several of them are no lengths for sure: `require_no_lengths` asks the rows.
+    """
+
+    column: str
+    values: tuple[str, ...]
+
+
+def find_interval(
+    name: str, frame: pl.DataFrame, spelled: Mapping[str, str], taken: Collection[str]
+) -> Interval | None:
+    """The column that names the interval of each row, where there is one.
+
+    Args:
+        name: how errors call the file.
+        frame: as read.
+        spelled: normalised spelling -> column.
+        taken: columns that have another role, or were asked for as they are.
+
+    Raises:
+        AmbiguousError: it names several.
+    """
+    for spelling in INTERVALS:
+        column = spelled.get(spelling)
+        if column is None or column in taken:
+            continue
+        counts = _texts(frame[column]).alias("value").value_counts(sort=True)
+        if found := interval_of(name, column, counts.drop_nulls().filter(pl.col("value") != "")["value"].to_list()):
+            return found
+    return None
+
+
+def interval_of(name: str, column: str, values: Sequence[str]) -> Interval | None:
+    """What a column of these values says, the most frequent first; None where they are no intervals.
+
+    Raises:
+        AmbiguousError: several intervals, beyond doubt.
+    """
+    if not 0 < len(values) <= _MOST_INTERVALS or not all(map(read_interval, values)):
+        return None
+    if values[1:] and not _may_count(values):
+        raise several_intervals(f"{name}: column {column!r} names", column, values)
+    return Interval(column, tuple(values))
+
+
+def require_no_lengths(name: str, interval: Interval, column: pl.Series, symbols: pl.Series, stamps: pl.Series) -> None:
+    """Holds several values that may be lengths of bars or numbers of anything against the rows.
+
+    Lengths they are where one time has rows of two values, or where rows of a value step by it. Numbers that go round
+    may step by the largest of them, and by no other: each third minute is called 3.
+
+    Args:
+        name: how errors call the file.
+        interval: of `find_interval`, with several values.
+        column, symbols, stamps: of the rows.
+
+    Raises:
+        AmbiguousError: lengths they are.
+    """
+    rows = _by_value(_texts(column), symbols, stamps)
+    usual = _usual_steps(rows)
+    fitting = _fitting(usual)
+    apart = rows.select(SYMBOL, STAMP).is_unique().all()
+    if apart and len(usual) > len(fitting) and set(fitting) <= {max(interval.values, key=_number)}:
+        return
+    error = several_intervals(f"{name}: column {interval.column!r} names", interval.column, interval.values)
+    raise AmbiguousError(error.message, f"{error.hint}; numbers of a day's or a year's parts belong into the time")
+
+
+def refuse_lengths(name: str, words: pl.DataFrame, symbols: pl.Series, stamps: pl.Series) -> None:
+    """Holds other columns of words against the rows: those of which all are lengths of bars, by which rows step.
+
+    Args:
+        name: how errors call the file.
+        words: columns that are left out, among them `__row`.
+        symbols, stamps: of the rows.
+
+    Raises:
+        AmbiguousError: a column names several lengths, and the rows of two at least step by theirs.
+    """
+    for column in words.drop(ROW):
+        if not names_lengths(column.head(_SAMPLE_ROWS)):
+            continue
+        texts = _texts(column)
+        values = texts.drop_nulls().value_counts(sort=True)[column.name].to_list()
+        if not 1 < len(values) <= _MOST_INTERVALS or not all(map(_is_said, values)):
+            continue
+        if len(_fitting(_usual_steps(_by_value(texts, symbols, stamps)))) > 1:
+            raise several_intervals(f"{name}: column {column.name!r} names", column.name, values)
+
+
+def names_lengths(column: pl.Series) -> bool:
+    """Whether all cells of a column are words for lengths of bars."""
+    return all(map(_is_said, _texts(column).drop_nulls().unique()))
+
+
+def several_intervals(where: str, column: str, values: Sequence[str]) -> AmbiguousError:
+    listed = ", ".join(values[:_SHOWN]) + (", …" if values[_SHOWN:] else "")
+    return AmbiguousError(
+        f"{where} intervals {listed}; a table holds rows of one",
+        f"keep the rows of one: data.filter={ {column: values[0]}!r}",
+    )
+
+
+def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta | None, asked: bool) -> list[str]:
+    """Holds what columns say of the interval against each other and against the step between rows.
+
+    Args:
+        named: file and what its column says of all rows, for each file that has one.
+        timeframe: of the rows.
+        asked: the user gave it; what contradicts it is then said, and no more.
+
+    Returns:
+        Notes.
+
+    Raises:
+        AmbiguousError: files of several intervals.
+        SchemaError: the rows step otherwise.
+    """
+    if not named:
+        return []
+    file, first = named[0]
+    values = tuple(dict.fromkeys(interval.values[0] for _, interval in named))
+    fits = [timeframe is None or any(is_about(length, timeframe) for length in _lengths(value)) for value in values]
+    if _NUMBERING in first.column.lower() and _may_count(values) and not any(fits):
+        return []
+    for other, interval in named[1:]:
+        if not set(read_interval(interval.values[0])) & set(read_interval(values[0])):
+            raise several_intervals(
+                f"{file} and {other} name in {first.column!r}", first.column, [values[0], interval.values[0]]
+            )
+    if timeframe is None or fits[0] or not _lengths(values[0]):
+        return []
+    step = format_duration(timeframe)
+    told = f"{file}: column {first.column!r} says {values[0]} of every row, and the timeframe is {step}"
+    if asked:
+        return [f"{told}, as asked"]
+    raise SchemaError(
+        f"{told} by the step between rows", f'data.timeframe="{step}" insists on it, or says how long a row lasts'
+    )
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    return column.cast(pl.String).str.strip_chars()
+
+
+def _is_said(value: str) -> bool:
+    """Whether a text names a length; a letter alone may be anything."""
+    return len(value) > 1 and bool(read_interval(value))
+
+
+def _by_value(texts: pl.Series, symbols: pl.Series, stamps: pl.Series) -> pl.DataFrame:
+    rows = pl.DataFrame([symbols.alias(SYMBOL), stamps.alias(STAMP), texts.alias("value")]).drop_nulls()
+    return rows.unique().sort(SYMBOL, "value", STAMP)
+
+
+def _usual_steps(rows: pl.DataFrame) -> dict[str, timedelta]:
+    """Of each value, of `_by_value`, that has two rows of a symbol."""
+    same = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
+    steps = rows.select("value", pl.when(same).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
+    return dict(steps.group_by("value").agg(pl.col("step").mode().min()).iter_rows())
+
+
+def _fitting(usual: dict[str, timedelta]) -> list[str]:
+    """The values whose rows step by the length that they name."""
+    return [value for value, step in usual.items() if any(is_about(length, step) for length in _lengths(value))]
+
+
+def _lengths(value: str) -> list[timedelta]:
+    return [length for length in read_interval(value) if length is not None]
+
+
+def _number(value: str) -> float:
+    return float(re.sub(r"[A-Za-z]", "", value) or 1)
+
+
+def _may_count(values: Sequence[str]) -> bool:
+    """Whether values are numbers behind nothing or one and the same letter: 1, 2, 3; H1, H2."""
+    heads = {match[1].upper() for value in values if (match := re.fullmatch(r"([A-Za-z]?)\d+(?:\.0)?", value))}
+    return len(heads) == 1 and all(re.fullmatch(r"[A-Za-z]?\d+(?:\.0)?", value) for value in values)

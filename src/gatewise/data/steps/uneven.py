@@ -1,0 +1,88 @@
+"""Periods of two lengths that take turns: four weeks and five, sessions of six hours and ten.
+
+The most frequent step is the timeframe, and a row of a longer period would be used before that ends. Rows that are
+absent make whole multiples of the timeframe, so a step of 1.25 of them that comes again and again is a longer period.
+Closed hours make such steps too, and are told from that by their size and number: a lunch is one step among several of
+a day, and a night is longer than three timeframes but for bars of a quarter of a day and longer, of which usual ones
+divide the day. Weeks that begin a day late after a holiday are followed by one that is a day shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+
+from gatewise.config.durations import format_duration, months_of
+from gatewise.data.steps.timeframe import DAY
+from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
+
+_WEEK = 7 * DAY
+_JITTER = 0.02  # of clocks: a share of the timeframe
+_FEWEST, _FEWEST_STEPS, _FEWEST_A_TIME = (
+    3,
+    10,
+    3,
+)  # longer steps; steps of all lengths; longer ones from one time of day
+_SHARE, _SHARE_OF_DAY = 0.1, 0.35  # of all steps that are longer ones; within the day longer or shorter
+_OFTEN, _MOST_TIMES = 0.1, 4  # of all steps is each length of those within the day, that begin at a few times
+_FEW_SHORTER = 0.25  # of the longer steps
+
+
+@dataclass(frozen=True)
+class Uneven:
+    """Steps that are longer than the timeframe and no multiple of it, again and again.
+
+    Attributes:
+        longest: of them.
+        count: how many.
+        first: the row that the first of them leads to, with symbol, `__file`, `__row` and `__stamp`.
+        step: which leads there.
+    """
+
+    longest: timedelta
+    count: int
+    first: dict[str, Any]
+    step: timedelta
+
+    def told(self, address: str, timeframe: timedelta) -> str:
+        """`X.csv row 4 (…) begins 35d after the row before it, and the most frequent step is 28d`."""
+        more = f" ({self.count:,} such steps)"
+        usual = format_duration(timeframe)
+        return (
+            f"{address} begins {format_duration(self.step)} after the row before it, and most rows after {usual}{more}"
+        )
+
+
+def find_uneven(steps: pl.DataFrame, timeframe: timedelta) -> Uneven | None:
+    """The longer periods among those of the timeframe, where there are some beyond doubt.
+
+    Args:
+        steps: of `steps_of`.
+        timeframe: the most frequent one.
+    """
+    if months_of(timeframe) is not None or steps.height < _FEWEST_STEPS:
+        return None
+    step, slack = pl.col("step"), timeframe * _JITTER
+    most = 3 * timeframe if timeframe < DAY else 2 * timeframe if timeframe >= _WEEK else 1.5 * timeframe
+    odd = steps.filter(step > timeframe + slack, step < most - slack)
+    if odd.height < max(_FEWEST, _SHARE * steps.height):
+        return None
+    within_day = timeframe < DAY
+    if within_day:
+        odd = odd.filter((step - 2 * timeframe).abs() > slack)
+        odd = odd.filter(pl.len().over("step") >= _OFTEN * steps.height)
+        begins = (pl.col(STAMP) - step).dt.time().n_unique()
+        shorter = steps.select((step < timeframe - slack).sum()).item()  # another session's
+        num_times = odd.select(begins).item()
+        recur = num_times <= _MOST_TIMES and odd.height >= max(1, num_times) * _FEWEST_A_TIME
+        regular = recur and odd.height + shorter >= _SHARE_OF_DAY * steps.height
+    else:
+        regular = steps.select((step < timeframe - slack).sum()).item() <= _FEW_SHORTER * odd.height
+    if not regular:
+        return None
+    first = odd.row(0, named=True)
+    named = {name: first[name] for name in (SYMBOL, FILE, ROW, STAMP)}
+    return Uneven(max(odd["step"].to_list()), odd.height, named, first["step"])
