@@ -99,10 +99,10 @@ def test_a_members_batch_is_that_of_its_own_windows_and_filling_has_no_weight() 
     batch = fleet.batch(rows, live)
     for k, member in enumerate(members):
         own = member.windows.batch(rows[k])
-        assert torch.equal(batch.x_ABTF[k], own.x_BTF)
-        assert torch.equal(batch.y[k], own.y)
-        assert torch.equal(batch.weight[k, :8], own.weight[:8])
-        assert torch.all(batch.weight[k, 8:] == 0)
+        assert torch.equal(batch.stacked.x_BTF[k], own.x_BTF)
+        assert torch.equal(batch.stacked.y[k], own.y)
+        assert torch.equal(batch.stacked.weight[k, :8], own.weight[:8])
+        assert torch.all(batch.stacked.weight[k, 8:] == 0)
         assert batch.live[k].tolist() == [True] * 8 + [False] * 4
 
 

@@ -77,24 +77,24 @@ def test_a_scaler_written_before_there_were_symbols_is_read_and_a_table_of_anoth
 
 
 @pytest.mark.parametrize("clip", [None, 1.5])
-def test_windows_are_scaled_by_their_own_symbols_numbers_and_end_with_its_code(clip) -> None:
+def test_windows_are_scaled_by_their_own_symbols_numbers_and_come_with_its_code(clip) -> None:
     table = far_levels(symbols="BCA")
     config = config_of(**NEXT_CLOSE, features__scale_by="symbol", features__clip=clip, model__symbol_embedding=2)
     prepared = prepare(config, table)
     samples, fold = prepared.samples, prepared.fold
     windows = make_windows(config, samples, fold, CPU)
     rows = samples.rows[::37]
-    x = windows.gather(torch.from_numpy(rows)).numpy()
+    x, code = (tensor.numpy() for tensor in windows.inputs(torch.from_numpy(rows)))
     seen = rows_in_windows(prepared.split.train, 3, table.num_rows)
     names = table.frame["symbol"].to_numpy()
-    for row, found in zip(rows, x, strict=True):
+    for row, found, number in zip(rows, x, code, strict=True):
         own = seen[names[seen] == names[row]]
         peer = StandardScaler().fit(samples.matrix.values[own].astype(np.float64))
         expected = peer.transform(samples.matrix.values[row - 2 : row + 1].astype(np.float64))
         if clip:
             expected = expected.clip(-clip, clip)
-        np.testing.assert_allclose(found[:, :-1], expected, atol=2e-4)
-        assert set(found[:, -1]) == {"ABC".index(names[row])}
+        np.testing.assert_allclose(found, expected, atol=2e-4)
+        assert number == "ABC".index(names[row])
     y = windows.y.numpy()
     for symbol in "ABC":
         own = prepared.split.train[names[prepared.split.train] == symbol]
@@ -115,8 +115,8 @@ def test_members_with_pooled_scales_and_with_scales_a_symbol_stand_in_one_fleet(
     rows = torch.from_numpy(np.stack([prepared[0].split.train[:20], prepared[0].split.train[-20:]]))
     batch = together.batch(rows, torch.ones_like(rows, dtype=torch.bool))
     for k, windows in enumerate(own):
-        assert torch.equal(batch.x_ABTF[k], windows.gather(rows[k]))
-        assert torch.equal(batch.y[k], windows.y[rows[k]])
+        assert torch.equal(batch.stacked.x_BTF[k], windows.gather(rows[k]))
+        assert torch.equal(batch.stacked.y[k], windows.y[rows[k]])
 
 
 @pytest.mark.parametrize("model", NETWORKS)

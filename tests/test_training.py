@@ -23,6 +23,7 @@ from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.inference import INFERENCE_BATCH, predict_outputs
 from gatewise.training.losses import cross_entropy
+from gatewise.training.objective import Objective
 from gatewise.training.optimizers import make_optimizer
 from gatewise.training.progress import FitResult
 from gatewise.training.step import Step, Totals
@@ -214,7 +215,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
 def make_step(model: nn.Module, windows: Windows, piece: int, recorder: Recorder | None = None) -> Step:
     optimizer = make_optimizer("adamw", model, 0.01, 0.0)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return Step(model, optimizer, scaler, windows, cross_entropy, FP32, 1.0, recorder or Recorder(), piece)
+    return Step(model, optimizer, scaler, windows, Objective(cross_entropy, FP32), 1.0, recorder or Recorder(), piece)
 
 
 def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights_and_dropout() -> None:
@@ -258,7 +259,7 @@ def test_macro_f1_and_accuracy_are_those_of_sklearn() -> None:
     truth, logits = torch.from_numpy(rng.integers(0, 3, 200)), torch.from_numpy(rng.normal(size=(200, 3)))
     totals = Totals(3, CPU)
     for part in (slice(0, 90), slice(90, 200)):
-        totals.add(torch.tensor(1.0), torch.tensor(1.0), logits[part], truth[part])
+        totals.add(torch.ones(2), logits[part], truth[part])
     said = logits.argmax(1)
     assert totals.read()["f1"] == pytest.approx(f1_score(truth, said, average="macro"))
     assert totals.read()["accuracy"] == pytest.approx(accuracy_score(truth, said))

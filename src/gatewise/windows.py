@@ -7,7 +7,7 @@ on as a [batch, time, features] view: recurrent backends work time-major, so the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,11 +22,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step eats: x_BTF float32, y [N] or [N, outputs], weight [N]; N is B, or B·scored steps with `every`."""
+    """What a step eats. N is B, or with several steps scored B times these, window by window, step by step.
+
+    Attributes:
+        x_BTF: float32, scaled features and nothing else.
+        y: int64 [N] class numbers, or float32 [N, outputs].
+        weight: float32 [N], how much each sample counts in training; 0 where it has no label.
+        symbol: int32 [B], the number of each window's symbol, for a model that is told it.
+        log_weight: float32 [classes]; see `Windows`.
+        other_y, mix: a second target as `y`, and float32 [N], how much of the loss the first one has, for what trains
+            on mixtures.
+    """
 
     x_BTF: Tensor
     y: Tensor
     weight: Tensor
+    symbol: Tensor | None = None
+    log_weight: Tensor | None = None
+    other_y: Tensor | None = None
+    mix: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What a model is called with; see `Windows.inputs`."""
+        return _inputs(self.x_BTF, self.symbol)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By name, without what is `None`."""
+        named = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
 @dataclass(frozen=True)
@@ -44,9 +68,8 @@ class Windows:
             training never saw.
         log_weight: float32 [classes], the classes' log weights; `None` where all weigh the same. See `training.prior`.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
-        counts_rows: whether every row that has a weight counts once, whatever it is.
         symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
-        tells_symbol: whether x ends with that number as one more column, for a model that reads it.
+        tells_symbol: whether the model reads that number.
     """
 
     matrix: Tensor
@@ -58,7 +81,6 @@ class Windows:
     row_weight: Tensor | None = None
     log_weight: Tensor | None = None
     steps_scored: int = 1
-    counts_rows: bool = False
     symbol: Tensor | None = None
     tells_symbol: bool = False
 
@@ -112,11 +134,19 @@ class Windows:
         )
 
     def judged(self) -> Windows:
-        """The same as it is judged on: the last step alone, every row as much as any other."""
-        return replace(self, steps_scored=1, counts_rows=True, log_weight=None)
+        """The same as it is judged on: the last step alone, classes as they are."""
+        return replace(self, steps_scored=1, log_weight=None)
+
+    def inputs(self, rows_B: Tensor) -> tuple[Tensor, ...]:
+        """What a model is called with: x_BTF and, where it reads them, the symbols' numbers, int32 [B]."""
+        return _inputs(self.gather(rows_B), self.told_symbol(rows_B))
+
+    def told_symbol(self, rows_B: Tensor) -> Tensor | None:
+        """The symbols' numbers of the windows that end at `rows_B`; `None` where the model reads none."""
+        return self.symbol[rows_B] if self.tells_symbol and self.symbol is not None else None
 
     def gather(self, rows_B: Tensor) -> Tensor:
-        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled; see `tells_symbol`.
+        """x_BTF of the windows that end at `rows_B` (int64, on the matrix's device), scaled.
 
         Rows may carry axes before the batch's, as of members; so does x then, and the scales may differ along them.
         """
@@ -132,10 +162,6 @@ class Windows:
         x_TBF = x_TBF.float()
         if self.clip is not None:
             x_TBF.clamp_(-self.clip, self.clip)
-        if self.tells_symbol:
-            assert self.symbol is not None
-            told = self.symbol[rows_B].to(x_TBF.dtype)[..., None, :, None]
-            x_TBF = torch.cat((x_TBF, told.expand(*x_TBF.shape[:-1], 1)), dim=-1)
         return x_TBF.transpose(-3, -2)
 
     def _scales(self, symbol_B: Tensor) -> tuple[Tensor, Tensor]:
@@ -150,12 +176,12 @@ class Windows:
         return self.center[member, symbol_B][:, None], self.inverse_scale[member, symbol_B][:, None]
 
     def batch(self, rows_B: Tensor) -> Batch:
-        """A supervised batch. With several steps scored, y and weight run window by window, step by step."""
+        """A supervised batch."""
         assert self.y is not None
         assert self.row_weight is not None
         scored = self.scored_rows(rows_B)
-        weight = self.row_weight[scored]
-        return Batch(self.gather(rows_B), self.y[scored], weight.sign() if self.counts_rows else weight)
+        symbol = self.told_symbol(rows_B)
+        return Batch(self.gather(rows_B), self.y[scored], self.row_weight[scored], symbol, self.log_weight)
 
     def weight_of(self, rows_B: Tensor) -> Tensor:
         """Summed weight of the labels of a batch, a scalar."""
@@ -167,6 +193,10 @@ class Windows:
         if self.steps_scored == 1:
             return rows_B
         return (rows_B[..., None] + torch.arange(1 - self.steps_scored, 1, device=rows_B.device)).flatten(-2)
+
+
+def _inputs(x_BTF: Tensor, symbol_B: Tensor | None) -> tuple[Tensor, ...]:
+    return (x_BTF,) if symbol_B is None else (x_BTF, symbol_B)
 
 
 def epoch_order(rows: Tensor, seed: int, epoch: int, limit: int | None = None) -> Tensor:

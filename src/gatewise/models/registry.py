@@ -109,7 +109,7 @@ def build_model(
     """The module that a config describes, on the CPU.
 
     Args:
-        num_features: of the matrix; a symbol's number, which comes as one more column, is not among them.
+        num_features: of the matrix.
         num_symbols: whose numbers may come; needed for `symbol_onehot` and `config.symbol_embedding`, and else unread.
         generator: of the initial weights (`gatewise.nn.initial.seeded`); `None` leaves them zero, to be loaded.
 

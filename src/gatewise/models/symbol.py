@@ -1,7 +1,7 @@
 """A model that is told which symbol a window is of: whatever the zoo holds, with a few more numbers at every step.
 
-The symbol comes as the last column of x, so that batches, fleets and bundles stay as they are, and leaves as a one-hot
-row, as a learned vector, or as both, joined to each step's features. The table of vectors is trained with the rest.
+The symbol comes as a number beside x, and is joined to each step's features as a one-hot row, as a learned vector, or
+as both. The table of vectors is trained with the rest.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from gatewise.nn.initial import embedding as make_embedding
 
 
 class WithSymbol(nn.Module):
-    """x [batch, steps, features + 1] -> what `model` makes of [batch, steps, features + `width`].
+    """x [batch, steps, features], symbol int [batch] -> what `model` makes of [batch, steps, features + `told_width`].
 
     Args:
         model: eats sequences.
-        num_symbols: how many there are; x ends with a number from 0 to one below.
+        num_symbols: how many there are; numbers run from 0 to one below.
         onehot: joins a 0/1 number a symbol.
         embedding: width of the learned vector that is joined; 0 for none.
         generator: of its initial values; `None` leaves them zero.
@@ -40,23 +40,22 @@ class WithSymbol(nn.Module):
         self.embedding = make_embedding(num_symbols, embedding, generator) if embedding else None
         self.model = model
 
-    def forward(self, x_BTF: Tensor) -> Tensor:
-        out: Tensor = self.model(self.joined(x_BTF))
+    def forward(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
+        out: Tensor = self.model(self.joined(x_BTF, symbol_B))
         return out
 
-    def hidden_states(self, x_BTF: Tensor) -> Tensor:
+    def hidden_states(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
         """The model's own, [batch, steps, width]."""
         read = cast(Callable[[Tensor], Tensor], self.model.hidden_states)  # nn.Module types no methods
-        return read(self.joined(x_BTF))
+        return read(self.joined(x_BTF, symbol_B))
 
     def shift_outputs(self, by_K: Tensor) -> None:
         """The model's own."""
         shift = cast(Callable[[Tensor], None], self.model.shift_outputs)
         shift(by_K)
 
-    def joined(self, x_BTF: Tensor) -> Tensor:
+    def joined(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
         """What the model eats."""
-        symbol_B = x_BTF[:, -1, -1].long()
         told = []
         if self.onehot:  # not functional.one_hot, which reads its input back and so can't be mapped over members
             told.append((symbol_B[:, None] == torch.arange(self.num_symbols, device=x_BTF.device)).to(x_BTF.dtype))
@@ -64,7 +63,7 @@ class WithSymbol(nn.Module):
             told.append(self.embedding(symbol_B))
         # Time-major in memory, as windows come and as recurrent backends work.
         x_TBF = x_BTF.transpose(0, 1)
-        parts = [x_TBF[..., :-1], *(vector_BE.expand(len(x_TBF), *vector_BE.shape) for vector_BE in told)]
+        parts = [x_TBF, *(vector_BE.expand(len(x_TBF), *vector_BE.shape) for vector_BE in told)]
         return torch.cat(parts, dim=-1).transpose(0, 1)
 
 

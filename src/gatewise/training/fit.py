@@ -24,6 +24,7 @@ from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.objective import Objective
 from gatewise.training.optimizers import make_optimizer
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress, nothing_finite
@@ -78,7 +79,7 @@ def fit(
             raise nothing_finite(progress.diverged)
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
-    loss = entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES)
+    objective = Objective(entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES), precision)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
@@ -86,7 +87,7 @@ def fit(
     interrupted = False
     with crew(threads) as members:
         clip = settings.gradient_clip
-        step = Step(model, optimizer, scaler, windows, loss, precision, clip, listener, piece, members)
+        step = Step(model, optimizer, scaler, windows, objective, clip, listener, piece, members)
         try:
             while not progress.finished:
                 trained, validated, seconds, speed = _fit_epoch(state, step, train, val, num_classes)

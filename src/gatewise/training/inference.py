@@ -46,12 +46,12 @@ def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64
 
     They leave the device batch by batch, as all of them are a window's length times as large as the outputs.
     """
-    read: Callable[[Tensor], Tensor] = model.hidden_states  # type: ignore[assignment]  # nn.Module types no methods
-    return _over_windows(model, windows, rows, lambda x_BTF: read(x_BTF).cpu())
+    read: Callable[..., Tensor] = model.hidden_states  # type: ignore[assignment]  # nn.Module types no methods
+    return _over_windows(model, windows, rows, lambda *inputs: read(*inputs).cpu())
 
 
 def _over_windows(
-    model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[[Tensor], Tensor]
+    model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[..., Tensor]
 ) -> npt.NDArray[np.float32]:
     assert len(rows)
     device = windows.matrix.device
@@ -63,7 +63,7 @@ def _over_windows(
     threads = choose_threads()[0] if device.type == "cpu" else 1
     try:
         with torch.inference_mode(), crew(min(threads, len(batches))) as members:
-            members.take(len(batches), lambda index: forward(windows.gather(batches[index])), outputs.append)
+            members.take(len(batches), lambda index: forward(*windows.inputs(batches[index])), outputs.append)
     finally:
         model.train(was_training)
     return np.asarray(torch.cat(outputs)[: len(rows)].cpu().numpy())

@@ -15,15 +15,14 @@ from torch import Tensor, nn
 from gatewise.errors import MemoryExhaustedError
 from gatewise.nn.dropout import drawing
 from gatewise.training.crew import Crew
-from gatewise.training.device import Precision
 from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
-from gatewise.training.losses import Loss
+from gatewise.training.objective import Objective
 from gatewise.training.optimizers import Optimizer
-from gatewise.windows import Windows
+from gatewise.windows import Batch, Windows
 
-# Summed loss, summed weight, outputs [N, K], y [N, …].
-Sums = tuple[Tensor, Tensor, Tensor, Tensor]
+# `Objective.sums`, outputs [N, K], y [N, …].
+Sums = tuple[Tensor, Tensor, Tensor]
 
 REMEDIES = "try training.batch_size=256, windows.sequence_length=30, model.hidden_size=128 or model.num_layers=1"
 
@@ -64,8 +63,7 @@ class Step:
     optimizer: Optimizer
     scaler: torch.amp.GradScaler
     windows: Windows
-    loss: Loss
-    precision: Precision
+    objective: Objective
     gradient_clip: float | None
     listener: Listener
     piece: int
@@ -107,7 +105,9 @@ class Step:
     def evaluate(self, rows_B: Tensor, totals: Totals) -> None:
         """Forward only; for an epoch in evaluation mode."""
         windows, pieces = self.windows.judged(), rows_B.split(self.piece)
-        self.crew.take(len(pieces), lambda i: self._forward(windows, pieces[i])[1], lambda sums: totals.add(*sums))
+        self.crew.take(
+            len(pieces), lambda i: self._forward(windows.batch(pieces[i]))[1], lambda sums: totals.add(*sums)
+        )
 
     def _gradients(self, rows_B: Tensor, key: Tensor | int) -> list[Sums]:
         """Leaves the batch's gradients in the parameters; returns the pieces' sums."""
@@ -116,10 +116,12 @@ class Step:
         sums: list[Sums] = []
 
         def work(index: int) -> tuple[tuple[Tensor | None, ...], Sums]:
+            batch = self.windows.batch(pieces[index])
             with drawing(key, first_row=index * self.piece):
-                loss, found = self._forward(self.windows, pieces[index])
+                loss_N, part = self._forward(batch)
+            loss = (loss_N * batch.weight).sum()
             gradients = torch.autograd.grad(self.scaler.scale(loss / whole), self._sum.parameters, allow_unused=True)
-            return gradients, found
+            return gradients, part
 
         def collect(part: tuple[tuple[Tensor | None, ...], Sums]) -> None:
             (self._sum.add if sums else self._sum.set)(part[0])
@@ -128,21 +130,11 @@ class Step:
         self.crew.take(len(pieces), work, collect)
         return sums
 
-    def _forward(self, windows: Windows, rows_B: Tensor) -> tuple[Tensor, Sums]:
-        """A piece's loss as it is trained on, and its sums as they are told, detached and without class weights."""
-        batch = windows.batch(rows_B)
-        with self.precision.autocast(batch.x_BTF.device):
-            outputs = self.model(batch.x_BTF)
-        if outputs.dim() == 3:
-            outputs = outputs[:, -windows.steps_scored :].flatten(0, 1)
-        outputs = outputs.float()
-        plain = outputs.detach()
-        if windows.log_weight is None:
-            loss = (self.loss(outputs, batch.y) * batch.weight).sum()
-            return loss, (loss.detach(), batch.weight.sum(), plain, batch.y)
-        loss = (self.loss(outputs + windows.log_weight, batch.y) * batch.weight).sum()
-        labelled = batch.weight.sign()
-        return loss, ((self.loss(plain, batch.y) * labelled).sum(), labelled.sum(), plain, batch.y)
+    def _forward(self, batch: Batch) -> tuple[Tensor, Sums]:
+        """The loss of each of a piece's samples as it is trained on, and its sums as they are told, detached."""
+        loss_N, outputs_NK = self.objective(self.model, batch)
+        plain_NK = outputs_NK.detach()
+        return loss_N, (self.objective.sums(loss_N.detach(), plain_NK, batch), plain_NK, batch.y)
 
 
 class Totals:
@@ -157,9 +149,9 @@ class Totals:
         self.sums = torch.zeros(2, dtype=torch.float64, device=device)
         self.confusion = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
 
-    def add(self, loss: Tensor, weight: Tensor, outputs_NK: Tensor, y_N: Tensor) -> None:
+    def add(self, sums: Tensor, outputs_NK: Tensor, y_N: Tensor) -> None:
         """Takes a batch in without waiting for the device."""
-        self.sums += torch.stack((loss, weight))
+        self.sums += sums
         if self.num_classes:
             cell = y_N * self.num_classes + outputs_NK.argmax(dim=1)
             self.confusion.scatter_add_(0, cell, torch.ones_like(cell))

@@ -16,6 +16,7 @@ from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listeners
 from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.objective import Objective
 from gatewise.training.optimizers import make_optimizer
 from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows
@@ -63,8 +64,7 @@ def _real_step(
         make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay, settings.momentum),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
-        entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES),
-        precision,
+        Objective(entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES), precision),
         settings.gradient_clip,
         Listeners(()),
         piece=1,

@@ -35,6 +35,7 @@ from gatewise.training.fleet.step import Ensemble, FleetStep, FleetTotals
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
+from gatewise.training.objective import Objective
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows, epoch_order
@@ -160,7 +161,7 @@ class _Fleet:
                 start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
         loss = entry("loss", choose_loss(self.settings[0].loss, num_classes > 0), LOSSES)
-        self.step = FleetStep(ensemble, loss, precision, self.windows.windows.steps_scored, listeners[0])
+        self.step = FleetStep(ensemble, Objective(loss, precision), listeners[0])
         self.state = FleetState.start(Stack.of([member.model for member in members], ensemble.layout), self.settings)
 
     def fit_epoch(self, running: Sequence[int]) -> None:

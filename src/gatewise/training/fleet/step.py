@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,15 +20,15 @@ from torch.func import functional_call, grad, vmap
 from gatewise.errors import ConfigError, MemoryExhaustedError
 from gatewise.nn.dropout import Dropout, drawing
 from gatewise.nn.recurrent import Recurrent
-from gatewise.training.device import Precision
 from gatewise.training.fleet.stack import Layout
 from gatewise.training.fleet.windows import FleetBatch
 from gatewise.training.listeners import Listener
-from gatewise.training.losses import Loss
+from gatewise.training.objective import Objective
 from gatewise.training.step import REMEDIES, Totals, is_out_of_memory
+from gatewise.windows import Batch
 
-# Summed loss [A], summed weight [A], outputs [A, N, K].
-Sums = tuple[Tensor, Tensor, Tensor]
+# `Objective.sums` [A, 2], and outputs [A, N, K].
+Sums = tuple[Tensor, Tensor]
 
 
 class Ensemble:
@@ -57,9 +59,9 @@ class Ensemble:
         """Some members' dropout rates, by place, each [A]."""
         return {name: rate[members_A] for name, rate in self.rates.items()}
 
-    def __call__(self, weights_D: Tensor, rates: dict[str, Tensor], x_BTF: Tensor) -> Tensor:
+    def __call__(self, weights_D: Tensor, rates: dict[str, Tensor], *inputs: Tensor) -> Tensor:
         """One member's outputs; what `vmap` maps."""
-        out: Tensor = functional_call(self.template, {**self.layout.unflatten(weights_D), **rates}, (x_BTF,))
+        out: Tensor = functional_call(self.template, {**self.layout.unflatten(weights_D), **rates}, inputs)
         return out
 
 
@@ -68,75 +70,43 @@ class FleetStep:
     """Forward and backward passes of a fleet.
 
     Attributes:
-        steps_scored: as of the windows that are trained on.
         at_once: most members in one pass; halved when memory runs out, `None` for all.
         listener: hears of that.
     """
 
     ensemble: Ensemble
-    loss: Loss
-    precision: Precision
-    steps_scored: int
+    objective: Objective
     listener: Listener
     at_once: int | None = None
 
     def gradients(
         self, weights_AD: Tensor, rates: dict[str, Tensor], batch: FleetBatch, keys_A: Tensor
     ) -> tuple[Tensor, Sums]:
-        """Gradients [A, D] of each member's weighted mean loss, and (summed loss, summed weight, outputs).
+        """Gradients [A, D] of each member's weighted mean loss, and what `evaluate` gives.
 
         Args:
             keys_A: int64, what each member's dropout draws from in this step.
         """
         self.ensemble.template.train()
         of_one = grad(self._loss, has_aux=True)
-        inputs = (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight, batch.log_weight, keys_A)
-        return self._mapped(of_one, inputs)
+        return self._mapped(of_one, (weights_AD, rates, batch.stacked.tensors(), keys_A))
 
     def evaluate(self, weights_AD: Tensor, rates: dict[str, Tensor], batch: FleetBatch) -> Sums:
-        """(summed loss, summed weight, outputs) of each member, without dropout."""
+        """What each member's pass is told by, without dropout."""
         self.ensemble.template.eval()
         with torch.no_grad():
-            _, sums = self._mapped(
-                self._sums, (weights_AD, rates, batch.x_ABTF, batch.y, batch.weight, batch.log_weight)
-            )
-        return sums
+            return self._mapped(self._loss, (weights_AD, rates, batch.stacked.tensors()))[1]
 
     def _loss(
-        self,
-        weights_D: Tensor,
-        rates: dict[str, Tensor],
-        x_BTF: Tensor,
-        y: Tensor,
-        weight: Tensor,
-        log_weight: Tensor,
-        key: Tensor,
+        self, weights_D: Tensor, rates: dict[str, Tensor], tensors: dict[str, Tensor], key: Tensor | None = None
     ) -> tuple[Tensor, Sums]:
-        with drawing(key):
-            return self._sums(weights_D, rates, x_BTF, y, weight, log_weight)
-
-    def _sums(
-        self,
-        weights_D: Tensor,
-        rates: dict[str, Tensor],
-        x_BTF: Tensor,
-        y: Tensor,
-        weight: Tensor,
-        log_weight: Tensor,
-    ) -> tuple[Tensor, Sums]:
-        with self.precision.autocast(x_BTF.device):
-            outputs = self.ensemble(weights_D, rates, x_BTF)
-        if outputs.dim() == 3:
-            outputs = outputs[:, -self.steps_scored :].flatten(0, 1)
-        outputs = outputs.float()
-        plain = outputs.detach()
-        if len(log_weight) == 1:  # no member weighs classes
-            loss, total = (self.loss(outputs, y) * weight).sum(), weight.sum()
-            return loss / total.clamp_min(1e-12), (loss.detach(), total, plain)
-        trained = (self.loss(outputs + log_weight, y) * weight).sum() / weight.sum().clamp_min(1e-12)
-        # As in `Step`: what is told is without class weights, and where a member has none the same sum.
-        counted = torch.where((log_weight != 0).any(), weight.sign(), weight)
-        return trained, ((self.loss(plain, y) * counted).sum(), counted.sum(), plain)
+        """One member's weighted mean loss, and what it is told by; what `vmap` maps."""
+        batch = Batch(**tensors)
+        with nullcontext() if key is None else drawing(key):
+            loss_N, outputs_NK = self.objective(partial(self.ensemble, weights_D, rates), batch)
+        loss = (loss_N * batch.weight).sum() / batch.weight.sum().clamp_min(1e-12)
+        outputs_NK = outputs_NK.detach()
+        return loss, (self.objective.sums(loss_N.detach(), outputs_NK, batch), outputs_NK)
 
     def _mapped(self, of_one: Callable[..., tuple[Tensor, Sums]], inputs: tuple[Any, ...]) -> tuple[Tensor, Sums]:
         members = len(inputs[0])
@@ -163,10 +133,10 @@ class FleetTotals:
 
     def add(self, members_A: Tensor, sums: Sums, batch: FleetBatch) -> None:
         """Takes a batch of some members in without waiting for the device."""
-        loss, weight, outputs_ANK = sums
-        self.sums.index_add_(0, members_A, torch.stack((loss, weight), dim=1).double())
+        sums_A2, outputs_ANK = sums
+        self.sums.index_add_(0, members_A, sums_A2.double())
         if self.num_classes:
-            cell = batch.y * self.num_classes + outputs_ANK.argmax(dim=2)
+            cell = batch.stacked.y * self.num_classes + outputs_ANK.argmax(dim=2)
             cell += members_A[:, None] * self.num_classes**2
             self.confusion.view(-1).scatter_add_(0, cell.view(-1), batch.live.reshape(-1).long())
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gatewise.errors import ConfigError
-from gatewise.windows import Windows
+from gatewise.windows import Batch, Windows
 
 # What members' windows must agree in, and the setting that decides it.
 _SHARED = {
@@ -25,16 +25,11 @@ class FleetBatch:
     """A batch of each member.
 
     Attributes:
-        x_ABTF: float32.
-        y, weight: [A, N] or [A, N, outputs], and [A, N]; N as in `gatewise.windows.Batch`.
-        log_weight: float32 [A, classes], or zeros [A, 1] where no member weighs classes.
+        stacked: the members' batches, each tensor with their axis before its own.
         live: bool [A, N]; false where a member's last batch was filled up. The weight is 0 there.
     """
 
-    x_ABTF: Tensor
-    y: Tensor
-    weight: Tensor
-    log_weight: Tensor
+    stacked: Batch
     live: Tensor
 
 
@@ -46,7 +41,7 @@ class FleetWindows:
         windows: the shared matrix, with scales [A, 1, 1, F], or [A, symbols, F] where a member has a scaler a symbol.
         labels: int64 or float32 [U, rows, ...], the different labels; `label` [A] says which is whose.
         weights: float32 [V, rows], the different row weights; `weight` [A] says which is whose.
-        log_weight: as a batch's.
+        log_weight: float32 [A, classes], 0 for a member that weighs none; `None` where no member does.
     """
 
     windows: Windows
@@ -54,7 +49,7 @@ class FleetWindows:
     label: Tensor
     weights: Tensor
     weight: Tensor
-    log_weight: Tensor
+    log_weight: Tensor | None
 
     @classmethod
     def of(cls, members: Sequence[Windows]) -> FleetWindows:
@@ -87,27 +82,28 @@ class FleetWindows:
         shared = replace(
             first, center=center, inverse_scale=inverse_scale, symbol=symbol, y=None, row_weight=None, log_weight=None
         )
-        return cls(shared, labels, label, weights, weight, _log_weights(members, device))
+        return cls(shared, labels, label, weights, weight, _log_weights(members))
 
     def take(self, members_A: Tensor) -> FleetWindows:
         """Those of some members."""
         center, inverse_scale = self.windows.center[members_A], self.windows.inverse_scale[members_A]
         windows = replace(self.windows, center=center, inverse_scale=inverse_scale)
-        label, weight, log_weight = (of[members_A] for of in (self.label, self.weight, self.log_weight))
+        label, weight = self.label[members_A], self.weight[members_A]
+        log_weight = None if self.log_weight is None else self.log_weight[members_A]
         return replace(self, windows=windows, label=label, weight=weight, log_weight=log_weight)
 
     def judged(self) -> FleetWindows:
         """The same as it is judged on; see `Windows.judged`."""
-        return replace(self, windows=self.windows.judged(), log_weight=torch.zeros_like(self.log_weight[:, :1]))
+        return replace(self, windows=self.windows.judged(), log_weight=None)
 
     def batch(self, rows_AB: Tensor, live_AB: Tensor) -> FleetBatch:
         """The windows that end at each member's rows."""
         scored = self.windows.scored_rows(rows_AB)
         live = live_AB.repeat_interleave(self.windows.steps_scored, dim=1)
-        weight = self.weights[self.weight[:, None], scored]
+        weight = self.weights[self.weight[:, None], scored] * live
         y = self.labels[self.label[:, None], scored]
-        counted = (weight.sign() if self.windows.counts_rows else weight) * live
-        return FleetBatch(self.windows.gather(rows_AB), y, counted, self.log_weight, live)
+        x_ABTF, symbol = self.windows.gather(rows_AB), self.windows.told_symbol(rows_AB)
+        return FleetBatch(Batch(x_ABTF, y, weight, symbol, self.log_weight), live)
 
 
 def batches(rows: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -134,9 +130,11 @@ def _given(tensor: Tensor | None) -> Tensor:
     return tensor
 
 
-def _log_weights(members: Sequence[Windows], device: torch.device) -> Tensor:
+def _log_weights(members: Sequence[Windows]) -> Tensor | None:
     weighing = [own.log_weight for own in members if own.log_weight is not None]
-    none = torch.zeros(weighing[0].shape if weighing else (1,), device=device)
+    if not weighing:
+        return None
+    none = torch.zeros_like(weighing[0])
     return torch.stack([none if own.log_weight is None else own.log_weight for own in members])
 
 

@@ -1,0 +1,78 @@
+"""From a model and a batch to a loss for each sample: what a step, a fleet's step and a timed one have in common.
+
+A model returns one tensor. What returns more one day (attention maps, auxiliary heads) is unpacked in `__call__` and
+nowhere else; a module never leaves it on `self`, which the crew's threads share.
+
+Shapes: B windows of T steps, N scored samples (B, or window by window B times the scored steps), K outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gatewise.errors import TrainingError
+from gatewise.training.device import Precision
+from gatewise.training.losses import Loss
+from gatewise.windows import Batch
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a model is trained on.
+
+    Attributes:
+        loss: one value a sample.
+        precision: of the forward pass; losses are computed in float32.
+    """
+
+    loss: Loss
+    precision: Precision
+
+    def __call__(self, model: Callable[..., Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss of each sample as it is trained on, float32 [N], and the outputs, float32 [N, K].
+
+        The loss is that of outputs raised by the classes' log weights; the outputs are not. See `training.prior`.
+
+        Raises:
+            TrainingError: the model's outputs do not fit the labels; nothing is ever broadcast.
+        """
+        with self.precision.autocast(batch.x_BTF.device):
+            outputs = model(*batch.inputs)
+        outputs_NK = scored_outputs(outputs, batch).float()
+        raised_NK = outputs_NK if batch.log_weight is None else outputs_NK + batch.log_weight
+        return self.loss(raised_NK, batch.y), outputs_NK
+
+    def sums(self, loss_N: Tensor, outputs_NK: Tensor, batch: Batch) -> Tensor:
+        """What people are told and epochs are judged by, float32 [2]: the loss summed over labelled samples, and how
+        many these are. Each counts once, and classes are not weighted.
+
+        Args:
+            loss_N, outputs_NK: what the call gave, detached.
+        """
+        plain_N = loss_N if batch.log_weight is None else self.loss(outputs_NK, batch.y)
+        labelled_N = batch.weight.sign()
+        return torch.stack(((plain_N * labelled_N).sum(), labelled_N.sum()))
+
+
+def scored_outputs(outputs: Tensor, batch: Batch) -> Tensor:
+    """Outputs [B, K], or of each step [B, T, K], as [N, K].
+
+    Raises:
+        TrainingError: another shape than the labels need: [N, classes] for class numbers [N], else the labels' own.
+    """
+    windows, steps = batch.x_BTF.shape[:2]
+    samples = len(batch.y)
+    if outputs.dim() == 3 and outputs.shape[:2] == (windows, steps):
+        outputs = outputs[:, -(samples // windows) :].flatten(0, 1)
+    wanted = batch.y.shape if batch.y.is_floating_point() else (samples, outputs.shape[-1])
+    if outputs.shape != wanted:
+        raise TrainingError(
+            f"outputs must be {list(wanted)} for labels {list(batch.y.shape)} of {windows} windows of {steps} steps; "
+            f"the model gave {list(outputs.shape)}",
+            "a model returns [windows, outputs], or [windows, steps, outputs] where every step is scored",
+        )
+    return outputs
