@@ -26,6 +26,7 @@ Hashes = dict[str, str]
 
 # {(case, value): why it is another number than before}; "*" stands for every case.
 _BASELINES = "XGBoost in place of scikit-learn's trees; the linear ones scale by gatewise's own scaler"
+_FLEET = "members of a fleet are moved by the kernels that move a model alone, to its bits"
 MEANT: dict[tuple[str, str], str] = (
     {
         ("*", f"{name} {part}"): _BASELINES
@@ -42,6 +43,12 @@ MEANT: dict[tuple[str, str], str] = (
         for symbol in "ABC"
         for name in ("boosting", "xgboost", "logistic")
         for part in ("val", "test")
+    }
+    | {("cv, combinatorial, a fleet", f"folds of {name}"): _FLEET for name in ("gru", "lstm")}
+    | {
+        ("per symbol, a fleet", f"{symbol} {name}"): _FLEET
+        for symbol in "ABC"
+        for name in ("weights", "losses", "predictions", "metrics")
     }
 )
 

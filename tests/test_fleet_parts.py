@@ -1,4 +1,4 @@
-"""The parts of a fleet: the optimizer over rows against torch's, batches of one size, labels held once."""
+"""The parts of a fleet: rows of weights against models alone, batches of one size, labels held once."""
 
 from __future__ import annotations
 
@@ -11,40 +11,76 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from fleet_members import series, small_model, various
+from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError
 from gatewise.nn.dropout import Dropout
-from gatewise.training.fleet.stack import Layout, Rates, Stack
+from gatewise.training.fleet.layout import Layout
+from gatewise.training.fleet.state import FleetState
 from gatewise.training.fleet.step import Ensemble
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
+from gatewise.training.gradients import Gradients
+from gatewise.training.optimizers import OPTIMIZERS, make_optimizer, trainable
 
 
-def doubles(*values: float) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)
-
-
-@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
-def test_a_row_moves_as_torchs_optimizer_moves_it_alone_with_its_own_rate_decay_and_clipping(name) -> None:
-    models = [small_model("lstm", seed, 0.0, 2) for seed in range(3)]
-    layout = Layout.of(models[0])
-    stack = Stack.of(models, layout)
-    decay, clip = [0.1, 0.0, 0.01], [1.0, float("inf"), 0.05]
-    momentum = [0.9, 0.0, 0.5]
-    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}[name]
-    own = [{"momentum": part} if name == "sgd" else {} for part in momentum]
-    optimizers = [make(m.parameters(), weight_decay=d, **more) for m, d, more in zip(models, decay, own, strict=True)]
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_row_moves_to_the_bits_that_its_model_alone_moves_to(name) -> None:
+    """Each with its own rate, decay, clipping and momentum; alone it is torch's (tests/test_optimizers.py)."""
+    models = [small_model("lstm", seed, 0.0, 3, hidden_size=7) for seed in range(3)]  # parameters end within a vector
+    decay, clip, momentum = (0.1, 0.0, 0.01), (1.0, None, 0.05), (0.9, 0.0, 0.5)
+    settings = [
+        TrainingConfig(optimizer=name, weight_decay=d, gradient_clip=c, momentum=m)
+        for d, c, m in zip(decay, clip, momentum, strict=True)
+    ]
+    state = FleetState.start(models, Layout.of(models[0]), settings)
+    rows = Gradients([optimizer.parameters for optimizer in state.optimizers])
+    lone = [
+        make_optimizer(name, trainable(model), 0.1, own.weight_decay, own.momentum)
+        for model, own in zip(models, settings, strict=True)
+    ]
+    alone = [Gradients([optimizer.parameters]) for optimizer in lone]
     generator = torch.Generator().manual_seed(0)
     for step in range(30):
-        gradients = torch.randn(stack.weights.shape, generator=generator) * 10.0 ** (step % 5 - 4)
-        learning_rate = [0.01 / (1 + step), 0.003, 0.0 if step < 2 else 0.02]
-        stack.update(gradients, Rates(*(doubles(*part) for part in (learning_rate, decay, clip, momentum))), name)
-        for k, (model, optimizer) in enumerate(zip(models, optimizers, strict=True)):
-            for parameter, gradient in zip(model.parameters(), layout.unflatten(gradients[k]).values(), strict=True):
-                parameter.grad = gradient.clone()
-            nn.utils.clip_grad_norm_(model.parameters(), clip[k])
-            optimizer.param_groups[0]["lr"] = learning_rate[k]
+        drawn = torch.randn(state.weights.shape, generator=generator) * 10.0 ** (step % 5 - 4)
+        rows.rows_KD.copy_(drawn)
+        rows.clip(torch.tensor([[limit or float("inf")] for limit in clip]))
+        for k, rate in enumerate((0.01 / (1 + step), 0.003, 0.0 if step < 2 else 0.02)):
+            alone[k].set(list(state.layout.unflatten(drawn[k]).values()))
+            if clip[k] is not None:
+                alone[k].clip(clip[k])
+            for optimizer in (lone[k], state.optimizers[k]):
+                optimizer.learning_rate = rate
+                optimizer.step()
+    for row, model in zip(state.weights, models, strict=True):
+        assert torch.equal(row, state.layout.flatten(model))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_fleet_kept_by_the_first_version_goes_on_as_if_it_had_been_kept_by_this_one(name) -> None:
+    """0.1 kept a matrix of first moments, or SGD's velocities, one of second moments and float64 steps."""
+    models = [small_model("gru", seed, 0.0, 2) for seed in range(2)]
+    settings = [TrainingConfig(optimizer=name, momentum=m) for m in (0.9, 0.0)]
+    begun = FleetState.start(models, Layout.of(models[0]), settings)
+    gradients = Gradients([optimizer.parameters for optimizer in begun.optimizers])
+    for step in range(3):
+        gradients.rows_KD.fill_(0.1 * (step + 1))
+        for optimizer in begun.optimizers:
             optimizer.step()
-    for k, model in enumerate(models):
-        torch.testing.assert_close(stack.weights[k], layout.flatten(model), rtol=1e-5, atol=1e-6)
+    tensors, values = begun.to_tensors()
+    old = {"weights": tensors["weights"], "best": tensors["best"], "steps": torch.full((2,), 3.0, dtype=torch.float64)}
+    for row, (first, second) in {"first": ("first", "velocity"), "second": ("second", "second")}.items():
+        old[row] = torch.zeros_like(begun.weights)
+        for k, optimizer in enumerate(begun.optimizers):
+            kept = [value for path, value in optimizer.tensors().items() if path.split("/")[0] in (first, second)]
+            old[row][k] = torch.cat([value.flatten() for value in kept]) if kept else 0.0
+    gone_on = FleetState.start(models, Layout.of(models[0]), settings)
+    gone_on.load(old, values)
+    again = gone_on.to_tensors()[0]
+    assert again.keys() == tensors.keys()
+    assert all(torch.equal(again[path], tensors[path]) for path in tensors)
+    Gradients([optimizer.parameters for optimizer in gone_on.optimizers]).rows_KD.fill_(1.0)
+    gone_on.optimizers[1].step()
+    moved = (gone_on.weights != tensors["weights"]).any(dim=1)
+    assert moved.tolist() == [False, True], "a row that is at work moves, and no other"
 
 
 def test_a_row_laid_out_and_put_back_is_the_model() -> None:
@@ -54,21 +90,6 @@ def test_a_row_laid_out_and_put_back_is_the_model() -> None:
     assert all(torch.equal(value, source.state_dict()[name]) for name, value in layout.unflatten(row).items())
     layout.put(row, target)
     assert all(torch.equal(a, b) for a, b in zip(source.parameters(), target.parameters(), strict=True))
-
-
-def test_rows_taken_and_put_back_leave_the_others_alone() -> None:
-    stack = Stack.of(
-        [small_model("lstm", seed, 0.0, 2) for seed in range(4)], Layout.of(small_model("lstm", 0, 0.0, 2))
-    )
-    before, at = stack.weights.clone(), torch.tensor([3, 1])
-    part = stack.take(at)
-    rates = Rates(doubles(0.1, 0.1), doubles(0, 0), doubles(1, 1), doubles(0, 0))
-    part.update(torch.ones_like(part.weights), rates, "adamw")
-    assert torch.equal(stack.weights, before), "what is taken is a copy"
-    stack.put(at, part)
-    assert torch.equal(stack.weights[[0, 2]], before[[0, 2]])
-    assert torch.equal(stack.weights[at], part.weights)
-    assert stack.steps.tolist() == [0, 1, 0, 1]
 
 
 @given(st.integers(1, 200), st.integers(1, 40))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.training.gradients import Gradients
-from gatewise.training.optimizers import Adam, Optimizer, make_optimizer
+from gatewise.training.optimizers import Adam, Optimizer, make_optimizer, trainable
 
 TORCHS = {
     "adamw": torch.optim.AdamW,
@@ -25,7 +25,7 @@ TORCHS = {
 
 
 def ours_of(name: str, model: nn.Module) -> Optimizer:
-    return make_optimizer(name.split()[0], model, 0.01, 0.1, 0.0 if "without" in name else 0.9)
+    return make_optimizer(name.split()[0], trainable(model), 0.01, 0.1, 0.0 if "without" in name else 0.9)
 
 
 def model_of(seed: int = 0) -> nn.Module:
@@ -83,7 +83,7 @@ def test_a_scaler_of_gradients_skips_the_same_steps_as_with_torchs_optimizer(nam
 def test_a_parameter_without_a_gradient_stays_even_under_decay() -> None:
     model = model_of()
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    optimizer = make_optimizer("adamw", model, 0.01, 0.5)
+    optimizer = make_optimizer("adamw", trainable(model), 0.01, 0.5)
     model[0].weight.grad = torch.ones(7, 5)
     optimizer.step()
     stayed = [torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
@@ -111,7 +111,7 @@ def test_a_saved_state_goes_on_as_if_it_had_not_been_saved(name) -> None:
 @pytest.mark.parametrize("norm", [0.5, 1e6])
 def test_gradients_are_summed_and_clipped_as_torch_clips(norm) -> None:
     model = model_of()
-    total = Gradients(list(model.parameters()))
+    total = Gradients([list(model.parameters())])
     for _ in range(2):  # a second batch does not see the first one's
         total.set(gradients_of(model, 3))
         total.add(gradients_of(model, 4))
@@ -126,7 +126,7 @@ def test_gradients_are_summed_and_clipped_as_torch_clips(norm) -> None:
 
 def test_what_has_no_gradient_has_none_in_the_sum_and_no_part_in_the_norm() -> None:
     model = model_of()
-    total = Gradients(list(model.parameters()))
+    total = Gradients([list(model.parameters())])
     total.set(gradients_of(model, 3))
     found: list[Tensor | None] = list(gradients_of(model, 2))
     found[1] = None
@@ -141,7 +141,7 @@ def test_what_has_no_gradient_has_none_in_the_sum_and_no_part_in_the_norm() -> N
 def test_one_tensor_for_two_parameters_is_counted_and_scaled_once_each() -> None:
     """oneDNN hands over one tensor as the gradient of both biases of an LSTM."""
     model = nn.ParameterList([nn.Parameter(torch.zeros(3)), nn.Parameter(torch.zeros(3))])
-    total = Gradients(list(model.parameters()))
+    total = Gradients([list(model.parameters())])
     both = torch.tensor([3.0, 0.0, 4.0])
     total.set([both, both])
     total.clip(1.0)

@@ -25,7 +25,7 @@ from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.objective import Objective
-from gatewise.training.optimizers import make_optimizer
+from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress, nothing_finite
 from gatewise.training.state import TrainState
@@ -64,7 +64,7 @@ def fit(
     """
     check_batch_size(settings, len(train_rows))
     rate, decay = settings.learning_rate, settings.weight_decay
-    optimizer = make_optimizer(settings.optimizer, model, rate, decay, settings.momentum)
+    optimizer = make_optimizer(settings.optimizer, trainable(model), rate, decay, settings.momentum)
     state = TrainState(model, optimizer, Progress.start(settings), batch_size=settings.batch_size)
     progress = state.progress
     device = windows.matrix.device

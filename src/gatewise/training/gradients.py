@@ -1,27 +1,38 @@
-"""The gradients of a batch as one block of memory, so that sums and clipping are one operation for all parameters."""
+"""The gradients of models as rows of one block of memory, so that sums and clipping are one operation for all of it.
+
+A model alone is a row; a fleet has one for each member. Shapes: K models, D weights each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 NORM_EPSILON = 1e-6  # of torch's clip_grad_norm_
 
 
 class Gradients:
-    """The sum of the gradients of a batch's pieces; each parameter's `grad` is a view into it.
+    """The gradients of K models; each parameter's `grad` is a view into its model's row.
 
     Args:
-        parameters: of one device and dtype; those that ask for a gradient count.
+        models: the parameters of each, of the same shapes, one dtype and one device.
+
+    Attributes:
+        rows_KD: a fleet copies what it computed in here; a model alone sums its batch's pieces up by `set` and `add`.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
-        self.parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        self._block = torch.cat([torch.zeros_like(parameter).view(-1) for parameter in self.parameters])
-        pieces = self._block.split([parameter.numel() for parameter in self.parameters])
-        self._views = [piece.view_as(own) for piece, own in zip(pieces, self.parameters, strict=True)]
+    def __init__(self, models: Sequence[Sequence[Tensor]]) -> None:
+        self.parameters = list(models[0])
+        first, sizes = self.parameters[0], [parameter.numel() for parameter in self.parameters]
+        self.rows_KD = torch.zeros(len(models), sum(sizes), dtype=first.dtype, device=first.device)
+        views = []
+        for row_D, parameters in zip(self.rows_KD, models, strict=True):
+            views = [piece.view_as(own) for piece, own in zip(row_D.split(sizes), parameters, strict=True)]
+            for parameter, view in zip(parameters, views, strict=True):
+                parameter.grad = view
+        self._views = views
 
     def set(self, found: Sequence[Tensor | None]) -> None:
         """Begins a batch with its first piece's gradients; a parameter that has none is left out of this batch.
@@ -29,7 +40,7 @@ class Gradients:
         Copied, because oneDNN gives one tensor as the gradient of both biases, and clipping scales it.
         """
         if any(gradient is None for gradient in found):
-            self._block.zero_()
+            self.rows_KD.zero_()
         torch._foreach_copy_(*self._pairs(found))
         for parameter, view, gradient in zip(self.parameters, self._views, found, strict=True):
             parameter.grad = None if gradient is None else view
@@ -38,10 +49,14 @@ class Gradients:
         """Adds a further piece's, in which the same parameters have one."""
         torch._foreach_add_(*self._pairs(found))
 
-    def clip(self, norm: float) -> None:
-        """Scales all down to a norm of at most `norm`, as torch's `clip_grad_norm_`; waits for no device."""
-        factor = (norm / (torch.linalg.vector_norm(self._block) + NORM_EPSILON)).clamp_(max=1.0)
-        self._block.mul_(factor)
+    def clip(self, norm: float | Tensor) -> None:
+        """Scales each row down to a norm of at most `norm`, as torch's `clip_grad_norm_`; waits for no device.
+
+        Args:
+            norm: of every row, or float32 [K, 1], of each; infinite for none.
+        """
+        norm_K1 = torch.linalg.vector_norm(self.rows_KD, dim=1, keepdim=True)
+        self.rows_KD.mul_((norm_K1 + NORM_EPSILON).reciprocal_().mul_(norm).clamp_(max=1.0))
 
     def _pairs(self, found: Sequence[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
         given = [gradient for gradient in found if gradient is not None]

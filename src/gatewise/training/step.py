@@ -70,7 +70,7 @@ class Step:
     crew: Crew = field(default_factory=lambda: Crew(1))
 
     def __post_init__(self) -> None:
-        self._sum = Gradients(list(self.model.parameters()))
+        self._sum = Gradients([self.optimizer.parameters])
 
     def train(self, rows_B: Tensor, totals: Totals, key: int = 0) -> None:
         """Forward, backward, clip, update; halves `piece` and tries again when memory runs out.

@@ -17,7 +17,7 @@ from gatewise.training.device import Precision
 from gatewise.training.listeners import Listeners
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.objective import Objective
-from gatewise.training.optimizers import make_optimizer
+from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows
 
@@ -61,7 +61,9 @@ def _real_step(
     num_weights = sum(parameter.numel() for parameter in model.parameters())
     step = Step(
         model,
-        make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay, settings.momentum),
+        make_optimizer(
+            settings.optimizer, trainable(model), settings.learning_rate, settings.weight_decay, settings.momentum
+        ),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
         Objective(entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES), precision),

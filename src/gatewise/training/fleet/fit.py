@@ -29,10 +29,10 @@ from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.fit import check_batch_size
 from gatewise.training.fleet.graph import Graph
-from gatewise.training.fleet.stack import Rates, Stack
 from gatewise.training.fleet.state import FleetState
 from gatewise.training.fleet.step import Ensemble, FleetStep, FleetTotals
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
+from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
 from gatewise.training.losses import LOSSES, choose_loss
 from gatewise.training.objective import Objective
@@ -162,7 +162,7 @@ class _Fleet:
         ensemble = Ensemble([member.model for member in members])
         loss = entry("loss", choose_loss(self.settings[0].loss, num_classes > 0), LOSSES)
         self.step = FleetStep(ensemble, Objective(loss, precision), listeners[0])
-        self.state = FleetState.start(Stack.of([member.model for member in members], ensemble.layout), self.settings)
+        self.state = FleetState.start([member.model for member in members], ensemble.layout, self.settings)
 
     def fit_epoch(self, running: Sequence[int]) -> None:
         """An epoch of every running member: trains, validates, moves the state on."""
@@ -171,7 +171,7 @@ class _Fleet:
         train_seconds = time.perf_counter() - started
         validated = self._evaluate(running)
         seconds = time.perf_counter() - started
-        with Uninterrupted():  # stack, records and listeners tell of the same epoch
+        with Uninterrupted():  # weights, records and listeners tell of the same epoch
             for k in running:
                 own = self.state.progress[k]
                 num_windows = min(
@@ -188,7 +188,7 @@ class _Fleet:
                 if own.diverged:
                     continue
                 if is_best:
-                    self.state.best[k] = self.state.stack.weights[k]
+                    self.state.best[k] = self.state.weights[k]
                 self.listeners[k].on_epoch(own.epoch, own.history[-1])
                 if own.stopping.should_stop:
                     patience = self.settings[k].early_stopping_patience
@@ -226,22 +226,28 @@ class _Fleet:
         """Steps through which the same members are at work."""
         settings, progress = [self.settings[k] for k in at_work], [self.state.progress[k] for k in at_work]
         members_A = torch.tensor(at_work, device=self.device)
-        stack, windows = self.state.stack.take(members_A), self.windows.take(members_A)
+        weights_KD, windows = self.state.weights, self.windows.take(members_A)
+        optimizers = [self.state.optimizers[k] for k in at_work]
+        gradients = Gradients([optimizer.parameters for optimizer in optimizers])
+        clip_A1 = torch.tensor([[own.gradient_clip or float("inf")] for own in settings], device=self.device)
         dropout = self.step.ensemble.rates_of(members_A)
         # Tables made before the first step, so that the loop sends the device nothing.
         keys = [epoch_key(own.seed, of.epoch) for own, of in zip(settings, progress, strict=True)]
         keys_SA = torch.tensor([[key + step for key in keys] for step in steps], device=self.device)
-        rates_SA = self._numbers(
-            [[of.learning_rate((step + 0.5) / n) for of, n in zip(progress, counts, strict=True)] for step in steps]
-        )
-        decay_A = self._numbers([own.weight_decay for own in settings])
-        clip_A = self._numbers([own.gradient_clip or float("inf") for own in settings])
-        momentum_A = self._numbers([own.momentum for own in settings])
+        rates_SA: Any = [
+            [of.learning_rate((step + 0.5) / n) for of, n in zip(progress, counts, strict=True)] for step in steps
+        ]
+        if self.graph:
+            rates_SA = torch.tensor(rates_SA, device=self.device)  # numbers would stay those of the capture
 
-        def one(rows_AB: Tensor, live_AB: Tensor, keys_A: Tensor, rates_A: Tensor) -> None:
+        def one(rows_AB: Tensor, live_AB: Tensor, keys_A: Tensor, rates_A: Any) -> None:
             batch = windows.batch(rows_AB, live_AB)
-            gradients, sums = self.step.gradients(stack.weights, dropout, batch, keys_A)
-            stack.update(gradients, Rates(rates_A, decay_A, clip_A, momentum_A), settings[0].optimizer)
+            computed_AD, sums = self.step.gradients(weights_KD[members_A], dropout, batch, keys_A)
+            gradients.rows_KD.copy_(computed_AD)
+            gradients.clip(clip_A1)
+            for optimizer, rate in zip(optimizers, rates_A, strict=True):
+                optimizer.learning_rate = rate
+                optimizer.step()
             totals.add(members_A, sums, batch)
 
         run = Graph(one) if self.graph else one
@@ -249,7 +255,6 @@ class _Fleet:
             run(rows_SAB[number], live_SAB[number], keys_SA[number], rates_SA[number])
             for k, count in zip(at_work, counts, strict=True):
                 self.listeners[k].on_step(self.state.progress[k].epoch + 1, step + 1, count)
-        self.state.stack.put(members_A, stack)
 
     def _evaluate(self, running: Sequence[int]) -> list[dict[str, float]]:
         totals = FleetTotals(len(self.state.progress), self.num_classes, self.device)
@@ -257,15 +262,12 @@ class _Fleet:
         for places, steps in stretches([len(rows) for rows, _ in tables]):
             members_A = torch.tensor([running[place] for place in places], device=self.device)
             windows = self.windows.take(members_A).judged()
-            weights, dropout = self.state.stack.weights[members_A], self.step.ensemble.rates_of(members_A)
+            weights, dropout = self.state.weights[members_A], self.step.ensemble.rates_of(members_A)
             for step in steps:
                 rows_AB, live_AB = (torch.stack([tables[place][part][step] for place in places]) for part in (0, 1))
                 batch = windows.batch(rows_AB, live_AB)
                 totals.add(members_A, self.step.evaluate(weights, dropout, batch), batch)
         return totals.read()
-
-    def _numbers(self, values: Any) -> Tensor:
-        return torch.tensor(values, dtype=torch.float64, device=self.device)
 
 
 def _check(members: Sequence[Member], precision: Precision) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import DivergedError
-from gatewise.training.fleet.stack import Stack
+from gatewise.training.fleet.layout import Layout
+from gatewise.training.optimizers import Optimizer, make_optimizer
 from gatewise.training.progress import Progress
 
 
@@ -20,19 +21,29 @@ class FleetState:
     """K members; what is done keeps its row and is no longer computed.
 
     Attributes:
+        weights: float32 [K, D], a row a member.
+        optimizers: each member's, of the parameters that are views of its row.
         best: float32 [K, D], each member's weights of its best epoch.
         diverged: members without one finite epoch, and what was said of it.
     """
 
-    stack: Stack
+    layout: Layout
+    weights: Tensor
+    optimizers: list[Optimizer]
     best: Tensor
     progress: list[Progress]
     diverged: dict[int, DivergedError] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, stack: Stack, settings: Sequence[TrainingConfig]) -> FleetState:
+    def start(cls, models: Sequence[nn.Module], layout: Layout, settings: Sequence[TrainingConfig]) -> FleetState:
         """Before the first epoch."""
-        return cls(stack, stack.weights.clone(), [Progress.start(own) for own in settings])
+        weights = torch.stack([layout.flatten(model) for model in models])
+        parameters = [list(layout.unflatten(row).values()) for row in weights]
+        optimizers = [
+            make_optimizer(own.optimizer, part, own.learning_rate, own.weight_decay, own.momentum)
+            for own, part in zip(settings, parameters, strict=True)
+        ]
+        return cls(layout, weights, optimizers, weights.clone(), [Progress.start(own) for own in settings])
 
     @property
     def running(self) -> list[int]:
@@ -41,7 +52,9 @@ class FleetState:
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and JSON values for the rest."""
-        tensors = {**self.stack.tensors(), "best": self.best}
+        tensors = {"weights": self.weights, "best": self.best}
+        for k, optimizer in enumerate(self.optimizers):
+            tensors |= {f"optimizer/{k}/{name}": value for name, value in optimizer.tensors().items()}
         values = {
             "members": [own.to_dict() for own in self.progress],
             "diverged": {str(k): [error.message, error.hint] for k, error in self.diverged.items()},
@@ -50,10 +63,21 @@ class FleetState:
 
     def load(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Takes a saved state in; settings and device are those of this run."""
-        members = torch.arange(len(self.progress), device=self.best.device)
-        moved = {name: value.to(self.best.device) for name, value in tensors.items()}
-        self.best = moved.pop("best")
-        self.stack.put(members, Stack(**moved))
+        self.weights.copy_(tensors["weights"])  # in place: the optimizers' parameters are views
+        self.best.copy_(tensors["best"])
+        for k, optimizer in enumerate(self.optimizers):
+            optimizer.load(_optimizer_state(tensors, k, self.layout))
         for own, saved in zip(self.progress, values["members"], strict=True):
             own.load(saved)
         self.diverged = {int(k): DivergedError(*said) for k, said in values["diverged"].items()}
+
+
+def _optimizer_state(tensors: Mapping[str, Tensor], k: int, layout: Layout) -> dict[str, Tensor]:
+    """A member's; 0.1 kept rows of all members, Adam's moments or as the first SGD's velocity."""
+    if "first" not in tensors:
+        start = f"optimizer/{k}/"
+        return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+    rows = {"first": tensors["first"][k], "velocity": tensors["first"][k], "second": tensors["second"][k]}
+    pieces = {name: layout.unflatten(row).values() for name, row in rows.items()}
+    state = {f"{name}/{i}": piece for name, of_row in pieces.items() for i, piece in enumerate(of_row)}
+    return {"steps": tensors["steps"][k], **state}

@@ -20,7 +20,7 @@ from torch.func import functional_call, grad, vmap
 from gatewise.errors import ConfigError, MemoryExhaustedError
 from gatewise.nn.dropout import Dropout, drawing
 from gatewise.nn.recurrent import Recurrent
-from gatewise.training.fleet.stack import Layout
+from gatewise.training.fleet.layout import Layout
 from gatewise.training.fleet.windows import FleetBatch
 from gatewise.training.listeners import Listener
 from gatewise.training.objective import Objective
