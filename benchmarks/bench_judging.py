@@ -33,7 +33,7 @@ PARTS = (
     ("training, validation", "experiment", "train_model"),
     ("judging", "experiment", "conclude"),
     ("  predicting", "bundle", "Bundle.predict_rows"),
-    ("  fitting baselines", "evaluation.evaluate", "fit_class_baselines"),
+    ("  fitting baselines", "evaluation.kinds.classes", "fit_class_baselines"),
     ("    trees", "tabular.xgboost", "Xgboost._train"),
     ("  resampling", "evaluation.evaluate", "judge_part"),
     ("  the naive rule's Sharpe ratio", "evaluation.evaluate", "sharpe_interval"),

@@ -193,7 +193,7 @@ def test_fractions_of_the_price_are_refused_by_name(said: dict[str, Any], field:
 
 def test_targets_are_differences_in_price_units() -> None:
     forward = make_labels(TABLE, TargetConfig(kind="forward_return", horizon=5))
-    assert (forward.outputs, forward.unit) == (("forward_change",), "price units over 5 rows")
+    assert (forward.outputs, forward.spec.unit) == (("forward_change",), "price units over 5 rows")
     assert np.array_equal(forward.y[:-5, 0], C[5:] - C[:-5])
     up = make_labels(TABLE, TargetConfig(kind="direction", horizon=5))
     assert np.array_equal(up.y[:-5], C[5:] > C[:-5])

@@ -78,7 +78,7 @@ def make(table: Table, **overrides: Any) -> tuple[Bundle, Samples]:
     fold = fit_fold(config, samples, samples.rows)
     outputs = len(samples.labels.classes or samples.labels.outputs)
     model = build_model(config.model, len(samples.matrix.names), outputs, generator=seeded(1))
-    return Bundle.of(config, samples, fold, NeuralPredictor(model, fold.floor)), samples
+    return Bundle.of(config, samples, fold, NeuralPredictor(model, samples.labels.spec, fold.floor)), samples
 
 
 TABLE = bars(900)

@@ -28,7 +28,8 @@ from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.learners.table import train_model
 from gatewise.selection.cv.frames import gather
 from gatewise.tabular.base import class_prior
-from gatewise.training.inference import predict_outputs, probabilities
+from gatewise.targets.outputs.classes import probabilities
+from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listeners
 
 pytestmark = pytest.mark.usefixtures("gatewise_home")

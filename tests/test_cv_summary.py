@@ -15,7 +15,7 @@ from scipy import stats
 from cv_worlds import first_unstoppable, plan_of, run_cv, walk
 from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
-from gatewise.evaluation.scoring import PRIOR, prior_predictions, said_knowing_nothing
+from gatewise.evaluation.scoring import PRIOR, knowing_nothing
 from gatewise.jobs.jobs import make_job, run_job
 from gatewise.jobs.shared import make_shared
 from gatewise.selection.cv.coverage import Coverage
@@ -139,7 +139,9 @@ def test_the_prior_says_what_the_folds_own_training_part_says() -> None:
     shared = make_shared(plan.configs(), walk())
     split, labels = shared.fold(3, 2), shared.horizons[3].labels
     shares = (np.bincount(labels.y[split.train], minlength=2) + 1) / (split.train.size + 2)
-    np.testing.assert_allclose(prior_predictions(labels, split.train, 4), np.tile(shares, (4, 1)), rtol=1e-6)
+    np.testing.assert_allclose(
+        knowing_nothing(shared.table, labels, split.train, split.test[:4], False), np.tile(shares, (4, 1)), rtol=1e-6
+    )
     line = run_cv(plan, shared.table).frame.filter((pl.col("model") == PRIOR) & (pl.col("fold") == 2))
     truth = labels.y[split.test]
     assert line["log_loss"][0] == pytest.approx(float(-np.log(shares[truth]).mean()), rel=1e-6)
@@ -299,7 +301,7 @@ def test_beside_columns_of_the_next_row_stands_the_mean_or_the_present_value_whi
     labels = make_labels(table, TargetConfig(kind="next_row", horizon=1, columns=("close", "noise")))
     rows = np.flatnonzero(labels.valid)
     train, test = rows[rows % 400 < 200], rows[rows % 400 >= 200]
-    said = said_knowing_nothing(table, labels, "next_row", train, test, knows)
+    said = knowing_nothing(table, labels, train, test, knows)
     present = table.frame[test].select("close", "noise").to_numpy()
     assert np.array_equal(said[:, 0], present[:, 0])
     for first in (0, 400):

@@ -19,6 +19,7 @@ from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.judge import PartResult
 from gatewise.targets.base import Labels
+from gatewise.targets.make import output_spec
 
 CLASSES = ("down", "flat", "up")
 SPEC = EvaluationConfig(bootstrap_samples=200)
@@ -49,7 +50,9 @@ class World:
         self.y = np.digitize(score, [-0.4, 0.4]).astype(np.int64)
         position = np.tile(np.arange(n), symbols)
         valid = position < n - HORIZON
-        self.labels = Labels(self.y, np.where(valid, np.arange(total) + HORIZON, -1), valid, CLASSES, (), "", 1)
+        self.labels = Labels(
+            self.y, np.where(valid, np.arange(total) + HORIZON, -1), valid, output_spec(TargetConfig(), CLASSES)
+        )
         self.train = np.flatnonzero(position < 2_000)
         self.test = np.flatnonzero((position >= 2_050) & (position < 2_050 + test_rows) & valid)
 
@@ -231,7 +234,7 @@ def numbers_world(kind: str, outputs: tuple[str, ...]) -> tuple[Table, Labels, n
     y = following if kind == "next_row" else np.log(following[:, :1] / columns[:, :1])
     valid = np.arange(3_000) < 2_999
     known = np.where(valid, np.arange(3_000) + 1, -1)
-    return table, Labels(y.astype(np.float32), known, valid, (), outputs, "", 1), y
+    return table, Labels(y.astype(np.float32), known, valid, output_spec(TargetConfig(kind=kind), outputs)), y
 
 
 @pytest.mark.parametrize(

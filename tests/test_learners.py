@@ -56,7 +56,7 @@ def test_what_is_trained_predicts_the_same_to_the_bit_from_its_folder(
     after = Bundle.load(tmp_path / "bundle").predict_rows(samples.table, samples.matrix, rows)
     assert np.array_equal(before, after)
     direct = made.predictor.predict(Inputs.of(prepared.config, samples, prepared.fold, rows, "cpu"))
-    if samples.labels.is_classes:
+    if samples.labels.classes:
         assert np.array_equal(direct, before)
         np.testing.assert_allclose(before.sum(axis=1), 1)
     alone = bundle.predict_rows(samples.table, samples.matrix, rows[3:4])
@@ -135,7 +135,7 @@ def test_a_run_of_one_row_is_gone_on_with_predicted_with_and_audited(
     ("said", "message"),
     [
         ({"model.name": "logistic", "target.kind": "forward_return"}, "logistic predicts classes"),
-        ({"model.name": "ridge"}, "ridge predicts numbers"),
+        ({"model.name": "ridge"}, "ridge predicts values"),
         ({"model.name": "xgboost", "windows.supervise": "every"}, "reads one row"),
         ({"model.name": "xgboost", "training.class_weights": "balanced"}, "class_weights is for networks"),
         ({"model.name": "ridge", "target.kind": "forward_return", "training.loss": "mae"}, "loss is for networks"),

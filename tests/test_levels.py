@@ -63,9 +63,9 @@ def seen(level: float, scale: float, kind: str) -> list[Numbers]:
     fold = fit_fold(chosen, samples, train)
     windows = make_windows(chosen, samples, fold, CPU)
     batch = windows.batch(torch.from_numpy(test))
-    present = start_values(table, samples.labels, "next_row", test)
+    present = start_values(table, samples.labels, test)
     value = present + 0.5 * scale
-    numbers = score(table, samples.labels, "next_row", train, test, value)
+    numbers = score(table, samples.labels, train, test, value)
     assert fold.target_scaler is not None
     back = fold.target_scaler.inverse(batch.y.numpy())
     return [
@@ -74,7 +74,7 @@ def seen(level: float, scale: float, kind: str) -> list[Numbers]:
         scaled_features(chosen, samples, fold, test),
         (present - level) / scale,
         (mean_or_present(table, samples.labels, train, test) - level) / scale,
-        usual_moves(table, samples.labels, "next_row", train) / scale,
+        usual_moves(table, samples.labels, train) / scale,
         (back - samples.labels.y[test]) / scale,
         np.array([numbers["rmse"] / scale, numbers["r2"], numbers["directional_accuracy"]]),
     ]
@@ -189,9 +189,9 @@ def test_r2_of_symbols_far_apart_tells_of_each_ones_own_moves() -> None:
     y = samples.labels.y[samples.rows]
     symbol = (table.frame["symbol"] == "Z").to_numpy()[samples.rows]
     own_means = np.where(symbol, y[symbol].mean(), y[~symbol].mean())[:, None]
-    found = score(table, samples.labels, "next_row", samples.rows, samples.rows, own_means)
+    found = score(table, samples.labels, samples.rows, samples.rows, own_means)
     assert found["r2"] == pytest.approx(0, abs=1e-6), "to know the levels apart is no skill"
-    off = score(table, samples.labels, "next_row", samples.rows, samples.rows, y + 10.0)
+    off = score(table, samples.labels, samples.rows, samples.rows, y + 10.0)
     assert off["r2"] < -100
 
 

@@ -33,7 +33,7 @@ from gatewise.report.run_figures import learning_curves
 from gatewise.samples import Samples
 from gatewise.splits.base import Spans, Split
 from gatewise.targets.base import Labels
-from gatewise.targets.make import make_labels
+from gatewise.targets.make import make_labels, output_spec
 
 N = 1_200
 
@@ -57,11 +57,16 @@ def make_report(
     x = rng.normal(size=(N, 3)).astype(np.float32)
     known = np.where(np.arange(N) < N - 1, np.arange(N) + 1, -1)
     if kind == "triple_barrier":
-        labels = Labels(rng.integers(0, len(classes), N), known, known >= 0, classes, (), "", 1)
+        labels = Labels(rng.integers(0, len(classes), N), known, known >= 0, output_spec(TargetConfig(), classes))
     elif kind == "next_row":
         labels = make_labels(table, TargetConfig(kind="next_row", horizon=1))
     else:
-        labels = Labels(rng.normal(size=(N, 1)).astype(np.float32), known, known >= 0, (), (kind,), "log return", 1)
+        labels = Labels(
+            rng.normal(size=(N, 1)).astype(np.float32),
+            known,
+            known >= 0,
+            output_spec(TargetConfig(kind="forward_return"), (kind,), "log return"),
+        )
     rows = np.arange(20, N - 1)
     tested = rows[920:935] if verdict == "too_few" else rows[920:]
     split = Split(rows[:700], rows[720:900], tested, 30, 10, 5 * 3_600_000_000, (0, 0))
@@ -70,9 +75,9 @@ def make_report(
     samples = Samples(table, matrix, labels, rows, spans, 10, 1)
     config: ExperimentConfig = load_config(None, [f"target.kind={kind}", "target.horizon=1"])
     parts = {"val": split.val, "test": split.test}
-    width = len(classes) if labels.is_classes else 1
+    width = len(classes) if labels.classes else 1
     predictions = {part: rng.dirichlet(np.full(width, 20.0), len(r)) for part, r in parts.items()}
-    if not labels.is_classes:
+    if not labels.classes:
         predictions = {part: rng.normal(size=(len(r), 1)) * 0.1 for part, r in parts.items()}
     if verdict is not None:
         predictions = {part: earning(verdict, labels.y[r], rng) for part, r in parts.items()}

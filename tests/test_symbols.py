@@ -26,7 +26,7 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig, TargetConfig
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError, SchemaError
-from gatewise.evaluation.scoring import prior_by_symbol, score, score_symbols
+from gatewise.evaluation.scoring import knowing_nothing, score, score_symbols
 from gatewise.experiment import prepare, run_experiment
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import symbol_codes
@@ -314,12 +314,12 @@ def test_cross_validation_scores_a_symbol_as_if_its_rows_were_all() -> None:
     train = np.concatenate([half, half + 400])
     test = np.setdiff1d(rows, train)
     said = labels.y[test] * 1.01
-    found = score_symbols(table, labels, "next_row", train, test, said)
+    found = score_symbols(table, labels, train, test, said)
     for number, symbol in enumerate("AB"):
         alone = only(table, symbol)
         own = make_labels(alone, TargetConfig(kind="next_row", horizon=1, columns=("close", "volume")))
         at = names[test] == symbol
-        assert found[symbol] == score(alone, own, "next_row", half, test[at] - 400 * number, said[at])
+        assert found[symbol] == score(alone, own, half, test[at] - 400 * number, said[at])
 
 
 def test_the_prior_of_models_that_know_symbols_knows_each_ones_own() -> None:
@@ -329,7 +329,7 @@ def test_the_prior_of_models_that_know_symbols_knows_each_ones_own() -> None:
     names = table.frame["symbol"].to_numpy()
     train = rows[(names[rows] != "C") & (rows % 300 < 150)]
     test = np.array([160, 170, 460, 760])
-    said = prior_by_symbol(table, labels, train, test)
+    said = knowing_nothing(table, labels, train, test, True)
     a, b = (labels.y[train[names[train] == symbol]].mean() for symbol in "AB")
     np.testing.assert_allclose(said[:, 0], [a, a, b, labels.y[train].mean()], rtol=1e-5)
 

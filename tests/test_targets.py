@@ -83,7 +83,7 @@ def slow_label(columns: dict[str, Numbers], t: int, spec: TargetConfig, joined: 
 def assert_same(labels: Labels, expected: list[tuple[Any, int] | None]) -> None:
     np.testing.assert_array_equal(labels.valid, [one is not None for one in expected])
     np.testing.assert_array_equal(labels.known_at, [-1 if one is None else one[1] for one in expected])
-    zero: Any = 0 if labels.is_classes else [0.0] * len(labels.outputs)
+    zero: Any = 0 if labels.classes else [0.0] * len(labels.outputs)
     # Two logarithms of one number may be a last digit apart; everything else is equal.
     np.testing.assert_allclose(labels.y, [zero if one is None else one[0] for one in expected], rtol=1e-13, atol=1e-15)
 
@@ -297,7 +297,7 @@ def test_forward_return_is_the_log_return_over_the_horizon() -> None:
     labels = make_labels(table_of({"close": close}), TargetConfig(kind="forward_return", horizon=2))
     assert labels.y.dtype == np.float64
     np.testing.assert_allclose(labels.y, [[0.5]] * 4 + [[0.0]] * 2)
-    assert (labels.outputs, labels.unit, labels.classes) == (("forward_return",), "log return over 2 rows", ())
+    assert (labels.outputs, labels.spec.unit, labels.classes) == (("forward_return",), "log return over 2 rows", ())
 
 
 def test_next_row_gives_the_chosen_columns_of_the_row_ahead() -> None:

@@ -28,9 +28,10 @@ from gatewise.isolation import plain_numbers
 from gatewise.models.registry import NETWORKS, build_model
 from gatewise.nn.initial import seeded
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
+from gatewise.targets.outputs.classes import probabilities
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import fit
-from gatewise.training.inference import hidden_states, predict_outputs, probabilities
+from gatewise.training.inference import hidden_states, predict_outputs
 from gatewise.training.listeners import Listener, Listeners
 from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult

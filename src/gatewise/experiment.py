@@ -21,7 +21,8 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted, LabelError, NotEnoughRowsError
-from gatewise.evaluation.evaluate import Evaluation, Units, evaluate_parts
+from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.kinds.base import Units
 from gatewise.evaluation.verdict import Judgement
 from gatewise.features.cache import cached_features
 from gatewise.features.symbols import symbol_codes
@@ -168,7 +169,7 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
 def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
     labels = samples.labels
     unseen = labels.unseen(train_rows)
-    if labels.is_classes and len(labels.classes) - len(unseen) < 2:
+    if labels.hold_one_class(train_rows):
         none = " and no ".join(unseen)
         raise LabelError(
             f"training must hold two classes or more; its {len(train_rows):,} samples hold no {none}",
@@ -289,7 +290,7 @@ def _units(samples: Samples, fold: Fold) -> Units | None:
     scaler, codes = fold.target_scaler.over(symbols), symbol_codes(samples.table, symbols)
     return Units(
         lambda values, rows: scaler.transform(values, codes[rows], np.float64),
-        lambda values, rows: scaler.inverse(values, codes[rows]),
+        lambda values, rows: samples.labels.spec.unscaled(values, scaler, codes[rows]),
     )
 
 

@@ -51,8 +51,8 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
-    if labels.is_classes:
-        counts = np.bincount(labels.y[train_rows].astype(np.int64), minlength=len(labels.classes))
+    if labels.classes:
+        counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)
         return Fold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
@@ -84,9 +84,13 @@ def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows
     return scaled_rows(samples.matrix.values, fold.scaler.over(symbols), codes, rows, onehot)
 
 
-def scaled_labels(samples: Samples, fold: Fold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
-    """Regression targets [table rows, outputs] as they are trained on; NaN where a symbol had no training label."""
-    assert fold.target_scaler is not None
+def trained_labels(samples: Samples, fold: Fold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Labels as they are trained on: int64 [table rows], or scaled numbers [table rows, outputs] of `dtype`.
+
+    NaN where a symbol had no training label.
+    """
+    if fold.target_scaler is None:
+        return samples.labels.y.astype(np.int64)
     symbols = samples.table.symbols
     scaler = fold.target_scaler.over(symbols)
     codes: Codes | None = None
@@ -136,9 +140,7 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device:
         codes,
         config.reads_symbol,
     )
-    weight = labels.valid.astype(np.float32)
-    if labels.is_classes:
-        y = labels.y.astype(np.int64)
+    y, weight = trained_labels(samples, fold), labels.valid.astype(np.float32)
+    if len(fold.class_weights):
         weight *= fold.class_weights[y]
-        return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights))
-    return windows.supervised(scaled_labels(samples, fold), weight, samples.steps_scored)
+    return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights))

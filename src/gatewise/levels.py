@@ -19,10 +19,8 @@ def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.
     Args:
         rows: int64, those that are learned from, or more of their kind.
     """
-    labels, weights = samples.labels, None
-    if labels.is_classes:
-        counts = np.bincount(labels.y[rows].astype(np.int64), minlength=len(labels.classes))
-        weights = weights_remark(config.training.class_weights, counts, labels.classes)
+    labels = samples.labels
+    weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
     return tuple(remark for remark in (lost_levels(config, samples), weights) if remark)
 
 
@@ -41,11 +39,10 @@ def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
             centred = config.features.scaler != "none"
             if found := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
                 lost[name] = found
-    if not labels.is_classes:
-        for number, name in enumerate(labels.outputs):
-            values = np.where(labels.valid, labels.y[:, number], np.nan)
-            if found := lost_by_symbol(values, starts, table.symbols, apart=apart):
-                lost.setdefault(name, found)
+    for number, name in enumerate(labels.outputs):
+        values = np.where(labels.valid, labels.y[:, number], np.nan)
+        if found := lost_by_symbol(values, starts, table.symbols, apart=apart):
+            lost.setdefault(name, found)
     if not lost:
         return None
     named = "; ".join(

@@ -53,10 +53,7 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
     unlabelled = np.ones(num_rows, dtype=bool)
     unlabelled[rows] = False
     y = samples.labels.y.copy()
-    if samples.labels.is_classes:
-        y[unlabelled] = rng.integers(0, len(samples.labels.classes), int(unlabelled.sum()))
-    else:
-        y[unlabelled] = rng.normal(1e3, 1e4, y[unlabelled].shape)
+    y[unlabelled] = samples.labels.spec.random_labels(rng, int(unlabelled.sum()))
     garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=replace(samples.labels, y=y))
     return garbled, int(outside.sum())
 

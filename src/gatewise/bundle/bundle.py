@@ -40,6 +40,8 @@ from gatewise.learners.table import learner_of
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
+from gatewise.targets.make import output_spec
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.device import choose_device
 
 FORMAT = "gatewise-bundle/1"
@@ -104,7 +106,7 @@ class Bundle:
             timeframe=table.timeframe,
             classes=labels.classes,
             outputs=labels.outputs,
-            unit=labels.unit,
+            unit=labels.spec.unit,
             scaler=fold.scaler,
             target_scaler=fold.target_scaler,
             unseen={name: float(share) for name, share in zip(labels.classes, fold.floor, strict=True) if share},
@@ -277,31 +279,31 @@ class Bundle:
         """
         choose_device(device)
         if not len(rows):
-            return np.empty((0, len(self.classes or self.outputs)))
+            return np.empty((0, self.spec.num_outputs))
         scaler, target_scaler, codes = self.scaler, self.target_scaler, None
         if self.config.knows_symbols:
             require_known(table, rows, self.symbols)
             codes = symbol_codes(table, self.symbols)
             scaler, target_scaler = scaler.over(self.symbols), target_scaler and target_scaler.over(self.symbols)
         inputs = Inputs(self.config, matrix.values, scaler, codes, len(self.symbols), rows, device)
-        predicted = self._predictor.predict(inputs)
-        if target_scaler is None:
-            return predicted
         own = None if codes is None else codes[rows]
-        return np.asarray(target_scaler.inverse(predicted, own), dtype=np.float64)
+        return self.spec.unscaled(self._predictor.predict(inputs), target_scaler, own)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""
         keys = table.frame[rows].select(SYMBOL, TIME)
-        if not self.classes:
-            return keys.with_columns(pl.Series(name, predicted[:, i]) for i, name in enumerate(self.outputs))
-        columns = [pl.Series(f"prob_{name}", predicted[:, i]) for i, name in enumerate(self.classes)]
-        return keys.with_columns(*columns, pl.Series("label", np.array(self.classes)[predicted.argmax(axis=1)]))
+        columns = self.spec.prediction_columns(predicted) | self.spec.decision_columns(predicted)
+        return keys.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+    @cached_property
+    def spec(self) -> OutputSpec:
+        """What is predicted."""
+        return output_spec(self.config.target, self.classes or self.outputs, self.unit)
 
     @cached_property
     def _predictor(self) -> Predictor:
         floor = np.array([self.unseen.get(name, 0.0) for name in self.classes])
-        shape = Shape(len(self.feature_names), len(self.classes or self.outputs), len(self.symbols), floor)
+        shape = Shape(len(self.feature_names), self.spec, len(self.symbols), floor)
         return learner_of(self.config.model).restore(self.config, shape, self.weights, self.model_state)
 
 

@@ -17,14 +17,5 @@ def with_targets(predictions: pl.DataFrame, part: str, labels: Labels, rows: npt
         symbol, time, part, the predictions, then target (class name) or one target_<output> column an output; null
         where the label is not known.
     """
-    known = labels.valid[rows]
-    if labels.is_classes:
-        names = [labels.classes[number] if told else None for number, told in zip(labels.y[rows], known, strict=True)]
-        targets = [pl.Series("target", names, dtype=pl.String)]
-    else:
-        values = [labels.y[rows, i] for i in range(len(labels.outputs))]
-        targets = [
-            pl.Series(f"target_{name}", np.where(known, column, np.nan)).fill_nan(None)
-            for name, column in zip(labels.outputs, values, strict=True)
-        ]
+    targets = labels.spec.target_columns(labels.y[rows], labels.valid[rows])
     return predictions.select(SYMBOL, TIME, pl.lit(part).alias("part"), pl.exclude(SYMBOL, TIME)).with_columns(targets)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gatewise.config.load import build_config
-from gatewise.config.schema import CLASS_KINDS, format_duration, parse_duration
+from gatewise.config.schema import TargetConfig, format_duration, parse_duration
 from gatewise.data.table import TIME, Table
 from gatewise.features.scaling import Scaler
 
@@ -123,8 +123,9 @@ def _without_idle(config: Mapping[str, Any]) -> dict[str, Any]:
     A `windows.burn_in` where only the last step was scored, and `training.class_weights` where there are no classes.
     """
     windows, training = config["windows"], config["training"]
+    kind = TargetConfig.model_validate(config["target"]).output_kind
     burn_in = 0 if windows["supervise"] == "last" else windows["burn_in"]
-    weights = training["class_weights"] if config["target"]["kind"] in CLASS_KINDS else "none"
+    weights = training["class_weights"] if kind == "classes" else "none"
     return {
         **config,
         "windows": {**windows, "burn_in": burn_in},

@@ -38,24 +38,23 @@ class RecurrentConfig(ModelConfig):
 class TabularConfig(ModelConfig):
     """Models of one row, the window's last. Of the training section they read the seed alone."""
 
-    targets: ClassVar[tuple[str, ...]] = ("classes", "numbers")
+    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
 
-    def require(self, classes: bool, supervise: str, training: TrainingConfig) -> None:
+    def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
         """Refuses what a network could be asked for, and this can't.
 
         Args:
-            classes: of the target, as against numbers.
+            output_kind: of the target.
             supervise, training: of the experiment.
 
         Raises:
             ConfigError: the setting, and what to do.
         """
-        wanted = "classes" if classes else "numbers"
-        if wanted not in self.targets:
-            other = "logistic" if classes else "ridge"
+        if output_kind not in self.targets:
+            able = [name for name, made in MODEL_CONFIGS.items() if output_kind in getattr(made, "targets", ())]
             raise ConfigError(
-                f"{self.name} predicts {self.targets[0]}; this target is of {wanted}",
-                f'model.name="{other}" or "xgboost", or another target.kind',
+                f"{self.name} predicts {' and '.join(self.targets)}; this target is of {output_kind}",
+                f'model.name="{" or ".join(able) or "lstm"}", or another target.kind',
             )
         if supervise == "every":
             raise ConfigError(
@@ -78,14 +77,14 @@ class LogisticConfig(TabularConfig):
 
 
 class RidgeConfig(TabularConfig):
-    """ridge: for numbers."""
+    """ridge: for values."""
 
-    targets: ClassVar = ("numbers",)
+    targets: ClassVar = ("values",)
     penalty: float | None = Field(None, gt=0)  # None: one of five, by the newest rows
 
 
 class XgboostConfig(TabularConfig):
-    """xgboost: for classes and numbers."""
+    """xgboost: for classes and values."""
 
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best
     most_rounds: int = Field(150, ge=1)  # tried where rounds is None

@@ -60,6 +60,11 @@ class TargetConfig(Section):
     cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
     columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
 
+    @property
+    def output_kind(self) -> str:
+        """The kind of what is predicted, as `targets/outputs/table.py` names it."""
+        return "classes" if self.kind in ("triple_barrier", "direction") else "values"
+
 
 class WindowConfig(Section):
     """How rows become sequences."""
@@ -172,9 +177,6 @@ class TrainingConfig(Section):
     tensorboard: bool = False  # event files in the run's folder; the extra tensorboard
 
 
-CLASS_KINDS = ("triple_barrier", "direction")  # of targets; the others are numbers
-
-
 class EvaluationConfig(Section):
     """How results are judged."""
 
@@ -223,15 +225,15 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        if self.training.class_weights != "none" and self.target.kind not in CLASS_KINDS:
+        if self.training.class_weights != "none" and self.target.output_kind != "classes":
             raise ConfigError(
                 f"training.class_weights need classes; target.kind is {self.target.kind}",
                 'training.class_weights="none", or a target of classes: target.kind="direction"',
             )
-        if self.training.loss != "auto" and self.target.kind in CLASS_KINDS:
+        if self.training.loss != "auto" and self.target.output_kind == "classes":
             raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
         if isinstance(self.model, TabularConfig):
-            self.model.require(self.target.kind in CLASS_KINDS, self.windows.supervise, self.training)
+            self.model.require(self.target.output_kind, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":
             _refuse_fractions(self.target)
         if self.training.per_symbol and self.reads_symbol:

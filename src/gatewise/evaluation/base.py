@@ -14,15 +14,6 @@ from gatewise.errors import DivergedError, LabelError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_BOUNDS = {
-    "log_loss": (0.0, np.inf),
-    "brier": (0.0, 2.0),
-    "mae": (0.0, np.inf),
-    "rmse": (0.0, np.inf),
-    "r2": (-np.inf, 1.0),
-    "sharpe": (-np.inf, np.inf),
-}
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -99,9 +90,12 @@ class Scores(Protocol):
         """The scores of the rows `at`; `scale` is the unit of their own in which outputs are put together."""
 
 
-def metric_bounds(metric: str) -> tuple[float, float]:
-    """The range of a metric of that name; what is not listed is a share."""
-    return next((bounds for name, bounds in _BOUNDS.items() if metric.startswith(name)), (0.0, 1.0))
+class PredictionScores(Scores, Protocol):
+    """Scores of predictions, which have a loss on every row."""
+
+    @property
+    def loss(self) -> Floats:
+        """[n], a proper one; over several outputs, of all together."""
 
 
 def beats(difference: Interval) -> bool | None:

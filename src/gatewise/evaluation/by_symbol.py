@@ -21,7 +21,7 @@ def judge_symbols(
     *,
     symbol: Ints,
     time_us: Ints,
-    scale_of: Callable[[int], Floats] | None = None,
+    scale_of: Callable[[int], Floats | None],
     **said: Any,
 ) -> dict[str, PartResult]:
     """Verdicts by symbol, in the order of `names`; a symbol with fewer than ten rows gets none.
@@ -29,7 +29,7 @@ def judge_symbols(
     Args:
         names: of the numbers in `symbol`; with one symbol there is nothing to tell apart.
         scale_of: from a symbol's number to the unit in which its outputs are put together (its own usual moves, as its
-            own model would be judged by); needed for values.
+            own model would be judged by); `None` where there is no such unit.
         For the rest see `judge_part`.
     """
     if len(names) < 2:
@@ -39,7 +39,6 @@ def judge_symbols(
         at = np.flatnonzero(symbol == number)
         if len(at) < LEAST_ROWS:
             continue
-        scale = scale_of(number) if scale_of else None
-        own = {who: scores.on_rows(at, scale) for who, scores in {"": model, **baselines}.items()}
+        own = {who: scores.on_rows(at, scale_of(number)) for who, scores in {"": model, **baselines}.items()}
         found[name] = judge_part(part, own.pop(""), own, symbol=symbol[at], time_us=time_us[at], **said)
     return found

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, stats
 
-from gatewise.evaluation.base import Floats, Interval, Scores, metric_bounds
+from gatewise.evaluation.base import Floats, Interval, Scores
+from gatewise.evaluation.metric_names import metric_bounds
 from gatewise.evaluation.moments import Moments
 
 LEAST_MOMENTS = 30

@@ -14,10 +14,9 @@ from gatewise.evaluation.base import Interval, Ints, Scores, beats, decimals, sh
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
 from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
+from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
 from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
-
-_WORDS = {"log_loss": "log loss", "rmse": "RMSE"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class PartResult:
         rows: evaluated rows; the model and every baseline are scored on exactly these.
         metrics: of the model.
         baselines: the same metrics of each baseline.
-        deciding_metric: log_loss or rmse; lower is better.
+        deciding_metric: of the kind of prediction; lower is better.
         best_baseline: the baseline that is lowest in it on these rows.
         differences: model minus each baseline in the deciding metric, paired: over the same moments.
         judgement: the verdict, and the baseline that it names; see `evaluation.verdict`.
@@ -41,8 +40,7 @@ class PartResult:
         memory_rows: rows after which what happens counts as independent, of the difference that decides.
         independent_rows: how many independent ones the rows are worth by that, moments counted.
         freedom: degrees of freedom of its interval; confidence: of all intervals.
-        confusion: int64 [classes, classes], rows true, columns decided; `None` for regression.
-        reliability: `None` for regression.
+        confusion: int64 [classes, classes], rows true, columns decided. reliability. Both `None` but for classes.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
         symbols: by name, where there are several: the same verdict on each one's own rows; of the newest part.
@@ -145,7 +143,7 @@ def judge_part(
     Args:
         part: name, for the words.
         model, baselines: scores of the same n rows.
-        deciding_metric: log_loss or rmse.
+        deciding_metric: lower is better.
         chance: the baselines that know nothing of the features; the best of them stands for chance.
         time_us, symbol: int64 [n], when each row is predicted and a number for its symbol.
         horizon: rows that a label looks ahead; the least memory.
@@ -256,7 +254,7 @@ def _summary(result: PartResult, chose: bool) -> str:
         "too_few": f"nothing can be told of the model beside {beside}, the best baseline",
     }[result.verdict]
     numbers = (
-        f"{_WORDS[metric]} {result.metrics[metric].value:.{places}f} against "
+        f"{metric_words(metric)} {result.metrics[metric].value:.{places}f} against "
         f"{shown(result.baselines[beside][metric].value, places)}, "
         f"difference {signed(result.differences[beside], places)}"
     )

@@ -1,8 +1,8 @@
-"""Where a predicted number starts from, so that it can be said whether it rises or falls."""
+"""Where a predicted number starts from, so that it can be said whether it rises or falls, and what knows no more."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,50 +11,68 @@ from gatewise.evaluation.base import Floats, Ints
 from gatewise.targets.base import Labels
 
 
-def start_values(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
-    """The columns' present values (NaN: missing) for next_row, else zero: float64 [rows, outputs]."""
-    outputs = labels.outputs
-    if kind != "next_row":
-        return np.zeros((len(rows), len(outputs)))
-    present = table.frame.select(outputs).to_numpy()[rows]
-    return np.asarray(present, np.float64)
+def start_values(table: Table, labels: Labels, rows: Ints) -> Floats:
+    """The present values (NaN: missing) of what labels continue, zero where they are changes: [rows, outputs]."""
+    if not labels.spec.starts:
+        return np.zeros((len(rows), len(labels.outputs)))
+    return np.asarray(table.frame.select(labels.spec.starts).to_numpy()[rows], np.float64)
+
+
+def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Ints, Ints], Floats]) -> Floats:
+    """What `predict` (training rows, rows) says of `rows`, symbol by symbol: float64 [rows, outputs].
+
+    A symbol without training rows has those of all symbols.
+    """
+    trained, tested = (np.searchsorted(table.symbol_starts, at, side="right") for at in (train_rows, rows))
+    pieces, places = [], []
+    for symbol in np.unique(tested):
+        own, at = train_rows[trained == symbol], np.flatnonzero(tested == symbol)
+        pieces.append(predict(own if len(own) else train_rows, rows[at]))
+        places.append(at)
+    predicted = np.empty((len(rows), pieces[0].shape[1]))
+    predicted[np.concatenate(places)] = np.concatenate(pieces)
+    return predicted
 
 
 def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:
+    """`nearer_of_mean_and_present`, chosen and taken symbol by symbol."""
+    return by_symbol(table, train_rows, rows, lambda own, at: nearer_of_mean_and_present(table, labels, own, at))
+
+
+def nearer_of_mean_and_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:
     """What can be said of columns of the next row without foresight: float64 [rows, outputs].
 
     A column's present value or its mean over training, whichever came nearer in training: the mean of a price over
-    years is a guess that everything beats, and so is the last value of what returns to its mean. It is chosen, and the
-    mean taken, symbol by symbol; of all symbols together for one without training rows.
+    years is a guess that everything beats, and so is the last value of what returns to its mean.
     """
-    seen, truth = start_values(table, labels, "next_row", train_rows), np.asarray(labels.y[train_rows], np.float64)
-    said = start_values(table, labels, "next_row", rows)
-    trained, tested = (np.searchsorted(table.symbol_starts, at, side="right") for at in (train_rows, rows))
-    for symbol in np.unique(tested):
-        own = trained == symbol if symbol in trained else np.ones(trained.size, dtype=bool)
-        mean = truth[own].mean(axis=0)
-        returns = np.square(truth[own] - mean).mean(axis=0) < np.nanmean(np.square(truth[own] - seen[own]), axis=0)
-        at = np.flatnonzero(tested == symbol)
-        said[at] = np.where(returns | ~np.isfinite(said[at]), mean, said[at])
-    return said
+    seen, truth = start_values(table, labels, train_rows), np.asarray(labels.y[train_rows], np.float64)
+    present, mean = start_values(table, labels, rows), truth.mean(axis=0)
+    returns = np.square(truth - mean).mean(axis=0) < np.nanmean(np.square(truth - seen), axis=0)
+    return np.where(returns | ~np.isfinite(present), mean, present)
 
 
-def usual_moves(table: Table, labels: Labels, kind: str, rows: Ints) -> Floats:
+def usual_moves(table: Table, labels: Labels, rows: Ints) -> Floats:
     """How far each output usually moves on `rows`: float64 [outputs], root mean square; 1 where it never moves."""
-    moved = labels.y[rows] - start_values(table, labels, kind, rows)
+    moved = labels.y[rows] - start_values(table, labels, rows)
     spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
     return np.where(spread > 0, spread, 1.0)
 
 
-def value_positions(kind: str, outputs: Sequence[str], value: Floats, start: Floats) -> Floats | None:
+def price_positions(table: Table, labels: Labels, rows: Ints, values: Floats) -> Floats | None:
     """The naive rule's side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
 
     Args:
-        value, start: [rows, outputs], predicted, and where each number starts from.
+        values: [rows, outputs], predicted.
     """
-    if kind == "forward_return":
-        return np.sign(value[:, 0])
-    if "close" in outputs:
-        number = list(outputs).index("close")
-        return np.sign(value[:, number] - start[:, number])
-    return None
+    if (price := labels.spec.price) is None:
+        return None
+    return np.sign(values[:, price] - start_values(table, labels, rows)[:, price])
+
+
+def outside_training(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, float]:
+    """{output: share of `rows` whose label lies outside of the range of the training labels}; empty for changes."""
+    if not labels.spec.starts:
+        return {}
+    seen, y = labels.y[train_rows], labels.y[rows]
+    share = ((y < seen.min(axis=0)) | (y > seen.max(axis=0))).mean(axis=0)
+    return dict(zip(labels.outputs, share.tolist(), strict=True))

@@ -97,7 +97,7 @@ class JobResult:
         n_train, n_val, n_test: samples of the fold.
         epochs, best_epoch: how long training went, and the epoch whose weights predict.
         test_rows: int64 [n_test], rows of the table.
-        predictions: float64 [n_test, classes] probabilities, or [n_test, outputs] in the outputs' own units.
+        predictions: float64 [n_test, num_outputs], as a bundle gives them.
         seconds: training and prediction, by the clock; the one field that differs from time to time.
         ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
     """
@@ -237,7 +237,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     bundle = Bundle.of(config, samples, fitted, trained.predictor)
     said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
-    judged = (shared.table, samples.labels, config.target.kind, fold.train, fold.test, said)
+    judged = (shared.table, samples.labels, fold.train, fold.test, said)
     return JobResult(
         job.key,
         score(*judged),

@@ -30,6 +30,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.base import Labels
+from gatewise.targets.outputs.table import spec_from_dict, spec_to_dict
 
 ALL = "all"  # the symbol of what was trained on, or judged on, every symbol together
 
@@ -96,7 +97,7 @@ class SharedData:
             arrays |= {f"{ahead}.spans.{name}": getattr(of.spans, name) for name in _SPANS}
             for fold in of.folds:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
-            labels = {name: getattr(of.labels, name) for name in ("classes", "outputs", "unit", "lookback")}
+            labels = {"spec": spec_to_dict(of.labels.spec), "lookback": of.labels.lookback}
             cutoffs = [fold.cutoff_us for fold in of.folds]
             horizons[str(ahead)] = {"labels": labels, "reach_rows": of.reach_rows, "cutoffs_us": cutoffs}
         clock = [step // timedelta(microseconds=1) for step in (self.table.timeframe, self.table.gap_tolerance)]
@@ -120,9 +121,7 @@ class SharedData:
                 y=arrays[f"{key}.y"],
                 known_at=arrays[f"{key}.known_at"],
                 valid=arrays[f"{key}.valid"],
-                classes=tuple(said["classes"]),
-                outputs=tuple(said["outputs"]),
-                unit=said["unit"],
+                spec=spec_from_dict(said["spec"]),
                 lookback=said["lookback"],
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))

@@ -18,6 +18,7 @@ from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import Fold
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
@@ -29,13 +30,13 @@ class Shape:
 
     Attributes:
         num_features: of the matrix.
-        num_outputs: classes, or outputs.
+        spec: what it predicts.
         num_symbols: that it was trained on.
         floor: float64 [classes], what classes that training never saw are given, 0 for the others; empty for numbers.
     """
 
     num_features: int
-    num_outputs: int
+    spec: OutputSpec
     num_symbols: int
     floor: npt.NDArray[np.float64]
 

@@ -22,11 +22,12 @@ from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
-from gatewise.training.inference import predict_outputs, probabilities
+from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
 from gatewise.training.timed_steps import try_batch_sizes
@@ -36,8 +37,9 @@ from gatewise.windows import Windows
 class NeuralPredictor:
     """A network that carries its best weights."""
 
-    def __init__(self, module: nn.Module, floor: npt.NDArray[np.float64]) -> None:
+    def __init__(self, module: nn.Module, spec: OutputSpec, floor: npt.NDArray[np.float64]) -> None:
         self.module = module
+        self.spec = spec
         self.floor = floor
         self._placed: dict[torch.device, nn.Module] = {}
 
@@ -52,8 +54,7 @@ class NeuralPredictor:
             inputs.codes,
             inputs.config.reads_symbol,
         )
-        outputs = predict_outputs(self._on(device), windows, inputs.rows)
-        return probabilities(outputs, self.floor) if len(self.floor) else outputs.astype(np.float64)
+        return self.spec.predictions(predict_outputs(self._on(device), windows, inputs.rows), self.floor)
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
@@ -152,12 +153,12 @@ class Neural:
         listener.on_message(f"Batch size: {settings.batch_size}")
         save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
         result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
-        predictor = NeuralPredictor(model, fold.floor)
+        predictor = NeuralPredictor(model, samples.labels.spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> NeuralPredictor:
         """With its initial weights."""
-        return NeuralPredictor(build(config, samples), fold.floor)
+        return NeuralPredictor(build(config, samples), samples.labels.spec, fold.floor)
 
     def restore(
         self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
@@ -165,7 +166,7 @@ class Neural:
         module = build_model(
             config.model,
             shape.num_features,
-            shape.num_outputs,
+            shape.spec.num_outputs,
             num_symbols=shape.num_symbols,
             symbol_onehot=config.features.symbol_onehot,
         )
@@ -178,7 +179,7 @@ class Neural:
                     "the weights are of another model; copy the bundle again from where it was trained",
                 )
         module.load_state_dict(dict(tensors))
-        return NeuralPredictor(module.eval(), shape.floor)
+        return NeuralPredictor(module.eval(), shape.spec, shape.floor)
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
@@ -201,11 +202,10 @@ def older_keys(config: ExperimentConfig, samples: Samples) -> tuple[str, ...]:
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
     """The configured model on the CPU, with the initial weights of its seed."""
-    outputs = len(samples.labels.classes) or len(samples.labels.outputs)
     return build_model(
         config.model,
         len(samples.matrix.names),
-        outputs,
+        samples.labels.spec.num_outputs,
         config.windows.supervise,
         len(samples.table.symbols),
         config.features.symbol_onehot,

@@ -85,7 +85,7 @@ def train_fleet(
         results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
             if isinstance(result, FitResult):
-                predictor = NeuralPredictor(member.model, tasks[number].fold.floor)
+                predictor = NeuralPredictor(member.model, tasks[number].samples.labels.spec, tasks[number].fold.floor)
                 size, count = member.settings.batch_size, len(member.train_rows)
                 found[number] = Trained(predictor, result, device_words, precision, size, count)
             else:
@@ -107,12 +107,9 @@ def first_difference(one: ExperimentConfig, other: ExperimentConfig) -> str | No
 def _check_alike(first: Task, task: Task) -> None:
     if said := first_difference(first.config, task.config):
         raise ConfigError(f"members of a fleet must share {said}", ALONE)
-    classes, outputs = ([getattr(of.samples.labels, name) for of in (first, task)] for name in ("classes", "outputs"))
-    for name, (ours, theirs) in {"classes": classes, "outputs": outputs}.items():
-        if len(ours) != len(theirs):
-            raise ConfigError(
-                f"members of a fleet must have as many {name}; got {len(ours)} and {len(theirs)}: target.kind", ALONE
-            )
+    ours, theirs = (f"{spec.num_outputs} {spec.kind}" for spec in (first.samples.labels.spec, task.samples.labels.spec))
+    if ours != theirs:
+        raise ConfigError(f"members of a fleet must predict alike; got {ours} and {theirs}: target.kind", ALONE)
 
 
 def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows]:

@@ -17,7 +17,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
-from gatewise.fold import Fold, scaled_features, scaled_labels
+from gatewise.fold import Fold, scaled_features, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained
 from gatewise.models.registry import TabularSpec, find_spec
 from gatewise.samples import Samples
@@ -97,8 +97,8 @@ class Tabular:
             said = model.predict(np.zeros((1, _width(config, shape)), np.float32))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BundleError(f"no {config.model.name} can be made of it: {error}", REMEDY) from error
-        if said.shape != (1, shape.num_outputs):
-            raise BundleError(f"the model must have {shape.num_outputs} outputs; it has {said.shape[1]}", REMEDY)
+        if said.shape != (1, wanted := shape.spec.num_outputs):
+            raise BundleError(f"the model must have {wanted} outputs; it has {said.shape[1]}", REMEDY)
         return TabularPredictor(model)
 
 
@@ -115,11 +115,10 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
 def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> TabularModel:
     table, labels = samples.table, samples.labels
     rows = rows[np.argsort(table.time_us[rows], kind="stable")]
-    y = labels.y[rows].astype(np.int64) if labels.is_classes else scaled_labels(samples, fold, np.float64)[rows]
     return _spec(config).fit(
         TrainingRows(
             scaled_features(config, samples, fold, rows),
-            y,
+            trained_labels(samples, fold, np.float64)[rows],
             len(labels.classes),
             table.time_us[rows],
             table.time_us[labels.known_at[rows]],
@@ -130,9 +129,6 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> 
 
 
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> float:
-    """Log loss, or mean squared error of scaled labels."""
-    said = model.predict(scaled_features(config, samples, fold, rows))
-    if not samples.labels.is_classes:
-        return float(np.square(said - scaled_labels(samples, fold, np.float64)[rows]).mean())
-    truth = samples.labels.y[rows].astype(np.int64)
-    return float(-np.log(np.maximum(said[np.arange(len(rows)), truth], 1e-15)).mean())
+    """The mean of the target's own loss, in the unit that labels are trained in."""
+    predictions = model.predict(scaled_features(config, samples, fold, rows))
+    return samples.labels.spec.mean_loss(predictions, trained_labels(samples, fold, np.float64)[rows])

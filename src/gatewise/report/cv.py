@@ -12,15 +12,14 @@ from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation.base import Estimate, Interval, count, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
+from gatewise.evaluation.metric_names import lower_is_better, metric_words
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report import figures
 from gatewise.report.cv_figures import Dots, fold_dots
-from gatewise.report.html import Pictures, bullets, folded, header, metric_words, named_values, section
+from gatewise.report.html import Pictures, bullets, folded, header, named_values, section
+from gatewise.report.kinds.table import BRIEF
 from gatewise.report.page import DRAW, PAGE, STYLE
-
-_HEAD = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2")
-_LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
 
 def _horizon(page: CvPage, of: HorizonPage, pictures: Pictures) -> Iterator[str]:
     found = next(iter(of.estimates.values()))
-    head = [name for name in _HEAD if name in found]
+    head = [name for name in BRIEF if name in found]
     rest = [name for name in found if name not in head]
     yield _table(of, head, page)
     if rest:
@@ -165,7 +164,7 @@ def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> str:
 
 def _row(metric: str, found: Mapping[str, Estimate]) -> str:
     values = [estimate.mean for estimate in found.values()]
-    best = min(values) if metric.startswith(_LOWER_IS_BETTER) else max(values)
+    best = (min if lower_is_better(metric) else max)(values)
     places = decimals(max(abs(value) for value in values))
     cells = "".join(
         f'<td class="{"best" * (estimate.mean == best)}">{_cell(estimate, places)}</td>' for estimate in found.values()

@@ -10,6 +10,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
+from gatewise.targets.outputs.base import OutputSpec
 
 MOST_POINTS = 2_000  # of a curve
 MOST_DOTS = 1_000  # of a scatter
@@ -28,11 +29,11 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Some of a part's rows for the pictures of a regression: at most 1,000, evenly taken.
+    """Some of a part's rows for the pictures of numbers: at most 1,000, evenly taken.
 
     Attributes:
         time_us: int64 [m].
-        y, value: float64 [m, outputs], true and predicted, in the outputs' own units.
+        y: float64 [m, outputs], what came. value: float64 [m, num_outputs], what was predicted. In y's own unit.
         known_us: int64 [m], when each truth was known.
         start: float64 [m, outputs], the present values, where columns of one symbol's rows are predicted; else `None`.
     """
@@ -52,7 +53,7 @@ class ReportData:
         title: what was trained on what.
         facts: what was run, group by group: {group: {name: words}}.
         evaluation: the verdicts; the newest part speaks at the top.
-        classes, outputs: of the target; one of them is empty.
+        spec: what is predicted.
         history: one mapping an epoch: train_loss, val_loss, learning_rate.
         best_epoch: counted from 1; its weights were kept.
         stretches: the split in time.
@@ -65,8 +66,7 @@ class ReportData:
     title: str
     facts: Mapping[str, Mapping[str, str]]
     evaluation: Evaluation
-    classes: tuple[str, ...]
-    outputs: tuple[str, ...]
+    spec: OutputSpec
     history: Sequence[Mapping[str, float]]
     best_epoch: int
     stretches: tuple[Stretch, ...]

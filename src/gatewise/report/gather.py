@@ -18,6 +18,7 @@ from gatewise.evaluation.reference import start_values
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
+from gatewise.targets.outputs.base import OutputSpec
 
 _MOST_LANES = 8
 
@@ -44,43 +45,39 @@ def gather_report(
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
     rows = {part: r for part, r in rows.items() if len(r)}
-    class_counts: dict[str, Ints] = {}
-    predicted: dict[str, Predicted] = {}
-    if labels.is_classes:
-        class_counts = {
-            part: np.bincount(labels.y[r].astype(np.int64), minlength=len(labels.classes)) for part, r in rows.items()
-        }
-    else:
-        for part in evaluation.parts:
-            some = thinned(len(rows[part]), MOST_DOTS)
-            at = rows[part][some]
-            value = np.asarray(predictions[part], dtype=np.float64).reshape(-1, len(labels.outputs))[some]
-            one_series = config.target.kind == "next_row" and len(table.symbols) == 1
-            predicted[part] = Predicted(
-                table.time_us[at],
-                labels.y[at].astype(np.float64),
-                value,
-                table.time_us[labels.known_at[at]],
-                start_values(table, labels, config.target.kind, at) if one_series else None,
-            )
+    predicted = {part: _predicted(samples, rows[part], predictions[part]) for part in evaluation.parts}
     target = config.target.kind.replace("_", " ")
     return ReportData(
         title=f"{config.model.name} on {_names(table.symbols)}: {target}, {count(config.target.horizon, 'row')} ahead",
         facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
         evaluation=evaluation,
-        classes=labels.classes,
-        outputs=labels.outputs,
+        spec=labels.spec,
         history=history,
         best_epoch=best_epoch,
         stretches=split_stretches(table, samples.rows, split),
-        class_counts=class_counts,
-        predicted=predicted,
+        class_counts={part: labels.counts(r) for part, r in rows.items()} if labels.classes else {},
+        predicted=predicted if labels.outputs else {},
         config_yaml=to_yaml(config),
         notes=(
             *(f"{remark}." for remark in remarks),
             *evaluation.notes,
-            *_notes(config, evaluation, len(labels.outputs)),
+            *_notes(config, evaluation, labels.spec),
         ),
+    )
+
+
+def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> Predicted:
+    """Some of the rows of a part, with what was predicted on them."""
+    table, labels = samples.table, samples.labels
+    some = thinned(len(rows), MOST_DOTS)
+    at = rows[some]
+    one_series = labels.spec.starts and len(table.symbols) == 1
+    return Predicted(
+        table.time_us[at],
+        labels.y[at].astype(np.float64),
+        np.asarray(predictions, dtype=np.float64).reshape(len(rows), -1)[some],
+        table.time_us[labels.known_at[at]],
+        start_values(table, labels, at) if one_series else None,
     )
 
 
@@ -117,7 +114,7 @@ def _facts(
 ) -> dict[str, dict[str, str]]:
     table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
     step_us = table.timeframe // timedelta(microseconds=1)
-    predicts = ", ".join(labels.classes or labels.outputs) + (f" ({labels.unit})" if labels.unit else "")
+    predicts = ", ".join(labels.classes or labels.outputs) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
     parts = {"Train": split.train, "Validation": split.val, "Test": split.test}
     model = {
         name.replace("_", " "): str(value)
@@ -169,7 +166,7 @@ def _told(config: ExperimentConfig) -> dict[str, str]:
     return {"Symbol told as": ", ".join(told)} if told else {}
 
 
-def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> list[str]:
+def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -> list[str]:
     notes = []
     if evaluation.val_chose:
         judged = "Validation rows" if "test" in evaluation.parts else "Without a test part the judged rows also"
@@ -178,13 +175,13 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, outputs: int) -> li
         "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
         "far the numbers could have come out otherwise in a market like this one, not what another market would do."
     )
-    if outputs > 1:
+    if len(spec.outputs) > 1:
         notes.append(
             "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
         )
-    if by_symbol := [result for result in evaluation.parts.values() if result.symbols]:
+    if any(result.symbols for result in evaluation.parts.values()):
         notes.append("Each symbol's verdict stands by itself; of many symbols, one in twenty beats luck by luck.")
-        if by_symbol[0].deciding_metric == "rmse" and config.target.kind == "next_row":
+        if spec.starts:
             notes.append(
                 "RMSE and MAE over all symbols are in the columns' own units, so symbols with large numbers weigh "
                 "most; read them symbol by symbol."

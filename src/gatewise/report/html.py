@@ -10,11 +10,10 @@ import plotly.graph_objects as go
 from gatewise.evaluation.base import Interval, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.metric_names import lower_is_better, metric_words
 from gatewise.evaluation.verdict import TONES, Judgement, Tone, column_tone
 
-_LOWER_IS_BETTER = ("log_loss", "brier", "ece", "rmse", "mae")
 _MOST_SYMBOLS = 50
-_WORDS = {"ece": "calibration error", "brier": "Brier score", "rmse": "RMSE", "mae": "MAE", "r2": "R²"}
 
 
 class Pictures:
@@ -163,17 +162,9 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> st
     )
 
 
-def metric_words(metric: str) -> str:
-    """log_loss -> log loss; rmse_close -> RMSE close."""
-    for key, words in _WORDS.items():
-        if metric == key or metric.startswith(f"{key}_"):
-            return f"{words}{metric[len(key) :].replace('_', ' ', 1)}"
-    return metric.replace("_", " ").replace("f1", "F1", 1)
-
-
 def _metric_row(metric: str, found: Mapping[str, Interval]) -> str:
     values = [interval.value for interval in found.values()]
-    best = min(values) if metric.startswith(_LOWER_IS_BETTER) else max(values)
+    best = (min if lower_is_better(metric) else max)(values)
     places = decimals(max(abs(value) for value in values))
     cells = "".join(
         f'<td class="{"model " * (name == "model")}{"best" * (interval.value == best)}">{_cell(interval, places)}</td>'

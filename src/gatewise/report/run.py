@@ -16,9 +16,10 @@ from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.metric_names import metric_words
 from gatewise.files import write_text
 from gatewise.report import figures, run_figures
-from gatewise.report.data import Predicted, ReportData
+from gatewise.report.data import ReportData
 from gatewise.report.html import (
     Pictures,
     bullets,
@@ -26,18 +27,14 @@ from gatewise.report.html import (
     folded,
     header,
     metric_table,
-    metric_words,
     named_values,
     section,
     symbol_table,
 )
+from gatewise.report.kinds.table import DRAWINGS
 from gatewise.report.page import DRAW, PAGE, STYLE
 
 _TITLES = {"val": "Validation", "test": "Test"}
-_HEAD_CLASSES = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
-_HEAD_VALUES = ("rmse", "mae", "r2", "directional_accuracy")
-_BY_SYMBOL = ("accuracy", "macro_f1", "mae", "directional_accuracy")
-_MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 
 
 def write_report(path: Path, report: ReportData) -> None:
@@ -90,62 +87,22 @@ def _differences(result: PartResult, pictures: Pictures) -> str:
 
 
 def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
-    head = [m for m in (_HEAD_CLASSES if report.classes else _HEAD_VALUES) if m in result.metrics]
+    drawing = DRAWINGS[report.spec.kind]
+    head = [metric for metric in drawing.head if metric in result.metrics]
     rest = [m for m in result.metrics if m not in head]
     if result is not report.verdict:
         yield f"<p>{escape(result.summary)}</p>"
     yield metric_table(result, head, f"{_title(result)}: metrics", differences=True)
     if result.symbols:
-        few = [metric for metric in _BY_SYMBOL if metric in result.metrics]
+        few = [metric for metric in drawing.by_symbol if metric in result.metrics]
         yield symbol_table(result, few, f"{_title(result)}: symbol by symbol")
     if rest:
-        what = "Precision, recall and F1, by class too" if report.classes else "By output"
-        yield folded(what, metric_table(result, rest, what))
-    if result.confusion is not None:
-        yield pictures.add(
-            figures.confusion(result.confusion, report.classes),
-            "Confusion matrix",
-            "Each row is a true class; its shares add up to 100 %.",
-        )
-    if result.reliability is not None:
-        yield pictures.add(
-            figures.reliability_diagram(result.reliability),
-            "Reliability",
-            "Where the model says 40 %, is it right 40 % of the time? Below the dashed line it promises too much. Each "
-            "dot stands for a bin of rows, by how sure the model was.",
-        )
+        yield folded(drawing.rest, metric_table(result, rest, drawing.rest))
     if result.columns:
         yield column_table(result, f"{_title(result)}: column by column, beside the last value")
-    if rows := report.predicted.get(result.part):
-        draw = _predicted if rows.start is None else _levels
-        for output, name in enumerate(report.outputs[: _MOST_OUTPUTS if rows.start is None else _MOST_LEVELS]):
-            yield from draw(rows, output, name, result.rows, pictures)
+    yield from drawing.pictures(report, result, pictures)
     if result.backtest is not None and result.sharpe is not None:
         yield from _rule(result.backtest, result.sharpe, pictures)
-
-
-def _predicted(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
-    yield pictures.add(
-        figures.predicted_against_actual(rows, output, name),
-        f"{metric_words(name)}: actual over predicted",
-        f"{len(rows.y):,} of {num_rows:,} rows, evenly taken. A perfect model lies on the dashed line.",
-    )
-    yield pictures.add(
-        figures.residuals(rows, output, name),
-        f"{metric_words(name)}: errors in time",
-        "A drift shows as a slope, a change of the market as a wider or narrower band.",
-    )
-
-
-def _levels(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
-    yield pictures.add(
-        figures.levels_in_time(rows, output, name),
-        f"{metric_words(name)}: predicted and actual",
-        f"{len(rows.y):,} of {num_rows:,} rows, evenly taken, each at the moment that it is for. Below: prediction "
-        "minus actual, and the value that was there already minus actual.",
-        wide=True,
-        height=420,
-    )
 
 
 def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]:
@@ -197,7 +154,7 @@ def _split(report: ReportData, pictures: Pictures) -> Iterator[str]:
     )
     if report.class_counts:
         yield pictures.add(
-            run_figures.class_balance(report.class_counts, report.classes),
+            run_figures.class_balance(report.class_counts, report.spec.classes),
             "Class balance",
             "A part whose shares differ from training's is a different market.",
             height=height,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation.base import decimals, shown
+from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report.fold_figures import fold_timeline, timeline_height
-from gatewise.report.html import Pictures, bullets, folded, header, metric_words, named_values, section
+from gatewise.report.html import Pictures, bullets, folded, header, named_values, section
 from gatewise.report.page import DRAW, PAGE, STYLE
 from gatewise.report.tune_figures import study_pictures
 from gatewise.splits.base import Spans

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.targets.outputs.base import OutputSpec
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -17,25 +19,34 @@ class Labels:
         known_at: int64 [rows]; the row of the table at whose time the label is settled, always > the row itself;
             -1 where not valid.
         valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
-        classes: class names in order of their numbers; empty for regression.
-        outputs: names of the regression outputs; empty for classes.
-        unit: of the regression outputs, for people.
+        spec: what a model of them predicts.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
     """
 
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
     known_at: npt.NDArray[np.int64]
     valid: npt.NDArray[np.bool_]
-    classes: tuple[str, ...]
-    outputs: tuple[str, ...]
-    unit: str
+    spec: OutputSpec
     lookback: int = 1
 
     @property
-    def is_classes(self) -> bool:
-        return bool(self.classes)
+    def classes(self) -> tuple[str, ...]:
+        """Class names in order of their numbers; empty where y are numbers."""
+        return self.spec.classes
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the columns of y; empty for classes."""
+        return self.spec.outputs
+
+    def counts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """How many of `rows` hold each class, int64 [classes]; empty for numbers."""
+        return self.spec.counts(self.y[rows])
 
     def unseen(self, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
-        """Classes that none of `rows` holds, such as those of a training part; none for regression."""
-        counts = np.bincount(self.y[rows].astype(np.int64), minlength=len(self.classes)) if self.classes else ()
-        return tuple(name for name, count in zip(self.classes, counts, strict=True) if not count)
+        """Classes that none of `rows` holds, such as those of a training part; none for numbers."""
+        return tuple(name for name, count in zip(self.classes, self.counts(rows), strict=True) if not count)
+
+    def hold_one_class(self, rows: npt.NDArray[np.int64]) -> bool:
+        """Whether `rows` hold a single class, so that there is nothing to tell apart; false for numbers."""
+        return bool(np.count_nonzero(self.counts(rows)) == 1)

@@ -16,6 +16,9 @@ from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
 from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.next_row import next_row
+from gatewise.targets.outputs.base import OutputSpec
+from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.values import Values
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
 
 log = logging.getLogger("gatewise.targets")
@@ -65,23 +68,23 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
         in_price_units=table.any_prices,
     )
     lookback = spec.volatility_rows + 1 if spec.barrier == "volatility" else 1
-    return Labels(y, known_at, known_at >= 0, CLASSES, (), "", lookback)
+    return Labels(y, known_at, known_at >= 0, output_spec(spec, CLASSES), lookback)
 
 
 def _direction(table: Table, spec: TargetConfig) -> Labels:
     (close,), present = _prices(table, ("close",))
     known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
-    return Labels(binary.direction(close, known_at), known_at, known_at >= 0, binary.CLASSES, (), "")
+    return Labels(binary.direction(close, known_at), known_at, known_at >= 0, output_spec(spec, binary.CLASSES))
 
 
 def _forward_return(table: Table, spec: TargetConfig) -> Labels:
     (close,), present = _prices(table, ("close",))
     known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
     if table.any_prices:
-        y = forward_change(close, known_at)
-        return Labels(y, known_at, known_at >= 0, (), ("forward_change",), f"price units over {spec.horizon} rows")
-    y = forward_return(close, known_at)
-    return Labels(y, known_at, known_at >= 0, (), ("forward_return",), f"log return over {spec.horizon} rows")
+        output = output_spec(spec, ("forward_change",), f"price units over {spec.horizon} rows")
+        return Labels(forward_change(close, known_at), known_at, known_at >= 0, output)
+    output = output_spec(spec, ("forward_return",), f"log return over {spec.horizon} rows")
+    return Labels(forward_return(close, known_at), known_at, known_at >= 0, output)
 
 
 def _next_row(table: Table, spec: TargetConfig) -> Labels:
@@ -95,7 +98,8 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
     for name, column in zip(names, columns, strict=True):
         _refuse(table, name, column, np.abs(column) > _FLOAT32_MAX, "target values must lie within float32")
     known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
-    return Labels(next_row(columns, known_at), known_at, known_at >= 0, (), tuple(names), "the column's own")
+    output = output_spec(spec, tuple(names), "the column's own")
+    return Labels(next_row(columns, known_at), known_at, known_at >= 0, output)
 
 
 KINDS: dict[str, Callable[[Table, TargetConfig], Labels]] = {
@@ -104,6 +108,20 @@ KINDS: dict[str, Callable[[Table, TargetConfig], Labels]] = {
     "forward_return": _forward_return,
     "next_row": _next_row,
 }
+
+
+def output_spec(target: TargetConfig, names: tuple[str, ...], unit: str = "") -> OutputSpec:
+    """What a model of a target predicts.
+
+    Args:
+        names: of the classes, or of the columns of y.
+        unit: of y, for people.
+    """
+    if target.output_kind == "classes":
+        return Classes(names)
+    if target.kind == "next_row":
+        return Values(names, unit, starts=names, price=names.index("close") if "close" in names else None)
+    return Values(names, unit, price=0)
 
 
 def _columns(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
@@ -145,8 +163,7 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
 
 def _tell(labels: Labels, spec: TargetConfig) -> None:
     count = int(labels.valid.sum())
-    shares = ""
-    if labels.is_classes:
-        counts = np.bincount(labels.y[labels.valid].astype(np.int64), minlength=len(labels.classes))
-        shares = ": " + ", ".join(f"{name} {n / count:.1%}" for name, n in zip(labels.classes, counts, strict=True))
+    counts = labels.counts(np.flatnonzero(labels.valid))
+    named = ", ".join(f"{name} {n / count:.1%}" for name, n in zip(labels.classes, counts, strict=True))
+    shares = f": {named}" if named else ""
     log.info("%s, horizon %d rows: %d of %d rows labelled%s", spec.kind, spec.horizon, count, labels.valid.size, shares)

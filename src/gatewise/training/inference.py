@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,23 +21,6 @@ INFERENCE_BATCH = 64
 def predict_outputs(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Outputs [len(rows), outputs] of the windows that end at `rows`, in fp32 whatever precision trained the model."""
     return _over_windows(model, windows, rows, model)
-
-
-def probabilities(
-    outputs: npt.NDArray[np.floating[Any]], floor: npt.NDArray[np.float64] | None = None
-) -> npt.NDArray[np.float64]:
-    """Softmax of a classifier's outputs [rows, classes], in float64.
-
-    Args:
-        floor: float64 [classes], what classes that training never saw are given (their outputs hang on the chance of
-            initial weights), 0 for the others, which share the rest. `None`: all were seen.
-    """
-    logits = outputs.astype(np.float64)
-    if floor is None or not floor.any():
-        floor = np.zeros(logits.shape[1])
-    logits = np.where(floor > 0, -np.inf, logits)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True) * (1 - floor.sum()) + floor)
 
 
 def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gatewise.evaluation.scoring import PRIOR, deciding_metric
+from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.scoring import PRIOR
 from gatewise.files import write_frame, write_json
 from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, JobResult
 from gatewise.jobs.shared import SharedData
@@ -44,7 +45,7 @@ def conclude(
         StorageError: the disk is full or not writable.
     """
     num_jobs = len(finished) + len(failures)
-    predictions = gather(finished, shared, plan.base.target.kind, plan.knows_symbols)
+    predictions = gather(finished, shared, plan.knows_symbols)
     if all(prediction.model == PRIOR for prediction in predictions):
         raise failure_words(failures, num_jobs)
     coverage = cover(predictions, plan.num_folds)
@@ -54,7 +55,7 @@ def conclude(
         write_frame(folder / "out_of_fold.parquet", out_of_fold)
         raise failure_words(failures, num_jobs, "no fold was finished by every line, so nothing can be compared; ")
     compared = coverage.keep(predictions)
-    deciding = deciding_metric(next(iter(shared.horizons.values())).labels)
+    deciding = judge_of(next(iter(shared.horizons.values())).labels).deciding_metric
     confidence = plan.base.evaluation.confidence
     summaries = summarize(compared, deciding, confidence)
     overfitting = measure_overfitting(compared, shared, plan.base)

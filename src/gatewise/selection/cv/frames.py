@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.table import SYMBOL, TIME
-from gatewise.evaluation.scoring import PRIOR, said_knowing_nothing, score, score_symbols
+from gatewise.evaluation.scoring import PRIOR, knowing_nothing, score, score_symbols
 from gatewise.jobs.jobs import DIVERGED, Job, JobResult
 from gatewise.jobs.shared import ALL, SharedData
 from gatewise.splits.base import Rows
@@ -70,9 +70,7 @@ class Prediction:
         return self.lines[0].metrics
 
 
-def gather(
-    done: Sequence[tuple[Job, JobResult]], shared: SharedData, kind: str, symbols_known: bool = False
-) -> list[Prediction]:
+def gather(done: Sequence[tuple[Job, JobResult]], shared: SharedData, symbols_known: bool = False) -> list[Prediction]:
     """Predictions in the order of the jobs, each horizon followed by its prior's.
 
     One model for each symbol counts as one model over all: its symbols' predictions are put together. A fold that not
@@ -80,7 +78,6 @@ def gather(
 
     Args:
         done: finished jobs, in the plan's order.
-        kind: of the target.
         symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
     found: list[Prediction] = []
@@ -92,10 +89,10 @@ def gather(
         for (model, number, seed), members in groups.items():
             fold = of.folds[number - 1]
             if sum(result.n_test for _, result in members) == fold.test.size:
-                found.append(_together(members, fold, model, seed, horizon, shared, kind))
+                found.append(_together(members, fold, model, seed, horizon, shared))
         for fold in of.folds:
-            said = said_knowing_nothing(shared.table, of.labels, kind, fold.train, fold.test, symbols_known)
-            judged = (shared.table, of.labels, kind, fold.train, fold.test, said)
+            said = knowing_nothing(shared.table, of.labels, fold.train, fold.test, symbols_known)
+            judged = (shared.table, of.labels, fold.train, fold.test, said)
             scores = {ALL: score(*judged), **score_symbols(*judged)}
             unseen = of.labels.unseen(fold.train)
             lines = tuple(
@@ -146,7 +143,6 @@ def _together(
     seed: int,
     horizon: int,
     shared: SharedData,
-    kind: str,
 ) -> Prediction:
     results, labels = [result for _, result in members], shared.horizons[horizon].labels
     rows = np.concatenate([result.test_rows for result in results])
@@ -159,7 +155,7 @@ def _together(
         unseen = labels.unseen(fold.train)
         lines = [_line(symbol, metrics, results, unseen) for symbol, metrics in scores.items()]
     else:
-        whole = score(shared.table, labels, kind, fold.train, rows, said)
+        whole = score(shared.table, labels, fold.train, rows, said)
         lacked = [labels.unseen(shared.fold(horizon, fold.number, job.symbol).train) for job, _ in members]
         own = [
             _line(job.symbol, result.metrics, [result], lack)
@@ -204,14 +200,8 @@ def _said(of: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.
     names = {"horizon": of.horizon, "model": of.model, "seed": of.seed, "fold": of.fold.number}
     dtypes = {"model": pl.String}
     keys = [pl.lit(value, dtypes.get(name, pl.Int64)).alias(name) for name, value in names.items()]
-    y = labels.y[of.rows]
-    if labels.is_classes:
-        said = {f"prob_{name}": of.said[:, i] for i, name in enumerate(labels.classes)}
-        true = {"target": np.array(labels.classes)[y]}
-    else:
-        said = {name: of.said[:, i] for i, name in enumerate(labels.outputs)}
-        true = {f"target_{name}": y[:, i] for i, name in enumerate(labels.outputs)}
+    said = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(of.said).items()]
+    true = labels.spec.target_columns(labels.y[of.rows], labels.valid[of.rows])
     frame = shared.table.frame[of.rows].select(SYMBOL, TIME)
-    columns = [pl.Series("path", path), *(pl.Series(name, value) for name, value in (said | true).items())]
-    order = ("path", SYMBOL, TIME, *said, *true)
-    return frame.with_columns(columns).select(*keys, *order)
+    order = ("path", SYMBOL, TIME, *(column.name for column in (*said, *true)))
+    return frame.with_columns(pl.Series("path", path), *said, *true).select(*keys, *order)

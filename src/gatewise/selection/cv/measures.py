@@ -13,16 +13,15 @@ import numpy as np
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL
-from gatewise.evaluation.backtest import backtest, class_positions
-from gatewise.evaluation.base import Floats, Ints, class_prediction
-from gatewise.evaluation.class_metrics import class_scores
-from gatewise.evaluation.reference import start_values, usual_moves, value_positions
-from gatewise.evaluation.scoring import PRIOR, deciding_metric
-from gatewise.evaluation.value_metrics import value_scores
+from gatewise.evaluation.backtest import backtest
+from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.kinds.base import Ground
+from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.scoring import PRIOR
 from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv.frames import Prediction
 from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
-from gatewise.selection.luck.skill import class_skill, value_skill
+from gatewise.selection.luck.skill import SKILLS
 from gatewise.targets.base import Labels
 
 _PRIME = 1_000_003
@@ -57,7 +56,7 @@ def measure_overfitting(
     trials: dict[tuple[int, str], _Trial] = {}
     for horizon, model in dict.fromkeys((p.horizon, p.model) for p in predictions):
         own = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
-        trials[horizon, model] = _average(own, shared, config.target.kind)
+        trials[horizon, model] = _average(own, shared)
     rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
     symbol = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
@@ -65,7 +64,7 @@ def measure_overfitting(
     priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
     returns: dict[str, Floats] = {}
     for (horizon, model), trial in models.items():
-        position = _position(trial, rows, shared, horizon, config.target.kind)
+        position = _position(trial, rows, shared, horizon)
         if position is not None and "close" in table.columns:
             close = table.frame["close"].to_numpy()
             rule = backtest(
@@ -87,7 +86,7 @@ def measure_overfitting(
         symbol=symbol[rows],
         horizon=max(shared.horizons),
         seed=config.training.seed,
-        metric=deciding_metric(shared.horizons[max(shared.horizons)].labels),
+        metric=judge_of(shared.horizons[max(shared.horizons)].labels).deciding_metric,
         returns=returns or None,
         skill={
             names[key]: _skill(trial, trials[key[0], PRIOR], rows, shared.horizons[key[0]].labels, symbol)
@@ -98,21 +97,15 @@ def measure_overfitting(
     )
 
 
-def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
+def _average(of: Sequence[Prediction], shared: SharedData) -> _Trial:
     table, labels = shared.table, shared.horizons[of[0].horizon].labels
     seen = np.zeros(table.num_rows, np.int64)
     loss = np.zeros(table.num_rows)
     said = np.zeros((table.num_rows, of[0].said.shape[1]))
     said_by = np.zeros(table.num_rows, np.int64)
     for one in of:
-        y = labels.y[one.rows]
-        if labels.is_classes:
-            lost = class_scores(y.astype(np.int64), class_prediction(one.said), labels.classes).loss
-        else:
-            scale = usual_moves(table, labels, kind, one.fold.train)
-            lost = value_scores(y, one.said, labels.outputs, None, scale).loss
         seen[one.rows] += 1
-        loss[one.rows] += lost
+        loss[one.rows] += judge_of(labels).scorer(Ground(table, labels, one.fold.train), one.rows)(one.said).loss
         said[one.rows] += one.said
         said_by[one.rows] = (
             said_by[one.rows] * _PRIME + one.fold.number
@@ -122,17 +115,12 @@ def _average(of: Sequence[Prediction], shared: SharedData, kind: str) -> _Trial:
 
 
 def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
-    said, expected, y = trial.said[rows], prior.said[rows], labels.y[rows]
     said_by = np.unique(np.column_stack([trial.said_by[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
-    if labels.is_classes:
-        return class_skill(said, expected, y.astype(np.int64), said_by)
-    return value_skill(said, expected, y, said_by)
+    return SKILLS[labels.spec.kind](trial.said[rows], prior.said[rows], labels.y[rows], said_by)
 
 
-def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int, kind: str) -> Floats | None:
+def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:
     labels = shared.horizons[horizon].labels
-    if labels.is_classes:
-        return class_positions(trial.said[rows].argmax(axis=1), labels.classes)
-    start = start_values(shared.table, labels, kind, rows)
-    position = value_positions(kind, labels.outputs, trial.said[rows], start)
+    ground = Ground(shared.table, labels, np.empty(0, np.int64))
+    position = judge_of(labels).positions(ground, rows, trial.said[rows])
     return None if position is None else np.nan_to_num(position)

@@ -17,7 +17,8 @@ from itertools import groupby
 
 import numpy as np
 
-from gatewise.evaluation.base import Estimate, Floats, Interval, metric_bounds
+from gatewise.evaluation.base import Estimate, Floats, Interval
+from gatewise.evaluation.metric_names import metric_bounds
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import Judgement, judge_differences
 from gatewise.selection.cv.frames import Prediction

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from gatewise.evaluation.base import decimals, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
+from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import SHORT, Judgement
-from gatewise.report.html import metric_words
 from gatewise.selection.cv.summary import Summary
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS
 from gatewise.selection.luck.overfitting import OverfittingReport

@@ -12,6 +12,9 @@ be nearer to the truth than the benchmark's would be ahead for good.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -21,22 +24,20 @@ LEAST_PROBABILITY = 1e-6
 _ROUNDING = 1e-9
 
 
-def class_skill(prob: npt.ArrayLike, prior: npt.ArrayLike, y: Ints, said_by: Ints) -> tuple[Floats, Floats]:
+def class_skill(prob: Floats, prior: Floats, y: npt.NDArray[Any], said_by: Ints) -> tuple[Floats, Floats]:
     """(what is said, what came), float64 [n, classes]: log p / prior, and whether the class came less the prior.
 
     Args:
         prob, prior: [n, classes].
-        y: int64 [n], the class that came.
+        y: [n], the number of the class that came.
         said_by: int64 [n], rows of one number were said by the same fitted model of the same symbol, in order of time.
     """
     said, expected = (np.asarray(of, dtype=np.float64) for of in (prob, prior))
     logs = [np.log(np.maximum(of, LEAST_PROBABILITY)) for of in (said, expected)]
-    return _from_so_far(logs[0] - logs[1], said_by), np.eye(expected.shape[1])[y] - expected
+    return _from_so_far(logs[0] - logs[1], said_by), np.eye(expected.shape[1])[y.astype(np.int64)] - expected
 
 
-def value_skill(
-    predicted: npt.ArrayLike, benchmark: npt.ArrayLike, y: npt.ArrayLike, said_by: Ints
-) -> tuple[Floats, Floats]:
+def value_skill(predicted: Floats, benchmark: Floats, y: npt.NDArray[Any], said_by: Ints) -> tuple[Floats, Floats]:
     """(what is said, what came) of numbers, float64 [n, outputs], in units of how far each output usually moves.
 
     A missing number counts as one that the benchmark foretold.
@@ -48,6 +49,13 @@ def value_skill(
     spread = np.sqrt(np.square(came).mean(axis=0))
     unit = np.where(spread > 0, spread, 1.0)
     return np.where(there, _from_so_far(np.where(there, said, 0.0), said_by), 0.0) / unit, came / unit
+
+
+# By the kind of prediction: (predictions, benchmark, y, said_by) -> (what is said, what came).
+SKILLS: dict[str, Callable[[Floats, Floats, npt.NDArray[Any], Ints], tuple[Floats, Floats]]] = {
+    "classes": class_skill,
+    "values": value_skill,
+}
 
 
 def skill_parts(said: Floats, came: Floats) -> Floats:

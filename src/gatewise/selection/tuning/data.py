@@ -18,7 +18,8 @@ import numpy as np
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
-from gatewise.evaluation.scoring import deciding_metric, said_knowing_nothing, score
+from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.scoring import knowing_nothing, score
 from gatewise.features.cache import cached_features
 from gatewise.jobs.shared import Horizon, SharedData
 from gatewise.samples import Samples, make_samples
@@ -107,8 +108,7 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, ada
         "tuning sees %s of %s samples; the newest are set aside as test part", f"{kept.sum():,}", f"{len(kept):,}"
     )
     data = inner_data(samples, take_spans(samples.spans, kept), config.cv, config, adapt=adapt)
-    labels = samples.labels
-    if labels.is_classes and all(len(labels.classes) - len(labels.unseen(fold.train)) < 2 for fold in data.folds):
+    if all(samples.labels.hold_one_class(fold.train) for fold in data.folds):
         raise LabelError(
             "the training part of some inner fold must hold two classes or more; each holds one",
             "move the barriers (target.upper, target.lower), the horizon, or give more rows",
@@ -174,11 +174,11 @@ def inner_data(
     inner = inner_folds(
         spans, cv, config.split, table.timeframe, partial(_require_classes, labels), adapt=adapt, stopping=stopping
     )
-    metric = deciding_metric(labels)
+    metric = judge_of(labels).deciding_metric
     prior = []
     for fold in inner.folds:
-        said = said_knowing_nothing(table, labels, target.kind, fold.train, fold.test, config.knows_symbols)
-        prior.append(float(score(table, labels, target.kind, fold.train, fold.test, said)[metric]))
+        predicted = knowing_nothing(table, labels, fold.train, fold.test, config.knows_symbols)
+        prior.append(score(table, labels, fold.train, fold.test, predicted)[metric])
     horizon = Horizon(labels, spans, samples.reach_rows, inner.folds)
     design = inner.words
     if unseen := _unseen(labels, inner.folds):

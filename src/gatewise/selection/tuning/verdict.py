@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Interval, decimals, shown, signed
+from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import Judgement, judge_differences
-from gatewise.report.html import metric_words
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS, corrected_half_width
 
 

@@ -1,0 +1,115 @@
+"""What the kind of a prediction decides about judging it: one class a kind; `table.py` has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.tabular.base import Features, Say, say_nothing
+from gatewise.targets.base import Labels
+
+# From predictions on some rows, as the model gives them, to scores.
+Scorer = Callable[[Any], PredictionScores]
+
+
+@dataclass(frozen=True)
+class Units:
+    """What numbers are learned in; baselines learn in it too.
+
+    Attributes:
+        scale, unscale: (values, rows int64 [n]) -> labels [n, outputs] in that unit, and predictions back.
+    """
+
+    scale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
+    unscale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every judging of a model stands on.
+
+    Attributes:
+        table, labels: aligned.
+        train_rows: int64, rows of the table that may be learned from.
+        units: that labels are learned in; `None`: their own.
+    """
+
+    table: Table
+    labels: Labels
+    train_rows: Ints
+    units: Units | None = None
+
+    @cached_property
+    def symbol(self) -> Ints:
+        """int64 [rows of the table], a number for each symbol, in the order of `table.symbols`."""
+        return self.table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
+
+
+@dataclass(frozen=True)
+class BaselineRows:
+    """What baselines are fitted on.
+
+    Attributes:
+        rows: int64, of the table, in order of time.
+        x: float32 [rows, features].
+        seed: of what is drawn. without: a baseline that is not wanted. say: hears what is fitted next.
+    """
+
+    rows: Ints
+    x: Features
+    seed: int
+    without: str = ""
+    say: Say = say_nothing
+
+
+class Judge(Protocol):
+    """How predictions of a kind are judged.
+
+    Attributes:
+        deciding_metric: a proper score, by which models are compared; lower is better.
+        chance: the baselines that know nothing of the features.
+    """
+
+    @property
+    def deciding_metric(self) -> str: ...
+    @property
+    def chance(self) -> tuple[str, ...]: ...
+
+    def scorer(self, ground: Ground, rows: Ints) -> Scorer:
+        """What scores predictions on `rows`."""
+
+    def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
+        """What training labels alone say of `rows`, [rows, num_outputs]; the reference of folds and of searches."""
+
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> Any:
+        """Whatever `baselines` needs, fitted once."""
+
+    def baselines(self, ground: Ground, fitted: Any, rows: Ints, x: Features) -> Mapping[str, Any]:
+        """Each baseline's predictions on `rows`, as the scorer takes them.
+
+        Args:
+            x: float32 [rows, features].
+        """
+
+    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+        """The naive rule's side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
+
+    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> Mapping[str, Any]:
+        """Further fields of `PartResult`."""
+
+    def outside(self, ground: Ground, rows: Ints) -> Mapping[str, float]:
+        """{output: share of `rows` whose label lies outside of what training showed}, where columns are continued."""
+
+    def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
+        """The unit in which a symbol's own outputs are put together; `None`: there is no such unit.
+
+        Args:
+            symbol: its number, see `Ground.symbol`.
+        """

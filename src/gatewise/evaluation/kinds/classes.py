@@ -1,0 +1,79 @@
+"""Judging `classes`: log loss decides; beside shares, what followed the last known label, a logistic one and trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gatewise.evaluation.backtest import class_positions
+from gatewise.evaluation.base import ClassPrediction, Floats, Ints, PredictionScores, class_prediction
+from gatewise.evaluation.baselines import ClassPredictor, fit_class_baselines
+from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
+from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
+from gatewise.evaluation.persistence import class_persistence, last_known_row
+from gatewise.tabular.base import Features, class_prior
+
+
+class ClassesJudge:
+    """See `Judge`; predictions are probabilities [n, classes], or what was made of them."""
+
+    deciding_metric = "log_loss"
+    chance = ("prior",)
+
+    def scorer(self, ground: Ground, rows: Ints) -> Scorer:
+        return partial(_scores, ground.labels.y[rows].astype(np.int64), ground.labels.classes)
+
+    def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
+        return np.tile(_prior(ground), (len(rows), 1))
+
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ClassPredictor]:
+        time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
+        return fit_class_baselines(
+            learned.x,
+            labels.y[rows].astype(np.int64),
+            len(labels.classes),
+            time_us[rows],
+            time_us[labels.known_at[rows]],
+            learned.seed,
+            learned.say,
+            learned.without,
+        )
+
+    def baselines(
+        self, ground: Ground, fitted: Mapping[str, ClassPredictor], rows: Ints, x: Features
+    ) -> dict[str, ClassPrediction]:
+        labels, y = ground.labels, ground.labels.y.astype(np.int64)
+        last = last_known_row(labels.known_at, labels.valid, _symbol_start(ground.symbol))
+        predicted = {name: predict(x) for name, predict in fitted.items()}
+        return predicted | {"persistence": class_persistence(y, last, ground.train_rows, rows, _prior(ground))}
+
+    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+        return class_positions(predictions.argmax(axis=1), ground.labels.classes)
+
+    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+        y, predicted = ground.labels.y[rows].astype(np.int64), class_prediction(predictions)
+        confusion = confusion_counts(y, predicted.label, len(ground.labels.classes))
+        return {"confusion": confusion, "reliability": reliability(y, predicted)}
+
+    def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
+        return {}
+
+    def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
+        return None
+
+
+def _scores(y: Ints, classes: tuple[str, ...], predicted: ClassPrediction | Floats) -> PredictionScores:
+    made = predicted if isinstance(predicted, ClassPrediction) else class_prediction(predicted)
+    return class_scores(y, made, classes)
+
+
+def _prior(ground: Ground) -> Floats:
+    return class_prior(ground.labels.y[ground.train_rows].astype(np.int64), len(ground.labels.classes))
+
+
+def _symbol_start(symbol: Ints) -> Ints:
+    first = np.concatenate([[True], np.diff(symbol) != 0])
+    return np.maximum.accumulate(np.where(first, np.arange(len(symbol)), 0))

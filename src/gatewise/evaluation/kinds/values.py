@@ -1,0 +1,81 @@
+"""Judging `values`: RMSE decides; beside the mean, the present value, a ridge regression and trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.evaluation.baselines import ValuePredictor, fit_value_baselines
+from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
+from gatewise.evaluation.reference import (
+    mean_or_present,
+    nearer_of_mean_and_present,
+    outside_training,
+    price_positions,
+    start_values,
+    usual_moves,
+)
+from gatewise.evaluation.value_metrics import value_scores
+from gatewise.tabular.base import Features
+
+
+class ValuesJudge:
+    """See `Judge`; predictions are numbers [n, outputs] in the labels' own unit."""
+
+    deciding_metric = "rmse"
+    chance = ("prior", "persistence")
+
+    def scorer(self, ground: Ground, rows: Ints) -> Scorer:
+        table, labels = ground.table, ground.labels
+        y, start, symbol = labels.y[rows], start_values(table, labels, rows), ground.symbol[rows]
+        scale = usual_moves(table, labels, ground.train_rows)
+
+        def score(predicted: Floats) -> PredictionScores:
+            return value_scores(y, predicted, labels.outputs, start, scale, symbol)
+
+        return score
+
+    def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
+        if ground.labels.spec.starts:
+            return nearer_of_mean_and_present(ground.table, ground.labels, ground.train_rows, rows)
+        return np.tile(np.asarray(ground.labels.y[ground.train_rows], np.float64).mean(axis=0), (len(rows), 1))
+
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
+        time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
+        y = labels.y[rows].astype(np.float64)
+        return fit_value_baselines(
+            learned.x,
+            ground.units.scale(y, rows) if ground.units else y,
+            time_us[rows],
+            time_us[labels.known_at[rows]],
+            learned.seed,
+            learned.say,
+            learned.without,
+        )
+
+    def baselines(
+        self, ground: Ground, fitted: Mapping[str, ValuePredictor], rows: Ints, x: Features
+    ) -> dict[str, Floats]:
+        predicted = {name: predict(x) for name, predict in fitted.items()}
+        if ground.units:
+            predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
+        if ground.labels.spec.starts:
+            predicted["prior"] = mean_or_present(ground.table, ground.labels, ground.train_rows, rows)
+        start = start_values(ground.table, ground.labels, rows)
+        return predicted | {"persistence": np.where(np.isfinite(start), start, predicted["prior"])}
+
+    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+        return price_positions(ground.table, ground.labels, rows, predictions)
+
+    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+        return {}
+
+    def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
+        return outside_training(ground.labels, ground.train_rows, rows)
+
+    def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
+        own = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
+        return usual_moves(ground.table, ground.labels, own if len(own) else ground.train_rows)
