@@ -14,6 +14,7 @@ from gatewise.config.schema import TargetConfig
 from gatewise.data.table import Table
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
+from gatewise.targets.outputs.classes import Classes
 
 KINDS = ("triple_barrier", "direction", "forward_return", "next_row")
 
@@ -32,7 +33,7 @@ def known_at_once(table: Table, spec: TargetConfig) -> Labels:
 def above_the_whole_sample(table: Table, spec: TargetConfig) -> Labels:
     labels = make_labels(table, spec)
     close = table.frame["close"].fill_null(0).to_numpy()
-    return replace(labels, y=(close > np.median(close)).astype(np.int64), classes=("low", "high"), outputs=())
+    return replace(labels, y=(close > np.median(close)).astype(np.int64), spec=Classes(("low", "high")))
 
 
 def barred_by_the_future(table: Table, spec: TargetConfig) -> Labels:
