@@ -63,8 +63,8 @@ class Killer(Ear):
         super().on_start(job)
         if self.times.get(job.fold):
             self.times[job.fold] -= 1
-            worker = next(w for w in self.compute._team if w.job is not None and w.job.key == job.key)
-            os.kill(worker.pid, signal.SIGKILL)
+            pid = next(pid for pid, running in self.compute.pool.running.items() if running.key == job.key)
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_killed_worker_costs_a_second_try_and_twice_killed_its_fold_alone(caplog: pytest.LogCaptureFixture) -> None:

@@ -102,20 +102,21 @@ def test_no_trial_changes_when_everything_from_the_test_part_on_does(gatewise_ho
 
 
 def test_workers_find_what_this_process_finds_and_a_lost_one_fails_its_trial_alone(gatewise_home, monkeypatch) -> None:
-    from gatewise.jobs.process import Worker
+    from gatewise.jobs.pool import Pool, Started
 
     config = small_config(training__max_epochs=1, cv__n_splits=2)
     space = small_space(config, {"hidden_size": [2, 3, 4, 5, 6, 7]})
     here = tune(config, space, StudyRequest(n_trials=4, workers=0), table=small_table()).found
     doomed = here.rows[1].params
-    give = Worker.give
+    next_event = Pool.next
 
-    def deadly(worker: Worker, job: Any, checkpoint: Path) -> None:
-        give(worker, job, checkpoint)
-        if job.config.model.hidden_size == doomed["hidden_size"]:
-            os.kill(worker.pid, signal.SIGKILL)
+    def deadly(pool: Pool[Any], timeout_seconds: float) -> Any:
+        event = next_event(pool, timeout_seconds)
+        if isinstance(event, Started) and event.task.job.config.model.hidden_size == doomed["hidden_size"]:
+            os.kill(next(pid for pid, task in pool.running.items() if task is event.task), signal.SIGKILL)
+        return event
 
-    monkeypatch.setattr(Worker, "give", deadly)
+    monkeypatch.setattr(Pool, "next", deadly)
     rows = tune(config, space, StudyRequest(n_trials=4, workers=2), table=small_table()).found.rows
     for own, row in zip(here.rows, rows, strict=True):  # all drawn at random as yet, so not by what others found
         assert own.params == row.params

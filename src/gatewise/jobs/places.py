@@ -7,18 +7,18 @@ share it, and the data is made once.
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from gatewise.errors import GatewiseError, LostWorkerError, TrainingError
-from gatewise.host import choose_threads
+from gatewise.jobs import worker
+from gatewise.jobs.answers import answer_from_bytes
 from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, run_job
-from gatewise.jobs.process import Worker
+from gatewise.jobs.pool import Answered, Lost, Pool, Progressed, Started
 from gatewise.jobs.shared import SharedData, save_shared
 from gatewise.jobs.store import JobStore
 
@@ -79,20 +79,17 @@ class LocalCompute:
     """
 
     def __init__(self, workers: int) -> None:
-        assert workers >= 1
-        self.workers = workers
-        self.threads = max(1, choose_threads()[0] // workers)
-        self._team: list[Worker] = []
+        hint = "workers=1 trains in this process"
+        self.pool: Pool[Job] = Pool(worker.__name__, workers, tries=TRIES, start_hint=hint)
 
     @property
     def words(self) -> str:
-        threads = "one thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{self.workers} processes on this machine, {threads} each"
+        threads = "one thread" if self.pool.threads == 1 else f"{self.pool.threads} threads"
+        return f"{self.pool.size} processes on this machine, {threads} each"
 
     def start(self, jobs: int) -> None:
         """Starts the workers, which take seconds to import what they train with."""
-        while len(self._team) < min(self.workers, jobs):
-            self._team.append(Worker(self.threads))
+        self.pool.start(jobs)
 
     def map(self, jobs: Sequence[Job], shared: SharedData, store: JobStore, listener: JobListener) -> Answers:
         """See `Compute`."""
@@ -101,43 +98,27 @@ class LocalCompute:
         self.start(len(jobs))
         data = store.scratch / "shared"
         save_shared(data, shared)
-        for worker in self._team:
-            worker.open(data)
-        waiting, losses = deque(jobs), Counter[str]()
-        while waiting or any(worker.job for worker in self._team):
-            for worker in self._team:
-                if waiting and worker.ready and worker.job is None:
-                    job = waiting.popleft()
-                    worker.give(job, store.checkpoint(job.key))
+        self.pool.open(worker.opening(data))
+        for job in jobs:
+            self.pool.submit(job, partial(worker.request, job, store.checkpoint(job.key)))
+        while self.pool.pending:
+            match self.pool.next():
+                case Started(job):
                     listener.on_start(job)
-            for connection in wait([worker.connection for worker in self._team]):
-                place, worker = next((i, w) for i, w in enumerate(self._team) if w.connection is connection)
-                try:
-                    answer = worker.hear(listener)
-                except (EOFError, OSError):
-                    how, lost = worker.end(), worker.job
-                    if lost is None:
-                        raise LostWorkerError(f"a worker process must start; it did not ({how})") from None
-                    self._team[place] = Worker(self.threads)
-                    self._team[place].open(data)
-                    losses[lost.key] += 1
-                    if losses[lost.key] < TRIES:
-                        _log.warning("the process that trained %s is gone (%s); it is tried again", lost.words, how)
-                        waiting.appendleft(lost)
-                        continue
-                    answer = JobFailure(lost, lost_worker(how))
-                if answer is not None:
-                    yield answer
+                case Progressed(job, values):
+                    listener.on_epoch(job, values["epoch"])
+                case Answered(job, answer):
+                    yield answer_from_bytes(job, answer)
+                case Lost(job, how, retried=True):
+                    _log.warning("the process that trained %s is gone (%s); it is tried again", job.words, how)
+                case Lost(job, how):
+                    yield JobFailure(job, lost_worker(how))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        for worker in self._team:  # all at once, so that they end side by side
-            worker.hang_up()
-        for worker in self._team:
-            worker.end()
-        self._team = []
+        self.pool.end()
 
 
 @dataclass(frozen=True)

@@ -24,17 +24,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from gatewise import host
-from gatewise.errors import ConfigError, GatewiseError, LostWorkerError, MissingExtraError
+from gatewise.errors import ConfigError, LostWorkerError, MissingExtraError
 from gatewise.foreign import unraised
-from gatewise.jobs.jobs import (
-    Job,
-    JobFailure,
-    JobListener,
-    JobResult,
-    error_from_dict,
-    error_to_dict,
-    run_job,
-)
+from gatewise.jobs.answers import answer_from_bytes, run_to_bytes
+from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult
 from gatewise.jobs.places import TRIES, Answers, lost_worker
 from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
@@ -52,7 +45,6 @@ _QUIET = {
     "RAY_DEDUP_LOGS": "0",
 }
 _AUTH = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
-_RESULT, _FAILURE = b"r", b"f"
 
 
 class RayCompute:
@@ -149,9 +141,7 @@ class RayCompute:
             return JobFailure(job, LostWorkerError(f"the task that trained it broke off: {cause.splitlines()[0]}"))
         except self._ray.exceptions.RayError as error:
             return JobFailure(job, lost_worker(str(error).strip().splitlines()[0]))
-        if data[:1] == _RESULT:
-            return JobResult.from_bytes(data[1:])
-        return JobFailure(job, error_from_dict(json.loads(data[1:])))
+        return answer_from_bytes(job, data)
 
 
 def _short_folder() -> str:
@@ -180,11 +170,8 @@ def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str |
     if meta not in _opened:
         _opened.clear()
         _opened[meta] = SharedData.from_arrays(arrays, json.loads(meta))
-    try:
-        path = Path(checkpoint) if checkpoint else None
-        return _RESULT + run_job(Job.from_dict(json.loads(job)), _opened[meta], _Silent(), path).to_bytes()
-    except GatewiseError as error:
-        return _FAILURE + json.dumps(error_to_dict(error)).encode()
+    path = Path(checkpoint) if checkpoint else None
+    return run_to_bytes(Job.from_dict(json.loads(job)), _opened[meta], _Silent(), path)
 
 
 # Ray gives a worker process task after task: what one has opened serves the next of the same cross-validation.

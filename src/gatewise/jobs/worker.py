@@ -1,77 +1,69 @@
-"""A worker process: opens the shared data once, then trains job after job until its parent is gone.
-
-Run as `python -m gatewise.jobs.worker WORD`, WORD telling its end of a socket pair. Not a child of
-multiprocessing, which would run the caller's own script again in each worker and pickle what passes between. Both sides
-speak JSON, but for results, which come as the bytes that the parent writes to disk.
-"""
+"""A worker that trains jobs (serve.py): it opens the shared data once, then trains one after the other."""
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
-import threading
 import time
 from collections.abc import Mapping
-from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gatewise import host
-from gatewise.errors import GatewiseError
-from gatewise.jobs.spawn import connect_parent, die_with_parent
+from gatewise.jobs.serve import Parent
 
-# First byte of what a worker says.
-READY, EPOCH, RESULT, FAILURE = (b"o", b"e", b"r", b"f")
-_LEAST_SECONDS_BETWEEN_WORDS = 0.2
+if TYPE_CHECKING:
+    from gatewise.jobs.jobs import Job
+
+_LEAST_SECONDS_BETWEEN_REPORTS = 0.2
 
 
-class EpochTeller:
+def opening(shared: Path) -> dict[str, object]:
+    """The message that opens shared data."""
+    return {"shared": str(shared)}
+
+
+def request(job: Job, checkpoint: Path) -> dict[str, object]:
+    """The message that asks for a job; its answer is for `answer_from_bytes`, its reports say `epoch`."""
+    return {"job": job.to_dict(), "checkpoint": str(checkpoint)}
+
+
+class EpochReporter:
     """A training listener that tells the parent of epochs, now and then."""
 
-    def __init__(self, tell: Connection) -> None:
-        self._tell = tell
-        self._told = 0.0
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
+        self._last_report = 0.0
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to tell."""
+        """Steps are too many to report."""
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Tells the number of epochs done."""
+        """Reports the number of epochs done."""
         now = time.monotonic()
-        if now - self._told >= _LEAST_SECONDS_BETWEEN_WORDS:
-            self._told = now
-            self._tell.send_bytes(EPOCH + str(epoch).encode())
+        if now - self._last_report >= _LEAST_SECONDS_BETWEEN_REPORTS:
+            self._last_report = now
+            self._parent.report({"epoch": epoch})
 
     def on_message(self, text: str) -> None:
         """Device and batch size are the same for all jobs, and the parent says them."""
 
 
 def main(word: str) -> None:
-    """Serves jobs; returns when the parent has no more, and dies with it."""
-    host.prepare()  # this process is ours, whoever started it
+    """Serves jobs until the parent has no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
-    parent = connect_parent(word)
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    parent = Parent(word)
 
     # While the parent still reads its files; these take seconds.
     import gatewise.bundle
     import gatewise.learners.table  # noqa: F401  # used by run_job, which would import it only with the first job
-    from gatewise.jobs.jobs import Job, error_to_dict, run_job
+    from gatewise.jobs.answers import run_to_bytes
+    from gatewise.jobs.jobs import Job
     from gatewise.jobs.shared import open_shared
 
-    shared = open_shared(Path(json.loads(parent.recv_bytes())["shared"]))
-    parent.send_bytes(READY)
-    while True:
-        try:
-            asked = json.loads(parent.recv_bytes())
-        except EOFError:
-            return
-        try:
-            result = run_job(Job.from_dict(asked["job"]), shared, EpochTeller(parent), Path(asked["checkpoint"]))
-        except GatewiseError as error:
-            parent.send_bytes(FAILURE + json.dumps(error_to_dict(error)).encode())
-        else:
-            parent.send_bytes(RESULT + result.to_bytes())
+    shared = open_shared(Path(parent.read()["shared"]))
+    for asked in parent.requests():
+        checkpoint = Path(asked["checkpoint"])
+        parent.answer(run_to_bytes(Job.from_dict(asked["job"]), shared, EpochReporter(parent), checkpoint))
 
 
 if __name__ == "__main__":

@@ -1,48 +1,63 @@
-"""A worker process that trains whole runs, one symbol after the other: each as `gatewise train` on that symbol would.
-
-Run as `python -m gatewise.per_symbol.worker WORD`; see jobs/worker.py for why so. Both sides speak JSON.
-"""
+"""A worker that trains whole runs (jobs/serve.py), one symbol after the other: each as `gatewise train` on it would."""
 
 from __future__ import annotations
 
 import json
 import signal
 import sys
-import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gatewise import host
 from gatewise.errors import GatewiseError, Interrupted
-from gatewise.interrupts import Uninterrupted
-from gatewise.jobs.spawn import INTERRUPT, connect_parent, die_with_parent
+from gatewise.jobs.serve import Parent
+from gatewise.jobs.spawn import INTERRUPT
 
-MICROSECOND = timedelta(microseconds=1)
+if TYPE_CHECKING:
+    from gatewise.per_symbol.task import SymbolTask
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
-class _Teller:
+def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
+    """Writes the symbol's rows and returns the message that asks for its run.
+
+    The answer is JSON with `run_id` and `result`, `error` or `interrupted`; reports say `epoch` or `message`.
+    """
+    rows = scratch / f"{task.table.fingerprint}.arrow"
+    task.table.frame.write_ipc(rows, compression="uncompressed")
+    return {
+        "config": task.config.to_dict(),
+        "rows": str(rows),
+        "timeframe_us": task.table.timeframe // _MICROSECOND,
+        "gap_tolerance_us": task.table.gap_tolerance // _MICROSECOND,
+        "calendar": task.table.calendar,
+        "any_prices": task.table.any_prices,
+        "late_months": task.table.late_months,
+    }
+
+
+class _Reporter:
     """A training listener that tells the parent of epochs and messages."""
 
-    def __init__(self, parent: Connection) -> None:
+    def __init__(self, parent: Parent) -> None:
         self._parent = parent
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to tell."""
+        """Steps are too many to report."""
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        self._parent.send_bytes(json.dumps({"epoch": epoch}).encode())
+        self._parent.report({"epoch": epoch})
 
     def on_message(self, text: str) -> None:
-        self._parent.send_bytes(json.dumps({"message": text}).encode())
+        self._parent.report({"message": text})
 
 
 def main(word: str) -> None:
-    """Serves symbols; returns when the parent has no more, and dies with it. INTERRUPT ends a run as Ctrl-C does."""
-    host.prepare()  # this process is ours, whoever started it
+    """Serves symbols until the parent has no more. INTERRUPT ends a run as Ctrl-C does."""
     signal.signal(INTERRUPT, signal.default_int_handler)  # a shell in the background has it ignored
-    parent = connect_parent(word)
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    parent = Parent(word)
 
     # While the parent still reads its files; these take seconds.
     import polars as pl
@@ -52,26 +67,21 @@ def main(word: str) -> None:
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.registry.train import train
 
-    while True:
-        try:
-            asked = json.loads(parent.recv_bytes())
-        except (EOFError, KeyboardInterrupt):
-            return
-        clock = (asked["timeframe_us"] * MICROSECOND, asked["gap_tolerance_us"] * MICROSECOND)
-        said: dict[str, object]
+    for asked in parent.requests():
+        clock = (asked["timeframe_us"] * _MICROSECOND, asked["gap_tolerance_us"] * _MICROSECOND)
+        answer: dict[str, object]
         try:
             kind = {name: asked[name] for name in ("calendar", "any_prices", "late_months")}
             table = Table(pl.read_ipc(asked["rows"]), *clock, **kind)
-            run_id, outcome = train(build_config(asked["config"]), table, listeners=(_Teller(parent),))
-            said = {"run_id": run_id, "result": outcome.to_dict()}
+            run_id, outcome = train(build_config(asked["config"]), table, listeners=(_Reporter(parent),))
+            answer = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:
-            said = {"error": error_to_dict(error)}
+            answer = {"error": error_to_dict(error)}
         except Interrupted as error:
-            said = {"interrupted": str(error)}
+            answer = {"interrupted": str(error)}
         except KeyboardInterrupt:
-            said = {"interrupted": "before its first epoch was done"}
-        with Uninterrupted():
-            parent.send_bytes(json.dumps(said).encode())
+            answer = {"interrupted": "before its first epoch was done"}
+        parent.answer(json.dumps(answer).encode())
 
 
 if __name__ == "__main__":

@@ -8,15 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from gatewise.errors import GatewiseError, LostWorkerError, MemoryExhaustedError
-from gatewise.host import choose_threads
+from gatewise.errors import GatewiseError, MemoryExhaustedError
+from gatewise.jobs import worker
+from gatewise.jobs.answers import answer_from_bytes
 from gatewise.jobs.jobs import Job, JobFailure, JobResult, run_job
 from gatewise.jobs.places import TRIES, lost_worker
-from gatewise.jobs.process import Worker
+from gatewise.jobs.pool import Answered, Lost, Pool, Progressed
 from gatewise.jobs.shared import SharedData, save_shared
 
 _log = logging.getLogger("gatewise.tune")
@@ -102,57 +103,32 @@ class WorkerRunner:
     def __init__(self, slots: int, shared: SharedData, folder: Path, listener: TrialListener) -> None:
         self.slots = slots
         self.listener = listener
-        self._data = folder / "shared"
-        self._threads = max(1, choose_threads()[0] // slots)
-        self._team = [Worker(self._threads) for _ in range(slots)]  # they import torch while the data is written
-        self._tasks: list[Task | None] = [None] * slots
-        self._losses: dict[str, int] = {}
-        save_shared(self._data, shared)
-        for worker in self._team:
-            worker.open(self._data)
+        hint = "workers=0 trains in this process"
+        self._pool: Pool[Task] = Pool(worker.__name__, slots, tries=TRIES, start_hint=hint)
+        self._pool.start(slots)  # they import torch while the data is written
+        data = folder / "shared"
+        save_shared(data, shared)
+        self._pool.open(worker.opening(data))
 
     def submit(self, task: Task) -> None:
-        self._tasks[self._tasks.index(None)] = task
+        self._pool.submit(task, partial(worker.request, task.job, task.checkpoint))
 
     def wait(self, stopped: Callable[[], bool]) -> tuple[Task, JobResult | JobFailure] | None:
         while not stopped():
-            for worker, task in zip(self._team, self._tasks, strict=True):
-                if task is not None and worker.ready and worker.job is None:
-                    worker.give(task.job, task.checkpoint)
-            for connection in wait([worker.connection for worker in self._team], _LOOK_SECONDS):
-                place = next(i for i, worker in enumerate(self._team) if worker.connection is connection)
-                if (answer := self._hear(place)) is not None:
-                    task = self._tasks[place]
-                    assert task is not None
-                    self._tasks[place] = None
-                    return task, answer
+            match self._pool.next(_LOOK_SECONDS):
+                case Progressed(task, values):
+                    self.listener.on_epoch(task.trial, task.job.fold, values["epoch"])
+                case Answered(task, answer):
+                    return task, answer_from_bytes(task.job, answer)
+                case Lost(task, how, retried=True):
+                    place = f"trial {task.trial}, fold {task.job.fold}"
+                    _log.warning("the process that trained %s is gone (%s); it is tried again", place, how)
+                case Lost(task, how):
+                    return task, JobFailure(task.job, lost_worker(how))
         return None
 
     def close(self) -> None:
-        for worker in self._team:  # all at once, so that they end side by side
-            worker.hang_up()
-        for worker in self._team:
-            worker.end()
-        self._team = []
-
-    def _hear(self, place: int) -> JobResult | JobFailure | None:
-        worker, task = self._team[place], self._tasks[place]
-        try:
-            return worker.hear(_Relay(task.trial if task else 0, self.listener))
-        except (EOFError, OSError):
-            how, lost = worker.end(), worker.job
-        if lost is None and not worker.ready:
-            raise LostWorkerError(f"a worker process must start; it did not ({how})", "workers=0 trains in this one")
-        self._team[place] = Worker(self._threads)
-        self._team[place].open(self._data)
-        if lost is None:
-            return None
-        self._losses[lost.key] = self._losses.get(lost.key, 0) + 1
-        if self._losses[lost.key] >= TRIES:
-            return JobFailure(lost, lost_worker(how))
-        assert task is not None
-        _log.warning("the process that trained trial %d, fold %d is gone (%s); again", task.trial, lost.fold, how)
-        return None
+        self._pool.end()
 
 
 class StoppedError(Exception):
@@ -181,17 +157,3 @@ class _Ear:
 
     def on_message(self, text: str) -> None:
         """Device and batch size are not for every fold of every trial."""
-
-
-@dataclass(frozen=True)
-class _Relay:
-    """A job's listener that knows which trial it is of."""
-
-    trial: int
-    listener: TrialListener
-
-    def on_start(self, job: Job) -> None:
-        """Workers do not say it."""
-
-    def on_epoch(self, job: Job, epoch: int) -> None:
-        self.listener.on_epoch(self.trial, job.fold, epoch)
