@@ -28,7 +28,10 @@ CHILD = """
 import json, sys, time
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
-from gatewise.data.check.rows import check_data
+try:
+    from gatewise.data.check.rows import check_data
+except ModuleNotFoundError:  # of checkouts before the data edge had rooms
+    from gatewise.data.quality import check_data
 tasks = {"load": load_table, "check": check_data}
 took = {}
 for name, path in json.loads(sys.argv[1]).items():

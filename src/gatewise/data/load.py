@@ -104,13 +104,13 @@ def _falls_within_files(frame: pl.DataFrame) -> int:
 
 
 def _refuse_infinite(rows: Rows) -> None:
-    for column in rows.columns:
-        if (infinite := rows.frame[column].is_infinite().fill_null(False)).any():
-            first = rows.frame.row(int(infinite.arg_max() or 0), named=True)
-            raise QualityError(
-                f"{rows.address(first)}: {column} must be finite; infinite cells: {int(infinite.sum())}",
-                "empty those cells (a missing value), or leave the column out: data.columns=[…]",
-            )
+    counts = rows.frame.select(pl.col(rows.columns).is_infinite().sum()).row(0, named=True)
+    if column := next((name for name in rows.columns if counts[name]), None):
+        first = rows.frame.filter(pl.col(column).is_infinite()).row(0, named=True)
+        raise QualityError(
+            f"{rows.address(first)}: {column} must be finite; infinite cells: {counts[column]}",
+            "empty those cells (a missing value), or leave the column out: data.columns=[…]",
+        )
 
 
 def _refuse_empty(rows: Rows) -> None:

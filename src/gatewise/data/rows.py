@@ -121,7 +121,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     common, share = most_frequent_whole(steps)
     periods = find_months(frame, wall, common, steps["step"]) if common is not None else None
     uneven = find_uneven(steps, common) if common is not None and periods is None else None
-    unsteady = irregular(steps, common) if common is not None and periods is None and uneven is None else ()
+    unsteady = irregular(steps, common, share) if common is not None and periods is None and uneven is None else ()
     if unsteady and common is not None and spec.timeframe is None:
         common = steady(files[0], steps, unsteady, common, share)
     timeframe = spec.timeframe or periods or common
@@ -129,7 +129,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
     others: tuple[OtherStep, ...] = ()
     if timeframe is not None:
-        if spec.timeframe is not None or frame[SYMBOL].n_unique() > 1 or len(files) > 1:
+        if spec.timeframe is not None or (frame[SYMBOL] != frame[SYMBOL][0]).any() or len(files) > 1:
             others = find_other_steps(steps, timeframe)
         if spec.timeframe is not None:
             if unsteady:

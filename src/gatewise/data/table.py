@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.blocks import block_starts
 from gatewise.data.market.sessions import trading_time
 from gatewise.errors import NotEnoughRowsError, QualityError, SchemaError
 
@@ -69,7 +70,9 @@ class Table:
             )
         if self.frame[SYMBOL].null_count() or self.frame[TIME].null_count():
             raise QualityError("every row must have a symbol and a time")
-        if np.any((np.diff(self.time_us) <= 0) & ~self._opens[1:]) or len(self.symbols) != int(np.sum(self._opens)):
+        falls = np.diff(self.time_us) <= 0
+        falls[self.symbol_starts[1:] - 1] = False
+        if falls.any() or len(set(self.symbols)) != len(self.symbols):
             raise QualityError("rows must be sorted by symbol and time, with no time twice in a symbol")
 
     @property
@@ -83,7 +86,7 @@ class Table:
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        return tuple(self.frame[SYMBOL].unique(maintain_order=True).to_list())
+        return tuple(self.frame[SYMBOL].gather(self.symbol_starts).to_list())
 
     @cached_property
     def time_us(self) -> npt.NDArray[np.int64]:
@@ -91,24 +94,20 @@ class Table:
         return self.frame[TIME].dt.epoch("us").to_numpy()
 
     @cached_property
-    def _opens(self) -> npt.NDArray[np.bool_]:
-        """True at the first row of each symbol's block."""
-        symbol = self.frame[SYMBOL]
-        return (symbol != symbol.shift()).fill_null(True).to_numpy()
-
-    @cached_property
     def symbol_starts(self) -> npt.NDArray[np.int64]:
         """The first row of each of `symbols`, int64 [symbols]."""
-        return np.flatnonzero(self._opens)
+        return block_starts(self.frame[SYMBOL])
 
     @cached_property
     def segment_start(self) -> npt.NDArray[np.int64]:
         """For each row the first row of its segment: the longest run of one symbol without a gap."""
-        starts, clock_us = self._opens.copy(), self.time_us
+        starts, clock_us = np.zeros(self.num_rows, np.bool_), self.time_us
+        starts[self.symbol_starts] = True
         if self.calendar is not None:
             clock_us = trading_time(clock_us, self.calendar, self.timeframe)
         starts[1:] |= np.diff(clock_us) > self.gap_tolerance // timedelta(microseconds=1)
-        return np.maximum.accumulate(np.where(starts, np.arange(self.num_rows), 0))
+        first = np.flatnonzero(starts)
+        return np.repeat(first, np.diff(first, append=self.num_rows))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -119,7 +118,7 @@ class Table:
         if self.late_months != 0:
             calendar = (*calendar, "\x1e", f"late by {self.late_months} months")
         digest = hashlib.sha256("\x1f".join((*self.symbols, "\x1e", *self.columns, *calendar)).encode())
-        digest.update(np.flatnonzero(self._opens).tobytes())
+        digest.update(self.symbol_starts.tobytes())
         digest.update(np.ascontiguousarray(self.segment_start).tobytes())
         digest.update(np.ascontiguousarray(self.time_us).tobytes())
         for name in self.columns:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gatewise.data.blocks import block_numbers
 from gatewise.data.check.finding import SHOWN, Finding, where
 from gatewise.data.market.corporate import LONGEST, find_splits, nearest_split
 from gatewise.data.repair.decades import Floats, Ints
@@ -62,8 +63,8 @@ class Prices:
         """By numbers of ordered rows; jumps over a step too long to tell are left out."""
         frame = self.frame
         volume = frame["volume"].to_numpy() if "volume" in self.rows.columns else None
-        symbol = frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
-        found = find_faults({name: frame[name].to_numpy() for name in self.names}, symbol, volume)
+        columns = {name: frame[name].to_numpy() for name in self.names}
+        found = find_faults(columns, block_numbers(frame[SYMBOL]), volume)
         longest, stamp, at = max(self.rows.gap_tolerance or LONGEST, LONGEST), frame[STAMP], found.jump_row
         near = (stamp[at] - stamp[np.maximum(at - 1, 0)] <= longest).to_numpy()
         return Faults(found.hundredfold, found.spikes, at[near], found.jump_ratio[near])

@@ -1,7 +1,7 @@
 """Prices brought back where it is certain what they should be, each time with a word about it; everything else is left.
 
 **hundredfold**: cells that are 10, 100, … times too large or too small and whose neighbours on both sides say so are
-divided again; see `price_faults`. **splits**: prices before a split that they were not adjusted for are divided by it,
+divided again; see `faults`. **splits**: prices before a split that they were not adjusted for are divided by it,
 and volume multiplied, where the step is a split's, is no move of this series, and the volume of the days around proves
 it; see `find_splits`. Columns in the same units go with them; see `companions`. Mending twice is mending once.
 

@@ -6,7 +6,7 @@ the lowest low to the highest high of the rows of its period and stands at one p
 all rows of that place. No plain row does so for long. Prices that two ticks bound, where any row may, are told by the
 rows beside, which reach as far.
 
-Cost: 0.1 s for a million rows, where one look at the rows beside each finds no such place.
+Cost: 0.02 s for a million rows, where one look at the rows beside each finds no such place.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.durations import format_duration
+from gatewise.data.blocks import block_numbers, cached_blocks
 from gatewise.data.table import STAMP, SYMBOL
 
 Ints = npt.NDArray[np.int64]
@@ -34,10 +35,11 @@ _FEWEST, _FEWEST_INSIDE = 3, 2  # rows of one place; rows of one period beside i
 _WIDE, _NEARLY_ALL, _MOST = 0.7, 0.9, 0.5  # shares of a place: wider than the rows beside, cover, have the same bounds
 _PLACES = 8  # of a symbol are held against their periods: clocks change, and sessions begin at a few times
 _SAME = 1e-6  # relative: prices that went through float32
-_ASKED = 8  # rows of a place, about, before all of them
+_BESIDE = 16  # rows on either side of a row that are asked before all of its period
 _US = timedelta(microseconds=1)
 _UNITS = (60_000_000, 1_000_000, 1)  # of phases, microseconds
 _MOST_BINS = 4  # a row
+_WIDE_ROW, _MOVES, _KINDS = np.uint8(1), np.uint8(2), 4  # bits of what a row is, and how many kinds they make
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,19 @@ def find_envelopes(rows: pl.DataFrame, timeframe: timedelta) -> tuple[Envelopes,
     if not {"high", "low"} <= set(rows.columns) or not periods or rows.height <= _FEWEST_INSIDE * _FEWEST:
         return ()
     high, low = (rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("high", "low"))
-    symbol = (rows[SYMBOL] != rows[SYMBOL].shift()).fill_null(False).cum_sum().cast(pl.Int64).to_numpy()
+    symbol = block_numbers(rows[SYMBOL])
     stamp = rows[STAMP].dt.epoch("us").to_numpy()
-    unit = next(unit for unit in _UNITS if not np.any((stamp - stamp[0]) % unit))
+    unit = next(unit for unit in _UNITS if not np.any(_rest(stamp - stamp[0], unit)))
     tick = (stamp - stamp.min()) // unit
-    wide = _wider_than_beside(high, low)
+    kind = np.concatenate([_kinds(high[rows], low[rows])[own] for rows, own in cached_blocks(high.size, beside=2)])
     found: list[Envelopes] = []
     taken = np.zeros(rows.height, dtype=bool)
-    for period in periods:
-        length = period // _US // unit
-        for place in _places(symbol, tick % length, length, wide, high > low):
-            if taken[place[0]]:
+    lengths = [period // _US // unit for period in periods]
+    for period, length, odd in zip(periods, lengths, _odd_places(symbol, tick, lengths, kind), strict=True):
+        for place in _rows_of(odd, symbol, _places(symbol, tick, length)) if odd.any() else ():
+            if taken[place[0]] or not _may_hold(high, low, symbol, stamp, place, period):
                 continue
             for first, stop in _windows(symbol, stamp, place, period):
-                if not _may_hold(high, low, place, first, stop):
-                    continue
                 inside = stop - first - ((first <= place) & (place < stop))
                 if _hold(high, low, place, first, stop, inside):
                     taken[place] = True
@@ -97,30 +97,64 @@ def find_envelopes(rows: pl.DataFrame, timeframe: timedelta) -> tuple[Envelopes,
     return tuple(found)
 
 
-def _wider_than_beside(high: Floats, low: Floats) -> Flags:
-    """Whether a row reaches at least as far as two rows in a row beside it, and farther than each of the two."""
+def _kinds(high: Floats, low: Floats) -> npt.NDArray[np.uint8]:
+    """Whether a row reaches as far as two rows in a row beside it and farther than each, and whether it moves: bits."""
     before, after = np.zeros((2, high.size), dtype=bool), np.zeros((2, high.size), dtype=bool)
     for n in (1, 2):
         top, bottom = high[n:] - high[:-n], low[:-n] - low[n:]  # how much farther a row reaches than the nth before it
         wider, narrower = top + bottom > 0, top + bottom < 0
         before[n - 1, n:] = (top >= 0) & (bottom >= 0) & wider
         after[n - 1, :-n] = (top <= 0) & (bottom <= 0) & narrower
-    return np.asarray((before[0] & (before[1] | after[0])) | (after[0] & after[1]))
+    wide = (before[0] & (before[1] | after[0])) | (after[0] & after[1])
+    return np.asarray(wide * _WIDE_ROW + (high > low) * _MOVES, np.uint8)
 
 
-def _places(symbol: Ints, phase: Ints, num_phases: int, wide: Flags, moves: Flags) -> Iterator[Ints]:
-    """The rows of each symbol and phase of which most are wide, in their order; a few phases of a symbol."""
-    place = phase + symbol * num_phases if symbol[-1] else phase
-    if (int(symbol[-1]) + 1) * num_phases > _MOST_BINS * phase.size:
-        place = np.unique(place, return_inverse=True)[1]
-    num_wide, num_moving, num_rows = (
-        np.bincount(place if rows is None else place[rows], minlength=int(place.max()) + 1)
-        for rows in (wide, moves, None)
-    )
-    odd = (num_wide >= _FEWEST) & (num_wide >= _WIDE * num_moving) & (num_moving >= _MOST * num_rows)
+def _rest(values: Ints, unit: int) -> Ints:
+    """What division leaves; NumPy divides by one number four times as fast as it takes the rest."""
+    whole = values // unit
+    whole *= -unit
+    whole += values
+    return whole
+
+
+def _odd_places(symbol: Ints, tick: Ints, lengths: list[int], kind: npt.NDArray[np.uint8]) -> list[Flags]:
+    """Of periods of each length the places most of whose rows are wide; each length divides the next one."""
+    odd, count = [], None
+    for length in reversed(lengths):
+        if count is not None:  # what stands at one place of a week stands at one of its days
+            count = count.reshape(int(symbol[-1]) + 1, -1, length, _KINDS).sum(axis=1).reshape(-1, _KINDS)
+        else:
+            place = _places(symbol, tick, length)
+            most = int(place.max()) if _are_many(symbol, length) else (int(symbol[-1]) + 1) * length - 1
+            place *= _KINDS
+            place += kind
+            count = np.bincount(place, minlength=_KINDS * (most + 1)).reshape(-1, _KINDS)
+        num_rows = count.sum(axis=1)
+        num_wide, num_moving = (count[:, np.arange(_KINDS) & bit > 0].sum(axis=1) for bit in (_WIDE_ROW, _MOVES))
+        odd.append((num_wide >= _FEWEST) & (num_wide >= _WIDE * num_moving) & (num_moving >= _MOST * num_rows))
+        if _are_many(symbol, length):
+            count = None
+    return odd[::-1]
+
+
+def _are_many(symbol: Ints, num_phases: int) -> bool:
+    """Whether the places of all symbols are too many to count where no row stands."""
+    return (int(symbol[-1]) + 1) * num_phases > _MOST_BINS * symbol.size
+
+
+def _places(symbol: Ints, tick: Ints, num_phases: int) -> Ints:
+    """Numbers of each row's symbol and phase."""
+    place = _rest(tick, num_phases)
+    if symbol[-1]:
+        place += symbol * num_phases
+    return np.unique(place, return_inverse=True)[1] if _are_many(symbol, num_phases) else place
+
+
+def _rows_of(odd: Flags, symbol: Ints, place: Ints) -> Iterator[Ints]:
+    """The rows at each odd place, in their order; a few places of a symbol."""
     own = np.flatnonzero(odd[place])
     own = own[np.argsort(place[own], kind="stable")]
-    groups = np.split(own, np.flatnonzero(np.diff(place[own])) + 1) if own.size else []
+    groups = np.split(own, np.flatnonzero(np.diff(place[own])) + 1)
     looked: dict[int, int] = {}
     for group in sorted(groups, key=lambda rows: -rows.size):
         of = int(symbol[group[0]])
@@ -140,20 +174,22 @@ def _windows(symbol: Ints, stamp: Ints, place: Ints, period: timedelta) -> Itera
         yield begin + first, begin + np.searchsorted(own, start + length, side="left")
 
 
-def _may_hold(high: Floats, low: Floats, place: Ints, first: Ints, stop: Ints) -> bool:
-    """Whether half of a few rows at a place hold the others of their period: a cheap question before the whole one."""
-    asked = held = 0
-    for n in range(0, place.size, max(1, place.size // _ASKED)):
-        own, begin, end = int(place[n]), int(first[n]), int(stop[n])
-        others = [slice(begin, min(max(own, begin), end)), slice(min(max(own + 1, begin), end), end)]
-        if sum(part.stop - part.start for part in others) < _FEWEST_INSIDE:
-            continue
-        asked += 1
-        slack = _SAME * abs(high[own])
-        held += all(
-            not ((high[part] > high[own] + slack).any() or (low[part] < low[own] - slack).any()) for part in others
-        )
-    return not asked or held >= asked / 2
+def _may_hold(high: Floats, low: Floats, symbol: Ints, stamp: Ints, place: Ints, period: timedelta) -> bool:
+    """Whether nearly all rows at a place may hold the others of their period: a cheap question before the whole one.
+
+    Wherever a period lies that a row is of, half of it lies on one side of the row. One that does not hold the next few
+    rows within half a period on either side holds none.
+    """
+    missed = np.ones(place.size, dtype=bool)
+    slack = 2 * _SAME * np.abs(high[place])
+    for offsets in (np.arange(1, _BESIDE + 1), -np.arange(1, _BESIDE + 1)):
+        row = place[:, None] + offsets
+        beside = np.clip(row, 0, high.size - 1)
+        near = (row == beside) & (symbol[beside] == symbol[place][:, None])
+        near &= np.abs(stamp[beside] - stamp[place][:, None]) < period // _US // 2
+        beyond = (high[beside] > (high[place] + slack)[:, None]) | (low[beside] < (low[place] - slack)[:, None])
+        missed &= (near & beyond).any(axis=1) & (near.sum(axis=1) >= _FEWEST_INSIDE)
+    return bool(missed.mean() <= 1 - _NEARLY_ALL)
 
 
 def _hold(high: Floats, low: Floats, place: Ints, first: Ints, stop: Ints, inside: Ints) -> bool:

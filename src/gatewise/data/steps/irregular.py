@@ -46,13 +46,15 @@ def most_frequent_whole(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
     return common, share
 
 
-def irregular(steps: pl.DataFrame, common: timedelta) -> tuple[str, ...]:
+def irregular(steps: pl.DataFrame, common: timedelta, share: float) -> tuple[str, ...]:
     """The symbols of which most steps are no whole multiples of the most frequent one, be it all symbols' or its own.
 
     Args:
         steps: of `steps_of`.
-        common: the most frequent one of all symbols.
+        common, share: the most frequent one of all symbols, and its share of all.
     """
+    if share >= _LEAST_WHOLE and steps[SYMBOL][0] == steps[SYMBOL][-1]:
+        return ()
     odd = steps.filter(~_whole(common)).group_by(SYMBOL).len("odd")
     if odd.is_empty():
         return ()
