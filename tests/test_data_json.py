@@ -166,9 +166,11 @@ def test_each_symbol_of_an_answer_keeps_its_own_rows(lengths: dict[str, int], sh
 
 def test_arrays_of_one_name_in_several_objects_never_stand_for_each_other(tmp_path: Path) -> None:
     shared = {"time": columns()["t"], "A": {"close": columns()["c"]}, "B": {"close": columns()["o"]}}
-    table = load(put(tmp_path, "X.json", json.dumps(shared)))
-    assert table.frame["A.close"].to_list() == BARS["close"].to_list()
-    assert table.frame["B.close"].to_list() == BARS["open"].to_list()
+    path = put(tmp_path, "X.json", json.dumps(shared))
+    assert load(path).frame["close"].to_list() == [*BARS["close"], *BARS["open"]]  # of A, of B
+    alone = load(path, symbol="X")
+    assert alone.frame["A.close"].to_list() == BARS["close"].to_list()
+    assert alone.frame["B.close"].to_list() == BARS["open"].to_list()
     for nameless in ([udf(ROWS), udf(ROWS)], [udf(ROWS, symbol="A"), {"symbol": "B"}]):
         with pytest.raises(ReadError, match="JSON without a table"):
             load(put(tmp_path, "X.json", json.dumps(nameless)))

@@ -19,6 +19,7 @@ from gatewise.data.columns.interval_column import Interval, refuse_lengths, requ
 from gatewise.data.columns.roles import Stamp, find_roles
 from gatewise.data.columns.running import without_running
 from gatewise.data.columns.twice import Volume
+from gatewise.data.files.joined_names import in_rows_of_symbols
 from gatewise.data.files.open_close import Order, backwards, find_order, settled, turned
 from gatewise.data.files.pieces import require_apart
 from gatewise.data.files.read import read_raw
@@ -93,7 +94,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
-    raw = without_running(without_fixed_point(raw))
+    raw = without_running(without_fixed_point(in_rows_of_symbols(raw, spec)))
     roles = find_roles(
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
     )
