@@ -97,7 +97,13 @@ def test_jobs_of_one_shape_share_a_fleet_whatever_their_fold_seed_rate_or_dropou
         return fleet_key(make_job(plan.config("lstm", plan.horizons[0]), shared, fold, "lstm"))
 
     one = key()
-    alike = ({"training__seed": 7}, {"training__learning_rate": 0.1}, {"model__dropout": 0.0}, {"fold": 2})
+    alike = (
+        {"training__seed": 7},
+        {"training__learning_rate": 0.1},
+        {"model__dropout": 0.0},
+        {"windows__stride": 2},
+        {"fold": 2},
+    )
     apart = (
         {"model__hidden_size": 4},
         {"training__batch_size": 32},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 
 from audit_tables import random_walk, small_experiment
 from fleet_members import Recorder, largest_difference, recorders
+from gatewise.config.alike import SHARED, is_shared, require_alike, shared_settings
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.fold import fit_fold
 from gatewise.learners.base import Trained
-from gatewise.learners.neural_fleet import Task, first_difference, train_fleet
+from gatewise.learners.neural_fleet import Task, train_fleet
 from gatewise.learners.table import train_model
 from gatewise.samples import make_samples
 from gatewise.splits.folds import make_folds
@@ -124,10 +126,17 @@ def test_tasks_over_other_features_are_refused() -> None:
         train_fleet([tasks(config_of())[0], tasks(config_of())[0]], recorders(2))
 
 
-def test_configs_that_differ_in_dropout_seed_or_rate_alone_are_of_one_shape() -> None:
-    other = config_of(model__dropout=0.4, training__seed=9, training__learning_rate=0.5)
-    assert first_difference(config_of(), other) is None
-    assert first_difference(config_of(), config_of(model__hidden_size=9)) == "model.hidden_size; got 6 and 9"
+def test_configs_that_differ_in_dropout_seed_stride_or_rate_alone_can_be_members() -> None:
+    require_alike(config_of(), config_of(model__dropout=0.4, training__seed=9, training__learning_rate=0.5))
+    require_alike(config_of(), config_of(windows__stride=3))
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_members_share_is_a_setting_and_the_page_names_it(name) -> None:
+    """A name that is no setting's would let members stand together that can't."""
+    assert any(is_shared(path) for path in shared_settings(config_of()) if f"{path}.".startswith(f"{name}."))
+    page = (Path(__file__).parents[1] / "docs" / "fleet.md").read_text(encoding="utf-8")
+    assert f"`{name}`" in page.split("## What members share")[1].split("## From Python")[0]
 
 
 def test_tasks_on_one_fold_hold_its_labels_once(monkeypatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gatewise.config.alike import shared_settings
 from gatewise.config.model_section import ModelConfig, TabularConfig
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, GatewiseError
@@ -20,8 +21,6 @@ from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
 
 MOST_MEMBERS = 64
-# What the members of one fleet must have alike.
-_ALIKE_TRAINING = ("device", "precision", "batch_size", "optimizer", "loss", "checkpoint_every_epochs")
 # NVIDIA's driver makes the first on Linux, Windows' subsystem for Linux the second.
 _GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
 
@@ -89,19 +88,7 @@ def decide_fleet(
 
 def fleet_key(job: Job) -> str:
     """Equal for jobs that can stand in one fleet."""
-    config = job.config
-    model = {name: value for name, value in config.model.model_dump(mode="json").items() if "dropout" not in name}
-    training = {name: getattr(config.training, name) for name in _ALIKE_TRAINING}
-    windows = config.windows.model_dump(mode="json")
-    return json.dumps([job.horizon, model, training, windows, config.features.clip], sort_keys=True)
-
-
-def parts_fleets(dotted: str) -> bool:
-    """Whether jobs that differ in this field of their configs can't stand in one fleet; what `fleet_key` is made of."""
-    section, field = dotted.split(".")
-    if section == "model":
-        return "dropout" not in field
-    return section == "windows" or dotted == "features.clip" or (section == "training" and field in _ALIKE_TRAINING)
+    return json.dumps([job.horizon, shared_settings(job.config)])
 
 
 def split_fleets(jobs: Sequence[Job]) -> Iterator[list[Job]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from gatewise.config.alike import require_alike
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
@@ -26,7 +27,6 @@ from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
 
 ALONE = 'fleet="off" trains them one by one'
-_SHARED = ("device", "precision")
 
 
 @dataclass(frozen=True)
@@ -93,20 +93,8 @@ def train_fleet(
     return [found[number] for number in range(len(tasks))]
 
 
-def first_difference(one: ExperimentConfig, other: ExperimentConfig) -> str | None:
-    """The first field in which two configs' models differ and members of a fleet may not, with both values."""
-    pairs = {f"model.{name}": (value, getattr(other.model, name, None)) for name, value in one.model}
-    pairs |= {f"training.{name}": (getattr(one.training, name), getattr(other.training, name)) for name in _SHARED}
-    for name, (value, got) in pairs.items():
-        # Rates of dropout are numbers that members carry beside their weights.
-        if value != got and "dropout" not in name:
-            return f"{name}; got {value} and {got}"
-    return None
-
-
 def _check_alike(first: Task, task: Task) -> None:
-    if said := first_difference(first.config, task.config):
-        raise ConfigError(f"members of a fleet must share {said}", ALONE)
+    require_alike(first.config, task.config)
     ours, theirs = (f"{spec.num_outputs} {spec.kind}" for spec in (first.samples.labels.spec, task.samples.labels.spec))
     if ours != theirs:
         raise ConfigError(f"members of a fleet must predict alike; got {ours} and {theirs}: target.kind", ALONE)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from gatewise.config.alike import require_alike
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError, entry
 from gatewise.interrupts import Uninterrupted
@@ -42,9 +43,6 @@ from gatewise.windows import Windows, epoch_order
 
 Rows = npt.NDArray[np.int64]
 
-# Settings that a step is made of, and so one for all; every other may differ from member to member.
-_SHARED = ("batch_size", "optimizer", "loss")
-
 
 @dataclass(frozen=True)
 class Member:
@@ -55,7 +53,7 @@ class Member:
         windows: over the one matrix that all share (the same tensor), with its own scales, labels and row weights.
             Members that share labels or weights should hand over the same tensor, too: it is then held once.
         train_rows, val_rows: end its windows.
-        settings: batch_size, optimizer and loss are shared; the seed and all else are the member's own.
+        settings: agree in what `config.alike` names; the seed and all else are the member's own.
     """
 
     model: nn.Module
@@ -275,10 +273,4 @@ def _check(members: Sequence[Member], precision: Precision) -> None:
         raise ConfigError("a fleet trains in bf16 or fp32; got fp16", 'training.precision="fp32", or fleet="off"')
     for member in members:
         check_batch_size(member.settings, len(member.train_rows))
-        for name in _SHARED:
-            values = [getattr(one.settings, name) for one in (members[0], member)]
-            if values[0] != values[1]:
-                raise ConfigError(
-                    f"members of a fleet must share training.{name}; got {values[0]} and {values[1]}",
-                    'fleet="off" trains them one by one',
-                )
+        require_alike(members[0].settings, member.settings, "training")

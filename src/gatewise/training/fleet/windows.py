@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -11,13 +11,8 @@ from torch import Tensor
 from gatewise.errors import ConfigError
 from gatewise.windows import Batch, Windows
 
-# What members' windows must agree in, and the setting that decides it.
-_SHARED = {
-    "sequence_length": "windows.sequence_length",
-    "clip": "features.clip",
-    "steps_scored": "windows.supervise",
-    "tells_symbol": "features.symbol_onehot and model.symbol_embedding",
-}
+# What windows say beside their tensors decides the shapes and bounds of a batch.
+_SHARED = [item.name for item in fields(Windows) if "Tensor" not in str(item.type)]
 
 
 @dataclass(frozen=True)
@@ -60,12 +55,10 @@ class FleetWindows:
         """
         first = members[0]
         for own in members:
-            for name, said in _SHARED.items():
-                if getattr(own, name) != getattr(first, name):
-                    raise ConfigError(
-                        f"members of a fleet must share {said}; got {getattr(first, name)} and {getattr(own, name)}",
-                        'fleet="off" trains them one by one',
-                    )
+            for name in _SHARED:
+                values = [getattr(one, name) for one in (first, own)]
+                if values[0] != values[1]:
+                    raise ConfigError(f"windows of a fleet must share {name}; got {values[0]} and {values[1]}")
             if own.matrix.data_ptr() != first.matrix.data_ptr() or own.matrix.shape != first.matrix.shape:
                 raise ConfigError("members of a fleet must share one feature matrix; got another one's windows")
         device = first.matrix.device

@@ -1,0 +1,59 @@
+"""What members of a fleet share, by their settings. All else may be each member's own, rates of dropout too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gatewise.config.section import Section
+from gatewise.errors import ConfigError
+
+# Settings, and sections for all that is in them.
+SHARED = (
+    "model",
+    "features.clip",
+    "windows.sequence_length",
+    "windows.supervise",
+    "windows.burn_in",
+    "training.batch_size",
+    "training.optimizer",
+    "training.loss",
+    "training.precision",
+    "training.device",
+    "training.checkpoint_every_epochs",
+)
+
+
+def is_shared(path: str) -> bool:
+    """Whether members must agree in a setting, such as `model.hidden_size`."""
+    # Rates of dropout are numbers that a member carries beside its weights.
+    return "dropout" not in path and any(f"{path}.".startswith(f"{name}.") for name in SHARED)
+
+
+def shared_settings(section: Section, path: str = "") -> dict[str, Any]:
+    """{setting: plain value} of what members must agree in.
+
+    Args:
+        section: an experiment's config, or its section at `path`.
+    """
+    return {name: value for name, value in _leaves(section.model_dump(mode="json"), path) if is_shared(name)}
+
+
+def require_alike(first: Section, other: Section, path: str = "") -> None:
+    """Raises ConfigError, with the setting and both values, if two configs can't be members of one fleet."""
+    one, two = shared_settings(first, path), shared_settings(other, path)
+    for name in one | two:
+        if one.get(name) != two.get(name):
+            raise ConfigError(
+                f"members of a fleet must share {name}; got {one.get(name)} and {two.get(name)}",
+                'fleet="off" trains them one by one',
+            )
+
+
+def _leaves(values: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        name = f"{path}.{key}" if path else key
+        if isinstance(value, dict):
+            yield from _leaves(value, name)
+        else:
+            yield name, value
