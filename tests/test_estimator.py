@@ -283,7 +283,7 @@ def test_a_few_whole_numbers_as_floats_are_values_and_that_is_said(caplog: pytes
 @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
 def test_a_named_loss_makes_a_regressor_and_refuses_labels(loss: str) -> None:
     model = fitted(VALUE, loss=loss, max_epochs=2)
-    assert model.config.training.loss == loss
+    assert model.config.training.loss.name == loss
     assert model.result is not None
     for labels in (SIGN, WHOLE):
         with pytest.raises(ConfigError, match=loss) as caught:

@@ -18,11 +18,12 @@ from gatewise.errors import TrainingError
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.training.device import choose_precision
-from gatewise.training.losses import LOSSES, cross_entropy, mse
+from gatewise.training.losses import LOSSES
 from gatewise.training.objective import Objective, scored_outputs
 from gatewise.windows import Batch, Windows
 
 FP32 = choose_precision("fp32", torch.device("cpu"))
+MSE = LOSSES["mse"].build()
 WINDOWS, STEPS, FEATURES = 6, 5, 3
 
 
@@ -55,20 +56,22 @@ def classes_batch(steps_scored: int = 1) -> Batch:
 def test_outputs_that_would_be_broadcast_against_labels_are_refused_by_shape(loss, given_shape, labels) -> None:
     batch = values_batch(labels)
     with pytest.raises(TrainingError, match=r"the model gave \[") as refused:
-        Objective(LOSSES[loss], FP32)(lambda x: torch.zeros(given_shape), batch)
+        Objective(LOSSES[loss].build(), FP32)(lambda x: torch.zeros(given_shape), batch)
     assert str([WINDOWS, labels]) in str(refused.value)
 
 
 @pytest.mark.parametrize("given_shape", [(WINDOWS, 2), (WINDOWS, STEPS - 1, 2), (STEPS, WINDOWS, 2), (WINDOWS * 2, 2)])
 def test_where_several_steps_are_scored_outputs_of_another_number_of_steps_are_refused(given_shape) -> None:
     with pytest.raises(TrainingError, match=r"labels \[18\] of 6 windows of 5 steps"):
-        Objective(cross_entropy, FP32)(lambda x: torch.zeros(given_shape), classes_batch(steps_scored=3))
+        Objective(LOSSES["cross_entropy"].build(), FP32)(
+            lambda x: torch.zeros(given_shape), classes_batch(steps_scored=3)
+        )
 
 
 def test_labels_of_numbers_have_an_axis_of_outputs() -> None:
     batch = values_batch(1)
     with pytest.raises(TrainingError, match="labels"):
-        Objective(mse, FP32)(lambda x: torch.zeros(WINDOWS, 1), replace(batch, y=batch.y[:, 0]))
+        Objective(MSE, FP32)(lambda x: torch.zeros(WINDOWS, 1), replace(batch, y=batch.y[:, 0]))
 
 
 @given(st.integers(1, STEPS), st.integers(1, 4), st.booleans())
@@ -81,7 +84,7 @@ def test_each_scored_step_stands_beside_its_own_label(steps_scored, outputs, cla
 
 
 def test_sums_count_each_labelled_sample_once_whatever_it_weighs_in_training() -> None:
-    batch, objective = values_batch(2), Objective(mse, FP32)
+    batch, objective = values_batch(2), Objective(MSE, FP32)
     weight = torch.tensor([0.0, 0.5, 3.0, 0.0, 1.0, 7.0])
     loss_N, outputs = objective(lambda x: x[:, -1, :2], replace(batch, weight=weight))
     total, count = objective.sums(loss_N, outputs, replace(batch, weight=weight)).tolist()
@@ -106,7 +109,7 @@ def test_the_symbols_number_survives_any_change_of_x(change) -> None:
     batch = told.batch(torch.tensor([5, 17, 39]))
     assert batch.x_BTF.shape == (3, STEPS, FEATURES), "features and nothing else"
     changed = replace(batch, x_BTF=change(batch.x_BTF))
-    _, outputs = Objective(mse, FP32)(Listening(), changed)
+    _, outputs = Objective(MSE, FP32)(Listening(), changed)
     assert outputs[:, 0].tolist() == [0, 1, 3]
     embedding = build_model(
         RecurrentConfig(name="lstm", hidden_size=2, num_layers=1, symbol_embedding=4),

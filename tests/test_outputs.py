@@ -39,7 +39,8 @@ def test_every_table_knows_every_kind(table: dict[str, object]) -> None:
 
 def test_no_module_but_those_that_choose_asks_for_a_kind() -> None:
     asks = re.compile(r"labels\.is_classes|\b(?:output_kind|target\.kind|spec\.kind) (?:[!=]=|in|not in) ")
-    choose = {SOURCE / "config" / "schema.py", SOURCE / "config" / "model_section.py", SOURCE / "targets" / "make.py"}
+    sections = {SOURCE / "config" / name for name in ("schema.py", "model_section.py", "loss_section.py")}
+    choose = {*sections, SOURCE / "targets" / "make.py"}
     assert not [path for path in SOURCE.rglob("*.py") if path not in choose and asks.search(path.read_text("utf-8"))]
 
 
@@ -53,7 +54,7 @@ def test_the_loss_that_is_told_is_the_one_that_is_trained_by(spec: OutputSpec) -
     rng = np.random.default_rng(0)
     raw, y = rng.normal(size=(50, spec.num_outputs)), spec.random_labels(rng, 50) / (1 if spec.classes else 1e4)
     labels = y.astype(np.int64) if spec.classes else y
-    trained = LOSSES[spec.loss](torch.from_numpy(raw), torch.from_numpy(labels)).mean()
+    trained = LOSSES[spec.loss].build()(torch.from_numpy(raw), torch.from_numpy(labels)).mean()
     told = spec.mean_loss(spec.predictions(raw, np.zeros(len(spec.classes))), labels)
     assert told == pytest.approx(float(trained), rel=1e-9)
 

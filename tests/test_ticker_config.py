@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ DEFAULTS = {
     "training.scheduler": "plateau",
     "training.plateau_factor": 0.5,
     "training.plateau_patience": 5,
-    "training.loss": "mse",
+    "training.loss.name": "mse",
     "split.train": 0.8,
     "split.val": 0.2,
     "split.test": 0.0,
@@ -54,8 +55,7 @@ DEFAULTS = {
 
 
 def field(config: ExperimentConfig, dotted: str) -> Any:
-    section, name = dotted.split(".")
-    return getattr(getattr(config, section), name)
+    return attrgetter(dotted)(config)
 
 
 def load(tmp_path: Path, values: dict[str, Any], *assignments: str, **overrides: Any) -> ExperimentConfig:
@@ -139,9 +139,9 @@ def test_a_repeated_column_is_used_once_and_that_is_said(caplog: pytest.LogCaptu
         ("sequence_length", 30, "windows.sequence_length", 30),
         ("target_col", "close", "target.columns", ("close",)),
         ("target_col", None, "target.columns", tuple(BARS)),
-        ("loss_function", "MSE", "training.loss", "mse"),
-        ("loss_function", "MAE", "training.loss", "mae"),
-        ("loss_function", "Huber", "training.loss", "huber"),
+        ("loss_function", "MSE", "training.loss.name", "mse"),
+        ("loss_function", "MAE", "training.loss.name", "mae"),
+        ("loss_function", "Huber", "training.loss.name", "huber"),
         ("optimizer", "Adam", "training.optimizer", "adam"),
         ("optimizer", "AdamW", "training.optimizer", "adamw"),
         ("optimizer", "SGD", "training.optimizer", "sgd"),

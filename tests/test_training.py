@@ -22,7 +22,7 @@ from gatewise.training import fit as fitting
 from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.inference import INFERENCE_BATCH, predict_outputs
-from gatewise.training.losses import cross_entropy
+from gatewise.training.losses import LOSSES
 from gatewise.training.objective import Objective
 from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.progress import FitResult
@@ -215,7 +215,16 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
 def make_step(model: nn.Module, windows: Windows, piece: int, recorder: Recorder | None = None) -> Step:
     optimizer = make_optimizer("adamw", trainable(model), 0.01, 0.0)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    return Step(model, optimizer, scaler, windows, Objective(cross_entropy, FP32), 1.0, recorder or Recorder(), piece)
+    return Step(
+        model,
+        optimizer,
+        scaler,
+        windows,
+        Objective(LOSSES["cross_entropy"].build(), FP32),
+        1.0,
+        recorder or Recorder(),
+        piece,
+    )
 
 
 def test_accumulated_pieces_make_the_step_of_the_whole_batch_with_class_weights_and_dropout() -> None:

@@ -115,6 +115,9 @@ def encode_targets(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
 
 
 def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
+    config.training.loss.require(
+        "values", "y_train holds floats", "integers or text for a classifier, or leave loss out for a regressor"
+    )
     if config.training.class_weights != "none":
         raise ConfigError(
             "class_weights need labels; y_train holds floats", "leave class_weights out, or give integers or text"
@@ -172,11 +175,11 @@ def _tell_few_values(y_train: Array) -> None:
 
 
 def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    if config.training.loss != "auto":
-        raise ConfigError(
-            f"loss {config.training.loss!r} is for numbers; y_train holds labels ({y_train.dtype})",
-            "y_train.astype(float) for a regressor, or leave loss out for a classifier",
-        )
+    config.training.loss.require(
+        "classes",
+        f"y_train holds labels ({y_train.dtype})",
+        "y_train.astype(float) for a regressor, or leave loss out for a classifier",
+    )
     if (y_train.dtype.kind == TEXT) != (y_val.dtype.kind == TEXT):
         raise LabelError(
             f"y_val must hold labels of y_train's type, {y_train.dtype}; got {y_val.dtype}", "give both as text"

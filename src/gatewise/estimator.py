@@ -60,8 +60,8 @@ class ModelRegistry:
             name: see `names`.
             fields: the preset's flat names (hidden_size, dropout, learning_rate, batch_size, ...) and those of
                 the training section (seed, device, precision, class_weights, ...). sequence_length is a promise that
-                X keeps; without it any length is taken. A loss other than auto is a regressor's. class_weights may be
-                {label: weight}.
+                X keeps; without it any length is taken. Whether a loss fits is asked in `fit`, of y. class_weights
+                may be {label: weight}.
 
         Raises:
             UnknownNameError: an unknown model or field; the nearest is listed.
@@ -79,10 +79,8 @@ class ModelRegistry:
         for field in fields:
             if field not in known:
                 raise UnknownNameError("field", field, known)
-        overrides = {"model.name": name, **{known[field]: value for field, value in fields.items()}}
-        if fields.get("loss", "auto") != "auto":
-            overrides["target.kind"] = "forward_return"  # a kind of numbers, to which a loss of numbers belongs
-        config = load_config(overrides=overrides)
+        said = {known[field]: value for field, value in fields.items()}
+        config = load_config(overrides={"model.name": name, "target.kind": "given", **said})
         return SequenceModel(config, None if fields.get("sequence_length") is None else config.windows.sequence_length)
 
     @staticmethod

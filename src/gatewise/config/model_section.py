@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from gatewise.config.loss_section import AutoLoss
 from gatewise.config.section import Fraction, Section
 from gatewise.errors import ConfigError, UnknownNameError
 
@@ -61,7 +62,7 @@ class TabularConfig(ModelConfig):
                 f'windows.supervise must be "last" for {self.name}: it reads one row and has no earlier steps',
                 'windows.supervise="last"',
             )
-        for name, usual in {"loss": "auto", "class_weights": "none", "auto_batch_size": False}.items():
+        for name, usual in {"loss": AutoLoss(name="auto"), "class_weights": "none", "auto_batch_size": False}.items():
             if getattr(training, name) != usual:
                 raise ConfigError(
                     f"training.{name} is for networks; {self.name} reads nothing of training but its seed",

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
+from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
 from gatewise.errors import ConfigError, UnknownNameError
 
@@ -19,6 +20,8 @@ _WORDS = {
     "a valid dictionary": "a mapping",
 }
 _LONGEST = 80
+# Sections that are chosen by name, and their tables.
+_CHOSEN: dict[str, Mapping[str, type[BaseModel]]] = {"model": MODEL_CONFIGS, "loss": LOSS_CONFIGS}
 
 
 def config_error(error: ValidationError, short: Iterable[str], also: Mapping[str, str] | None = None) -> ConfigError:
@@ -72,7 +75,7 @@ def _cut(value: object) -> str:
 def _fields_at(path: list[str]) -> set[str]:
     section: type[BaseModel] = ExperimentConfig
     for part in path:
-        if part == "model":
-            return {name for cls in MODEL_CONFIGS.values() for name in cls.model_fields}
+        if part in _CHOSEN:
+            return {name for option in _CHOSEN[part].values() for name in option.model_fields}
         section = cast(type[BaseModel], section.model_fields[part].annotation)
     return set(section.model_fields)

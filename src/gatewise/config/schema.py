@@ -18,6 +18,7 @@ from gatewise.config.database_url import without_mask
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
+from gatewise.config.loss_section import AnyLoss, AutoLoss
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
@@ -50,7 +51,8 @@ class FeatureConfig(Section):
 class TargetConfig(Section):
     """What is predicted, and from when on it is known."""
 
-    kind: Literal["triple_barrier", "direction", "forward_return", "next_row"] = "triple_barrier"
+    # given: labels come as arrays (`ModelRegistry`), not from a table
+    kind: Literal["triple_barrier", "direction", "forward_return", "next_row", "given"] = "triple_barrier"
     horizon: int = Field(20, ge=1)  # rows; next_row predicts the row `horizon` ahead
     barrier: Literal["volatility", "fixed"] = "volatility"
     upper: float = Field(1.0, gt=0)  # multiples of trailing volatility over the horizon, or a fraction of the price
@@ -61,8 +63,12 @@ class TargetConfig(Section):
     columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
 
     @property
-    def output_kind(self) -> str:
-        """The kind of what is predicted, as `targets/outputs/table.py` names it."""
+    def output_kind(self) -> str | None:
+        """The kind of what is predicted, as `targets/outputs/table.py` names it; `None` where labels are given, which
+        say it when they come.
+        """
+        if self.kind == "given":
+            return None
         return "classes" if self.kind in ("triple_barrier", "direction") else "values"
 
 
@@ -166,7 +172,7 @@ class TrainingConfig(Section):
     plateau_factor: float = Field(0.5, gt=0, lt=1)
     early_stopping_patience: int = Field(15, ge=1)
     min_delta: float = Field(1e-4, ge=0)
-    loss: Literal["auto", "mse", "mae", "huber"] = "auto"  # auto: cross-entropy for classes, mse for numbers
+    loss: AnyLoss = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
     # By the training rows, a number a class in their order, or a number for each by its name.
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -225,15 +231,16 @@ class ExperimentConfig(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        if self.training.class_weights != "none" and self.target.output_kind != "classes":
+        output_kind = self.target.output_kind
+        if self.training.class_weights != "none" and output_kind not in ("classes", None):
             raise ConfigError(
                 f"training.class_weights need classes; target.kind is {self.target.kind}",
                 'training.class_weights="none", or a target of classes: target.kind="direction"',
             )
-        if self.training.loss != "auto" and self.target.output_kind == "classes":
-            raise ValueError(f"training.loss must be auto for classes; target.kind is {self.target.kind}")
-        if isinstance(self.model, TabularConfig):
-            self.model.require(self.target.output_kind, self.windows.supervise, self.training)
+        if output_kind is not None:
+            self.training.loss.require(output_kind, f"target.kind is {self.target.kind}")
+            if isinstance(self.model, TabularConfig):
+                self.model.require(output_kind, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":
             _refuse_fractions(self.target)
         if self.training.per_symbol and self.reads_symbol:

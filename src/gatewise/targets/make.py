@@ -31,10 +31,16 @@ def make_labels(table: Table, spec: TargetConfig) -> Labels:
 
     Raises:
         SchemaError: the target reads a column that the table lacks.
-        UnknownNameError, ConfigError: next_row names a column that the table lacks, or one twice.
+        UnknownNameError, ConfigError: next_row names a column that the table lacks, or one twice; a kind that is not
+            made from tables.
         QualityError: a price that is not positive (but for `Table.any_prices`) and finite, or a value beyond float32.
         NotEnoughRowsError: no row has its whole path.
     """
+    if spec.kind not in KINDS:
+        raise ConfigError(
+            f"target.kind must say what to predict of a table; {spec.kind} labels come as arrays",
+            f"target.kind is one of {', '.join(KINDS)}",
+        )
     labels = KINDS[spec.kind](table, spec)
     if not labels.valid.any():
         need = spec.horizon + labels.lookback

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError, DivergedError, entry
+from gatewise.errors import ConfigError, DivergedError
 from gatewise.host import choose_threads
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
@@ -23,8 +23,7 @@ from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
-from gatewise.training.losses import LOSSES, choose_loss
-from gatewise.training.objective import Objective
+from gatewise.training.objective import make_objective
 from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress, nothing_finite
@@ -79,7 +78,7 @@ def fit(
             raise nothing_finite(progress.diverged)
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
-    objective = Objective(entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES), precision)
+    objective = make_objective(settings, precision, num_classes)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")

@@ -1,41 +1,80 @@
-"""Losses as one value a sample, so that weights and uneven batches need no special case."""
+"""Losses as one value a sample, so that weights and uneven batches need no special case.
+
+A loss joins by one entry here (its fields, where it has any, in config/loss_section.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 from torch.nn import functional
+
+from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig
+from gatewise.errors import entry
+from gatewise.targets.outputs.table import OUTPUTS
 
 # (outputs [N, K], y) -> [N]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def cross_entropy(outputs_NK: Tensor, y_N: Tensor) -> Tensor:
-    """Of logits and class numbers."""
-    return functional.cross_entropy(outputs_NK, y_N, reduction="none")
+@dataclass(frozen=True)
+class LossSpec:
+    """What there is to know of a loss.
+
+    Attributes:
+        summary, source: one line for people, and the paper.
+        build: makes it of its parameters.
+    """
+
+    summary: str
+    source: str
+    build: Callable[..., Loss]
 
 
-def mse(outputs_NK: Tensor, y_NK: Tensor) -> Tensor:
+def cross_entropy(label_smoothing: float = 0.0) -> Loss:
+    """Of logits and class numbers, of which `label_smoothing` is spread over all classes."""
+    return partial(functional.cross_entropy, reduction="none", label_smoothing=label_smoothing)
+
+
+def mse() -> Loss:
     """Mean over outputs of squared errors."""
-    return functional.mse_loss(outputs_NK, y_NK, reduction="none").mean(dim=1)
+    return _mean_over_outputs(functional.mse_loss)
 
 
-def mae(outputs_NK: Tensor, y_NK: Tensor) -> Tensor:
+def mae() -> Loss:
     """Mean over outputs of absolute errors."""
-    return functional.l1_loss(outputs_NK, y_NK, reduction="none").mean(dim=1)
+    return _mean_over_outputs(functional.l1_loss)
 
 
-def huber(outputs_NK: Tensor, y_NK: Tensor) -> Tensor:
-    """Mean over outputs of Huber's loss with delta 1 (Huber 1964)."""
-    return functional.huber_loss(outputs_NK, y_NK, reduction="none").mean(dim=1)
+def huber(delta: float = 1.0) -> Loss:
+    """Mean over outputs of half the squared error up to `delta`, and of delta (|error| - delta / 2) beyond it."""
+    return _mean_over_outputs(partial(functional.huber_loss, delta=delta))
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "mse": mse, "mae": mae, "huber": huber}
+def _mean_over_outputs(each: Callable[..., Tensor]) -> Loss:
+    return lambda outputs_NK, y_NK: each(outputs_NK, y_NK, reduction="none").mean(dim=1)
 
 
-def choose_loss(name: str, is_classes: bool) -> str:
-    """`auto` -> cross_entropy for classes, mse for numbers; other names stand."""
-    if name == "auto":
-        return "cross_entropy" if is_classes else "mse"
-    return name
+LOSSES: dict[str, LossSpec] = {
+    "cross_entropy": LossSpec(
+        "Log loss, with smoothed labels where asked for", "Good 1952; Szegedy et al. 2016", cross_entropy
+    ),
+    "mse": LossSpec("Squared error", "Gauss 1809", mse),
+    "mae": LossSpec("Absolute error", "Laplace 1774", mae),
+    "huber": LossSpec("Squared error of small errors, absolute of large ones", "Huber 1964", huber),
+}
+assert LOSSES.keys() == LOSS_CONFIGS.keys() - {"auto"}
+
+
+def make_loss(config: LossConfig, output_kind: str) -> Loss:
+    """The loss of a config; `auto` is the kind's own.
+
+    Raises:
+        ConfigError: it can't be computed of this kind of outputs; UnknownNameError: there is none of that name.
+    """
+    config.require(output_kind, f"outputs are {output_kind}")
+    name = OUTPUTS[output_kind].loss if config.name == "auto" else config.name
+    return entry("loss", name, LOSSES).build(**{field: value for field, value in config if field != "name"})

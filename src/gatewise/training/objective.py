@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatewise.config.schema import TrainingConfig
 from gatewise.errors import TrainingError
 from gatewise.training.device import Precision
-from gatewise.training.losses import Loss
+from gatewise.training.losses import Loss, make_loss
 from gatewise.windows import Batch
 
 
@@ -56,6 +57,18 @@ class Objective:
         plain_N = loss_N if batch.log_weight is None else self.loss(outputs_NK, batch.y)
         labelled_N = batch.weight.sign()
         return torch.stack(((plain_N * labelled_N).sum(), labelled_N.sum()))
+
+
+def make_objective(settings: TrainingConfig, precision: Precision, num_classes: int) -> Objective:
+    """What a section `training` asks for.
+
+    Args:
+        num_classes: 0 for values.
+
+    Raises:
+        ConfigError: a loss that can't be computed of such outputs.
+    """
+    return Objective(make_loss(settings.loss, "classes" if num_classes else "values"), precision)
 
 
 def scored_outputs(outputs: Tensor, batch: Batch) -> Tensor:

@@ -8,15 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import MemoryExhaustedError, entry
+from gatewise.errors import MemoryExhaustedError
 from gatewise.host import available_memory, choose_threads
 from gatewise.isolation import plain_numbers
 from gatewise.training.batch_size import BatchSizeChoice, measure_batch_size
 from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listeners
-from gatewise.training.losses import LOSSES, choose_loss
-from gatewise.training.objective import Objective
+from gatewise.training.objective import make_objective
 from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows
@@ -66,7 +65,7 @@ def _real_step(
         ),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
-        Objective(entry("loss", choose_loss(settings.loss, num_classes > 0), LOSSES), precision),
+        make_objective(settings, precision, num_classes),
         settings.gradient_clip,
         Listeners(()),
         piece=1,

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from gatewise.config.alike import require_alike
 from gatewise.config.schema import TrainingConfig
-from gatewise.errors import ConfigError, DivergedError, entry
+from gatewise.errors import ConfigError, DivergedError
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.nn.dropout import epoch_key
@@ -35,8 +35,7 @@ from gatewise.training.fleet.step import Ensemble, FleetStep, FleetTotals
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
 from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
-from gatewise.training.losses import LOSSES, choose_loss
-from gatewise.training.objective import Objective
+from gatewise.training.objective import make_objective
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows, epoch_order
@@ -158,8 +157,7 @@ class _Fleet:
             if member.windows.log_weight is not None:
                 start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
-        loss = entry("loss", choose_loss(self.settings[0].loss, num_classes > 0), LOSSES)
-        self.step = FleetStep(ensemble, Objective(loss, precision), listeners[0])
+        self.step = FleetStep(ensemble, make_objective(self.settings[0], precision, num_classes), listeners[0])
         self.state = FleetState.start([member.model for member in members], ensemble.layout, self.settings)
 
     def fit_epoch(self, running: Sequence[int]) -> None:

@@ -1,0 +1,86 @@
+"""The section `training.loss`: one class a loss, chosen by name. `loss: huber` is short for `loss: {name: huber}`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, SerializerFunctionWrapHandler, model_serializer
+
+from gatewise.config.section import Fraction, Section
+from gatewise.errors import ConfigError, entry
+
+
+class LossConfig(Section):
+    """Base of the per-loss sections; `name` chooses the class through LOSS_CONFIGS.
+
+    Attributes:
+        output_kinds: of targets that it can be computed of.
+    """
+
+    output_kinds: ClassVar[tuple[str, ...]] = ("values",)
+    name: str
+
+    def require(self, output_kind: str, predicted: str, hint: str | None = None) -> None:
+        """Refuses what is predicted, if it is of a kind that this loss can't be computed of.
+
+        Args:
+            predicted: what it is, for the words: `target.kind is direction`.
+            hint: what to do; `None`: the losses of this kind.
+
+        Raises:
+            ConfigError: it is.
+        """
+        if output_kind not in self.output_kinds:
+            able = [name for name, config in LOSS_CONFIGS.items() if output_kind in config.output_kinds]
+            raise ConfigError(
+                f"training.loss {self.name} is for {' and '.join(self.output_kinds)}; {predicted}",
+                hint or f"losses for {output_kind}: {', '.join(able)}",
+            )
+
+    @model_serializer(mode="wrap")
+    def _short_where_usual(self, dump: SerializerFunctionWrapHandler) -> Any:
+        """Its name alone where all else is at its default: as people write it, and as 0.1 did."""
+        return self.name if self == type(self)(name=self.name) else dump(self)
+
+    def __str__(self) -> str:
+        return str(self.model_dump())
+
+
+class AutoLoss(LossConfig):
+    """What the kind of target is judged by."""
+
+    output_kinds: ClassVar = ("classes", "values")
+
+
+class CrossEntropyLoss(LossConfig):
+    """Of class probabilities."""
+
+    output_kinds: ClassVar = ("classes",)
+    label_smoothing: Fraction = 0.0  # the share of each label that is spread over all classes
+
+
+class HuberLoss(LossConfig):
+    """Quadratic up to `delta`, linear beyond it."""
+
+    delta: float = Field(1.0, gt=0)  # of scaled targets
+
+
+LOSS_CONFIGS: dict[str, type[LossConfig]] = {
+    "auto": AutoLoss,
+    "cross_entropy": CrossEntropyLoss,
+    "mse": LossConfig,
+    "mae": LossConfig,
+    "huber": HuberLoss,
+}
+
+
+def _by_name(value: Any) -> Any:
+    if isinstance(value, LossConfig):
+        return value
+    fields = {"name": value} if isinstance(value, str) else value
+    if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
+        raise ValueError("must be a loss's name, or its name and fields")
+    return entry("training.loss", fields["name"], LOSS_CONFIGS).model_validate(fields)
+
+
+AnyLoss = Annotated[SerializeAsAny[LossConfig], BeforeValidator(_by_name)]
