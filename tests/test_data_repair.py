@@ -27,6 +27,8 @@ from gatewise.data.steps.resample import resample
 from gatewise.errors import SchemaError
 from gatewise.feeds.importing import import_rows
 from gatewise.lake.lake import Lake
+from sql_tables import put as put_table
+from sql_tables import sqlite_url
 from test_data_prices import OHLC, file_of, market
 
 BOTH = DataConfig(repair=("splits", "hundredfold"))
@@ -258,3 +260,40 @@ def test_the_lake_is_mended_when_it_is_read_and_keeps_mended_imports_apart(
     assert rows.repairs[0].start == datetime.fromisoformat("2001-01-22T00:00:00+00:00")
     with pytest.raises(SchemaError, match="rows must be mended as those that the lake holds"):
         import_rows(DataConfig(paths=(str(path),), repair=("hundredfold",)), lake, "vendor")
+
+
+@pytest.mark.parametrize("source", ["files", "lake", "sql"])
+@pytest.mark.parametrize("columns", [("close",), ("close", "vwap"), ("vwap", "low", "close")], ids=",".join)
+def test_what_is_kept_is_mended_as_if_all_were(
+    columns: tuple[str, ...], source: str, tmp_path: Path, gatewise_home: Path
+) -> None:
+    prices, volume = market(300, 5), VOLUME.copy()
+    prices["vwap"] = (prices["high"] + prices["low"] + prices["close"]) / 3
+    split(prices, volume, 150, 4, 1)
+    prices["close"][40] *= 100
+    path = file_of(tmp_path, prices, volume)
+    said: dict[str, object] = {
+        "source": source,
+        "table": "bars" if source == "sql" else None,
+        "repair": ("splits", "hundredfold"),
+    }
+    if source == "files":
+        said |= {"paths": (str(path),)}
+    elif source == "lake":
+        import_rows(DataConfig(paths=(str(path),)), Lake(gatewise_home / "lake"), "vendor")
+    else:
+        said |= {"url": put_table(sqlite_url(tmp_path / "bars.db"), pl.read_csv(path), types={"time": "TEXT"})}
+    whole = read_source(DataConfig.model_validate(said))
+    kept = read_source(DataConfig.model_validate({**said, "columns": columns}))
+    assert {one.kind for one in kept.repairs} == {"splits", "hundredfold"}
+    assert set(kept.columns) == set(columns)
+    assert all(kept.frame[name].equals(whole.frame[name]) for name in columns)
+
+
+def test_repairs_look_at_what_all_files_share_beside_the_columns_that_were_asked_for(tmp_path: Path) -> None:
+    prices = market(60)
+    close = pl.DataFrame({"time": [datetime(2002, 1, 1) + timedelta(days=n) for n in range(60)], **prices})
+    file_of(tmp_path, prices, name="AAA.csv")
+    put(tmp_path, "BBB.csv", as_csv(close.select("time", "close")))
+    rows = read_source(DataConfig(paths=(str(tmp_path),), columns=("close",), repair=("splits",)))
+    assert (rows.columns, rows.frame.height) == (("close",), 120)

@@ -46,17 +46,17 @@ def read_lake(spec: DataConfig) -> Rows:
     lake = Lake.default(spec.lake)
     keys = chosen_keys(lake, spec)
     manifests = [manifest for key in keys if (manifest := lake.series(key).manifest) is not None]
-    columns = _columns(manifests, spec)
+    columns, spare = _columns(manifests, spec)
     frames, bare = [], []
     for number, key in enumerate(keys):
-        rows = lake.series(key).read(spec.start, spec.end, [have for have, _ in columns])
+        rows = lake.series(key).read(spec.start, spec.end, columns)
         if rows.is_empty():
             bare.append(key.symbol)
         frames.append(
             rows.select(
                 pl.lit(key.symbol).alias(SYMBOL),
                 TIME,
-                *(pl.col(have).alias(name) for have, name in columns),
+                *columns,
                 pl.col(TIME).alias(STAMP),
                 pl.lit(number, pl.UInt32).alias(FILE),
                 pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW),
@@ -82,7 +82,7 @@ def read_lake(spec: DataConfig) -> Rows:
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
     late = {manifest.facts.get("late_months", 0) for manifest in manifests}
     late_months = late.pop() if len(late) == 1 else None
-    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, late_months=late_months)
+    return Rows(frame, files, timeframe, tolerance, tuple(notes), calendar, late_months=late_months, spare=spare)
 
 
 def refuse_filter(spec: DataConfig) -> None:
@@ -154,16 +154,18 @@ def _one(keys: Sequence[SeriesKey], kind: str, names: Sequence[str]) -> None:
         )
 
 
-def _columns(manifests: Sequence[Manifest], spec: DataConfig) -> list[tuple[str, str]]:
-    """(column of the lake, column of the table) to read from every series."""
+def _columns(manifests: Sequence[Manifest], spec: DataConfig) -> tuple[list[str], frozenset[str]]:
+    """The columns to read from every series, and which of these only repairs need."""
     first = next((manifest for manifest in manifests if manifest.columns), None)
     if first is None:
         raise NotEnoughRowsError(
             f"the lake holds no row of {manifests[0].key}", "gatewise data list shows what it holds"
         )
-    chosen = choose_columns(f"lake {first.key}", {name: name for name in first.columns}, spec.columns)
+    chosen, spare = choose_columns(f"lake {first.key}", {name: name for name in first.columns}, spec)
+    shared = frozenset.intersection(*(frozenset(manifest.columns) for manifest in manifests if manifest.columns))
+    names, spare = [name for name in chosen if name in shared or name not in spare], spare & shared
     for manifest in manifests:
-        lacks = sorted(set(chosen) - set(manifest.columns)) if manifest.columns else []
+        lacks = sorted(set(names) - set(manifest.columns)) if manifest.columns else []
         adds = sorted(set(manifest.columns) - set(first.columns)) if not spec.columns else []
         if lacks or adds:
             what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
@@ -171,4 +173,4 @@ def _columns(manifests: Sequence[Manifest], spec: DataConfig) -> list[tuple[str,
                 f"series must hold the same columns; {manifest.key} {' and '.join(what)} beside {first.key}",
                 "load them apart, or keep what they share: data.columns=[open,high,low,close,volume]",
             )
-    return list(chosen.items())
+    return names, spare

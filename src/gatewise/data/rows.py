@@ -49,6 +49,7 @@ class Rows:
         repairs: what was mended after they were read.
         symbols_named: a column says whose each row is.
         late_months: see `Table`.
+        spare: columns that only repairs are decided by; `sources.read_source` leaves them out.
     """
 
     frame: pl.DataFrame
@@ -66,6 +67,7 @@ class Rows:
     repairs: tuple[Repair, ...] = ()
     symbols_named: bool = False
     late_months: int | None = 0
+    spare: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -179,6 +181,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         zone_assumed=all(part.zone_assumed for part in parts),
         symbols_named=any(part.symbols_named for part in parts),
         late_months=late,
+        spare=frozenset.union(*(part.spare for part in parts)) & {*frame.columns},
     )
     if not rows.columns:
         raise SchemaError(
@@ -202,6 +205,7 @@ def _merged_notes(parts: Sequence[Part]) -> list[str]:
 
 def _concat(parts: Sequence[Part]) -> pl.DataFrame:
     texts = {text for part in parts for text in part.texts}
+    texts |= {name for part in parts for name in part.spare if any(name not in other.frame.columns for other in parts)}
     first = [column for column in parts[0].frame.columns if column not in texts]
     frames = []
     for number, part in enumerate(parts):

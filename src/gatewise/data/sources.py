@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.demo_bars import sample_config
@@ -48,4 +49,5 @@ def read_source(spec: DataConfig) -> Rows:
             raise ConfigError(
                 f"data.{field} is said of text files, and data.source is {spec.source!r}; got {value!r}", "leave it out"
             )
-    return repaired(SOURCES[spec.source](spec), spec)
+    rows = repaired(SOURCES[spec.source](spec), spec)
+    return replace(rows, frame=rows.frame.drop(rows.spare), spare=frozenset()) if rows.spare else rows

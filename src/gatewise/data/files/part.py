@@ -53,6 +53,7 @@ class Part:
         symbols_named: a column says whose each row is.
         order: which price comes first, where rows without a header were asked; they are read as it says, or, where it
             does not, as their layout does.
+        spare: columns that only repairs are decided by, and nobody asked for.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Part:
     volume: Volume | None = None
     symbols_named: bool = False
     order: Order | None = None
+    spare: frozenset[str] = frozenset()
 
 
 def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
@@ -96,7 +98,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     """
     raw = without_running(without_fixed_point(in_rows_of_symbols(raw, spec)))
     roles = find_roles(
-        raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns
+        raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, columns_to_read(spec)
     )
     rows = raw.frame[ROW]
     named = None if roles.symbol or spec.symbol else name_series(file)
@@ -116,7 +118,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     order = find_order(raw, symbols, stamps.values, spec)
     if order is not None and order.close_first:
         raw = turned(raw, order)
-    chosen = choose_columns(raw.name, names, spec.columns)
+    chosen, spare = choose_columns(raw.name, names, spec)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
@@ -152,6 +154,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         volume=roles.volume,
         symbols_named=roles.symbol is not None,
         order=order,
+        spare=spare,
     )
 
 
@@ -226,24 +229,32 @@ def _symbols(
     return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
 
 
-def choose_columns(name: str, names: dict[str, str], wanted: Sequence[str]) -> dict[str, str]:
-    """File column -> table column for the columns to keep; `wanted` may use either name, or be empty to keep all.
+def columns_to_read(spec: DataConfig) -> tuple[str, ...]:
+    """`data.columns`, and beside them what repairs are decided by; empty: all."""
+    return (*spec.columns, *OHLCV) if spec.columns and spec.repair else spec.columns
+
+
+def choose_columns(name: str, names: dict[str, str], spec: DataConfig) -> tuple[dict[str, str], frozenset[str]]:
+    """File column -> table column for the columns to read, and which of these only repairs need.
+
+    `data.columns` may use either name, or be empty to keep all.
 
     Raises:
         SchemaError: no such column; the nearest is named.
     """
-    if not wanted:
-        return names
+    if not spec.columns:
+        return names, frozenset()
     back = {target: column for column, target in names.items()}
     chosen = {}
-    for want in wanted:
+    for want in spec.columns:
         column = back.get(want) or (want if want in names else None)
         if column is None:
             near = difflib.get_close_matches(want, [*back, *names], n=1, cutoff=0.5)
             guess = f"did you mean {near[0]!r}? " if near else ""
             raise SchemaError(f"{name} has no column {want!r} to keep", f"{guess}data.columns takes: {', '.join(back)}")
         chosen[column] = names[column]
-    return chosen
+    spare = {back[target]: target for target in columns_to_read(spec) if target in back and back[target] not in chosen}
+    return chosen | spare, frozenset(spare.values())
 
 
 def _values(raw: Raw, chosen: dict[str, str], spec: DataConfig) -> tuple[list[pl.Series], tuple[str, ...], list[str]]:

@@ -21,7 +21,7 @@ from gatewise.data.columns.interval_column import Interval, interval_of, names_l
 from gatewise.data.columns.roles import Roles, find_roles
 from gatewise.data.columns.running import ended_column
 from gatewise.data.columns.unnamed import find_unnamed
-from gatewise.data.files.part import choose_columns, part_of
+from gatewise.data.files.part import choose_columns, columns_to_read, part_of
 from gatewise.data.files.text import Raw, unique_names
 from gatewise.data.names.grammar import read_names
 from gatewise.data.row_filter import column_of, no_such_rows, values_of
@@ -111,11 +111,18 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
         raise NotEnoughRowsError(f"{name} has columns {', '.join(columns)} and no rows", "is it the right one?")
     frame, odd = to_frame(columns, head)
     roles = find_roles(
-        name, frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, spec.columns, zoned=False
+        name,
+        frame,
+        spec.time_column,
+        spec.symbol_column,
+        spec.rename,
+        spec.symbol,
+        columns_to_read(spec),
+        zoned=False,
     )
     if roles.interval is not None:
         roles = _of_all_intervals(roles, _interval_of_all(connection, source, name, roles.interval.column))
-    chosen = choose_columns(name, roles.names, spec.columns)
+    chosen, _ = choose_columns(name, roles.names, spec)
     words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
     ended = ended_column(frame)  # by which rows are left out when they are here
     stay = (ended, *roles.beside.columns)
