@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetConfig
@@ -25,6 +26,7 @@ from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.verdict import TONES, Verdict
 from gatewise.features.base import FeatureMatrix
+from gatewise.report import html
 from gatewise.report.data import Predicted, ReportData, thinned
 from gatewise.report.figures import residuals
 from gatewise.report.gather import gather_report, split_stretches
@@ -219,6 +221,28 @@ def test_names_from_data_cannot_break_out_of_the_page() -> None:
     assert sum(t == "script" for t, _ in found.tags) == len(found.scripts)
     assert not any(text.startswith("alert") for _, text in found.scripts)
     assert evil in found.text
+
+
+@given(st.text(min_size=1))
+def test_whatever_text_a_piece_is_given_is_text_on_the_page(text: str) -> None:
+    """The parser reads CR as LF, as browsers do; NUL is no character of HTML."""
+    text = text.replace("\r", "").replace("\0", "") or "<"
+    pieces = [
+        html.paragraph(text), html.bullets([text]), html.columns({text: text}), html.facts({text: {text: text}}),
+        html.folded(text, text), html.preformatted(text), html.section(text, [text]),
+        html.table(text, text, [text], [html.Line(text, [html.Cell(text, text, bold=True), html.Cell(text)])]),
+    ]  # fmt: skip
+    tags = {"p", "ul", "li", "div", "dl", "dt", "dd", "h2", "h3", "details", "summary", "pre", "section", "table"}
+    tags |= {"thead", "tbody", "tr", "td", "th", "b", "small"}
+    found = Elements("".join(pieces))
+    assert {tag for tag, _ in found.tags} == tags
+    assert found.text == 18 * text
+    assert [attributes["aria-label"] for tag, attributes in found.tags if tag == "table"] == [text]
+
+
+def test_a_value_that_a_template_lacks_is_an_error_not_a_blank() -> None:
+    with pytest.raises(UndefinedError):
+        html._piece("bullets")
 
 
 def drawn_figures(page: str) -> list[dict[str, Any]]:

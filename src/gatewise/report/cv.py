@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup
 
 from gatewise.evaluation.base import Estimate, Interval, count, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
@@ -17,9 +16,20 @@ from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report import figures
 from gatewise.report.cv_figures import Dots, fold_dots
-from gatewise.report.html import Pictures, bullets, folded, header, named_values, section
+from gatewise.report.html import (
+    Cell,
+    Line,
+    Pictures,
+    bullets,
+    facts,
+    folded,
+    header,
+    preformatted,
+    render_page,
+    section,
+    table,
+)
 from gatewise.report.kinds.table import BRIEF
-from gatewise.report.page import DRAW, PAGE, STYLE
 
 
 @dataclass(frozen=True)
@@ -96,21 +106,11 @@ def render(page: CvPage) -> str:
         *(section(_ahead(of.horizon), _horizon(page, of, pictures)) for of in page.horizons),
         section("How much of it is luck", [_measures(page)]),
         section("The folds", _timelines(page, pictures)),
-        section("What was run", [_facts(page)]),
+        section("What was run", [facts(page.facts)]),
         section("Read this with the numbers", [bullets(page.notes)]),
-        *(
-            folded(f"Resolved configuration of {name}", f"<pre>{escape(text)}</pre>")
-            for name, text in page.configs.items()
-        ),
+        *(folded(f"Resolved configuration of {name}", preformatted(text)) for name, text in page.configs.items()),
     ]
-    return PAGE.substitute(
-        title=escape(page.title),
-        style=STYLE,
-        body="\n".join(body),
-        data=pictures.scripts(),
-        plotly=get_plotlyjs(),
-        draw=DRAW,
-    )
+    return render_page(page.title, body, pictures)
 
 
 def _header(page: CvPage) -> str:
@@ -149,60 +149,50 @@ def _horizon(page: CvPage, of: HorizonPage, pictures: Pictures) -> Iterator[str]
         yield _symbols(of, page)
 
 
-def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in of.estimates)
-    lines = "".join(_row(metric, {name: found[metric] for name, found in of.estimates.items()}) for metric in metrics)
-    return (
-        '<div><p class="caption">Mean ± standard deviation over seeds and '
-        f"{escape(page.compared.lower())}, and {page.confidence:.0%} intervals of the mean. "
-        "Underlined: the best of the row.</p>"
-        '<div class="scroll">'
-        f'<table aria-label="{escape(_ahead(of.horizon))}"><thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div></div>"
+def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> Markup:
+    lines = [_line(metric, [estimates[metric] for estimates in of.estimates.values()]) for metric in metrics]
+    caption = (
+        f"Mean ± standard deviation over seeds and {page.compared.lower()}, and {page.confidence:.0%} intervals of the "
+        "mean. Underlined: the best of the row."
     )
+    return table(_ahead(of.horizon), caption, of.estimates, lines)
 
 
-def _row(metric: str, found: Mapping[str, Estimate]) -> str:
-    values = [estimate.mean for estimate in found.values()]
-    best = (min if lower_is_better(metric) else max)(values)
-    places = decimals(max(abs(value) for value in values))
-    cells = "".join(
-        f'<td class="{"best" * (estimate.mean == best)}">{_cell(estimate, places)}</td>' for estimate in found.values()
-    )
-    return f'<tr><th scope="row">{escape(metric_words(metric))}</th>{cells}</tr>'
+def _line(metric: str, estimates: Sequence[Estimate]) -> Line:
+    means = [estimate.mean for estimate in estimates]
+    best = (min if lower_is_better(metric) else max)(means)
+    places = decimals(max(abs(mean) for mean in means))
+    return Line(metric_words(metric), [_cell(estimate, places, estimate.mean == best) for estimate in estimates])
 
 
-def _cell(of: Estimate, places: int) -> str:
-    places = enough(of.mean, places)
-    spread = "" if of.std is None else f" ± {of.std:.{places}f}"
-    bounds = bounds_text(of, places, "<small>{} to {}</small>")
-    return f"<b>{fixed(of.mean, places)}{spread}</b>{bounds}".replace("-", "−")
+def _cell(estimate: Estimate, places: int, best: bool) -> Cell:
+    places = enough(estimate.mean, places)
+    spread = "" if estimate.std is None else f" ± {estimate.std:.{places}f}"
+    bounds = bounds_text(estimate, places, "{} to {}").replace("-", "−")
+    text = f"{fixed(estimate.mean, places)}{spread}".replace("-", "−")
+    return Cell(text, bounds, bold=True, style="best" * best)
 
 
-def _symbols(of: HorizonPage, page: CvPage) -> str:
+def _symbols(of: HorizonPage, page: CvPage) -> Markup:
     models = list(next(iter(of.by_symbol.values())))
-    places = decimals(max(abs(value) for found in of.by_symbol.values() for value in found.values()))
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in models)
-    lines = "".join(
-        f'<tr><th scope="row">{escape(symbol)}</th>'
-        + "".join(f"<td><b>{shown(found[name], places)}</b></td>" if name in found else "<td>–</td>" for name in models)
-        + "</tr>"
-        for symbol, found in of.by_symbol.items()
-    )
+    places = decimals(max(abs(value) for means in of.by_symbol.values() for value in means.values()))
+    lines = [
+        Line(
+            symbol,
+            [Cell(shown(means[name], places), bold=True) if name in means else Cell("–") for name in models],
+        )
+        for symbol, means in of.by_symbol.items()
+    ]
     words = f"{metric_words(page.deciding)} by symbol, mean over seeds and {page.compared.lower()}"
-    return (
-        f'<div><p class="caption">{escape(words)}.</p><div class="scroll"><table aria-label="{escape(words)}">'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table></div></div>"
-    )
+    return table(words, f"{words}.", models, lines)
 
 
-def _measures(page: CvPage) -> str:
-    lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><b>{escape(value)}</b></td>'
-        f'<td style="text-align:left;white-space:normal">{escape(meaning)}.</td></tr>'
+def _measures(page: CvPage) -> Markup:
+    lines = [
+        Line(name, [Cell(value, bold=True), Cell(f"{meaning}.", style="words")])
         for name, value, meaning in page.measures
-    )
-    return f'<div class="scroll"><table aria-label="measures of overfitting"><tbody>{lines}</tbody></table></div>'
+    ]
+    return table("measures of overfitting", "", (), lines)
 
 
 def _timelines(page: CvPage, pictures: Pictures) -> Iterator[str]:
@@ -214,11 +204,6 @@ def _timelines(page: CvPage, pictures: Pictures) -> Iterator[str]:
             wide=True,
             height=of.timeline_height,
         )
-
-
-def _facts(page: CvPage) -> str:
-    groups = "".join(f"<div><h3>{escape(name)}</h3>{named_values(values)}</div>" for name, values in page.facts.items())
-    return f'<div class="facts">{groups}</div>'
 
 
 def _ahead(horizon: int) -> str:

@@ -1,16 +1,13 @@
 """report.html: one file that tells what was run and what came of it, readable offline, on a phone and on paper.
 
-The page is whole without its pictures; Plotly's script stands at its end, once (4.8 MB), and draws them from the data
-beside it. The page's own policy forbids every connection, so nothing that the script could ever ask for is fetched.
+The page is whole without its pictures; Plotly's script stands at its end and draws them from the data beside it. The
+page's own policy forbids every connection, so nothing that the script could ever ask for is fetched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
-
-from plotly.offline import get_plotlyjs
 
 from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval
@@ -23,16 +20,17 @@ from gatewise.report.data import ReportData
 from gatewise.report.html import (
     Pictures,
     bullets,
-    column_table,
+    columns,
+    facts,
     folded,
     header,
-    metric_table,
-    named_values,
+    paragraph,
+    preformatted,
+    render_page,
     section,
-    symbol_table,
 )
 from gatewise.report.kinds.table import DRAWINGS
-from gatewise.report.page import DRAW, PAGE, STYLE
+from gatewise.report.tables import column_table, metric_table, symbol_table
 
 _TITLES = {"val": "Validation", "test": "Test"}
 
@@ -56,22 +54,15 @@ def render(report: ReportData) -> str:
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
         section("Training", [_training(report, pictures)]),
         section("The split", _split(report, pictures)),
-        section("What was run", [_facts(report)]),
+        section("What was run", [facts(report.facts)]),
         section("Read this with the numbers", [bullets(report.notes)]),
-        folded("Resolved configuration", f"<pre>{escape(report.config_yaml)}</pre>"),
+        folded("Resolved configuration", preformatted(report.config_yaml)),
     ]
-    return PAGE.substitute(
-        title=escape(report.title),
-        style=STYLE,
-        body="\n".join(body),
-        data=pictures.scripts(),
-        plotly=get_plotlyjs(),
-        draw=DRAW,
-    )
+    return render_page(report.title, body, pictures)
 
 
 def _header(report: ReportData) -> str:
-    return header("report", report.title, report.evaluation.judgement, f"<p>{escape(report.verdict.summary)}</p>")
+    return header("report", report.title, report.evaluation.judgement, paragraph(report.verdict.summary))
 
 
 def _differences(result: PartResult, pictures: Pictures) -> str:
@@ -91,7 +82,7 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
     head = [metric for metric in drawing.head if metric in result.metrics]
     rest = [m for m in result.metrics if m not in head]
     if result is not report.verdict:
-        yield f"<p>{escape(result.summary)}</p>"
+        yield paragraph(result.summary)
     yield metric_table(result, head, f"{_title(result)}: metrics", differences=True)
     if result.symbols:
         few = [metric for metric in drawing.by_symbol if metric in result.metrics]
@@ -123,7 +114,7 @@ def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]
         "Cost, one way": f"{rule.cost:g} price units" if rule.in_price_units else f"{rule.cost:.3%}",
         "Steps a year, as seen": f"{rule.steps_per_year:,.0f}",
     }
-    yield f'<div class="columns">{named_values(numbers)}</div>'
+    yield columns(numbers)
 
 
 def _amount(rule: Backtest, value: float, sign: str = "") -> str:
@@ -159,11 +150,6 @@ def _split(report: ReportData, pictures: Pictures) -> Iterator[str]:
             "A part whose shares differ from training's is a different market.",
             height=height,
         )
-
-
-def _facts(report: ReportData) -> str:
-    groups = (f"<div><h3>{escape(group)}</h3>{named_values(facts)}</div>" for group, facts in report.facts.items())
-    return f'<div class="facts">{"".join(groups)}</div>'
 
 
 def _title(result: PartResult) -> str:

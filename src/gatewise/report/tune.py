@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup
 
 from gatewise.evaluation.base import decimals, shown
 from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report.fold_figures import fold_timeline, timeline_height
-from gatewise.report.html import Pictures, bullets, folded, header, named_values, section
-from gatewise.report.page import DRAW, PAGE, STYLE
+from gatewise.report.html import (
+    Cell,
+    Line,
+    Pictures,
+    bullets,
+    facts,
+    folded,
+    header,
+    preformatted,
+    render_page,
+    section,
+    table,
+)
 from gatewise.report.tune_figures import study_pictures
 from gatewise.splits.base import Spans
 from gatewise.splits.folds import FoldSplit
@@ -98,17 +108,10 @@ def render(page: TunePage) -> str:
         section("The search in pictures", drawn),
         section("The inner folds", _folds(page, pictures)),
         *([section(f"Trials that failed: {len(failed)}", [bullets(failed)])] if failed else []),
-        section("What was run", [_facts(page)]),
-        folded("The best trial's configuration", f"<pre>{escape(page.best_yaml)}</pre>"),
+        section("What was run", [facts(page.facts)]),
+        folded("The best trial's configuration", preformatted(page.best_yaml)),
     ]
-    return PAGE.substitute(
-        title=escape(page.title),
-        style=STYLE,
-        body="\n".join(body),
-        data=pictures.scripts(),
-        plotly=get_plotlyjs(),
-        draw=DRAW,
-    )
+    return render_page(page.title, body, pictures)
 
 
 def _header(page: TunePage) -> str:
@@ -124,23 +127,22 @@ def _header(page: TunePage) -> str:
     return header("tuning", page.title, page.judgement, bullets(lines))
 
 
-def _table(page: TunePage) -> str:
+def _table(page: TunePage) -> Markup:
     complete = [trial for trial in page.trials if trial.value is not None]
     ranked = sorted(complete, key=lambda trial: (trial.value, trial.number))[:SHOWN]
     names = list(page.best.params)
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (metric_words(page.metric), *names))
-    lines = "".join(
-        f'<tr><th scope="row">trial {trial.number}{", diverged" * bool(trial.diverged)}</th>'
-        f'<td class="{"best" * (trial.number == page.best.number)}"><b>{_value(trial.value, page)}</b></td>'
-        + "".join(f"<td>{escape(param_words(trial.params.get(name)))}</td>" for name in names)
-        + "</tr>"
+    lines = [
+        Line(
+            f"trial {trial.number}{', diverged' * bool(trial.diverged)}",
+            [
+                Cell(_value(trial.value, page), bold=True, style="best" * (trial.number == page.best.number)),
+                *(Cell(param_words(trial.params.get(name))) for name in names),
+            ],
+        )
         for trial in ranked
-    )
-    return (
-        f'<div><p class="caption">The {len(ranked)} best of {len(complete)} complete trials.</p>'
-        '<div class="scroll"><table aria-label="best trials"><thead><tr><td></td>'
-        f"{head}</tr></thead><tbody>{lines}</tbody></table></div></div>"
-    )
+    ]
+    caption = f"The {len(ranked)} best of {len(complete)} complete trials."
+    return table("best trials", caption, (metric_words(page.metric), *names), lines)
 
 
 def _folds(page: TunePage, pictures: Pictures) -> Iterator[str]:
@@ -151,11 +153,6 @@ def _folds(page: TunePage, pictures: Pictures) -> Iterator[str]:
         wide=True,
         height=timeline_height(len(page.folds)),
     )
-
-
-def _facts(page: TunePage) -> str:
-    groups = "".join(f"<div><h3>{escape(name)}</h3>{named_values(values)}</div>" for name, values in page.facts.items())
-    return f'<div class="facts">{groups}</div>'
 
 
 def param_words(value: object) -> str:

@@ -1,0 +1,103 @@
+"""The tables of a run's report: metrics beside baselines, column by column, symbol by symbol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from gatewise.evaluation.base import Interval, decimals, enough, fixed, shown
+from gatewise.evaluation.interval_words import bounds_text, without_interval
+from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.metric_names import lower_is_better, metric_words
+from gatewise.evaluation.verdict import TONES, Tone, column_tone
+from gatewise.report.html import Cell, Line, table
+
+_MOST_SYMBOLS = 50
+
+
+def metric_table(result: PartResult, metrics: Sequence[str], caption: str, differences: bool = False) -> Markup:
+    """Metrics down, model and baselines across, each with its interval; `differences` adds the paired ones."""
+    columns = {"model": result.metrics, **result.baselines}
+    lines = [_metric_line(metric, {name: values[metric] for name, values in columns.items()}) for metric in metrics]
+    if differences:
+        label = f"{metric_words(result.deciding_metric)}: model − baseline, paired"
+        places = decimals(result.metrics[result.deciding_metric].value)
+        cells = [_cell(result.differences[name], places, "+") for name in result.baselines]
+        lines.append(Line(label, [Cell("–", style="model"), *cells], "difference"))
+    some = any(values[name].low is not None for values in columns.values() for name in metrics)
+    intervals = f", {result.confidence:.0%} intervals." if some else "."
+    words = " ".join([intervals, *without_interval(columns, metrics)])
+    whole = f"{caption}, {result.rows:,} rows{words} Underlined: the best of the row."
+    return table(caption, whole, columns, lines)
+
+
+def column_table(result: PartResult, caption: str) -> Markup:
+    """Predicted columns down; the verdict, errors of the model and of the last value, and their difference across."""
+    head = ("verdict", "RMSE", "last value's", "difference, paired", "MAE", "last value's", "direction", "outside")
+    lines = []
+    for name, column in result.columns.items():
+        model, last = column.metrics, column.persistence
+        rmse, mae = (decimals(max(metrics[name].value for metrics in (model, last))) for name in ("rmse", "mae"))
+        cells = [
+            _verdict_cell(column.words, column_tone(column.words)),
+            Cell(shown(model["rmse"].value, rmse, ","), bold=True),
+            Cell(shown(last["rmse"].value, rmse, ",")),
+            _cell(column.difference, rmse, "+"),
+            Cell(shown(model["mae"].value, mae, ","), bold=True),
+            Cell(shown(last["mae"].value, mae, ",")),
+            Cell(f"{model['directional_accuracy'].value:.3f}"),
+            Cell(f"{column.outside_training:.0%}"),
+        ]
+        lines.append(Line(name, cells))
+    whole = (
+        f"{caption}, in the columns' own units; differences in RMSE with {result.confidence:.0%} intervals. Direction: "
+        "share of rows that moved whose move has the predicted sign. Outside: share of rows whose true value lies "
+        "outside of the range that training showed."
+    )
+    return table(caption, whole, head, lines)
+
+
+def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> Markup:
+    """Symbols down, all of them at the head; the verdict, the deciding metric beside the best baseline's, and more."""
+    deciding = result.deciding_metric
+    more = [name for name in metrics if name != deciding]
+    lines = []
+    for name, part in {"all": result, **dict(list(result.symbols.items())[:_MOST_SYMBOLS])}.items():
+        best = part.baselines[part.best_baseline][deciding]
+        places = decimals(max(part.metrics[deciding].value, best.value))
+        cells = [
+            _verdict_cell(part.short, TONES[part.verdict]),
+            Cell(f"{part.rows:,}"),
+            _cell(part.metrics[deciding], places),
+            Cell(shown(best.value, places, ","), part.best_baseline, bold=True),
+            _cell(part.differences[part.best_baseline], places, "+"),
+            *(Cell(f"{part.metrics[metric].value:,.{decimals(part.metrics[metric].value)}f}") for metric in more),
+        ]
+        lines.append(Line(name, cells))
+    compared = (metric_words(deciding), "best baseline's", "difference, paired")
+    rest = len(result.symbols) - _MOST_SYMBOLS
+    left = f" {rest} more symbols are in metrics.json." if rest > 0 else ""
+    whole = f"{caption}, each on its own rows beside the same baselines, {result.confidence:.0%} intervals.{left}"
+    return table(caption, whole, ("verdict", "rows", *compared, *map(metric_words, more)), lines)
+
+
+def _metric_line(metric: str, columns: Mapping[str, Interval]) -> Line:
+    values = [interval.value for interval in columns.values()]
+    best = (min if lower_is_better(metric) else max)(values)
+    places = decimals(max(abs(value) for value in values))
+    cells = [
+        _cell(interval, places, style=" ".join(["model"] * (name == "model") + ["best"] * (interval.value == best)))
+        for name, interval in columns.items()
+    ]
+    return Line(metric_words(metric), cells)
+
+
+def _cell(interval: Interval, places: int, sign: str = "", style: str = "") -> Cell:
+    places = places if sign else enough(interval.value, places)  # what is left of a difference may well be 0
+    bounds = bounds_text(interval, places, "{} to {}", f"{sign},").replace("-", "−")
+    return Cell(fixed(interval.value, places, f"{sign},").replace("-", "−"), bounds, bold=True, style=style)
+
+
+def _verdict_cell(words: str, tone: Tone) -> Cell:
+    return Cell(words, style=f"tone {tone}")
