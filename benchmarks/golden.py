@@ -55,10 +55,12 @@ MEANT: dict[tuple[str, str], str] = (
 _SMALL = (
     *("--horizon", "3", "--seq-len", "8", "--hidden-size", "6", "--num-layers", "2", "--dropout", "0.1"),
     *("--batch-size", "128", "--max-epochs", "4", "--set", "features.sets=[ohlcv]", "--set", "training.device=cpu"),
-    *("--set", "evaluation.bootstrap_samples=50", "--set", "training.warmup_epochs=1", "--stamp", "close"),
+    *("--set", "evaluation.bootstrap_samples=50", "--stamp", "close"),
 )
-_ONE = ("--data", "one.parquet", *_SMALL)
-_SEVERAL = ("--data", "several.parquet", *_SMALL)
+_WARM = ("--set", "training.warmup_epochs=1")
+_ROWS = ("--data", "one.parquet", *_SMALL)
+_ONE = (*_ROWS, *_WARM)
+_SEVERAL = ("--data", "several.parquet", *_SMALL, *_WARM)
 
 
 def _set(*settings: str) -> tuple[str, ...]:
@@ -73,14 +75,14 @@ TRAIN: dict[str, tuple[str, ...]] = {
     "every step": (*_ONE, "--target", "direction", *_set("windows.supervise=every", "windows.burn_in=3")),
     "class weights": (*_ONE, *_set("training.class_weights=balanced")),
     "stride, sampled epochs": (*_ONE, *_set("windows.stride=2", "training.windows_per_epoch=512")),
-    "sgd, plateau": (*_ONE, *_set("training.optimizer=sgd", "training.scheduler=plateau")),
+    "sgd, plateau": (*_ROWS, *_set("training.optimizer=sgd", "training.scheduler=plateau")),
     "adam, steps, huber": (
-        *_ONE,
+        *_ROWS,
         *("--target", "forward_return"),
         *_set("training.optimizer=adam", "training.scheduler=step", "training.step_size=2", "training.loss=huber"),
     ),
     "exponential, mae, no clipping": (
-        *_ONE,
+        *_ROWS,
         *("--target", "forward_return", "--model", "gru"),
         *_set("training.scheduler=exponential", "training.loss=mae", "training.gradient_clip=null"),
     ),
@@ -93,7 +95,7 @@ TRAIN: dict[str, tuple[str, ...]] = {
         *_set("model.symbol_embedding=2", "features.scale_by=symbol"),
     ),
 }
-_CV = ("--data", "one.parquet", *_SMALL[2:], "--horizons", "2,3", "--models", "lstm,gru", "--n-splits", "3")
+_CV = ("--data", "one.parquet", *_SMALL[2:], *_WARM, "--horizons", "2,3", "--models", "lstm,gru", "--n-splits", "3")
 CV: dict[str, tuple[str, ...]] = {
     "cv": (*_CV, "--seeds", "2", "--workers", "1"),
     "cv, processes": (*_CV, "--workers", "2"),
@@ -108,7 +110,7 @@ PER_SYMBOL: dict[str, tuple[str, ...]] = {
     "per symbol, a fleet": (*_SEVERAL, "--per-symbol", "--fleet", "on"),
 }
 TUNE: dict[str, tuple[str, ...]] = {
-    "tune": ("--data", "one.parquet", *_SMALL, "--space", "space.yaml", "--n-trials", "4", "--n-splits", "2"),
+    "tune": (*_ONE, "--space", "space.yaml", "--n-trials", "4", "--n-splits", "2"),
 }
 
 

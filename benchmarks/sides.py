@@ -191,7 +191,8 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     import numpy as np
     import torch
 
-    from gatewise.config.schema import RecurrentConfig, TrainingConfig
+    from gatewise.config.load import load_config
+    from gatewise.config.schema import RecurrentConfig
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
     from gatewise.nn.initial import seeded
@@ -218,9 +219,8 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
 
     def train(seconds: float) -> tuple[int, float]:
         wanted = max(1, min(round(speed[0] * seconds / case.batch), len(rows) // case.batch)) * case.batch
-        settings = TrainingConfig(
-            batch_size=case.batch, max_epochs=1, windows_per_epoch=wanted, warmup_epochs=0, scheduler="constant"
-        )
+        said = {"batch_size": case.batch, "max_epochs": 1, "windows_per_epoch": wanted, "scheduler": "constant"}
+        settings = load_config(overrides={f"training.{name}": value for name, value in said.items()}).training
         done = fit(model, windows, rows, rows[: case.batch], settings, chosen, NUM_CLASSES, Listeners([]))
         speed[0] = done.windows_per_second
         return wanted, wanted / done.windows_per_second

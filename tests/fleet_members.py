@@ -18,6 +18,7 @@ from gatewise.training.fit import fit
 from gatewise.training.fleet.fit import Member
 from gatewise.training.progress import FitResult
 from gatewise.windows import Windows
+from training_configs import training_config
 
 CPU = torch.device("cpu")
 FP32 = choose_precision("fp32", CPU)
@@ -65,8 +66,14 @@ def series(num_classes: int = 2, steps_scored: int = 1) -> Windows:
 
 
 def settings(**changes: object) -> TrainingConfig:
-    fields = {"batch_size": 64, "max_epochs": 4, "learning_rate": 0.01, "warmup_epochs": 1, "seed": 5}
-    return TrainingConfig(**(fields | changes))
+    fields: dict[str, object] = {
+        "batch_size": 64,
+        "max_epochs": 4,
+        "learning_rate": 0.01,
+        "warmup_epochs": 1,
+        "seed": 5,
+    }
+    return training_config(fields, **changes)
 
 
 def small_model(
@@ -82,7 +89,7 @@ def various(name: str = "lstm", num_classes: int = 2, steps_scored: int = 1, **s
     """Members that differ in everything in which members may; called again it gives equal ones afresh."""
     windows, rng = series(num_classes, steps_scored), np.random.default_rng(8)
     own: list[dict[str, object]] = [
-        {"seed": 1, "momentum": 0.5},
+        {"seed": 1} | ({"momentum": 0.5} if shared.get("optimizer") == "sgd" else {}),
         {"seed": 2, "learning_rate": 0.03, "weight_decay": 0.1, "gradient_clip": None, "scheduler": "constant"},
         {"seed": 3, "scheduler": "plateau", "plateau_patience": 0, "plateau_factor": 0.3, "min_delta": 0.5},
         {"seed": 2, "max_epochs": 2, "gradient_clip": 0.1, "scheduler": "step", "step_size": 1, "weight_decay": 0.0},

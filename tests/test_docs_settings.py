@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from gatewise.config.fields import chosen_sections, value_at
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
@@ -19,6 +20,7 @@ OF_ALL_MODELS = {
     for field, default in family(name=name).model_dump(mode="json").items()
 }
 SECTIONS = {name: value for name, value in ExperimentConfig() if name != "name"}
+CHOSEN = {".".join(path): options for path, options in chosen_sections().items()}
 
 
 def rows_of(section: str) -> dict[str, tuple[Any, str]]:
@@ -35,7 +37,11 @@ def words_of(annotation: Any) -> set[str]:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_the_page_gives_every_field_and_its_default(section: str) -> None:
     said = {name: default for name, (default, _) in rows_of(section).items()}
-    wanted = ExperimentConfig().to_dict()[section]
+    wanted = {
+        name: value
+        for name, value in ExperimentConfig().to_dict()[section].items()
+        if f"{section}.{name}" not in CHOSEN
+    }
     assert said == (OF_ALL_MODELS | wanted if section == "model" else wanted)
 
 
@@ -43,6 +49,25 @@ def test_the_page_gives_every_field_and_its_default(section: str) -> None:
 def test_the_page_names_every_word_that_a_field_may_take(section: str) -> None:
     said = rows_of(section)
     for name, field in type(SECTIONS[section]).model_fields.items():
+        if f"{section}.{name}" in CHOSEN:
+            continue
         default, meaning = said[name]
         missing = [word for word in words_of(field.annotation) if word != default and f"`{word}`" not in meaning]
         assert not missing, name
+
+
+@pytest.mark.parametrize("section", CHOSEN)
+def test_the_page_gives_every_field_of_every_option_and_whose_it_is(section: str) -> None:
+    rows, options = rows_of(section), CHOSEN[section]
+    assert rows.keys() == {name for kind in options.values() for name in kind.model_fields}
+    default, meaning = rows.pop("name")
+    assert default == value_at(ExperimentConfig(), f"{section}.name")
+    assert {default, *re.findall(r"`(\w+)`", meaning)} >= options.keys()
+    for field, (default, meaning) in rows.items():
+        owners = {
+            name: kind.model_fields[field].default for name, kind in options.items() if field in kind.model_fields
+        }
+        assert default in owners.values()
+        for name, value in owners.items():
+            assert value == default or f"`{name}` `{value}`" in meaning
+            assert len(owners) == len(options) or f"`{name}`" in meaning

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from fleet_members import series, small_model, various
-from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError
 from gatewise.nn.dropout import Dropout
 from gatewise.training.fleet.layout import Layout
@@ -20,6 +19,7 @@ from gatewise.training.fleet.step import Ensemble
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
 from gatewise.training.gradients import Gradients
 from gatewise.training.optimizers import OPTIMIZERS, make_optimizer, trainable
+from training_configs import training_config
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -27,15 +27,16 @@ def test_a_row_moves_to_the_bits_that_its_model_alone_moves_to(name) -> None:
     """Each with its own rate, decay, clipping and momentum; alone it is torch's (tests/test_optimizers.py)."""
     models = [small_model("lstm", seed, 0.0, 3, hidden_size=7) for seed in range(3)]  # parameters end within a vector
     decay, clip, momentum = (0.1, 0.0, 0.01), (1.0, None, 0.05), (0.9, 0.0, 0.5)
+    own = [{"momentum": part} if name == "sgd" else {} for part in momentum]
     settings = [
-        TrainingConfig(optimizer=name, weight_decay=d, gradient_clip=c, momentum=m)
-        for d, c, m in zip(decay, clip, momentum, strict=True)
+        training_config({}, optimizer=name, weight_decay=d, **more).model_copy(update={"gradient_clip": c})
+        for d, c, more in zip(decay, clip, own, strict=True)
     ]
     state = FleetState.start(models, Layout.of(models[0]), settings)
     rows = Gradients([optimizer.parameters for optimizer in state.optimizers])
     lone = [
-        make_optimizer(name, trainable(model), 0.1, own.weight_decay, own.momentum)
-        for model, own in zip(models, settings, strict=True)
+        make_optimizer(parameters=trainable(model), learning_rate=0.1, **dict(config.optimizer))
+        for model, config in zip(models, settings, strict=True)
     ]
     alone = [Gradients([optimizer.parameters]) for optimizer in lone]
     generator = torch.Generator().manual_seed(0)
@@ -58,7 +59,8 @@ def test_a_row_moves_to_the_bits_that_its_model_alone_moves_to(name) -> None:
 def test_a_fleet_kept_by_the_first_version_goes_on_as_if_it_had_been_kept_by_this_one(name) -> None:
     """0.1 kept a matrix of first moments, or SGD's velocities, one of second moments and float64 steps."""
     models = [small_model("gru", seed, 0.0, 2) for seed in range(2)]
-    settings = [TrainingConfig(optimizer=name, momentum=m) for m in (0.9, 0.0)]
+    own = [{"momentum": part} if name == "sgd" else {} for part in (0.9, 0.0)]
+    settings = [training_config({}, optimizer=name, **more) for more in own]
     begun = FleetState.start(models, Layout.of(models[0]), settings)
     gradients = Gradients([optimizer.parameters for optimizer in begun.optimizers])
     for step in range(3):

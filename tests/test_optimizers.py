@@ -25,7 +25,9 @@ TORCHS = {
 
 
 def ours_of(name: str, model: nn.Module) -> Optimizer:
-    return make_optimizer(name.split()[0], trainable(model), 0.01, 0.1, 0.0 if "without" in name else 0.9)
+    kind, *without = name.split()
+    momentum = {"momentum": 0.0 if without else 0.9} if kind == "sgd" else {}
+    return make_optimizer(kind, trainable(model), 0.01, weight_decay=0.1, **momentum)
 
 
 def model_of(seed: int = 0) -> nn.Module:
@@ -83,7 +85,7 @@ def test_a_scaler_of_gradients_skips_the_same_steps_as_with_torchs_optimizer(nam
 def test_a_parameter_without_a_gradient_stays_even_under_decay() -> None:
     model = model_of()
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    optimizer = make_optimizer("adamw", trainable(model), 0.01, 0.5)
+    optimizer = make_optimizer("adamw", trainable(model), 0.01, weight_decay=0.5)
     model[0].weight.grad = torch.ones(7, 5)
     optimizer.step()
     stayed = [torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]

@@ -10,14 +10,14 @@ import math
 
 import pytest
 
-from gatewise.config.schema import TrainingConfig
 from gatewise.errors import DivergedError
 from gatewise.training.progress import Progress
 from gatewise.training.schedules import make_schedule
+from training_configs import training_config
 
 
 def started(**changes: object) -> Progress:
-    return Progress.start(TrainingConfig(**({"learning_rate": 0.1, "max_epochs": 6} | changes)))
+    return Progress.start(training_config({"learning_rate": 0.1, "max_epochs": 6}, **changes))
 
 
 def see(progress: Progress, *losses: float) -> list[bool]:
@@ -25,7 +25,7 @@ def see(progress: Progress, *losses: float) -> list[bool]:
 
 
 def test_the_rate_is_the_peak_times_the_schedule_at_the_moment_and_the_history_keeps_the_epochs_middle() -> None:
-    progress, schedule = started(warmup_epochs=2), make_schedule("cosine", 6, 2)
+    progress, schedule = started(warmup_epochs=2), make_schedule("cosine", 6, warmup_epochs=2)
     for epoch in range(3):
         for position in (0.0, 0.25, 0.99):
             assert progress.learning_rate(position) == pytest.approx(0.1 * schedule(epoch + position))
@@ -44,7 +44,8 @@ def test_a_lowered_rate_is_news_once_and_no_other_epoch_has_any() -> None:
 
 @pytest.mark.parametrize(("scheduler", "factor"), [("plateau", 0.25), ("constant", 1.0)])
 def test_a_plateau_lowers_the_rate_only_where_it_is_the_schedule(scheduler, factor) -> None:
-    progress = started(scheduler=scheduler, plateau_patience=0, plateau_factor=0.5)
+    options = {"plateau_patience": 0, "plateau_factor": 0.5} if scheduler == "plateau" else {}
+    progress = started(scheduler=scheduler, **options)
     see(progress, 1.0, 1.0, 1.0)
     assert progress.learning_rate(0.5) == pytest.approx(0.1 * factor)
 

@@ -83,7 +83,7 @@ def test_no_name_is_another_things_in_silence() -> None:
     unknown = CvConfig.model_construct(splitter="sliced", n_splits=3, test_groups=1, val=0.2)
     for make in (
         lambda: make_schedule("cosin", 10),
-        lambda: make_optimizer("adamax", [torch.zeros(1)], 0.1, 0.0),
+        lambda: make_optimizer("adamax", [torch.zeros(1)], 0.1),
         lambda: make_pruner("mean", 3),
         lambda: list(fold_masks(spans, unknown)),
     ):

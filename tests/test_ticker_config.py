@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import logging
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatewise.config.fields import value_at
 from gatewise.config.load import load_config, to_yaml
+from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
 from gatewise.config.ticker import CHOICES, FIELDS, NAMES
 from gatewise.errors import ConfigError, UnknownNameError
@@ -55,7 +56,7 @@ DEFAULTS = {
 
 
 def field(config: ExperimentConfig, dotted: str) -> Any:
-    return attrgetter(dotted)(config)
+    return value_at(config, long_name(dotted))
 
 
 def load(tmp_path: Path, values: dict[str, Any], *assignments: str, **overrides: Any) -> ExperimentConfig:
@@ -116,7 +117,7 @@ def test_every_example_file_is_taken_as_it_stands(name: str, said: dict[str, Any
         "max_epochs": training.max_epochs, "hidden_size": field(config, "model.hidden_size"),
         "num_layers": field(config, "model.num_layers"), "dropout": field(config, "model.dropout"),
         "batch_size": training.batch_size, "learning_rate": training.learning_rate,
-        "weight_decay": training.weight_decay, "patience": training.early_stopping_patience,
+        "weight_decay": training.optimizer.weight_decay, "patience": training.early_stopping_patience,
         "train": config.split.train, "columns": len(config.features.columns),
     } == expected  # fmt: skip
     assert config.target.columns == config.features.columns

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewise.config.load import FLAT_FIELDS, load_config
+from gatewise.config.load import load_config
+from gatewise.config.names import PRESET, long_name
 from gatewise.config.schema import MODEL_CONFIGS
 from gatewise.errors import ConfigError, GatewiseError, ReadError, UnknownNameError
 from gatewise.selection.tuning.space import Choice, Range
@@ -71,7 +72,7 @@ def test_every_space_that_ships_fits_its_model(name: str) -> None:
         ({"dropout": {"low": 0.1, "high": 0.5, "step": 0}}, "step above 0"),
         ({"dropout": {"low": 0.1, "high": 0.5, "log": True, "step": 0.1}}, "no step"),
         ({"optimizer": {"low": 1, "high": 2}}, "no number"),
-        ({"optimizer": ["lion"]}, "training.optimizer"),
+        ({"optimizer": ["lion"]}, "unknown optimizer 'lion'"),
         ({"hidden_size": [4, 4]}, "each value once"),
         ({"hidden_size": [4], "model.hidden_size": [8]}, "each field once"),
         ({"model": ["lstm", "gru"]}, "gatewise cv --models"),
@@ -145,7 +146,7 @@ def test_the_end_of_a_range_is_the_last_step_within_it() -> None:
 def test_no_field_that_decides_what_is_scored_can_be_tuned() -> None:
     sections = {name.split(".")[0] for name in tunable_fields(CONFIG)}
     assert sections == {"features", "windows", "model", "training"}
-    assert set(FLAT_FIELDS.values()) - set(tunable_fields(CONFIG)) == {"model.name", "model.input_features"}
+    assert set(PRESET.values()) - set(tunable_fields(CONFIG)) == {"model.name", "model.input_features"}
 
 
 NUMBERS = st.floats(1e-6, 1e-2).map(lambda value: float(f"{value:.3g}"))
@@ -182,7 +183,7 @@ def test_whatever_a_field_is_given_is_taken_or_refused_in_words(value: object, f
     assert "\n" not in refused
     if refused:
         return
-    for held in space.candidates(FLAT_FIELDS.get(field, field), None):
+    for held in space.candidates(long_name(field), None):
         space.configure(CONFIG, {space.parameters[0].name: held})
 
 

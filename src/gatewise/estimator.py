@@ -19,7 +19,8 @@ import torch
 
 from gatewise.arrays import check_targets, check_windows, encode_targets
 from gatewise.as_numpy import Array
-from gatewise.config.load import FLAT_FIELDS, build_config, load_config
+from gatewise.config.load import build_config, load_config
+from gatewise.config.names import FORMER, SHORT
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
 from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
 from gatewise.features.far import far_inputs, say_far
@@ -69,7 +70,8 @@ class ModelRegistry:
         """
         if name not in NETWORKS:
             raise UnknownNameError("model of windows", name, NETWORKS)
-        known = {key: dotted for key, dotted in FLAT_FIELDS.items() if key != "model"}
+        known = {key: dotted for key, dotted in SHORT.items() if key != "model"}
+        known |= {name.removeprefix("training."): dotted for name, dotted in FORMER.items()}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
         known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key not in _OF_RUNS}
         known |= {"scaler": "features.scaler"}

@@ -20,6 +20,7 @@ from gatewise.config.schema import (
     TargetConfig,
     TrainingConfig,
 )
+from gatewise.config.training_section import ConstantConfig
 from gatewise.data.table import SYMBOL, Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
@@ -41,8 +42,7 @@ SHORT_TRAINING = TrainingConfig(
     batch_size=64,
     max_epochs=1,
     learning_rate=3e-3,
-    scheduler="constant",
-    warmup_epochs=0,
+    schedule=ConstantConfig(),
     device="cpu",
     precision="fp32",
 )

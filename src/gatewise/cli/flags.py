@@ -219,10 +219,10 @@ class Said:
     @property
     def fields(self) -> frozenset[str]:
         """Dotted names of what was said by --set and flags."""
-        from gatewise.config.load import FLAT_FIELDS
+        from gatewise.config.names import long_name
 
         names = [assignment.partition("=")[0].strip() for assignment in self.assignments]
-        return frozenset((*(FLAT_FIELDS.get(name, name) for name in names), *self.overrides))
+        return frozenset((*(long_name(name) for name in names), *self.overrides))
 
 
 def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:

@@ -16,7 +16,7 @@ SHARED = (
     "windows.supervise",
     "windows.burn_in",
     "training.batch_size",
-    "training.optimizer",
+    "training.optimizer.name",
     "training.loss",
     "training.precision",
     "training.device",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -12,34 +12,14 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
+from gatewise.config.fields import value_at
+from gatewise.config.layers import Layer, merge_layers, read_layer
+from gatewise.config.names import long_name
 from gatewise.config.refusals import config_error
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, require_model
 from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
 from gatewise.errors import ConfigError, ReadError
 
-# The short names that presets and flags use, and where each lives.
-FLAT_FIELDS: dict[str, str] = {
-    "model": "model.name",
-    "hidden_size": "model.hidden_size",
-    "num_layers": "model.num_layers",
-    "dropout": "model.dropout",
-    "bidirectional": "model.bidirectional",
-    "input_features": "model.input_features",
-    "sequence_length": "windows.sequence_length",
-    "learning_rate": "training.learning_rate",
-    "weight_decay": "training.weight_decay",
-    "gradient_clip": "training.gradient_clip",
-    "optimizer": "training.optimizer",
-    "scheduler": "training.scheduler",
-    "warmup_epochs": "training.warmup_epochs",
-    "step_size": "training.step_size",
-    "gamma": "training.gamma",
-    "batch_size": "training.batch_size",
-    "max_epochs": "training.max_epochs",
-    "early_stopping_patience": "training.early_stopping_patience",
-    "min_delta": "training.min_delta",
-}
-TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
 _OF_WORDS = ("data.filter", "data.symbol")  # what begins so holds texts of cells, whatever YAML takes them for
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
 _A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
@@ -70,48 +50,68 @@ def load_config(
         ConfigError: a key that is no text or not known, a wrong type or a value out of range; the nearest valid name
             is in the hint.
     """
-    said: dict[str, Any] = {}
     written = _read(file) if file else {}
     ticker = is_ticker(written)
-    for key, value in (translate(written) if ticker else written).items():
-        _say(said, key, value)
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise ConfigError(
-                f"an assignment reads a.b=value; got {assignment!r}", "for example model.bidirectional=true"
-            )
-        _say(said, key.strip(), _parse_value(key, text))
-    for key, value in (overrides or {}).items():
-        if value is not None:
-            _put(said, key, value)
-    if ticker and isinstance(said["data"], dict):
-        follow_symbol(said["data"])
-    also = fields_of(written) if ticker else {}
+    layers = read_layer((translate(written) if ticker else written).items())
+    layers += read_layer(map(_read_assignment, assignments))
+    layers += read_layer((key, value) for key, value in (overrides or {}).items() if value is not None)
+    if ticker:
+        for layer in layers:
+            follow_symbol(layer.values)
     if base is not None:
-        return build_config(_merge(base, said), also)
-    model = said.get("model", {})
-    name = require_model(model.get("name", "lstm") if isinstance(model, dict) else "lstm")
-    if isinstance(model, dict):
-        of_others = {field for other in compared for field in MODEL_CONFIGS[require_model(other)].model_fields}
-        of_others -= MODEL_CONFIGS[name].model_fields.keys()
-        said["model"] = {field: value for field, value in model.items() if field not in of_others}
-    low: dict[str, Any] = {}
-    for key, value in (ticker_preset() if ticker else preset(name)).items():
-        _say(low, key, value)
-    return build_config(_merge(low, said), also)
+        low = dict(base)
+    else:
+        model = value_at(merge_layers(layers), "model.name")
+        name = require_model("lstm" if model is None else model)
+        _leave_to_others(layers, name, compared)
+        low = ticker_preset() if ticker else preset(name)
+    return _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
 
 
-def build_config(values: Mapping[str, Any], also: Mapping[str, str] | None = None) -> ExperimentConfig:
-    """Validates nested values; see `load_config` for the errors.
+def build_config(values: Mapping[str, Any]) -> ExperimentConfig:
+    """Validates the values of a config, as any version wrote them; see `load_config` for the errors."""
+    return _build(read_layer(values.items()))
 
-    Args:
-        also: {dotted field: what the user called it}, for the words of an error.
+
+def change_config(config: ExperimentConfig, *values: Mapping[str, Any]) -> ExperimentConfig:
+    """A config with some fields, by their dotted names, set to other values; the later of two mappings wins.
+
+    Raises:
+        ConfigError: see `load_config`.
     """
+    # Over a mapping a mapping would be laid; here it takes its place.
+    cleared = [(name, None) for said in values for name, value in said.items() if isinstance(value, Mapping)]
+    return _build(
+        [
+            Layer(config.to_dict()),
+            *read_layer(cleared),
+            *(layer for said in values for layer in read_layer(said.items())),
+        ]
+    )
+
+
+def _build(layers: Sequence[Layer], also: Mapping[str, str] | None = None) -> ExperimentConfig:
+    """Validates layers; `also` is {dotted field: what the user called it}, for the words of an error."""
+    values = merge_layers(layers)
     try:
-        return ExperimentConfig.model_validate(dict(values))
+        return ExperimentConfig.model_validate(values)
     except ValidationError as error:
-        raise config_error(error, [*FLAT_FIELDS, TRAIN_SPLIT], also or {}) from error
+        raise config_error(error, values, also or {}) from error
+
+
+def _leave_to_others(layers: Sequence[Layer], name: str, compared: Iterable[str]) -> None:
+    """Takes out of the layers, in place, what is said of the model and is a field of others that are compared."""
+    others = {field for other in compared for field in MODEL_CONFIGS[require_model(other)].model_fields}
+    for layer in layers:
+        for field in others - MODEL_CONFIGS[name].model_fields.keys():
+            layer.values.get("model", {}).pop(field, None)
+
+
+def _read_assignment(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"an assignment reads a.b=value; got {text!r}", "for example model.bidirectional=true")
+    return key.strip(), _parse_value(key, value)
 
 
 def preset(model: str) -> dict[str, Any]:
@@ -150,36 +150,6 @@ def _require_text_keys(where: str, value: object) -> None:
             _require_text_keys(where, inner)
 
 
-def _say(values: dict[str, Any], key: str, value: Any) -> None:
-    """Puts a value at its key, short, dotted or a section's; `model` is a section where it holds a mapping."""
-    if key == TRAIN_SPLIT:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        share = {"train": value, "val": round(1 - value, 12), "test": 0.0} if is_number else {"train": value}
-        _put(values, "split", share)
-    elif isinstance(value, dict) and key in ExperimentConfig.model_fields:
-        _put(values, key, value)
-    else:
-        _put(values, FLAT_FIELDS.get(key, key), value)
-
-
-def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(low)
-    for key, value in high.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
-def _put(values: dict[str, Any], dotted: str, value: Any) -> None:
-    *path, last = dotted.split(".")
-    for part in path:
-        values = values.setdefault(part, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{dotted}: {part} is a value, not a section", "gatewise config show prints every field")
-    both = isinstance(value, dict) and isinstance(values.get(last), dict)
-    values[last] = _merge(values[last], value) if both else value
-
-
 def _parse_value(key: str, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
@@ -189,7 +159,7 @@ def _parse_value(key: str, text: str) -> Any:
         said = text if len(text) <= 80 else f"{text[:79]}…"
         why = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
         raise ConfigError(
-            f"{key}: {said!r} is not a YAML value{why}", f'for text, quote it: {FLAT_FIELDS.get(key, key)}="…"'
+            f"{key}: {said!r} is not a YAML value{why}", f'for text, quote it: {long_name(key)}="…"'
         ) from error
     _require_text_keys(key, value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number, unless they quote it.

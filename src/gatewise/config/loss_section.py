@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from gatewise.config.section import Fraction, Section
 from gatewise.errors import ConfigError, entry
@@ -36,14 +36,6 @@ class LossConfig(Section):
                 f"training.loss {self.name} is for {' and '.join(self.output_kinds)}; {predicted}",
                 hint or f"losses for {output_kind}: {', '.join(able)}",
             )
-
-    @model_serializer(mode="wrap")
-    def _short_where_usual(self, dump: SerializerFunctionWrapHandler) -> Any:
-        """Its name alone where all else is at its default: as people write it, and as 0.1 did."""
-        return self.name if self == type(self)(name=self.name) else dump(self)
-
-    def __str__(self) -> str:
-        return str(self.model_dump())
 
 
 class AutoLoss(LossConfig):
@@ -78,7 +70,8 @@ def _by_name(value: Any) -> Any:
     if isinstance(value, LossConfig):
         return value
     fields = {"name": value} if isinstance(value, str) else value
-    if not isinstance(fields, dict) or not isinstance(fields.get("name"), str):
+    fields = {"name": "auto", **fields} if isinstance(fields, dict) else {}
+    if not isinstance(fields.get("name"), str):
         raise ValueError("must be a loss's name, or its name and fields")
     return entry("training.loss", fields["name"], LOSS_CONFIGS).model_validate(fields)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from gatewise.config.loss_section import LOSS_CONFIGS
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
+from gatewise.config.fields import Path, chosen_sections, fields_at, options_at, value_at
+from gatewise.config.names import OTHERS, SAME_WORD, SHORT
+from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, UnknownNameError
 
 _TYPES = ("function-", "constrained-", "literal[", "tuple[")  # steps of pydantic's paths that are types, not names
@@ -20,16 +21,14 @@ _WORDS = {
     "a valid dictionary": "a mapping",
 }
 _LONGEST = 80
-# Sections that are chosen by name, and their tables.
-_CHOSEN: dict[str, Mapping[str, type[BaseModel]]] = {"model": MODEL_CONFIGS, "loss": LOSS_CONFIGS}
 
 
-def config_error(error: ValidationError, short: Iterable[str], also: Mapping[str, str] | None = None) -> ConfigError:
+def config_error(error: ValidationError, values: Mapping[str, Any], also: Mapping[str, str]) -> ConfigError:
     """The first thing wrong.
 
     Args:
         error: of ExperimentConfig.
-        short: names beside the sections that are valid at the top, such as `hidden_size`.
+        values: that it was to be made of.
         also: {dotted field: what the user called it}.
     """
     problem = _telling(cast(list[Mapping[str, Any]], error.errors()))
@@ -37,10 +36,9 @@ def config_error(error: ValidationError, short: Iterable[str], also: Mapping[str
     for theirs, ours in _WORDS.items():
         words = words.replace(theirs, ours)
     dotted = ".".join(path)
-    called = (also or {}).get(dotted)
+    called = also.get(dotted)
     if problem["type"] == "extra_forbidden":
-        known = _fields_at(path[:-1]) | (set() if path[1:] else set(short))
-        return UnknownNameError(f"key in {'.'.join(path[:-1])}" if path[1:] else "key", path[-1], known)
+        return _unknown_field(path, values)
     if problem["type"] == "literal_error":
         names = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
         if isinstance(value, str):
@@ -54,6 +52,22 @@ def config_error(error: ValidationError, short: Iterable[str], also: Mapping[str
     )
 
 
+def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
+    """A key that its section does not have; of a section that is chosen by name, maybe another option's."""
+    *section, key = path
+    owners = [name for name, kind in options_at(section).items() if key in kind.model_fields]
+    if owners and tuple(section) in chosen_sections():
+        where = ".".join(section)
+        chosen = value_at(values, f"{where}.name") or value_at(ExperimentConfig(), f"{where}.name")
+        other = SAME_WORD.get(".".join(path))
+        return ConfigError(
+            f"{where}.{key} belongs to {' and '.join(owners)}; {where}.name is {chosen}",
+            f'{where}.name="{owners[0]}", or leave it out' + (f"; {other}" if other else ""),
+        )
+    known = {*fields_at(section)} | (set() if section else {*SHORT, *OTHERS})
+    return UnknownNameError(f"key in {'.'.join(section)}" if section else "key", key, known)
+
+
 def _telling(problems: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Of a field that takes a name or a list, pydantic tells both stories: for a list given, the list's."""
     first = problems[0]
@@ -63,19 +77,10 @@ def _telling(problems: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     return first
 
 
-def _path(problem: Mapping[str, Any]) -> list[str]:
-    return [str(part) for part in problem["loc"] if not str(part).startswith(_TYPES)]
+def _path(problem: Mapping[str, Any]) -> Path:
+    return tuple(str(part) for part in problem["loc"] if not str(part).startswith(_TYPES))
 
 
 def _cut(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _fields_at(path: list[str]) -> set[str]:
-    section: type[BaseModel] = ExperimentConfig
-    for part in path:
-        if part in _CHOSEN:
-            return {name for option in _CHOSEN[part].values() for name in option.model_fields}
-        section = cast(type[BaseModel], section.model_fields[part].annotation)
-    return set(section.model_fields)

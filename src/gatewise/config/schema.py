@@ -18,13 +18,14 @@ from gatewise.config.database_url import without_mask
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
-from gatewise.config.loss_section import AnyLoss, AutoLoss
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import TabularConfig as TabularConfig
 from gatewise.config.model_section import require_model as require_model
 from gatewise.config.section import LATER, Fraction, Section
+from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
+from gatewise.config.training_section import TrainingConfig as TrainingConfig
 from gatewise.errors import ConfigError
 
 
@@ -121,7 +122,6 @@ class SplitConfig(Section):
 
 
 MOST_FOLDS = 10_000
-MOST_SEEDS = 2**63  # what a column of tables and torch both hold
 
 
 class CvConfig(Section):
@@ -150,37 +150,6 @@ class CvConfig(Section):
                 f"got all choices of {self.test_groups} groups of {self.n_splits}"
             )
         return self
-
-
-class TrainingConfig(Section):
-    """The loop: optimizer, schedule, stopping, precision, device."""
-
-    batch_size: int = Field(512, ge=1)
-    auto_batch_size: bool = False
-    max_epochs: int = Field(100, ge=1)
-    windows_per_epoch: int | None = Field(None, ge=1)  # a fresh random sample each epoch; None: all
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    gradient_clip: float | None = Field(1.0, gt=0)
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    momentum: Fraction = 0.9  # sgd
-    scheduler: Literal["cosine", "step", "exponential", "plateau", "constant"] = "cosine"
-    warmup_epochs: int = Field(5, ge=0)  # linear, cosine only
-    step_size: int = Field(30, ge=1)  # step
-    gamma: float | None = Field(None, gt=0, le=1)  # step (None: 0.1) and exponential (None: 0.95)
-    plateau_patience: int = Field(10, ge=0)
-    plateau_factor: float = Field(0.5, gt=0, lt=1)
-    early_stopping_patience: int = Field(15, ge=1)
-    min_delta: float = Field(1e-4, ge=0)
-    loss: AnyLoss = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
-    # By the training rows, a number a class in their order, or a number for each by its name.
-    class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    device: str = "auto"  # auto, cpu, cuda, cuda:1
-    seed: int = Field(42, ge=0, lt=MOST_SEEDS)
-    per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
-    checkpoint_every_epochs: int = Field(1, ge=1)
-    tensorboard: bool = False  # event files in the run's folder; the extra tensorboard
 
 
 class EvaluationConfig(Section):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from gatewise.errors import ConfigError, entry
 
 # Marks fields that earlier versions did not have; see `ExperimentConfig.digest`.
 LATER = "later than 0.1"
@@ -12,7 +15,10 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
-    """Frozen, typed, and closed: an unknown key is an error, and true is no number."""
+    """Frozen, typed, and closed: an unknown key is an error, and true is no number.
+
+    A field may be a union of sections: its `name` chooses one of them, each with fields of its own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
@@ -28,3 +34,23 @@ class Section(BaseModel):
         if not takes_bool and any(isinstance(item, bool) for item in items):
             raise ValueError("must not be true or false")
         return value
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _choose_by_name(cls, value: Any, info: ValidationInfo) -> Any:
+        """Pydantic's own discriminated unions allow no validator of `name`, such as the one above."""
+        field = info.field_name or ""
+        options = sections_of(cls.model_fields[field].annotation)
+        if len(options) < 2 or not isinstance(value, dict):
+            return value
+        name = value.get("name", getattr(cls.model_fields[field].default, "name", None))
+        if not isinstance(name, str):
+            raise ConfigError(f"the name of {field} must be text; got {name!r}", f"valid: {', '.join(options)}")
+        return entry(field, name, options).model_validate(value)
+
+
+def sections_of(annotation: Any) -> Mapping[str, type[Section]]:
+    """{name: class} of the sections that a field may be; one that is not chosen has the name ""."""
+    kinds = [kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type)]
+    sections = [kind for kind in kinds if issubclass(kind, Section)]
+    return {str(kind.model_fields["name"].default) if len(sections) > 1 else "": kind for kind in sections}

@@ -29,7 +29,7 @@ FIELDS: dict[str, str] = {
     "sequence_length": "windows.sequence_length",
     "batch_size": "training.batch_size",
     "learning_rate": "training.learning_rate",
-    "weight_decay": "training.weight_decay",
+    "weight_decay": "training.optimizer.weight_decay",
     "grad_clip": "training.gradient_clip",
     "patience": "training.early_stopping_patience",
     "random_seed": "training.seed",
@@ -40,9 +40,9 @@ FIELDS: dict[str, str] = {
 # Values in words, whatever their case; PyTorch's own class names are understood too.
 CHOICES: dict[str, tuple[str, dict[str, str]]] = {
     "loss_function": ("training.loss", {"MSE": "mse", "MAE": "mae", "Huber": "huber"}),
-    "optimizer": ("training.optimizer", {"Adam": "adam", "AdamW": "adamw", "SGD": "sgd"}),
+    "optimizer": ("training.optimizer.name", {"Adam": "adam", "AdamW": "adamw", "SGD": "sgd"}),
     "scheduler_type": (
-        "training.scheduler",
+        "training.schedule.name",
         {
             "plateau": "plateau",
             "ReduceLROnPlateau": "plateau",
@@ -119,10 +119,11 @@ def fields_of(values: Mapping[str, Any]) -> dict[str, str]:
     return own | ({"split.train": "train_split"} if "train_split" in values else {})
 
 
-def follow_symbol(data: dict[str, Any]) -> None:
+def follow_symbol(values: dict[str, Any]) -> None:
     """`--symbol MSFT` beside a ticker config takes MSFT instead of the file's ticker, from whatever source."""
-    if (said := data.pop("symbol", None)) is not None:
-        data["symbols"] = [said]
+    data = values.get("data")
+    if isinstance(data, dict) and (symbol := data.pop("symbol", None)) is not None:
+        data["symbols"] = [symbol]
 
 
 def _columns(said: object) -> list[str]:

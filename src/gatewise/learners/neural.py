@@ -115,7 +115,7 @@ class Neural:
             DivergedError, MemoryExhaustedError: see `fit`.
         """
         key = checkpoint_key(config, samples)
-        saved = load_checkpoint(checkpoint, key, *older_keys(config, samples)) if checkpoint else None
+        saved = load_checkpoint(checkpoint, key, older_key(config, samples)) if checkpoint else None
         settings = config.training
         device, device_words = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
@@ -191,13 +191,14 @@ def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
     return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}/2"
 
 
-def older_keys(config: ExperimentConfig, samples: Samples) -> tuple[str, ...]:
-    """The keys of states of earlier versions that can be gone on from.
+def older_key(config: ExperimentConfig, samples: Samples) -> str | None:
+    """How the key of a state of 0.1 ends that can be gone on from: in the data. What came before that was a hash of the
+    config as 0.1 had it, with options of all optimizers and schedules.
 
-    Not those of weighted classes, whose losses were kept with the weights: a best epoch of then can't be held against
-    the plain losses of now.
+    `None` for weighted classes, whose losses were kept with the weights: a best epoch of then can't be held against the
+    plain losses of now.
     """
-    return (f"{config.digest}/{samples.table.fingerprint}",) if config.training.class_weights == "none" else ()
+    return f"/{samples.table.fingerprint}" if config.training.class_weights == "none" else None
 
 
 def build(config: ExperimentConfig, samples: Samples) -> nn.Module:

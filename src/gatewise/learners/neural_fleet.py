@@ -15,7 +15,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
 from gatewise.learners.base import Trained
-from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key, older_keys
+from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
@@ -77,9 +77,7 @@ def train_fleet(
         members[number] = Member(model, windows, rows, task.val_rows, settings)
     if members:
         key = _key(tasks, [checkpoint_key(task.config, task.samples) for task in tasks])
-        older = [key for task in tasks for key in older_keys(task.config, task.samples)]
-        others = (_key(tasks, older),) if len(older) == len(tasks) else ()
-        saved = load_checkpoint(checkpoint, key, *others) if checkpoint else None
+        saved = load_checkpoint(checkpoint, key) if checkpoint else None
         save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
         num_classes, own = len(tasks[0].samples.labels.classes), [listeners[number] for number in members]
         results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)

@@ -146,7 +146,7 @@ def _facts(
         "Training": {
             "Epochs": f"{epochs}, best {best_epoch}",
             "Batch": count(config.training.batch_size, "window"),
-            "Optimizer": f"{config.training.optimizer}, {config.training.scheduler}",
+            "Optimizer": f"{config.training.optimizer.name}, {config.training.schedule.name}",
             "Learning rate": f"{config.training.learning_rate:g}",
             "Seed": str(config.training.seed),
         },

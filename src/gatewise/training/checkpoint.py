@@ -43,11 +43,11 @@ def save_checkpoint(path: Path, state: State, key: str) -> None:
         temporary.write_bytes(save(tensors, header))  # save_file reports a full disk as no OSError
 
 
-def load_checkpoint(path: Path, key: str, *older: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def load_checkpoint(path: Path, key: str, older: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """What `save_checkpoint` wrote, or `None` if there is no file.
 
     Args:
-        older: keys that earlier versions gave what `key` names.
+        older: how an earlier version's key may end, if not as `key` reads.
 
     Raises:
         BundleError: the file is damaged, or of another config or other data.
@@ -62,7 +62,7 @@ def load_checkpoint(path: Path, key: str, *older: str) -> tuple[dict[str, Tensor
         values = json.loads(header["state"])
     if not intact:
         raise BundleError(f"checkpoint {path} has changed since it was written: its SHA-256 differs", _REMEDY)
-    if header["key"] not in (key, *older):
+    if header["key"] != key and not (older and header["key"].endswith(older)):
         raise BundleError(f"checkpoint {path} belongs to another config or other data", _REMEDY)
     return tensors, values
 

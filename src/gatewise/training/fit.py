@@ -62,8 +62,8 @@ def fit(
         MemoryExhaustedError: not even one window fits.
     """
     check_batch_size(settings, len(train_rows))
-    rate, decay = settings.learning_rate, settings.weight_decay
-    optimizer = make_optimizer(settings.optimizer, trainable(model), rate, decay, settings.momentum)
+    parameters, rate = trainable(model), settings.learning_rate
+    optimizer = make_optimizer(parameters=parameters, learning_rate=rate, **dict(settings.optimizer))
     state = TrainState(model, optimizer, Progress.start(settings), batch_size=settings.batch_size)
     progress = state.progress
     device = windows.matrix.device

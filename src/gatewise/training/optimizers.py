@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -156,19 +157,17 @@ def trainable(model: nn.Module) -> list[Tensor]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
-def make_optimizer(
-    name: str, parameters: Sequence[Tensor], learning_rate: float, weight_decay: float, momentum: float = 0.0
-) -> Optimizer:
-    """One of `OPTIMIZERS`; `momentum` is sgd's.
+def make_optimizer(name: str, parameters: Sequence[Tensor], learning_rate: float, **options: float) -> Optimizer:
+    """One of `OPTIMIZERS`, with its own options.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
-    return entry("optimizer", name, OPTIMIZERS)(parameters, learning_rate, weight_decay, momentum)
+    return entry("optimizer", name, OPTIMIZERS)(parameters, learning_rate, **options)
 
 
-OPTIMIZERS: dict[str, Callable[[Sequence[Tensor], float, float, float], Optimizer]] = {
-    "adamw": lambda parameters, rate, decay, _: Adam(parameters, rate, decay, decoupled=True),
-    "adam": lambda parameters, rate, decay, _: Adam(parameters, rate, decay, decoupled=False),
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adamw": partial(Adam, decoupled=True),
+    "adam": partial(Adam, decoupled=False),
     "sgd": Sgd,
 }

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any, Literal
 
 from gatewise.config.schema import TrainingConfig
+from gatewise.config.training_section import PlateauConfig
 from gatewise.errors import DivergedError
 from gatewise.training.schedules import Plateau, make_schedule
 from gatewise.training.stopping import EarlyStopping
@@ -58,7 +59,7 @@ class Progress:
 
     settings: TrainingConfig
     stopping: EarlyStopping
-    plateau: Plateau
+    plateau: Plateau | None
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     rates: list[tuple[int, float]] = field(default_factory=list)
@@ -70,12 +71,12 @@ class Progress:
     def start(cls, settings: TrainingConfig) -> Progress:
         """Before the first epoch."""
         stopping = EarlyStopping(settings.early_stopping_patience, settings.min_delta)
-        plateau = Plateau(settings.plateau_factor, settings.plateau_patience)
+        schedule = settings.schedule
+        plateau = Plateau(schedule.factor, schedule.patience) if isinstance(schedule, PlateauConfig) else None
         return cls(settings, stopping, plateau, rates=[(0, settings.learning_rate)])
 
     def __post_init__(self) -> None:
-        s = self.settings
-        self._schedule = make_schedule(s.scheduler, s.max_epochs, s.warmup_epochs, s.step_size, s.gamma)
+        self._schedule = make_schedule(max_epochs=self.settings.max_epochs, **dict(self.settings.schedule))
 
     @property
     def finished(self) -> bool:
@@ -83,7 +84,8 @@ class Progress:
 
     def learning_rate(self, position: float) -> float:
         """The rate when `position`, in [0, 1), of the epoch under way has gone by."""
-        return self.settings.learning_rate * self.plateau.scale * self._schedule(self.epoch + position)
+        scale = self.plateau.scale if self.plateau else 1.0
+        return self.settings.learning_rate * scale * self._schedule(self.epoch + position)
 
     def observe(
         self, trained: dict[str, float], validated: dict[str, float], seconds: float, windows_per_second: float
@@ -104,7 +106,7 @@ class Progress:
             return False
         learning_rate = self.learning_rate(0.5)
         self.epoch += 1
-        self.news = self._lower_rate(validated["loss"]) if self.settings.scheduler == "plateau" else None
+        self.news = self._lower_rate(self.plateau, validated["loss"]) if self.plateau else None
         self.history.append(
             {f"train_{name}": value for name, value in trained.items()}
             | {f"val_{name}": value for name, value in validated.items()}
@@ -112,13 +114,12 @@ class Progress:
         )
         return self.stopping.observe(self.epoch, validated["loss"])
 
-    def _lower_rate(self, val_loss: float) -> str | None:
-        before = self.plateau.scale
-        self.plateau.observe(val_loss)
-        if self.plateau.scale == before:
+    def _lower_rate(self, plateau: Plateau, val_loss: float) -> str | None:
+        before = plateau.scale
+        plateau.observe(val_loss)
+        if plateau.scale == before:
             return None
-        patience = self.settings.plateau_patience
-        return f"Learning rate lowered to {self.settings.learning_rate * self.plateau.scale:g} (patience={patience})"
+        return f"Learning rate lowered to {self.settings.learning_rate * plateau.scale:g} (patience={plateau.patience})"
 
     def result(self, interrupted: bool = False) -> FitResult:
         """What a run that ends here has to say; at least one epoch must be done."""
@@ -184,7 +185,9 @@ class Progress:
         if self.rates[-1][0] == self.epoch:  # no epoch of it counts
             self.rates.pop()
         self.rates.append((self.epoch, self.settings.learning_rate))
-        self.stopping.bad_epochs = self.plateau.bad_epochs = 0
+        self.stopping.bad_epochs = 0
+        if self.plateau:
+            self.plateau.bad_epochs = 0
         return True
 
     def to_dict(self) -> dict[str, Any]:
@@ -192,7 +195,7 @@ class Progress:
         return {
             "epoch": self.epoch,
             "stopping": asdict(self.stopping),
-            "plateau": asdict(self.plateau),
+            "plateau": asdict(self.plateau) if self.plateau else None,
             "history": self.history,
             "rates": self.rates,
             "diverged": self.diverged,
@@ -200,9 +203,9 @@ class Progress:
         }
 
     def load(self, values: dict[str, Any]) -> None:
-        """Takes what `to_dict` gave; that of 0.1 tells of no rates and of no divergence."""
+        """Takes what `to_dict` gave; that of 0.1 tells of no rates or divergence, and of a plateau in any schedule."""
         self.stopping = EarlyStopping(**values["stopping"])
-        self.plateau = Plateau(**values["plateau"])
+        self.plateau = Plateau(**values["plateau"]) if self.plateau else None
         self.epoch = values["epoch"]
         self.history = values["history"]
         self.rates = [(int(done), float(rate)) for done, rate in values.get("rates", self.rates)]

@@ -73,19 +73,19 @@ class Plateau:
             self.bad_epochs = 0
 
 
-def make_schedule(
-    name: str, max_epochs: int, warmup_epochs: int = 5, step_size: int = 30, gamma: float | None = None
-) -> Schedule:
-    """The pure part of a schedule by name; for `plateau` it is constant and `Plateau` does the work.
+def make_schedule(name: str, max_epochs: int, **options: float) -> Schedule:
+    """The pure part of a schedule by name, with its own options; of `plateau` it is constant, `Plateau` does the work.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
-    schedules: dict[str, Callable[[], Schedule]] = {
-        "cosine": lambda: cosine(warmup_epochs, max_epochs),
-        "step": lambda: step(step_size, 0.1 if gamma is None else gamma),
-        "exponential": lambda: exponential(0.95 if gamma is None else gamma),
-        "plateau": constant,
-        "constant": constant,
-    }
-    return entry("schedule", name, schedules)()
+    return entry("schedule", name, SCHEDULES)(max_epochs, **options)
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {
+    "cosine": lambda max_epochs, warmup_epochs: cosine(warmup_epochs, max_epochs),
+    "step": lambda _, step_size, gamma: step(step_size, gamma),
+    "exponential": lambda _, gamma: exponential(gamma),
+    "plateau": lambda _, **__: constant(),
+    "constant": lambda _: constant(),
+}

@@ -60,9 +60,7 @@ def _real_step(
     num_weights = sum(parameter.numel() for parameter in model.parameters())
     step = Step(
         model,
-        make_optimizer(
-            settings.optimizer, trainable(model), settings.learning_rate, settings.weight_decay, settings.momentum
-        ),
+        make_optimizer(parameters=trainable(model), learning_rate=settings.learning_rate, **dict(settings.optimizer)),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
         make_objective(settings, precision, num_classes),

@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 
+from gatewise.config.load import change_config
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
@@ -24,7 +25,7 @@ from gatewise.features.cache import cached_features
 from gatewise.jobs.shared import Horizon, SharedData
 from gatewise.samples import Samples, make_samples
 from gatewise.selection.tuning.inner_folds import inner_folds
-from gatewise.selection.tuning.space import SearchSpace, with_values
+from gatewise.selection.tuning.space import SearchSpace
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.embargo import embargo_us
 from gatewise.splits.folds import FoldSplit
@@ -81,7 +82,7 @@ def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:
         "windows.supervise": "every" if every else "last",
         "windows.burn_in": min(burn_in),
     }
-    return with_values(config, values)
+    return change_config(config, values)
 
 
 def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, adapt: bool = False) -> TuneData:
@@ -97,7 +98,7 @@ def tune_data(config: ExperimentConfig, space: SearchSpace, table: Table, *, ada
     wide = widest(config, space)
     samples = make_samples(wide, table, cached_features)
     lengths, _, _ = _window_candidates(config, space)
-    narrow = with_values(
+    narrow = change_config(
         wide, {"windows.sequence_length": min(lengths), "windows.supervise": "last", "windows.burn_in": 0}
     )
     most = (

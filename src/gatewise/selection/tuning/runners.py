@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from gatewise.config.alike import is_shared
-from gatewise.config.load import FLAT_FIELDS
+from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
 from gatewise.interrupts import Uninterrupted
 from gatewise.jobs.fleet_place import decide_fleet, fleet_checkpoint, split_fleets, train_jobs
@@ -134,7 +134,7 @@ def fleet_choice(config: ExperimentConfig, space: SearchSpace, n_trials: int, sa
     """
     slots = min(FLEET_SLOTS, n_trials)
     used, why = decide_fleet(config.training, slots, said, [config.model])
-    shapes = prod(_count(of) for of in space.parameters if is_shared(FLAT_FIELDS.get(of.name, of.name)))
+    shapes = prod(_count(of) for of in space.parameters if is_shared(long_name(of.name)))
     if used and said == "auto" and 2 * shapes > slots:
         return False, f"a fleet's models have one shape, and the space holds {shapes} for {slots} trials at once"
     return used, why

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gatewise.config.load import FLAT_FIELDS, build_config
+from gatewise.config.load import change_config
+from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
 
 Params = Mapping[str, Any]
@@ -72,12 +73,13 @@ class SearchSpace:
         return values
 
     def configure(self, base: ExperimentConfig, values: Params) -> ExperimentConfig:
-        """The config with the values put in.
+        """The config with the values put in; those of another optimizer or schedule than is drawn are left out.
 
         Raises:
             ConfigError: values that can't be together.
         """
-        return with_values(base, {FLAT_FIELDS.get(name, name): value for name, value in values.items()})
+        names = {name: value for name, value in values.items() if long_name(name).endswith(".name")}
+        return change_config(base, {name: value for name, value in values.items() if name not in names}, names)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `parse_space` reads them back."""
@@ -86,19 +88,6 @@ class SearchSpace:
     def candidates(self, dotted: str, otherwise: Any) -> tuple[Any, ...]:
         """The values of a field, of a range its ends; `otherwise` alone where it is not tuned."""
         for parameter in self.parameters:
-            if FLAT_FIELDS.get(parameter.name, parameter.name) == dotted:
+            if long_name(parameter.name) == dotted:
                 return parameter.values if isinstance(parameter, Choice) else (parameter.low, parameter.high)
         return (otherwise,)
-
-
-def with_values(config: ExperimentConfig, values: Mapping[str, Any]) -> ExperimentConfig:
-    """A config with some fields, by their dotted names, set to other values.
-
-    Raises:
-        ConfigError: see `build_config`.
-    """
-    nested = config.to_dict()
-    for dotted, value in values.items():
-        section, field = dotted.split(".")
-        nested[section][field] = value
-    return build_config(nested)

@@ -18,14 +18,17 @@ from typing import Any
 
 import yaml
 
-from gatewise.config.load import FLAT_FIELDS
+from gatewise.config.fields import chosen_sections, leaves, value_at
+from gatewise.config.load import change_config
+from gatewise.config.names import PRESET, long_name
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
-from gatewise.selection.tuning.space import Choice, Range, SearchSpace, with_values
+from gatewise.selection.tuning.space import Choice, Range, SearchSpace
 
 NumberKind = type[int] | type[float] | None
+Options = Mapping[str, list[Any]]  # values of the space's choices by their dotted names
 
-_SHORT = {dotted: flat for flat, dotted in FLAT_FIELDS.items()}
+_SHORT = {dotted: flat for flat, dotted in PRESET.items()}
 _RANGE_KEYS = ("low", "high", "log", "step")
 _WHAT_IS_SCORED = "it decides what trials are scored on, or how"
 _BARRED = {
@@ -61,7 +64,7 @@ def load_space(name: str | None, config: ExperimentConfig, settled: Container[st
         raise UnknownNameError("search space", wanted, [*shipped, "a YAML file"])
     text = resources.files("gatewise.config").joinpath("spaces", f"{wanted}.yaml").read_text(encoding="utf-8")
     said = yaml.safe_load(text)
-    left = {field: values for field, values in said.items() if FLAT_FIELDS.get(field, field) not in settled}
+    left = {field: values for field, values in said.items() if long_name(field) not in settled}
     if not left:
         raise ConfigError(
             f"search space {wanted} must leave something to search; every field of it was set",
@@ -89,11 +92,12 @@ def parse_space(said: object, config: ExperimentConfig) -> SearchSpace:
             f"a search space must be a mapping of fields; got {'nothing' if not said else type(said).__name__}",
             "for example: learning_rate: {low: 0.0001, high: 0.01, log: true}",
         )
-    parameters = [_parse(str(key), value, config) for key, value in said.items()]
-    names = [parameter.name for parameter in parameters]
-    for name in names:
+    names = [long_name(str(key)) for key in said]
+    for key, name in zip(said, names, strict=True):
         if names.count(name) > 1:
-            raise ConfigError(f"a search space says each field once; {name} is there {names.count(name)} times")
+            raise ConfigError(f"a search space says each field once; {key} is there {names.count(name)} times")
+    options = {long_name(str(key)): value for key, value in said.items() if isinstance(value, list)}
+    parameters = [_parse(str(key), value, config, options) for key, value in said.items()]
     return SearchSpace(tuple(parameters))
 
 
@@ -102,8 +106,8 @@ def tunable_fields(config: ExperimentConfig) -> dict[str, NumberKind]:
     return {name: kind for name, kind in _all_fields(config) if name not in _BARRED and not _decides_scores(name)}
 
 
-def _parse(key: str, said: object, config: ExperimentConfig) -> Choice | Range:
-    dotted = FLAT_FIELDS.get(key, key)
+def _parse(key: str, said: object, config: ExperimentConfig, options: Options) -> Choice | Range:
+    dotted = long_name(key)
     fields = tunable_fields(config)
     if dotted not in fields:
         if dotted in dict(_all_fields(config)):
@@ -112,20 +116,22 @@ def _parse(key: str, said: object, config: ExperimentConfig) -> Choice | Range:
                 "set it in the config",
             )
         raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in fields])
-    name, kind = _SHORT.get(dotted, dotted), fields[dotted]
+    name, kind = _SHORT.get(dotted, key), fields[dotted]
     if isinstance(said, dict):
-        return _parse_range(name, said, kind, config)
+        return _parse_range(name, said, kind, config, options)
     if not isinstance(said, list):
         raise ConfigError(f"{name} takes a list or {{low, high}} in a search space; got {said!r}")
     if not said:
         raise ConfigError(f"{name} must have a value to choose from; got an empty list")
-    values = [_checked(name, value, kind, config) for value in said]
+    values = [_checked(name, value, kind, config, options) for value in said]
     if len({json.dumps(value) for value in values}) < len(values):
         raise ConfigError(f"{name} must list each value once; got {said}")
     return Choice(name, tuple(values))
 
 
-def _parse_range(name: str, said: Mapping[str, Any], kind: NumberKind, config: ExperimentConfig) -> Range:
+def _parse_range(
+    name: str, said: Mapping[str, Any], kind: NumberKind, config: ExperimentConfig, options: Options
+) -> Range:
     if unknown := [str(key) for key in said if key not in _RANGE_KEYS]:
         raise UnknownNameError(f"key in the range of {name}", unknown[0], _RANGE_KEYS)
     if kind is None:
@@ -135,7 +141,7 @@ def _parse_range(name: str, said: Mapping[str, Any], kind: NumberKind, config: E
     log = said.get("log", False)
     if not isinstance(log, bool):
         raise ConfigError(f"log in the range of {name} must be true or false; got {log!r}")
-    low, high = (_checked(name, said[key], kind, config) for key in ("low", "high"))
+    low, high = (_checked(name, said[key], kind, config, options) for key in ("low", "high"))
     step = None if said.get("step") is None else _number(name, said["step"], kind)
     if low > high:
         raise ConfigError(f"the range of {name} is empty: low {low:g} is above high {high:g}")
@@ -150,18 +156,27 @@ def _parse_range(name: str, said: Mapping[str, Any], kind: NumberKind, config: E
     return Range(name, low, high, log, step, kind is int)
 
 
-def _checked(name: str, value: object, kind: NumberKind, config: ExperimentConfig) -> Any:
+def _checked(name: str, value: object, kind: NumberKind, config: ExperimentConfig, options: Options) -> Any:
     """The value as the config holds it."""
     if kind is not None and value is not None:
         value = _number(name, value, kind)
-    dotted = FLAT_FIELDS.get(name, name)
+    held: Any = None
     try:
-        held: Any = with_values(config, {dotted: value}).to_dict()
+        for option in _options(long_name(name), config, options):
+            held = value_at(change_config(config, option, {name: value}).to_dict(), long_name(name))
     except ConfigError as error:
         raise ConfigError(f"search space: {error.message}", "every value must be one that the config takes") from error
-    for part in dotted.split("."):
-        held = held[part]
     return held
+
+
+def _options(dotted: str, config: ExperimentConfig, options: Options) -> list[dict[str, Any]]:
+    """What the space may put beside a value: where its field is of some optimizers or schedules, each of these."""
+    *section, field = dotted.split(".")
+    kinds = chosen_sections().get((*section,), {})
+    chosen = ".".join((*section, "name"))
+    names = options.get(chosen, [value_at(config, chosen)])
+    owners = [name for name, kind in kinds.items() if name in names and field in kind.model_fields]
+    return [{chosen: name} for name in owners if field != "name"] or [{}]
 
 
 def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
@@ -177,13 +192,9 @@ def _number(name: str, value: object, kind: type[int] | type[float]) -> int | fl
 
 
 def _all_fields(config: ExperimentConfig) -> Iterator[tuple[str, NumberKind]]:
-    for section in type(config).model_fields:
-        part = getattr(config, section)
-        if isinstance(part, str):
-            yield section, None
-            continue
-        for field, info in type(part).model_fields.items():
-            yield f"{section}.{field}", _number_kind(info.annotation)
+    for path, info in leaves():
+        if path[0] != "model" or path[1] in type(config.model).model_fields:
+            yield ".".join(path), _number_kind(info.annotation)
 
 
 def _decides_scores(dotted: str) -> bool:

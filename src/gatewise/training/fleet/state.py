@@ -40,7 +40,7 @@ class FleetState:
         weights = torch.stack([layout.flatten(model) for model in models])
         parameters = [list(layout.unflatten(row).values()) for row in weights]
         optimizers = [
-            make_optimizer(own.optimizer, part, own.learning_rate, own.weight_decay, own.momentum)
+            make_optimizer(parameters=part, learning_rate=own.learning_rate, **dict(own.optimizer))
             for own, part in zip(settings, parameters, strict=True)
         ]
         return cls(layout, weights, optimizers, weights.clone(), [Progress.start(own) for own in settings])

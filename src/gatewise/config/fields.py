@@ -1,0 +1,61 @@
+"""Every field that a config may hold, by its path at any depth: of a section chosen by name, those of all options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig
+from gatewise.config.model_section import MODEL_CONFIGS, ModelConfig
+from gatewise.config.schema import ExperimentConfig
+from gatewise.config.section import Section, sections_of
+
+Path = tuple[str, ...]
+Options = Mapping[str, type[Section]]
+
+_TABLES: dict[Any, Options] = {ModelConfig: MODEL_CONFIGS, LossConfig: LOSS_CONFIGS}
+
+
+def options_at(path: Sequence[str]) -> Options:
+    """{name: class} of what a section may be; a section without a choice has the one name ""; a field is none: {}."""
+    options: dict[str, type[Section]] = {"": ExperimentConfig}
+    for part in path:
+        infos = [kind.model_fields[part] for kind in options.values() if part in kind.model_fields]
+        options = dict(_options(infos[0])) if infos else {}
+    return options
+
+
+def fields_at(path: Sequence[str]) -> dict[str, FieldInfo]:
+    """The fields of a section by their names, of all its options."""
+    return {name: info for kind in options_at(path).values() for name, info in kind.model_fields.items()}
+
+
+def leaves(path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
+    """Every field that is no section, below a path."""
+    for name, info in fields_at(path).items():
+        inner = (*path, name)
+        if _options(info):
+            yield from leaves(inner)
+        else:
+            yield inner, info
+
+
+@cache
+def chosen_sections() -> Mapping[Path, Options]:
+    """The sections whose options have fields of their own, by their paths; not the model, whose kind a run keeps."""
+    paths = dict.fromkeys(path[:-1] for path, _ in leaves() if path[-1] == "name" and path[1:])
+    return {path: options_at(path) for path in paths if path != ("model",)}
+
+
+def value_at(values: Any, dotted: str) -> Any:
+    """A value of a config, or of its plain values, by its dotted name; `None` where an option has none such."""
+    for part in dotted.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else getattr(values, part, None)
+    return values
+
+
+def _options(info: FieldInfo) -> Options:
+    return _TABLES.get(info.annotation) or sections_of(info.annotation)

@@ -1,0 +1,99 @@
+"""The section `training`: the loop, and its optimizer and schedule, each chosen by name with fields of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gatewise.config.loss_section import AnyLoss, AutoLoss
+from gatewise.config.section import Fraction, Section
+
+MOST_SEEDS = 2**63  # what a column of tables and torch both hold
+Decay = Annotated[float, Field(ge=0)]
+
+
+class AdamWConfig(Section):
+    """Adam with a decay apart from the gradient."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: Decay = 1e-4
+
+
+class AdamConfig(Section):
+    """Adam with a decay that is added to the gradient."""
+
+    name: Literal["adam"] = "adam"
+    weight_decay: Decay = 1e-4
+
+
+class SgdConfig(Section):
+    """Stochastic gradient descent with a decay that is added to the gradient."""
+
+    name: Literal["sgd"] = "sgd"
+    weight_decay: Decay = 1e-4
+    momentum: Fraction = 0.9
+
+
+class CosineConfig(Section):
+    """To 0 at the last epoch, after a linear warm-up."""
+
+    name: Literal["cosine"] = "cosine"
+    warmup_epochs: int = Field(5, ge=0)
+
+
+class StepConfig(Section):
+    """Times `gamma` every `step_size` epochs."""
+
+    name: Literal["step"] = "step"
+    step_size: int = Field(30, ge=1)
+    gamma: float = Field(0.1, gt=0, le=1)
+
+
+class ExponentialConfig(Section):
+    """Times `gamma` every epoch."""
+
+    name: Literal["exponential"] = "exponential"
+    gamma: float = Field(0.95, gt=0, le=1)
+
+
+class PlateauConfig(Section):
+    """Times `factor` after more than `patience` epochs without a lower validation loss."""
+
+    name: Literal["plateau"] = "plateau"
+    patience: int = Field(10, ge=0)
+    factor: float = Field(0.5, gt=0, lt=1)
+
+
+class ConstantConfig(Section):
+    """Always the same rate."""
+
+    name: Literal["constant"] = "constant"
+
+
+OptimizerConfig = AdamWConfig | AdamConfig | SgdConfig
+ScheduleConfig = CosineConfig | StepConfig | ExponentialConfig | PlateauConfig | ConstantConfig
+
+
+class TrainingConfig(Section):
+    """The loop: optimizer, schedule, stopping, precision, device."""
+
+    batch_size: int = Field(512, ge=1)
+    auto_batch_size: bool = False
+    max_epochs: int = Field(100, ge=1)
+    windows_per_epoch: int | None = Field(None, ge=1)  # a fresh random sample each epoch; None: all
+    learning_rate: float = Field(1e-3, gt=0)
+    gradient_clip: float | None = Field(1.0, gt=0)
+    optimizer: OptimizerConfig = AdamWConfig()
+    schedule: ScheduleConfig = CosineConfig()
+    early_stopping_patience: int = Field(15, ge=1)
+    min_delta: float = Field(1e-4, ge=0)
+    loss: AnyLoss = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
+    # By the training rows, a number a class in their order, or a number for each by its name.
+    class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    seed: int = Field(42, ge=0, lt=MOST_SEEDS)
+    per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
+    checkpoint_every_epochs: int = Field(1, ge=1)
+    tensorboard: bool = False  # event files in the run's folder; the extra tensorboard

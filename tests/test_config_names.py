@@ -1,0 +1,253 @@
+"""Short, former and long names say the same through every door, and each option has only fields of its own.
+
+A name that is read in one door and lost in another would train something else than its owner wrote.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
+from gatewise.config.load import build_config, change_config, load_config, to_yaml
+from gatewise.config.loss_section import LOSS_CONFIGS
+from gatewise.config.names import ALIASES, COMMON, FORMER, PRESET, SAID_NOTHING
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
+from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.selection.tuning.space_file import parse_space, tunable_fields
+
+# Values that are nobody's default, by long name.
+VALUES: dict[str, Any] = {
+    "model.name": "gru",
+    "model.hidden_size": 7,
+    "model.num_layers": 4,
+    "model.dropout": 0.125,
+    "model.bidirectional": True,
+    "model.input_features": 3,
+    "windows.sequence_length": 11,
+    "split.purge_rows": 9,
+    "split.embargo_rows": 12,
+    "training.learning_rate": 0.25,
+    "training.gradient_clip": 2.5,
+    "training.optimizer.name": "sgd",
+    "training.optimizer.weight_decay": 0.0625,
+    "training.optimizer.momentum": 0.75,
+    "training.schedule.name": "constant",
+    "training.schedule.warmup_epochs": 2,
+    "training.schedule.step_size": 3,
+    "training.schedule.gamma": 0.375,
+    "training.schedule.patience": 4,
+    "training.schedule.factor": 0.75,
+    "training.loss.name": "mae",
+    "training.loss.delta": 0.5,
+    "training.loss.label_smoothing": 0.25,
+    "training.batch_size": 96,
+    "training.max_epochs": 17,
+    "training.early_stopping_patience": 6,
+    "training.min_delta": 0.5,
+}
+
+
+def owner_of(long: str) -> dict[str, str]:
+    """What must be chosen for a field to be there: {training.schedule.name: step} for gamma."""
+    *section, field = long.split(".")
+    options = chosen_sections().get((*section,), {})
+    owners = [name for name, kind in options.items() if field in kind.model_fields]
+    if not owners or field == "name":
+        return fitting(VALUES[long]) if long == "training.loss.name" else {}
+    return {**(fitting(owners[0]) if "loss" in section else {}), ".".join((*section, "name")): owners[0]}
+
+
+def fitting(loss: str) -> dict[str, str]:
+    """A kind of target that a loss can be computed of."""
+    return {"target.kind": "direction" if "classes" in LOSS_CONFIGS[loss].output_kinds else "forward_return"}
+
+
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Dotted names as sections."""
+    made: dict[str, Any] = {}
+    for dotted, value in values.items():
+        *path, last = dotted.split(".")
+        inner = made
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return made
+
+
+def by_file(text: Callable[[Any], str], name: str) -> Callable[[dict[str, Any], Path], ExperimentConfig]:
+    def load(values: dict[str, Any], folder: Path) -> ExperimentConfig:
+        (folder / name).write_text(text(nested(values)))
+        return load_config(folder / name)
+
+    return load
+
+
+def by_space(values: dict[str, Any], _: Path) -> ExperimentConfig:
+    *chosen, (name, value) = values.items()
+    base = load_config(overrides=dict(chosen))
+    space = parse_space({name: [value]}, base)
+    return space.configure(base, {parameter.name: parameter.values[0] for parameter in space.parameters})  # type: ignore[union-attr]
+
+
+CHOOSERS = {f"{'.'.join(path)}.name" for path in chosen_sections()}
+DOORS: dict[str, Callable[[dict[str, Any], Path], ExperimentConfig]] = {
+    "YAML": by_file(yaml.safe_dump, "mine.yaml"),
+    "JSON": by_file(json.dumps, "mine.json"),
+    "--set": lambda values, _: load_config(
+        assignments=[f"{name}={json.dumps(value)}" for name, value in values.items()]
+    ),
+    "flags": lambda values, _: load_config(overrides=values),
+    "what was stored": lambda values, _: change_config(load_config(), values),
+    "a search space": by_space,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("alias", ALIASES)
+def test_a_short_or_former_name_says_what_the_long_one_says(tmp_path: Path, alias: str, door: str) -> None:
+    long, value = ALIASES[alias], VALUES[ALIASES[alias]]
+    if door == "a search space" and long not in tunable_fields(load_config()):
+        pytest.skip("is not tuned")
+    one, other = (DOORS[door]({**owner_of(long), name: value}, tmp_path) for name in (alias, long))
+    assert one == other
+    assert value_at(one, long) == value
+
+
+def test_every_alias_leads_to_a_field() -> None:
+    known = {".".join(path) for path, _ in leaves()}
+    assert set(ALIASES.values()) <= known
+    assert not (PRESET.keys() | COMMON.keys() | FORMER.keys()) & known
+
+
+@pytest.mark.parametrize(("said", "precision"), [(True, "auto"), (False, "fp32")])
+def test_mixed_precision_is_what_the_device_is_good_at_or_none(tmp_path: Path, said: bool, precision: str) -> None:
+    for door in ("YAML", "JSON", "--set", "flags"):
+        assert DOORS[door]({"mixed_precision": said}, tmp_path).training.precision == precision
+    with pytest.raises(ConfigError, match="mixed_precision must be true or false; got 'bf16'"):
+        load_config(assignments=["mixed_precision=bf16"])
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> ExperimentConfig:
+    """Any optimizer and schedule with any of their options."""
+    said: dict[str, Any] = {}
+    for path, options in chosen_sections().items():
+        name = draw(st.sampled_from(sorted(options)))
+        said[".".join((*path, "name"))] = name
+        for field in options[name].model_fields.keys() - {"name"}:
+            if draw(st.booleans()) and (dotted := ".".join((*path, field))) in VALUES:
+                said[dotted] = VALUES[dotted]
+    said |= fitting(said["training.loss.name"])
+    return load_config(overrides=said)
+
+
+@given(configs())
+def test_what_is_written_is_read_back_as_it_was(config: ExperimentConfig) -> None:
+    for values in (yaml.safe_load(to_yaml(config)), json.loads(json.dumps(config.to_dict()))):
+        again = build_config(values)
+        assert again == config
+        assert again.digest == config.digest
+        assert not values["training"].keys() & {name.removeprefix("training.") for name in FORMER} - {
+            "optimizer",
+            "loss",
+        }
+
+
+@given(configs(), configs())
+def test_another_option_said_later_ends_the_former_ones_own_fields_and_keeps_what_both_have(
+    one: ExperimentConfig, other: ExperimentConfig
+) -> None:
+    names = {name: value_at(other, name) for name in CHOOSERS}
+    got = change_config(one, names, fitting(names["training.loss.name"]))
+    for path, options in chosen_sections().items():
+        before, after = (value_at(config, ".".join(path)) for config in (one, got))
+        assert after.name == names[".".join((*path, "name"))]
+        for field in options[after.name].model_fields.keys() - {"name"}:
+            kept = field in type(before).model_fields and (
+                type(before).model_fields[field].default == type(after).model_fields[field].default
+            )
+            assert getattr(after, field) == (
+                getattr(before, field) if kept else type(after).model_fields[field].default
+            )
+
+
+LEAVES = [".".join(path) for path, _ in leaves()]
+
+
+@pytest.mark.parametrize("dotted", LEAVES)
+def test_every_field_can_be_set_and_a_wrong_letter_is_refused_with_the_nearest_name(dotted: str) -> None:
+    needed = [f"{name}={value}" for name, value in owner_of(dotted).items() if dotted != "target.kind"]
+    model = next((name for name, kind in MODEL_CONFIGS.items() if dotted.split(".")[-1] in kind.model_fields), "lstm")
+    if dotted.startswith("model.") and dotted != "model.name":
+        needed.append(f"model.name={model}")
+    if model == "ridge":
+        needed.append("target.kind=forward_return")
+    plain = value_at(load_config(assignments=needed).to_dict(), dotted)
+    assert value_at(load_config(assignments=[*needed, f"{dotted}={json.dumps(plain)}"]).to_dict(), dotted) == plain
+    *section, field = dotted.split(".")
+    with pytest.raises(UnknownNameError) as refused:
+        load_config(assignments=[*needed, f"{'.'.join((*section, field + 'x'))}=1"])
+    near = difflib.get_close_matches(field + "x", sorted(fields_at(section)), n=1, cutoff=0.5)
+    assert near
+    assert "did you mean" in (refused.value.hint or "")
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize("path", chosen_sections())
+def test_a_field_of_another_option_is_refused_by_both_names(path: tuple[str, ...]) -> None:
+    where, options = ".".join(path), chosen_sections()[path]
+    for name, kind in options.items():
+        for field in fields_at(path).keys() - kind.model_fields.keys():
+            with pytest.raises(ConfigError) as refused:
+                load_config(overrides={f"{where}.name": name, f"{where}.{field}": VALUES[f"{where}.{field}"]})
+            assert f"{where}.{field} belongs to " in refused.value.message
+            assert f"{where}.name is {name}" in refused.value.message
+            owner = (refused.value.hint or "").split('"')[1]
+            kind = fitting(owner) if where == "training.loss" else {}
+            load_config(overrides={**kind, f"{where}.name": owner, f"{where}.{field}": VALUES[f"{where}.{field}"]})
+
+
+@pytest.mark.parametrize("name", SAID_NOTHING)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("scheduler", ["cosine", "step", "exponential", "plateau", "constant"])
+def test_a_former_name_at_its_former_default_is_no_error_beside_another_option(
+    name: str, optimizer: str, scheduler: str
+) -> None:
+    chosen = {"training.optimizer": optimizer, "training.scheduler": scheduler}
+    with_it = load_config(overrides=chosen | ({f"training.{name}": SAID_NOTHING[name]}))
+    assert with_it == load_config(overrides=chosen)
+    assert build_config({"training": {"optimizer": optimizer, "scheduler": scheduler, name: SAID_NOTHING[name]}}) == (
+        build_config({"training": {"optimizer": optimizer, "scheduler": scheduler}})
+    )
+
+
+def test_patience_and_factor_are_the_plateaus_and_else_refused_by_both_names(tmp_path: Path) -> None:
+    file = tmp_path / "flat.yaml"
+    file.write_text("scheduler: plateau\npatience: 10\nfactor: 0.25\n")
+    schedule = load_config(file).training.schedule
+    assert schedule.model_dump() == {"name": "plateau", "patience": 10, "factor": 0.25}
+    file.write_text("patience: 10\n")
+    with pytest.raises(ConfigError, match=r"training\.schedule\.patience belongs to plateau") as refused:
+        load_config(file)
+    assert 'training.schedule.name="plateau"' in (refused.value.hint or "")
+    assert "training.early_stopping_patience" in (refused.value.hint or "")
+
+
+def test_a_space_may_choose_an_option_and_search_its_fields() -> None:
+    config = load_config()
+    space = parse_space({"optimizer": ["adamw", "sgd"], "momentum": [0.5, 0.9], "weight_decay": [0.0, 0.1]}, config)
+    sgd = space.configure(config, {"optimizer": "sgd", "momentum": 0.5, "weight_decay": 0.1}).training.optimizer
+    adamw = space.configure(config, {"optimizer": "adamw", "momentum": 0.5, "weight_decay": 0.1}).training.optimizer
+    assert sgd.model_dump() == {"name": "sgd", "weight_decay": 0.1, "momentum": 0.5}
+    assert adamw.model_dump() == {"name": "adamw", "weight_decay": 0.1}
+    with pytest.raises(ConfigError, match="momentum belongs to sgd"):
+        parse_space({"momentum": [0.5, 0.9]}, config)
