@@ -76,11 +76,10 @@ def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
     """
     path = folder / "plan.json"
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        found = Plan.from_dict(kept)
+        found = Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReadError(f"{path} must hold the plan of a cross-validation; it does not", "start a new one") from error
-    if plan is not None and (difference := first_difference(kept, json.loads(json.dumps(plan.to_dict())))):
+    if plan is not None and (difference := first_difference(found.to_dict(), plan.to_dict())):
         raise ConfigError(
             f"a cross-validation goes on with what {folder.name} was started with; {difference}",
             "leave the settings out, or start a new one",

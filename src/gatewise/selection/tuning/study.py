@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gatewise.config.differences import first_difference
+from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
 from gatewise.files import home
@@ -124,6 +125,8 @@ def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
     """Says in an empty study whose it is and on what terms; of one that was begun, requires that they are these."""
     begun = bool(study.get_trials(deepcopy=False))
     held = study.user_attrs.get(_TERMS)
+    if held is not None:  # maybe by an earlier version, whose config reads otherwise
+        held = held | {"config": _deciding(build_config(held["config"]))}
     if _ID not in study.user_attrs and not begun:
         study.set_user_attr(_ID, study_id)
     if held is None and begun:
@@ -147,8 +150,12 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
     Args:
         data: the key of the samples that trials see.
     """
-    settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
-    training = {name: value for name, value in settings["training"].items() if name not in _NOT_DECIDING}
-    terms = {"config": settings | {"training": training}, "space": space.to_dict(), "pruner": pruner, "data": data}
+    terms = {"config": _deciding(config), "space": space.to_dict(), "pruner": pruner, "data": data}
     kept: dict[str, Any] = json.loads(json.dumps(terms))
     return kept
+
+
+def _deciding(config: ExperimentConfig) -> dict[str, Any]:
+    settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
+    training = {name: value for name, value in settings["training"].items() if name not in _NOT_DECIDING}
+    return settings | {"training": training}
