@@ -51,7 +51,7 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     from gatewise.training import fit as fitting
     from gatewise.training.device import Precision
     from gatewise.training.listeners import Listeners
-    from gatewise.training.memory import estimate_recurrent
+    from gatewise.training.memory import estimate_memory
     from gatewise.training.step import piece_rows
     from gatewise.windows import Windows
 
@@ -81,7 +81,10 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     dtype = torch.bfloat16 if shape.get("element_bytes") == 2 else torch.float32
     settings = TrainingConfig(batch_size=batch, max_epochs=1)
     fitting.fit(model, windows, ends, ends[:piece], settings, Precision(dtype, False, ""), 3, Listeners([]))
-    account = estimate_recurrent(**shape, windows_at_once=at_once, threads=min(threads, -(-batch // piece)))
+    precision, num_rows = "bf16" if dtype == torch.bfloat16 else "fp32", shape.get("num_rows", 0)
+    account = estimate_memory(
+        config, batch, steps, features, num_rows, precision=precision, threads=threads, windows_at_once=at_once
+    )
     return {"measured": _memory_mb("VmHWM") - before, "account": account.total / 2**20, "at_once": at_once}
 
 

@@ -19,8 +19,10 @@ from gatewise.errors import (
     StorageError,
     UnknownNameError,
 )
+from gatewise.models.registry import MODELS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.batch_size import BatchSizeChoice
+from zoo import NETWORKS, ROWS
 
 SMALL = {"hidden_size": 8, "num_layers": 1, "dropout": 0.0, "batch_size": 32, "max_epochs": 12, "learning_rate": 0.03}
 rng = np.random.default_rng(0)
@@ -39,12 +41,42 @@ def classifier() -> gatewise.SequenceModel:
     return fitted(SIGN)
 
 
-@pytest.mark.parametrize("name", gatewise.ModelRegistry.names())
+def model_of(name: str, y: np.ndarray) -> gatewise.SequenceModel:
+    """A fitted one, small where it is a network."""
+    fields = SMALL | {"max_epochs": 40} if name in NETWORKS else {}
+    return gatewise.ModelRegistry.create(name, **fields).fit(X[:200], y[:200], X[200:250], y[200:250])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "classes" in MODELS[name].config.targets])
 def test_a_classifier_learns_and_speaks_in_the_labels_it_was_given(name) -> None:
-    model = fitted(SIGN, name)
-    said = model.predict(X[250:])
+    said = model_of(name, SIGN).predict(X[250:])
     assert set(said) <= {"up", "down"}
     assert (said == SIGN[250:]).mean() > 0.85
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_model_of_one_row_answers_bit_for_bit_from_its_folder_and_reads_the_last_step_alone(
+    name: str, tmp_path: Path
+) -> None:
+    for kind, y in {"classes": SIGN, "values": VALUE}.items():
+        if kind in MODELS[name].config.targets:
+            model = model_of(name, y)
+            before = model.predict(X)
+            np.testing.assert_array_equal(gatewise.ModelRegistry.load(model.save(tmp_path / kind)).predict(X), before)
+            earlier = X.copy()
+            earlier[:, :-1] *= 1.5
+            np.testing.assert_array_equal(model.predict(earlier), before)
+        else:
+            with pytest.raises(ConfigError, match=f"{name} predicts") as caught:
+                model_of(name, y)
+            assert "y_train.astype" in (caught.value.hint or "")
+
+
+def test_hidden_states_and_settings_of_networks_are_no_affair_of_a_model_of_one_row() -> None:
+    with pytest.raises(ConfigError, match="logistic has no hidden states"):
+        model_of("logistic", SIGN).get_hidden_states(X)
+    with pytest.raises(UnknownNameError, match="batch_size"):
+        gatewise.ModelRegistry.create("ridge", batch_size=32)
 
 
 def test_probabilities_sum_to_one_and_their_largest_is_the_prediction(classifier) -> None:
@@ -59,7 +91,7 @@ def test_hidden_states_have_the_promised_shape_and_end_in_what_the_head_reads(bi
     model = fitted(SIGN, bidirectional=bidirectional, max_epochs=1)
     states = model.get_hidden_states(X[:7])
     assert states.shape == (7, 6, width)
-    head = model._fitted().head
+    head = model._fitted().module.head
     logits = states[:, -1] @ head.weight.detach().numpy().T + head.bias.detach().numpy()
     odds = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(1, keepdims=True), model.predict_proba(X[:7]), atol=1e-5)
@@ -400,7 +432,7 @@ def test_a_model_can_be_fitted_anew_as_another_kind(tmp_path: Path) -> None:
 
 
 def test_hidden_states_leave_the_models_mode_alone(classifier) -> None:
-    module = classifier._fitted()
+    module = classifier._fitted().module
     for training in (True, False):
         module.train(training)
         states = classifier.get_hidden_states(X[:70])
@@ -416,7 +448,8 @@ def test_hidden_states_leave_the_models_mode_alone(classifier) -> None:
 def test_hidden_states_are_read_on_a_gpu_too() -> None:
     model = fitted(SIGN, device="cuda", max_epochs=2)
     states = model.get_hidden_states(X)
-    model._fitted().cpu()
+    model._fitted().module.cpu()
+    model._device = "cpu"
     np.testing.assert_allclose(states, model.get_hidden_states(X), atol=1e-4)
 
 

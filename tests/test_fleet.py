@@ -27,13 +27,13 @@ from fleet_members import (
     various,
 )
 from gatewise.errors import BundleError, ConfigError, DivergedError, MemoryExhaustedError
-from gatewise.models.registry import NETWORKS
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision
 from gatewise.training.fleet import step as fleet_step
 from gatewise.training.fleet.fit import Member, choose_fleet, fit_fleet
 from gatewise.training.fleet.step import FleetStep
 from gatewise.training.progress import FitResult
+from zoo import NETWORKS
 
 TOLERANCE = 1e-5
 tasks = pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from gatewise.errors import BundleError, ConfigError
 from gatewise.experiment import Prepared, prepare
 from gatewise.learners.base import Inputs, Trained
 from gatewise.learners.table import train_model
-from gatewise.models.registry import MODELS, NETWORKS
+from gatewise.models.registry import MODELS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.listeners import Listeners
 from symbol_worlds import SMALL, far_levels
+from zoo import NETWORKS, ROWS
 
-ROWS = tuple(name for name in MODELS if name not in NETWORKS)
 PLAIN = ("--source", "sp500", "--horizon", "3", "--seq-len", "8", "--set", "features.sets=[ohlcv]")
 QUICK = ("--set", "evaluation.bootstrap_samples=50", "--json", "--quiet")
 
@@ -154,7 +154,7 @@ def test_a_fleet_of_models_of_one_row_is_refused(cli: Cli) -> None:
         "cv", *PLAIN[:2], *PLAIN[4:], "--horizons", "3", "--models", "xgboost", "--n-splits", "2", "--fleet", "on"
     )
     assert said.code == 2
-    assert "xgboost can't be one" in said.err
+    assert "xgboost can't be trained as a fleet" in said.err
 
 
 @pytest.mark.parametrize("name", ROWS)

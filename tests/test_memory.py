@@ -13,18 +13,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from fleet_members import require_bf16
-from gatewise.config.schema import RecurrentConfig
+from gatewise.config.model_section import RecurrentConfig, RidgeConfig
 from gatewise.errors import ConfigError, MemoryExhaustedError
+from gatewise.models.base import StepShape
 from gatewise.models.recurrent import RecurrentNet
+from gatewise.models.recurrent_memory import onednn_lstm_workspace, recurrent_step_bytes
 from gatewise.nn.dropout import drawing
 from gatewise.training.batch_size import measure_batch_size
-from gatewise.training.memory import (
-    MemoryAccount,
-    count_weights,
-    estimate_memory,
-    estimate_recurrent,
-    onednn_lstm_workspace,
-)
+from gatewise.training.memory import MemoryAccount, ask_forward, estimate_memory
 
 HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
@@ -82,19 +78,15 @@ def test_activations_are_what_autograd_saves(cell: str, layers: int, bidirection
         out = model(x_TBF.transpose(0, 1))
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept = sum(size for pointer, size in saved.items() if pointer not in weights)
-    said = estimate_recurrent(name, windows, steps, features, hidden, layers, bidirectional, dropout=dropout)
-    assert said.activations == pytest.approx(kept, rel=0.08)
+    config = RecurrentConfig(
+        name=name, hidden_size=hidden, num_layers=layers, bidirectional=bidirectional, dropout=dropout
+    )
+    shape = StepShape(windows, steps, features)
+    assert recurrent_step_bytes(name, config, shape)[0] == pytest.approx(kept, rel=0.08)
+    # What nothing is declared of is asked of two windows, and grows with them but for what all windows share.
+    assert ask_forward(model, shape)[0] == pytest.approx(kept, rel=0.1)
     assert out.requires_grad
     assert len(alive) >= len(saved)
-
-
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_weights_are_counted_as_the_module_has_them(cell: str, bidirectional: bool) -> None:
-    name = "gru" if cell == "gru" else "lstm"
-    model = RecurrentNet(name, 7, 5, 12, 3, bidirectional=bidirectional)
-    counted = count_weights(name, 7, 12, 3, 2 if bidirectional else 1, 5)
-    assert counted == sum(parameter.numel() for parameter in model.parameters())
 
 
 @settings(deadline=None)
@@ -103,13 +95,12 @@ def test_weights_are_counted_as_the_module_has_them(cell: str, bidirectional: bo
     steps=st.integers(1, 200),
     hidden=st.integers(1, 600),
     device=st.sampled_from(["cpu", "cuda"]),
-    size=st.sampled_from([2, 4]),
+    precision=st.sampled_from(["fp32", "bf16"]),
 )
-def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, device: str, size: int) -> None:
+def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, device: str, precision: str) -> None:
     def total(batch: int = batch, steps: int = steps, layers: int = 2, rows: int = 0) -> int:
-        account = estimate_recurrent(
-            "lstm", batch, steps, 20, hidden, layers, element_bytes=size, device_type=device, num_rows=rows
-        )
+        config = RecurrentConfig(name="lstm", hidden_size=hidden, num_layers=layers)
+        account = estimate_memory(config, batch, steps, 20, rows, device, precision, threads=1, windows_at_once=batch)
         assert account.total == sum(account.items.values())
         return account.total
 
@@ -118,11 +109,15 @@ def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, 
 
 def test_the_configured_model_is_accounted_as_its_fields_say() -> None:
     config = RecurrentConfig(name="lstm")
-    whole = estimate_recurrent("lstm", 512, 60, 25, 256, 2)
+    whole = estimate_memory(config, 512, 60, 25, threads=1, windows_at_once=512)
     assert 1.2 < whole.total / 2**30 < 1.45  # 1.23 GiB measured; four gates a step alone would make it 0.15
     on_one, on_two = (estimate_memory(config, 512, 60, 25, threads=threads) for threads in (1, 2))
-    assert on_one == estimate_recurrent("lstm", 512, 60, 25, 256, 2, windows_at_once=64)
-    assert on_two == estimate_recurrent("lstm", 512, 60, 25, 256, 2, windows_at_once=128, threads=2)
+    weights = RecurrentNet("lstm", 25, 3)
+    count = sum(parameter.numel() for parameter in weights.parameters())
+    assert on_one.weights == on_one.gradients * 2 == on_one.optimizer_state == 8 * count
+    assert on_two.gradients == 3 * on_one.gradients
+    for account, windows in ((on_one, 64), (on_two, 128)):
+        assert account.activations == recurrent_step_bytes("lstm", config, StepShape(windows, 60, 25))[0]
     account = estimate_memory(config, 512, 60, 25, threads=100)
     assert account.activations == whole.activations
     words = account.to_dict()
@@ -137,6 +132,8 @@ def test_what_has_no_account_is_refused() -> None:
         estimate_memory(config, 1, 1, 1, device="tpu")
     with pytest.raises(ConfigError, match="precision"):
         estimate_memory(config, 1, 1, 1, precision="int8")
+    with pytest.raises(ConfigError, match="no network"):
+        estimate_memory(RidgeConfig(name="ridge"), 1, 1, 1)
 
 
 class Machine:

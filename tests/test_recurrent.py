@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.schema import MODEL_CONFIGS
-from gatewise.models.registry import NETWORKS, build_model
+from gatewise.models.registry import build_model
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell
+from zoo import NETWORKS
 
 REFERENCES: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 stacks = pytest.mark.parametrize(

@@ -35,7 +35,6 @@ from gatewise.jobs.fleet_place import FleetCompute
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import Task, train_fleet
 from gatewise.learners.table import train_model
-from gatewise.models.registry import NETWORKS
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -43,6 +42,7 @@ from gatewise.targets.make import make_labels
 from gatewise.training.fleet.windows import FleetWindows
 from gatewise.training.listeners import Listeners
 from symbol_worlds import config_of, far_levels, log_loss, only, opposite_signs, trained
+from zoo import NETWORKS
 
 CPU = torch.device("cpu")
 PEERS = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}

@@ -16,7 +16,7 @@ from torch import nn
 
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
-from gatewise.models.registry import NETWORKS, build_model
+from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.training import fit as fitting
 from gatewise.training.device import choose_precision
@@ -29,6 +29,7 @@ from gatewise.training.progress import FitResult
 from gatewise.training.step import Step, Totals
 from gatewise.windows import Windows
 from training_configs import training_config
+from zoo import NETWORKS
 
 CPU = torch.device("cpu")
 FP32 = choose_precision("fp32", CPU)

@@ -1,20 +1,33 @@
-"""What people hand in as arrays, checked and made ready: windows X, and y as class numbers or scaled values."""
+"""What people hand in as arrays, checked and made ready: windows X, and y as class numbers or values.
+
+What learners eat is made of them too: samples of a table whose rows are the windows' steps, one window after the other.
+"""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from gatewise.as_numpy import TEXT, Array, as_numpy, labels_of, missing_labels, numbers_of
-from gatewise.class_weights import class_weights, log_weights, weights_remark
+from gatewise.class_weights import class_weights, weights_remark
 from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, QualityError
-from gatewise.features.base import Values
+from gatewise.features.base import FeatureMatrix
+from gatewise.features.base import Values as FeatureValues
 from gatewise.features.scaling import Scaler, fit_scaler
-from gatewise.fold import require_movement
+from gatewise.fold import Fold, require_movement
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows, Spans
+from gatewise.targets.base import Labels
+from gatewise.targets.outputs.base import OutputSpec
+from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.values import Values
 
 log = logging.getLogger("gatewise.arrays")
 
@@ -32,21 +45,19 @@ class Targets:
     Attributes:
         classes: sorted labels; empty for regression.
         scaler: of the outputs, fitted on the training part; `None` for classes.
-        y: int64 [samples] class numbers, or float32 [samples, outputs] scaled values.
-        weight: float32 [samples], the class weights.
-        log_weight: float32 [classes], their logarithms; `None` where all classes weigh the same.
+        y: int64 [samples] class numbers, or float64 [samples, outputs] in their own units.
+        class_weights: float32 [classes]; empty for regression.
         columns: whether values came as [samples, outputs], and so go out.
     """
 
     classes: Array
     scaler: Scaler | None
     y: Array
-    weight: npt.NDArray[np.float32]
-    log_weight: npt.NDArray[np.float32] | None
+    class_weights: npt.NDArray[np.float32]
     columns: bool
 
 
-def check_windows(X: object, name: str) -> Values:
+def check_windows(X: object, name: str) -> FeatureValues:
     """X as contiguous floats [samples, sequence_length, features], each of them at least one.
 
     float32 and float64 stay what they are, all else becomes float64: what stands at a level is not rounded before a
@@ -104,14 +115,61 @@ def check_targets(y: object, num_samples: int, name: str) -> Array:
 
 
 def encode_targets(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    """Class numbers for integers, booleans and text; scaled values for floats. `y_train` alone decides and is fitted.
+    """Class numbers for integers, booleans and text; values for floats. `y_train` alone decides and is fitted.
 
     Raises:
         LabelError: one class only, values that never vary, or y_val holds what y_train does not.
         QualityError: values that are not finite, or of another number of outputs in y_val.
-        ConfigError: a regression loss for classes, or class weights for values.
+        ConfigError: a regression loss for classes, class weights for values, or a model that predicts no such y.
     """
-    return (_encode_values if y_train.dtype.kind == "f" else _encode_classes)(y_train, y_val, config)
+    are_values = y_train.dtype.kind == "f"
+    wanted, held = ("values", "floats") if are_values else ("classes", f"labels ({y_train.dtype})")
+    if wanted not in config.model.targets:
+        raise ConfigError(
+            f"{config.model.name} predicts {config.model.targets[0]}; y_train holds {held}",
+            "y_train.astype(int) makes labels" if are_values else "y_train.astype(float) makes numbers",
+        )
+    return (_encode_values if are_values else _encode_classes)(y_train, y_val, config)
+
+
+def window_ends(num_samples: int, length: int) -> Rows:
+    """Row numbers of the windows' last steps, int64 [samples]."""
+    return np.arange(num_samples) * length + length - 1
+
+
+def make_array_samples(rows: npt.NDArray[np.float32], length: int, targets: Targets) -> tuple[Samples, Fold]:
+    """What learners eat, and what is fitted; labels stand at the rows that end windows.
+
+    Args:
+        rows: float32 [samples · length, features], scaled already.
+
+    Nothing says when a label of an array is known: it counts as known at its window's end.
+    """
+    count, ends = len(rows), window_ends(len(targets.y), length)
+    row_number = np.arange(count)
+    time = pl.Series(TIME, row_number).cast(pl.Datetime("us", "UTC"))
+    step = timedelta(microseconds=1)
+    table = Table(pl.DataFrame({SYMBOL: pl.repeat("array", count, eager=True), TIME: time}), step, step)
+    y = np.zeros((count, *targets.y.shape[1:]), targets.y.dtype)
+    valid = np.zeros(count, bool)
+    y[ends], valid[ends] = targets.y, True
+    spec = output_spec(targets.classes, targets.scaler.names if targets.scaler else ())
+    labels = Labels(y, np.where(valid, row_number, -1), valid, spec)
+    names = tuple(f"x{number}" for number in range(rows.shape[1]))
+    matrix = FeatureMatrix(rows, np.ones(count, bool), names, 1)
+    spans = Spans(ends, ends - length + 1, ends, ends)
+    fold = Fold(unscaled(rows.shape[1]), targets.scaler, targets.class_weights, np.zeros(len(spec.classes)))
+    return Samples(table, matrix, labels, ends, spans, length - 1, 1), fold
+
+
+def output_spec(classes: Array, outputs: tuple[str, ...]) -> OutputSpec:
+    """Of labels, or of numbers where there are none."""
+    return Classes(tuple(map(str, classes))) if len(classes) else Values(outputs)
+
+
+def unscaled(width: int) -> Scaler:
+    """Leaves values as they are."""
+    return Scaler("none", ("",) * width, np.zeros(width), np.ones(width))
 
 
 def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
@@ -144,8 +202,7 @@ def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
     # Without a scale of its own a loss would be in the targets' units, and the learning rate with it.
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
     scaler = fit_scaler(kind, both, np.arange(len(y_train)), names)
-    y = scaler.transform(both)
-    return Targets(np.empty(0), scaler, y, np.ones(len(both), np.float32), None, y_train.ndim == 2)
+    return Targets(np.empty(0), scaler, both, np.empty(0, np.float32), y_train.ndim == 2)
 
 
 def _refuse_missing_labels(y_train: Array, y_val: Array) -> None:
@@ -203,4 +260,4 @@ def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> T
     if remark := weights_remark(rule, counts, names):
         log.warning("%s", remark)
     y = np.concatenate([encoded, np.searchsorted(classes, y_val)]).astype(np.int64)
-    return Targets(classes, None, y, weights[y], log_weights(weights), False)
+    return Targets(classes, None, y, weights, False)

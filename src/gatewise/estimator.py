@@ -15,29 +15,29 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from gatewise.arrays import check_targets, check_windows, encode_targets
+from gatewise.arrays import (
+    check_targets,
+    check_windows,
+    encode_targets,
+    make_array_samples,
+    output_spec,
+    unscaled,
+    window_ends,
+)
 from gatewise.as_numpy import Array
 from gatewise.config.load import build_config, load_config
 from gatewise.config.names import FORMER, SHORT
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
-from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
+from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError, entry
 from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.isolation import plain_numbers
-from gatewise.models.registry import NETWORKS, build_model
-from gatewise.nn.initial import seeded
+from gatewise.learners.base import Inputs, Predictor, Shape
+from gatewise.learners.table import learner_of, train_model
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
-from gatewise.targets.outputs.classes import probabilities
-from gatewise.training.device import choose_device, choose_precision
-from gatewise.training.fit import fit
-from gatewise.training.inference import hidden_states, predict_outputs
 from gatewise.training.listeners import Listener, Listeners
-from gatewise.training.memory import estimate_memory
 from gatewise.training.progress import FitResult
-from gatewise.training.timed_steps import try_batch_sizes
-from gatewise.windows import Windows
 
 FORMAT = "gatewise-sequence-model/1"
 _log = logging.getLogger("gatewise.arrays")
@@ -51,7 +51,7 @@ class ModelRegistry:
     @staticmethod
     def names() -> list[str]:
         """The models that `create` knows."""
-        return sorted(NETWORKS)
+        return sorted(MODEL_CONFIGS)
 
     @staticmethod
     def create(name: str, **fields: Any) -> SequenceModel:
@@ -68,12 +68,13 @@ class ModelRegistry:
             UnknownNameError: an unknown model or field; the nearest is listed.
             ConfigError: a value out of range.
         """
-        if name not in NETWORKS:
-            raise UnknownNameError("model of windows", name, NETWORKS)
-        known = {key: dotted for key, dotted in SHORT.items() if key != "model"}
-        known |= {name.removeprefix("training."): dotted for name, dotted in FORMER.items()}
+        model = entry("model", name, MODEL_CONFIGS)
+        known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith("model.")}
+        known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
-        known |= {key: f"model.{key}" for key in MODEL_CONFIGS[name].model_fields if key not in _OF_RUNS}
+        known |= {key: f"model.{key}" for key in model.model_fields if key not in _OF_RUNS}
+        if model.consumes == "rows":  # of training they read the seed alone
+            known = {key: at for key, at in known.items() if not at.startswith("training.") or key == "seed"}
         known |= {"scaler": "features.scaler"}
         weights = fields.get("class_weights")
         if isinstance(weights, Mapping):  # in a config, classes are text
@@ -108,7 +109,8 @@ class SequenceModel:
         self.config = config
         self.classes: Array = np.empty(0)
         self.result: FitResult | None = None
-        self._module: torch.nn.Module | None = None
+        self._predictor: Predictor | None = None
+        self._device = config.training.device
         self._scaler: Scaler | None = None
         self._target_scaler: Scaler | None = None
         self._promised_length = sequence_length
@@ -141,35 +143,26 @@ class SequenceModel:
         targets = encode_targets(
             check_targets(y_train, samples, "y_train"), check_targets(y_val, len(x_val), "y_val"), self.config
         )
-        ends = np.arange(len(targets.y)) * length + length - 1
         seen = x_train.reshape(-1, width)
         names = tuple(f"x{i}" for i in range(width))
         scaler = fit_scaler(self.config.features.scaler, seen, np.arange(len(seen)), names)
-        flat = np.concatenate([scaler.transform(seen), scaler.transform(x_val.reshape(-1, width))])
-        y_rows = np.zeros((len(flat), *targets.y.shape[1:]), targets.y.dtype)
-        weight_rows = np.zeros(len(flat), np.float32)
-        y_rows[ends], weight_rows[ends] = targets.y, targets.weight
-        device, _ = choose_device(self.config.training.device)
-        windows = _windows_of_scaled(flat, length, device).supervised(
-            y_rows, weight_rows, log_weight=targets.log_weight
-        )
-        module, result = self._train(
-            windows, ends[:samples], ends[samples:], len(targets.classes), len(targets.classes) or targets.y.shape[1],
-            listener or Listeners(()),
-        )  # fmt: skip
-        self.classes, self.result, self._module = targets.classes, result, module
+        rows = np.concatenate([scaler.transform(seen), scaler.transform(x_val.reshape(-1, width))])
+        array_samples, fold = make_array_samples(rows, length, targets)
+        parts = array_samples.rows[:samples], array_samples.rows[samples:]
+        trained = train_model(self._config_at(length), array_samples, fold, *parts, listener or Listeners(()))
+        self.classes, self.result, self._predictor = targets.classes, trained.fit, trained.predictor
         self._scaler, self._target_scaler, self._sequence_length = scaler, targets.scaler, length
-        self._columns = targets.columns
+        self._columns, self._device = targets.columns, self.config.training.device
         return self
 
     @plain_numbers()
     def predict(self, X: Array) -> Array:
         """Class labels [samples], or float64 values in the targets' own units, of the shape that y_train had."""
-        outputs = self._outputs(X)
+        predicted = self._fitted().predict(self._inputs(X))
         if len(self.classes):
-            return np.asarray(self.classes[outputs.argmax(axis=1)])
+            return np.asarray(self.classes[predicted.argmax(axis=1)])
         assert self._target_scaler is not None
-        values = self._target_scaler.inverse(outputs)
+        values = self._target_scaler.inverse(predicted)
         return values if self._columns else values[:, 0]
 
     @plain_numbers()
@@ -179,15 +172,18 @@ class SequenceModel:
         Raises:
             ConfigError: the model is a regressor.
         """
-        if not len(self.classes) and self._module is not None:
+        if not len(self.classes) and self._predictor is not None:
             raise ConfigError("predict_proba needs a classifier; this model was fitted on floats", "predict")
-        return probabilities(self._outputs(X))
+        return self._fitted().predict(self._inputs(X))
 
     @plain_numbers()
     def get_hidden_states(self, X: Array) -> npt.NDArray[np.float32]:
-        """The top layer's states, float32 [samples, sequence_length, hidden_size · directions]."""
-        windows, ends = self._windows(X)
-        return hidden_states(self._fitted(), windows, ends)
+        """The top layer's states, float32 [samples, sequence_length, width]; an lstm's is hidden_size · directions.
+
+        Raises:
+            ConfigError: the model has none.
+        """
+        return self._fitted().hidden_states(self._inputs(X))
 
     @plain_numbers()
     def save(self, folder: str | Path) -> Path:
@@ -196,7 +192,7 @@ class SequenceModel:
         Raises:
             StorageError: `folder` holds something else than a saved model, or the disk is full or not writable.
         """
-        module = self._fitted()
+        predictor = self._fitted()
         assert self._scaler is not None
         values = {
             "format": FORMAT,
@@ -207,8 +203,9 @@ class SequenceModel:
             "columns": self._columns,
             "scaler": self._scaler.to_dict(),
             "target_scaler": self._target_scaler.to_dict() if self._target_scaler else None,
+            "state": predictor.state(),
         }
-        write_sealed(Path(folder), {"model": values}, module.state_dict())
+        write_sealed(Path(folder), {"model": values}, predictor.tensors())
         return Path(folder)
 
     @classmethod
@@ -234,52 +231,28 @@ class SequenceModel:
             model._scaler = Scaler.from_dict(values["scaler"])
             if values["target_scaler"]:
                 model._target_scaler = Scaler.from_dict(values["target_scaler"])
-            outputs = len(model.classes) or len(values["target_scaler"]["names"])
-            model._module = build_model(model.config.model, len(model._scaler.names), outputs).eval()
-            model._module.load_state_dict(tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
+            spec = output_spec(model.classes, () if len(model.classes) else tuple(values["target_scaler"]["names"]))
+            shape = Shape(len(model._scaler.names), spec, 0, np.zeros(len(model.classes)))
+            restore = learner_of(model.config.model).restore
+            model._predictor = restore(model._config_at(0), shape, tensors, values.get("state", {}))
+            model._device = "cpu"
+        except (KeyError, TypeError, ValueError, RuntimeError, ConfigError, BundleError) as error:
             raise BundleError(
                 f"{folder}/model.json can't be understood: {' '.join(str(error).split())}", REMEDY
             ) from error
         return model
 
-    def _train(
-        self,
-        windows: Windows,
-        train_rows: npt.NDArray[np.int64],
-        val_rows: npt.NDArray[np.int64],
-        num_classes: int,
-        num_outputs: int,
-        listener: Listener,
-    ) -> tuple[torch.nn.Module, FitResult]:
-        settings, device = self.config.training, windows.matrix.device
-        precision = choose_precision(settings.precision, device)
+    def _config_at(self, length: int) -> ExperimentConfig:
+        """What learners are told."""
+        windows = self.config.windows.model_copy(update={"sequence_length": length})
+        return self.config.model_copy(update={"windows": windows})
 
-        def build() -> torch.nn.Module:
-            width, generator = windows.matrix.shape[1], seeded(settings.seed)
-            return build_model(self.config.model, width, num_outputs, generator=generator).to(device)
-
-        def memory_bytes(batch_size: int) -> int:
-            return estimate_memory(
-                self.config.model, batch_size, windows.sequence_length, windows.matrix.shape[1],
-                precision=precision.name,
-            ).total  # fmt: skip
-
-        if settings.auto_batch_size:
-            rows = torch.from_numpy(train_rows).to(device)
-            choice = try_batch_sizes(build(), windows, rows, settings, precision, num_classes, memory_bytes)
-            settings = settings.model_copy(update={"batch_size": choice.batch_size})
-            listener.on_message(f"Batch size: {choice.batch_size} ({choice.reason})")
-        module = build()
-        return module, fit(module, windows, train_rows, val_rows, settings, precision, num_classes, listener)
-
-    def _fitted(self) -> Any:
-        if self._module is None:
+    def _fitted(self) -> Predictor:
+        if self._predictor is None:
             raise ConfigError("the model must be fitted first", "model.fit(X_train, y_train, X_val, y_val)")
-        return self._module
+        return self._predictor
 
-    def _windows(self, X: Array) -> tuple[Windows, npt.NDArray[np.int64]]:
-        device = next(self._fitted().parameters()).device
+    def _inputs(self, X: Array) -> Inputs:
         x = check_windows(X, "X")
         assert self._scaler is not None
         wanted = (self._sequence_length, len(self._scaler.names))
@@ -288,18 +261,8 @@ class SequenceModel:
                 f"X must have {wanted[0]} steps and {wanted[1]} features, as in training; got {x.shape[1:]}",
                 "cut windows as for fit, over the same columns",
             )
-        steps, ends = x.reshape(-1, wanted[1]), np.arange(len(x)) * wanted[0] + wanted[0] - 1
+        steps = x.reshape(-1, wanted[1])
         if words := far_inputs(self._scaler, steps, np.arange(len(steps))):
             _log.warning("%s", say_far([words]))
-        return _windows_of_scaled(self._scaler.transform(steps), wanted[0], device), ends
-
-    def _outputs(self, X: Array) -> npt.NDArray[np.float32]:
-        windows, ends = self._windows(X)
-        return predict_outputs(self._fitted(), windows, ends)
-
-
-def _windows_of_scaled(rows: npt.NDArray[np.float32], length: int, device: torch.device) -> Windows:
-    """Windows over rows that are scaled already."""
-    width = rows.shape[1]
-    as_it_is = Scaler("none", ("",) * width, np.zeros(width), np.ones(width))
-    return Windows.over(rows, as_it_is, length, device)
+        values, ends = self._scaler.transform(steps), window_ends(len(x), wanted[0])
+        return Inputs(self._config_at(wanted[0]), values, unscaled(wanted[1]), None, 0, ends, self._device)

@@ -2,47 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from gatewise.config.loss_section import AutoLoss
 from gatewise.config.section import Fraction, Section
 from gatewise.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
 
+Consumes = Literal["sequences", "rows"]
+
 
 class ModelConfig(Section):
-    """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS."""
+    """Base of the per-model sections; `name` chooses the class through MODEL_CONFIGS.
+
+    Attributes:
+        consumes: windows, or the rows that end them. What eats rows reads nothing of the training section but the seed.
+        targets: kinds of outputs (`targets/outputs`) that it predicts.
+    """
+
+    consumes: ClassVar[Consumes] = "sequences"
+    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
 
     name: str
 
     @property
+    def is_causal(self) -> bool:
+        """Whether a step's output depends on no later step of its window."""
+        return True
+
+    @property
     def learned_width(self) -> int:
         """Of the vector that it learns for each symbol; 0 for none."""
-        return int(getattr(self, "symbol_embedding", 0))
-
-
-class RecurrentConfig(ModelConfig):
-    """lstm and gru."""
-
-    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
-    hidden_size: int = Field(256, ge=1)
-    num_layers: int = Field(2, ge=1)
-    dropout: Fraction = 0.3
-    bidirectional: bool = False
-    input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
-
-
-class TabularConfig(ModelConfig):
-    """Models of one row, the window's last. Of the training section they read the seed alone."""
-
-    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
+        return 0
 
     def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
-        """Refuses what a network could be asked for, and this can't.
+        """Refuses what models can be asked for, and this can't.
 
         Args:
             output_kind: of the target.
@@ -52,22 +49,57 @@ class TabularConfig(ModelConfig):
             ConfigError: the setting, and what to do.
         """
         if output_kind not in self.targets:
-            able = [name for name, made in MODEL_CONFIGS.items() if output_kind in getattr(made, "targets", ())]
+            able = [name for name, made in MODEL_CONFIGS.items() if output_kind in made.targets]
             raise ConfigError(
                 f"{self.name} predicts {' and '.join(self.targets)}; this target is of {output_kind}",
                 f'model.name="{" or ".join(able) or "lstm"}", or another target.kind',
             )
-        if supervise == "every":
+        if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):
+            reason = "it reads one row and has no earlier steps"
+            if self.consumes == "sequences":
+                reason = "as it is configured, its earlier steps see what comes after them"
             raise ConfigError(
-                f'windows.supervise must be "last" for {self.name}: it reads one row and has no earlier steps',
+                f'windows.supervise must be "last" for {self.name}: {reason}',
                 'windows.supervise="last"',
             )
-        for name, usual in {"loss": AutoLoss(name="auto"), "class_weights": "none", "auto_batch_size": False}.items():
-            if getattr(training, name) != usual:
-                raise ConfigError(
-                    f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
-                    f"training.{name}={str(usual).lower()}",
-                )
+        if self.consumes == "rows":
+            said = training.model_dump(include={"class_weights", "auto_batch_size"}) | {"loss": training.loss.name}
+            for name, usual in {"loss": "auto", "class_weights": "none", "auto_batch_size": False}.items():
+                if said[name] != usual:
+                    raise ConfigError(
+                        f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
+                        f"training.{name}={str(usual).lower()}",
+                    )
+
+
+class NetworkConfig(ModelConfig):
+    """Base of networks' sections."""
+
+    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
+    input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
+
+    @property
+    def learned_width(self) -> int:
+        return self.symbol_embedding
+
+
+class RecurrentConfig(NetworkConfig):
+    """lstm and gru."""
+
+    hidden_size: int = Field(256, ge=1)
+    num_layers: int = Field(2, ge=1)
+    dropout: Fraction = 0.3
+    bidirectional: bool = False
+
+    @property
+    def is_causal(self) -> bool:
+        return not self.bidirectional
+
+
+class TabularConfig(ModelConfig):
+    """Base of sections of models of one row, the window's last."""
+
+    consumes: ClassVar[Consumes] = "rows"
 
 
 class LogisticConfig(TabularConfig):

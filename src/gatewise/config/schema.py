@@ -21,7 +21,6 @@ from gatewise.config.durations import parse_duration as parse_duration
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
-from gatewise.config.model_section import TabularConfig as TabularConfig
 from gatewise.config.model_section import require_model as require_model
 from gatewise.config.section import LATER, Fraction, Section
 from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
@@ -208,19 +207,13 @@ class ExperimentConfig(Section):
             )
         if output_kind is not None:
             self.training.loss.require(output_kind, f"target.kind is {self.target.kind}")
-            if isinstance(self.model, TabularConfig):
-                self.model.require(output_kind, self.windows.supervise, self.training)
+            self.model.require(output_kind, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":
             _refuse_fractions(self.target)
         if self.training.per_symbol and self.reads_symbol:
             raise ValueError(
                 "training.per_symbol trains each model on one symbol, so it has none to tell apart: leave out "
                 "features.symbol_onehot and model.symbol_embedding"
-            )
-        if self.windows.supervise == "every" and getattr(self.model, "bidirectional", False):
-            raise ValueError(
-                "windows.supervise must be last for a bidirectional model: its reverse direction shows earlier steps "
-                "what comes after them"
             )
         return self
 

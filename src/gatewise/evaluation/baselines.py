@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.model_section import MODEL_CONFIGS
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
-from gatewise.models.registry import TabularSpec, find_spec
+from gatewise.models.registry import tabular_spec
 from gatewise.tabular.base import Features, Say, TabularModel, TrainingRows, class_prior, say_nothing
 
 ClassPredictor = Callable[[Features], ClassPrediction]
@@ -86,9 +85,8 @@ def _fitted(names: Sequence[str], rows: TrainingRows, say: Say, without: str) ->
     for name in names:
         if name != without:
             say(f"Fitting {name}: {len(rows.x):,} rows")
-            spec = find_spec(name)
-            assert isinstance(spec, TabularSpec)
-            yield name, spec.fit(rows, MODEL_CONFIGS[name](name=name))
+            spec = tabular_spec(name)
+            yield name, spec.fit(rows, spec.config(name=name))
 
 
 def _predicted(model: TabularModel, rows: Features) -> ClassPrediction:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from gatewise.config.alike import shared_settings
-from gatewise.config.model_section import ModelConfig, TabularConfig
+from gatewise.config.model_section import ModelConfig
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
@@ -69,16 +69,17 @@ def decide_fleet(
         ConfigError: a device or precision that this machine does not have; a fleet is asked for, and a model can be in
             none.
     """
-    if lone := sorted({model.name for model in models if isinstance(model, TabularConfig)}):
-        if said == "on":
-            raise ConfigError(f"members of a fleet are networks; {', '.join(lone)} can't be one", 'fleet="off"')
-        return False, "asked for" if said == "off" else f"{', '.join(lone)} can't be members"
     if said == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
         # Known without torch, which takes the seconds in which workers could start.
         return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
+    from gatewise.models.registry import stacks
     from gatewise.training.device import choose_device, choose_precision
     from gatewise.training.fleet.fit import choose_fleet
 
+    if said != "off" and (lone := sorted({model.name for model in models if not stacks(model)})):
+        if said == "on":
+            raise ConfigError(f"{', '.join(lone)} can't be trained as a fleet", 'fleet="off"')
+        return False, f"{', '.join(lone)} can't be members"
     device, _ = choose_device(training.device)
     used, why = choose_fleet(device, num_jobs, said)
     if used and said == "auto" and choose_precision(training.precision, device).scale_gradients:

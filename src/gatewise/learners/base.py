@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, ModelConfig
+from gatewise.errors import ConfigError
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import Codes, symbol_codes
@@ -80,11 +81,23 @@ class Predictor(Protocol):
         A row's numbers depend on its own window and on nothing else.
         """
 
+    def hidden_states(self, inputs: Inputs) -> npt.NDArray[np.float32]:
+        """The top layer's states at each step, [n, steps, width].
+
+        Raises:
+            ConfigError: it has none.
+        """
+
     def tensors(self) -> Mapping[str, Tensor]:
         """Its arrays by name, on the CPU, for a file."""
 
     def state(self) -> Mapping[str, Any]:
         """All else that it is made of beside its config and `Shape`, as JSON values."""
+
+
+def no_hidden_states(model: ModelConfig) -> ConfigError:
+    """What `Predictor.hidden_states` raises where there are none."""
+    return ConfigError(f"{model.name} has no hidden states", "gatewise models list says which models have some")
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, make_windows
-from gatewise.learners.base import Inputs, Shape, Trained
-from gatewise.models.registry import build_model
+from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
+from gatewise.models.base import Network
+from gatewise.models.registry import build_model, network_spec
+from gatewise.models.symbol import unwrapped
 from gatewise.nn.initial import seeded
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -27,7 +29,7 @@ from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
-from gatewise.training.inference import predict_outputs
+from gatewise.training.inference import over_windows, predict_outputs
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
 from gatewise.training.timed_steps import try_batch_sizes
@@ -37,14 +39,36 @@ from gatewise.windows import Windows
 class NeuralPredictor:
     """A network that carries its best weights."""
 
-    def __init__(self, module: nn.Module, spec: OutputSpec, floor: npt.NDArray[np.float64]) -> None:
+    def __init__(self, module: Network, spec: OutputSpec, floor: npt.NDArray[np.float64]) -> None:
         self.module = module
         self.spec = spec
         self.floor = floor
-        self._placed: dict[torch.device, nn.Module] = {}
+        self._placed: dict[torch.device, Network] = {}
 
     def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
+        module, windows = self._placed_with(inputs)
+        return self.spec.predictions(predict_outputs(module, windows, inputs.rows), self.floor)
+
+    def hidden_states(self, inputs: Inputs) -> npt.NDArray[np.float32]:
+        read = network_spec(inputs.config.model).hidden_states
+        if read is None:
+            raise no_hidden_states(inputs.config.model)
+        module, windows = self._placed_with(inputs)
+        # They leave the device batch by batch: all of them are a window's length times as large as the outputs.
+        return over_windows(module, windows, inputs.rows, lambda *inputs: read(*unwrapped(module, *inputs)).cpu())
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
+
+    def state(self) -> Mapping[str, Any]:
+        return {}
+
+    def _placed_with(self, inputs: Inputs) -> tuple[Network, Windows]:
+        """The module where the rows are to be, a copy if it lies elsewhere, and their windows."""
         device, _ = choose_device(inputs.device)
+        if device not in self._placed:
+            own = next(self.module.parameters()).device
+            self._placed[device] = self.module if own == device else deepcopy(self.module).to(device)
         windows = Windows.over(
             inputs.values,
             inputs.scaler,
@@ -54,20 +78,7 @@ class NeuralPredictor:
             inputs.codes,
             inputs.config.reads_symbol,
         )
-        return self.spec.predictions(predict_outputs(self._on(device), windows, inputs.rows), self.floor)
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
-
-    def state(self) -> Mapping[str, Any]:
-        return {}
-
-    def _on(self, device: torch.device) -> nn.Module:
-        """The module there; a copy, where it lies elsewhere."""
-        if device not in self._placed:
-            own = next(self.module.parameters()).device
-            self._placed[device] = self.module if own == device else deepcopy(self.module).to(device)
-        return self._placed[device]
+        return self._placed[device], windows
 
 
 class Neural:
@@ -114,8 +125,11 @@ class Neural:
             BundleError: the checkpoint is damaged or of another config or other data.
             DivergedError, MemoryExhaustedError: see `fit`.
         """
-        key = checkpoint_key(config, samples)
-        saved = load_checkpoint(checkpoint, key, older_key(config, samples)) if checkpoint else None
+        saved = save = None
+        if checkpoint:
+            key = checkpoint_key(config, samples)
+            saved = load_checkpoint(checkpoint, key, older_key(config, samples))
+            save = partial(save_checkpoint, checkpoint, key=key)
         settings = config.training
         device, device_words = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
@@ -151,7 +165,6 @@ class Neural:
             speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
             listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
         listener.on_message(f"Batch size: {settings.batch_size}")
-        save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
         result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
         predictor = NeuralPredictor(model, samples.labels.spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
@@ -201,7 +214,7 @@ def older_key(config: ExperimentConfig, samples: Samples) -> str | None:
     return f"/{samples.table.fingerprint}" if config.training.class_weights == "none" else None
 
 
-def build(config: ExperimentConfig, samples: Samples) -> nn.Module:
+def build(config: ExperimentConfig, samples: Samples) -> Network:
     """The configured model on the CPU, with the initial weights of its seed."""
     return build_model(
         config.model,
@@ -220,7 +233,7 @@ def _measure_batch_size(
     rows: Rows,
     precision: Precision,
     num_classes: int,
-    model: nn.Module,
+    model: Network,
     num_onehot: int,
 ) -> BatchSizeChoice:
     """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""

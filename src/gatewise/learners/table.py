@@ -10,7 +10,8 @@ from gatewise.fold import Fold
 from gatewise.learners.base import Learner, Trained
 from gatewise.learners.neural import Neural
 from gatewise.learners.tabular import Tabular
-from gatewise.models.registry import ModelSpec, NeuralSpec, TabularSpec, find_spec
+from gatewise.models.base import ModelSpec, NeuralSpec, TabularSpec
+from gatewise.models.registry import find_spec
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listener

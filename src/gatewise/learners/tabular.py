@@ -18,8 +18,8 @@ from gatewise.errors import BundleError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
 from gatewise.fold import Fold, scaled_features, trained_labels
-from gatewise.learners.base import Inputs, Predictor, Shape, Trained
-from gatewise.models.registry import TabularSpec, find_spec
+from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
+from gatewise.models.registry import tabular_spec
 from gatewise.samples import Samples
 from gatewise.sealed import REMEDY
 from gatewise.splits.base import Rows
@@ -40,6 +40,9 @@ class TabularPredictor:
     def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
         onehot = inputs.num_symbols if inputs.config.reads_symbol else 0
         return self.model.predict(scaled_rows(inputs.values, inputs.scaler, inputs.codes, inputs.rows, onehot))
+
+    def hidden_states(self, inputs: Inputs) -> npt.NDArray[np.float32]:
+        raise no_hidden_states(inputs.config.model)
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {name: torch.from_numpy(np.array(value)) for name, value in self._state[0].items()}
@@ -93,19 +96,13 @@ class Tabular:
     ) -> Predictor:
         arrays = {name: value.numpy() for name, value in tensors.items()}
         try:
-            model = _spec(config).from_state((arrays, state))
+            model = tabular_spec(config.model.name).from_state((arrays, state))
             said = model.predict(np.zeros((1, _width(config, shape)), np.float32))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise BundleError(f"no {config.model.name} can be made of it: {error}", REMEDY) from error
         if said.shape != (1, wanted := shape.spec.num_outputs):
             raise BundleError(f"the model must have {wanted} outputs; it has {said.shape[1]}", REMEDY)
         return TabularPredictor(model)
-
-
-def _spec(config: ExperimentConfig) -> TabularSpec:
-    spec = find_spec(config.model.name)
-    assert isinstance(spec, TabularSpec)
-    return spec
 
 
 def _width(config: ExperimentConfig, shape: Shape) -> int:
@@ -115,7 +112,7 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
 def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> TabularModel:
     table, labels = samples.table, samples.labels
     rows = rows[np.argsort(table.time_us[rows], kind="stable")]
-    return _spec(config).fit(
+    return tabular_spec(config.model.name).fit(
         TrainingRows(
             scaled_features(config, samples, fold, rows),
             trained_labels(samples, fold, np.float64)[rows],

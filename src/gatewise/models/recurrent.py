@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gatewise.models.base import Network
 from gatewise.nn.dropout import Dropout
 from gatewise.nn.initial import linear
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell, Readout
 
 
-class RecurrentNet(nn.Module):
+class RecurrentNet(Network):
     """x [batch, steps, features] -> outputs [batch, outputs], or [batch, steps, outputs] with `readout="every"`.
 
     Outputs are logits for classes and scaled values for regression; no activation is applied.
@@ -43,9 +44,9 @@ class RecurrentNet(nn.Module):
         out: Tensor = self.head(self.dropout(self.rnn(x_BTF, readout)))
         return out
 
-    def shift_outputs(self, by_K: Tensor) -> None:
-        """Adds a constant to each output, in the head's bias."""
-        self.head.bias.data.add_(by_K)
+    @property
+    def output_bias(self) -> Tensor:
+        return self.head.bias
 
     def hidden_states(self, x_BTF: Tensor) -> Tensor:
         """The top layer's states [batch, steps, hidden_size · directions]."""

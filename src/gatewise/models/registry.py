@@ -2,90 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from functools import partial
 
 import torch
-from torch import nn
 
-from gatewise.config.schema import MODEL_CONFIGS, ModelConfig, RecurrentConfig
+from gatewise.config.model_section import (
+    MODEL_CONFIGS,
+    LogisticConfig,
+    ModelConfig,
+    NetworkConfig,
+    RecurrentConfig,
+    RidgeConfig,
+    TabularConfig,
+    XgboostConfig,
+)
 from gatewise.errors import ConfigError, entry
+from gatewise.models.base import ModelSpec, Network, NeuralSpec, TabularSpec
 from gatewise.models.recurrent import RecurrentNet
+from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
-from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 
-Build = Callable[[ModelConfig, int, int, Readout, torch.Generator | None], nn.Module]
 
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What the street needs to know of a model.
-
-    Attributes:
-        summary, source: one line for people, and the paper.
-        consumes: `sequences` [batch, steps, features] or `rows` [batch, features].
-    """
-
-    summary: str
-    source: str
-    consumes: ClassVar[Literal["sequences", "rows"]]
-
-
-@dataclass(frozen=True)
-class NeuralSpec(ModelSpec):
-    """A network.
-
-    Attributes:
-        build: (config, num_features, num_outputs, readout, generator of the initial weights) -> module.
-    """
-
-    build: Build
-    consumes: ClassVar = "sequences"
-
-
-@dataclass(frozen=True)
-class TabularSpec(ModelSpec):
-    """A model of one row.
-
-    Attributes:
-        fit: learns. from_state: makes what gave the state.
-    """
-
-    fit: Callable[[TrainingRows, Any], TabularModel]
-    from_state: Callable[[State], TabularModel]
-    consumes: ClassVar = "rows"
-
-
-def _recurrent(cell: Cell) -> Build:
+def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
     def build(
-        config: ModelConfig,
+        config: RecurrentConfig,
         num_features: int,
         num_outputs: int,
         readout: Readout,
         generator: torch.Generator | None,
-    ) -> nn.Module:
-        assert isinstance(config, RecurrentConfig)
+    ) -> Network:
         fields = config.model_dump(exclude={"name", "input_features", "symbol_embedding"})
         return RecurrentNet(cell, num_features, num_outputs, readout=readout, generator=generator, **fields)
 
-    return build
+    states, step_bytes = RecurrentNet.hidden_states, partial(recurrent_step_bytes, cell)
+    return NeuralSpec(summary, source, RecurrentConfig, build, states, step_bytes=step_bytes)
+
+
+def _tabular(
+    model: type[Logistic | Ridge | Xgboost], config: type[TabularConfig], summary: str, source: str
+) -> TabularSpec:
+    return TabularSpec(summary, source, config, model.fit, model.from_state)
 
 
 MODELS: dict[str, ModelSpec] = {
-    "lstm": NeuralSpec("Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000", _recurrent("lstm")),
-    "gru": NeuralSpec("Gated recurrent unit", "Cho et al. 2014", _recurrent("gru")),
-    "logistic": TabularSpec("Logistic regression on one row", "Cox 1958", Logistic.fit, Logistic.from_state),
-    "ridge": TabularSpec("Ridge regression on one row", "Hoerl & Kennard 1970", Ridge.fit, Ridge.from_state),
-    "xgboost": TabularSpec("Boosted trees on one row", "Chen & Guestrin 2016", Xgboost.fit, Xgboost.from_state),
+    "lstm": _recurrent("lstm", "Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000"),
+    "gru": _recurrent("gru", "Gated recurrent unit", "Cho et al. 2014"),
+    "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
+    "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
+    "xgboost": _tabular(Xgboost, XgboostConfig, "Boosted trees on one row", "Chen & Guestrin 2016"),
 }
-assert MODELS.keys() == MODEL_CONFIGS.keys()
-
-NETWORKS = tuple(name for name, spec in MODELS.items() if isinstance(spec, NeuralSpec))
+assert {name: spec.config for name, spec in MODELS.items()} == MODEL_CONFIGS
 
 
 def find_spec(name: str) -> ModelSpec:
@@ -97,6 +67,31 @@ def find_spec(name: str) -> ModelSpec:
     return entry("model", name, MODELS)
 
 
+def network_spec(config: ModelConfig) -> NeuralSpec:
+    """A network's entry.
+
+    Raises:
+        UnknownNameError: no model of that name. ConfigError: it is no network.
+    """
+    spec = find_spec(config.name)
+    if not isinstance(spec, NeuralSpec):
+        raise ConfigError(f"{config.name} is a model of one row and no network", "gatewise.train takes any model")
+    return spec
+
+
+def tabular_spec(name: str) -> TabularSpec:
+    """The entry of a model of one row."""
+    spec = find_spec(name)
+    assert isinstance(spec, TabularSpec)
+    return spec
+
+
+def stacks(config: ModelConfig) -> bool:
+    """Whether models of a config train as one fleet."""
+    spec = find_spec(config.name)
+    return isinstance(spec, NeuralSpec) and spec.stacks
+
+
 def build_model(
     config: ModelConfig,
     num_features: int,
@@ -105,7 +100,7 @@ def build_model(
     num_symbols: int = 0,
     symbol_onehot: bool = False,
     generator: torch.Generator | None = None,
-) -> nn.Module:
+) -> Network:
     """The module that a config describes, on the CPU.
 
     Args:
@@ -118,13 +113,11 @@ def build_model(
         ConfigError: `input_features` is given and disagrees with the features, the model is no network, or it holds a
             layer that `nn.allowed` refuses.
     """
-    spec = find_spec(config.name)
-    if not isinstance(spec, NeuralSpec):
-        raise ConfigError(f"{config.name} is a model of one row and no network", "gatewise.train takes any model")
-    wanted = getattr(config, "input_features", None)
-    if wanted is not None and wanted != num_features:
+    spec = network_spec(config)
+    assert isinstance(config, NetworkConfig)
+    if config.input_features not in (None, num_features):
         raise ConfigError(
-            f"model.input_features must be the number of features, {num_features}; got {wanted}",
+            f"model.input_features must be the number of features, {num_features}; got {config.input_features}",
             "leave it null to take what the features give",
         )
     embedding = config.learned_width

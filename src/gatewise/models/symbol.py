@@ -6,16 +6,14 @@ as both. The table of vectors is trained with the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from gatewise.models.base import Network
 from gatewise.nn.initial import embedding as make_embedding
 
 
-class WithSymbol(nn.Module):
+class WithSymbol(Network):
     """x [batch, steps, features], symbol int [batch] -> what `model` makes of [batch, steps, features + `told_width`].
 
     Args:
@@ -28,7 +26,7 @@ class WithSymbol(nn.Module):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Network,
         num_symbols: int,
         onehot: bool,
         embedding: int,
@@ -44,15 +42,9 @@ class WithSymbol(nn.Module):
         out: Tensor = self.model(self.joined(x_BTF, symbol_B))
         return out
 
-    def hidden_states(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
-        """The model's own, [batch, steps, width]."""
-        read = cast(Callable[[Tensor], Tensor], self.model.hidden_states)  # nn.Module types no methods
-        return read(self.joined(x_BTF, symbol_B))
-
-    def shift_outputs(self, by_K: Tensor) -> None:
-        """The model's own."""
-        shift = cast(Callable[[Tensor], None], self.model.shift_outputs)
-        shift(by_K)
+    @property
+    def output_bias(self) -> Tensor:
+        return self.model.output_bias
 
     def joined(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
         """What the model eats."""
@@ -70,3 +62,8 @@ class WithSymbol(nn.Module):
 def told_width(num_symbols: int, onehot: bool, embedding: int) -> int:
     """How many numbers a step gains."""
     return (num_symbols if onehot else 0) + embedding
+
+
+def unwrapped(module: Network, x_BTF: Tensor, *symbol: Tensor) -> tuple[Network, Tensor]:
+    """The network that its spec speaks of, and what it eats."""
+    return (module.model, module.joined(x_BTF, *symbol)) if isinstance(module, WithSymbol) else (module, x_BTF)

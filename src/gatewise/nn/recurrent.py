@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.nn.dropout import Dropout
 from gatewise.nn.initial import uniform
+from gatewise.nn.members import MemberLayer
 from gatewise.nn.recurrent_members import recurrent_members
 from gatewise.nn.recurrent_op import GATES, Cell, Readout, StackShape, State, recurrent
 
 
-class Recurrent(nn.Module):
+class Recurrent(MemberLayer):
     """A stack of LSTM or GRU layers whose state dict is that of `nn.LSTM` or `nn.GRU` (batch first).
 
     Not to be confused with `nn.LSTM`: it returns what was asked to be read, not (output, state).
@@ -24,9 +25,6 @@ class Recurrent(nn.Module):
         bidirectional: adds a reverse direction, which sees the whole window at every step.
         dropout: between layers, in training.
         generator: of the initial weights; `None` leaves them zero.
-
-    Attributes:
-        over_members: set where the module is mapped over the members of a fleet.
     """
 
     def __init__(
@@ -42,7 +40,6 @@ class Recurrent(nn.Module):
         super().__init__()
         self.shape = StackShape(cell, hidden_size, num_layers, bidirectional)
         self.between = Dropout(dropout)
-        self.over_members = False
         bound = 1 / math.sqrt(hidden_size)
         rows = GATES[cell] * hidden_size
         self.names: list[str] = []

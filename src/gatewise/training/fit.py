@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
 from gatewise.host import choose_threads
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
+from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -36,7 +37,7 @@ Rows = npt.NDArray[np.int64]
 
 @plain_numbers()
 def fit(
-    model: nn.Module,
+    model: Network,
     windows: Windows,
     train_rows: Rows,
     val_rows: Rows,

@@ -20,21 +20,13 @@ INFERENCE_BATCH = 64
 
 def predict_outputs(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Outputs [len(rows), outputs] of the windows that end at `rows`, in fp32 whatever precision trained the model."""
-    return _over_windows(model, windows, rows, model)
+    return over_windows(model, windows, rows, model)
 
 
-def hidden_states(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """The top layer's states of the windows that end at `rows`, float32 [len(rows), steps, width].
-
-    They leave the device batch by batch, as all of them are a window's length times as large as the outputs.
-    """
-    read: Callable[..., Tensor] = model.hidden_states  # type: ignore[assignment]  # nn.Module types no methods
-    return _over_windows(model, windows, rows, lambda *inputs: read(*inputs).cpu())
-
-
-def _over_windows(
+def over_windows(
     model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[..., Tensor]
 ) -> npt.NDArray[np.float32]:
+    """What `forward`, a function of `model`, makes of the windows that end at `rows`, [len(rows), …]."""
     assert len(rows)
     device = windows.matrix.device
     padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % INFERENCE_BATCH)])

@@ -1,11 +1,7 @@
-"""What training an lstm or gru holds in memory, item by item, before it is tried.
+"""What training a network holds in memory, item by item, before it is tried.
 
-The large item is what backward needs of forward, and it is not four gates a step: oneDNN's LSTM keeps the gates, the
-states it read and wrote, and room for their gradients, 15.4 floats a step, window and unit; torch's own GRU keeps 7.
-The figures follow the libraries' own layouts (`onednn_lstm_workspace`), none is fitted to a measured total; measured
-peaks beside them are in docs/performance.md.
-
-Shapes: T steps, W windows that run at once, H units, D directions, L layers, F features.
+What backward needs of forward is the large item. A model's spec tells it (`step_bytes`), else a forward pass of two
+windows is asked which tensors it saves. Measured peaks beside such accounts are in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -14,19 +10,22 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from gatewise.config.schema import ModelConfig, RecurrentConfig
+from gatewise.config.schema import ModelConfig
 from gatewise.errors import ConfigError
 from gatewise.host import choose_threads
-from gatewise.nn.recurrent_op import GATES, Cell
+from gatewise.models.base import Network, StepBytes, StepShape
+from gatewise.models.registry import network_spec
+from gatewise.nn.dropout import drawing
 from gatewise.training.step import piece_rows
 
-PAGE_BYTES = 4096
 # What a first step of a one-unit model takes (measured): pages of torch's libraries that are touched for the first
 # time, and the machine code that oneDNN writes.
 CPU_CONTEXT_BYTES = 35 << 20
 # A CUDA context with cuBLAS and cuDNN loaded; differs with driver and GPU, not measured here.
 CUDA_CONTEXT_BYTES = 600 << 20
+_ASKED_WINDOWS = 2
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class MemoryAccount:
         workspace: what lives only within an operation, at its largest.
         resident_data: the feature matrix, labels and their weights.
         context: what the library itself takes with its first step.
-        is_measured: whether this kind of account has been held against measured peaks (CPU yes, CUDA no).
+        is_measured: whether this kind of account has been held against measured peaks.
     """
 
     weights: int
@@ -82,195 +81,63 @@ def estimate_memory(
     precision: str = "fp32",
     num_outputs: int = 3,
     threads: int | None = None,
+    windows_at_once: int | None = None,
 ) -> MemoryAccount:
     """The account of a model as it is configured and as `fit` trains it: on a CPU in pieces side by side.
 
     Args:
-        threads: pieces side by side; `None`: as many as this machine takes. For the rest see `estimate_recurrent`.
+        num_rows: rows of the resident series; 0 leaves it out.
+        device: `cpu` or `cuda`, with or without a number.
+        precision: fp32, bf16 or fp16; weights, gradients and moments stay fp32.
+        threads: pieces side by side, each with gradients of its own; `None`: as many as this machine takes.
+        windows_at_once: whose activations live at the same time; `None`: those of the pieces side by side.
 
     Raises:
-        ConfigError: a model, device or precision for which there is no account.
+        ConfigError: a model of one row, or a device or precision for which there is no account.
     """
-    if not isinstance(model, RecurrentConfig):
-        raise ConfigError(f"a memory account needs model lstm or gru; got {model.name!r}")
     if device.split(":")[0] not in ("cpu", "cuda"):
         raise ConfigError(f"a memory account needs device cpu or cuda; got {device!r}")
     if precision not in ("fp32", "bf16", "fp16"):
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
-    cell: Cell = "gru" if model.name == "gru" else "lstm"
-    num_features += model.symbol_embedding
-    where = torch.device(device)
-    directions = 2 if model.bidirectional else 1
-    weights = count_weights(cell, num_features, model.hidden_size, model.num_layers, directions, num_outputs)
+    spec, width, where = network_spec(model), num_features + model.learned_width, torch.device(device)
+    module = spec.build(model, width, num_outputs, "last", None)
+    weights = sum(parameter.numel() for parameter in module.parameters())
     piece = piece_rows(batch_size, sequence_length, weights, where)
     threads = choose_threads()[0] if threads is None else threads
-    side_by_side = min(threads, -(-batch_size // piece)) if where.type == "cpu" else 1
-    return estimate_recurrent(
-        cell,
-        batch_size,
-        sequence_length,
-        num_features,
-        model.hidden_size,
-        model.num_layers,
-        model.bidirectional,
-        num_outputs,
-        model.dropout,
-        element_bytes=4 if precision == "fp32" else 2,
-        device_type=where.type,
-        num_rows=num_rows,
-        windows_at_once=side_by_side * piece,
-        threads=side_by_side,
-    )
-
-
-def estimate_recurrent(
-    cell: Cell,
-    batch_size: int,
-    sequence_length: int,
-    num_features: int,
-    hidden_size: int,
-    num_layers: int,
-    bidirectional: bool = False,
-    num_outputs: int = 3,
-    dropout: float = 0.3,
-    element_bytes: int = 4,
-    device_type: str = "cpu",
-    num_rows: int = 0,
-    windows_at_once: int | None = None,
-    threads: int = 1,
-) -> MemoryAccount:
-    """The account of one training run at its peak.
-
-    Args:
-        batch_size: windows of an optimizer step.
-        element_bytes: 4 for fp32, 2 for bf16 and fp16 (weights, gradients and moments stay fp32).
-        device_type: `cpu` or `cuda`.
-        num_rows: rows of the resident series; 0 leaves it out.
-        windows_at_once: windows whose activations live at the same time, at most `batch_size`; `None`: all. A batch
-            that runs in pieces holds (pieces side by side) x (windows in a piece).
-        threads: pieces side by side; each holds gradients of its own until they are added up.
-    """
-    directions = 2 if bidirectional else 1
-    windows = min(batch_size, windows_at_once or batch_size)
-    weights = count_weights(cell, num_features, hidden_size, num_layers, directions, num_outputs)
-    cells = sequence_length * windows
-    kept = cells * num_features * (4 if element_bytes == 4 else 4 + element_bytes)  # the batch, and its cast copy
-    for index in range(num_layers):
-        is_top = index == num_layers - 1
-        width = num_features if index == 0 else hidden_size * directions
-        layer = _Layer(cell, sequence_length, windows, width, hidden_size, element_bytes, device_type)
-        # The last step of the top reverse direction is one cell step: next to nothing.
-        kept += layer.kept * (1 if is_top else directions)
-        if not is_top:
-            # What the next layer reads: dropout's product, and its mask; else the states, where the layer has not kept
-            # them itself as oneDNN does for one direction.
-            states = cells * hidden_size * directions * element_bytes
-            kept += 2 * states if dropout else states * (directions > 1 or not layer.keeps_its_output)
-    gradients_of_states = cells * (hidden_size * directions + width) * element_bytes
-    workspace = max(layer.forward_scratch, layer.backward_scratch + gradients_of_states) + cells * 8
-    copies = 2 if device_type == "cpu" else 3  # cuDNN reads all weights from one buffer, made anew from ours
+    on_cpu = where.type == "cpu"
+    side_by_side = min(threads, -(-batch_size // piece)) if on_cpu else 1
+    windows = min(batch_size, windows_at_once or side_by_side * piece)
+    shape = StepShape(windows, sequence_length, width, 4 if precision == "fp32" else 2, where.type)
+    kept, workspace = spec.step_bytes(model, shape) if spec.step_bytes else ask_forward(module, shape)
     return MemoryAccount(
-        weights=4 * weights * copies,
-        gradients=4 * weights * (1 if threads == 1 else threads + 1),
+        weights=4 * weights * (2 if on_cpu else 3),  # cuDNN reads all weights from one buffer, made anew from ours
+        gradients=4 * weights * (1 if side_by_side == 1 else side_by_side + 1),
         optimizer_state=8 * weights,
         activations=kept,
         workspace=workspace,
-        resident_data=num_rows * (4 * num_features + 12),
-        context=CPU_CONTEXT_BYTES if device_type == "cpu" else CUDA_CONTEXT_BYTES,
-        is_measured=device_type == "cpu",
+        resident_data=num_rows * (4 * width + 12),
+        context=CPU_CONTEXT_BYTES if on_cpu else CUDA_CONTEXT_BYTES,
+        is_measured=on_cpu and spec.step_bytes is not None,
     )
 
 
-def count_weights(
-    cell: Cell, num_features: int, hidden_size: int, num_layers: int, directions: int, num_outputs: int
-) -> int:
-    """Parameters of the stack and its linear head."""
-    gates = GATES[cell] * hidden_size
-    widths = [num_features] + [hidden_size * directions] * (num_layers - 1)
-    stack = sum(directions * gates * (width + hidden_size + 2) for width in widths)
-    return stack + num_outputs * (hidden_size * directions + 1)
+def ask_forward(module: Network, shape: StepShape) -> StepBytes:
+    """Which tensors a forward pass of two windows saves, for as many windows as there are.
 
-
-def onednn_lstm_workspace(
-    sequence_length: int, windows: int, num_inputs: int, hidden_size: int, element_bytes: int = 4
-) -> int:
-    """Bytes that oneDNN's LSTM keeps from forward to backward, for one layer and direction.
-
-    T steps of gates and of h; for T + 1 steps and both ends of the layer: the states as output and as input in the
-    data's type and the gradient of the output, all as wide as the wider of input and state; then c and the gradient of
-    c, in fp32. Rows are padded to cache lines, and by one line more where their length is a multiple of 256, which else
-    share one cache set; those of c are not padded. Exact for oneDNN 3 in fp32; in bf16
-    within a tenth where inputs are no wider than the state.
+    Of what lives within an operation it knows nothing; the largest saved tensor twice, itself and its gradient, stands
+    for that.
     """
+    saved: dict[int, Tensor] = {}  # kept alive: a storage that is freed could hand its address to the next
 
-    def padded(length: int, size: int) -> int:
-        line = 64 // size
-        rounded = -(-length // line) * line
-        return rounded + line if rounded % 256 == 0 else rounded
+    def keep(tensor: Tensor) -> Tensor:
+        saved[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
 
-    widest = max(num_inputs, hidden_size)
-    rows = sequence_length * windows
-    ends = 2 * (sequence_length + 1) * windows
-    parts = (
-        rows * padded(4 * hidden_size, element_bytes) * element_bytes,
-        rows * padded(hidden_size, element_bytes) * element_bytes,
-        ends * padded(widest, element_bytes) * element_bytes,
-        ends * padded(widest, element_bytes) * element_bytes,
-        ends * padded(widest, 4) * 4,
-        ends * hidden_size * 4,
-        ends * hidden_size * 4,
-    )
-    return sum(-(-part // PAGE_BYTES) * PAGE_BYTES for part in parts)
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One layer in one direction: what it keeps, and what it needs only while it runs."""
-
-    cell: Cell
-    steps: int
-    windows: int
-    inputs: int
-    hidden: int
-    element_bytes: int
-    device_type: str
-
-    @property
-    def unit(self) -> int:
-        """Bytes of one value a step, window and unit."""
-        return self.steps * self.windows * self.hidden * self.element_bytes
-
-    @property
-    def kept(self) -> int:
-        """Its output, and what its backward reads."""
-        if self.device_type != "cpu":
-            # cuDNN's reserve space for lstm: four gates, c and tanh(c). Its size for gru is no smaller
-            # (pytorch/pytorch#2895 saw it larger).
-            return self.unit * (1 + GATES["lstm"] + 2)
-        if self.cell == "lstm":
-            return self.unit + onednn_lstm_workspace(
-                self.steps, self.windows, self.inputs, self.hidden, self.element_bytes
-            )
-        # torch's own steps: r, z and the gated hidden part in one tensor, that part ungated, n, h - n, and h.
-        return 7 * self.unit
-
-    @property
-    def keeps_its_output(self) -> bool:
-        """Whether `kept` holds the states as the next layer reads them."""
-        return self.cell == "lstm" or self.device_type != "cpu"
-
-    @property
-    def forward_scratch(self) -> int:
-        """The input half of all steps' gates, and the states side by side where they were made one by one."""
-        if not self.keeps_its_output:
-            return self.unit * (GATES[self.cell] + 1)
-        if self.cell == "lstm" and self.device_type == "cpu" and self.element_bytes == 2:
-            return 0  # computed step by step by the 16-bit kernels
-        return self.unit * GATES[self.cell]
-
-    @property
-    def backward_scratch(self) -> int:
-        """Gradients of all steps' gates."""
-        if self.cell == "gru" and self.device_type == "cpu":
-            return self.unit  # step by step; what forward kept is freed meanwhile
-        return self.unit * GATES[self.cell] if self.element_bytes == 4 else self.unit * 2
+    module.train()
+    x_BTF = keep(torch.zeros(_ASKED_WINDOWS, shape.steps, shape.features))
+    with drawing(0), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        module(x_BTF)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
+    sizes = [tensor.untyped_storage().nbytes() for pointer, tensor in saved.items() if pointer not in weights]
+    each = [size / _ASKED_WINDOWS * shape.windows * shape.element_bytes / 4 for size in sizes]
+    return round(sum(each)), round(2 * max(each))

@@ -9,13 +9,11 @@ bundles) reads z as it is. The head's bias starts lower by log w, so that traini
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from torch import Tensor
 
-from torch import Tensor, nn
+from gatewise.models.base import Network
 
 
-def start_below(model: nn.Module, log_weight_K: Tensor) -> None:
+def start_below(model: Network, log_weight_K: Tensor) -> None:
     """Lowers an untrained model's outputs by the log weights."""
-    shift = cast(Callable[[Tensor], None], model.shift_outputs)  # nn.Module types no methods
-    shift(-log_weight_K)
+    model.output_bias.data.sub_(log_weight_K)

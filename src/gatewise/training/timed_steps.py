@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import MemoryExhaustedError
 from gatewise.host import available_memory, choose_threads
 from gatewise.isolation import plain_numbers
+from gatewise.models.base import Network
 from gatewise.training.batch_size import BatchSizeChoice, measure_batch_size
 from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
@@ -23,7 +24,7 @@ from gatewise.windows import Windows
 
 @plain_numbers()
 def try_batch_sizes(
-    model: nn.Module,
+    model: Network,
     windows: Windows,
     rows: Tensor,
     settings: TrainingConfig,
@@ -48,7 +49,7 @@ def try_batch_sizes(
 
 
 def _real_step(
-    model: nn.Module,
+    model: Network,
     windows: Windows,
     rows: Tensor,
     settings: TrainingConfig,

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatewise.config.alike import require_alike
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
+from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
@@ -55,7 +56,7 @@ class Member:
         settings: agree in what `config.alike` names; the seed and all else are the member's own.
     """
 
-    model: nn.Module
+    model: Network
     windows: Windows
     train_rows: Rows
     val_rows: Rows

@@ -19,7 +19,7 @@ from torch.func import functional_call, grad, vmap
 
 from gatewise.errors import ConfigError, MemoryExhaustedError
 from gatewise.nn.dropout import Dropout, drawing
-from gatewise.nn.recurrent import Recurrent
+from gatewise.nn.members import MemberLayer
 from gatewise.training.fleet.layout import Layout
 from gatewise.training.fleet.windows import FleetBatch
 from gatewise.training.listeners import Listener
@@ -48,7 +48,7 @@ class Ensemble:
         self.template = copy.deepcopy(models[0])
         self.rates: dict[str, Tensor] = {}
         for name, module in self.template.named_modules():
-            if isinstance(module, Recurrent):
+            if isinstance(module, MemberLayer):
                 module.over_members = True
             if isinstance(module, Dropout):
                 rate_K = torch.stack([model.get_buffer(f"{name}.rate") for model in models])

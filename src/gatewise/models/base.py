@@ -1,0 +1,110 @@
+"""What a model is to the rest: its declaration, and for networks the class that all of them are of.
+
+A capability that is a function is declared by giving it: what is `None` can't be asked for. What follows from a model's
+fields (`consumes`, `targets`, `is_causal`) is declared by its config class, since configs are checked without torch.
+`audit/model_laws.py` proves what is declared.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gatewise.config.model_section import Consumes, ModelConfig, NetworkConfig
+from gatewise.nn.recurrent_op import Readout
+from gatewise.tabular.base import State, TabularModel, TrainingRows
+
+
+class Network(nn.Module, ABC):
+    """x_BTF -> outputs [batch, outputs]; [batch, steps, outputs] in training, where it was built with readout `every`.
+
+    Outputs are logits for classes and scaled values for numbers; no activation is applied. A window's outputs are a
+    function of weights, window and dropout's key alone (`nn/allowed.py`).
+    """
+
+    @property
+    @abstractmethod
+    def output_bias(self) -> Tensor:
+        """The parameter [outputs] that is added last; training with class weights begins with it lowered."""
+
+
+@dataclass(frozen=True)
+class StepShape:
+    """What a training step is made of.
+
+    Attributes:
+        windows: whose activations live at the same time.
+        steps, features: of each.
+        element_bytes: 4 for fp32, 2 for bf16 and fp16.
+        device_type: `cpu` or `cuda`.
+    """
+
+    windows: int
+    steps: int
+    features: int
+    element_bytes: int = 4
+    device_type: str = "cpu"
+
+
+# (bytes that forward keeps for backward, bytes that live only within an operation, at their largest)
+StepBytes = tuple[int, int]
+# (config, num_features, num_outputs, readout, generator of the initial weights; `None` leaves them zero)
+Build = Callable[[Any, int, int, Readout, torch.Generator | None], Network]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What every model declares.
+
+    Attributes:
+        summary, source: one line for people, and the paper.
+        config: the class of its section.
+    """
+
+    summary: str
+    source: str
+    config: type[ModelConfig]
+
+    @property
+    def consumes(self) -> Consumes:
+        """`sequences` [batch, steps, features] or `rows` [batch, features]."""
+        return self.config.consumes
+
+
+@dataclass(frozen=True)
+class NeuralSpec(ModelSpec):
+    """A network.
+
+    Attributes:
+        build: makes it, on the CPU.
+        hidden_states: (module, x_BTF) -> its top layer's states [batch, steps, width].
+        maps: (module, x_BTF) -> how much each step counted for the outputs, [batch, steps], rows summing to 1.
+        step_bytes: (config, shape) -> what a training step takes beside weights; `None`: forward is asked.
+        stacks: whether its members train as one fleet; what keeps it out is an operation that `vmap` can't map.
+        exports: whether `torch.export` takes it.
+    """
+
+    config: type[NetworkConfig]
+    build: Build
+    hidden_states: Callable[[Any, Tensor], Tensor] | None = None
+    maps: Callable[[Any, Tensor], Tensor] | None = None
+    step_bytes: Callable[[Any, StepShape], StepBytes] | None = None
+    stacks: bool = True
+    exports: bool = True
+
+
+@dataclass(frozen=True)
+class TabularSpec(ModelSpec):
+    """A model of one row.
+
+    Attributes:
+        fit: learns. from_state: makes what gave the state.
+    """
+
+    fit: Callable[[TrainingRows, Any], TabularModel]
+    from_state: Callable[[State], TabularModel]
