@@ -6,6 +6,7 @@ in one scale; what a vendor would have written is made of it.
 
 from __future__ import annotations
 
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -160,6 +161,61 @@ def test_what_mixes_both_scales_or_has_none_is_left_and_named(
     (repair,) = rows.repairs
     assert repair.left == tuple(mixed)
     assert wrong(rows, raw.select("time", *mixed)) == []
+
+
+PICKS = {"highest": pl.Expr.rolling_max, "lowest": pl.Expr.rolling_min, "median": pl.Expr.rolling_median}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    row=st.integers(40, ROWS - 20),
+    ratio=st.sampled_from(SPLITS),
+    pick=st.sampled_from([*PICKS]),
+    price=st.sampled_from(OHLC),
+    window=st.sampled_from([2, 3, 5, 9, 20, 21, 60, 150]),
+    lag=st.integers(0, 1),
+    decimals=st.sampled_from([2, 4, 12]),
+    move=st.sampled_from([0.002, 0.01]),
+    seed=st.integers(0, 1000),
+)
+def test_what_is_picked_from_rows_of_both_scales_is_left_and_named(
+    row: int,
+    ratio: tuple[int, int],
+    pick: str,
+    price: str,
+    window: int,
+    lag: int,
+    decimals: int,
+    move: float,
+    seed: int,
+) -> None:
+    """Scaled, a low of 52 weeks would not know the lows before the split for a year."""
+    true = truth(seed, move=move)
+
+    def with_picked(frame: pl.DataFrame) -> pl.DataFrame:
+        picked = PICKS[pick](pl.col(price), window, min_samples=1).shift(lag).round(decimals)
+        return frame.select("time", *OHLC, "volume", "vwap", picked.alias("picked"))
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = with_picked(as_traded(true, row, *ratio))
+        rows = read(Path(folder), raw, "splits")
+    (repair,) = rows.repairs
+    assert "vwap" in repair.columns or move > 0.002
+    if "picked" in repair.left:
+        assert wrong(rows, raw.select("time", "picked")) == []
+    else:
+        got, want = rows.frame["picked"].to_numpy(), with_picked(true)["picked"].to_numpy()
+        assert np.allclose(got, want, rtol=0, atol=1.1 * 10.0**-decimals * max(ratio), equal_nan=True)
+
+
+def test_a_day_s_high_so_far_never_spans_a_split_and_is_divided(tmp_path: Path) -> None:
+    true = truth(3, 60 * 48, 0.0005, timedelta(minutes=30)).select("time", *OHLC, "volume")
+    true = true.filter(pl.col("time").dt.hour().is_between(9, 15))
+    day = pl.col("time").dt.date()
+    true = true.with_columns(day_high=pl.col("high").cum_max().over(day), day_low=pl.col("low").cum_min().over(day))
+    before = pl.when(pl.int_range(pl.len()) < 14 * 25).then(4.0).otherwise(1.0)
+    raw = true.with_columns(pl.col(*OHLC, "day_high", "day_low") * before, pl.col("volume") / before)
+    assert wrong(read(tmp_path, raw, "splits"), true) == []
 
 
 def test_an_adjusted_close_is_divided_where_it_holds_the_step_and_left_where_it_does_not(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Where prices are mended these must be, too, or a feature made of both is wrong f
 say too little (an adjusted close may hold a split or not, the close of the day before may on the day itself be of the
 old shares), so the values decide. A column goes with a price where their ratio is steady, and each row then stands
 either where it should or a whole step away, never between: an average over rows of both scales can't be mended row
-by row, and is left. What is left is told to the caller, who names it.
+by row, and is left, and so is what `windowed` finds. What is left is told to the caller, who names it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import polars as pl
 
 from gatewise.data.columns.spellings import normalise
 from gatewise.data.repair.decades import LN10
+from gatewise.data.repair.windowed import picks_of_window
 from gatewise.data.table import OHLC, STAMP
 
 Floats = npt.NDArray[np.float64]
@@ -83,6 +84,8 @@ def at_split(rows: pl.DataFrame, names: Sequence[str], time: datetime, ratio: fl
         power, first = power_at_split(values, prices, rows["volume"].to_numpy(), at, window, ratio, of_shares)
         if power is None and normalise(name) in _A_SHARE:
             power = -1
+        elif power == -1 and picks_of_window(values, prices):
+            power = None
         of = {-1: found.prices, 1: found.shares}.get(power or 0)
         if of is not None:
             of[name] = stamp[first]
