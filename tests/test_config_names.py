@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import Cli
 from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
 from gatewise.config.load import build_config, change_config, load_config, to_yaml
 from gatewise.config.loss_section import LOSS_CONFIGS
@@ -251,3 +252,18 @@ def test_a_space_may_choose_an_option_and_search_its_fields() -> None:
     assert adamw.model_dump() == {"name": "adamw", "weight_decay": 0.1}
     with pytest.raises(ConfigError, match="momentum belongs to sgd"):
         parse_space({"momentum": [0.5, 0.9]}, config)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(("--epochs", 7), ("--max-epochs", 7)), (("--model-type", "gru"), ("--model", "gru"))],
+)
+def test_a_flag_of_two_names_is_one(cli: Cli, one: tuple[object, ...], other: tuple[object, ...]) -> None:
+    said = [cli("config", "show", *words, "--json") for words in (one, other)]
+    assert said[0].code == 0
+    assert said[0].json == said[1].json != cli("config", "show", "--json").json
+
+
+def test_whose_epochs_stamps_count_is_a_flag_of_its_own(cli: Cli) -> None:
+    said = cli("config", "show", "--epochs-are", "wall", "--epochs", 7, "--json").json["config"]
+    assert (said["data"]["epochs"], said["training"]["max_epochs"]) == ("wall", 7)

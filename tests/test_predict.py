@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from conftest import Cli
 from gatewise.bundle import Bundle
 from gatewise.bundle.reading import reading_config
 from gatewise.config.load import load_config
@@ -247,3 +248,14 @@ def test_new_rows_are_read_like_the_old_ones_and_all_of_them_are_wanted() -> Non
     assert reading_config(filtered, None, ["data.filter=null"], {}).filter == {}
     with pytest.raises(ConfigError, match="others for windows"):
         reading_config(old, None, (), {"windows.sequence_length": 5})
+
+
+def test_a_kind_of_model_that_is_said_must_be_the_runs(trained: Path, cli: Cli, tmp_path: Path) -> None:
+    file = write_bars(tmp_path / "new.csv", 200)
+    words = ("predict", "--model", trained, "--data", file, "-o", tmp_path / "out.csv")
+    assert cli(*words, "--model-type", "lstm").code == 0
+    refused = cli(*words, "--model-type", "gru")
+    assert refused.code == 2
+    assert "it is lstm, not gru" in refused.err
+    assert "hint: --model-type lstm" in refused.err
+    assert "did you mean 'lstm'" in cli(*words, "--model-type", "lstn").err

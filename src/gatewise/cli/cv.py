@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 @config_flags(*FLAGS)
 def cv(
     said: Said,
-    models: Annotated[str | None, typer.Option(help="Models to compare, like lstm,gru.")] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", "--model", "--model-type", help="Models to compare, like lstm,gru.")
+    ] = None,
     horizons: Annotated[str | None, typer.Option(help="Rows ahead that the target looks, like 5,20.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each model on each fold.")] = None,
     per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,

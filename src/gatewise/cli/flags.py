@@ -21,12 +21,13 @@ import typer
 
 @dataclass(frozen=True)
 class Flag:
-    """`name` as typed, the dotted config `field` that it sets, its type and help."""
+    """`name` as typed, the dotted config `field` that it sets, its type and help, and other names for it."""
 
     name: str
     field: str
     type: Any
     help: str
+    also: tuple[str, ...] = ()
 
 
 DATA_FLAGS = (
@@ -47,7 +48,9 @@ DATA_FLAGS = (
     Flag("--time-column", "data.time_column", str, "Column that holds the time."),
     Flag("--time-format", "data.time_format", str, "strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns."),
     Flag("--timezone", "data.timezone", str, "Zone of stamps that carry none, like America/Chicago."),
-    Flag("--epochs", "data.epochs", str, "utc, or wall: epochs of the clock of --timezone, as MetaTrader gives them."),
+    Flag(
+        "--epochs-are", "data.epochs", str, "utc, or wall: epochs of the clock of --timezone, as MetaTrader gives them."
+    ),
     Flag("--day-first/--month-first", "data.day_first", bool, "Settles dates like 03.04.2020."),
     Flag("--symbol-column", "data.symbol_column", str, "Column that holds the symbol."),
     Flag("--symbol", "data.symbol", str, "The one symbol to read of a lake or database; names a file that names none."),
@@ -69,7 +72,7 @@ DATA_FLAGS = (
     Flag("--repair", "data.repair", str, "Mend what is certain, and say it: splits,hundredfold or one of them."),
 )
 MODEL_FLAGS = (
-    Flag("--model", "model.name", str, "Model name; see gatewise models list."),
+    Flag("--model", "model.name", str, "Model name; see gatewise models list.", ("--model-type",)),
     Flag("--hidden-size", "model.hidden_size", int, "Units in the recurrent state."),
     Flag("--num-layers", "model.num_layers", int, "Stacked recurrent layers."),
     Flag("--dropout", "model.dropout", float, "Between layers and before the head."),
@@ -80,7 +83,7 @@ TRAIN_FLAGS = (
     Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
     Flag("--target", "target.kind", str, "triple_barrier, direction, forward_return, next_row."),
     Flag("--learning-rate", "training.learning_rate", float, "Peak learning rate."),
-    Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner."),
+    Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner.", ("--epochs",)),
     Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),
     Flag("--device", "training.device", str, "auto, cpu, cuda, cuda:1."),
     Flag("--precision", "training.precision", str, "auto, fp32, bf16, fp16."),
@@ -112,7 +115,7 @@ ARGUMENT_FLAGS = {
 _SECTIONS = "data|features|target|windows|split|cv|model|training|evaluation"
 _SETTING = re.compile(
     rf"""(?<![\w.$/'"`=-])(?<!--set\ )                 # words of their own, not a part of a command or path
-    (?P<name>(?:{_SECTIONS})\.[a-z_]+(?:\.\w+)?|{"|".join(ARGUMENT_FLAGS)})
+    (?P<name>(?:{_SECTIONS})\.[a-z_]+(?:\.\w+)*|{"|".join(ARGUMENT_FLAGS)})
     (?:=(?P<value>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^]]*\]|\([^)]*\)|{{[^}}]*}}|[^\s,;:)]+))?
     (?![\w=(]|\.\w)""",
     re.VERBOSE,
@@ -187,7 +190,10 @@ def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., 
         extra = [
             _parameter("config", Path | None, typer.Option("--config", help="YAML or JSON file."), None),
             _parameter("set_", list[str], typer.Option("--set", help="Any field: --set model.hidden_size=64."), []),
-            *(_parameter(_identifier(f), f.type | None, typer.Option(f.name, help=f.help), None) for f in flags),
+            *(
+                _parameter(_identifier(f), f.type | None, typer.Option(f.name, *f.also, help=f.help), None)
+                for f in flags
+            ),
         ]
 
         def wrapper(**given: Any) -> None:

@@ -24,6 +24,7 @@ def predict(
     said: Said,
     model: Annotated[str, typer.Option("--model", help="Run id (or enough of its start), run or bundle folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.")] = Path("predictions.csv"),
+    model_type: Annotated[str | None, typer.Option("--model-type", help="Which kind the model must be.")] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -47,6 +48,7 @@ def predict(
     from gatewise.data.load import load_table
 
     bundle = Bundle.load(folder)
+    _require_kind(bundle.config.model.name, model_type)
     spec = bundle.reading(said.file, said.assignments, said.overrides)
     _refuse_an_input(output, spec)
     try:
@@ -66,6 +68,17 @@ def predict(
         print_json({"rows": predictions.height, "output": str(output), "warnings": warnings})
     else:
         print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {output}")
+
+
+def _require_kind(name: str, wanted: str | None) -> None:
+    from gatewise.config.schema import require_model
+    from gatewise.errors import ConfigError
+
+    if wanted is not None and require_model(wanted) != name:
+        raise ConfigError(
+            f"--model must be a run of the kind that --model-type says; it is {name}, not {wanted}",
+            f"--model-type {name}, or a run of {wanted}: gatewise runs list",
+        )
 
 
 def _refuse_a_place(output: Path) -> None:
