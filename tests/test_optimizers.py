@@ -82,6 +82,21 @@ def test_a_scaler_of_gradients_skips_the_same_steps_as_with_torchs_optimizer(nam
     assert same(ours, theirs)
 
 
+@pytest.mark.parametrize("name", TORCHS)
+def test_a_rate_on_the_device_moves_as_the_number_does(name) -> None:
+    """A CUDA graph that replays steps reads rates there; a number would stay that of the capture."""
+    number, tensor = model_of(), model_of()
+    for model, rate in ((number, 2.0**-7), (tensor, torch.tensor(2.0**-7))):
+        optimizer = ours_of(name, model)
+        for step in range(3):
+            optimizer.learning_rate = rate
+            for parameter, gradient in zip(model.parameters(), gradients_of(model, step), strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+    assert same(number, tensor)
+    assert not same(number, model_of())
+
+
 def test_a_parameter_without_a_gradient_stays_even_under_decay() -> None:
     model = model_of()
     before = [parameter.detach().clone() for parameter in model.parameters()]

@@ -226,7 +226,7 @@ class _Fleet:
         weights_KD, windows = self.state.weights, self.windows.take(members_A)
         optimizers = [self.state.optimizers[k] for k in at_work]
         gradients = Gradients([optimizer.parameters for optimizer in optimizers])
-        clip_A1 = torch.tensor([[own.gradient_clip or float("inf")] for own in settings], device=self.device)
+        clip_A1 = self._numbers([[own.gradient_clip or float("inf")] for own in settings])
         dropout = self.step.ensemble.rates_of(members_A)
         # Tables made before the first step, so that the loop sends the device nothing.
         keys = [epoch_key(own.seed, of.epoch) for own, of in zip(settings, progress, strict=True)]
@@ -235,7 +235,7 @@ class _Fleet:
             [of.learning_rate((step + 0.5) / n) for of, n in zip(progress, counts, strict=True)] for step in steps
         ]
         if self.graph:
-            rates_SA = torch.tensor(rates_SA, device=self.device)  # numbers would stay those of the capture
+            rates_SA = self._numbers(rates_SA)  # numbers would stay those of the capture
 
         def one(rows_AB: Tensor, live_AB: Tensor, keys_A: Tensor, rates_A: Any) -> None:
             batch = windows.batch(rows_AB, live_AB)
@@ -265,6 +265,9 @@ class _Fleet:
                 batch = windows.batch(rows_AB, live_AB)
                 totals.add(members_A, self.step.evaluate(weights, dropout, batch), batch)
         return totals.read()
+
+    def _numbers(self, values: list[list[float]]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
 
 
 def _check(members: Sequence[Member], precision: Precision) -> None:
