@@ -53,6 +53,20 @@ def by_the_rule(present: Flags, first: int, end: int) -> float:
     return present.size * q * r ** (end - first - 1)
 
 
+@settings(max_examples=25, deadline=None)
+@given(num=st.integers(2, 2000), share=st.floats(0.02, 0.98), spoiled=st.floats(0, 0.3), seed=st.integers(0, 99))
+def test_bars_that_were_left_out_are_of_their_own_kind_and_change_no_other(
+    num: int, share: float, spoiled: float, seed: int
+) -> None:
+    present, left = market(num, share, seed), market(num, spoiled, seed + 1)
+    grid = int(MONDAY.timestamp()) * 1_000_000 + US * np.arange(1, num + 1)
+    spans = [(MONDAY + (n + 1) * MINUTE, MONDAY + (n + 2) * MINUTE) for n in np.flatnonzero(left).tolist()]
+    found = absences_on(grid, grid[present], spans)
+    assert found.of_kind("left_out")["bars"].sum() == (left & ~present).sum()
+    assert found.absent == (~present).sum() == found.runs["bars"].sum()
+    assert found.runs.filter(pl.col("kind") != "left_out").equals(absences_of(present | left).runs)
+
+
 @settings(max_examples=40, deadline=None)
 @given(num=st.integers(2, 3000), share=st.floats(0.02, 0.98), seed=st.integers(0, 99))
 def test_the_neighbourhoods_chance_is_the_rule_worked_out_bar_by_bar(num: int, share: float, seed: int) -> None:

@@ -146,9 +146,16 @@ def test_a_fetch_leaves_them_out_counts_them_and_the_lake_lacks_them(
     assert (series["differing"], series["rows"], series["absent"], series["error"]) == (1, 67, 3, None)
     (checked,) = cli("data", "check", "--json").json["series"]
     assert (checked["rows"], checked["absent"], checked["ok"]) == (67, 3, True)
+    # Two values and no price are of known bars; a stamp in another unit may be of any.
+    ends = [(FIRST + (n + 1) * STEP).isoformat().replace("+00:00", "Z") for n in (1, 3)]
+    assert checked["left_out"] == [{"start": end, "end": end, "bars": 1} for end in ends]
+    assert checked["no_trade"] == 1
+    assert "left out, as what was answered can't be" in cli("data", "check").out
     words = " ".join(cli(*fetch, "--requests-per-second", "1000", "--refetch").out.split())
     told = "candles left out: 2 with a stamp that can't be, 1 off the grid of the timeframe, 1 with two values"
     assert told in words
     server.spoil = list
     (mended,) = cli(*fetch, "--requests-per-second", "1000", "--refetch", "--json").json["series"]
     assert (mended["left_out"], mended["rows"], mended["added"]) == ({}, 70, 3)
+    (checked,) = cli("data", "check", "--json").json["series"]
+    assert (checked["left_out"], checked["absent"]) == ([], 0)

@@ -21,6 +21,7 @@ from gatewise.errors import ConfigError, SchemaError
 from gatewise.lake.base import SeriesKey
 from gatewise.lake.lake import Lake
 from gatewise.lake.pages import BARS, span_of
+from gatewise.lake.series import Series
 from gatewise.lake.spans import subtract, unite
 from lake_worlds import BTC, FACTS, MINUTE, ORDER, START, bars, content, filled, span, stamps
 
@@ -79,6 +80,40 @@ def test_a_fetch_gives_the_same_bytes_however_it_was_cut_ordered_and_repeated(
             with series.writer() as writer:
                 writer.append(part.sample(fraction=1, shuffle=True, seed=len(cuts)), span(part, SEVEN.timeframe), FACTS)
         assert content(Path(folder)) == undisturbed
+
+
+@given(
+    gone=st.sets(st.integers(0, 99), min_size=1, max_size=30),
+    cuts=st.sets(st.integers(1, 99), max_size=4),
+    mended=st.tuples(st.integers(0, 99), st.integers(1, 30)),
+)
+@settings(max_examples=25, deadline=None)
+def test_what_was_left_out_is_kept_alike_however_it_came_and_forgotten_once_it_is_answered_again(
+    gone: set[int], cuts: set[int], mended: tuple[int, int]
+) -> None:
+    frame = bars(100)
+    time = frame["time"].to_list()
+
+    def put(series: Series, a: int, b: int, left: set[int]) -> None:
+        kept = frame[a:b].filter(~pl.col("time").is_in([time[n] for n in left]))
+        with series.writer(refetch=True) as writer:
+            writer.append(kept, span(frame[a:b]), FACTS, [time[n] for n in sorted(left) if a <= n < b])
+
+    def held(series: Series) -> set[int]:
+        assert series.manifest is not None
+        spans = series.manifest.left_out
+        return {n for n, when in enumerate(time) if any(start <= when < end for start, end in spans)}
+
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        whole, parts = (Lake(Path(root)).series(BTC) for root in (one, other))
+        put(whole, 0, 100, gone)
+        for a, b in itertools.pairwise([0, *sorted(cuts), 100]):
+            put(parts, a, b, gone)
+        assert content(Path(one)) == content(Path(other))
+        assert held(whole) == gone
+        first, last = mended[0], min(100, sum(mended))
+        put(whole, first, last, set())
+        assert held(whole) == {n for n in gone if not first <= n < last}
 
 
 def test_the_same_rows_again_touch_no_file(tmp_path: Path) -> None:

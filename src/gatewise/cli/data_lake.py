@@ -189,6 +189,14 @@ def _day(text: str | None) -> str:
     return text[:10] if text else "–"
 
 
+_KINDS = {
+    "left_out": "left out, as what was answered can't be (gatewise data fetch --refetch asks again)",
+    "outage": "outage",
+    "before_first": "not listed yet",
+    "after_last": "no more rows",
+}
+
+
 def _print_check(check: SeriesCheck) -> None:
     from gatewise.errors import one_line
 
@@ -202,7 +210,7 @@ def _print_check(check: SeriesCheck) -> None:
         no_trade = found.of_kind("no_trade")["bars"]
         longest = f", at most {int(no_trade.sort()[-1]):,} in a row" if no_trade.len() else ""
         print(f"  {found.absent:,} of {found.bars:,} bars absent: {no_trade.sum():,} without trades{longest}")
-        for kind, words in (("outage", "outage"), ("before_first", "not listed yet"), ("after_last", "no more rows")):
+        for kind, words in _KINDS.items():
             runs = found.of_kind(kind)
             for start, end, bars in runs.head(_MOST_LISTED).select("start", "end", "bars").iter_rows():
                 print(f"  {words}: {bars:,} bars from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")

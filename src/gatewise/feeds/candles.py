@@ -1,8 +1,8 @@
 """Candles as they came, judged one by one: what can't be a candle of the series is left out, and why is kept.
 
 An exchange answers with stamps in another unit, a candle between two others, the same minute twice with different
-prices, a high below the low. The lake keeps what it takes for ever, so what is in doubt is not taken: its minute is
-then absent, as `data check` of the lake shows, and the fetch counts it.
+prices, a high below the low. The lake keeps what it takes for ever, so what is in doubt is not taken: the fetch counts
+it, and its minute, where it is known, is absent as left out, as `data check` of the lake shows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ WORDS = {
     PRICES: "with prices that are missing, not positive, or out of order",
     VOLUME: "with a volume below 0 or not finite",
 }
+_OF_BARS = (TWICE, PRICES, VOLUME)  # on the grid, with the moment of a bar
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _MS = timedelta(milliseconds=1)
@@ -102,6 +103,11 @@ def counted(left_out: LeftOut) -> dict[str, int]:
     """How many candles were left out, by why, in the order of `WORDS`."""
     counts = Counter(why for why, _ in left_out)
     return {why: counts[why] for why in WORDS if counts[why]}
+
+
+def bars_left_out(left_out: LeftOut) -> set[datetime]:
+    """When the bars are knowable of which a candle came and none can be kept."""
+    return {which for why, which in left_out if why in _OF_BARS and isinstance(which, datetime)}
 
 
 def in_words(counts: dict[str, int]) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 
 from gatewise.errors import FeedError, GatewiseError
 from gatewise.feeds.base import Feed, Page
-from gatewise.feeds.candles import LeftOut
+from gatewise.feeds.candles import LeftOut, bars_left_out
 from gatewise.feeds.retry import Retry
 from gatewise.feeds.revision import REVISED, is_revised
 from gatewise.feeds.standing import Standing, find_standing
@@ -181,6 +181,7 @@ class _Basket:
         self._monotonic = monotonic
         self._at_once = at_once
         self._frames: list[pl.DataFrame] = []
+        self._left_out: set[datetime] = set()
         self._covered: tuple[datetime, datetime] | None = None
         # Short at first, so that a process that is killed again and again gets on too.
         self._interval = FLUSH_SECONDS / 10
@@ -195,6 +196,7 @@ class _Basket:
             if self._covered is not None and self._covered[1] != page.covered[0]:
                 self.flush()
             self._frames.append(page.frame)
+            self._left_out |= bars_left_out(page.left_out)
             self._covered = (self._covered[0] if self._covered else page.covered[0], page.covered[1])
         if not self._at_once and self._monotonic() - self._flushed >= self._interval:
             self._interval = min(FLUSH_SECONDS, 2 * self._interval)
@@ -203,8 +205,9 @@ class _Basket:
     def flush(self) -> None:
         if self._covered is not None:
             frames, covered = pl.concat(self._frames), self._covered
-            self._frames, self._covered = [], None
-            told = self._writer.append(frames, covered, self._facts)
+            left_out = sorted(when for when in self._left_out if covered[0] <= when < covered[1])
+            self._frames, self._left_out, self._covered = [], set(), None
+            told = self._writer.append(frames, covered, self._facts, left_out)
             self._outcome.added += told.added
             self._outcome.differing += told.differing
         self._flushed = self._monotonic()

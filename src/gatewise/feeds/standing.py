@@ -68,6 +68,7 @@ def find_standing(lake: Lake, key: SeriesKey, start: datetime, end: datetime) ->
         notes.append(f"no rows after {last:%Y-%m-%d %H:%M} UTC: delisted, or halted since")
     time_us = times.dt.epoch("us").to_numpy()
     asked = subtract([(first, min(end, last + key.timeframe))], subtract([(start, end)], manifest.covered))
-    found = absences_on(expected_bars(time_us, asked, key.timeframe, manifest.facts.get("calendar")), time_us)
+    grid = expected_bars(time_us, asked, key.timeframe, manifest.facts.get("calendar"))
+    found = absences_on(grid, time_us, manifest.left_out)
     outages = (Outage(*row) for row in found.outages.select("start", "end", "bars").iter_rows())
     return Standing(len(times), found.absent, tuple(outages), tuple(notes))

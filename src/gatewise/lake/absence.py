@@ -53,8 +53,9 @@ class Absences:
         bars: how many bars the covered time has room for.
         absent: how many of them are not there.
         runs: one row a run of absent bars, in order of time: `start` and `end`, the `time` that its first and last
-            bar would have (Datetime[us, UTC]); `bars` (Int64); `kind` (String): no_trade, outage, before_first or
-            after_last; `chance` (Float64): how many runs as long chance would give in the series.
+            bar would have (Datetime[us, UTC]); `bars` (Int64); `kind` (String): no_trade, outage, before_first,
+            after_last, or left_out where bars were answered and not kept; `chance` (Float64): how many runs as long
+            chance would give in the series, null of what was left out.
     """
 
     bars: int
@@ -83,17 +84,33 @@ def _from(span: Span, phase: int, step: int) -> tuple[int, int]:
     return start + (phase - start) % step, end
 
 
-def absences_on(grid_us: Ints, time_us: Ints) -> Absences:
+def absences_on(grid_us: Ints, time_us: Ints, left_out: Iterable[Span] = ()) -> Absences:
     """Lists the bars of a grid that no row belongs to; a row belongs to the first moment of the grid at or after it.
 
     Args:
         grid_us: sorted microseconds since the epoch at which bars end, closed time left out.
         time_us: those of the rows, sorted.
+        left_out: spans whose bars were answered and not kept; chance is not asked about them.
     """
     size = grid_us.size
     place = np.searchsorted(grid_us, time_us, side="left")
     place = place[np.diff(place, prepend=-1) > 0]
     place = place[place < size]
+    bounds = [_us(moment) for span in left_out for moment in span]
+    spoiled = np.setdiff1d(np.flatnonzero(np.searchsorted(bounds, grid_us, side="right") % 2), place)
+    absent = _absent(grid_us, np.union1d(place, spoiled))
+    starts = np.flatnonzero(np.diff(spoiled, prepend=-2) != 1)
+    bars = np.diff(starts, append=spoiled.size)
+    first = spoiled[starts]
+    others = pl.DataFrame({"start": grid_us[first], "end": grid_us[first + bars - 1], "bars": bars, "kind": "left_out"})
+    runs = pl.concat([absent, others.with_columns(pl.lit(None, pl.Float64).alias("chance"))]).sort("start")
+    moments = pl.col("start", "end").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return Absences(size, int(runs["bars"].sum()), runs.with_columns(moments))
+
+
+def _absent(grid_us: Ints, place: Ints) -> pl.DataFrame:
+    """Runs of bars of a grid beside those at some places, told apart by how often chance would make them."""
+    size = grid_us.size
     edges = np.concatenate([[-1], place, [size]])
     length = np.diff(edges) - 1
     first = edges[:-1][length > 0] + 1
@@ -105,7 +122,7 @@ def absences_on(grid_us: Ints, time_us: Ints) -> Absences:
     kind = np.where(chance <= LEVEL, "outage", "no_trade").astype(object)
     kind[(runs.end == size) & (chance <= LEVEL)] = "after_last"
     kind[(first == 0) & (chance <= LEVEL)] = "before_first"
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "start": grid_us[runs.first],
             "end": grid_us[runs.end - 1],
@@ -113,8 +130,7 @@ def absences_on(grid_us: Ints, time_us: Ints) -> Absences:
             "kind": pl.Series(kind.tolist(), dtype=pl.String),
             "chance": chance,
         }
-    ).with_columns(pl.col("start", "end").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
-    return Absences(size, int(length.sum()), frame)
+    )
 
 
 class _Runs:

@@ -50,6 +50,7 @@ class Manifest:
         covered: spans of `time` that the source was asked for and answered, so that a row absent inside one is
             absent at the source.
         pages: in order of time; no two share a moment.
+        left_out: spans of `time` within `covered` whose bars the source answered with what can't be kept.
     """
 
     key: SeriesKey
@@ -57,6 +58,7 @@ class Manifest:
     columns: tuple[str, ...] = ()
     covered: tuple[Span, ...] = ()
     pages: tuple[Page, ...] = ()
+    left_out: tuple[Span, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -90,6 +92,8 @@ class Manifest:
                 for p in self.pages
             ],
         }
+        if self.left_out:
+            values["left_out"] = [[iso(start), iso(end)] for start, end in self.left_out]
         return {**values, "sha256": _digest(values)}
 
     @classmethod
@@ -114,11 +118,12 @@ class Manifest:
                 key,
                 dict(values["facts"]),
                 tuple(values["columns"]),
-                tuple((_moment(start), _moment(end)) for start, end in values["covered"]),
+                _spans(values["covered"]),
                 tuple(
                     Page(p["file"], _moment(p["start"]), _moment(p["end"]), p["rows"], p["sha256"])
                     for p in values["pages"]
                 ),
+                _spans(values.get("left_out", [])),
             )
             named = (values["source"], values["symbol"], values["timeframe"])
             if named != (key.source, key.symbol, format_duration(key.timeframe)):
@@ -134,6 +139,10 @@ class Manifest:
 def iso(moment: datetime) -> str:
     """`2023-11-10T00:01:00Z`; microseconds only where there are some."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _spans(values: list[list[str]]) -> tuple[Span, ...]:
+    return tuple((_moment(start), _moment(end)) for start, end in values)
 
 
 def _moment(text: str) -> datetime:

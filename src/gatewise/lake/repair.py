@@ -18,7 +18,8 @@ def dropped(manifest: Manifest, damaged: Collection[Page]) -> Manifest:
     kept = tuple(page for page in manifest.pages if page not in damaged)
     spans = [pages.span_of(page.start, manifest.key.timeframe) for page in damaged]
     columns = manifest.columns if kept else ()
-    return replace(manifest, columns=columns, covered=subtract(manifest.covered, spans), pages=kept)
+    covered, left_out = (subtract(held, spans) for held in (manifest.covered, manifest.left_out))
+    return replace(manifest, columns=columns, covered=covered, left_out=left_out, pages=kept)
 
 
 def rebuilt(folder: Path, key: SeriesKey) -> Manifest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +23,7 @@ from gatewise.files import atomic_file, write_json
 from gatewise.lake import pages
 from gatewise.lake.base import TIME, utc
 from gatewise.lake.manifest import NAME, Manifest, Page, iso
-from gatewise.lake.spans import Span, unite
+from gatewise.lake.spans import Span, subtract, unite
 
 _log = logging.getLogger("gatewise.lake")
 
@@ -57,7 +58,11 @@ class Writer:
         return self._manifest
 
     def append(
-        self, frame: pl.DataFrame, covered: tuple[datetime, datetime], facts: dict[str, Any] | None = None
+        self,
+        frame: pl.DataFrame,
+        covered: tuple[datetime, datetime],
+        facts: dict[str, Any] | None = None,
+        left_out: Sequence[datetime] = (),
     ) -> Appended:
         """Adds the rows that are new, and the span to what is covered; twice the same changes no byte.
 
@@ -66,6 +71,7 @@ class Writer:
                 may hold no row.
             covered: [start, end) of `time` that the source was asked for and has answered; all rows lie inside.
             facts: what is known of the rows; joins what earlier ones said.
+            left_out: `time` of the bars that the source answered with what can't be kept.
 
         Raises:
             SchemaError: other columns than the series has, a fact that contradicts an earlier one, a row outside
@@ -93,6 +99,7 @@ class Writer:
                 facts=facts,
                 columns=before.columns or (tuple(rows.columns[1:]) if rows.height else ()),
                 covered=unite((*before.covered, span)),
+                left_out=self._left_out(span, left_out),
                 pages=tuple(sorted(of_span.values(), key=lambda page: page.start)),
             )
             self._switch(after)
@@ -124,6 +131,11 @@ class Writer:
                 f"{key} holds columns {', '.join(self._manifest.columns)} in the lake; got {', '.join(columns)}",
                 "keep rows of other columns under another feed's name",
             )
+
+    def _left_out(self, span: Span, moments: Sequence[datetime]) -> tuple[Span, ...]:
+        """What was known of a span before is void: it was answered again."""
+        fresh = [(utc(moment), utc(moment) + self._manifest.key.timeframe) for moment in moments]
+        return unite((*subtract(self._manifest.left_out, [span]), *fresh))
 
     def _agreed(self, facts: dict[str, Any]) -> dict[str, Any]:
         held, facts = self._manifest.facts, json.loads(json.dumps(facts))

@@ -78,6 +78,7 @@ class SeriesCheck:
             "absent": found.absent if found else None,
             "absent_runs": found.runs.height if found else None,
             "no_trade": int(found.of_kind("no_trade")["bars"].sum()) if found else None,
+            "left_out": _listed(found, "left_out"),
             "outages": _listed(found, "outage"),
             "before_first": _listed(found, "before_first"),
             "after_last": _listed(found, "after_last"),
@@ -164,7 +165,7 @@ def _check(lake: Lake, key: SeriesKey, said: dict[str, Any]) -> SeriesCheck:
         rows = read_source(spec)
         time_us = rows.frame[TIME].dt.epoch("us").to_numpy().astype(np.int64, copy=False)
         grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
-        return SeriesCheck(key, manifest, (), absences_on(grid, time_us), check_rows(rows, spec))
+        return SeriesCheck(key, manifest, (), absences_on(grid, time_us, manifest.left_out), check_rows(rows, spec))
     except GatewiseError as error:
         told = f"{error.message}; {error.hint}" if error.hint else error.message
         return SeriesCheck(key, manifest, damaged, error=told)
