@@ -262,7 +262,7 @@ def test_a_model_is_trained_judged_and_asked_in_price_units(cli: Cli, gatewise_h
     trained = cli("train", *said, "--prices", "any", "--set", "features.sets=[differences]")
     assert trained.code == 0
     bundle = Bundle.load(trained.json["bundle"])
-    assert (bundle.config.data.prices, bundle.outputs) == ("any", ("forward_change",))
+    assert (bundle.record.config.data.prices, bundle.record.outputs) == ("any", ("forward_change",))
     assert "price units" in Path(trained.json["report"]).read_text(encoding="utf-8")
     new, out = write(tmp_path / "new.csv", 300, seed=5, level=-500.0), tmp_path / "out.csv"
     asked = cli("predict", "--model", trained.json["run_id"], "--data", new, "-o", out, "--json", "-q")

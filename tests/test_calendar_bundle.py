@@ -22,7 +22,7 @@ def test_a_model_reads_new_rows_by_its_calendar_and_refuses_those_of_another(cli
     trained = cli("train", *TINY, "--calendar", "nyse", "--json")
     assert trained.code == 0, trained.err
     bundle = Bundle.load(trained.json["bundle"])
-    assert bundle.config.data.calendar == "XNYS"
+    assert bundle.record.config.data.calendar == "XNYS"
     rows = load_table(DataConfig(source="sp500", calendar="XNYS"))
     file = tmp_path / "new.parquet"
     rows.frame.tail(300).with_columns(pl.col("time").dt.date().alias("date")).drop("time").write_parquet(file)
@@ -43,7 +43,7 @@ def test_a_model_reads_new_rows_by_its_calendar_and_refuses_those_of_another(cli
 def test_a_model_of_no_calendar_takes_none_from_a_source(cli: Cli) -> None:
     trained = cli("train", *TINY, "--json")
     bundle = Bundle.load(trained.json["bundle"])
-    assert bundle.config.data.calendar is None
+    assert bundle.record.config.data.calendar is None
     assert bundle.reading(overrides={"data.paths": ["new.csv"]}).calendar == "none"
     with pytest.raises(SchemaError, match="calendar none; these are of XNYS"):
         bundle.predict(load_table(DataConfig(source="sp500", calendar="XNYS")))

@@ -154,8 +154,8 @@ def test_the_vectors_of_symbols_are_trained() -> None:
     prepared, bundle = trained(config, opposite_signs())
     torch.manual_seed(config.training.seed)
     first = torch.nn.Embedding(2, 3).weight
-    assert bundle.weights["embedding.weight"].shape == (2, 3)
-    assert (bundle.weights["embedding.weight"] - first).abs().max() > 0.01
+    assert bundle.record.weights["embedding.weight"].shape == (2, 3)
+    assert (bundle.record.weights["embedding.weight"] - first).abs().max() > 0.01
     assert prepared.samples.matrix.names == ("signal",)
 
 
@@ -203,8 +203,8 @@ def test_a_symbol_without_training_rows_is_refused_by_name() -> None:
 
 def test_scalers_of_other_symbols_than_the_bundles_are_refused(tmp_path) -> None:
     _, bundle = trained(config_of(features__scale_by="symbol", training__max_epochs=1), opposite_signs(400))
-    alien = replace(bundle.scaler, symbols=("A", "C"))
-    replace(bundle, scaler=alien).save(tmp_path / "alien")
+    alien = replace(bundle.record.scaler, symbols=("A", "C"))
+    Bundle(replace(bundle.record, scaler=alien)).save(tmp_path / "alien")
     with pytest.raises(BundleError, match="scalers for A, B"):
         Bundle.load(tmp_path / "alien")
 
@@ -220,7 +220,7 @@ def test_symbols_in_another_order_in_the_files_change_no_bit(tmp_path) -> None:
             only(table, symbol).frame.write_parquet(paths[-1])
         read = load_table(DataConfig(paths=tuple(map(str, paths)), stamp="close", timeframe=table.timeframe))
         prepared, bundle = trained(config, read)
-        states.append((bundle.weights, bundle.scaler.to_dict(), bundle.predict(read), prepared.split))
+        states.append((bundle.record.weights, bundle.record.scaler.to_dict(), bundle.predict(read), prepared.split))
     (weights, scaler, said, split), (again, scaler_again, said_again, split_again) = states
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     assert scaler == scaler_again

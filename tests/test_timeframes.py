@@ -297,9 +297,9 @@ def test_a_bundle_of_longer_bars_scores_a_row_from_its_buffer_as_from_the_whole_
     said = cli("train", *TINY, "--set", "features.timeframes=[7d]", "--json")
     assert said.code == 0, said.err
     bundle = Bundle.load(said.json["bundle"])
-    assert bundle.lookback == 1 * 7 + 6
+    assert bundle.record.lookback == 1 * 7 + 6
     assert bundle.rows_needed == 8 + 13 - 1
-    table = load_table(bundle.config.data)
+    table = load_table(bundle.record.config.data)
     whole = bundle.predict(table)
     for row in (500, 501, 502, 503, 504, table.num_rows - 1):
         buffer = table.with_frame(table.frame.slice(row + 1 - bundle.rows_needed, bundle.rows_needed))
@@ -319,7 +319,7 @@ def test_the_sample_with_resampled_and_longer_bars_trains_and_predicts(tmp_path:
     said = cli("train", "--data", file, *words, *longer, "--json")
     assert said.code == 0, said.err
     bundle = Bundle.load(said.json["bundle"])
-    assert (bundle.timeframe, bundle.lookback) == (5 * MINUTE, 1 * 3 + 2)
+    assert (bundle.record.timeframe, bundle.record.lookback) == (5 * MINUTE, 1 * 3 + 2)
     out = tmp_path / "predictions.csv"
     predicted = cli("predict", "--model", said.json["run_id"], "--data", file, "-o", out, "--json")
     assert predicted.code == 0, predicted.err

@@ -251,7 +251,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         say=say,
     )
     say("Writing predictions and report")
-    bundle = replace(bundle, metrics=evaluation.metrics())
+    bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
     remarks = (*prepared.remarks, *trained.fit.remarks)
     outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())
     bundle.save(outcome.bundle)

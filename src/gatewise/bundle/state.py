@@ -1,112 +1,38 @@
-"""A bundle's fields, all but the weights, as JSON values and back."""
+"""A record, all but its weights, as JSON values and back."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-import platform
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any
 
+from pydantic import Field, TypeAdapter, ValidationError
+from torch import Tensor
+
+from gatewise.bundle.record import SLOTS, Record
+from gatewise.bundle.upgrades import FORMAT
+from gatewise.config.durations import Step, format_duration
 from gatewise.config.load import build_config
-from gatewise.config.schema import TargetConfig, format_duration, parse_duration
-from gatewise.data.table import TIME, Table
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import BundleError, GatewiseError
 from gatewise.features.scaling import Scaler
 
-if TYPE_CHECKING:
-    from gatewise.bundle.bundle import Bundle
-
-_PACKAGES = ("torch", "numpy", "polars", "safetensors")
-
-
-def provenance_of(table: Table) -> dict[str, Any]:
-    """Which rows, and which versions of what computes on them."""
-    times = table.frame[TIME]
-    return {
-        "rows": table.num_rows,
-        "first_time": str(times.min()),
-        "last_time": str(times.max()),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in _PACKAGES},
-        **({"repairs": [dict(one) for one in table.repairs]} if table.repairs else {}),
-    }
+Convert = Callable[[Any], Any]
+_REMEDY = "use the gatewise that wrote it"
+_DAMAGE = (GatewiseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
-def schema_hash(bundle: Bundle) -> str:
-    """SHA-256 over what a table and a prediction must be: features, columns, timeframe, target, window length."""
-    said = {
-        "features": bundle.config.features.model_dump(mode="json"),
-        "names": bundle.feature_names,
-        "columns": bundle.required_columns,
-        "lookback": bundle.lookback,
-        "timeframe": format_duration(bundle.timeframe),
-        "target": bundle.config.target.model_dump(mode="json"),
-        "classes": bundle.classes,
-        "outputs": bundle.outputs,
-        "sequence_length": bundle.config.windows.sequence_length,
-        "symbols": bundle.symbols if bundle.config.knows_symbols else (),
-    }
-    if bundle.config.data.prices != "positive":  # bundles from before there was a choice keep their hash
-        said["prices"] = bundle.config.data.prices
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def _plain(kind: Any, write: Convert = lambda value: value) -> tuple[Convert, Convert]:
+    """How a field is read, by its type and strictly (text is no number), and written."""
+    adapter = TypeAdapter(kind)
+    return lambda value: adapter.validate_json(json.dumps(value), strict=True), write
 
 
-def to_json(bundle: Bundle) -> dict[str, Any]:
-    """What bundle.json holds; a metric that is no finite number becomes null."""
-    return {
-        "schema_hash": schema_hash(bundle),
-        "config": bundle.config.to_dict(),
-        "feature_names": bundle.feature_names,
-        "required_columns": bundle.required_columns,
-        "lookback": bundle.lookback,
-        "timeframe": format_duration(bundle.timeframe),
-        "classes": bundle.classes,
-        "outputs": bundle.outputs,
-        "unit": bundle.unit,
-        "scaler": bundle.scaler.to_dict(),
-        "target_scaler": bundle.target_scaler.to_dict() if bundle.target_scaler else None,
-        "unseen": dict(bundle.unseen),
-        "metrics": _finite(bundle.metrics),
-        "symbols": bundle.symbols,
-        "data_fingerprint": bundle.data_fingerprint,
-        "provenance": bundle.provenance,
-        "gatewise_version": bundle.gatewise_version,
-        "created_utc": bundle.created_utc.isoformat(),
-    }
-
-
-def from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `Bundle`, weights aside.
-
-    Raises:
-        KeyError, TypeError, ValueError, ConfigError, BundleError: the values are not a bundle's.
-    """
-    timeframe = parse_duration(values["timeframe"])
-    if not isinstance(timeframe, timedelta):
-        raise TypeError(f"timeframe must be text like 5m; got {timeframe!r}")
-    target_scaler = values["target_scaler"]
-    return {
-        "config": build_config(_without_idle(values["config"])),
-        "feature_names": tuple(values["feature_names"]),
-        "required_columns": tuple(values["required_columns"]),
-        "lookback": int(values["lookback"]),
-        "timeframe": timeframe,
-        "classes": tuple(values["classes"]),
-        "outputs": tuple(values["outputs"]),
-        "unit": str(values["unit"]),
-        "scaler": Scaler.from_dict(values["scaler"]),
-        "target_scaler": None if target_scaler is None else Scaler.from_dict(target_scaler),
-        "unseen": {str(name): float(share) for name, share in values.get("unseen", {}).items()},  # older ones saw all
-        "metrics": dict(values["metrics"]),
-        "symbols": tuple(values["symbols"]),
-        "data_fingerprint": str(values["data_fingerprint"]),
-        "provenance": dict(values["provenance"]),
-        "gatewise_version": str(values["gatewise_version"]),
-        "created_utc": datetime.fromisoformat(values["created_utc"]),
-    }
+def _or_none(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)
 
 
 def _finite(value: Any) -> Any:
@@ -117,17 +43,86 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _without_idle(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Bundles of older versions may hold what did nothing and is refused by now.
+# How each field is read from JSON values, and written.
+_NAMES, _TEXT, _MAPPING = _plain(tuple[str, ...]), _plain(str), _plain(dict[str, Any])
+_FIELDS: dict[str, tuple[Convert, Convert]] = {
+    "config": (build_config, ExperimentConfig.to_dict),
+    "feature_names": _NAMES,
+    "required_columns": _NAMES,
+    "lookback": _plain(Annotated[int, Field(ge=1)]),
+    "timeframe": _plain(Step, format_duration),
+    "classes": _NAMES,
+    "outputs": _NAMES,
+    "unit": _TEXT,
+    "scaler": (Scaler.from_dict, Scaler.to_dict),
+    "target_scaler": (_or_none(Scaler.from_dict), _or_none(Scaler.to_dict)),
+    "unseen": _plain(dict[str, float], dict),
+    "metrics": _plain(dict[str, Any], _finite),
+    "symbols": _NAMES,
+    "data_fingerprint": _TEXT,
+    "provenance": _MAPPING,
+    "gatewise_version": _TEXT,
+    "created_utc": _plain(datetime, datetime.isoformat),
+}
 
-    A `windows.burn_in` where only the last step was scored, and `training.class_weights` where there are no classes.
+
+def to_json(record: Record) -> dict[str, Any]:
+    """What bundle.json holds, without slots that are empty; a metric that is no finite number becomes null."""
+    values = {name: write(getattr(record, name)) for name, (_, write) in _FIELDS.items()}
+    slots = {name: value for name in SLOTS if (value := getattr(record, name)) is not None}
+    return {"format": FORMAT, "schema_hash": schema_hash(values, record.config.knows_symbols), **values, **slots}
+
+
+def from_json(values: Mapping[str, Any], weights: Mapping[str, Tensor], model_state: Mapping[str, Any]) -> Record:
+    """The record of values in the newest format.
+
+    Raises:
+        BundleError: a field is missing, damaged or unknown (it is named), or the values don't match their own hash.
     """
-    windows, training = config["windows"], config["training"]
-    kind = TargetConfig.model_validate(config["target"]).output_kind
-    burn_in = 0 if windows["supervise"] == "last" else windows["burn_in"]
-    weights = training["class_weights"] if kind == "classes" else "none"
-    return {
-        **config,
-        "windows": {**windows, "burn_in": burn_in},
-        "training": {**training, "class_weights": weights},
+    fields = {"format", "schema_hash", *_FIELDS}
+    if odd := sorted(fields ^ (values.keys() - set(SLOTS))):
+        raise BundleError(f"{odd[0]!r} is {'no field of' if odd[0] in values else 'missing in'} {FORMAT}", _REMEDY)
+    state: dict[str, Any] = {name: values.get(name) for name in SLOTS}
+    for name, (read, _) in _FIELDS.items():
+        try:
+            state[name] = read(values[name])
+        except _DAMAGE as error:
+            raise BundleError(f"{name} can't be understood: {_one_line(error)}", _REMEDY) from error
+    record = Record(**state, weights=weights, model_state=model_state)
+    try:
+        matches = values["schema_hash"] == schema_hash(values, record.config.knows_symbols)
+    except _DAMAGE:
+        matches = False
+    if not matches:
+        raise BundleError("the values must match their own schema hash", _REMEDY)
+    return record
+
+
+def schema_hash(values: Mapping[str, Any], knows_symbols: bool) -> str:
+    """SHA-256 over what a table and a prediction must be: features, columns, timeframe, target, window length.
+
+    It is taken of JSON values, so that it doesn't depend on what later versions add to a config.
+    """
+    config = values["config"]
+    hashed = {
+        "features": config["features"],
+        "names": values["feature_names"],
+        "columns": values["required_columns"],
+        "lookback": values["lookback"],
+        "timeframe": values["timeframe"],
+        "target": config["target"],
+        "classes": values["classes"],
+        "outputs": values["outputs"],
+        "sequence_length": config["windows"]["sequence_length"],
+        "symbols": values["symbols"] if knows_symbols else (),
     }
+    prices = config["data"].get("prices", "positive")
+    if prices != "positive":  # bundles from before there was a choice keep their hash
+        hashed["prices"] = prices
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return str(error.errors()[0]["msg"])
+    return " ".join((error.message if isinstance(error, GatewiseError) else f"{error!r}").split())

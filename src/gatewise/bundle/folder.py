@@ -1,0 +1,58 @@
+"""A record as a folder: bundle.json, what else a model is made of in model.json, tensors; all under hashes.
+
+Hashes show that nothing changed since it was written; that the parts fit each other is checked beside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewise.bundle.record import Record
+from gatewise.bundle.state import from_json, to_json
+from gatewise.bundle.upgrades import upgraded
+from gatewise.errors import BundleError
+from gatewise.sealed import REMEDY, read_sealed, write_sealed
+
+
+def write_record(record: Record, folder: Path) -> None:
+    """Writes the folder, whole or not at all; a bundle that is there is replaced.
+
+    Raises:
+        StorageError: `folder` holds something else, or the disk is full or not writable.
+    """
+    documents = {"bundle": to_json(record)}
+    if record.model_state:
+        documents["model"] = dict(record.model_state)
+    write_sealed(folder, documents, record.weights)
+
+
+def read_record(folder: Path) -> Record:
+    """Reads what `write_record` wrote, of this format or an earlier one.
+
+    Raises:
+        BundleError: a file is missing, added or changed, of a later format, or doesn't fit the others; it is named.
+    """
+    documents, weights = read_sealed(folder)
+    if unknown := sorted(documents.keys() - {"bundle", "model"}):
+        raise BundleError(f"{folder}/{unknown[0]}.json is no part of a bundle", "use the gatewise that wrote it")
+    try:
+        record = from_json(upgraded(documents.get("bundle")), weights, documents.get("model", {}))
+        _require_fit(record)
+    except BundleError as error:
+        raise BundleError(f"{folder}/bundle.json: {error.message}", error.hint) from error
+    return record
+
+
+def _require_fit(record: Record) -> None:
+    if record.scaler.names != record.feature_names:
+        raise BundleError("the scaler must be for the features; it is for other columns", REMEDY)
+    if record.target_scaler is not None and record.target_scaler.names != record.outputs:
+        raise BundleError("the target scaler must be for the outputs", REMEDY)
+    symbols = tuple(sorted(record.symbols)) if record.config.features.scale_by == "symbol" else ()
+    if any(scaler and scaler.symbols != symbols for scaler in (record.scaler, record.target_scaler)):
+        raise BundleError(f"there must be scalers for {', '.join(symbols) or 'all rows'}", REMEDY)
+    if bool(record.classes) == (record.target_scaler is not None):
+        raise BundleError("there must be classes or scaled outputs, and not both", REMEDY)
+    shares = record.unseen.values()
+    if not record.unseen.keys() <= set(record.classes) or not min(shares, default=1) > 0 or not sum(shares) < 1:
+        raise BundleError(f"unseen must be shares of classes; got {dict(record.unseen)}", REMEDY)
