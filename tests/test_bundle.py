@@ -305,6 +305,15 @@ def test_a_bundle_is_three_files_and_none_of_them_runs_code(folder: Path) -> Non
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_folder_without_tensors_is_whole_where_none_were_written_and_refused_where_some_were(tmp_path: Path) -> None:
+    write_sealed(tmp_path / "none", {"model": {"trees": [1]}}, {})
+    assert {path.name for path in (tmp_path / "none").iterdir()} == {"manifest.json", "model.json"}
+    assert read_sealed(tmp_path / "none") == ({"model": {"trees": [1]}}, {})
+    write_sealed(tmp_path / "network", {"bundle": to_json(BUNDLE.record)}, {})
+    with pytest.raises(BundleError, match=r"head\.bias must be \(3,\); got nothing"):
+        Bundle.load(tmp_path / "network")
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["bundle.json", "manifest.json", "model.safetensors"]), st.floats(0, 1), st.integers(1, 255))
 def test_a_flipped_byte_anywhere_is_refused(saved: Path, name: str, place: float, flip: int) -> None:

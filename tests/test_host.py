@@ -147,6 +147,7 @@ def test_threads_never_exceed_cores_and_a_quota_is_rounded_up(cores: int, quota:
         patch.delenv("OMP_NUM_THREADS", raising=False)
         patch.setattr(host, "usable_cores", lambda: cores)
         patch.setattr(host, "cpu_quota", lambda: quota)
+        patch.setattr(host, "machine_threads", host.machine_threads.__wrapped__)
         threads, reason = host.choose_threads()
     assert 1 <= threads <= cores
     assert quota is None or threads >= min(quota, cores)

@@ -125,21 +125,25 @@ def require_movement(y: npt.NDArray[np.float64], names: Sequence[str], hint: str
         )
 
 
+def place_windows(
+    config: ExperimentConfig, values: Values, scaler: Scaler, codes: Codes | None, device: torch.device
+) -> Windows:
+    """The resident series as a config's model reads it, in training and in every prediction.
+
+    Args:
+        codes: int32 [rows], each row's symbol in the order of the scaler's, where the model or the scaler asks.
+    """
+    length, clip = config.windows.sequence_length, config.features.clip
+    return Windows.over(values, scaler, length, device, clip, codes, config.reads_symbol)
+
+
 def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:
-    """The resident series, supervised: labels scaled, class weights and missing labels as row weights."""
+    """The series of `place_windows`, supervised: labels scaled, class weights and missing labels as row weights."""
     labels, symbols = samples.labels, samples.table.symbols
     scaler, codes = fold.scaler, None
     if config.reads_symbol or (scaler.symbols and len(symbols) > 1):
         scaler, codes = scaler.over(symbols), symbol_codes(samples.table, symbols)
-    windows = Windows.over(
-        samples.matrix.values,
-        scaler,
-        config.windows.sequence_length,
-        device,
-        config.features.clip,
-        codes,
-        config.reads_symbol,
-    )
+    windows = place_windows(config, samples.matrix.values, scaler, codes, device)
     y, weight = trained_labels(samples, fold), labels.valid.astype(np.float32)
     if len(fold.class_weights):
         weight *= fold.class_weights[y]

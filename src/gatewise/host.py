@@ -18,6 +18,7 @@ import math
 import os
 import sys
 import warnings
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -99,6 +100,12 @@ def choose_threads() -> tuple[int, str]:
     asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if asked.isdigit() and int(asked) > 0:
         return int(asked), f"OMP_NUM_THREADS={asked}"
+    return machine_threads()
+
+
+@cache
+def machine_threads() -> tuple[int, str]:
+    """`choose_threads` where the environment says nothing; read once a process, as every prediction asks."""
     cores = usable_cores()
     quota = cpu_quota()
     if quota is not None and quota < cores:

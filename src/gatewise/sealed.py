@@ -1,6 +1,6 @@
 """A folder of tensors and JSON under hashes: whole or absent, and refused when a byte differs. No pickle.
 
-model.safetensors   tensors
+model.safetensors   tensors, where there are any
 <name>.json         values, one file a name
 manifest.json       SHA-256 of every other file, and one over those
 """
@@ -23,6 +23,8 @@ from gatewise.files import atomic_folder, sha256_file, write_json
 MANIFEST = "manifest.json"
 TENSORS = "model.safetensors"
 REMEDY = "copy it again from where it was trained, or train anew"
+# What reading values raises that are not what they were when they were written.
+DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def write_sealed(folder: Path, documents: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -34,7 +36,8 @@ def write_sealed(folder: Path, documents: Mapping[str, Any], tensors: Mapping[st
     _refuse_what_is_not_ours(folder)
     with atomic_folder(folder) as temporary:
         ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        (temporary / TENSORS).write_bytes(save(ready))  # save_file reports a full disk as no OSError
+        if ready:
+            (temporary / TENSORS).write_bytes(save(ready))  # save_file reports a full disk as no OSError
         for name, values in documents.items():
             write_json(temporary / f"{name}.json", values)
         hashes = {path.name: sha256_file(path) for path in temporary.iterdir()}
@@ -67,8 +70,8 @@ def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         documents = {
             name.removesuffix(".json"): json.loads(data) for name, data in content.items() if name.endswith(".json")
         }
-        return documents, load(content[TENSORS])
-    except (SafetensorError, ValueError, KeyError) as error:
+        return documents, load(content[TENSORS]) if TENSORS in content else {}
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise BundleError(f"{folder} does not hold tensors and JSON: {error}", REMEDY) from error
 
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gatewise.resident import resident
+
 if TYPE_CHECKING:
     from gatewise.features.base import Values
     from gatewise.features.scaling import Scaler
@@ -95,7 +97,7 @@ class Windows:
         symbol: npt.NDArray[np.int32] | None = None,
         tells_symbol: bool = False,
     ) -> Windows:
-        """Puts a feature matrix on the device; on the CPU the array's own memory is used.
+        """Puts a feature matrix on the device; see `resident`.
 
         Args:
             symbol: int32 [rows], in the order of the scaler's symbols; needed where it has several, or `tells_symbol`.
@@ -105,7 +107,7 @@ class Windows:
             assert len(scaler.symbols) == 1
             center, scale = center[0], scale[0]
         assert symbol is not None or not tells_symbol
-        matrix = torch.from_numpy(values).to(device)
+        matrix = resident(values, device)
         return cls(
             matrix,
             torch.as_tensor(center, dtype=matrix.dtype, device=device),

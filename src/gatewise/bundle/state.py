@@ -19,10 +19,10 @@ from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, GatewiseError
 from gatewise.features.scaling import Scaler
+from gatewise.sealed import DAMAGE
 
 Convert = Callable[[Any], Any]
 _REMEDY = "use the gatewise that wrote it"
-_DAMAGE = (GatewiseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
 def _plain(kind: Any, write: Convert = lambda value: value) -> tuple[Convert, Convert]:
@@ -86,12 +86,12 @@ def from_json(values: Mapping[str, Any], weights: Mapping[str, Tensor], model_st
     for name, (read, _) in _FIELDS.items():
         try:
             state[name] = read(values[name])
-        except _DAMAGE as error:
+        except (GatewiseError, *DAMAGE) as error:
             raise BundleError(f"{name} can't be understood: {_one_line(error)}", _REMEDY) from error
     record = Record(**state, weights=weights, model_state=model_state)
     try:
         matches = values["schema_hash"] == schema_hash(values, record.config.knows_symbols)
-    except _DAMAGE:
+    except DAMAGE:
         matches = False
     if not matches:
         raise BundleError("the values must match their own schema hash", _REMEDY)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from gatewise.errors import BundleError
+from gatewise.sealed import DAMAGE
 
 VERSION = 2
 _NAME = "gatewise-bundle/"
@@ -54,7 +55,7 @@ def upgraded(values: object) -> Values:
     for step in range(int(number[1]), VERSION):
         try:
             values = {**UPGRADES[step](values), "format": f"{_NAME}{step + 1}"}
-        except (KeyError, TypeError) as error:
+        except DAMAGE as error:
             raise BundleError(
                 f"no values of {_NAME}{step}: {type(error).__name__} {error}", "use the gatewise that wrote it"
             ) from error

@@ -48,7 +48,7 @@ def predict(
     from gatewise.data.load import load_table
 
     bundle = Bundle.load(folder)
-    _require_kind(bundle.config.model.name, model_type)
+    _require_kind(bundle.record.config.model.name, model_type)
     spec = bundle.reading(said.file, said.assignments, said.overrides)
     _refuse_an_input(output, spec)
     try:

@@ -103,7 +103,7 @@ class Scaler:
             kind, names = str(state["kind"]), tuple(str(name) for name in state["names"])
             symbols = tuple(str(name) for name in state.get("symbols", ()))
             center, scale = (np.array(state[key], dtype=np.float64) for key in ("center", "scale"))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BundleError(
                 f"scaler state must hold kind, names, center and scale; got {error!r}", _REMEDY
             ) from error

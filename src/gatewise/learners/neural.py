@@ -16,7 +16,7 @@ from torch import Tensor
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
-from gatewise.fold import Fold, make_windows
+from gatewise.fold import Fold, make_windows, place_windows
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.models.base import Network
 from gatewise.models.registry import build_model, network_spec
@@ -69,16 +69,7 @@ class NeuralPredictor:
         if device not in self._placed:
             own = next(self.module.parameters()).device
             self._placed[device] = self.module if own == device else deepcopy(self.module).to(device)
-        windows = Windows.over(
-            inputs.values,
-            inputs.scaler,
-            inputs.config.windows.sequence_length,
-            device,
-            inputs.config.features.clip,
-            inputs.codes,
-            inputs.config.reads_symbol,
-        )
-        return self._placed[device], windows
+        return self._placed[device], place_windows(inputs.config, inputs.values, inputs.scaler, inputs.codes, device)
 
 
 class Neural:

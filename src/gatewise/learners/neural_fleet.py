@@ -16,6 +16,7 @@ from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import Fold, make_windows
 from gatewise.learners.base import Trained
 from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key
+from gatewise.resident import resident
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
@@ -102,7 +103,7 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
     """Each task's windows on the device: one matrix under all, and what tasks on one fold share held once."""
     made: dict[tuple[object, ...], Windows] = {}
     found, values = [], tasks[0].samples.matrix.values
-    matrix = torch.from_numpy(values).to(device)
+    matrix = resident(values, device)
     for task in tasks:
         if task.samples.matrix.values is not values:
             raise ConfigError("members of a fleet must share one feature matrix: features", ALONE)

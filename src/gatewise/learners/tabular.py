@@ -21,7 +21,7 @@ from gatewise.fold import Fold, scaled_features, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
 from gatewise.models.registry import tabular_spec
 from gatewise.samples import Samples
-from gatewise.sealed import REMEDY
+from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.training.device import Precision
@@ -98,8 +98,9 @@ class Tabular:
         try:
             model = tabular_spec(config.model.name).from_state((arrays, state))
             said = model.predict(np.zeros((1, _width(config, shape)), np.float32))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise BundleError(f"no {config.model.name} can be made of it: {error}", REMEDY) from error
+        except DAMAGE as error:
+            words = " ".join(str(error).split())
+            raise BundleError(f"no {config.model.name} can be made of it: {words}", REMEDY) from error
         if said.shape != (1, wanted := shape.spec.num_outputs):
             raise BundleError(f"the model must have {wanted} outputs; it has {said.shape[1]}", REMEDY)
         return TabularPredictor(model)
