@@ -55,7 +55,7 @@ def recorders(count: int) -> list[Recorder]:
 
 
 def series(num_classes: int = 2, steps_scored: int = 1) -> Windows:
-    """A series whose label hangs on the last step's features."""
+    """A series whose label depends on the last step's features."""
     rng = np.random.default_rng(3)
     matrix = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
     plain = Windows(torch.from_numpy(matrix), torch.zeros(FEATURES), torch.ones(FEATURES), STEPS, clip=4.0)

@@ -38,7 +38,7 @@ from gatewise.jobs.places import InProcess
 from gatewise.jobs.shared import ALL, make_shared, open_shared, save_shared
 from gatewise.jobs.store import JobStore, find_cv_folder
 from gatewise.learners.table import train_model
-from gatewise.selection.cv import conclude
+from gatewise.selection.cv import results
 from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
 from gatewise.selection.cv.frames import Prediction, gather
 from gatewise.selection.cv.measures import measure_overfitting
@@ -211,7 +211,7 @@ def test_ctrl_c_while_all_is_summed_up_says_how_to_go_on(monkeypatch: pytest.Mon
     plan = plan_of()
     folder = start_cv(plan)
     with monkeypatch.context() as patch:
-        patch.setattr(conclude, "write_cv_report", interrupted)
+        patch.setattr(results, "write_cv_report", interrupted)
         with pytest.raises(Interrupted, match=f"with 3 of 3 trainings done; go on with: .* --resume {folder.name}"):
             run_cv(plan, walk(), folder=folder)
     assert run_cv(plan, walk(), folder=folder).resumed == 3

@@ -19,8 +19,8 @@ from gatewise.errors import TrainingError
 from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv import tuned_folds as nested_cv
 from gatewise.selection.cv.plan import Plan, Tuning
-from gatewise.selection.tuning.found import Found
 from gatewise.selection.tuning.nested import tune_on
+from gatewise.selection.tuning.result import Found
 from gatewise.selection.tuning.trials import TrialRow
 from gatewise.splits.base import Rows
 

@@ -152,7 +152,7 @@ def test_a_fetch_leaves_them_out_counts_them_and_the_lake_lacks_them(
     assert checked["no_trade"] == 1
     assert "left out, as what was answered can't be" in cli("data", "check").out
     words = " ".join(cli(*fetch, "--requests-per-second", "1000", "--refetch").out.split())
-    told = "candles left out: 2 with a stamp that can't be, 1 off the grid of the timeframe, 1 with two values"
+    told = "candles left out: 2 with an invalid stamp, 1 off the grid of the timeframe, 1 with two values"
     assert told in words
     server.spoil = list
     (mended,) = cli(*fetch, "--requests-per-second", "1000", "--refetch", "--json").json["series"]

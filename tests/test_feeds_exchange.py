@@ -19,7 +19,7 @@ from candle_server import FAULTS, REFUSALS, CandleServer, Market, epoch, serve
 from gatewise.errors import FeedError, StorageError, UnknownNameError
 from gatewise.feeds.base import Feed, FeedOptions, Page
 from gatewise.feeds.exchange import ExchangeFeed
-from gatewise.feeds.fetch import Job, Outcome, StoppedError, fetch_series
+from gatewise.feeds.fetch import FetchJob, FetchOutcome, StoppedError, fetch_series
 from gatewise.feeds.paging import frame_of
 from gatewise.feeds.plan import plan_fetch, plan_update
 from gatewise.feeds.pool import fetch_all
@@ -50,7 +50,7 @@ class Quiet:
     def on_wait(self, key: SeriesKey, reason: str, seconds: float) -> None:
         self.waits.append(reason)
 
-    def on_end(self, outcome: Outcome) -> None:
+    def on_end(self, outcome: FetchOutcome) -> None:
         pass
 
 
@@ -95,12 +95,12 @@ def pages_of(lake: Lake) -> dict[str, bytes]:
     return {str(file.relative_to(lake.root)): file.read_bytes() for file in files}
 
 
-Fetch = Callable[..., list[Outcome]]
+Fetch = Callable[..., list[FetchOutcome]]
 
 
 def fetch(
     feed: ExchangeFeed, lake: Lake, symbols: Sequence[str] = SYMBOLS, refetch: bool = False, **span: datetime
-) -> list[Outcome]:
+) -> list[FetchOutcome]:
     start, end = span.get("start", FIRST), span.get("end", NOW)
     jobs = plan_fetch(feed, lake, symbols, None, start, end, span.get("now", NOW), hasty())
     return fetch_all(jobs, lake, Quiet(), refetch=refetch, make_retry=hasty)
@@ -342,7 +342,7 @@ def test_an_unknown_symbol_or_timeframe_names_the_nearest(feed: ExchangeFeed) ->
 
 def test_progress_counts_down_to_nothing(feed: ExchangeFeed, tmp_path: Path) -> None:
     listener, key = Quiet(), feed.resolve("BTC-USD", MINUTE, hasty())
-    fetch_series(Job(feed, key, FIRST, NOW.replace(second=0)), Lake(tmp_path), hasty(), listener)
+    fetch_series(FetchJob(feed, key, FIRST, NOW.replace(second=0)), Lake(tmp_path), hasty(), listener)
     assert listener.bars == {key: 0}
 
 
@@ -373,7 +373,7 @@ class Kraken:
 
 def test_time_that_a_feed_does_not_answer_for_is_not_covered_and_is_told(tmp_path: Path) -> None:
     lake, key = Lake(tmp_path), SeriesKey("kraken", "BTC-USD", MINUTE)
-    outcome = fetch_series(Job(Kraken(), key, FIRST, FIRST + timedelta(hours=4)), lake, hasty(), Quiet())
+    outcome = fetch_series(FetchJob(Kraken(), key, FIRST, FIRST + timedelta(hours=4)), lake, hasty(), Quiet())
     assert outcome.error is None
     assert outcome.notes[:2] == ["nothing of hour 1", "nothing of hour 3"]
     manifest = lake.series(key).manifest
@@ -517,7 +517,7 @@ def test_ctrl_c_ends_a_wait_that_the_exchange_asks_of_all_and_keeps_what_came(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        fetch_series(Job(feed, key, FIRST, NOW), lake, Retry(sleep=stopped), Held())
+        fetch_series(FetchJob(feed, key, FIRST, NOW), lake, Retry(sleep=stopped), Held())
     assert lake.series(key).read().height > 200
 
 

@@ -24,7 +24,7 @@ from gatewise.data.load import load_table
 from gatewise.data.market.sessions import find_calendar
 from gatewise.errors import ConfigError, FeedError, MissingExtraError, UnknownNameError
 from gatewise.feeds.base import FeedOptions
-from gatewise.feeds.fetch import Outcome
+from gatewise.feeds.fetch import FetchOutcome
 from gatewise.feeds.plan import plan_fetch, plan_update
 from gatewise.feeds.pool import fetch_all
 from gatewise.feeds.retry import Retry
@@ -70,12 +70,12 @@ def fetch(
     adjusted: bool | None = None,
     timeframe: timedelta = DAY,
     start: datetime,
-) -> list[Outcome]:
+) -> list[FetchOutcome]:
     jobs = plan_fetch(feed(server, adjusted), lake, symbols, timeframe, start, None, server.now, hasty())
     return fetch_all(jobs, lake, Quiet(), make_retry=hasty)
 
 
-def update(server: YahooServer, lake: Lake) -> list[Outcome]:
+def update(server: YahooServer, lake: Lake) -> list[FetchOutcome]:
     def opened(name: str) -> YahooFeed:
         return feed(server, {"yahoo": None, "yahoo-raw": False}[name])
 

@@ -22,8 +22,8 @@ from gatewise.cli.flags import (
     FIELD_FLAGS,
     MODEL_FLAGS,
     TRAIN_FLAGS,
+    ConfigFlags,
     Flag,
-    Said,
     config_flags,
     translate,
 )
@@ -92,16 +92,16 @@ def settings() -> Iterator[tuple[str, Any]]:
     yield "training.class_weights", "none"
 
 
-def parsed(line: str) -> Said:
+def parsed(line: str) -> ConfigFlags:
     """What a command with every flag of the table makes of these words."""
-    heard: list[Said] = []
+    heard: list[ConfigFlags] = []
     once = {flag.name: flag for flag in FLAGS}.values()
     small = typer.Typer()
 
     @small.command()
     @config_flags(*once)
-    def command(said: Said) -> None:
-        heard.append(said)
+    def command(flags: ConfigFlags) -> None:
+        heard.append(flags)
 
     small(shlex.split(line), standalone_mode=False)
     return heard[0]

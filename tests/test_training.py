@@ -123,7 +123,7 @@ def keep_in(states):
 
 
 def plant_val_losses(monkeypatch: pytest.MonkeyPatch, *losses: float) -> None:
-    """Says what each epoch's validation loss is, whatever the weights: which one is best must not hang on rounding."""
+    """Says what each epoch's validation loss is, whatever the weights: rounding must not choose the best."""
     evaluate = fitting.run_epoch
 
     def planted(step, rows, batch_size, num_classes, epoch, learning_rate=None, key=0):

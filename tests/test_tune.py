@@ -97,7 +97,7 @@ def test_no_trial_changes_when_everything_from_the_test_part_on_does(gatewise_ho
     other = type(table)(table.frame.with_columns(changed), table.timeframe, table.gap_tolerance)
     assert not other.frame.equals(table.frame)
     request = StudyRequest(n_trials=2, workers=0)
-    as_it_was, as_it_is = (tune(config, space, request, table=of).found.rows for of in (table, other))
+    as_it_was, as_it_is = (tune(config, space, request, table=of).result.rows for of in (table, other))
     assert dicts(as_it_was) == dicts(as_it_is)
 
 
@@ -106,7 +106,7 @@ def test_workers_find_what_this_process_finds_and_a_lost_one_fails_its_trial_alo
 
     config = small_config(training__max_epochs=1, cv__n_splits=2)
     space = small_space(config, {"hidden_size": [2, 3, 4, 5, 6, 7]})
-    here = tune(config, space, StudyRequest(n_trials=4, workers=0), table=small_table()).found
+    here = tune(config, space, StudyRequest(n_trials=4, workers=0), table=small_table()).result
     doomed = here.rows[1].params
     next_event = Pool.next
 
@@ -117,7 +117,7 @@ def test_workers_find_what_this_process_finds_and_a_lost_one_fails_its_trial_alo
         return event
 
     monkeypatch.setattr(Pool, "next", deadly)
-    rows = tune(config, space, StudyRequest(n_trials=4, workers=2), table=small_table()).found.rows
+    rows = tune(config, space, StudyRequest(n_trials=4, workers=2), table=small_table()).result.rows
     for own, row in zip(here.rows, rows, strict=True):  # all drawn at random as yet, so not by what others found
         assert own.params == row.params
         if row.params == doomed:

@@ -21,7 +21,7 @@ from gatewise.selection.tuning.data import widest
 from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
 from gatewise.selection.tuning.nested import tune_on
 from gatewise.selection.tuning.runners import FLEET_SLOTS, FleetRunner, fleet_choice
-from gatewise.selection.tuning.trial_runner import Task
+from gatewise.selection.tuning.trial_runner import TrialFold
 from gatewise.selection.tuning.trials import Silent
 from gatewise.selection.tuning.tune import Tuned, tune
 from tune_worlds import small_config, small_space, small_table
@@ -33,7 +33,7 @@ SPACE = small_space(CONFIG, RATES)
 
 @pytest.fixture
 def search(gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Tuned]:
-    monkeypatch.setattr("gatewise.selection.tuning.found.write_tune_report", lambda path, page: None)
+    monkeypatch.setattr("gatewise.selection.tuning.result.write_tune_report", lambda path, page: None)
 
     def run(study_id: str | None = None, space: Any = SPACE, **said: Any) -> Tuned:
         asked = {"workers": 0, "n_trials": 4, "fleet": "on"} | said
@@ -57,17 +57,17 @@ def fleets(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
 
 def same(one: Tuned, other: Tuned) -> bool:
-    rows, others = ([row.to_dict() for row in found.found.rows] for found in (one, other))
+    rows, others = ([row.to_dict() for row in found.result.rows] for found in (one, other))
     return rows == others
 
 
 def test_trials_of_one_shape_are_one_fleet_a_fold_and_find_what_they_find_one_by_one(search, fleets) -> None:
-    alone = search(fleet="off").found.rows
+    alone = search(fleet="off").result.rows
     assert not fleets
     tuned = search()
     assert fleets == [[4] * 4, [4] * 4]
     for own, row in zip(
-        alone, tuned.found.rows, strict=True
+        alone, tuned.result.rows, strict=True
     ):  # all drawn at random as yet, so not by what others found
         assert (own.number, own.state, own.params) == (row.number, row.state, row.params)
         assert row.scores == pytest.approx(own.scores, abs=1e-5)
@@ -78,7 +78,7 @@ def test_trials_of_one_shape_are_one_fleet_a_fold_and_find_what_they_find_one_by
 
 def test_trials_of_several_shapes_are_several_fleets(search, fleets) -> None:
     space = small_space(CONFIG, RATES | {"hidden_size": [2, 3]})
-    rows = search(space=space, n_trials=5, pruner="none").found.rows
+    rows = search(space=space, n_trials=5, pruner="none").result.rows
     drawn = sorted(row.params["hidden_size"] for row in rows)
     assert set(drawn) == {2, 3}
     assert all(len(set(fleet)) == 1 for fleet in fleets)
@@ -89,7 +89,7 @@ def test_trials_of_several_shapes_are_several_fleets(search, fleets) -> None:
 
 @pytest.mark.parametrize("how", ["diverges", "can't begin"])
 def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
-    whole = search().found.rows
+    whole = search().result.rows
     doomed = whole[1].params["learning_rate"]
     if how == "diverges":
         train = neural_fleet.train_fleet
@@ -111,7 +111,7 @@ def test_a_trial_that_fails_fails_alone(search, monkeypatch, how) -> None:
 
         monkeypatch.setattr(fleet_place, "_part", lambda job: job.key)
         monkeypatch.setattr(fleet_place, "fit_job", refuse)
-    rows = search().found.rows
+    rows = search().result.rows
     assert [row.state for row in rows] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert "finite" in rows[1].error["message"]
     for own, row in zip(whole, rows, strict=True):
@@ -128,7 +128,7 @@ def test_a_fleet_that_the_device_has_no_room_for_fails_its_trials_and_the_search
         return train(tasks, *args, **named)
 
     monkeypatch.setattr(neural_fleet, "train_fleet", full)
-    rows = search(space=small_space(CONFIG, RATES | {"hidden_size": [2, 3]}), n_trials=5, pruner="none").found.rows
+    rows = search(space=small_space(CONFIG, RATES | {"hidden_size": [2, 3]}), n_trials=5, pruner="none").result.rows
     assert {(row.params["hidden_size"], row.state) for row in rows} == {(2, "FAIL"), (3, "COMPLETE")}
     assert all("no room" in row.error["message"] for row in rows if row.state == "FAIL")
 
@@ -295,15 +295,15 @@ def test_cv_tunes_each_fold_by_fleets_where_its_own_trainings_are_one(cli, tmp_p
     assert [len(fleet) for fleet in fleets] == [3] * (len(fleets) - 1) + [2]
 
 
-def world(folder: Path, rates: tuple[float, ...]) -> tuple[Any, list[Task], JobStore]:
+def world(folder: Path, rates: tuple[float, ...]) -> tuple[Any, list[TrialFold], JobStore]:
     """Trials of the first fold with these learning rates."""
     configs = [small_config(cv__n_splits=2, training__learning_rate=rate) for rate in rates]
     shared, store = make_shared(configs[:1], small_table()), JobStore(folder)
     jobs = [make_job(config, shared, 1, "lstm") for config in configs]
-    return shared, [Task(number, job, store.checkpoint(f"{number}")) for number, job in enumerate(jobs)], store
+    return shared, [TrialFold(number, job, store.checkpoint(f"{number}")) for number, job in enumerate(jobs)], store
 
 
-def ask(runner: FleetRunner, tasks: list[Task], stopped: Callable[[], bool]) -> Any:
+def ask(runner: FleetRunner, tasks: list[TrialFold], stopped: Callable[[], bool]) -> Any:
     for task in tasks:
         runner.submit(task)
     return runner.wait(stopped)

@@ -50,7 +50,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path))
     # Most of a second, and the same for every search here.
-    monkeypatch.setattr("gatewise.selection.tuning.found.write_tune_report", lambda path, page: None)
+    monkeypatch.setattr("gatewise.selection.tuning.result.write_tune_report", lambda path, page: None)
     return tmp_path
 
 
@@ -72,29 +72,29 @@ def search(home: Path, pretend: Any, kept: Any) -> Callable[..., Tuned]:
 
 
 def dicts(tuned: Tuned) -> list[dict[str, Any]]:
-    return [row.to_dict() for row in tuned.found.rows]
+    return [row.to_dict() for row in tuned.result.rows]
 
 
 def test_the_best_is_the_complete_trial_with_the_lowest_mean_over_folds(search) -> None:
     tuned = search(pruner="none")
-    values = {row.number: row.value for row in tuned.found.rows}
-    for row in tuned.found.rows:
+    values = {row.number: row.value for row in tuned.result.rows}
+    for row in tuned.result.rows:
         config = SPACE.configure(CONFIG, row.params)
         assert row.value == pytest.approx(sum(bowl(config, fold) for fold in (1, 2, 3)) / 3)
         assert row.scores == tuple(bowl(config, fold) for fold in (1, 2, 3))
-    assert tuned.found.best.number == min(values, key=values.get)
-    assert tuned.found.config == SPACE.configure(CONFIG, tuned.found.best.params)
+    assert tuned.result.best.number == min(values, key=values.get)
+    assert tuned.result.config == SPACE.configure(CONFIG, tuned.result.best.params)
 
 
 def test_the_best_config_is_one_that_config_takes_and_the_table_says_what_the_rows_say(search) -> None:
     tuned = search()
-    assert load_config(tuned.best_config) == tuned.found.config
+    assert load_config(tuned.best_config) == tuned.result.config
     frame = pl.read_parquet(tuned.table)
     assert frame.columns == [
         "number", "state", "value", "fold_1", "fold_2", "fold_3", "diverged_folds", "error",
         "hidden_size", "learning_rate", "dropout",
     ]  # fmt: skip
-    for said, row in zip(frame.iter_rows(named=True), tuned.found.rows, strict=True):
+    for said, row in zip(frame.iter_rows(named=True), tuned.result.rows, strict=True):
         assert (said["number"], said["state"], said["value"]) == (row.number, row.state, row.value)
         assert {name: said[name] for name in row.params} == dict(row.params)
 
@@ -108,7 +108,7 @@ def test_the_machine_interface_holds_what_it_promises(search) -> None:
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_pruners_spare_folds_and_prune_no_trial_that_leads(search, pruner) -> None:
-    rows = search(pruner=pruner, n_trials=25).found.rows
+    rows = search(pruner=pruner, n_trials=25).result.rows
     states = Counter(row.state for row in rows)
     assert states["PRUNED"] > 3
     assert all(len(row.scores) == 3 for row in rows if row.state == "COMPLETE")
@@ -122,9 +122,9 @@ def test_pruners_spare_folds_and_prune_no_trial_that_leads(search, pruner) -> No
 
 def test_a_hard_first_fold_prunes_nothing_that_an_easy_one_would_not(search, pretend) -> None:
     """Folds differ in level for every trial alike; a plain running mean would see that as trials getting worse."""
-    alike = search(pruner="median").found.rows
+    alike = search(pruner="median").result.rows
     pretend(lambda config, fold: bowl(config, fold) + (0.5 if fold == 1 else 0))
-    harder = search(pruner="median", study_name="harder").found.rows
+    harder = search(pruner="median", study_name="harder").result.rows
     assert [(row.state, row.params) for row in alike] == [(row.state, row.params) for row in harder]
 
 
@@ -210,7 +210,7 @@ def test_a_fold_that_was_scored_before_the_kill_is_not_trained_again(search, pre
     with pytest.raises(Killed):
         search(pruner="none", n_trials=3)
     assert trained == [1, 2, 3, 1, 2, 3, 1, 2]
-    assert [row.state for row in search(pruner="none", n_trials=3).found.rows] == ["COMPLETE"] * 3
+    assert [row.state for row in search(pruner="none", n_trials=3).result.rows] == ["COMPLETE"] * 3
     assert trained[8:] == [2, 3]
 
 
@@ -223,7 +223,7 @@ def test_the_same_settings_are_not_trained_twice(search, pretend) -> None:
         return bowl(config, fold)
 
     pretend(score)
-    rows = search(space=space, n_trials=20).found.rows
+    rows = search(space=space, n_trials=20).result.rows
     assert len(rows) == 20
     assert max(Counter(trained).values()) == 1
     assert len(trained) <= 4 * 3
@@ -237,7 +237,7 @@ def test_a_failed_trial_is_recorded_with_its_message_and_the_search_goes_on(sear
 
     pretend(score)
     tuned = search(pruner="none")
-    failed = [row for row in tuned.found.rows if row.state == "FAIL"]
+    failed = [row for row in tuned.result.rows if row.state == "FAIL"]
     assert failed
     for row in failed:
         assert row.params["hidden_size"] == 3
@@ -245,7 +245,7 @@ def test_a_failed_trial_is_recorded_with_its_message_and_the_search_goes_on(sear
             "type": "DivergedError", "message": "the loss must stay finite", "hint": "lower --learning-rate", "fold": 2
         }  # fmt: skip
         assert row.value is None
-    assert tuned.found.best.params["hidden_size"] != 3
+    assert tuned.result.best.params["hidden_size"] != 3
     assert pl.read_parquet(tuned.table)["error"].drop_nulls().unique().to_list() == [
         "DivergedError: the loss must stay finite"
     ]
@@ -266,10 +266,10 @@ def test_folds_that_diverged_are_marked_trial_by_trial_and_in_the_twin_of_one(se
         assert row["diverged_folds"] == ([2] if row["params"]["hidden_size"] == 3 else [])
     assert pl.read_parquet(tuned.table)["diverged_folds"].to_list() == [row["diverged_folds"] for row in rows]
     marked = [row["number"] for row in rows if row["diverged_folds"]]
-    assert tuned.found.diverged.startswith(f"{len(marked)} of 9 trials had folds that diverged")
+    assert tuned.result.diverged.startswith(f"{len(marked)} of 9 trials had folds that diverged")
     assert json.loads(json.dumps(tuned.to_dict()))["trials"] == rows
     monkeypatch.setattr(trial_runner, "run_job", train)
-    assert search(pruner="none", n_trials=3, study_name="calm").found.diverged is None
+    assert search(pruner="none", n_trials=3, study_name="calm").result.diverged is None
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_memory_that_runs_out_fails_the_trial_alone(search, pretend, error) -> N
         return bowl(config, fold)
 
     pretend(score)
-    rows = search(pruner="none").found.rows
+    rows = search(pruner="none").result.rows
     failed = [row for row in rows if row.state == "FAIL"]
     assert failed
     assert {row.error["type"] for row in failed} == {"MemoryExhaustedError"}
@@ -294,7 +294,7 @@ def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gatewise.selection.tuning.found.write_tune_report", interrupted)
+        patch.setattr("gatewise.selection.tuning.result.write_tune_report", interrupted)
         with pytest.raises(Interrupted, match="with 14 of 14 trials done; go on with: gatewise tune --resume"):
             search()
     assert search().resumed == 14
@@ -303,7 +303,7 @@ def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeyp
 def test_settings_that_can_not_be_together_fail_the_trial_alone(search) -> None:
     config = small_config(windows__burn_in=2, windows__supervise="every")
     space = small_space(config, {"sequence_length": [4, 6], "windows.burn_in": [1, 5], "windows.supervise": ["every"]})
-    rows = search(config, space, n_trials=12).found.rows
+    rows = search(config, space, n_trials=12).result.rows
     failed = [row for row in rows if row.state == "FAIL"]
     assert failed
     assert {(row.params["sequence_length"], row.params["windows.burn_in"]) for row in failed} == {(4, 5)}
@@ -323,7 +323,7 @@ def test_when_every_trial_fails_the_first_reason_is_the_error(search, pretend, h
 
 def test_time_that_is_up_stops_the_trial_under_way_but_never_before_one_is_complete(search, pretend) -> None:
     tuned = search(n_trials=5, timeout_seconds=1e-9)
-    assert [row.state for row in tuned.found.rows] == ["COMPLETE"]
+    assert [row.state for row in tuned.result.rows] == ["COMPLETE"]
     assert tuned.out_of_time
     rest = search(n_trials=5)
     assert not rest.out_of_time
@@ -418,7 +418,7 @@ def test_one_process_at_a_time_may_work_on_a_study(search, pretend) -> None:
         return bowl(config, fold)
 
     pretend(score)
-    assert search(n_trials=1).found.best.number == 0
+    assert search(n_trials=1).result.best.number == 0
 
 
 def test_optuna_says_nothing_on_stderr(search, capfd, caplog) -> None:

@@ -5,7 +5,7 @@ Python has them (`training.batch_size=512`). The command line prints both on one
 with code 2; nothing below raises a bare exception at a user.
 
     GatewiseError
-    ├── ConfigError             a value or key that can't be
+    ├── ConfigError             an invalid value or key
     │   └── UnknownNameError    a name that is in no table; the nearest ones are listed
     ├── DataError               what is wrong with rows
     │   ├── ReadError           a file that is not what its name says, empty, or unreadable
@@ -71,7 +71,7 @@ class Interrupted(BaseException):
 
 
 class ConfigError(GatewiseError):
-    """A key or value of the configuration that can't be."""
+    """An invalid key or value of the configuration."""
 
 
 class UnknownNameError(ConfigError):

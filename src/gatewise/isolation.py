@@ -1,4 +1,4 @@
-"""What numbers hang on in the thread that calls us, as gatewise needs it, and put back afterwards.
+"""What numbers depend on in the thread that calls us, as gatewise needs it, and put back afterwards.
 
 A program around gatewise may have switched gradients off, opened an autocast region, let small numbers be flushed to
 zero, told NumPy to raise, or given torch a number of threads. None of it may change what gatewise computes, and what

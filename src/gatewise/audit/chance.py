@@ -35,7 +35,7 @@ Losses = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Task:
+class LearningTask:
     """A learner's whole world: samples whose labels mean nothing, and scalers for them."""
 
     parts: Parts
@@ -60,7 +60,7 @@ def check_permuted_labels(case: Case) -> Check:
     """A small model of the audited kind and a tree that remembers its training judge permuted labels by luck alone."""
     rng = case.rng("permuted labels")
     train, judged = _nearest(case)
-    said = []
+    sentences = []
     with warnings_only("gatewise"):
         for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
             for _ in range(2):
@@ -75,11 +75,11 @@ def check_permuted_labels(case: Case) -> Check:
                     f"{name} predicts labels that were permuted: its loss is {loss:.4f} on {judged.size:,} later "
                     f"samples, where luck gives {low:.4f} to {high:.4f}",
                 )
-            said.append(f"{name} loses {loss:.4f}, luck {low:.4f} to {high:.4f}")
+            sentences.append(f"{name} loses {loss:.4f}, luck {low:.4f} to {high:.4f}")
     return Check(
         "permuted labels",
         True,
-        f"{'; '.join(said)} (trained on {train.size:,}, judged on {judged.size:,} samples)",
+        f"{'; '.join(sentences)} (trained on {train.size:,}, judged on {judged.size:,} samples)",
     )
 
 
@@ -95,17 +95,17 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
     return split.train[np.sort(order[:NUM_TRAIN])], judged
 
 
-def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> Task:
+def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> LearningTask:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     samples, labels = replace(case.samples, steps_scored=1), case.samples.labels
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)
     y = labels.y.copy()
     y[rows] = y[rows[_shuffle(len(rows), _symbols(samples, fold, rows), rng)]]
-    return Task(case.parts, config, replace(samples, labels=replace(labels, y=y)), fold, train, judged)
+    return LearningTask(case.parts, config, replace(samples, labels=replace(labels, y=y)), fold, train, judged)
 
 
-def _model(task: Task) -> Callable[[Y], Losses]:
+def _model(task: LearningTask) -> Callable[[Y], Losses]:
     trained = task.parts.train(task.config, task.samples, task.fold, task.train, task.judged, Listeners(()))
     predicted = trained.predictor.predict(Inputs.of(task.config, task.samples, task.fold, task.judged, "cpu"))
     if task.fold.target_scaler is not None:
@@ -114,7 +114,7 @@ def _model(task: Task) -> Callable[[Y], Losses]:
     return lambda y: -log_p[np.arange(len(y)), y]
 
 
-def _tree(task: Task) -> Callable[[Y], Losses]:
+def _tree(task: LearningTask) -> Callable[[Y], Losses]:
     """Grown until every training sample has its leaf: a sample that it has seen, it knows."""
     seen, judged = (scaled_features(task.config, task.samples, task.fold, rows) for rows in (task.train, task.judged))
     y = task.samples.labels.y[task.train]
@@ -128,7 +128,7 @@ def _tree(task: Task) -> Callable[[Y], Losses]:
     return lambda y: (label != y).astype(np.float64)
 
 
-def _squared(task: Task, scaled: Losses) -> Callable[[Y], Losses]:
+def _squared(task: LearningTask, scaled: Losses) -> Callable[[Y], Losses]:
     return lambda y: np.asarray(((scaled - task.scaled(y, task.judged)) ** 2).mean(axis=1))
 
 

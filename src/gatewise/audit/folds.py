@@ -78,7 +78,8 @@ def _fitted(case: Case, folds: Sequence[FoldSplit], rng: np.random.Generator) ->
         garbled, _ = garble_outside(case, fold.train, rng)
         try:
             with warnings_only("gatewise"):
-                before, after = (case.parts.fit_fold(case.config, of, fold.train) for of in (samples, garbled))
+                before = case.parts.fit_fold(case.config, samples, fold.train)
+                after = case.parts.fit_fold(case.config, garbled, fold.train)
         except LabelError:
             left_out.append(fold.number)  # cv names it and leaves it out too
             continue

@@ -26,7 +26,7 @@ class Places:
 
     grid_us: Rows
     first: Rows
-    own: Rows
+    at: Rows
     last: Rows
 
     def touched_by(self, rows: Rows) -> Mask:
@@ -80,14 +80,14 @@ def _misplaced(case: Case) -> str | None:
 def lay_on_grid(case: Case) -> Places:
     """Every sample's span as places on the grid of the table's own moments."""
     windows, labels, table = case.config.windows, case.samples.labels, case.table
-    grid_us, own = np.unique(table.time_us, return_inverse=True)
+    grid_us, at = np.unique(table.time_us, return_inverse=True)
     scored = 1 if windows.supervise == "last" else windows.sequence_length - windows.burn_in
     reach = max(windows.sequence_length - 1 + case.samples.matrix.lookback - 1, scored - 1 + labels.lookback - 1)
     oldest = np.arange(table.num_rows) - reach
     last_row = np.where(labels.valid, labels.known_at, 0)
     for step in range(1, scored):
         last_row[step:] = np.maximum(last_row[step:], np.where(labels.valid, labels.known_at, 0)[:-step])
-    return Places(grid_us, own[np.maximum(oldest, 0)], own, own[last_row])
+    return Places(grid_us, at[np.maximum(oldest, 0)], at, at[last_row])
 
 
 def _too_close(case: Case, places: Places, part: str) -> str | None:
@@ -102,7 +102,7 @@ def _too_close(case: Case, places: Places, part: str) -> str | None:
     least_us = case.config.split.purge_rows * (case.table.timeframe // timedelta(microseconds=1))
     gaps = (
         ("embargo", places.last, np.flatnonzero(touched), asked_embargo_us(case)),
-        ("least distance split.purge_rows", places.own, np.unique(places.own[judged]), least_us),
+        ("least distance split.purge_rows", places.at, np.unique(places.at[judged]), least_us),
     )
     for what, mine, theirs, gap_us in gaps:
         following = np.append(places.grid_us[theirs], np.iinfo(np.int64).max)[np.searchsorted(theirs, mine[rows])]

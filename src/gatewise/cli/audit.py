@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def audit(
-    said: Said,
+    flags: ConfigFlags,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:
@@ -32,7 +32,7 @@ def audit(
     from gatewise.data.load import load_table
 
     set_up_logging(quiet)
-    config = load_config(said.file, said.assignments, said.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides)
     rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
     result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
     if as_json:

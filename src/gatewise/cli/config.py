@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def show(
-    said: Said,
+    flags: ConfigFlags,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of YAML.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:
@@ -30,7 +30,7 @@ def show(
     from gatewise.config.load import load_config, to_yaml
 
     set_up_logging(quiet)
-    config = load_config(said.file, said.assignments, said.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides)
     if as_json:
         print_json({"hash": config.digest, "config": config.to_dict()})
     else:

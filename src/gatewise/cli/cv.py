@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.jobs.places import Compute
     from gatewise.selection.cv.outcome import CvOutcome
     from gatewise.selection.cv.plan import Plan
 
-# Said in the plural here.
+# ConfigFlags in the plural here.
 _ONE_OF = ("--model", "--horizon")
 FLAGS = tuple(flag for flag in (*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS) if flag.name not in _ONE_OF)
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*FLAGS)
 def cv(
-    said: Said,
+    flags: ConfigFlags,
     models: Annotated[
         str | None, typer.Option("--models", "--model", "--model-type", help="Models to compare, like lstm,gru.")
     ] = None,
@@ -59,11 +59,11 @@ def cv(
     from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
 
     set_up_logging(quiet)
-    anything = said.file or said.assignments or said.overrides or models or horizons or seeds or per_symbol or tune
+    anything = flags.file or flags.assignments or flags.overrides or models or horizons or seeds or per_symbol or tune
     if not tune and (n_trials or space):
         raise ConfigError("--n-trials and --space say how --tune searches; it was not given", "--tune --n-trials 50")
     trials = (n_trials or 50) if tune else 0
-    plan = _plan(said, models, horizons, seeds, per_symbol, trials, space) if anything or not resume else None
+    plan = _plan(flags, models, horizons, seeds, per_symbol, trials, space) if anything or not resume else None
     if resume is not None:
         folder = find_cv_folder(resume)
         plan = resume_cv(folder, plan)
@@ -122,7 +122,7 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
 
 
 def _plan(
-    said: Said,
+    flags: ConfigFlags,
     models: str | None,
     horizons: str | None,
     seeds: int | None,
@@ -135,7 +135,7 @@ def _plan(
     from gatewise.selection.tuning.space_file import load_space
 
     def config(compared: Sequence[str] = (), **more: Any) -> Any:
-        return load_config(said.file, said.assignments, said.overrides | more, compared=compared)
+        return load_config(flags.file, flags.assignments, flags.overrides | more, compared=compared)
 
     if models is not None:
         listed = _listed("--models", models)
@@ -147,7 +147,7 @@ def _plan(
     ahead = _whole("--horizons", horizons) if horizons is not None else (first.target.horizon,)
     tuning = None
     if trials:
-        spaces = {name: load_space(space, config, said.fields).to_dict() for name, config in configs.items()}
+        spaces = {name: load_space(space, config, flags.fields).to_dict() for name, config in configs.items()}
         tuning = Tuning(trials, spaces)
     return Plan(configs, ahead, seeds or 1, per_symbol or first.training.per_symbol, tuning)
 
@@ -185,17 +185,17 @@ def _print_outcome(outcome: CvOutcome) -> None:
     wanted = ("log_loss", "accuracy", "macro_f1", "brier", "ece", "rmse", "mae", "r2", "directional_accuracy")
     shown = [name for name in wanted if name in outcome.summaries[0].metrics]
     rows = []
-    for of in outcome.summaries:
-        found = [of.metrics[name] for name in shown]
-        places = [enough(e.mean, 3) for e in found]
+    for summary in outcome.summaries:
+        estimates = [summary.metrics[name] for name in shown]
+        places = [enough(e.mean, 3) for e in estimates]
         cells = [
             fixed(e.mean, n) + ("" if e.std is None else f" ± {e.std:.{n}f}")
-            for e, n in zip(found, places, strict=True)
+            for e, n in zip(estimates, places, strict=True)
         ]
-        rows.append([of.name, str(of.folds), *cells])
-        if any(e.low is not None for e in found):
+        rows.append([summary.name, str(summary.folds), *cells])
+        if any(e.low is not None for e in estimates):
             confidence = outcome.plan.base.evaluation.confidence
-            bounds = [bounds_text(e, n) for e, n in zip(found, places, strict=True)]
+            bounds = [bounds_text(e, n) for e, n in zip(estimates, places, strict=True)]
             rows.append([f"  {confidence:.0%} interval", "", *bounds])
     print_table("", ["model@horizon", "folds", *shown], rows)
     print()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
+from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.data.check.rows import Report
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS)
 def check(
-    said: Said,
+    flags: ConfigFlags,
     files: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs: one data set together.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words about how the files were read.")] = False,
@@ -48,9 +48,9 @@ def check(
     from gatewise.data.check.rows import check_data
     from gatewise.errors import ConfigError
 
-    paths = [*(files or []), *said.overrides.get("data.paths", [])]
-    overrides = {**said.overrides, "data.paths": paths or None}
-    spec = load_config(said.file, said.assignments, overrides).data
+    paths = [*(files or []), *flags.overrides.get("data.paths", [])]
+    overrides = {**flags.overrides, "data.paths": paths or None}
+    spec = load_config(flags.file, flags.assignments, overrides).data
     if spec.source == "lake" or (spec.source == "files" and not spec.paths):
         data_lake.check_series(spec, as_json, absent)
         return

@@ -34,7 +34,7 @@ def cache(
         else:
             print(f"{freed / 1e6:,.0f} MB freed in {kept.cache_folder()}")
         return
-    found = kept.entries()
+    entries = kept.entries()
     rows = [
         {
             "key": entry.key,
@@ -42,10 +42,10 @@ def cache(
             "used": datetime.fromtimestamp(entry.used, UTC).isoformat(timespec="seconds"),
             **{name: entry.meta.get(name) for name in ("rows", "symbols", "timeframe", "features")},
         }
-        for entry in found
+        for entry in entries
     ]
     if as_json:
-        total = sum(entry.num_bytes for entry in found)
+        total = sum(entry.num_bytes for entry in entries)
         limit = kept.cache_limit_bytes()
         print_json({"folder": str(kept.cache_folder()), "bytes": total, "limit_bytes": limit, "entries": rows})
         return
@@ -58,6 +58,6 @@ def cache(
             ", ".join(entry.meta["symbols"][:3]) + ("…" if entry.meta["symbols"][3:] else ""),
             ", ".join((*entry.meta["features"]["sets"], *entry.meta["features"]["timeframes"])),
         ]
-        for entry, row in zip(found, rows, strict=True)
+        for entry, row in zip(entries, rows, strict=True)
     ]
     print_table(str(kept.cache_folder()), ["key", "MB", "last used", "rows", "symbols", "features"], shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from gatewise.feeds.fetch import Job, Outcome
+    from gatewise.feeds.fetch import FetchJob, FetchOutcome
     from gatewise.feeds.retry import Retry
     from gatewise.lake.lake import Lake
 
@@ -69,7 +69,7 @@ def fetch(
     step, first, last = _length(timeframe), _moment("--start", start), _moment("--end", end)
     symbols = [symbol for word in symbols for symbol in word.split(",")]  # as --symbols takes them
 
-    def plan(held: Lake, retry: Retry) -> tuple[list[Job], list[Outcome]]:
+    def plan(held: Lake, retry: Retry) -> tuple[list[FetchJob], list[FetchOutcome]]:
         return plan_fetch(open_feed(feed, options), held, symbols, step, first, last, options.clock(), retry), []
 
     _run(plan, lake, refetch, quiet, as_json)
@@ -96,7 +96,7 @@ def update(
     options = FeedOptions(base_url, requests_per_second)
     last = _moment("--end", end)
 
-    def plan(held: Lake, retry: Retry) -> tuple[list[Job], list[Outcome]]:
+    def plan(held: Lake, retry: Retry) -> tuple[list[FetchJob], list[FetchOutcome]]:
         now = options.clock()
         return plan_update(lambda name: open_feed(name, options), held, feed, symbols or (), last, now, retry)
 
@@ -104,7 +104,7 @@ def update(
 
 
 def _run(
-    plan: Callable[[Lake, Retry], tuple[list[Job], list[Outcome]]],
+    plan: Callable[[Lake, Retry], tuple[list[FetchJob], list[FetchOutcome]]],
     folder: str | None,
     refetch: bool,
     quiet: bool,
@@ -127,9 +127,9 @@ def _run(
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     if as_json:
         error = failed[0] if failed else None
-        told = {"type": type(error).__name__, "message": error.message, "hint": error.hint} if error else None
+        failure = {"type": type(error).__name__, "message": error.message, "hint": error.hint} if error else None
         series = [_to_dict(outcome) for outcome in outcomes]
-        print_json({"lake": str(lake.root), "series": series, **({"error": told} if told else {})})
+        print_json({"lake": str(lake.root), "series": series, **({"error": failure} if failure else {})})
         if failed:
             raise typer.Exit(2)
         return
@@ -148,7 +148,7 @@ def _tell_wait(reason: str, seconds: float) -> None:
         logging.getLogger("gatewise.feeds").info("%s; again in %.0f s", reason, seconds)
 
 
-def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> None:
+def _print_outcomes(lake: Lake, outcomes: Sequence[FetchOutcome], refetch: bool) -> None:
     from gatewise.cli.output import print_table
     from gatewise.config.durations import format_duration
     from gatewise.errors import one_line
@@ -185,14 +185,14 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[Outcome], refetch: bool) -> N
             print(one_line(f"{outcome.key.symbol} {format_duration(outcome.key.timeframe)}: {word}"))
 
 
-def _differing(outcome: Outcome) -> int:
+def _differing(outcome: FetchOutcome) -> int:
     """Bars that came with other values, than the lake held or than in the same breath."""
     from gatewise.feeds.candles import TWICE, counted
 
     return outcome.differing + counted(outcome.left_out).get(TWICE, 0)
 
 
-def _to_dict(outcome: Outcome) -> dict[str, Any]:
+def _to_dict(outcome: FetchOutcome) -> dict[str, Any]:
     from gatewise.config.durations import format_duration
     from gatewise.feeds.candles import counted
     from gatewise.lake.manifest import iso

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags
 
 if TYPE_CHECKING:
     from gatewise.data.sql.load import Loaded
@@ -22,7 +22,7 @@ def register(group: typer.Typer) -> None:
 
 @config_flags(*_FLAGS)
 def init_db(
-    said: Said,
+    flags: ConfigFlags,
     files: Annotated[list[str] | None, typer.Argument(help="More files to load, as a glob gives them.")] = None,
     load: Annotated[list[str] | None, typer.Option("--load", help="File, folder or glob of bars to load.")] = None,
     sma_rows: Annotated[int, typer.Option("--sma-rows", min=1, help="Rows in the mean of sma_value.")] = 20,
@@ -42,7 +42,7 @@ def init_db(
     from gatewise.data.sql.url import resolve_url, shown
 
     set_up_logging(quiet)
-    spec = load_config(said.file, said.assignments, said.overrides).data
+    spec = load_config(flags.file, flags.assignments, flags.overrides).data
     named = (*(load or []), *(files or []))
     paths = find_files(named)[0] if named else []
     url = resolve_url(spec.url)

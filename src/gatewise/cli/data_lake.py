@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags, translate
+from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -60,7 +60,7 @@ def list_series(lake: _LAKE = None, as_json: _JSON = False) -> None:
 
 @config_flags(*(flag for flag in DATA_FLAGS if flag.name not in ("--data", "--lake", "--feed", "--resample")))
 def import_files(
-    said: Said,
+    flags: ConfigFlags,
     files: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
     feed: Annotated[str, typer.Option("--feed", help="The name that the rows are kept under, like binance.")] = "",
     lake: _LAKE = None,
@@ -83,7 +83,7 @@ def import_files(
     set_up_logging(quiet)
     if not feed:
         raise ConfigError("imported rows need a name to be kept under", "--feed binance (or any other name)")
-    spec = load_config(said.file, said.assignments, {**said.overrides, "data.paths": files or None}).data
+    spec = load_config(flags.file, flags.assignments, {**flags.overrides, "data.paths": files or None}).data
     if spec.source == "files" and not spec.paths:
         raise ConfigError("no file to import is named", f"gatewise data import FILES --feed {feed}")
     place = Lake.default(lake)
@@ -200,18 +200,18 @@ _KINDS = {
 def _print_check(check: SeriesCheck) -> None:
     from gatewise.errors import one_line
 
-    manifest, found = check.manifest, check.absences
+    manifest, absences = check.manifest, check.absences
     print(f"{one_line(str(check.key))}: {manifest.rows if manifest else 0:,} rows{'' if check.ok else ' — not fit'}")
     if check.error:
         print(f"  {translate(check.error)}")
     for damage in check.damaged:
         print(f"  {damage.reason}; the next fetch or import asks for its span again")
-    if found is not None:
-        no_trade = found.of_kind("no_trade")["bars"]
+    if absences is not None:
+        no_trade = absences.of_kind("no_trade")["bars"]
         longest = f", at most {int(no_trade.sort()[-1]):,} in a row" if no_trade.len() else ""
-        print(f"  {found.absent:,} of {found.bars:,} bars absent: {no_trade.sum():,} without trades{longest}")
+        print(f"  {absences.absent:,} of {absences.bars:,} bars absent: {no_trade.sum():,} without trades{longest}")
         for kind, words in _KINDS.items():
-            runs = found.of_kind(kind)
+            runs = absences.of_kind(kind)
             for start, end, bars in runs.head(_MOST_LISTED).select("start", "end", "bars").iter_rows():
                 print(f"  {words}: {bars:,} bars from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
             if runs.height > _MOST_LISTED:

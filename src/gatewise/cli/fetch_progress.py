@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from gatewise.feeds.fetch import Outcome
+    from gatewise.feeds.fetch import FetchOutcome
     from gatewise.lake.base import SeriesKey
 
 LONG_WAIT_SECONDS = 5.0
@@ -66,7 +66,7 @@ class FetchProgress:
             if seconds >= LONG_WAIT_SECONDS and self.bar.disable:
                 self._say(f"{key}: {words}")
 
-    def on_end(self, outcome: Outcome) -> None:
+    def on_end(self, outcome: FetchOutcome) -> None:
         with self._lock:
             if outcome.key in self._tasks:
                 self.bar.remove_task(self._tasks[outcome.key])

@@ -142,8 +142,8 @@ def _in_flags(name: str, written: str | None) -> str | None:
         value = ast.literal_eval(written)
     except (ValueError, SyntaxError):  # a word that stands for a value
         return f"{flag} {written}" if flag else f"--set {shlex.quote(f'{name}={written}')}"
-    if flag and (said := _as_flag(flag, name, value)):
-        return said
+    if flag and (text := _as_flag(flag, name, value)):
+        return text
     if name in ARGUMENT_FLAGS:
         return None
     if isinstance(value, dict) and all(_PLAIN.fullmatch(str(key)) for key in value):
@@ -183,10 +183,11 @@ def _as_yaml(value: Any) -> str:
 
 
 def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds --config, --set and `flags` to a command whose first parameter is `said: Said`."""
+    """Adds --config, --set and `flags` to a command whose first parameter is `flags: ConfigFlags`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [p for name, p in inspect.signature(command, eval_str=True).parameters.items() if name != "said"]
+        signature = inspect.signature(command, eval_str=True)
+        kept = [parameter for name, parameter in signature.parameters.items() if name != "flags"]
         extra = [
             _parameter("config", Path | None, typer.Option("--config", help="YAML or JSON file."), None),
             _parameter("set_", list[str], typer.Option("--set", help="Any field: --set model.hidden_size=64."), []),
@@ -197,14 +198,11 @@ def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., 
         ]
 
         def wrapper(**given: Any) -> None:
-            said = Said(
-                given.pop("config"),
-                tuple(given.pop("set_")),
-                {f.field: value for f in flags if (value := given.pop(_identifier(f))) not in (None, [])},
-            )
-            command(said=said, **given)
+            file, assignments = given.pop("config"), tuple(given.pop("set_"))
+            overrides = {f.field: value for f in flags if (value := given.pop(_identifier(f))) not in (None, [])}
+            command(flags=ConfigFlags(file, assignments, overrides), **given)
 
-        parameters = [*own, *extra]
+        parameters = [*kept, *extra]
         wrapper.__name__ = command.__name__
         wrapper.__doc__ = command.__doc__
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it
@@ -215,8 +213,8 @@ def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the command line said about the config: a file, --set assignments, and flags as dotted overrides."""
+class ConfigFlags:
+    """What the command line says about the config: a file, --set assignments, and flags as dotted overrides."""
 
     file: Path | None
     assignments: tuple[str, ...]
@@ -224,7 +222,7 @@ class Said:
 
     @property
     def fields(self) -> frozenset[str]:
-        """Dotted names of what was said by --set and flags."""
+        """Dotted names of what --set and flags say."""
         from gatewise.config.names import long_name
 
         names = [assignment.partition("=")[0].strip() for assignment in self.assignments]

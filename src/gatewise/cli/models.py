@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gatewise.cli.flags import MODEL_FLAGS, Said, config_flags
+from gatewise.cli.flags import MODEL_FLAGS, ConfigFlags, config_flags
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
@@ -62,7 +62,7 @@ def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
 
 @config_flags(*MODEL_FLAGS)
 def memory(
-    said: Said,
+    flags: ConfigFlags,
     features: Annotated[int, typer.Option("--features", min=1, help="Number of input features.")] = 39,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda: whose account to give.")] = "cpu",
@@ -83,7 +83,7 @@ def memory(
     for kind, name, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
         if name not in known:
             raise UnknownNameError(kind, name, known)
-    config = load_config(said.file, said.assignments, said.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides)
     account = estimate_memory(
         config.model,
         batch_size=config.training.batch_size,

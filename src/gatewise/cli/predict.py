@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, Said, config_flags
+from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS)
 def predict(
-    said: Said,
+    flags: ConfigFlags,
     model: Annotated[str, typer.Option("--model", help="Run id (or enough of its start), run or bundle folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.")] = Path("predictions.csv"),
     model_type: Annotated[str | None, typer.Option("--model-type", help="Which kind the model must be.")] = None,
@@ -49,7 +49,7 @@ def predict(
 
     bundle = Bundle.load(folder)
     _require_kind(bundle.record.config.model.name, model_type)
-    spec = bundle.reading(said.file, said.assignments, said.overrides)
+    spec = bundle.reading(flags.file, flags.assignments, flags.overrides)
     _refuse_an_input(output, spec)
     try:
         table = load_table(spec)

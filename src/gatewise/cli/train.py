@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
+from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def train(
-    said: Said,
+    flags: ConfigFlags,
     resume: Annotated[
         str | None,
         typer.Option("--resume", help="Go on with a run that was cut off; takes a lower --learning-rate."),
@@ -55,8 +55,8 @@ def train(
     from gatewise.registry.folders import find_run_folder
 
     set_up_logging(quiet)
-    rate = said.overrides.get(_RATE)
-    if resume and (said.file or said.assignments or said.overrides.keys() - {_RATE} or per_symbol):
+    rate = flags.overrides.get(_RATE)
+    if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol):
         raise ConfigError(
             "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",
             "start a new run to change them",
@@ -64,8 +64,8 @@ def train(
     if resume:
         config = load_config(find_run_folder(resume) / "config.yaml")
     else:
-        overrides = said.overrides | ({"training.per_symbol": True} if per_symbol else {})
-        config = load_config(said.file, said.assignments, overrides)
+        overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
+        config = load_config(flags.file, flags.assignments, overrides)
     if config.training.per_symbol:
         train_per_symbol(config, fleet or "auto", workers, quiet, as_json)
         return
@@ -127,16 +127,16 @@ def _column_rows(evaluation: Evaluation) -> list[list[str]]:
 
     rows = []
     for part, result in evaluation.parts.items():
-        for name, found in result.columns.items():
-            own, still, by = found.metrics, found.persistence, found.difference
+        for name, column in result.columns.items():
+            model, last, by = column.metrics, column.persistence, column.difference
             cells = []
             for metric in ("rmse", "mae"):
-                places = decimals(max(own[metric].value, still[metric].value))
-                cells += [shown(of[metric].value, places, ",") for of in (own, still)]
+                places = decimals(max(model[metric].value, last[metric].value))
+                cells += [shown(metrics[metric].value, places, ",") for metrics in (model, last)]
                 if metric == "rmse":
                     cells.append(f"{by.value:+,.{places}f} {bounds_text(by, places, sign='+,')}".rstrip())
-            direction = f"{own['directional_accuracy'].value:.3f}"
-            rows.append([part, name, *cells, direction, found.words])
+            direction = f"{model['directional_accuracy'].value:.3f}"
+            rows.append([part, name, *cells, direction, column.words])
     return rows
 
 
@@ -146,12 +146,15 @@ def _symbol_rows(evaluation: Evaluation) -> list[list[str]]:
 
     part, result = list(evaluation.parts.items())[-1]
     rows = []
-    for name, own in result.symbols.items():
-        found, best = own.metrics[own.deciding_metric], own.baselines[own.best_baseline][own.deciding_metric]
-        places = decimals(max(found.value, best.value))
-        beside = f"{shown(best.value, places, ',')} {own.best_baseline}"
-        difference = signed(own.differences[own.best_baseline], places)
-        rows.append([part, name, f"{own.rows:,}", shown(found.value, places, ","), beside, difference, own.short])
+    for name, judged in result.symbols.items():
+        deciding = judged.deciding_metric
+        metric, best = judged.metrics[deciding], judged.baselines[judged.best_baseline][deciding]
+        places = decimals(max(metric.value, best.value))
+        beside = f"{shown(best.value, places, ',')} {judged.best_baseline}"
+        difference = signed(judged.differences[judged.best_baseline], places)
+        rows.append(
+            [part, name, f"{judged.rows:,}", shown(metric.value, places, ","), beside, difference, judged.short]
+        )
     return rows
 
 
@@ -166,9 +169,9 @@ def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], lis
     rows = []
     for part, result in evaluation.parts.items():
         for who, metrics in {"model": result.metrics, **result.baselines}.items():
-            found = [metrics[name] for name in names]
-            rows.append([part, who, *(shown(one.value, 3) for one in found)])
-            bounds = [bounds_text(one, enough(one.value, 3)) for one in found]
+            intervals = [metrics[name] for name in names]
+            rows.append([part, who, *(shown(interval.value, 3) for interval in intervals)])
+            bounds = [bounds_text(interval, enough(interval.value, 3)) for interval in intervals]
             if who == "model" and any(bounds):
                 rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
     why = without_interval({part: result.metrics for part, result in evaluation.parts.items()}, names)

@@ -32,16 +32,16 @@ def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, 
     from gatewise.per_symbol.train import failure_words, train_symbols
 
     with SymbolsProgress(quiet) as progress:
-        found = train_symbols(config, progress, fleet=fleet, workers=workers)
-    error = failure_words(found.failures) if found.failures else None
+        runs = train_symbols(config, progress, fleet=fleet, workers=workers)
+    error = failure_words(runs.failures) if runs.failures else None
     if as_json:
         import typer
 
-        print_json(found.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        print_json(runs.to_dict() | ({"error": error_to_dict(error)} if error else {}))
         if error:
             raise typer.Exit(2)
     else:
-        _print_runs(found, config.data)
+        _print_runs(runs, config.data)
         if error:
             raise error
 
@@ -108,31 +108,31 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
     return part, result["metrics"][part]
 
 
-def _print_runs(found: SymbolRuns, data: DataConfig) -> None:
+def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     from gatewise.cli.flags import translate
     from gatewise.cli.output import newer_rows, print_sentence, print_table, verdict_text
     from gatewise.evaluation.verdict import read_judgement
 
-    judged = [_judged(run.result) for run in found.runs]
+    judged = [_judged(run.result) for run in runs.runs]
     shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
     rows: list[list[str | Text]] = []
-    for run, (part, metrics) in zip(found.runs, judged, strict=True):
+    for run, (part, metrics) in zip(runs.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]
         windows = f"{run.result['windows'].get(part, 0):,}"
         verdict = verdict_text(read_judgement(run.result["verdict"], run.result["headline"]))
         rows.append([run.symbol, part, windows, *cells, verdict, run.run_id])
-    overall = found.overall()
+    overall = runs.overall()
     means = overall["mean"][judged[0][0]]
     count = f"{overall['verdict']['better']} of {overall['symbols']} better"
     rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
     print()
     print_table("", ["symbol", "part", "windows", *shown, "verdict", "run"], rows)
-    remarked = [(run.symbol, remark) for run in found.runs for remark in run.result["remarks"]]
+    remarked = [(run.symbol, remark) for run in runs.runs for remark in run.result["remarks"]]
     for symbol, remark in remarked[:_MOST_REMARKS]:
         print_sentence(f"note: {symbol}: {translate(remark)}")
     if len(remarked) > _MOST_REMARKS:
         print_sentence(f"note: {len(remarked) - _MOST_REMARKS} more such notes are in the runs' reports")
-    first = found.runs[0]
+    first = runs.runs[0]
     print(
         f"\neach run has its own report and bundle, such as {first.result['report']}"
         "\n\nnext:"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Said, config_flags, translate
+from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags, translate
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @config_flags(*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def tune(
-    said: Said,
+    flags: ConfigFlags,
     space: Annotated[str | None, typer.Option(help="Search space: lstm, gru, wide, or a YAML file.")] = None,
     n_trials: Annotated[int | None, typer.Option(help="Trials the study is to hold in the end; 50.")] = None,
     timeout: Annotated[str | None, typer.Option(help="Begin no trial after, like 30m or 2h.")] = None,
@@ -61,18 +61,18 @@ def tune(
     config: ExperimentConfig
     study_id = None
     if resume is None:
-        config, found, request = _from_words(said, space, asked)
+        config, search_space, request = _from_words(flags, space, asked)
     else:
-        if said.file or said.assignments or said.overrides or space or study_name or pruner:
+        if flags.file or flags.assignments or flags.overrides or space or study_name or pruner:
             raise ConfigError(
                 "--resume takes the study's own config and space; leave other settings out",
                 "--n-trials, --timeout, --storage, --workers and --fleet may be said anew",
             )
         folder = find_study_folder(resume)
-        config, found, request = read_request(folder)
+        config, search_space, request = read_request(folder)
         request, study_id = request.updated(asked), folder.name
     with TuneProgress(quiet) as progress:
-        outcome = search(config, found, request, progress, study_id=study_id)
+        outcome = search(config, search_space, request, progress, study_id=study_id)
     if as_json:
         print_json(outcome.to_dict())
     else:
@@ -80,17 +80,17 @@ def tune(
 
 
 def _from_words(
-    said: Said, space: str | None, asked: Mapping[str, object]
+    flags: ConfigFlags, space: str | None, asked: Mapping[str, object]
 ) -> tuple[ExperimentConfig, SearchSpace, StudyRequest]:
     from gatewise.config.load import load_config
     from gatewise.selection.tuning.folder import StudyRequest
     from gatewise.selection.tuning.space_file import load_space
 
-    config = load_config(said.file, said.assignments, said.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides)
     # A number of folds that was asked for is kept or refused.
-    adapt = "cv.n_splits" not in said.fields
+    adapt = "cv.n_splits" not in flags.fields
     request = StudyRequest(study_name=config.name, adapt=adapt).updated(asked)
-    return config, load_space(space, config, said.fields), request
+    return config, load_space(space, config, flags.fields), request
 
 
 def _seconds(text: str | None) -> float | None:
@@ -113,13 +113,13 @@ def _print_outcome(outcome: Tuned) -> None:
     from gatewise.cli.output import print_headline, print_sentence, print_table, setting_words
     from gatewise.evaluation.base import count
 
-    found = outcome.found
-    ranked = sorted((row for row in found.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
-    names = list(found.best.params)
+    result = outcome.result
+    ranked = sorted((row for row in result.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
+    names = list(result.best.params)
     print()
     print_table(
-        f"{found.metric}, mean over inner folds; the prior comes to {found.prior_value:.6g}",
-        ["trial", found.metric, *names],
+        f"{result.metric}, mean over inner folds; the prior comes to {result.prior_value:.6g}",
+        ["trial", result.metric, *names],
         [
             [
                 f"{row.number}{', diverged' * bool(row.diverged)}",
@@ -129,14 +129,14 @@ def _print_outcome(outcome: Tuned) -> None:
             for row in ranked[:_MOST_LINES]
         ],
     )
-    states = [row.state for row in found.rows]
+    states = [row.state for row in result.rows]
     counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(sorted(states)))
     print()
-    print_headline(found.verdict.judgement)
-    print_sentence(found.line)
+    print_headline(result.verdict.judgement)
+    print_sentence(result.line)
     print_sentence(f"{count(len(states), 'trial')}: {counts}{'; time was up' if outcome.out_of_time else ''}")
-    if found.diverged:
-        print_sentence(found.diverged)
+    if result.diverged:
+        print_sentence(result.diverged)
     for remark in outcome.remarks:
         print_sentence(f"note: {translate(remark)}")
     print_sentence(

@@ -65,8 +65,8 @@ class TuneProgress:
 def _what(row: TrialRow) -> str:
     if row.error:
         return f"failed: {row.error['message']}"
-    told = f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.6g}"
-    return told + (f" (fold {' and '.join(map(str, row.diverged))} diverged)" if row.diverged else "")
+    text = f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.6g}"
+    return text + (f" (fold {' and '.join(map(str, row.diverged))} diverged)" if row.diverged else "")
 
 
 def _settings(row: TrialRow) -> str:

@@ -90,13 +90,13 @@ def cache_limit_bytes() -> int:
     Raises:
         ConfigError: the variable holds no number of gigabytes.
     """
-    said = os.environ.get("GATEWISE_CACHE_GB", "")
+    gigabytes_text = os.environ.get("GATEWISE_CACHE_GB", "")
     try:
-        gigabytes = float(said or _DEFAULT_GB)
+        gigabytes = float(gigabytes_text or _DEFAULT_GB)
     except ValueError:
         gigabytes = -1.0
     if not 0 <= gigabytes < float("inf"):
-        raise ConfigError(f"GATEWISE_CACHE_GB must be a number of gigabytes; got {said!r}", "0 keeps nothing")
+        raise ConfigError(f"GATEWISE_CACHE_GB must be a number of gigabytes; got {gigabytes_text!r}", "0 keeps nothing")
     return int(gigabytes * 1e9)
 
 
@@ -129,26 +129,26 @@ def cached_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
 
 def cache_key(table: Table, spec: FeatureConfig) -> str:
     """SHA-256, first 32 hex digits, over everything that the matrix follows from."""
-    said = {
+    identity = {
         "table": table.fingerprint,
         "timeframe": format_duration(table.timeframe),
         "features": _of_matrix(spec),
         "code": _code_version(),
     }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def entries() -> list[Entry]:
     """What is kept, the most recently used first; what can't be read is left out."""
-    found = []
+    entries = []
     for folder in _folders():
         try:
             meta = json.loads((folder / _META).read_text(encoding="utf-8"))
             num_bytes = sum(file.stat().st_size for file in folder.iterdir())
-            found.append(Entry(folder, folder.name, num_bytes, (folder / _META).stat().st_mtime, meta))
+            entries.append(Entry(folder, folder.name, num_bytes, (folder / _META).stat().st_mtime, meta))
         except (OSError, ValueError):  # being written, being removed, or damaged
             continue
-    return sorted(found, key=lambda entry: -entry.used)
+    return sorted(entries, key=lambda entry: -entry.used)
 
 
 def clear() -> int:

@@ -24,7 +24,7 @@ def clock(timeframe: timedelta | None) -> tuple[Feature, ...]:
         Feature(
             name=f"time_of_{word}_{function}",
             lookback=1,
-            expression=_angle(function, period, told=timeframe is None or timeframe < period),
+            expression=_angle(function, period, moves=timeframe is None or timeframe < period),
             requires=(TIME,),
             formula=f"{function}(2π × the part of the {word} gone by, UTC{since}); 0 for {slow} rows and slower",
             unit="-1 to 1",
@@ -35,8 +35,8 @@ def clock(timeframe: timedelta | None) -> tuple[Feature, ...]:
     )
 
 
-def _angle(function: Literal["sin", "cos"], period: timedelta, told: bool) -> pl.Expr:
-    if not told:
+def _angle(function: Literal["sin", "cos"], period: timedelta, moves: bool) -> pl.Expr:
+    if not moves:
         return pl.col(TIME).dt.epoch("us") * 0.0
     period_us = period // timedelta(microseconds=1)
     # The epoch was a Thursday: three days into a week that starts on Monday.

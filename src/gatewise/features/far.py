@@ -63,6 +63,6 @@ def _share_beyond(
     beyond = np.zeros(len(scaler.names))
     for first in range(0, len(rows), _CHUNK_ROWS):
         here = rows[first : first + _CHUNK_ROWS]
-        own = None if symbol is None else symbol[here]
-        beyond += (np.abs(scaler.transform(values[here], own, np.float64)) > BEYOND).sum(axis=0)
+        codes = None if symbol is None else symbol[here]
+        beyond += (np.abs(scaler.transform(values[here], codes, np.float64)) > BEYOND).sum(axis=0)
     return beyond / len(rows)

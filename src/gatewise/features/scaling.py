@@ -145,12 +145,12 @@ def scaled_rows(
         codes: int32 [rows of `values`], each row's symbol, where the scaler or the one-hot asks.
         onehot: its width, the number of symbols; 0 for none.
     """
-    own = None if codes is None else codes[rows]
-    x = scaler.transform(values[rows], own)
+    row_codes = None if codes is None else codes[rows]
+    x = scaler.transform(values[rows], row_codes)
     if not onehot:
         return x
-    assert own is not None
-    return np.concatenate([x, np.eye(onehot, dtype=np.float32)[own]], axis=1)
+    assert row_codes is not None
+    return np.concatenate([x, np.eye(onehot, dtype=np.float32)[row_codes]], axis=1)
 
 
 def fit_scaler(kind: str, matrix_values: _Values, rows: npt.NDArray[np.int64], names: Sequence[str]) -> Scaler:
@@ -212,8 +212,12 @@ def fit_symbol_scalers(
     """
     if not len(rows):
         return fit_scaler(kind, matrix_values, rows, names)
-    own = {name: rows[symbol[rows] == code] for code, name in enumerate(sorted(symbols))}
-    fitted = {name: fit_scaler(kind, matrix_values, of, names) for name, of in own.items() if len(of)}
+    rows_by_symbol = {name: rows[symbol[rows] == code] for code, name in enumerate(sorted(symbols))}
+    fitted = {
+        name: fit_scaler(kind, matrix_values, symbol_rows, names)
+        for name, symbol_rows in rows_by_symbol.items()
+        if len(symbol_rows)
+    }
     center, scale = (np.stack([getattr(one, part) for one in fitted.values()]) for part in ("center", "scale"))
     return Scaler(cast(Kind, kind), tuple(names), center, scale, tuple(fitted))
 
@@ -240,8 +244,8 @@ def _down(reduce: np.ufunc, block: _Values) -> _Vector:
 
 
 def _extremes(values: _Values, rows: npt.NDArray[np.int64]) -> tuple[_Vector, _Vector]:
-    found = _over_blocks(lambda block: np.stack([_down(np.minimum, block), _down(np.maximum, block)]), values, rows)
-    low_high = np.array(found)
+    bounds = _over_blocks(lambda block: np.stack([_down(np.minimum, block), _down(np.maximum, block)]), values, rows)
+    low_high = np.array(bounds)
     return low_high[:, 0].min(axis=0), low_high[:, 1].max(axis=0)
 
 

@@ -20,7 +20,7 @@ Row = Sequence[float | None]
 SHAPE, STAMP, GRID, TWICE, PRICES, VOLUME = "shape", "stamp", "off_grid", "two_values", "prices", "volume"
 WORDS = {
     SHAPE: "no candle at all",
-    STAMP: "with a stamp that can't be",
+    STAMP: "with an invalid stamp",
     GRID: "off the grid of the timeframe",
     TWICE: "with two values for one moment",
     PRICES: "with prices that are missing, not positive, or out of order",

@@ -230,13 +230,13 @@ def _typed(market_symbol: str) -> str:
     return market_symbol.replace("/", "-", 1)
 
 
-def _market(exchange: Any, said: str) -> dict[str, Any] | None:
+def _market(exchange: Any, symbol: str) -> dict[str, Any] | None:
     """The market that a user means; where an id names several, the spot one."""
-    spellings = (said, said.replace("-", "/", 1), said.upper(), said.upper().replace("-", "/", 1))
+    spellings = (symbol, symbol.replace("-", "/", 1), symbol.upper(), symbol.upper().replace("-", "/", 1))
     for spelling in spellings:
         if spelling in exchange.markets:
-            found: dict[str, Any] = exchange.markets[spelling]
-            return found
+            market: dict[str, Any] = exchange.markets[spelling]
+            return market
     for spelling in spellings:
         if spelling in exchange.markets_by_id:
             of_id: list[dict[str, Any]] = exchange.markets_by_id[spelling]

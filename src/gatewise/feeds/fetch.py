@@ -28,7 +28,7 @@ class StoppedError(Exception):
     """The user wants no more; never reaches one."""
 
 
-class Listener(Protocol):
+class FetchListener(Protocol):
     """Is told of every step, from the thread that took it."""
 
     def on_begin(self, key: SeriesKey, num_bars: int) -> None:
@@ -43,13 +43,13 @@ class Listener(Protocol):
         """A request failed and is made again after a while."""
         ...
 
-    def on_end(self, outcome: Outcome) -> None:
+    def on_end(self, outcome: FetchOutcome) -> None:
         """The series is done, or given up on."""
         ...
 
 
 @dataclass(frozen=True)
-class Job:
+class FetchJob:
     """One series to fetch: what the lake lacks of [start, end), by the times at which bars are knowable."""
 
     feed: Feed
@@ -59,7 +59,7 @@ class Job:
 
 
 @dataclass
-class Outcome:
+class FetchOutcome:
     """What became of one job.
 
     Attributes:
@@ -90,15 +90,15 @@ class Outcome:
 
 
 def fetch_series(
-    job: Job,
+    job: FetchJob,
     lake: Lake,
     retry: Retry,
-    listener: Listener,
+    listener: FetchListener,
     *,
     refetch: bool = False,
     check: Callable[[], None] = lambda: None,
     monotonic: Callable[[], float] = time.monotonic,
-) -> Outcome:
+) -> FetchOutcome:
     """Asks for what the lake lacks of a span and keeps it; never raises what the feed or the disk do, but tells it.
 
     Args:
@@ -113,7 +113,7 @@ def fetch_series(
     Raises:
         StoppedError: by `check` or by the retry's sleep; what was fetched is kept.
     """
-    outcome, began = Outcome(job.key, job.start, job.end), monotonic()
+    outcome, began = FetchOutcome(job.key, job.start, job.end), monotonic()
     try:
         lacking = lake.series(job.key).missing(job.start, job.end)
         revised = bool(lacking) and not refetch and is_revised(job.feed, job.key, lake, retry)
@@ -138,12 +138,12 @@ def fetch_series(
 
 
 def _fetch_span(
-    job: Job,
+    job: FetchJob,
     span: tuple[datetime, datetime],
     writer: Writer,
-    outcome: Outcome,
+    outcome: FetchOutcome,
     retry: Retry,
-    listener: Listener,
+    listener: FetchListener,
     check: Callable[[], None],
     monotonic: Callable[[], float],
     at_once: bool,
@@ -171,7 +171,7 @@ class _Basket:
         self,
         writer: Writer,
         facts: dict[str, str],
-        outcome: Outcome,
+        outcome: FetchOutcome,
         monotonic: Callable[[], float],
         at_once: bool = False,
     ) -> None:
@@ -207,9 +207,9 @@ class _Basket:
             frames, covered = pl.concat(self._frames), self._covered
             left_out = sorted(when for when in self._left_out if covered[0] <= when < covered[1])
             self._frames, self._left_out, self._covered = [], set(), None
-            told = self._writer.append(frames, covered, self._facts, left_out)
-            self._outcome.added += told.added
-            self._outcome.differing += told.differing
+            appended = self._writer.append(frames, covered, self._facts, left_out)
+            self._outcome.added += appended.added
+            self._outcome.differing += appended.differing
         self._flushed = self._monotonic()
 
 

@@ -90,23 +90,23 @@ def import_rows(spec: DataConfig, lake: Lake, feed: str, refetch: bool = False) 
     done = []
     for symbol, spans in covered_spans(rows, table.timeframe).items():
         key = SeriesKey(feed, symbol, table.timeframe)
-        own = _of(table, symbol)
+        series = _of(table, symbol)
         with lake.series(key).writer(refetch) as writer:
             _require_alike(writer.manifest, facts)
             for start, end in spans:
-                part = own.filter(pl.col(TIME) >= start, pl.col(TIME) < end)
-                told = writer.append(part, (start, end), facts)
-                done.append(Imported(key, told.added, told.known, told.differing))
+                part = series.filter(pl.col(TIME) >= start, pl.col(TIME) < end)
+                appended = writer.append(part, (start, end), facts)
+                done.append(Imported(key, appended.added, appended.known, appended.differing))
     return _by_series(done), rows
 
 
 def _require_alike(held: Manifest, facts: dict[str, Any]) -> None:
     """Mended rows are not joined with rows that were left as they are: nobody could tell them apart."""
-    was, said = (of.get("repaired", "") for of in (held.facts, facts))
-    if held.rows and was != said:
+    was, repaired = (values.get("repaired", "") for values in (held.facts, facts))
+    if held.rows and was != repaired:
         raise SchemaError(
             f"{held.key}: rows must be mended as those that the lake holds; they are for {was or 'nothing'}, these for "
-            f"{said or 'nothing'}",
+            f"{repaired or 'nothing'}",
             f'data.repair="{was}"' if was else "leave data.repair out, or import them under another name",
         )
 
@@ -130,15 +130,15 @@ def covered_spans(rows: Rows, timeframe: timedelta) -> dict[str, tuple[Span, ...
         for (period, span), (following, later) in itertools.pairwise(sorted(named)):
             if period[1] == following[0]:
                 spans[symbol].append((span[0], later[1]))
-    return {symbol: unite(found) for symbol, found in spans.items()}
+    return {symbol: unite(parts) for symbol, parts in spans.items()}
 
 
 def period_of(name: str) -> Span | None:
     """The year, month or day [start, end), UTC, that a file is named for; None where it names none or several."""
-    found = {match.groups() for match in _PERIOD.finditer(PurePath(name).name)}
-    if len(found) != 1:
+    periods = {match.groups() for match in _PERIOD.finditer(PurePath(name).name)}
+    if len(periods) != 1:
         return None
-    year, month, day = (int(part) if part else None for part in found.pop())
+    year, month, day = (int(part) if part else None for part in periods.pop())
     if year is None:
         return None
     try:

@@ -54,8 +54,8 @@ class Pager:
         """
         self._left_out = frozenset()
         page_end = min(end, start + (self.most_rows - 1) * self.step)
-        found = self._answer(ask, start, page_end, now)
-        rows = found.rows
+        page = self._answer(ask, start, page_end, now)
+        rows = page.rows
 
         def left_out() -> LeftOut:
             """Finished ones of the page's own time, and those that have no time at all."""
@@ -65,7 +65,7 @@ class Pager:
                 if isinstance(which, str) or (start <= which < page_end and which <= now)
             )
 
-        if found.tells_nothing:
+        if page.tells_nothing:
             return Page(frame_of([]), None, page_end, left_out=left_out())
         inside = _between(rows, start, page_end)
         if not inside and rows:
@@ -84,9 +84,9 @@ class Pager:
     def _answer(self, ask: Ask, start: datetime, page_end: datetime, now: datetime) -> Candles:
         """What came, judged; why some of it is left out is kept for the page."""
         count = round((page_end - start) / self.step) + 1
-        found = judge_candles(ask(start - self.step, page_end - self.step, count), self.step, now + _AHEAD)
-        self._left_out |= found.left_out
-        return found
+        page = judge_candles(ask(start - self.step, page_end - self.step, count), self.step, now + _AHEAD)
+        self._left_out |= page.left_out
+        return page
 
     def _with_beginning(
         self, ask: Ask, inside: list[tuple[datetime, Row]], num_rows: int, start: datetime, now: datetime

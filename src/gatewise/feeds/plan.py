@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from gatewise.config.durations import format_duration
 from gatewise.errors import ConfigError, FeedError, GatewiseError, UnknownNameError
 from gatewise.feeds.base import Feed
-from gatewise.feeds.fetch import Job, Outcome
+from gatewise.feeds.fetch import FetchJob, FetchOutcome
 from gatewise.feeds.names import nearest
 from gatewise.feeds.retry import Retry
 from gatewise.lake.base import SeriesKey, utc
@@ -29,7 +29,7 @@ def plan_fetch(
     end: datetime | None,
     now: datetime,
     retry: Retry,
-) -> list[Job]:
+) -> list[FetchJob]:
     """One job a symbol; all names are looked up before anything is fetched.
 
     Args:
@@ -78,7 +78,7 @@ def plan_update(
     end: datetime | None,
     now: datetime,
     retry: Retry,
-) -> tuple[list[Job], list[Outcome]]:
+) -> tuple[list[FetchJob], list[FetchOutcome]]:
     """One job a series of the lake that a feed can bring up to now; those that none can are told and left.
 
     Returns:
@@ -110,13 +110,13 @@ def plan_update(
         if isinstance(feed, UnknownNameError):
             _log.info("%s: %s is no feed (imported?): left as it is", key, key.source)
         elif isinstance(feed, GatewiseError):
-            failed.append(Outcome(key, now, now, error=feed))
+            failed.append(FetchOutcome(key, now, now, error=feed))
         else:
             try:
-                found = feed.resolve(key.symbol, key.timeframe, retry)
+                resolved = feed.resolve(key.symbol, key.timeframe, retry)
                 first = _first(lake, key)
-                if found != key:  # rows under the feed's own spelling would be another series
-                    _log.info("%s: %s spells it %s (imported?): left as it is", key, feed.name, found.symbol)
+                if resolved != key:  # rows under the feed's own spelling would be another series
+                    _log.info("%s: %s spells it %s (imported?): left as it is", key, feed.name, resolved.symbol)
                 elif first is not None and end is not None and first >= utc(end):
                     _log.info("%s: begins after the end asked for: left as it is", key)
                 else:
@@ -125,9 +125,9 @@ def plan_update(
                 _log.info("%s: %s no longer lists it (delisted?): left as it is", key, feed.name)
             except FeedError as error:
                 feeds[key.source] = error
-                failed.append(Outcome(key, now, now, error=error))
+                failed.append(FetchOutcome(key, now, now, error=error))
             except GatewiseError as error:  # of this series alone: the others should not wait for it either
-                failed.append(Outcome(key, now, now, error=error))
+                failed.append(FetchOutcome(key, now, now, error=error))
     return jobs, failed
 
 
@@ -138,7 +138,9 @@ def _opened(open_feed: Callable[[str], Feed], source: str) -> Feed | GatewiseErr
         return error
 
 
-def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime) -> Job:
+def _job(
+    feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: datetime | None, now: datetime
+) -> FetchJob:
     newest = _floor(now, key.timeframe) + key.timeframe
     last = newest if end is None else min(utc(end), newest)
     held = _first(lake, key)
@@ -160,7 +162,7 @@ def _job(feed: Feed, lake: Lake, key: SeriesKey, start: datetime | None, end: da
             f"{key}: the span must not be empty; got {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
             f"a start before the end, both in UTC; bars of {format_duration(key.timeframe)} by the time they close",
         )
-    return Job(feed, key, first, last)
+    return FetchJob(feed, key, first, last)
 
 
 def _first(lake: Lake, key: SeriesKey) -> datetime | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from gatewise.errors import Interrupted
-from gatewise.feeds.fetch import Job, Listener, Outcome, StoppedError, fetch_series
+from gatewise.feeds.fetch import FetchJob, FetchListener, FetchOutcome, StoppedError, fetch_series
 from gatewise.feeds.retry import Retry
 from gatewise.lake.lake import Lake
 
@@ -17,13 +17,13 @@ _LAST_PAGE_SECONDS = 15.0  # how long Ctrl-C waits for answers on their way
 
 
 def fetch_all(
-    jobs: Sequence[Job],
+    jobs: Sequence[FetchJob],
     lake: Lake,
-    listener: Listener,
+    listener: FetchListener,
     *,
     refetch: bool = False,
     make_retry: Callable[[], Retry] = Retry,
-) -> list[Outcome]:
+) -> list[FetchOutcome]:
     """Fetches series, three at a time; a series that fails does not stop the others.
 
     Args:
@@ -40,10 +40,10 @@ def fetch_all(
         Interrupted: Ctrl-C; what was fetched is in the lake.
     """
     stop = threading.Event()
-    waiting: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[int, FetchJob]] = queue.SimpleQueue()
     for numbered in enumerate(jobs):
         waiting.put(numbered)
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, FetchOutcome] = {}
     broken: list[BaseException] = []
 
     def sleep(seconds: float) -> None:

@@ -80,8 +80,8 @@ class Retry:
 
     def wait_seconds(self, number: int, asked_seconds: float | None) -> float:
         """How long to wait after the try of that number, counted from one."""
-        own = min(self.longest_seconds, self.base_seconds * 2.0 ** (number - 1)) * (0.5 + 0.5 * self.draw())
-        return own if asked_seconds is None else asked_seconds + min(own, 1.0)
+        wait = min(self.longest_seconds, self.base_seconds * 2.0 ** (number - 1)) * (0.5 + 0.5 * self.draw())
+        return wait if asked_seconds is None else asked_seconds + min(wait, 1.0)
 
 
 def _given_up(error: TransientError, tries: int) -> FeedError:

@@ -98,14 +98,14 @@ class YahooFeed:
     def facts(self, key: SeriesKey) -> dict[str, str]:
         """What rows are adjusted for, the exchange's zone and calendar, and the currency of prices."""
         listing = self._listings[key.symbol]
-        told = {
+        facts = {
             "adjusted": "splits and dividends" if self.revises(key) else "no: as traded",
             "zone": listing.zone,
             "stamp": "close",
             "currency": listing.currency,
             "calendar": listing.calendar,
         }
-        return {name: value for name, value in told.items() if value}
+        return {name: value for name, value in facts.items() if value}
 
     def oldest(self, key: SeriesKey) -> datetime | None:
         """The time from which on there are bars; `None` where that is the symbol's own beginning."""
@@ -170,8 +170,8 @@ class YahooFeed:
     def _history(self, symbol: str, interval: str, start: datetime, stop: datetime, retry: Retry) -> Answered | None:
         def question() -> Answered:
             ticker = yfinance.Ticker(symbol, session=self._session)
-            said = {"auto_adjust": False, "actions": True, "prepost": False}
-            return Answered.of(ticker.history(start=start, end=stop, interval=interval, **said))
+            options = {"auto_adjust": False, "actions": True, "prepost": False}
+            return Answered.of(ticker.history(start=start, end=stop, interval=interval, **options))
 
         try:
             return retry.call(lambda: ask(self._session, question))
@@ -187,15 +187,15 @@ class YahooFeed:
         if calendar is None or since >= covered_to:
             return covered_to
         times = frame[TIME].dt.epoch("us").to_numpy()
-        found = sessions(calendar, _us(since), _us(covered_to))
-        due = (found.close_us > _us(since)) & (found.close_us < _us(covered_to))
+        closed = sessions(calendar, _us(since), _us(covered_to))
+        due = (closed.close_us > _us(since)) & (closed.close_us < _us(covered_to))
         if times.size:  # before the first row it may not have been listed yet
-            due &= found.close_us > times[0]
-        rows_to_close = np.searchsorted(times, found.close_us, side="right")
-        absent = np.flatnonzero(due & (rows_to_close == np.searchsorted(times, found.open_us, side="right")))
+            due &= closed.close_us > times[0]
+        rows_to_close = np.searchsorted(times, closed.close_us, side="right")
+        absent = np.flatnonzero(due & (rows_to_close == np.searchsorted(times, closed.open_us, side="right")))
         if not absent.size:
             return covered_to
-        return max(start, datetime.fromtimestamp(int(found.open_us[absent[0]]) / 1e6, UTC))
+        return max(start, datetime.fromtimestamp(int(closed.open_us[absent[0]]) / 1e6, UTC))
 
     def _listing(self, symbol: str, retry: Retry) -> _Listing:
         def question() -> dict[str, str]:
@@ -209,11 +209,11 @@ class YahooFeed:
             return {name: ticker.history_metadata.get(name) or "" for name in names}
 
         try:
-            told = retry.call(lambda: ask(self._session, question))
+            meta = retry.call(lambda: ask(self._session, question))
         except NoDataError as error:
             raise UnknownNameError(f"symbol of {NAME}", symbol, self._alike(symbol, retry)) from error
-        calendar = calendar_of(told["exchangeName"], told["instrumentType"])
-        return _Listing(told["exchangeTimezoneName"], calendar, told["currency"])
+        calendar = calendar_of(meta["exchangeName"], meta["instrumentType"])
+        return _Listing(meta["exchangeTimezoneName"], calendar, meta["currency"])
 
     def _alike(self, symbol: str, retry: Retry) -> list[str]:
         """Symbols that Yahoo's own search finds; a few everyday ones where it finds none or can't be asked."""
@@ -225,10 +225,10 @@ class YahooFeed:
             return [str(quote["symbol"]) for quote in quotes if "symbol" in quote]
 
         try:
-            found = retry.call(lambda: ask(self._session, question))
+            symbols = retry.call(lambda: ask(self._session, question))
         except (NoDataError, FeedError):
-            found = []
-        return found or ["AAPL", "BRK-B", "SAP.DE", "^GSPC"]
+            symbols = []
+        return symbols or ["AAPL", "BRK-B", "SAP.DE", "^GSPC"]
 
 
 def _no_rows(adjusted: bool) -> pl.DataFrame:

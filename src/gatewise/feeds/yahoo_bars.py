@@ -106,9 +106,9 @@ def knowable_at(stamp_us: Ints, timeframe: timedelta, zone: str, calendar: str |
         return plain
     if timeframe >= DAY:
         return session_close(stamp, plain, zone, calendar)
-    found = sessions(calendar, int(stamp_us.min()), int(stamp_us.max()))
-    at = np.searchsorted(found.start_us, stamp_us, side="right") - 1
+    of_calendar = sessions(calendar, int(stamp_us.min()), int(stamp_us.max()))
+    at = np.searchsorted(of_calendar.start_us, stamp_us, side="right") - 1
     ends = stamp_us + timeframe // timedelta(microseconds=1)
-    cut = (at >= 0) & (stamp_us < found.end_us[at])
-    ends = np.where(cut, np.minimum(ends, found.end_us[at]), ends)
+    cut = (at >= 0) & (stamp_us < of_calendar.end_us[at])
+    ends = np.where(cut, np.minimum(ends, of_calendar.end_us[at]), ends)
     return pl.Series(TIME, ends).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

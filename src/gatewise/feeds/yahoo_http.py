@@ -160,9 +160,9 @@ def _answer(status: int, after_seconds: float | None, text: str) -> Answer:
     """What is not whole, or no chart, is none of the cases; yfinance takes some of it for an empty chart."""
     try:
         chart = json.loads(text)["chart"]
-        told, result = chart["error"], chart["result"]
-        reason = " ".join(str(told["description"]).split())[:200] if told else ""
-        unknown = not told and result == []
+        failure, result = chart["error"], chart["result"]
+        reason = " ".join(str(failure["description"]).split())[:200] if failure else ""
+        unknown = not failure and result == []
         bare = bool(result) and "symbol" in result[0]["meta"] and "timestamp" not in result[0]
     except _MISSHAPEN:
         return Answer(status, after_seconds, "", False, False)

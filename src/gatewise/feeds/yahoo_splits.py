@@ -41,10 +41,10 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             continue
         step = _step(days, place)
         near = float(np.clip(_NEAR_MOVES * _usual(days, place), _LEAST_NEAR, _MOST_NEAR))
-        told = f"a split of {_shares(ratio)} on {_day(days, place, zone)}"
+        split = f"a split of {_shares(ratio)} on {_day(days, place, zone)}"
         if abs(step) <= min(near, abs(np.log(ratio)) / 2) or not np.isfinite(step):
             notes += [
-                f"warning: Yahoo lists {told}, where its prices show no step, but on {_day(days, other, zone)} they "
+                f"warning: Yahoo lists {split}, where its prices show no step, but on {_day(days, other, zone)} they "
                 f"step by {np.exp(moved):.4g}: divided from a wrong day? Nothing is changed, so look at those days"
                 for other, moved in _elsewhere(days, place, ratio, near)
             ]
@@ -54,9 +54,9 @@ def with_splits_applied(rows: Answered, days: Answered, zone: str) -> tuple[Answ
             of_old = {"volume": traded, "adjusted_close": _adjusted_steps(days, place, ratio)}
             also = [name for name, is_old in of_old.items() if is_old]
             rows = _divided(rows, int(days.stamp_us[place]), ratio, also)
-            notes.append(f"warning: Yahoo lists {told} and has not divided earlier prices by it: put right here")
+            notes.append(f"warning: Yahoo lists {split} and has not divided earlier prices by it: put right here")
         else:
-            stepped = f"{told}, where its prices step by {np.exp(step):.4g}"
+            stepped = f"{split}, where its prices step by {np.exp(step):.4g}"
             notes.append(f"warning: Yahoo lists {stepped}: neither divided by it nor as traded, so look at those days")
     return rows, tuple(notes)
 
@@ -68,15 +68,15 @@ def _elsewhere(days: Answered, listed: int, ratio: float, near: float) -> list[t
     with np.errstate(invalid="ignore", divide="ignore"):
         steps = np.log(days.close[:last] / np.where(np.isfinite(days.open), days.open, days.close)[1 : last + 1])
         alike = np.abs(np.abs(steps) - abs(np.log(ratio))) <= most
-    found = []
+    steps_near = []
     for other in (np.flatnonzero(alike) + 1).tolist():
         turnover = days.close * days.volume
         usual = turnover[max(0, other - _ROWS) : other]
         usual = usual[usual > 0]
         news = usual.size > 0 and turnover[other] > _MOST_TURNOVER * float(np.median(usual))
         if other != listed and not days.splits[other] > 0 and (not news or abs(other - listed) <= _BESIDE):
-            found.append((other, float(steps[other - 1])))
-    return sorted(found, key=lambda one: abs(one[0] - listed))[:1]
+            steps_near.append((other, float(steps[other - 1])))
+    return sorted(steps_near, key=lambda one: abs(one[0] - listed))[:1]
 
 
 def _day(days: Answered, place: int, zone: str) -> date:

@@ -30,9 +30,9 @@ class FleetCompute:
 
     words = "in this process, members trained as one"
 
-    def __init__(self, said: str = "auto") -> None:
-        """Takes what `fleet` said, for the searches of a cross-validation that tunes."""
-        self.said = said
+    def __init__(self, choice: str = "auto") -> None:
+        """Takes `fleet`, as it was asked for, for the searches of a cross-validation that tunes."""
+        self.choice = choice
 
     def start(self, jobs: int) -> None:
         """There is nothing to get ready."""
@@ -56,33 +56,33 @@ class FleetCompute:
 
 
 def decide_fleet(
-    training: TrainingConfig, num_jobs: int, said: str, models: Iterable[ModelConfig] = ()
+    training: TrainingConfig, num_jobs: int, choice: str, models: Iterable[ModelConfig] = ()
 ) -> tuple[bool, str]:
     """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
 
     Args:
         training: says the device and the precision.
-        said: auto, on or off.
+        choice: auto, on or off.
         models: all that are to be trained.
 
     Raises:
         ConfigError: a device or precision that this machine does not have; a fleet is asked for, and a model can be in
             none.
     """
-    if said == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
+    if choice == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
         # Known without torch, which takes the seconds in which workers could start.
         return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"
     from gatewise.models.registry import stacks
     from gatewise.training.device import choose_device, choose_precision
     from gatewise.training.fleet.fit import choose_fleet
 
-    if said != "off" and (lone := sorted({model.name for model in models if not stacks(model)})):
-        if said == "on":
+    if choice != "off" and (lone := sorted({model.name for model in models if not stacks(model)})):
+        if choice == "on":
             raise ConfigError(f"{', '.join(lone)} can't be trained as a fleet", 'fleet="off"')
         return False, f"{', '.join(lone)} can't be members"
     device, _ = choose_device(training.device)
-    used, why = choose_fleet(device, num_jobs, said)
-    if used and said == "auto" and choose_precision(training.precision, device).scale_gradients:
+    used, why = choose_fleet(device, num_jobs, choice)
+    if used and choice == "auto" and choose_precision(training.precision, device).scale_gradients:
         return False, 'fp16 needs its gradients scaled, which a fleet does not; training.precision="fp32" allows one'
     return used, why
 
@@ -151,14 +151,14 @@ def train_jobs(
     except GatewiseError as error:
         yield from (JobFailure(job, error) for job in members)
         return
-    if any(not isinstance(found, GatewiseError) and found.fit.ended == "interrupted" for found in trained):
+    if any(not isinstance(result, GatewiseError) and result.fit.ended == "interrupted" for result in trained):
         raise KeyboardInterrupt
     answers: list[JobResult | JobFailure] = []
-    for job, found in zip(members, trained, strict=True):
+    for job, result in zip(members, trained, strict=True):
         try:
-            if isinstance(found, GatewiseError):
-                raise found
-            answers.append(judge_job(job, shared, fitted[_part(job)], found, started))
+            if isinstance(result, GatewiseError):
+                raise result
+            answers.append(judge_job(job, shared, fitted[_part(job)], result, started))
         except GatewiseError as error:
             answers.append(JobFailure(job, error))
     yield from answers
@@ -174,5 +174,5 @@ class _Ear(EpochListener):
 
 
 def _part(job: Job) -> tuple[object, ...]:
-    """What scalers and class weights hang on."""
+    """What scalers and class weights depend on."""
     return job.horizon, job.fold, job.symbol, job.config.features, str(job.config.training.class_weights)

@@ -68,8 +68,8 @@ class Job:
     @property
     def words(self) -> str:
         """For people: fold 2 of lstm, horizon 5, seed 42."""
-        own = "" if self.symbol == ALL else f", symbol {self.symbol}"
-        return f"fold {self.fold} of {self.model}, horizon {self.horizon}, seed {self.seed}{own}"
+        symbol = "" if self.symbol == ALL else f", symbol {self.symbol}"
+        return f"fold {self.fold} of {self.model}, horizon {self.horizon}, seed {self.seed}{symbol}"
 
     @property
     def place(self) -> dict[str, Any]:
@@ -236,8 +236,8 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
     config, samples = job.config, shared.samples(job.config)
     fold = shared.fold(job.horizon, job.fold, job.symbol)
     bundle = Bundle.of(config, samples, fitted, trained.predictor)
-    said = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
-    judged = (shared.table, samples.labels, fold.train, fold.test, said)
+    predictions = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
+    judged = (shared.table, samples.labels, fold.train, fold.test, predictions)
     return JobResult(
         job.key,
         score(*judged),
@@ -248,7 +248,7 @@ def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, star
         trained.fit.epochs,
         trained.fit.best_epoch,
         np.array(fold.test),
-        said,
+        predictions,
         time.perf_counter() - started,
         trained.fit.ended,
     )

@@ -114,10 +114,10 @@ class RayCompute:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _connect(self, num_bytes: int) -> None:
-        said: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
+        options: dict[str, Any] = {"address": self.address, "log_to_driver": False, "logging_level": "error"}
         if self.address == LOCAL:
             self._scratch = Path(tempfile.mkdtemp(prefix="gw-", dir=_short_folder()))
-            said |= {
+            options |= {
                 "num_cpus": self.workers,
                 "include_dashboard": False,
                 "_node_ip_address": "127.0.0.1",
@@ -126,7 +126,7 @@ class RayCompute:
             }
         with _own_signals(), unraised():
             try:
-                self._ray.init(**said)
+                self._ray.init(**options)
             except Exception as error:  # the bare class is what Ray raises where it can't start
                 first = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise ConfigError(
@@ -156,10 +156,10 @@ def _set_environment(address: str) -> None:
     A Ray that is started here gets a token of its own, for as long as it lives: else Ray would leave one in the user's
     home, and without any, whoever shares the machine could run code through it.
     """
-    said = dict(_QUIET)
+    settings = dict(_QUIET)
     if address == LOCAL and not any(name in os.environ for name in _AUTH):
-        said |= zip(_AUTH, ("token", secrets.token_hex(32)), strict=True)
-    os.environ.update({name: value for name, value in said.items() if name not in os.environ})
+        settings |= zip(_AUTH, ("token", secrets.token_hex(32)), strict=True)
+    os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
 
 
 def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str | None) -> bytes:

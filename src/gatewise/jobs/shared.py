@@ -60,7 +60,7 @@ class Horizon:
 
 @dataclass(frozen=True)
 class SharedData:
-    """The table, the features of all its rows, and what hangs on the horizon (rows ahead -> Horizon)."""
+    """The table, the features of all its rows, and what depends on the horizon (rows ahead -> Horizon)."""
 
     table: Table
     matrix: FeatureMatrix
@@ -68,9 +68,11 @@ class SharedData:
 
     def samples(self, config: ExperimentConfig) -> Samples:
         """The samples of a config's horizon, supervised as the config's windows are."""
-        of = self.horizons[config.target.horizon]
+        horizon = self.horizons[config.target.horizon]
         steps_scored = config.windows.steps_scored
-        return Samples(self.table, self.matrix, of.labels, of.spans.row, of.spans, of.reach_rows, steps_scored)
+        return Samples(
+            self.table, self.matrix, horizon.labels, horizon.spans.row, horizon.spans, horizon.reach_rows, steps_scored
+        )
 
     def fold(self, horizon: int, number: int, symbol: str = ALL) -> FoldSplit:
         """A fold, or what one symbol has of it; its parts may then be empty."""
@@ -78,9 +80,9 @@ class SharedData:
         assert fold.number == number
         if symbol == ALL:
             return fold
-        own = (self.table.frame[SYMBOL] == symbol).to_numpy()
+        of_symbol = (self.table.frame[SYMBOL] == symbol).to_numpy()
         rows = {name: getattr(fold, name) for name in _FOLD_ROWS}
-        return replace(fold, **{name: value[own[value]] for name, value in rows.items()})
+        return replace(fold, **{name: value[of_symbol[value]] for name, value in rows.items()})
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Named arrays, and JSON values for the rest."""
@@ -116,13 +118,13 @@ class SharedData:
         matrix = FeatureMatrix(arrays["matrix.values"], arrays["matrix.valid"], names, lookback)
         horizons = {}
         for key, values in meta["horizons"].items():
-            said = values["labels"]
+            label_values = values["labels"]
             labels = Labels(
                 y=arrays[f"{key}.y"],
                 known_at=arrays[f"{key}.known_at"],
                 valid=arrays[f"{key}.valid"],
-                spec=spec_from_dict(said["spec"]),
-                lookback=said["lookback"],
+                spec=spec_from_dict(label_values["spec"]),
+                lookback=label_values["lookback"],
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))
             folds = tuple(

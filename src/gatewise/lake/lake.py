@@ -41,8 +41,8 @@ class Lake:
 
     def keys(self) -> tuple[SeriesKey, ...]:
         """Every series that was written to, sorted by feed, symbol and timeframe."""
-        found = (SeriesKey.of_folder(file.parent.relative_to(self.root)) for file in self.root.glob(f"*/*/*/{NAME}"))
-        return tuple(sorted(key for key in found if key is not None))
+        keys = (SeriesKey.of_folder(file.parent.relative_to(self.root)) for file in self.root.glob(f"*/*/*/{NAME}"))
+        return tuple(sorted(key for key in keys if key is not None))
 
     def series(self, key: SeriesKey) -> Series:
         """A handle on one series, there or not."""

@@ -131,13 +131,13 @@ class Series:
         return manifest, damaged
 
     def _damaged(self, looked_at: Sequence[Page]) -> tuple[Damage, ...]:
-        found = []
+        damages = []
         for page in looked_at:
             try:
                 _whole(self.folder, page)
             except ReadError as error:
-                found.append(Damage(page, error.message))
-        return tuple(found)
+                damages.append(Damage(page, error.message))
+        return tuple(damages)
 
     def _held(self) -> Manifest:
         manifest = self.manifest

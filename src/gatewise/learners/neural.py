@@ -79,7 +79,7 @@ class Neural:
         """Finds what would stop `train`, before anything is begun.
 
         Raises:
-            ConfigError: a device, precision or batch size that can't be.
+            ConfigError: an invalid device, precision or batch size.
             LabelError: no validation row counts, as training never saw a class of theirs.
             NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
         """
@@ -112,7 +112,7 @@ class Neural:
                 it, with another learning rate from the best epoch's weights in it.
 
         Raises:
-            ConfigError: a device, precision or batch size that can't be.
+            ConfigError: an invalid device, precision or batch size.
             BundleError: the checkpoint is damaged or of another config or other data.
             DivergedError, MemoryExhaustedError: see `fit`.
         """

@@ -47,8 +47,8 @@ def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: Symbol
             for symbol, run in runs.items()
         ]
         members, ready = _over_one_matrix(ready)
-        found = train_fleet(members, listeners)
-        for (symbol, run), trained in zip(runs.items(), found, strict=True):
+        results = train_fleet(members, listeners)
+        for (symbol, run), trained in zip(runs.items(), results, strict=True):
             del open_runs[symbol]  # it ends by itself
             try:
                 yield _concluded(symbol, run, ready[symbol], trained)
@@ -92,7 +92,7 @@ def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[Task], dict[st
         end = first + samples.table.num_rows
         whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
         tasks.append(Task(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
-        own = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
-        viewed[symbol] = replace(prepared, samples=own)
+        viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
+        viewed[symbol] = replace(prepared, samples=viewed_samples)
         first = end
     return tasks, viewed

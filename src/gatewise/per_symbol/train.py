@@ -46,9 +46,9 @@ class SymbolRuns:
         """The mean over symbols of each metric, every symbol counting as one, and how many got which verdict."""
         parts: dict[str, dict[str, float]] = {}
         for part in dict.fromkeys(part for run in self.runs for part in run.result["metrics"]):
-            found = [run.result["metrics"][part] for run in self.runs if part in run.result["metrics"]]
-            names = [name for name in found[0] if all(name in metrics for metrics in found)]
-            parts[part] = {name: float(np.mean([metrics[name]["value"] for metrics in found])) for name in names}
+            results = [run.result["metrics"][part] for run in self.runs if part in run.result["metrics"]]
+            names = [name for name in results[0] if all(name in metrics for metrics in results)]
+            parts[part] = {name: float(np.mean([metrics[name]["value"] for metrics in results])) for name in names}
         verdicts = [run.result["beats_baseline"] for run in self.runs]
         words = {"true": True, "false": False, "null": None}
         values = [run.result["verdict"] for run in self.runs]
@@ -87,7 +87,7 @@ def train_symbols(
         workers: processes; 1 trains in this one, `None` takes one a core.
 
     Raises:
-        ConfigError: settings that can't be.
+        ConfigError: invalid settings.
         GatewiseError: see `load_table`; and the first failure, if every symbol failed.
         LostWorkerError: processes can't be started.
         Interrupted: Ctrl-C; runs that were going on can be resumed one by one.
@@ -123,9 +123,9 @@ def train_symbols(
     except Interrupted as error:
         done = ", ".join(f"{name} ({a.run_id[:8]})" for name, a in answers.items() if isinstance(a, SymbolRun))
         raise Interrupted(f"{error}; done before: {done or 'none'}") from None
-    found = [answers[task.symbol] for task in tasks]
-    runs = tuple(answer for answer in found if isinstance(answer, SymbolRun))
-    failures = tuple(answer for answer in found if isinstance(answer, SymbolFailure))
+    in_order = [answers[task.symbol] for task in tasks]
+    runs = tuple(answer for answer in in_order if isinstance(answer, SymbolRun))
+    failures = tuple(answer for answer in in_order if isinstance(answer, SymbolFailure))
     if not runs:
         raise failure_words(failures)
     return SymbolRuns(runs, failures, {"used": used, "why": why}, compute)
@@ -138,8 +138,8 @@ def symbol_tasks(config: ExperimentConfig, table: Table) -> list[SymbolTask]:
     tasks = []
     for symbol, first, end in zip(table.symbols, starts[:-1], starts[1:], strict=True):
         data = config.data.model_copy(update={"symbols": (symbol,)})
-        own = config.model_copy(update={"data": data, "training": training})
-        tasks.append(SymbolTask(symbol, own, table.with_frame(table.frame.slice(first, end - first))))
+        symbol_config = config.model_copy(update={"data": data, "training": training})
+        tasks.append(SymbolTask(symbol, symbol_config, table.with_frame(table.frame.slice(first, end - first))))
     return tasks
 
 

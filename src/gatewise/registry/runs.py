@@ -194,21 +194,21 @@ def list_runs(limit: int | None = None) -> list[RunInfo]:
     client, uri = connect(), tracking_uri()
     with talking(uri):
         names = {experiment.experiment_id: experiment.name for experiment in client.search_experiments()}
-        found: list[RunInfo] = []
+        infos: list[RunInfo] = []
         token = None
-        while names and (limit is None or len(found) < limit):
+        while names and (limit is None or len(infos) < limit):
             page = client.search_runs(
                 list(names),
                 f"tags.`{_OURS}` != ''",
-                max_results=1000 if limit is None else min(1000, limit - len(found)),
+                max_results=1000 if limit is None else min(1000, limit - len(infos)),
                 order_by=["attributes.start_time DESC"],
                 page_token=token,
             )
-            found += [read_info(run, names[run.info.experiment_id], run_folder(run.info.run_id)) for run in page]
+            infos += [read_info(run, names[run.info.experiment_id], run_folder(run.info.run_id)) for run in page]
             token = page.token
             if not token:
                 break
-    return found
+    return infos
 
 
 def _experiment_id(client: Any, uri: str, name: str) -> str:

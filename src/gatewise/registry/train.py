@@ -145,5 +145,5 @@ def flat_metrics(outcome: Outcome) -> dict[str, float]:
     for part, result in outcome.evaluation.parts.items():
         values |= {f"{part}/{name}": interval.value for name, interval in result.metrics.items()}
         metric = result.deciding_metric
-        values |= {f"{part}/{name}/{metric}": found[metric].value for name, found in result.baselines.items()}
+        values |= {f"{part}/{name}/{metric}": metrics[metric].value for name, metrics in result.baselines.items()}
     return values

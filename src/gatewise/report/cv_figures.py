@@ -78,6 +78,6 @@ def _spread(fold: Floats) -> Floats:
     """Sets the seeds of one fold apart, so that none hides another."""
     apart = np.zeros(fold.size)
     for number in np.unique(fold):
-        own = np.flatnonzero(fold == number)
-        apart[own] = (np.arange(own.size) - (own.size - 1) / 2) * min(_JITTER, 0.3 / max(own.size, 1)) * 0.6
+        dots = np.flatnonzero(fold == number)
+        apart[dots] = (np.arange(dots.size) - (dots.size - 1) / 2) * min(_JITTER, 0.3 / max(dots.size, 1)) * 0.6
     return apart

@@ -65,18 +65,18 @@ def split_timeline(stretches: Sequence[Stretch], told_apart: bool = False) -> go
     """
     figure = go.Figure()
     for kind, colour in PARTS.items():
-        own = [s for s in stretches if s.kind == kind]
-        if own:
-            start = date_text(np.array([s.start_us for s in own]))
+        of_kind = [s for s in stretches if s.kind == kind]
+        if of_kind:
+            start = date_text(np.array([s.start_us for s in of_kind]))
             figure.add_trace(
                 go.Bar(
                     base=start,
-                    x=np.array([(s.end_us - s.start_us) / 1e3 for s in own]),
-                    y=[s.lane for s in own],
+                    x=np.array([(s.end_us - s.start_us) / 1e3 for s in of_kind]),
+                    y=[s.lane for s in of_kind],
                     orientation="h",
                     name="purged or embargoed" if kind == "purged" and not told_apart else kind,
                     marker={"color": colour, "line": {"color": INK if kind in DROPPED else colour, "width": 0.5}},
-                    customdata=[f"{s.rows:,}" for s in own],
+                    customdata=[f"{s.rows:,}" for s in of_kind],
                     hovertemplate=f"{kind}: %{{customdata}} samples from %{{base}}<extra></extra>",
                     width=0.55,
                 )

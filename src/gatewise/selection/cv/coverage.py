@@ -44,10 +44,10 @@ class Coverage:
     @property
     def sentences(self) -> list[str]:
         """What a reader of the numbers should know; empty where every line has every fold and saw every class."""
-        told = []
+        sentences = []
         if self.left_out:
             lines = list(dict.fromkeys(name for names in self.left_out.values() for name in names))
-            told.append(
+            sentences.append(
                 f"{_named(tuple(self.left_out))} of {self.num_folds} not finished by {_joined(lines)}: in none of "
                 f"these numbers. Every line stands on {_named(self.compared).lower()}."
             )
@@ -58,11 +58,11 @@ class Coverage:
         for (horizon, classes), folds in groups.items():
             ahead = f"Horizon {horizon}: " if len(horizons) > 1 else ""
             occur, them = ("occurs", "it") if len(classes) == 1 else ("occur", "them")
-            told.append(
+            sentences.append(
                 f"{ahead}{_joined(classes)} never {occur} in the training part of {_named(folds).lower()}; models "
                 f"there give {them} what the prior gives a class without a row."
             )
-        return told
+        return sentences
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""

@@ -76,15 +76,15 @@ def resume_cv(folder: Path, plan: Plan | None = None) -> Plan:
     """
     path = folder / "plan.json"
     try:
-        found = Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        kept = Plan.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReadError(f"{path} must hold the plan of a cross-validation; it does not", "start a new one") from error
-    if plan is not None and (difference := first_difference(found.to_dict(), plan.to_dict())):
+    if plan is not None and (difference := first_difference(kept.to_dict(), plan.to_dict())):
         raise ConfigError(
             f"a cross-validation goes on with what {folder.name} was started with; {difference}",
             "leave the settings out, or start a new one",
         )
-    return found
+    return kept
 
 
 @plain_numbers()
@@ -123,7 +123,7 @@ def cross_validate(
             if plan.tuning is not None:
                 from gatewise.selection.cv.tuned_folds import tune_folds  # brings Optuna, an extra
 
-                tuned = tune_folds(plan, shared, folder, compute.said if isinstance(compute, FleetCompute) else "off")
+                tuned = tune_folds(plan, shared, folder, compute.choice if isinstance(compute, FleetCompute) else "off")
             remarks = _remarks(plan, shared)
             jobs = list(plan.jobs(shared, tuned))
             done = {job.key: result for job in jobs if (result := store.read(job.key)) is not None}
@@ -148,13 +148,13 @@ def cross_validate(
                 left -= 1
                 if left == 1:  # a core lies idle by now
                     with traceless():
-                        import gatewise.selection.cv.conclude  # noqa: F401  # so that judging need not wait for it
+                        import gatewise.selection.cv.results  # noqa: F401  # so that judging need not wait for it
         logging.getLogger("gatewise.cv").info("Judging %d folds…", len({job.fold for job in jobs}))
         # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
         with traceless():
-            from gatewise.selection.cv.conclude import conclude
+            from gatewise.selection.cv.results import write_results
 
-        return conclude(
+        return write_results(
             plan,
             folder,
             shared,
@@ -172,16 +172,16 @@ def cross_validate(
 
 def _remarks(plan: Plan, shared: SharedData) -> list[str]:
     """What people should know of the rows and settings; the log says it before anything is trained."""
-    found: dict[str, None] = {}
+    remarks: dict[str, None] = {}
     for config in plan.configs():
         samples = shared.samples(config)
         if plan.per_symbol:  # a model of one symbol has that one's scaler
             features = config.features.model_copy(update={"scale_by": "symbol"})
             config = config.model_copy(update={"features": features})
-        found |= dict.fromkeys(remarks_on(config, samples, samples.rows))
-    for remark in found:
+        remarks |= dict.fromkeys(remarks_on(config, samples, samples.rows))
+    for remark in remarks:
         logging.getLogger("gatewise.cv").warning("%s", remark)
-    return list(found)
+    return list(remarks)
 
 
 def _require_same_data(folder: Path, table: Table) -> None:

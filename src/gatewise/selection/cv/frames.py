@@ -80,27 +80,27 @@ def gather(done: Sequence[tuple[Job, JobResult]], shared: SharedData, symbols_kn
         done: finished jobs, in the plan's order.
         symbols_known: whether models know which symbol they predict; the prior then does, too.
     """
-    found: list[Prediction] = []
-    for horizon, of in shared.horizons.items():
+    predictions: list[Prediction] = []
+    for horizon, cut in shared.horizons.items():
         groups: dict[tuple[str, int, int], list[tuple[Job, JobResult]]] = {}
         for job, result in done:
             if job.horizon == horizon:
                 groups.setdefault((job.model, job.fold, job.seed), []).append((job, result))
         for (model, number, seed), members in groups.items():
-            fold = of.folds[number - 1]
+            fold = cut.folds[number - 1]
             if sum(result.n_test for _, result in members) == fold.test.size:
-                found.append(_together(members, fold, model, seed, horizon, shared))
-        for fold in of.folds:
-            said = knowing_nothing(shared.table, of.labels, fold.train, fold.test, symbols_known)
-            judged = (shared.table, of.labels, fold.train, fold.test, said)
+                predictions.append(_together(members, fold, model, seed, horizon, shared))
+        for fold in cut.folds:
+            prior = knowing_nothing(shared.table, cut.labels, fold.train, fold.test, symbols_known)
+            judged = (shared.table, cut.labels, fold.train, fold.test, prior)
             scores = {ALL: score(*judged), **score_symbols(*judged)}
-            unseen = of.labels.unseen(fold.train)
+            unseen = cut.labels.unseen(fold.train)
             lines = tuple(
                 Line(symbol, metrics, fold.train.size, fold.val.size, unseen=unseen)
                 for symbol, metrics in scores.items()
             )
-            found.append(Prediction(fold, None, PRIOR, horizon, fold.test, said, lines))
-    return found
+            predictions.append(Prediction(fold, None, PRIOR, horizon, fold.test, prior, lines))
+    return predictions
 
 
 def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> pl.DataFrame:
@@ -129,10 +129,10 @@ def out_of_fold_frame(predictions: Sequence[Prediction], shared: SharedData) -> 
     for folds that it did not finish.
     """
     frames = []
-    for horizon, of in shared.horizons.items():
-        paths = dict(zip((fold.number for fold in of.folds), backtest_paths(of.folds), strict=True))
-        own = [prediction for prediction in predictions if prediction.horizon == horizon]
-        frames += [_said(prediction, of.labels, paths[prediction.fold.number], shared) for prediction in own]
+    for horizon, cut in shared.horizons.items():
+        paths = dict(zip((fold.number for fold in cut.folds), backtest_paths(cut.folds), strict=True))
+        of_horizon = [prediction for prediction in predictions if prediction.horizon == horizon]
+        frames += [_said(prediction, cut.labels, paths[prediction.fold.number], shared) for prediction in of_horizon]
     return pl.concat(frames)
 
 
@@ -146,24 +146,24 @@ def _together(
 ) -> Prediction:
     results, labels = [result for _, result in members], shared.horizons[horizon].labels
     rows = np.concatenate([result.test_rows for result in results])
-    said = np.concatenate([result.predictions for result in results])
+    values = np.concatenate([result.predictions for result in results])
     order = np.argsort(rows, kind="stable")
-    rows, said = rows[order], said[order]
+    rows, values = rows[order], values[order]
     if members[0][0].symbol == ALL:
         only = results[0]
         scores = {ALL: only.metrics, **only.by_symbol}
         unseen = labels.unseen(fold.train)
         lines = [_line(symbol, metrics, results, unseen) for symbol, metrics in scores.items()]
     else:
-        whole = score(shared.table, labels, fold.train, rows, said)
+        whole = score(shared.table, labels, fold.train, rows, values)
         lacked = [labels.unseen(shared.fold(horizon, fold.number, job.symbol).train) for job, _ in members]
-        own = [
+        by_symbol = [
             _line(job.symbol, result.metrics, [result], lack)
             for (job, result), lack in zip(members, lacked, strict=True)
         ]
         every = tuple(name for name in labels.classes if any(name in lack for lack in lacked))
-        lines = [_line(ALL, whole, results, every), *own]
-    return Prediction(fold, seed, model, horizon, rows, said, tuple(lines))
+        lines = [_line(ALL, whole, results, every), *by_symbol]
+    return Prediction(fold, seed, model, horizon, rows, values, tuple(lines))
 
 
 def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], unseen: tuple[str, ...]) -> Line:
@@ -182,10 +182,10 @@ def _line(symbol: str, metrics: dict[str, float], results: Sequence[JobResult], 
     )
 
 
-def _lines(of: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
-    names = (of.fold.number, of.seed, of.model, of.horizon)
-    cutoff = _EPOCH + timedelta(microseconds=of.fold.cutoff_us)
-    for line in of.lines:
+def _lines(prediction: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
+    names = (prediction.fold.number, prediction.seed, prediction.model, prediction.horizon)
+    cutoff = _EPOCH + timedelta(microseconds=prediction.fold.cutoff_us)
+    for line in prediction.lines:
         n_test = int(line.metrics["n"])
         counts = (line.n_train, line.n_val, n_test, line.epochs, line.best_epoch, line.seconds)
         yield (
@@ -196,12 +196,17 @@ def _lines(of: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
         )
 
 
-def _said(of: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.DataFrame:
-    names = {"horizon": of.horizon, "model": of.model, "seed": of.seed, "fold": of.fold.number}
+def _said(prediction: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.DataFrame:
+    names = {
+        "horizon": prediction.horizon,
+        "model": prediction.model,
+        "seed": prediction.seed,
+        "fold": prediction.fold.number,
+    }
     dtypes = {"model": pl.String}
     keys = [pl.lit(value, dtypes.get(name, pl.Int64)).alias(name) for name, value in names.items()]
-    said = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(of.said).items()]
-    true = labels.spec.target_columns(labels.y[of.rows], labels.valid[of.rows])
-    frame = shared.table.frame[of.rows].select(SYMBOL, TIME)
-    order = ("path", SYMBOL, TIME, *(column.name for column in (*said, *true)))
-    return frame.with_columns(pl.Series("path", path), *said, *true).select(*keys, *order)
+    predicted = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(prediction.said).items()]
+    true = labels.spec.target_columns(labels.y[prediction.rows], labels.valid[prediction.rows])
+    frame = shared.table.frame[prediction.rows].select(SYMBOL, TIME)
+    order = ("path", SYMBOL, TIME, *(column.name for column in (*predicted, *true)))
+    return frame.with_columns(pl.Series("path", path), *predicted, *true).select(*keys, *order)

@@ -71,14 +71,17 @@ class CvOutcome:
             | {"metrics": {m: line[m] for m in metrics}}
             for line in self.frame.iter_rows(named=True)
         ]
-        summary = {of.name: {metric: found.to_dict() for metric, found in of.metrics.items()} for of in self.summaries}
+        summary = {
+            each.name: {metric: estimate.to_dict() for metric, estimate in each.metrics.items()}
+            for each in self.summaries
+        }
         return {
             "id": self.folder.name,
             **self.verdict.judgement.to_dict(),
             "folds": folds,
             "coverage": self.coverage.to_dict(),
             "summary": summary,
-            "against_prior": {of.name: of.against_prior.to_dict() for of in self.summaries},
+            "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
             **self.overfitting.to_dict(),
             "out_of_fold": str(self.out_of_fold),
             "report": str(self.report),

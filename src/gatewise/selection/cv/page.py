@@ -37,11 +37,11 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
         compared=outcome.coverage.words,
         horizons=[_horizon(h, outcome, predictions, shared, deciding) for h in shared.horizons],
         against_prior={
-            of.name: Interval(of.against_prior.mean, of.against_prior.low, of.against_prior.high)
-            if of.folds >= LEAST_FOLDS
-            else Interval(of.against_prior.mean, None, None, f"fewer than {LEAST_FOLDS} folds")
-            for of in outcome.summaries
-            if of.model != PRIOR
+            summary.name: Interval(summary.against_prior.mean, summary.against_prior.low, summary.against_prior.high)
+            if summary.folds >= LEAST_FOLDS
+            else Interval(summary.against_prior.mean, None, None, f"fewer than {LEAST_FOLDS} folds")
+            for summary in outcome.summaries
+            if summary.model != PRIOR
         },
         measures=measures(outcome.overfitting),
         failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],
@@ -54,36 +54,39 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
 def _horizon(
     horizon: int, outcome: CvOutcome, predictions: Sequence[Prediction], shared: SharedData, deciding: str
 ) -> HorizonPage:
-    of = shared.horizons[horizon]
-    own = [p for p in predictions if p.horizon == horizon]
+    cut = shared.horizons[horizon]
+    shown = [p for p in predictions if p.horizon == horizon]
     dots = {
-        model: _dots([p for p in own if p.model == model], deciding) for model in dict.fromkeys(p.model for p in own)
+        model: _dots([p for p in shown if p.model == model], deciding)
+        for model in dict.fromkeys(p.model for p in shown)
     }
-    days = [str(np.datetime64(fold.cutoff_us, "us").astype("datetime64[D]")) for fold in of.folds]
+    days = [str(np.datetime64(fold.cutoff_us, "us").astype("datetime64[D]")) for fold in cut.folds]
     return HorizonPage(
         horizon=horizon,
         estimates={s.model: s.metrics for s in outcome.summaries if s.horizon == horizon},
         prior=dots.pop(PRIOR),
         dots=dots,
         cutoffs=days,
-        timeline=fold_timeline(of.spans, of.folds),
-        timeline_height=timeline_height(len(of.folds)),
-        by_symbol=_by_symbol(outcome.coverage.keep(own), deciding),
+        timeline=fold_timeline(cut.spans, cut.folds),
+        timeline_height=timeline_height(len(cut.folds)),
+        by_symbol=_by_symbol(outcome.coverage.keep(shown), deciding),
     )
 
 
-def _dots(of: Sequence[Prediction], deciding: str) -> Dots:
-    return Dots(np.array([float(p.fold.number) for p in of]), np.array([p.metrics[deciding] for p in of]))
+def _dots(predictions: Sequence[Prediction], deciding: str) -> Dots:
+    return Dots(
+        np.array([float(p.fold.number) for p in predictions]), np.array([p.metrics[deciding] for p in predictions])
+    )
 
 
-def _by_symbol(of: Sequence[Prediction], deciding: str) -> dict[str, dict[str, float]]:
+def _by_symbol(predictions: Sequence[Prediction], deciding: str) -> dict[str, dict[str, float]]:
     values: dict[str, dict[str, list[float]]] = {}
-    for prediction in of:
+    for prediction in predictions:
         for line in prediction.lines:
             if line.symbol != ALL:
                 values.setdefault(line.symbol, {}).setdefault(prediction.model, []).append(line.metrics[deciding])
     return {
-        symbol: {model: float(np.mean(found)) for model, found in models.items()} for symbol, models in values.items()
+        symbol: {model: float(np.mean(metric)) for model, metric in models.items()} for symbol, models in values.items()
     }
 
 
@@ -145,13 +148,16 @@ def _unseen(coverage: Coverage) -> dict[str, str]:
 
 def _tuned(outcome: CvOutcome) -> dict[str, str]:
     """By fold: what its search found, and which inner folds its trials were scored on."""
-    told = json.loads((outcome.folder / "tuned.json").read_text(encoding="utf-8"))
-    return {f"{of['model']}@{of['horizon']}, fold {of['fold']}": of.get("error") or _settings(of) for of in told}
+    entries = json.loads((outcome.folder / "tuned.json").read_text(encoding="utf-8"))
+    return {
+        f"{entry['model']}@{entry['horizon']}, fold {entry['fold']}": entry.get("error") or _settings(entry)
+        for entry in entries
+    }
 
 
-def _settings(of: Mapping[str, Any]) -> str:
-    rounded = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in of["params"].items()}
-    return f"{', '.join(f'{name} {value}' for name, value in rounded.items())}; scored on {of['inner_folds']}"
+def _settings(entry: Mapping[str, Any]) -> str:
+    rounded = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in entry["params"].items()}
+    return f"{', '.join(f'{name} {value}' for name, value in rounded.items())}; scored on {entry['inner_folds']}"
 
 
 def _notes(outcome: CvOutcome) -> list[str]:

@@ -74,8 +74,8 @@ class Plan:
             if not given:
                 raise ConfigError(f"cross-validation needs {name} to compare; got none")
         if len(set(self.horizons)) < len(self.horizons) or min(self.horizons) < 1:
-            said = ", ".join(map(str, self.horizons))
-            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {said}", "horizons=(5, 20)")
+            horizons = ", ".join(map(str, self.horizons))
+            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {horizons}", "horizons=(5, 20)")
         if self.num_seeds < 1:
             raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "num_seeds=3")
         for name in self.models:
@@ -143,18 +143,18 @@ class Plan:
         A symbol that has no test row in a fold has nothing to be judged on there, and no job.
         """
         symbols = shared.table.symbols if self.per_symbol and len(shared.table.symbols) > 1 else (ALL,)
-        told: set[tuple[int, ...]] = set()
+        warned: set[tuple[int, ...]] = set()
         for horizon, model in product(self.horizons, self.models):
             for fold in shared.horizons[horizon].folds:
-                own = (tuned or {}).get((model, horizon, fold.number))
-                config = own if isinstance(own, ExperimentConfig) else self.config(model, horizon)
+                tuned_config = (tuned or {}).get((model, horizon, fold.number))
+                config = tuned_config if isinstance(tuned_config, ExperimentConfig) else self.config(model, horizon)
                 for seed, symbol in product(self.seeds(model), symbols):
                     part = shared.fold(horizon, fold.number, symbol)
                     if not part.test.size:
                         continue
                     asked, batch = config.training.batch_size, fitting_batch(config, part.train.size)
-                    if batch < asked and (horizon, fold.number, batch, asked) not in told:
-                        told.add((horizon, fold.number, batch, asked))
+                    if batch < asked and (horizon, fold.number, batch, asked) not in warned:
+                        warned.add((horizon, fold.number, batch, asked))
                         words = "batches of %d, all windows that it trains on; training.batch_size is %d"
                         _log.info(f"fold %d, horizon %d: {words}", fold.number, horizon, batch, asked)
                     training = config.training.model_copy(update={"seed": seed, "batch_size": batch})

@@ -63,25 +63,27 @@ def summarize(predictions: Sequence[Prediction], deciding: str, confidence: floa
         confidence: of the intervals, such as 0.95.
     """
     prior = {(p.horizon, p.fold.number): p.metrics[deciding] for p in predictions if p.model == PRIOR}
-    found = []
+    summaries = []
     for (horizon, model), some in groupby(predictions, key=lambda p: (p.horizon, p.model)):
-        of = list(some)
-        names = [name for name in of[0].metrics if name != "n"]
-        metrics = {name: estimate(of, [p.metrics[name] for p in of], confidence, metric_bounds(name)) for name in names}
-        beside = [p.metrics[deciding] - prior[horizon, p.fold.number] for p in of]
-        folds = len({p.fold.number for p in of})
-        found.append(Summary(model, horizon, folds, metrics, estimate(of, beside, confidence)))
-    return found
+        group = list(some)
+        names = [name for name in group[0].metrics if name != "n"]
+        metrics = {
+            name: estimate(group, [p.metrics[name] for p in group], confidence, metric_bounds(name)) for name in names
+        }
+        beside = [p.metrics[deciding] - prior[horizon, p.fold.number] for p in group]
+        folds = len({p.fold.number for p in group})
+        summaries.append(Summary(model, horizon, folds, metrics, estimate(group, beside, confidence)))
+    return summaries
 
 
 def estimate(
-    of: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     values: Sequence[float],
     confidence: float,
     bounds: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
     """Mean, spread and interval of one value a prediction."""
-    numbers = np.array([p.fold.number for p in of])
+    numbers = np.array([p.fold.number for p in predictions])
     every: Floats = np.array(values, dtype=np.float64)
     folds = np.unique(numbers)
     by_fold = np.array([every[numbers == number].mean() for number in folds])
@@ -89,6 +91,6 @@ def estimate(
     mean = float(by_fold.mean())
     if folds.size < 2:
         return Estimate(mean, std, None, None)
-    tested, trained = (np.mean([getattr(p.fold, part).size for p in of]) for part in ("test", "train"))
+    tested, trained = (np.mean([getattr(p.fold, part).size for p in predictions]) for part in ("test", "train"))
     half = corrected_half_width(by_fold, float(tested / trained), confidence)
     return Estimate(mean, std, min(mean, max(mean - half, bounds[0])), max(mean, min(mean + half, bounds[1])))

@@ -51,8 +51,8 @@ class _Words(Silent):
     def on_trial(self, row: TrialRow) -> None:
         self.leave_out(1)
         self.pace.done += 1
-        said = row.state.lower() if row.value is None else f"{row.value:.6g}"
-        _log.info("tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, said, self.pace.words)
+        value = row.state.lower() if row.value is None else f"{row.value:.6g}"
+        _log.info("tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, value, self.pace.words)
 
     def leave_out(self, trials: int | None = None) -> None:
         """So many trials, or all that are left of this search, need no more time."""
@@ -74,8 +74,8 @@ def tune_folds(
     """
     tuning = plan.tuning
     assert tuning is not None
-    found: dict[Place, ExperimentConfig | GatewiseError] = {}
-    told: list[dict[str, Any]] = []
+    configs: dict[Place, ExperimentConfig | GatewiseError] = {}
+    entries: list[dict[str, Any]] = []
     pace = _Pace(tuning.n_trials * len(plan.horizons) * len(plan.models) * plan.num_folds)
     for horizon, model in product(plan.horizons, plan.models):
         config = plan.config(model, horizon)
@@ -94,16 +94,16 @@ def tune_folds(
                 )  # fmt: skip
             except GatewiseError as error:
                 words.leave_out()
-                found[model, horizon, fold.number] = error
-                told.append(entry | {"error": error.message})
+                configs[model, horizon, fold.number] = error
+                entries.append(entry | {"error": error.message})
                 continue
-            found[model, horizon, fold.number] = best.config
+            configs[model, horizon, fold.number] = best.config
             found_here: dict[str, Any] = {
                 "value": best.best.value,
                 "params": dict(best.best.params),
                 "inner_folds": best.design,
             }
             found_here |= {"diverged_trials": [row.number for row in best.rows if row.diverged]}
-            told.append(entry | found_here | best.verdict.judgement.to_dict())
-    write_json(folder / "tuned.json", told)
-    return found
+            entries.append(entry | found_here | best.verdict.judgement.to_dict())
+    write_json(folder / "tuned.json", entries)
+    return configs

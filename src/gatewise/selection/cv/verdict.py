@@ -15,6 +15,8 @@ from gatewise.evaluation.metric_names import metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import SHORT, Judgement
 from gatewise.selection.cv.summary import Summary
+from gatewise.selection.luck.cscv import BacktestOverfitting
+from gatewise.selection.luck.deflated_sharpe import DeflatedSharpe
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS
 from gatewise.selection.luck.overfitting import OverfittingReport
 from gatewise.selection.luck.snooping import Snooping
@@ -50,9 +52,9 @@ def judge(
         deciding: the metric that decides; lower is better.
         notes: what a reader should know beside, such as the folds that all of this stands on.
     """
-    models = [of for of in summaries if of.model != PRIOR]
+    models = [summary for summary in summaries if summary.model != PRIOR]
     snooping = overfitting.snooping
-    verdicts = [of.judgement.verdict for of in models]
+    verdicts = [summary.judgement.verdict for summary in models]
     shown = snooping.value is not None and snooping.value < 1 - confidence
     if not snooping.periods or all(verdict == "too_few" for verdict in verdicts):
         judgement = Judgement("too_few")
@@ -63,27 +65,28 @@ def judge(
     else:
         judgement = Judgement("undecided")
     shades = _shades(models, judgement, snooping, shown)
-    return CvVerdict(judgement, (*shades, *(_line(of, deciding, confidence) for of in models), *notes))
+    return CvVerdict(judgement, (*shades, *(_line(summary, deciding, confidence) for summary in models), *notes))
 
 
-def measures(of: OverfittingReport) -> list[tuple[str, str, str]]:
+def measures(report: OverfittingReport) -> list[tuple[str, str, str]]:
     """(name, value, meaning or why there is none) of each measure of overfitting."""
-    found = (
-        (f"PBO by {of.pbo.by}", of.pbo.value, of.pbo.meaning or of.pbo.reason),
-        ("PBO by skill", of.skill_pbo.value, of.skill_pbo.meaning or of.skill_pbo.reason),
-        ("Deflated Sharpe", of.deflated_sharpe.value, of.deflated_sharpe.meaning or of.deflated_sharpe.reason),
-        ("Snooping", of.snooping.value, of.snooping.meaning or of.snooping.reason),
-    )
-    return [(name, "–" if value is None else f"{value:.2f}", words or "") for name, value, words in found]
+    measured: dict[str, BacktestOverfitting | DeflatedSharpe | Snooping] = {
+        f"PBO by {report.pbo.by}": report.pbo,
+        "PBO by skill": report.skill_pbo,
+        "Deflated Sharpe": report.deflated_sharpe,
+        "Snooping": report.snooping,
+    }
+    values = {name: "–" if measure.value is None else f"{measure.value:.2f}" for name, measure in measured.items()}
+    return [(name, values[name], measure.meaning or measure.reason or "") for name, measure in measured.items()]
 
 
 def _shades(models: Sequence[Summary], judgement: Judgement, snooping: Snooping, shown: bool) -> list[str]:
     """What the four verdicts have no room for, as a sentence or none."""
-    best = min(models, key=lambda of: of.against_prior.mean)
-    ahead = [of for of in models if of.judgement.verdict == "better"]
-    leader = min(ahead, key=lambda of: of.against_prior.mean) if ahead else best
+    best = min(models, key=lambda summary: summary.against_prior.mean)
+    ahead = [summary for summary in models if summary.judgement.verdict == "better"]
+    leader = min(ahead, key=lambda summary: summary.against_prior.mean) if ahead else best
     if judgement.verdict == "too_few":
-        folds = max(of.folds for of in models)
+        folds = max(summary.folds for summary in models)
         if folds < LEAST_FOLDS:
             return [f"A verdict takes {LEAST_FOLDS} folds; there {'is' if folds == 1 else 'are'} {folds}."]
         return [f"Whether the best of them is luck can't be tested: {snooping.reason}."]
@@ -96,13 +99,13 @@ def _shades(models: Sequence[Summary], judgement: Judgement, snooping: Snooping,
     return []
 
 
-def _line(of: Summary, deciding: str, confidence: float) -> str:
-    mean, apart = of.metrics[deciding].mean, of.against_prior
+def _line(summary: Summary, deciding: str, confidence: float) -> str:
+    mean, apart = summary.metrics[deciding].mean, summary.against_prior
     places = decimals(mean)
     chance = mean - apart.mean  # the prior's on the same folds: some of the model's may have failed
-    told = f"{of.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {shown(chance, places)}"
+    compared = f"{summary.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {shown(chance, places)}"
     if apart.low is None or apart.high is None:
-        return f"{told}; one fold gives no interval."
+        return f"{compared}; one fold gives no interval."
     between = f"{fixed(apart.mean, places, '+')} {bounds_text(apart, places, sign='+')}"
-    verdict = "too few folds" if of.folds < LEAST_FOLDS else SHORT[of.judgement.verdict]
-    return f"{told}; difference {between} at {confidence:.0%} over {of.folds} folds: {verdict}."
+    verdict = "too few folds" if summary.folds < LEAST_FOLDS else SHORT[summary.judgement.verdict]
+    return f"{compared}; difference {between} at {confidence:.0%} over {summary.folds} folds: {verdict}."

@@ -105,8 +105,8 @@ def backtest_overfitting(
     everyone = performance if benchmark is None else np.column_stack([performance, benchmark])
     parts = np.stack([np.ones_like(everyone), everyone, np.square(everyone)], axis=1)
     trials, of_sums = performance.shape[1], _mean if measure == "mean" else _sharpe
-    found = overfitting_of_sums(parts, of_sums, trials, gap=gap, blocks=blocks)
-    return found if measure == "mean" else replace(found, by="Sharpe ratio")
+    report = overfitting_of_sums(parts, of_sums, trials, gap=gap, blocks=blocks)
+    return report if measure == "mean" else replace(report, by="Sharpe ratio")
 
 
 def overfitting_by_metric(
@@ -164,8 +164,8 @@ def overfitting_of_sums(
     middle = num_chosen * (trials + 1) / 2
     below = None
     if parts.shape[2] > trials:
-        own, other = future[:, :trials], future[:, trials:]
-        below = float(np.mean(np.sum(chosen * _half_counted(own, other), axis=1) / num_chosen))
+        ours, theirs = future[:, :trials], future[:, trials:]
+        below = float(np.mean(np.sum(chosen * _half_counted(ours, theirs), axis=1) / num_chosen))
     relative = rank / num_chosen / (trials + 1)
     return BacktestOverfitting(
         value=float(np.mean(_half_counted(rank, middle))),

@@ -48,10 +48,11 @@ class DeflatedSharpe:
         """The number in words."""
         if self.value is None:
             return None
-        said = f"the probability that the true Sharpe ratio of {self.trial} exceeds {self.luck:.3g} a period"
+        probability = f"the probability that the true Sharpe ratio of {self.trial} exceeds {self.luck:.3g} a period"
         if self.trials < 2:
-            return f"{said}; one trial, so nothing is deflated"
-        return f"{said}, which luck alone would bring to the best of {self.trials} trials; it showed {self.sharpe:.3g}"
+            return f"{probability}; one trial, so nothing is deflated"
+        luck = f"which luck alone would bring to the best of {self.trials} trials"
+        return f"{probability}, {luck}; it showed {self.sharpe:.3g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -73,10 +74,10 @@ def deflated_sharpe(returns: dict[str, Floats], trial: str) -> DeflatedSharpe:
         return DeflatedSharpe(None, f"needs at least {LEAST_PERIODS} periods; got {periods}", trial, trials=trials)
     sharpes = sharpe_of_sums(np.stack([np.full(trials, periods), together.sum(0), np.square(together).sum(0)], -1), 1.0)
     chosen = list(returns).index(trial)
-    own = together[:, chosen]
+    returns_of_trial = together[:, chosen]
     if sharpes[chosen] == 0:
         return DeflatedSharpe(None, f"the returns of {trial} never vary or are zero on average", trial, trials=trials)
-    standard = (own - own.mean()) / own.std()
+    standard = (returns_of_trial - returns_of_trial.mean()) / returns_of_trial.std()
     skew, kurtosis = float(np.mean(standard**3)), float(np.mean(standard**4))
     effective = effective_trials(together)
     luck = best_sharpe_by_luck(float(np.var(sharpes, ddof=1)), effective) if trials > 1 else 0.0

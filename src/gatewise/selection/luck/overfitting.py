@@ -169,7 +169,7 @@ def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
 
 
 def _require_finite(words: str, values: dict[str, Floats]) -> None:
-    for name, of in values.items():
-        bad = int(np.sum(~np.isfinite(of)))
+    for name, column in values.items():
+        bad = int(np.sum(~np.isfinite(column)))
         if bad:
-            raise DivergedError(f"a {words} must be finite; {bad} of {len(of)} of {name} are not")
+            raise DivergedError(f"a {words} must be finite; {bad} of {len(column)} of {name} are not")

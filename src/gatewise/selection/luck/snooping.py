@@ -156,11 +156,11 @@ def _confidence_p(losses: Floats, block: int, level: float, samples: int, seed: 
     least = 1e-9 * losses.std(axis=0).max()
     stands: dict[int, list[int]] = {}
     for column in np.argsort(mean, kind="stable").tolist():
-        own = losses[:, column]
-        alike = next((first for first in stands if np.std(own - losses[:, first]) <= least), column)
+        losses_of_trial = losses[:, column]
+        alike = next((first for first in stands if np.std(losses_of_trial - losses[:, first]) <= least), column)
         stands.setdefault(alike, []).append(column)
     p = np.zeros(len(mean))
-    found = np.ones(1)
+    p_values = np.ones(1)
     if len(stands) > 1:
         count = len(stands)
         compared = losses[:, list(stands)]
@@ -170,8 +170,8 @@ def _confidence_p(losses: Floats, block: int, level: float, samples: int, seed: 
         draws = min(samples, max(100, MOST_PAIRS_DRAWN // count**2))
         test = MCS(compared, size=level, block_size=block, reps=draws, bootstrap="circular", seed=seed)
         test.compute()
-        found = test.pvalues.sort_index()["Pvalue"].to_numpy()
-    for value, (first, columns) in zip(found, stands.items(), strict=True):
+        p_values = test.pvalues.sort_index()["Pvalue"].to_numpy()
+    for value, (first, columns) in zip(p_values, stands.items(), strict=True):
         equal = [column for column in columns if mean[column] - mean[first] <= least]
         p[equal] = value
     return [float(value) for value in p]

@@ -59,7 +59,7 @@ class TuneData:
     @property
     def key(self) -> str:
         """A hash of the rows' values and of which of them trials see."""
-        rows = np.concatenate([part for of in self.folds for part in (of.train, of.val, of.test)])
+        rows = np.concatenate([part for fold in self.folds for part in (fold.train, fold.val, fold.test)])
         return hashlib.sha256(self.shared.table.fingerprint.encode() + rows.tobytes()).hexdigest()[:16]
 
     @property
@@ -70,7 +70,7 @@ class TuneData:
     @property
     def test_to_train(self) -> float:
         """Samples scored for each one trained on, over all folds."""
-        return sum(of.test.size for of in self.folds) / sum(of.train.size for of in self.folds)
+        return sum(fold.test.size for fold in self.folds) / sum(fold.train.size for fold in self.folds)
 
 
 def widest(config: ExperimentConfig, space: SearchSpace) -> ExperimentConfig:
@@ -205,9 +205,9 @@ def _require_classes(labels: Labels, folds: Sequence[FoldSplit]) -> None:
 def _window_candidates(
     config: ExperimentConfig, space: SearchSpace
 ) -> tuple[tuple[int, ...], tuple[str, ...], tuple[int, ...]]:
-    own = config.windows
+    windows = config.windows
     return (
-        space.candidates("windows.sequence_length", own.sequence_length),
-        space.candidates("windows.supervise", own.supervise),
-        space.candidates("windows.burn_in", own.burn_in),
+        space.candidates("windows.sequence_length", windows.sequence_length),
+        space.candidates("windows.supervise", windows.supervise),
+        space.candidates("windows.burn_in", windows.burn_in),
     )

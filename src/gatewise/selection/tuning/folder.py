@@ -62,9 +62,9 @@ class StudyRequest:
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
 
-    def updated(self, said: Mapping[str, Any]) -> StudyRequest:
+    def updated(self, changes: Mapping[str, Any]) -> StudyRequest:
         """The same with what was said, which is all that is not `None`."""
-        return replace(self, **{name: value for name, value in said.items() if value is not None})
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
 
 def study_folder(study_id: str) -> Path:
@@ -109,12 +109,12 @@ def read_request(folder: Path) -> tuple[ExperimentConfig, SearchSpace, StudyRequ
 
 def write_best(folder: Path, config: ExperimentConfig, best: TrialRow, metric: str) -> None:
     """Writes best.yaml, which `gatewise train --config` takes."""
-    said = f"# Trial {best.number} of study {folder.name}: {metric} {best.value:.6g} over the inner folds.\n"
-    write_text(folder / "best.yaml", said + to_yaml(config))
+    comment = f"# Trial {best.number} of study {folder.name}: {metric} {best.value:.6g} over the inner folds.\n"
+    write_text(folder / "best.yaml", comment + to_yaml(config))
 
 
 def write_trials(folder: Path, space: SearchSpace, rows: Sequence[TrialRow], num_folds: int) -> None:
-    """Writes trials.parquet, in which nothing hangs on the clock."""
+    """Writes trials.parquet, in which nothing depends on the clock."""
     write_frame(folder / "trials.parquet", trials_frame(space, rows, num_folds))
 
 

@@ -1,6 +1,6 @@
 """How a search cuts what it sees: as many folds as wanted or, where so many are too short, fewer, down to one holdout.
 
-Each design is tried as a whole, in an order that hangs on nothing but the samples and their labels; the first that
+Each design is tried as a whole, in an order that depends on nothing but the samples and their labels; the first that
 serves is taken, and said. All cut the samples that they are given, so none touches a row that is scored later.
 """
 

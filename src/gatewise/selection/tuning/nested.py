@@ -13,7 +13,7 @@ from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
 from gatewise.selection.tuning.data import inner_data, widest
 from gatewise.selection.tuning.folder import StudyRequest
-from gatewise.selection.tuning.found import Found, find_best, nothing_found
+from gatewise.selection.tuning.result import SearchResult, find_best, nothing_found
 from gatewise.selection.tuning.runners import fleet_choice, make_runner
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.selection.tuning.storage import file_url, storage_errors
@@ -40,7 +40,7 @@ def tune_on(
     fleet: str = "off",
     folder: Path | None = None,
     listener: TuneListener | None = None,
-) -> Found:
+) -> SearchResult:
     """Searches a space on some samples alone.
 
     Trials are fitted, stopped and scored within `rows`, so that nothing else of the table, and no label that is settled
@@ -64,9 +64,9 @@ def tune_on(
         TrainingError: no trial came to an end with a value.
     """
     request = StudyRequest(n_trials, pruner=pruner, workers=workers, fleet=fleet)
-    of, wide = shared.horizons[config.target.horizon], widest(config, space)
-    assert of.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
-    inner = take_spans(of.spans, np.isin(of.spans.row, rows))
+    cut, wide = shared.horizons[config.target.horizon], widest(config, space)
+    assert cut.reach_rows >= wide.windows.sequence_length + shared.matrix.lookback - 2, "made for shorter windows"
+    inner = take_spans(cut.spans, np.isin(cut.spans.row, rows))
     data = inner_data(shared.samples(wide), inner, folds or INNER_FOLDS, config, adapt=folds is None, stopping=stopping)
     terms = study_terms(config, space, data.key, pruner)
     listener = listener or Silent()
@@ -83,7 +83,7 @@ def tune_on(
                 Search(study, config, data, runner, listener, store, small_batches=True).run(n_trials)
             finally:
                 runner.close()
-            found = find_best(study, config, data)
-    if found is None:
+            result = find_best(study, config, data)
+    if result is None:
         raise nothing_found(rows_of(study))
-    return found
+    return result

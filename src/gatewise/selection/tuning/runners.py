@@ -20,7 +20,7 @@ from gatewise.selection.tuning.trial_runner import (
     InProcess,
     Runner,
     StoppedError,
-    Task,
+    TrialFold,
     TrialListener,
     WorkerRunner,
     no_room,
@@ -34,7 +34,7 @@ class FleetRunner:
     """Trials side by side in this process; the folds under way whose models have one shape are trained as one.
 
     A round takes one fold of every trial under way. It is told of once all its fleets have ended, trial by trial in
-    their order, so that what the search knows at any moment does not hang on the clock; results lie on the disk until
+    their order, so that what the search knows at any moment does not depend on the clock; results lie on the disk until
     they are told, and a fleet that was cut off is in its checkpoint.
     """
 
@@ -43,26 +43,26 @@ class FleetRunner:
         self.shared = shared
         self.store = store
         self.listener = listener
-        self._tasks: list[Task] = []
-        self._ended: deque[tuple[Task, JobResult | JobFailure]] = deque()
+        self._tasks: list[TrialFold] = []
+        self._ended: deque[tuple[TrialFold, JobResult | JobFailure]] = deque()
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: TrialFold) -> None:
         self._tasks.append(task)
 
-    def wait(self, stopped: Callable[[], bool]) -> tuple[Task, JobResult | JobFailure] | None:
+    def wait(self, stopped: Callable[[], bool]) -> tuple[TrialFold, JobResult | JobFailure] | None:
         if not self._ended:
             self._tasks.sort(key=lambda task: task.trial)
-            found = self._kept()
-            if not found:
+            answers = self._kept()
+            if not answers:
                 if stopped():
                     return None
                 try:
-                    found = self._train(stopped)
+                    answers = self._train(stopped)
                 except StoppedError:
                     return None
             # Of one key is one result: trials of the same settings.
-            self._ended.extend((task, found[task.job.key]) for task in self._tasks if task.job.key in found)
-            self._tasks = [task for task in self._tasks if task.job.key not in found]
+            self._ended.extend((task, answers[task.job.key]) for task in self._tasks if task.job.key in answers)
+            self._tasks = [task for task in self._tasks if task.job.key not in answers]
         task, answer = self._ended.popleft()
         if all(other.job.key != task.job.key for other, _ in self._ended):
             self.store.drop(task.job.key)
@@ -79,17 +79,17 @@ class FleetRunner:
     def _train(self, stopped: Callable[[], bool]) -> dict[str, JobResult | JobFailure]:
         """A round."""
         fleets = list(split_fleets(list({task.job.key: task.job for task in self._tasks}.values())))
-        found: dict[str, JobResult | JobFailure] = {}
+        answers: dict[str, JobResult | JobFailure] = {}
         for fleet in fleets:
             for answer in self._train_fleet(fleet, stopped):
-                found[answer.job.key if isinstance(answer, JobFailure) else answer.key] = answer
+                answers[answer.job.key if isinstance(answer, JobFailure) else answer.key] = answer
         with Uninterrupted():
-            for answer in found.values():
+            for answer in answers.values():
                 if isinstance(answer, JobResult):
                     self.store.write(answer)
             for fleet in fleets:
                 fleet_checkpoint(fleet, self.store).unlink(missing_ok=True)
-        return found
+        return answers
 
     def _train_fleet(self, fleet: list[Job], stopped: Callable[[], bool]) -> list[JobResult | JobFailure]:
         from gatewise.training.step import is_out_of_memory
@@ -98,9 +98,9 @@ class FleetRunner:
             if stopped():
                 raise StoppedError
 
-        ear = _Ear(self._tasks, self.listener)
+        listener = _Ear(self._tasks, self.listener)
         try:
-            return list(train_jobs(fleet, self.shared, fleet_checkpoint(fleet, self.store), ear, on_step))
+            return list(train_jobs(fleet, self.shared, fleet_checkpoint(fleet, self.store), listener, on_step))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -111,7 +111,7 @@ class FleetRunner:
 class _Ear:
     """A fleet's listener that knows which trials a job is of."""
 
-    tasks: list[Task]
+    tasks: list[TrialFold]
     listener: TrialListener
 
     def on_start(self, job: Job) -> None:
@@ -123,19 +123,19 @@ class _Ear:
                 self.listener.on_epoch(task.trial, job.fold, epoch)
 
 
-def fleet_choice(config: ExperimentConfig, space: SearchSpace, n_trials: int, said: str) -> tuple[bool, str]:
+def fleet_choice(config: ExperimentConfig, space: SearchSpace, n_trials: int, choice: str) -> tuple[bool, str]:
     """Whether a search trains its trials as fleets, and why.
 
     Args:
-        said: auto, on or off.
+        choice: auto, on or off.
 
     Raises:
         ConfigError: no such device.
     """
     slots = min(FLEET_SLOTS, n_trials)
-    used, why = decide_fleet(config.training, slots, said, [config.model])
-    shapes = prod(_count(of) for of in space.parameters if is_shared(long_name(of.name)))
-    if used and said == "auto" and 2 * shapes > slots:
+    used, why = decide_fleet(config.training, slots, choice, [config.model])
+    shapes = prod(_count(each) for each in space.parameters if is_shared(long_name(each.name)))
+    if used and choice == "auto" and 2 * shapes > slots:
         return False, f"a fleet's models have one shape, and the space holds {shapes} for {slots} trials at once"
     return used, why
 

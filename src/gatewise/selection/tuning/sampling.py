@@ -1,8 +1,8 @@
 """Optuna's sampler and pruners, such that a trial's draws are a function of its number and of the trials before it.
 
-Optuna's own TPE draws from one stream, so what trial 7 gets hangs on how many processes have drawn before and on where
-the last one was killed. Here each draw has a stream of its own, named by (seed, trial, parameter): a study that was cut
-off goes on as if it had not been. Imports Optuna, so nothing imports it before a study is opened.
+Optuna's own TPE draws from one stream, so what trial 7 gets depends on how many processes have drawn before and on
+where the last one was killed. Here each draw has a stream of its own, named by (seed, trial, parameter): a study that
+was cut off goes on as if it had not been. Imports Optuna, so nothing imports it before a study is opened.
 """
 
 from __future__ import annotations

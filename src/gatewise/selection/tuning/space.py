@@ -54,8 +54,8 @@ class Range:
         return f"{self.low} to {self.high}{step}{', in log' if self.log else ''}"
 
     def to_dict(self) -> Any:
-        said: dict[str, Any] = {"low": self.low, "high": self.high}
-        return said | ({"log": True} if self.log else {}) | ({} if self.step is None else {"step": self.step})
+        values: dict[str, Any] = {"low": self.low, "high": self.high}
+        return values | ({"log": True} if self.log else {}) | ({} if self.step is None else {"step": self.step})
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class SearchSpace:
         """The config with the values put in; those of another optimizer or schedule than is drawn are left out.
 
         Raises:
-            ConfigError: values that can't be together.
+            ConfigError: values that exclude each other.
         """
         names = {name: value for name, value in values.items() if long_name(name).endswith(".name")}
         return change_config(base, {name: value for name, value in values.items() if name not in names}, names)

@@ -63,8 +63,8 @@ def load_space(name: str | None, config: ExperimentConfig, settled: Container[st
             raise ConfigError(f"no search space ships for {wanted}", f'space="FILE", or one of: {", ".join(shipped)}')
         raise UnknownNameError("search space", wanted, [*shipped, "a YAML file"])
     text = resources.files("gatewise.config").joinpath("spaces", f"{wanted}.yaml").read_text(encoding="utf-8")
-    said = yaml.safe_load(text)
-    left = {field: values for field, values in said.items() if long_name(field) not in settled}
+    parameters = yaml.safe_load(text)
+    left = {field: values for field, values in parameters.items() if long_name(field) not in settled}
     if not left:
         raise ConfigError(
             f"search space {wanted} must leave something to search; every field of it was set",
@@ -79,7 +79,7 @@ def shipped_spaces() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")))
 
 
-def parse_space(said: object, config: ExperimentConfig) -> SearchSpace:
+def parse_space(entries: object, config: ExperimentConfig) -> SearchSpace:
     """Checks a space against the config that it is to tune.
 
     Raises:
@@ -87,17 +87,17 @@ def parse_space(said: object, config: ExperimentConfig) -> SearchSpace:
         ConfigError: no field, a field that can't be tuned, one said twice, an empty list or range, a value of the wrong
             type or out of the field's bounds. All in one line.
     """
-    if not isinstance(said, dict) or not said:
+    if not isinstance(entries, dict) or not entries:
         raise ConfigError(
-            f"a search space must be a mapping of fields; got {'nothing' if not said else type(said).__name__}",
+            f"a search space must be a mapping of fields; got {'nothing' if not entries else type(entries).__name__}",
             "for example: learning_rate: {low: 0.0001, high: 0.01, log: true}",
         )
-    names = [long_name(str(key)) for key in said]
-    for key, name in zip(said, names, strict=True):
+    names = [long_name(str(key)) for key in entries]
+    for key, name in zip(entries, names, strict=True):
         if names.count(name) > 1:
             raise ConfigError(f"a search space says each field once; {key} is there {names.count(name)} times")
-    options = {long_name(str(key)): value for key, value in said.items() if isinstance(value, list)}
-    parameters = [_parse(str(key), value, config, options) for key, value in said.items()]
+    options = {long_name(str(key)): value for key, value in entries.items() if isinstance(value, list)}
+    parameters = [_parse(str(key), value, config, options) for key, value in entries.items()]
     return SearchSpace(tuple(parameters))
 
 
@@ -106,7 +106,7 @@ def tunable_fields(config: ExperimentConfig) -> dict[str, NumberKind]:
     return {name: kind for name, kind in _all_fields(config) if name not in _BARRED and not _decides_scores(name)}
 
 
-def _parse(key: str, said: object, config: ExperimentConfig, options: Options) -> Choice | Range:
+def _parse(key: str, entry: object, config: ExperimentConfig, options: Options) -> Choice | Range:
     dotted = long_name(key)
     fields = tunable_fields(config)
     if dotted not in fields:
@@ -117,32 +117,32 @@ def _parse(key: str, said: object, config: ExperimentConfig, options: Options) -
             )
         raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in fields])
     name, kind = _SHORT.get(dotted, key), fields[dotted]
-    if isinstance(said, dict):
-        return _parse_range(name, said, kind, config, options)
-    if not isinstance(said, list):
-        raise ConfigError(f"{name} takes a list or {{low, high}} in a search space; got {said!r}")
-    if not said:
+    if isinstance(entry, dict):
+        return _parse_range(name, entry, kind, config, options)
+    if not isinstance(entry, list):
+        raise ConfigError(f"{name} takes a list or {{low, high}} in a search space; got {entry!r}")
+    if not entry:
         raise ConfigError(f"{name} must have a value to choose from; got an empty list")
-    values = [_checked(name, value, kind, config, options) for value in said]
+    values = [_checked(name, value, kind, config, options) for value in entry]
     if len({json.dumps(value) for value in values}) < len(values):
-        raise ConfigError(f"{name} must list each value once; got {said}")
+        raise ConfigError(f"{name} must list each value once; got {entry}")
     return Choice(name, tuple(values))
 
 
 def _parse_range(
-    name: str, said: Mapping[str, Any], kind: NumberKind, config: ExperimentConfig, options: Options
+    name: str, bounds: Mapping[str, Any], kind: NumberKind, config: ExperimentConfig, options: Options
 ) -> Range:
-    if unknown := [str(key) for key in said if key not in _RANGE_KEYS]:
+    if unknown := [str(key) for key in bounds if key not in _RANGE_KEYS]:
         raise UnknownNameError(f"key in the range of {name}", unknown[0], _RANGE_KEYS)
     if kind is None:
-        raise ConfigError(f"{name} is no number, so it has no range; got {dict(said)}", "give a list of values")
-    if missing := [key for key in ("low", "high") if said.get(key) is None]:
+        raise ConfigError(f"{name} is no number, so it has no range; got {dict(bounds)}", "give a list of values")
+    if missing := [key for key in ("low", "high") if bounds.get(key) is None]:
         raise ConfigError(f"the range of {name} must have low and high; {' and '.join(missing)} is missing")
-    log = said.get("log", False)
+    log = bounds.get("log", False)
     if not isinstance(log, bool):
         raise ConfigError(f"log in the range of {name} must be true or false; got {log!r}")
-    low, high = (_checked(name, said[key], kind, config, options) for key in ("low", "high"))
-    step = None if said.get("step") is None else _number(name, said["step"], kind)
+    low, high = (_checked(name, bounds[key], kind, config, options) for key in ("low", "high"))
+    step = None if bounds.get("step") is None else _number(name, bounds["step"], kind)
     if low > high:
         raise ConfigError(f"the range of {name} is empty: low {low:g} is above high {high:g}")
     if log and low <= 0:

@@ -94,8 +94,8 @@ def storage_errors(shown: str) -> Iterator[None]:
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        if found := trouble(error):
-            raise StorageError(f"the study's storage {shown} {found[0]}", found[1]) from error
+        if known := trouble(error):
+            raise StorageError(f"the study's storage {shown} {known[0]}", known[1]) from error
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         reason = " ".join(str(getattr(cause, "orig", None) or cause).split())
         raise StorageError(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 _TERMS, _ID = "gatewise", "gatewise_id"
-# What a trial's score does not hang on; of the data section the rows themselves are compared.
+# What a trial's score does not depend on; of the data section the rows themselves are compared.
 _NOT_DECIDING = ("name", "data", "evaluation", "device", "checkpoint_every_epochs")
 _WORDS = {"data": "other rows", "space": "another search space", "config": "another config", "pruner": "another pruner"}
 
@@ -70,13 +70,13 @@ class StudyStore:
 
         from gatewise.selection.tuning.sampling import distributions
 
-        for name, of in distributions(self.space).items():
-            if isinstance(of, CategoricalDistribution):
-                trial.suggest_categorical(name, of.choices)
-            elif isinstance(of, IntDistribution):
-                trial.suggest_int(name, of.low, of.high, step=of.step, log=of.log)
-            elif isinstance(of, FloatDistribution):
-                trial.suggest_float(name, of.low, of.high, step=of.step, log=of.log)
+        for name, domain in distributions(self.space).items():
+            if isinstance(domain, CategoricalDistribution):
+                trial.suggest_categorical(name, domain.choices)
+            elif isinstance(domain, IntDistribution):
+                trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
+            elif isinstance(domain, FloatDistribution):
+                trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
         return trial
 
 
@@ -145,7 +145,7 @@ def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
 
 
 def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner: str) -> dict[str, Any]:
-    """What a study's trials hang on, as JSON values.
+    """What a study's trials depend on, as JSON values.
 
     Args:
         data: the key of the samples that trials see.

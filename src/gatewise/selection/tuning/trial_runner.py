@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Task:
+class TrialFold:
     """A fold of a trial, to be trained."""
 
     trial: int
@@ -45,10 +45,10 @@ class Runner(Protocol):
 
     slots: int
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: TrialFold) -> None:
         """Takes a task."""
 
-    def wait(self, stopped: Callable[[], bool]) -> tuple[Task, JobResult | JobFailure] | None:
+    def wait(self, stopped: Callable[[], bool]) -> tuple[TrialFold, JobResult | JobFailure] | None:
         """What came of the task that ends next; `None` once `stopped` says so, which is asked often.
 
         Raises:
@@ -67,13 +67,13 @@ class InProcess:
     def __init__(self, shared: SharedData, listener: TrialListener) -> None:
         self.shared = shared
         self.listener = listener
-        self._task: Task | None = None
+        self._task: TrialFold | None = None
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: TrialFold) -> None:
         assert self._task is None
         self._task = task
 
-    def wait(self, stopped: Callable[[], bool]) -> tuple[Task, JobResult | JobFailure] | None:
+    def wait(self, stopped: Callable[[], bool]) -> tuple[TrialFold, JobResult | JobFailure] | None:
         from gatewise.training.step import is_out_of_memory
 
         assert self._task is not None
@@ -104,16 +104,16 @@ class WorkerRunner:
         self.slots = slots
         self.listener = listener
         hint = "workers=0 trains in this process"
-        self._pool: Pool[Task] = Pool(worker.__name__, slots, tries=TRIES, start_hint=hint)
+        self._pool: Pool[TrialFold] = Pool(worker.__name__, slots, tries=TRIES, start_hint=hint)
         self._pool.start(slots)  # they import torch while the data is written
         data = folder / "shared"
         save_shared(data, shared)
         self._pool.open(worker.opening(data))
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: TrialFold) -> None:
         self._pool.submit(task, partial(worker.request, task.job, task.checkpoint))
 
-    def wait(self, stopped: Callable[[], bool]) -> tuple[Task, JobResult | JobFailure] | None:
+    def wait(self, stopped: Callable[[], bool]) -> tuple[TrialFold, JobResult | JobFailure] | None:
         while not stopped():
             match self._pool.next(_LOOK_SECONDS):
                 case Progressed(task, values):
@@ -144,7 +144,7 @@ def no_room() -> MemoryExhaustedError:
 class _Ear:
     """A training's listener in this process."""
 
-    task: Task
+    task: TrialFold
     listener: TrialListener
     stopped: Callable[[], bool]
 

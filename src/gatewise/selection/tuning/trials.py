@@ -15,7 +15,7 @@ from gatewise.jobs.store import JobStore
 from gatewise.selection.tuning.data import TuneData
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.selection.tuning.study import StudyStore
-from gatewise.selection.tuning.trial_runner import Runner, Task, TrialListener
+from gatewise.selection.tuning.trial_runner import Runner, TrialFold, TrialListener
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -27,7 +27,7 @@ _SCORES, _DIVERGED, _ERROR = "fold_scores", "diverged_folds", "error"
 
 @dataclass(frozen=True)
 class TrialRow:
-    """A trial as the study's table has it; nothing in it hangs on the clock.
+    """A trial as the study's table has it; nothing in it depends on the clock.
 
     Attributes:
         state: COMPLETE, PRUNED, FAIL, or RUNNING: cut off, and gone on with by the next process.
@@ -47,9 +47,9 @@ class TrialRow:
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""
-        said = {"number": self.number, "state": self.state, "value": self.value, "params": dict(self.params)}
-        said |= {"fold_scores": list(self.scores), "diverged_folds": list(self.diverged)}
-        return said | ({"error": dict(self.error)} if self.error else {})
+        values = {"number": self.number, "state": self.state, "value": self.value, "params": dict(self.params)}
+        values |= {"fold_scores": list(self.scores), "diverged_folds": list(self.diverged)}
+        return values | ({"error": dict(self.error)} if self.error else {})
 
 
 class TuneListener(TrialListener, Protocol):
@@ -187,7 +187,7 @@ class Search:
             if done >= len(twin):
                 job, number = running.jobs[done], trial.number
                 self._running[number] = running
-                self.runner.submit(Task(number, job, self.store.checkpoint(f"{number}-{job.key}")))
+                self.runner.submit(TrialFold(number, job, self.store.checkpoint(f"{number}-{job.key}")))
                 return
             self._score(running, twin[done], done + 1 in twins_diverged)
         self.listener.on_trial(rows_of(self.study)[trial.number])
@@ -216,7 +216,7 @@ class Search:
         """Scores of a trial of the same parameters, which would only be found once more, and which folds diverged."""
         others = self.study.study.get_trials(deepcopy=False)
         twins = [other for other in others if other.number != trial.number and other.params == trial.params]
-        return max(map(_scored, twins), key=lambda found: len(found[0]), default=([], []))
+        return max(map(_scored, twins), key=lambda scored: len(scored[0]), default=([], []))
 
     def _fail(self, trial: Trial, error: GatewiseError, fold: int | None) -> None:
         from optuna.trial import TrialState

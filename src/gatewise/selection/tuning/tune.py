@@ -25,7 +25,7 @@ from gatewise.jobs.store import JobStore
 from gatewise.levels import remarks_on
 from gatewise.selection.tuning.data import tune_data
 from gatewise.selection.tuning.folder import StudyRequest, study_folder, write_request
-from gatewise.selection.tuning.found import Found, nothing_found, write_found
+from gatewise.selection.tuning.result import SearchResult, nothing_found, write_result
 from gatewise.selection.tuning.runners import fleet_choice, make_runner
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.selection.tuning.storage import file_url, require_optuna, resolve_url, shown_url, storage_errors
@@ -48,7 +48,7 @@ class Tuned:
         fleet: whether trials were trained as one, and why.
     """
 
-    found: Found
+    result: SearchResult
     folder: Path
     resumed: int
     out_of_time: bool
@@ -70,18 +70,18 @@ class Tuned:
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface of `gatewise tune --json`."""
-        best = self.found.best
+        best = self.result.best
         named = {"number": best.number, "value": best.value, "params": dict(best.params)}
         return {
             "id": self.folder.name,
-            "metric": self.found.metric,
+            "metric": self.result.metric,
             "best": named | {"config": str(self.best_config)},
-            "prior": self.found.prior_value,
-            "prior_fold_scores": list(self.found.prior),
-            **self.found.verdict.judgement.to_dict(),
-            "against_prior": self.found.verdict.against_prior.to_dict(),
-            "inner_folds": self.found.design,
-            "trials": [row.to_dict() for row in self.found.rows],
+            "prior": self.result.prior_value,
+            "prior_fold_scores": list(self.result.prior),
+            **self.result.verdict.judgement.to_dict(),
+            "against_prior": self.result.verdict.against_prior.to_dict(),
+            "inner_folds": self.result.design,
+            "trials": [row.to_dict() for row in self.result.rows],
             "storage": self.storage,
             "report": str(self.report),
             "table": str(self.table),
@@ -158,14 +158,14 @@ def tune(
                     out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
                 finally:
                     runner.close()
-                found = write_found(folder, study, config, data, shown, remarks)
+                result = write_result(folder, study, config, data, shown, remarks)
             except KeyboardInterrupt:
                 with suppress(KeyboardInterrupt):  # groups of processes are often told twice
-                    write_found(folder, study, config, data, shown, remarks)
+                    write_result(folder, study, config, data, shown, remarks)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
                     f"with {done} of {request.n_trials} trials done; go on with: gatewise tune --resume {study.id}"
                 ) from None
-    if found is None:
+    if result is None:
         raise nothing_found(rows_of(study))
-    return Tuned(found, folder, resumed, out_of_time, shown, remarks, {"used": used, "why": why})
+    return Tuned(result, folder, resumed, out_of_time, shown, remarks, {"used": used, "why": why})

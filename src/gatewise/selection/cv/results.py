@@ -22,7 +22,7 @@ from gatewise.selection.cv.summary import summarize
 from gatewise.selection.cv.verdict import judge
 
 
-def conclude(
+def write_results(
     plan: Plan,
     folder: Path,
     shared: SharedData,

@@ -24,7 +24,7 @@ _MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What a search found.
 
     Attributes:
@@ -73,7 +73,7 @@ class Found:
         return self.verdict.line(self.best.number, self.metric, self.prior_value)
 
 
-def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Found | None:
+def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> SearchResult | None:
     """The best of the trials so far; `None` if none is complete."""
     rows = rows_of(study)
     complete = [row for row in rows if row.state == COMPLETE and row.value is not None]
@@ -88,7 +88,7 @@ def find_best(study: StudyStore, base: ExperimentConfig, data: TuneData) -> Foun
         confidence=base.evaluation.confidence,
     )
     config = study.space.configure(base, best.params)
-    return Found(config, best, data.metric, data.prior, verdict, rows, data.design)
+    return SearchResult(config, best, data.metric, data.prior, verdict, rows, data.design)
 
 
 def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
@@ -103,39 +103,44 @@ def nothing_found(rows: Sequence[TrialRow]) -> GatewiseError:
     )
 
 
-def write_found(
+def write_result(
     folder: Path,
     study: StudyStore,
     base: ExperimentConfig,
     data: TuneData,
     storage: str,
     remarks: Sequence[str] = (),
-) -> Found | None:
+) -> SearchResult | None:
     """Writes trials.parquet, and best.yaml and report.html where a trial is complete.
 
     Raises:
         StorageError: the disk is full or not writable.
     """
     write_trials(folder, study.space, rows_of(study), data.num_folds)
-    found = find_best(study, base, data)
-    if found is not None:
-        write_best(folder, found.config, found.best, found.metric)
-        write_tune_report(folder / "report.html", _page(study, base, data, found, storage, remarks))
-    return found
+    result = find_best(study, base, data)
+    if result is not None:
+        write_best(folder, result.config, result.best, result.metric)
+        write_tune_report(folder / "report.html", _page(study, base, data, result, storage, remarks))
+    return result
 
 
 def _page(
-    study: StudyStore, base: ExperimentConfig, data: TuneData, found: Found, storage: str, remarks: Sequence[str]
+    study: StudyStore,
+    base: ExperimentConfig,
+    data: TuneData,
+    result: SearchResult,
+    storage: str,
+    remarks: Sequence[str],
 ) -> TunePage:
-    table, (horizon, of) = data.shared.table, next(iter(data.shared.horizons.items()))
+    table, (horizon, cut) = data.shared.table, next(iter(data.shared.horizons.items()))
     names = ", ".join(table.symbols[:4]) + (f" and {len(table.symbols) - 4} more" if len(table.symbols) > 4 else "")
-    states = Counter(row.state for row in found.rows)
+    states = Counter(row.state for row in result.rows)
     target = f"{base.target.kind.replace('_', ' ')}, {horizon} row{'s' if horizon > 1 else ''} ahead"
     facts = {
         "Data": {
             "Symbols": names,
             "Rows": f"{table.num_rows:,} of {format_duration(table.timeframe)}",
-            "Samples that trials see": f"{of.spans.row.size:,}",
+            "Samples that trials see": f"{cut.spans.row.size:,}",
             "Target": target,
             "Inner folds": data.design,
         },
@@ -149,22 +154,22 @@ def _page(
         },
         "Space": {parameter.name: parameter.words for parameter in study.space.parameters},
     }
-    lines = [_line(row) for row in found.rows]
-    notes = [*([found.diverged] if found.diverged else ()), *(f"{remark}." for remark in remarks)]
+    lines = [_line(row) for row in result.rows]
+    notes = [*([result.diverged] if result.diverged else ()), *(f"{remark}." for remark in remarks)]
     return TunePage(
         title=f"Tuning {base.model.name} on {names}: {target}",
         study=study.study,
-        metric=found.metric,
+        metric=result.metric,
         trials=lines,
-        best=lines[found.best.number],
-        prior_value=found.prior_value,
-        judgement=found.verdict.judgement,
-        line=found.line,
+        best=lines[result.best.number],
+        prior_value=result.prior_value,
+        judgement=result.verdict.judgement,
+        line=result.line,
         notes=notes,
-        spans=of.spans,
-        folds=of.folds,
+        spans=cut.spans,
+        folds=cut.folds,
         facts=facts,
-        best_yaml=to_yaml(found.config),
+        best_yaml=to_yaml(result.config),
     )
 
 
