@@ -75,6 +75,12 @@ def test_no_modules_import_each_other() -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_has_three_hundred_lines_at_the_most(path: Path) -> None:
+    """Beyond that it holds more than one idea: give the second a module of its own."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
 @pytest.mark.parametrize(("lower", "upper"), [("luck", "tuning"), ("tuning", "cv")])
 def test_rooms_of_selection_stand_in_one_line(lower: str, upper: str) -> None:
     for path in (SOURCE / "selection" / lower).glob("*.py"):
