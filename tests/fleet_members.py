@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from gatewise.config.schema import MODEL_CONFIGS, TrainingConfig
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
+from gatewise.targets.outputs.base import OutputSpec
+from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.values import Values
 from gatewise.training.device import Precision, choose_precision, cpu_trains_bf16
 from gatewise.training.fit import fit
 from gatewise.training.fleet.fit import Member
@@ -52,6 +55,11 @@ def require_bf16() -> None:
 
 def recorders(count: int) -> list[Recorder]:
     return [Recorder() for _ in range(count)]
+
+
+def spec_of(num_classes: int = 2) -> OutputSpec:
+    """What members predict: classes, or two numbers."""
+    return Classes(tuple(map(str, range(num_classes)))) if num_classes else Values(("a", "b"))
 
 
 def series(num_classes: int = 2, steps_scored: int = 1) -> Windows:
@@ -125,7 +133,9 @@ def alone(
 ) -> FitResult:
     """Trains a member by itself, in place."""
     rows = (member.train_rows, member.val_rows)
-    return fit(member.model, member.windows, *rows, member.settings, precision, num_classes, listener or Recorder())
+    return fit(
+        member.model, member.windows, *rows, member.settings, precision, spec_of(num_classes), listener or Recorder()
+    )
 
 
 def weights(model: nn.Module) -> list[Tensor]:

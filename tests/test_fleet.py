@@ -24,6 +24,7 @@ from fleet_members import (
     require_bf16,
     settings,
     small_model,
+    spec_of,
     various,
 )
 from gatewise.errors import BundleError, ConfigError, DivergedError, MemoryExhaustedError
@@ -47,7 +48,7 @@ def test_each_member_ends_with_the_weights_and_the_history_that_it_has_alone(nam
     apart, together = (various(name, num_classes, steps_scored) for _ in range(2))
     fresh = various(name, num_classes, steps_scored)
     expected = [alone(member, num_classes) for member in apart]
-    found = fit_fleet(together, FP32, num_classes, recorders(len(together)))
+    found = fit_fleet(together, FP32, spec_of(num_classes), recorders(len(together)))
     for one, other, start, result, lone in zip(together, apart, fresh, found, expected, strict=True):
         assert isinstance(result, FitResult)
         assert largest_difference(one.model, other.model) < TOLERANCE
@@ -72,7 +73,7 @@ def test_every_optimizer_and_both_directions_give_the_weights_of_members_alone(o
     apart, together = members(), members()
     for member in apart:
         alone(member)
-    fit_fleet(together, FP32, 2, recorders(len(together)))
+    fit_fleet(together, FP32, spec_of(), recorders(len(together)))
     assert max(largest_difference(a.model, b.model) for a, b in zip(apart, together, strict=True)) < TOLERANCE
 
 
@@ -81,7 +82,7 @@ def test_bf16_members_end_near_what_they_are_alone() -> None:
     bf16 = Precision(torch.bfloat16, False, "a test's")
     member, twin = various()[0], various()[0]
     lone = alone(member, precision=bf16)
-    (result,) = fit_fleet([twin], bf16, 2, recorders(1))
+    (result,) = fit_fleet([twin], bf16, spec_of(), recorders(1))
     assert isinstance(result, FitResult)
     assert result.best_loss == pytest.approx(lone.best_loss, rel=1e-2)
     assert largest_difference(member.model, twin.model) < 0.02
@@ -89,7 +90,7 @@ def test_bf16_members_end_near_what_they_are_alone() -> None:
 
 def test_listeners_hear_what_they_hear_of_a_run_alone() -> None:
     heard, together, apart = recorders(5), various(), various()
-    fit_fleet(together, FP32, 2, heard)
+    fit_fleet(together, FP32, spec_of(), heard)
     for member, recorder in zip(apart, heard, strict=True):
         reference = Recorder()
         alone(member, listener=reference)
@@ -109,7 +110,7 @@ def test_members_that_are_done_or_have_fewer_batches_are_left_out_of_the_stack(m
 
     monkeypatch.setattr(FleetStep, "gradients", counted)
     heard, members = recorders(5), various()
-    fit_fleet(members, FP32, 2, heard)
+    fit_fleet(members, FP32, spec_of(), heard)
     assert sum(sizes) == sum(len(recorder.steps) for recorder in heard), "a member's step is computed once, no other is"
     assert len(set(sizes)) > 2
 
@@ -118,7 +119,7 @@ def test_a_member_that_diverges_is_named_keeps_its_first_weights_and_does_not_to
     apart, together, fresh, heard = various(), various(), various(), recorders(5)
     wild = together[1].settings.model_copy(update={"learning_rate": 1e30, "gradient_clip": None})
     together[1] = replace(together[1], settings=wild)
-    found = fit_fleet(together, FP32, 2, heard)
+    found = fit_fleet(together, FP32, spec_of(), heard)
     assert isinstance(found[1], DivergedError)
     assert "finite" in heard[1].messages[-1]
     assert largest_difference(together[1].model, fresh[1].model) == 0
@@ -138,8 +139,8 @@ def test_a_member_that_diverges_late_keeps_its_best_weights_and_its_checkpoint_r
                 matrix[:] = float("nan")
 
     heard[1] = Poison()
-    found = fit_fleet(members, FP32, 2, heard, save=lambda state: save_checkpoint(file, state, "key"))
-    again = fit_fleet(various()[:2], FP32, 2, recorders(2), saved=load_checkpoint(file, "key"))
+    found = fit_fleet(members, FP32, spec_of(), heard, save=lambda state: save_checkpoint(file, state, "key"))
+    again = fit_fleet(various()[:2], FP32, spec_of(), recorders(2), saved=load_checkpoint(file, "key"))
     for result in (*found, *again):
         assert isinstance(result, FitResult)
         assert (result.ended, result.epochs) == ("diverged", 2)
@@ -160,11 +161,11 @@ def test_a_fleet_cut_off_between_epochs_resumes_from_its_file_to_the_same_weight
         save_checkpoint(tmp_path / f"{epoch}.safetensors", state, "key")
 
     whole, resumed = various(), various()
-    undisturbed = fit_fleet(whole, FP32, 2, recorders(5), save=save)
+    undisturbed = fit_fleet(whole, FP32, spec_of(), recorders(5), save=save)
     for member in resumed:
         nn.init.zeros_(member.model.head.weight)  # whatever the fresh models hold, the checkpoint wins
     saved = load_checkpoint(tmp_path / f"{stop_after}.safetensors", "key")
-    results = fit_fleet(resumed, FP32, 2, recorders(5), saved=saved)
+    results = fit_fleet(resumed, FP32, spec_of(), recorders(5), saved=saved)
     assert same(whole, resumed)
     for one, other in zip(undisturbed, results, strict=True):
         assert isinstance(one, FitResult)
@@ -185,11 +186,13 @@ def test_a_fleet_killed_within_an_epoch_resumes_to_the_same_weights_bit_for_bit(
     heard = [*recorders(4), Killer()]
     members = various(min_delta=0.0, early_stopping_patience=5)
     with pytest.raises(Killed):
-        fit_fleet([*members[:4], members[0]], FP32, 2, heard, save=lambda state: save_checkpoint(file, state, "key"))
+        fit_fleet(
+            [*members[:4], members[0]], FP32, spec_of(), heard, save=lambda state: save_checkpoint(file, state, "key")
+        )
     whole, resumed = (various(min_delta=0.0, early_stopping_patience=5) for _ in range(2))
-    fit_fleet([*whole[:4], replace(whole[0], model=whole[4].model)], FP32, 2, recorders(5))
+    fit_fleet([*whole[:4], replace(whole[0], model=whole[4].model)], FP32, spec_of(), recorders(5))
     again = [*resumed[:4], replace(resumed[0], model=resumed[4].model)]
-    fit_fleet(again, FP32, 2, recorders(5), saved=load_checkpoint(file, "key"))
+    fit_fleet(again, FP32, spec_of(), recorders(5), saved=load_checkpoint(file, "key"))
     assert same(whole[:4], resumed[:4])
 
 
@@ -201,8 +204,8 @@ def test_a_divergence_is_remembered_by_the_checkpoint(tmp_path) -> None:
         wild = tame[1].settings.model_copy(update={"learning_rate": 1e30, "gradient_clip": None})
         return [tame[0], replace(tame[1], settings=wild)]
 
-    fit_fleet(members(), FP32, 2, recorders(2), save=lambda state: save_checkpoint(file, state, "key"))
-    found = fit_fleet(members(), FP32, 2, recorders(2), saved=load_checkpoint(file, "key"))
+    fit_fleet(members(), FP32, spec_of(), recorders(2), save=lambda state: save_checkpoint(file, state, "key"))
+    found = fit_fleet(members(), FP32, spec_of(), recorders(2), saved=load_checkpoint(file, "key"))
     assert isinstance(found[0], FitResult)
     assert isinstance(found[1], DivergedError)
     with pytest.raises(BundleError, match="another"):
@@ -221,7 +224,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
 
     members, best = various(), []
     heard = [Impatient(3), *recorders(4)]
-    results = fit_fleet(members, FP32, 2, heard, save=lambda state: best.append(state.best.clone()))
+    results = fit_fleet(members, FP32, spec_of(), heard, save=lambda state: best.append(state.best.clone()))
     assert [isinstance(result, FitResult) and result.ended == "interrupted" for result in results] == [
         True,
         True,
@@ -233,7 +236,7 @@ def test_ctrl_c_keeps_the_best_weights_so_far_and_before_the_first_epoch_is_pass
         flat = torch.cat([parameter.detach().flatten() for parameter in member.model.parameters()])
         assert torch.equal(flat, row)
     with pytest.raises(KeyboardInterrupt):
-        fit_fleet(various(), FP32, 2, [Impatient(1), *recorders(4)])
+        fit_fleet(various(), FP32, spec_of(), [Impatient(1), *recorders(4)])
 
 
 def test_a_step_asks_the_device_for_nothing() -> None:
@@ -261,7 +264,7 @@ def test_a_step_asks_the_device_for_nothing() -> None:
                 asked.extend(self.watch.asked)
 
     member = various()[0]
-    fit_fleet([member], FP32, 2, [Watched()])
+    fit_fleet([member], FP32, spec_of(), [Watched()])
     assert asked == []
 
 
@@ -275,9 +278,9 @@ def test_a_fleet_too_large_for_memory_runs_fewer_members_at_once_says_so_and_end
         return mapped
 
     roomy, tight, heard = various(), various(), recorders(5)
-    fit_fleet(roomy, FP32, 2, recorders(5))
+    fit_fleet(roomy, FP32, spec_of(), recorders(5))
     monkeypatch.setattr(fleet_step, "vmap", cramped)
-    fit_fleet(tight, FP32, 2, heard)
+    fit_fleet(tight, FP32, spec_of(), heard)
     assert heard[0].messages[0] == "out of memory: members now run 2 at a time"
     assert max(largest_difference(a.model, b.model) for a, b in zip(roomy, tight, strict=True)) < TOLERANCE
 
@@ -291,7 +294,7 @@ def test_no_room_for_a_single_member_is_an_error_with_remedies(monkeypatch) -> N
 
     monkeypatch.setattr(fleet_step, "vmap", full)
     with pytest.raises(MemoryExhaustedError) as caught:
-        fit_fleet(various(), FP32, 2, recorders(5))
+        fit_fleet(various(), FP32, spec_of(), recorders(5))
     assert "training.batch_size" in (caught.value.hint or "")
 
 
@@ -329,14 +332,14 @@ def other_windows(**fields: object) -> Change:
 def test_members_that_differ_in_what_a_step_is_made_of_are_refused_by_the_fields_name(change, message) -> None:
     first, second = various()[:2]
     with pytest.raises(ConfigError, match=message):
-        fit_fleet([first, change(second)], FP32, 2, recorders(2))
+        fit_fleet([first, change(second)], FP32, spec_of(), recorders(2))
 
 
 def test_fp16_which_scales_gradients_by_run_and_graphs_without_a_gpu_are_refused() -> None:
     with pytest.raises(ConfigError, match="fp16"):
-        fit_fleet(various(), Precision(torch.float16, True, "a test's"), 2, recorders(5))
+        fit_fleet(various(), Precision(torch.float16, True, "a test's"), spec_of(), recorders(5))
     with pytest.raises(ConfigError, match="needs a GPU"):
-        fit_fleet(various(), FP32, 2, recorders(5), graph=True)
+        fit_fleet(various(), FP32, spec_of(), recorders(5), graph=True)
 
 
 def test_the_choice_is_off_on_cpus_on_on_gpus_and_as_said_where_something_is_said() -> None:
@@ -360,7 +363,7 @@ def test_the_pages_python_runs() -> None:
         "val_rows": first.val_rows,
         "settings": settings(max_epochs=1),
         "precision": FP32,
-        "num_classes": 2,
+        "spec": spec_of(),
         "listeners": recorders(3),
     }
     exec(compile(code, "fleet.md", "exec"), names)

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from fleet_members import FP32 as PRECISION
-from fleet_members import alone, largest_difference, recorders, various
+from fleet_members import alone, largest_difference, recorders, spec_of, various
 from gatewise.config.load import build_config, load_config, to_yaml
 from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig
 from gatewise.config.schema import TrainingConfig
@@ -57,6 +57,7 @@ CLOSED: list[tuple[LossConfig, Callable[..., Floats]]] = [
     (of("huber"), lambda outputs, y: huber_of(outputs - y, 1.0)),
     (of("huber", delta=0.25), lambda outputs, y: huber_of(outputs - y, 0.25)),
     (of("huber", delta=30.0), lambda outputs, y: huber_of(outputs - y, 30.0)),
+    (of("pinball"), lambda outputs, y: np.abs(outputs - y).mean(axis=1) / 2),  # of medians; others in test_quantiles.py
 ]
 
 
@@ -140,7 +141,7 @@ def test_a_fleet_trains_with_a_losss_parameters_as_members_do_alone(num_classes,
     apart, together, usual = (various(num_classes=num_classes, loss=said) for said in (loss, loss, "auto"))
     for member in (*apart, *usual):
         alone(member, num_classes)
-    fit_fleet(together, PRECISION, num_classes, recorders(len(together)))
+    fit_fleet(together, PRECISION, spec_of(num_classes), recorders(len(together)))
     for one, other, plain in zip(together, apart, usual, strict=True):
         assert largest_difference(one.model, other.model) < 1e-5
         assert largest_difference(one.model, plain.model) > 1e-3, "the parameter must reach the step"

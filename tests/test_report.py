@@ -257,11 +257,11 @@ def test_predicted_columns_have_a_table_of_verdicts_and_a_picture_at_the_moment_
     assert "close: predicted and actual" in text
     rows = report.predicted["test"]
     assert rows.start is not None
-    assert np.all(rows.known_us > rows.time_us)
+    assert np.all(rows.known_us[:, 0] > rows.time_us)
     pictures = [f for f in drawn_figures(page) if {t.get("name") for t in f["data"]} >= {"actual", "predicted"}]
     assert len(pictures) == 2
     actual = next(trace for trace in pictures[0]["data"] if trace["name"] == "actual")
-    assert np.datetime64(actual["x"][0]) == rows.known_us[0].astype("datetime64[us]")
+    assert np.datetime64(actual["x"][0]) == rows.known_us[0, 0].astype("datetime64[us]")
     for found in report.evaluation.parts["test"].columns.values():
         assert found.words in text
 

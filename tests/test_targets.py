@@ -353,4 +353,4 @@ def test_runs_are_the_longest_stretches_without_gap_or_missing_value(
         ]
         assert start[row] == (reach.index(True) if present[row] else row)
         assert end[row] == max(ahead, default=row - 1)
-        assert settled_at(end, horizon)[row] == (row + horizon if row + horizon in ahead else -1)
+        assert settled_at(end, (horizon,))[row, 0] == (row + horizon if row + horizon in ahead else -1)

@@ -18,6 +18,8 @@ from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
+from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.values import Values
 from gatewise.training import fit as fitting
 from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit
@@ -62,6 +64,7 @@ def make_windows(num_classes: int = 2, rows: int = 400) -> Windows:
     return plain.supervised(matrix[:, :1] * 2, np.ones(rows, np.float32))
 
 
+UP_DOWN = Classes(("down", "up"))
 TRAIN, VAL = np.arange(STEPS, 300), np.arange(310, 400)
 
 
@@ -82,7 +85,7 @@ def small_model(name: str = "lstm", outputs: int = 2, dropout: float = 0.2) -> n
 
 
 def run(model: nn.Module, config: TrainingConfig, listener: Recorder | None = None, **more: object) -> FitResult:
-    return fit(model, make_windows(), TRAIN, VAL, config, FP32, 2, listener or Recorder(), **more)
+    return fit(model, make_windows(), TRAIN, VAL, config, FP32, UP_DOWN, listener or Recorder(), **more)
 
 
 def weights(model: nn.Module) -> list[torch.Tensor]:
@@ -329,7 +332,7 @@ def test_a_loss_that_is_no_number_is_an_error() -> None:
     windows = make_windows()
     windows.matrix[100] = float("nan")
     with pytest.raises(DivergedError):
-        fit(small_model(), windows, TRAIN, VAL, settings(), FP32, 2, Recorder())
+        fit(small_model(), windows, TRAIN, VAL, settings(), FP32, UP_DOWN, Recorder())
 
 
 class Poison(Recorder):
@@ -355,7 +358,7 @@ def test_a_loss_that_is_no_number_after_finite_epochs_ends_the_training_with_the
         states.append((values["epoch"], values["diverged"]))
         assert all(tensor.isfinite().all() for name, tensor in tensors.items() if not name.startswith("optimizer/"))
 
-    result = fit(model, windows, TRAIN, VAL, settled, FP32, 2, heard, save=save)
+    result = fit(model, windows, TRAIN, VAL, settled, FP32, UP_DOWN, heard, save=save)
     undisturbed = run(whole, settings(max_epochs=3, scheduler="constant"))
     assert (result.ended, result.epochs) == ("diverged", 3)
     assert "epoch 4" in heard.messages[-1]
@@ -391,7 +394,7 @@ def test_a_run_goes_on_with_a_lower_rate_from_its_best_weights_and_says_so() -> 
 def test_regression_learns_a_linear_target(loss) -> None:
     torch.manual_seed(1)
     model, recorder = small_model(outputs=1, dropout=0.0), Recorder()
-    fit(model, make_windows(0), TRAIN, VAL, settings(max_epochs=15, loss=loss), FP32, 0, recorder)
+    fit(model, make_windows(0), TRAIN, VAL, settings(max_epochs=15, loss=loss), FP32, Values(("y",)), recorder)
     assert recorder.epochs[-1]["val_loss"] < 0.3 * recorder.epochs[0]["val_loss"]
 
 

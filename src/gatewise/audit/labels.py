@@ -47,11 +47,17 @@ def _labels(case: Case, table: Table) -> Labels:
     except DataError:  # no row of so short a table has its whole path: nothing is labelled
         like = case.samples.labels
         nowhere = np.full(table.num_rows, -1)
-        return replace(like, y=like.y[:0], known_at=nowhere, valid=nowhere >= 0)
+        return replace(
+            like,
+            y=np.zeros((table.num_rows, *like.y.shape[1:]), like.y.dtype),
+            known_at=nowhere,
+            valid=nowhere >= 0,
+            known_by_output=None,
+        )
 
 
 def _early(labels: Labels, table: Table) -> str | None:
-    early = np.flatnonzero(labels.valid & (labels.known_at <= np.arange(table.num_rows)))
+    early = np.flatnonzero(labels.valid & (labels.settled_by_output.min(axis=1) <= np.arange(table.num_rows)))
     return f"known_at is not after its row at {name_row(table, early[0])}" if early.size else None
 
 
@@ -59,16 +65,23 @@ def _settled(labels: Labels, table: Table, cut_us: int) -> Mask:
     return labels.valid & (table.time_us[labels.known_at] <= cut_us)
 
 
+def _settled_columns(labels: Labels, table: Table, cut_us: int) -> Mask:
+    """[rows, columns of y]: of several horizons the shorter ones are settled sooner than the label."""
+    return labels.valid[:, None] & (table.time_us[labels.settled_by_output] <= cut_us)
+
+
 def _changed_by_future(base: Labels, other: Labels, future: Future, table: Table) -> str | None:
     was = _settled(base, table, future.cut_us)[future.kept]
     now = _settled(other, future.table, future.cut_us)[future.at]
     rows, at = future.kept[was & now], future.at[was & now]
+    each = _settled_columns(base, table, future.cut_us)[future.kept]
+    each &= _settled_columns(other, future.table, future.cut_us)[future.at]
     # A label may be withdrawn where the rows of its horizon are missing: a matter of presence, not of values.
     appears = now & ~was if future.removes_rows else now != was
     changes = (
         ("known_at", future.kept, appears),
         ("known_at", rows, table.time_us[base.known_at[rows]] != future.table.time_us[other.known_at[at]]),
-        ("y", rows, _differs(base.y[rows], other.y[at])),
+        ("y", future.kept, (_differs(base.y[future.kept], other.y[future.at]) & each).any(axis=1)),
     )
     for name, numbers, changed in changes:
         if changed.any():
@@ -87,7 +100,7 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
     oldest = np.arange(table.num_rows) - (base.lookback - 1)
     inside = oldest >= table.segment_start
     rows = np.flatnonzero(inside & base.valid & (table.time_us[np.maximum(oldest, 0)] > cut_us))
-    differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.y[rows], other.y[rows])
+    differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.y[rows], other.y[rows]).any(axis=1)
     if not differs.any():
         return None
     row = int(rows[np.flatnonzero(differs)[0]])
@@ -95,9 +108,10 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
 
 
 def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Mask:
+    """[rows, columns of y]."""
     if one.dtype == np.float64:
-        return np.asarray(~same_bits(one, other).all(axis=1))
-    return np.asarray(one != other)
+        return ~same_bits(one, other)
+    return np.asarray(one != other)[:, None]
 
 
 def _known(labels: Labels, table: Table, row: int) -> str:

@@ -90,12 +90,13 @@ class CvProgress:
 
 
 def _outcome(answer: JobResult | JobFailure) -> str:
+    from gatewise.evaluation.metric_names import deciding_among, metric_words
     from gatewise.jobs.jobs import JobFailure
 
     if isinstance(answer, JobFailure):
         return f"FAILED: {answer.error.message}"
-    metric = "log_loss" if "log_loss" in answer.metrics else "rmse"
+    metric = deciding_among(answer.metrics)
     epochs = f"{answer.epochs} epoch{'s' if answer.epochs > 1 else ''}, best {answer.best_epoch}"
     if answer.ended == "diverged":
         epochs += ", then diverged"
-    return f"{metric.replace('_', ' ')} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"
+    return f"{metric_words(metric)} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"

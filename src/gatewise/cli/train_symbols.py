@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gatewise.per_symbol.train import SymbolRuns
 
 _MOST_REMARKS = 10
-_SHOWN = ("log_loss", "accuracy", "macro_f1", "rmse", "mae", "r2", "directional_accuracy")
+_NOT_SHOWN = ("brier", "ece")  # a symbol's line is long
 
 
 def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, quiet: bool, as_json: bool) -> None:
@@ -92,15 +92,16 @@ class SymbolsProgress:
 
 
 def _words(answer: SymbolRun | SymbolFailure) -> str:
+    from gatewise.evaluation.metric_names import deciding_among, metric_words
     from gatewise.per_symbol.task import SymbolFailure
 
     if isinstance(answer, SymbolFailure):
         return f"FAILED: {answer.error.message}"
     part, metrics = _judged(answer.result)
-    metric = "log_loss" if "log_loss" in metrics else "rmse"
+    metric = deciding_among(metrics)
     epochs = f"{answer.result['epochs']} epoch{'' if answer.result['epochs'] == 1 else 's'}"
     epochs += f", best {answer.result['best_epoch']}{', then diverged' * (answer.result['ended'] == 'diverged')}"
-    return f"{part} {metric.replace('_', ' ')} {metrics[metric]['value']:.4g}, {epochs}, run {answer.run_id[:8]}"
+    return f"{part} {metric_words(metric)} {metrics[metric]['value']:.4g}, {epochs}, run {answer.run_id[:8]}"
 
 
 def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
@@ -111,10 +112,12 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     from gatewise.cli.flags import translate
     from gatewise.cli.output import newer_rows, print_sentence, print_table, verdict_text
+    from gatewise.evaluation.metric_names import TOLD
     from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in runs.runs]
-    shown = [name for name in _SHOWN if all(name in metrics for _, metrics in judged)]
+    told = [name for name in TOLD if name not in _NOT_SHOWN]
+    shown = [name for name in told if all(name in metrics for _, metrics in judged)]
     rows: list[list[str | Text]] = []
     for run, (part, metrics) in zip(runs.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
-from gatewise.config.section import Fraction, Section
+from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
 from gatewise.errors import ConfigError, entry
 
 
@@ -41,7 +41,7 @@ class LossConfig(Section):
 class AutoLoss(LossConfig):
     """What the kind of target is judged by."""
 
-    output_kinds: ClassVar = ("classes", "values")
+    output_kinds: ClassVar = OUTPUT_KINDS
 
 
 class CrossEntropyLoss(LossConfig):
@@ -57,12 +57,19 @@ class HuberLoss(LossConfig):
     delta: float = Field(1.0, gt=0)  # of scaled targets
 
 
+class PinballLoss(LossConfig):
+    """Of quantiles, whose levels are the target's."""
+
+    output_kinds: ClassVar = ("quantiles",)
+
+
 LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "auto": AutoLoss,
     "cross_entropy": CrossEntropyLoss,
     "mse": LossConfig,
     "mae": LossConfig,
     "huber": HuberLoss,
+    "pinball": PinballLoss,
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from gatewise.config.section import Fraction, Section
+from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
 from gatewise.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class ModelConfig(Section):
     """
 
     consumes: ClassVar[Consumes] = "sequences"
-    targets: ClassVar[tuple[str, ...]] = ("classes", "values")
+    targets: ClassVar[tuple[str, ...]] = OUTPUT_KINDS
 
     name: str
 
@@ -52,7 +52,7 @@ class ModelConfig(Section):
             able = [name for name, made in MODEL_CONFIGS.items() if output_kind in made.targets]
             raise ConfigError(
                 f"{self.name} predicts {' and '.join(self.targets)}; this target is of {output_kind}",
-                f'model.name="{" or ".join(able) or "lstm"}", or another target.kind',
+                f'model.name="{" or ".join(able)}", or another target.kind',
             )
         if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):
             reason = "it reads one row and has no earlier steps"
@@ -119,6 +119,7 @@ class RidgeConfig(TabularConfig):
 class XgboostConfig(TabularConfig):
     """xgboost: for classes and values."""
 
+    targets: ClassVar = ("classes", "values")
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best
     most_rounds: int = Field(150, ge=1)  # tried where rounds is None
     eta: float = Field(0.05, gt=0, le=1)  # how much of each tree counts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
@@ -61,6 +62,10 @@ class TargetConfig(Section):
     on_both: Literal["down", "up", "flat"] = "down"  # a bar that touches both barriers; down is the cautious reading
     cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
     columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
+    # forward_return, next_row: below which numbers it comes with these probabilities; empty: the mean is predicted
+    quantiles: Annotated[tuple[float, ...], LATER] = ()
+    # forward_return, next_row: so many rows ahead at once, a number for each; `horizon` is the longest. Empty: it alone
+    horizons: Annotated[tuple[int, ...], LATER] = ()
 
     @property
     def output_kind(self) -> str | None:
@@ -69,7 +74,56 @@ class TargetConfig(Section):
         """
         if self.kind == "given":
             return None
-        return "classes" if self.kind in ("triple_barrier", "direction") else "values"
+        if self.kind in ("triple_barrier", "direction"):
+            return "classes"
+        return "quantiles" if self.quantiles else "values"
+
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """The horizons, in rows, rising."""
+        return self.horizons or (self.horizon,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _horizon_is_the_longest(cls, values: Any) -> Any:
+        longest = max(_whole_numbers(values.get("horizons")), default=0) if isinstance(values, dict) else 0
+        if not longest:
+            return values
+        if values.get("horizon", longest) != longest:
+            raise ConfigError(
+                f"target.horizon must be the longest of target.horizons, {longest}; got {values['horizon']}",
+                f"target.horizon={longest}, or leave one of the two out",
+            )
+        return values | {"horizon": longest}
+
+    @field_validator("horizons")
+    @classmethod
+    def _horizons_rise(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if any(ahead < 1 for ahead in horizons) or any(a >= b for a, b in pairwise(horizons)):
+            raise ValueError(f"must be rows ahead, rising, such as [1, 5, 20]; got {horizons}")
+        return horizons
+
+    @field_validator("quantiles")
+    @classmethod
+    def _levels_rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < level < 1 for level in levels) or any(a >= b for a, b in pairwise(levels)):
+            raise ValueError(f"must be probabilities within 0 and 1, rising, such as [0.1, 0.5, 0.9]; got {levels}")
+        return levels
+
+    @model_validator(mode="after")
+    def _classes_are_one(self) -> Self:
+        for name in ("quantiles", "horizons"):
+            if getattr(self, name) and self.output_kind in ("classes", None):
+                raise ConfigError(
+                    f"target.{name} are of the numbers of forward_return and next_row; target.kind is {self.kind}",
+                    f'target.kind="forward_return" or "next_row", or no target.{name}',
+                )
+        return self
+
+
+def _whole_numbers(value: Any) -> list[int]:
+    """Those among a list that is not checked yet."""
+    return [item for item in value if isinstance(item, int)] if isinstance(value, list | tuple) else []
 
 
 class WindowConfig(Section):
@@ -237,11 +291,6 @@ class ExperimentConfig(Section):
 
         A field that came later counts where it is not at its default: what earlier versions left half done goes on.
         """
-        values = self.to_dict()
+        values = self.without_later()
         values["data"]["url"] = without_mask(values["data"]["url"])
-        sections = [(name, section) for name, section in self if isinstance(section, Section)]
-        for name, section in sections:
-            for field, told in type(section).model_fields.items():
-                if LATER in told.metadata and getattr(section, field) == told.get_default(call_default_factory=True):
-                    del values[name][field]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

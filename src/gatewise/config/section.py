@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from gatewise.errors import ConfigError, entry
 
-# Marks fields that earlier versions did not have; see `ExperimentConfig.digest`.
+# Marks fields that earlier versions did not have; see `Section.without_later`.
 LATER = "later than 0.1"
+# Of what is predicted, as in `targets/outputs/table.py`.
+OUTPUT_KINDS = ("classes", "values", "quantiles")
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -21,6 +23,17 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    def without_later(self) -> dict[str, Any]:
+        """JSON values without the `LATER` fields that are at their defaults: what hashes of earlier versions are of."""
+        values = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if LATER in field.metadata and value == field.get_default(call_default_factory=True):
+                del values[name]
+            elif isinstance(value, Section):
+                values[name] = value.without_later()
+        return values
 
     @field_validator("*", mode="before")
     @classmethod

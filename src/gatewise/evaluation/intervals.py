@@ -29,6 +29,7 @@ _STRETCHES, _RARE, _ENOUGH = 15, 0.15, 300  # what is rarer than that share of t
 _SLOW = 0.8  # of the frequency at which a geometrically fading memory has lost half of its variance
 _NO_SPREAD = "every row adds the same to it"
 _WITHOUT = {
+    "coverage_error": "a mean of gaps is biased upwards by chance, so no interval around it holds",
     "ece": "a gap between binned shares is biased upwards by chance, so no interval around it holds",
     "r2": "the spread of few true values with a mood is biased downwards, so no interval around it holds",
 }

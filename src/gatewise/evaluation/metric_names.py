@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,25 +14,44 @@ class Metric(NamedTuple):
     Attributes:
         words: for people.
         low, high: what it lies between.
-        lower_is_better: a loss, not a skill.
+        lower_is_better: a loss, not a skill; `None`: neither more nor less of it is.
+        decides: of its kind of prediction it is the deciding metric, see `evaluation.kinds`.
+        told: it stands in the short tables of terminals.
     """
 
     words: str
     low: float = 0.0
     high: float = np.inf
-    lower_is_better: bool = True
+    lower_is_better: bool | None = True
+    decides: bool = False
+    told: bool = True
 
 
 # All others are shares, of which more is better.
 METRICS = {
-    "log_loss": Metric("log loss"),
+    "log_loss": Metric("log loss", decides=True),
+    "accuracy": Metric("accuracy", high=1.0, lower_is_better=False),
+    "macro_f1": Metric("macro F1", high=1.0, lower_is_better=False),
     "brier": Metric("Brier score", high=2.0),
     "ece": Metric("calibration error", high=1.0),
+    "rmse": Metric("RMSE", decides=True),
     "mae": Metric("MAE"),
-    "rmse": Metric("RMSE"),
+    "pinball": Metric("pinball loss", decides=True),
+    "coverage_error": Metric("coverage error", high=1.0),
+    "coverage": Metric("coverage", high=1.0, lower_is_better=None, told=False),
+    "width": Metric("width", lower_is_better=None, told=False),
     "r2": Metric("R²", low=-np.inf, high=1.0, lower_is_better=False),
-    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False),
+    "directional_accuracy": Metric("directional accuracy", high=1.0, lower_is_better=False),
+    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False, told=False),
 }
+
+
+TOLD = tuple(name for name, metric in METRICS.items() if metric.told)
+
+
+def deciding_among(metrics: Iterable[str]) -> str:
+    """The deciding one among all metrics of some predictions."""
+    return next(name for name in metrics if name in METRICS and METRICS[name].decides)
 
 
 def metric_bounds(metric: str) -> tuple[float, float]:
@@ -40,10 +60,11 @@ def metric_bounds(metric: str) -> tuple[float, float]:
     return (found[1].low, found[1].high) if found else (0.0, 1.0)
 
 
-def lower_is_better(metric: str) -> bool:
-    """Whether less of it is better."""
+def best_of(metric: str, values: Iterable[float]) -> float | None:
+    """The best of some values; `None` where neither more nor less is better."""
     found = _found(metric)
-    return found is not None and found[1].lower_is_better
+    lower = found[1].lower_is_better if found else False
+    return None if lower is None else (min if lower else max)(values)
 
 
 def metric_words(metric: str) -> str:

@@ -15,7 +15,8 @@ def start_values(table: Table, labels: Labels, rows: Ints) -> Floats:
     """The present values (NaN: missing) of what labels continue, zero where they are changes: [rows, outputs]."""
     if not labels.spec.starts:
         return np.zeros((len(rows), len(labels.outputs)))
-    return np.asarray(table.frame.select(labels.spec.starts).to_numpy()[rows], np.float64)
+    present = [table.frame[name].to_numpy()[rows] for name in labels.spec.starts]
+    return np.column_stack(present).astype(np.float64)
 
 
 def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Ints, Ints], Floats]) -> Floats:

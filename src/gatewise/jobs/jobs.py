@@ -171,7 +171,7 @@ def make_job(config: ExperimentConfig, shared: SharedData, fold: int, model: str
 
 def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> str:
     """The hash of everything that decides a job's result: settings, data, rows, versions of what computes."""
-    settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
+    settings = {name: value for name, value in config.without_later().items() if name not in _NOT_DECIDING}
     clock = str(shared.table.timeframe)
     versions = {name: version(name) for name in _VERSIONS} | {"results": _RESULTS}
     digest = hashlib.sha256(json.dumps([settings, shared.table.fingerprint, clock, versions], sort_keys=True).encode())

@@ -99,6 +99,8 @@ class SharedData:
             arrays |= {f"{ahead}.spans.{name}": getattr(of.spans, name) for name in _SPANS}
             for fold in of.folds:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
+            if of.labels.known_by_output is not None:
+                arrays[f"{ahead}.known_by_output"] = of.labels.known_by_output
             labels = {"spec": spec_to_dict(of.labels.spec), "lookback": of.labels.lookback}
             cutoffs = [fold.cutoff_us for fold in of.folds]
             horizons[str(ahead)] = {"labels": labels, "reach_rows": of.reach_rows, "cutoffs_us": cutoffs}
@@ -125,6 +127,7 @@ class SharedData:
                 valid=arrays[f"{key}.valid"],
                 spec=spec_from_dict(label_values["spec"]),
                 lookback=label_values["lookback"],
+                known_by_output=arrays.get(f"{key}.known_by_output"),
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))
             folds = tuple(

@@ -125,7 +125,7 @@ class Neural:
         device, device_words = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         windows = make_windows(config, samples, fold, device)
-        num_classes = len(samples.labels.classes)
+        spec = samples.labels.spec
 
         stride = config.windows.stride
         rows = train_rows[::stride]
@@ -148,7 +148,7 @@ class Neural:
                 windows,
                 rows[: settings.windows_per_epoch],
                 precision,
-                num_classes,
+                spec,
                 build(config, samples).to(device),
                 len(samples.table.symbols) if config.features.symbol_onehot else 0,
             )
@@ -156,8 +156,8 @@ class Neural:
             speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
             listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
         listener.on_message(f"Batch size: {settings.batch_size}")
-        result = fit(model, windows, rows, val_rows, settings, precision, num_classes, listener, saved, save)
-        predictor = NeuralPredictor(model, samples.labels.spec, fold.floor)
+        result = fit(model, windows, rows, val_rows, settings, precision, spec, listener, saved, save)
+        predictor = NeuralPredictor(model, spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> NeuralPredictor:
@@ -223,7 +223,7 @@ def _measure_batch_size(
     windows: Windows,
     rows: Rows,
     precision: Precision,
-    num_classes: int,
+    spec: OutputSpec,
     model: Network,
     num_onehot: int,
 ) -> BatchSizeChoice:
@@ -240,5 +240,5 @@ def _measure_batch_size(
 
     device = windows.matrix.device
     return try_batch_sizes(
-        model, windows, torch.from_numpy(rows).to(device), config.training, precision, num_classes, memory_bytes
+        model, windows, torch.from_numpy(rows).to(device), config.training, precision, spec, memory_bytes
     )

@@ -80,8 +80,8 @@ def train_fleet(
         key = _key(tasks, [checkpoint_key(task.config, task.samples) for task in tasks])
         saved = load_checkpoint(checkpoint, key) if checkpoint else None
         save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
-        num_classes, own = len(tasks[0].samples.labels.classes), [listeners[number] for number in members]
-        results = fit_fleet(list(members.values()), precision, num_classes, own, saved, save, graph)
+        spec, own = tasks[0].samples.labels.spec, [listeners[number] for number in members]
+        results = fit_fleet(list(members.values()), precision, spec, own, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
             if isinstance(result, FitResult):
                 predictor = NeuralPredictor(member.model, tasks[number].samples.labels.spec, tasks[number].fold.floor)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from gatewise.evaluation.base import Estimate, Interval, count, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
-from gatewise.evaluation.metric_names import lower_is_better, metric_words
+from gatewise.evaluation.metric_names import best_of, metric_words
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report import figures
@@ -160,7 +160,7 @@ def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> Markup:
 
 def _line(metric: str, estimates: Sequence[Estimate]) -> Line:
     means = [estimate.mean for estimate in estimates]
-    best = (min if lower_is_better(metric) else max)(means)
+    best = best_of(metric, means)
     places = decimals(max(abs(mean) for mean in means))
     return Line(metric_words(metric), [_cell(estimate, places, estimate.mean == best) for estimate in estimates])
 

@@ -34,7 +34,7 @@ class Predicted:
     Attributes:
         time_us: int64 [m].
         y: float64 [m, outputs], what came. value: float64 [m, num_outputs], what was predicted. In y's own unit.
-        known_us: int64 [m], when each truth was known.
+        known_us: int64 [m, outputs], when each truth was known.
         start: float64 [m, outputs], the present values, where columns of one symbol's rows are predicted; else `None`.
     """
 

@@ -154,7 +154,7 @@ def levels_in_time(rows: Predicted, output: int, name: str) -> go.Figure:
         rows: of one series, with its present values.
     """
     assert rows.start is not None
-    times, y = date_text(rows.known_us), rows.y[:, output]
+    times, y = date_text(rows.known_us[:, output]), rows.y[:, output]
     value, start = rows.value[:, output], rows.start[:, output]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06)
     for row, values, words, line in (

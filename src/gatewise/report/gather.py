@@ -45,10 +45,10 @@ def gather_report(
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
     rows = {part: r for part, r in rows.items() if len(r)}
-    predicted = {part: _predicted(samples, rows[part], predictions[part]) for part in evaluation.parts}
+    numbers = evaluation.parts if labels.outputs else ()
     target = config.target.kind.replace("_", " ")
     return ReportData(
-        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {count(config.target.horizon, 'row')} ahead",
+        title=f"{config.model.name} on {_names(table.symbols)}: {target}, {_ahead(config)}",
         facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
         evaluation=evaluation,
         spec=labels.spec,
@@ -56,7 +56,7 @@ def gather_report(
         best_epoch=best_epoch,
         stretches=split_stretches(table, samples.rows, split),
         class_counts={part: labels.counts(r) for part, r in rows.items()} if labels.classes else {},
-        predicted=predicted if labels.outputs else {},
+        predicted={part: _predicted(samples, rows[part], predictions[part]) for part in numbers},
         config_yaml=to_yaml(config),
         notes=(
             *(f"{remark}." for remark in remarks),
@@ -76,7 +76,7 @@ def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> P
         table.time_us[at],
         labels.y[at].astype(np.float64),
         np.asarray(predictions, dtype=np.float64).reshape(len(rows), -1)[some],
-        table.time_us[labels.known_at[at]],
+        table.time_us[np.broadcast_to(labels.settled_by_output[at], labels.y[at].shape)],
         start_values(table, labels, at) if one_series else None,
     )
 
@@ -130,7 +130,7 @@ def _facts(
             "Gap-free segments": f"{len(np.unique(table.segment_start)):,}",
         },
         "Question": {
-            "Target": f"{config.target.kind.replace('_', ' ')}, {count(config.target.horizon, 'row')} ahead",
+            "Target": f"{config.target.kind.replace('_', ' ')}, {_ahead(config)}",
             "Predicts": predicts,
             "Features": f"{len(samples.matrix.names)} ({', '.join((*config.features.sets, *config.features.columns))})",
             "Window": count(config.windows.sequence_length, "row"),
@@ -157,6 +157,12 @@ def _facts(
             **run,
         },
     }
+
+
+def _ahead(config: ExperimentConfig) -> str:
+    """`1, 5, 20 rows ahead`."""
+    *shorter, longest = config.target.ahead
+    return "".join(f"{rows:,}, " for rows in shorter) + f"{count(longest, 'row')} ahead"
 
 
 def _told(config: ExperimentConfig) -> dict[str, str]:

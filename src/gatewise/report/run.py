@@ -79,7 +79,7 @@ def _differences(result: PartResult, pictures: Pictures) -> str:
 
 def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
     drawing = DRAWINGS[report.spec.kind]
-    head = [metric for metric in drawing.head if metric in result.metrics]
+    head = [metric for metric in drawing.head(report.spec) if metric in result.metrics]
     rest = [m for m in result.metrics if m not in head]
     if result is not report.verdict:
         yield paragraph(result.summary)

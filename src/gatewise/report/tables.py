@@ -9,7 +9,7 @@ from markupsafe import Markup
 from gatewise.evaluation.base import Interval, decimals, enough, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
-from gatewise.evaluation.metric_names import lower_is_better, metric_words
+from gatewise.evaluation.metric_names import best_of, metric_words
 from gatewise.evaluation.verdict import TONES, Tone, column_tone
 from gatewise.report.html import Cell, Line, table
 
@@ -84,7 +84,7 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> Ma
 
 def _metric_line(metric: str, columns: Mapping[str, Interval]) -> Line:
     values = [interval.value for interval in columns.values()]
-    best = (min if lower_is_better(metric) else max)(values)
+    best = best_of(metric, values)
     places = decimals(max(abs(value) for value in values))
     cells = [
         _cell(interval, places, style=" ".join(["model"] * (name == "model") + ["best"] * (interval.value == best)))

@@ -20,6 +20,8 @@ class Labels:
             -1 where not valid.
         valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
         spec: what a model of them predicts.
+        known_by_output: int64 [rows, outputs], as known_at, which is the latest, of each column of y; `None`: they are
+            settled together.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
     """
 
@@ -28,6 +30,7 @@ class Labels:
     valid: npt.NDArray[np.bool_]
     spec: OutputSpec
     lookback: int = 1
+    known_by_output: npt.NDArray[np.int64] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -38,6 +41,11 @@ class Labels:
     def outputs(self) -> tuple[str, ...]:
         """Names of the columns of y; empty for classes."""
         return self.spec.outputs
+
+    @property
+    def settled_by_output(self) -> npt.NDArray[np.int64]:
+        """int64 [rows, outputs], the row at which each column of y is known; one column for classes."""
+        return self.known_at[:, None] if self.known_by_output is None else self.known_by_output
 
     def counts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How many of `rows` hold each class, int64 [classes]; empty for numbers."""

@@ -18,6 +18,7 @@ from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.next_row import next_row
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.values import Values
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
 
@@ -79,18 +80,18 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
 
 def _direction(table: Table, spec: TargetConfig) -> Labels:
     (close,), present = _prices(table, ("close",))
-    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)[:, 0]
     return Labels(binary.direction(close, known_at), known_at, known_at >= 0, output_spec(spec, binary.CLASSES))
 
 
 def _forward_return(table: Table, spec: TargetConfig) -> Labels:
     (close,), present = _prices(table, ("close",))
-    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
+    known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
+    name, unit, change = ("forward_return", "log return", forward_return)
     if table.any_prices:
-        output = output_spec(spec, ("forward_change",), f"price units over {spec.horizon} rows")
-        return Labels(forward_change(close, known_at), known_at, known_at >= 0, output)
-    output = output_spec(spec, ("forward_return",), f"log return over {spec.horizon} rows")
-    return Labels(forward_return(close, known_at), known_at, known_at >= 0, output)
+        name, unit, change = ("forward_change", "price units", forward_change)
+    y = np.concatenate([change(close, column) for column in known.T], axis=1)
+    return _numbers(spec, y, known, (name,), f"{unit} over {', '.join(map(str, spec.ahead))} rows")
 
 
 def _next_row(table: Table, spec: TargetConfig) -> Labels:
@@ -103,9 +104,18 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
     columns, present = _columns(table, names)
     for name, column in zip(names, columns, strict=True):
         _refuse(table, name, column, np.abs(column) > _FLOAT32_MAX, "target values must lie within float32")
-    known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.horizon)
-    output = output_spec(spec, tuple(names), "the column's own")
-    return Labels(next_row(columns, known_at), known_at, known_at >= 0, output)
+    known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
+    y = np.concatenate([next_row(columns, column) for column in known.T], axis=1)
+    return _numbers(spec, y, known, tuple(names), "the column's own")
+
+
+def _numbers(spec: TargetConfig, y: npt.NDArray[np.float64], known: Rows, names: tuple[str, ...], unit: str) -> Labels:
+    """Labels of numbers [rows, horizons · names], horizon by horizon; `known` [rows, horizons] says when they are."""
+    by_output = None
+    if len(spec.ahead) > 1:
+        names = tuple(f"{name}_{ahead}" for ahead in spec.ahead for name in names)
+        by_output = np.repeat(known, len(names) // len(spec.ahead), axis=1)
+    return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit), known_by_output=by_output)
 
 
 KINDS: dict[str, Callable[[Table, TargetConfig], Labels]] = {
@@ -120,14 +130,21 @@ def output_spec(target: TargetConfig, names: tuple[str, ...], unit: str = "") ->
     """What a model of a target predicts.
 
     Args:
-        names: of the classes, or of the columns of y.
+        names: of the classes, or of the columns of y: of several horizons each name ends with the rows ahead.
         unit: of y, for people.
     """
     if target.output_kind == "classes":
         return Classes(names)
+    starts: tuple[str, ...] = ()
+    price: int | None = 0
+    several = len(target.ahead) > 1
     if target.kind == "next_row":
-        return Values(names, unit, starts=names, price=names.index("close") if "close" in names else None)
-    return Values(names, unit, price=0)
+        ahead = np.repeat(target.ahead, len(names) // len(target.ahead))
+        starts = tuple(name.removesuffix(f"_{rows}" * several) for name, rows in zip(names, ahead, strict=True))
+        price = starts.index("close") if "close" in starts else None
+    if target.quantiles:
+        return Quantiles(names, target.quantiles, unit, starts, price)
+    return Values(names, unit, starts, price)
 
 
 def _columns(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:

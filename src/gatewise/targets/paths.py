@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,7 +30,7 @@ def run_bounds(segment_start: Rows, present: Flags) -> tuple[Rows, Rows]:
     return start, np.where(present, end, rows - 1)
 
 
-def settled_at(run_end: Rows, horizon: int) -> Rows:
-    """int64 [rows]: the row `horizon` ahead, or -1 where the run ends before it."""
-    ahead = np.arange(run_end.size) + horizon
-    return np.where(ahead <= run_end, ahead, -1)
+def settled_at(run_end: Rows, horizons: Sequence[int]) -> Rows:
+    """int64 [rows, horizons]: the rows so many ahead, or -1 where the run ends before the longest."""
+    ahead = np.arange(run_end.size)[:, None] + np.asarray(horizons)
+    return np.where((ahead.max(axis=1) <= run_end)[:, None], ahead, -1)

@@ -21,6 +21,7 @@ from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
@@ -43,7 +44,7 @@ def fit(
     val_rows: Rows,
     settings: TrainingConfig,
     precision: Precision,
-    num_classes: int,
+    spec: OutputSpec,
     listener: Listener,
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[TrainState], None] | None = None,
@@ -52,7 +53,7 @@ def fit(
 
     Args:
         windows: the supervised series; `train_rows` and `val_rows` end its windows.
-        num_classes: 0 for regression.
+        spec: what is predicted.
         saved: a `TrainState` as tensors and values, to go on from; the result is that of an undisturbed run.
         save: called with the state after every `settings.checkpoint_every_epochs` epochs, and where a loss is no longer
             finite: the best weights of before are then what is gone on from.
@@ -79,7 +80,7 @@ def fit(
             raise nothing_finite(progress.diverged)
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
-    objective = make_objective(settings, precision, num_classes)
+    objective = make_objective(settings, precision, spec)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
@@ -90,7 +91,7 @@ def fit(
         step = Step(model, optimizer, scaler, windows, objective, clip, listener, piece, members)
         try:
             while not progress.finished:
-                trained, validated, seconds, speed = _fit_epoch(state, step, train, val, num_classes)
+                trained, validated, seconds, speed = _fit_epoch(state, step, train, val, len(spec.classes))
                 with Uninterrupted():  # model, record, history and checkpoint tell of the same epoch
                     try:
                         is_best = progress.observe(trained, validated, seconds, speed)

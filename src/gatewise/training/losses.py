@@ -5,10 +5,12 @@ A loss joins by one entry here (its fields, where it has any, in config/loss_sec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -54,6 +56,22 @@ def huber(delta: float = 1.0) -> Loss:
     return _mean_over_outputs(partial(functional.huber_loss, delta=delta))
 
 
+def pinball(levels: Sequence[float] = (0.5,)) -> Loss:
+    """Mean over outputs of level · error where y lies above, and of (1 - level) · error below.
+
+    Args:
+        levels: of the quantiles that are the outputs, one after another for each column of y.
+    """
+
+    def loss(outputs_NK: Tensor, y_NC: Tensor) -> Tensor:
+        above_NCQ = y_NC[..., None] - outputs_NK.unflatten(-1, (-1, len(levels)))
+        errors = zip(levels, above_NCQ.unbind(-1), strict=True)
+        each = [torch.maximum(level * error_NC, (level - 1) * error_NC) for level, error_NC in errors]
+        return torch.stack(each).mean(dim=(0, -1))
+
+    return loss
+
+
 def _mean_over_outputs(each: Callable[..., Tensor]) -> Loss:
     return lambda outputs_NK, y_NK: each(outputs_NK, y_NK, reduction="none").mean(dim=1)
 
@@ -65,16 +83,22 @@ LOSSES: dict[str, LossSpec] = {
     "mse": LossSpec("Squared error", "Gauss 1809", mse),
     "mae": LossSpec("Absolute error", "Laplace 1774", mae),
     "huber": LossSpec("Squared error of small errors, absolute of large ones", "Huber 1964", huber),
+    "pinball": LossSpec("Of quantiles: errors weighed by their side", "Koenker & Bassett 1978", pinball),
 }
 assert LOSSES.keys() == LOSS_CONFIGS.keys() - {"auto"}
 
 
-def make_loss(config: LossConfig, output_kind: str) -> Loss:
+def make_loss(config: LossConfig, output_kind: str, fields: Mapping[str, Any] | None = None) -> Loss:
     """The loss of a config; `auto` is the kind's own.
+
+    Args:
+        fields: of the kind's own loss, which the outputs say: see `OutputSpec.loss_fields`.
 
     Raises:
         ConfigError: it can't be computed of this kind of outputs; UnknownNameError: there is none of that name.
     """
     config.require(output_kind, f"outputs are {output_kind}")
-    name = OUTPUTS[output_kind].loss if config.name == "auto" else config.name
-    return entry("loss", name, LOSSES).build(**{field: value for field, value in config if field != "name"})
+    usual = OUTPUTS[output_kind].loss
+    name = usual if config.name == "auto" else config.name
+    said = {field: value for field, value in config if field != "name"}
+    return entry("loss", name, LOSSES).build(**said, **((fields or {}) if name == usual else {}))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import TrainingError
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.device import Precision
 from gatewise.training.losses import Loss, make_loss
 from gatewise.windows import Batch
@@ -28,10 +29,12 @@ class Objective:
     Attributes:
         loss: one value a sample.
         precision: of the forward pass; losses are computed in float32.
+        outputs_a_column: of y, where these are numbers; several for quantiles.
     """
 
     loss: Loss
     precision: Precision
+    outputs_a_column: int = 1
 
     def __call__(self, model: Callable[..., Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss of each sample as it is trained on, float32 [N], and the outputs, float32 [N, K].
@@ -43,7 +46,7 @@ class Objective:
         """
         with self.precision.autocast(batch.x_BTF.device):
             outputs = model(*batch.inputs)
-        outputs_NK = scored_outputs(outputs, batch).float()
+        outputs_NK = scored_outputs(outputs, batch, self.outputs_a_column).float()
         raised_NK = outputs_NK if batch.log_weight is None else outputs_NK + batch.log_weight
         return self.loss(raised_NK, batch.y), outputs_NK
 
@@ -59,29 +62,33 @@ class Objective:
         return torch.stack(((plain_N * labelled_N).sum(), labelled_N.sum()))
 
 
-def make_objective(settings: TrainingConfig, precision: Precision, num_classes: int) -> Objective:
+def make_objective(settings: TrainingConfig, precision: Precision, spec: OutputSpec) -> Objective:
     """What a section `training` asks for.
 
     Args:
-        num_classes: 0 for values.
+        spec: what is predicted.
 
     Raises:
         ConfigError: a loss that can't be computed of such outputs.
     """
-    return Objective(make_loss(settings.loss, "classes" if num_classes else "values"), precision)
+    loss = make_loss(settings.loss, spec.kind, spec.loss_fields)
+    return Objective(loss, precision, spec.num_outputs // max(1, len(spec.outputs)))
 
 
-def scored_outputs(outputs: Tensor, batch: Batch) -> Tensor:
+def scored_outputs(outputs: Tensor, batch: Batch, outputs_a_column: int = 1) -> Tensor:
     """Outputs [B, K], or of each step [B, T, K], as [N, K].
 
     Raises:
-        TrainingError: another shape than the labels need: [N, classes] for class numbers [N], else the labels' own.
+        TrainingError: another shape than the labels need: [N, classes] for class numbers [N], else the labels' own,
+            or so many times their columns as there are outputs a column.
     """
     windows, steps = batch.x_BTF.shape[:2]
     samples = len(batch.y)
     if outputs.dim() == 3 and outputs.shape[:2] == (windows, steps):
         outputs = outputs[:, -(samples // windows) :].flatten(0, 1)
-    wanted = batch.y.shape if batch.y.is_floating_point() else (samples, outputs.shape[-1])
+    wanted = (samples, outputs.shape[-1])
+    if batch.y.is_floating_point():
+        wanted = (*batch.y.shape[:-1], batch.y.shape[-1] * outputs_a_column)
     if outputs.shape != wanted:
         raise TrainingError(
             f"outputs must be {list(wanted)} for labels {list(batch.y.shape)} of {windows} windows of {steps} steps; "

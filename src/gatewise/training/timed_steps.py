@@ -12,6 +12,7 @@ from gatewise.errors import MemoryExhaustedError
 from gatewise.host import available_memory, choose_threads
 from gatewise.isolation import plain_numbers
 from gatewise.models.base import Network
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.batch_size import BatchSizeChoice, measure_batch_size
 from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
@@ -29,7 +30,7 @@ def try_batch_sizes(
     rows: Tensor,
     settings: TrainingConfig,
     precision: Precision,
-    num_classes: int,
+    spec: OutputSpec,
     memory_bytes: Callable[[int], int] | None = None,
 ) -> BatchSizeChoice:
     """Measures batch sizes by doing steps with them; `model` comes out spoilt.
@@ -44,7 +45,7 @@ def try_batch_sizes(
     threads = choose_threads()[0] if rows.device.type == "cpu" else 1
     available = available_memory() if rows.device.type == "cpu" else None
     with crew(threads) as members:
-        step = _real_step(model, windows, rows, settings, precision, num_classes, members)
+        step = _real_step(model, windows, rows, settings, precision, spec, members)
         return measure_batch_size(step, len(rows), memory_bytes=memory_bytes, available_bytes=available)
 
 
@@ -54,7 +55,7 @@ def _real_step(
     rows: Tensor,
     settings: TrainingConfig,
     precision: Precision,
-    num_classes: int,
+    spec: OutputSpec,
     members: Crew,
 ) -> Callable[[int], None]:
     model.train()
@@ -64,7 +65,7 @@ def _real_step(
         make_optimizer(parameters=trainable(model), learning_rate=settings.learning_rate, **dict(settings.optimizer)),
         torch.amp.GradScaler(rows.device.type, enabled=precision.scale_gradients),
         windows,
-        make_objective(settings, precision, num_classes),
+        make_objective(settings, precision, spec),
         settings.gradient_clip,
         Listeners(()),
         piece=1,
@@ -73,7 +74,7 @@ def _real_step(
 
     def one_step(batch_size: int) -> None:
         step.piece = planned = piece_rows(batch_size, windows.sequence_length, num_weights, rows.device)
-        totals = Totals(num_classes, rows.device)
+        totals = Totals(len(spec.classes), rows.device)
         step.train(rows[:batch_size], totals)
         totals.read()  # waits for the device
         if step.piece < planned:

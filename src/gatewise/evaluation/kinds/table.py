@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from gatewise.evaluation.kinds.base import Judge
 from gatewise.evaluation.kinds.classes import ClassesJudge
+from gatewise.evaluation.kinds.quantiles import QuantilesJudge
 from gatewise.evaluation.kinds.values import ValuesJudge
 from gatewise.targets.base import Labels
 
-JUDGES: dict[str, Judge] = {"classes": ClassesJudge(), "values": ValuesJudge()}
+JUDGES: dict[str, Judge] = {
+    "classes": ClassesJudge(),
+    "values": ValuesJudge(),
+    "quantiles": QuantilesJudge(),
+}
 
 
 def judge_of(labels: Labels) -> Judge:

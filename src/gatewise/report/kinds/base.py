@@ -8,24 +8,26 @@ from typing import Protocol
 from gatewise.evaluation.judge import PartResult
 from gatewise.report.data import ReportData
 from gatewise.report.html import Pictures
+from gatewise.targets.outputs.base import OutputSpec
 
 
 class Drawing(Protocol):
     """How predictions of a kind are shown.
 
     Attributes:
-        head: metrics of a part's first table. brief: of a cross-validation's. by_symbol: beside each symbol's verdict.
+        brief: metrics of a cross-validation's table. by_symbol: beside each symbol's verdict.
         rest: what the further ones are, for their caption.
     """
 
-    @property
-    def head(self) -> tuple[str, ...]: ...
     @property
     def brief(self) -> tuple[str, ...]: ...
     @property
     def by_symbol(self) -> tuple[str, ...]: ...
     @property
     def rest(self) -> str: ...
+
+    def head(self, spec: OutputSpec) -> tuple[str, ...]:
+        """Metrics of a part's first table."""
 
     def pictures(self, report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
         """HTML of the pictures of one part."""

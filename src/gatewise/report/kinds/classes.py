@@ -8,15 +8,18 @@ from gatewise.evaluation.judge import PartResult
 from gatewise.report import figures
 from gatewise.report.data import ReportData
 from gatewise.report.html import Pictures
+from gatewise.targets.outputs.base import OutputSpec
 
 
 class ClassesDrawing:
     """See `Drawing`."""
 
-    head = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
     brief = ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "brier", "ece")
     by_symbol = ("accuracy", "macro_f1")
     rest = "Precision, recall and F1, by class too"
+
+    def head(self, spec: OutputSpec) -> tuple[str, ...]:
+        return ("log_loss", "accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "brier", "ece")
 
     def pictures(self, report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
         assert result.confusion is not None

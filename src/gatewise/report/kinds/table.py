@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from gatewise.report.kinds.base import Drawing
 from gatewise.report.kinds.classes import ClassesDrawing
+from gatewise.report.kinds.quantiles import QuantilesDrawing
 from gatewise.report.kinds.values import ValuesDrawing
 
-DRAWINGS: dict[str, Drawing] = {"classes": ClassesDrawing(), "values": ValuesDrawing()}
+DRAWINGS: dict[str, Drawing] = {
+    "classes": ClassesDrawing(),
+    "values": ValuesDrawing(),
+    "quantiles": QuantilesDrawing(),
+}
 
 # The metrics of a cross-validation's tables, whatever is predicted.
 BRIEF = tuple(name for drawing in DRAWINGS.values() for name in drawing.brief)

@@ -9,6 +9,7 @@ from gatewise.evaluation.metric_names import metric_words
 from gatewise.report import figures
 from gatewise.report.data import Predicted, ReportData
 from gatewise.report.html import Pictures
+from gatewise.targets.outputs.base import OutputSpec
 
 _MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 
@@ -16,10 +17,12 @@ _MOST_OUTPUTS, _MOST_LEVELS = 4, 12
 class ValuesDrawing:
     """See `Drawing`."""
 
-    head = ("rmse", "mae", "r2", "directional_accuracy")
     brief = ("rmse", "mae", "r2")
     by_symbol = ("mae", "directional_accuracy")
     rest = "By output"
+
+    def head(self, spec: OutputSpec) -> tuple[str, ...]:
+        return ("rmse", "mae", "r2", "directional_accuracy")
 
     def pictures(self, report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
         rows = report.predicted[result.part]

@@ -116,7 +116,7 @@ def _average(of: Sequence[Prediction], shared: SharedData) -> _Trial:
 
 def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
     said_by = np.unique(np.column_stack([trial.said_by[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
-    return SKILLS[labels.spec.kind](trial.said[rows], prior.said[rows], labels.y[rows], said_by)
+    return SKILLS[labels.spec.kind](labels.spec, trial.said[rows], prior.said[rows], labels.y[rows], said_by)
 
 
 def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:

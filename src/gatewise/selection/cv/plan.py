@@ -76,6 +76,12 @@ class Plan:
         if len(set(self.horizons)) < len(self.horizons) or min(self.horizons) < 1:
             horizons = ", ".join(map(str, self.horizons))
             raise ConfigError(f"horizons are whole numbers from 1, each said once; got {horizons}", "horizons=(5, 20)")
+        if self.base.target.horizons and self.horizons != (self.base.target.horizon,):
+            raise ConfigError(
+                f"target.horizons predict several horizons at once; --horizons compares one after another, got "
+                f"{', '.join(map(str, self.horizons))}",
+                "leave out one of the two",
+            )
         if self.num_seeds < 1:
             raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "num_seeds=3")
         for name in self.models:

@@ -51,10 +51,28 @@ def value_skill(predicted: Floats, benchmark: Floats, y: npt.NDArray[Any], said_
     return np.where(there, _from_so_far(np.where(there, said, 0.0), said_by), 0.0) / unit, came / unit
 
 
-# By the kind of prediction: (predictions, benchmark, y, said_by) -> (what is said, what came).
-SKILLS: dict[str, Callable[[Floats, Floats, npt.NDArray[Any], Ints], tuple[Floats, Floats]]] = {
-    "classes": class_skill,
-    "values": value_skill,
+def quantile_skill(
+    levels: tuple[float, ...], predicted: Floats, benchmark: Floats, y: npt.NDArray[Any], said_by: Ints
+) -> tuple[Floats, Floats]:
+    """(what is said, what came) of quantiles, float64 [n, C·Q]: how far off the benchmark's, and on which side y lay.
+
+    What came is whether y lay above the benchmark's quantile, less the probability of that: zero on average where the
+    benchmark is right. What is said is in units of how far y usually lies from the benchmark's.
+
+    Args:
+        predicted, benchmark: [n, C·Q], column by column, level by level. y: [n, C].
+    """
+    truth = np.repeat(np.asarray(y, np.float64), len(levels), axis=1)
+    came = (truth > benchmark) - (1 - np.tile(levels, y.shape[1]))
+    spread = np.sqrt(np.square(truth - benchmark).mean(axis=0))
+    return _from_so_far(predicted - benchmark, said_by) / np.where(spread > 0, spread, 1.0), came
+
+
+# By the kind of prediction: (spec, predictions, benchmark, y, said_by) -> (what is said, what came).
+SKILLS: dict[str, Callable[..., tuple[Floats, Floats]]] = {
+    "classes": lambda spec, *rows: class_skill(*rows),
+    "values": lambda spec, *rows: value_skill(*rows),
+    "quantiles": lambda spec, *rows: quantile_skill(spec.levels, *rows),
 }
 
 

@@ -27,6 +27,7 @@ class OutputSpec(Protocol):
         kind: its name in every table.
         loss: of `training/losses.py`; what is minimised unless the config says otherwise. It is proper: least, on
             average, for the prediction that is true.
+        loss_fields: what else that loss must know, by its parameters' names.
         classes: names in order of their numbers; empty where y are numbers.
         outputs: names of the columns of y; empty for classes.
         unit: of y, for people.
@@ -39,6 +40,8 @@ class OutputSpec(Protocol):
     def kind(self) -> str: ...
     @property
     def loss(self) -> str: ...
+    @property
+    def loss_fields(self) -> dict[str, Any]: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property

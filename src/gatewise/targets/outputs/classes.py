@@ -28,6 +28,10 @@ class Classes:
     price: ClassVar[int | None] = None
 
     @property
+    def loss_fields(self) -> dict[str, Any]:
+        return {}
+
+    @property
     def num_outputs(self) -> int:
         return len(self.classes)
 

@@ -8,9 +8,14 @@ from typing import Any
 
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.outputs.classes import Classes
+from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.values import Values
 
-OUTPUTS: dict[str, type[Classes] | type[Values]] = {"classes": Classes, "values": Values}
+OUTPUTS: dict[str, type[Classes] | type[Values] | type[Quantiles]] = {
+    "classes": Classes,
+    "values": Values,
+    "quantiles": Quantiles,
+}
 
 
 def spec_to_dict(spec: OutputSpec) -> dict[str, Any]:

@@ -28,6 +28,10 @@ class Values:
     classes: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def loss_fields(self) -> dict[str, Any]:
+        return {}
+
+    @property
     def num_outputs(self) -> int:
         return len(self.outputs)
 

@@ -27,6 +27,7 @@ from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.fit import check_batch_size
@@ -67,7 +68,7 @@ class Member:
 def fit_fleet(
     members: Sequence[Member],
     precision: Precision,
-    num_classes: int,
+    spec: OutputSpec,
     listeners: Sequence[Listener],
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[FleetState], None] | None = None,
@@ -76,7 +77,7 @@ def fit_fleet(
     """Trains all members in place and leaves in each the weights of its best epoch.
 
     Args:
-        num_classes: 0 for regression.
+        spec: what is predicted, by every member.
         listeners: one a member, hears what `fit` would tell; the first also hears of the whole fleet.
         saved: a `FleetState` as tensors and values, to go on from.
         save: called with the state after every `checkpoint_every_epochs` epochs (of the first member's settings).
@@ -90,7 +91,7 @@ def fit_fleet(
         ConfigError: members that differ in what they must share, fp16, a batch larger than a member's training part.
         MemoryExhaustedError: not even one member's batch fits.
     """
-    fleet = _Fleet(members, precision, num_classes, listeners, graph)
+    fleet = _Fleet(members, precision, spec, listeners, graph)
     state = fleet.state
     if saved is not None:
         state.load(*saved)
@@ -137,7 +138,7 @@ class _Fleet:
         self,
         members: Sequence[Member],
         precision: Precision,
-        num_classes: int,
+        spec: OutputSpec,
         listeners: Sequence[Listener],
         graph: bool,
     ) -> None:
@@ -147,7 +148,7 @@ class _Fleet:
         if graph and self.device.type != "cuda":
             raise ConfigError(f"a CUDA graph needs a GPU; the device is {self.device}")
         self.graph = graph
-        self.num_classes = num_classes
+        self.num_classes = len(spec.classes)
         self.listeners = listeners
         self.settings = [member.settings for member in members]
         self.train_rows, self.val_rows = (
@@ -158,7 +159,7 @@ class _Fleet:
             if member.windows.log_weight is not None:
                 start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
-        self.step = FleetStep(ensemble, make_objective(self.settings[0], precision, num_classes), listeners[0])
+        self.step = FleetStep(ensemble, make_objective(self.settings[0], precision, spec), listeners[0])
         self.state = FleetState.start([member.model for member in members], ensemble.layout, self.settings)
 
     def fit_epoch(self, running: Sequence[int]) -> None:

@@ -1,0 +1,81 @@
+"""Judging `quantiles`: pinball loss decides, beside the quantiles of the training labels, which know nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
+from gatewise.evaluation.quantile_metrics import quantile_scores
+from gatewise.evaluation.reference import by_symbol, start_values, usual_moves
+from gatewise.tabular.base import Features
+from gatewise.targets.outputs.quantiles import Quantiles, empirical_quantiles, pinball
+
+
+class QuantilesJudge:
+    """See `Judge`; predictions are [n, columns · levels] in the labels' own unit."""
+
+    deciding_metric = "pinball"
+    chance = ("prior",)
+
+    def scorer(self, ground: Ground, rows: Ints) -> Scorer:
+        scale = usual_moves(ground.table, ground.labels, ground.train_rows)
+        return partial(quantile_scores, ground.labels.y[rows], spec=_spec(ground), scale=scale)
+
+    def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
+        """Quantiles of the training labels; of columns that continue those, or of their moves, whichever lost less."""
+        spec, labels = _spec(ground), ground.labels
+        y = np.asarray(labels.y[ground.train_rows], np.float64)
+        plain = empirical_quantiles(y, spec.levels)
+        if not spec.starts:
+            return np.tile(plain.ravel(), (len(rows), 1))
+        seen, present = (start_values(ground.table, labels, some) for some in (ground.train_rows, rows))
+        there = np.isfinite(seen).all(axis=1)
+        moves = empirical_quantiles((y - seen)[there], spec.levels)
+        continued = pinball(moves + seen[there, :, None], y[there], spec.levels).mean(axis=(0, 2))
+        returns = pinball(plain[None], y[there], spec.levels).mean(axis=(0, 2)) < continued
+        stays = (returns | ~np.isfinite(present))[:, :, None]
+        return np.where(stays, plain, moves + present[:, :, None]).reshape(len(rows), -1)
+
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> Floats:
+        """Quantiles of the training labels, in the unit that labels are learned in; of all training rows."""
+        rows, units = ground.train_rows, ground.units
+        y = ground.labels.y[rows].astype(np.float64)
+        return empirical_quantiles(units.scale(y, rows) if units else y, _spec(ground).levels).ravel()
+
+    def baselines(self, ground: Ground, fitted: Floats, rows: Ints, x: Features) -> Mapping[str, Floats]:
+        if ground.labels.spec.starts:
+            return {"prior": by_symbol(ground.table, ground.train_rows, rows, partial(self._of_rows, ground))}
+        prior = np.tile(fitted, (len(rows), 1))
+        return {"prior": ground.units.unscale(prior, rows) if ground.units else prior}
+
+    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+        """By the median, where it is predicted."""
+        spec = _spec(ground)
+        if spec.price is None or 0.5 not in spec.levels:
+            return None
+        median = spec.apart(predictions)[:, spec.price, spec.levels.index(0.5)]
+        return np.sign(median - start_values(ground.table, ground.labels, rows)[:, spec.price])
+
+    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+        return {}
+
+    def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
+        return {}
+
+    def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
+        own = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
+        return usual_moves(ground.table, ground.labels, own if len(own) else ground.train_rows)
+
+    def _of_rows(self, ground: Ground, train_rows: Ints, rows: Ints) -> Floats:
+        return self.knowing_nothing(Ground(ground.table, ground.labels, train_rows), rows)
+
+
+def _spec(ground: Ground) -> Quantiles:
+    spec = ground.labels.spec
+    assert isinstance(spec, Quantiles)
+    return spec

@@ -1,0 +1,104 @@
+"""`quantiles`: for each column of y the numbers below which it comes with given probabilities.
+
+A network's outputs may cross: a 10 % quantile above the 50 % one is no prediction at all. Predictions are its outputs
+in rising order, row by row, which is never worse in the loss (Chernozhukov, Fernández-Val & Galichon 2010, "Quantile
+and Probability Curves Without Crossing"). What is trained is each quantile by itself.
+
+Shapes: n rows, C columns of y, Q levels; predictions are [n, C·Q], column by column, level by level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gatewise.features.scaling import Scaler
+from gatewise.features.symbols import Codes
+from gatewise.targets.outputs.base import Flags, Floats, Ints, random_values, value_columns
+
+
+@dataclass(frozen=True)
+class Quantiles:
+    """y float64 [rows, outputs]; see `OutputSpec`.
+
+    Attributes:
+        levels: probabilities within 0 and 1, rising.
+    """
+
+    outputs: tuple[str, ...]
+    levels: tuple[float, ...]
+    unit: str = ""
+    starts: tuple[str, ...] = ()
+    price: int | None = None
+
+    kind: ClassVar[str] = "quantiles"
+    loss: ClassVar[str] = "pinball"
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.outputs) * len(self.levels)
+
+    @property
+    def loss_fields(self) -> dict[str, Any]:
+        return {"levels": self.levels}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the predictions: q10 and q90, or close_q10, close_q90, volume_q10, … of several columns."""
+        ahead = [f"{name}_" for name in self.outputs] if len(self.outputs) > 1 else [""]
+        return tuple(f"{column}{level_name(level)}" for column in ahead for level in self.levels)
+
+    def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
+        return np.sort(self.apart(raw.astype(np.float64)), axis=2).reshape(raw.shape)
+
+    def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
+        if scaler is None:
+            return predictions
+        each = [scaler.inverse(values, codes) for values in np.moveaxis(self.apart(predictions), 2, 0)]
+        return np.stack(each, axis=2).reshape(predictions.shape)
+
+    def mean_loss(self, predictions: Floats, y: npt.NDArray[Any]) -> float:
+        return float(pinball(self.apart(predictions), y, self.levels).mean())
+
+    def counts(self, y: npt.NDArray[Any]) -> Ints:
+        return np.empty(0, np.int64)
+
+    def prediction_columns(self, predictions: Floats) -> dict[str, Floats]:
+        return dict(zip(self.names, predictions.T, strict=True))
+
+    def decision_columns(self, predictions: Floats) -> dict[str, npt.NDArray[Any]]:
+        return {}
+
+    def target_columns(self, y: npt.NDArray[Any], known: Flags) -> list[pl.Series]:
+        return value_columns(self.outputs, y, known)
+
+    def random_labels(self, rng: np.random.Generator, num_rows: int) -> npt.NDArray[Any]:
+        return random_values(rng, num_rows, len(self.outputs))
+
+    def apart(self, predictions: Floats) -> Floats:
+        """[n, C·Q] as [n, C, Q]."""
+        return predictions.reshape(-1, len(self.outputs), len(self.levels))
+
+
+def level_name(level: float) -> str:
+    """0.1 -> q10; 0.025 -> q2.5."""
+    return f"q{100 * level:g}"
+
+
+def pinball(predictions: Floats, y: npt.NDArray[Any], levels: tuple[float, ...]) -> Floats:
+    """The loss of quantiles [n, C, Q] of y [n, C]: level · error where y lies above, (1 - level) · error below.
+
+    Koenker & Bassett (1978), "Regression Quantiles". It is least, on average, at the true quantile.
+    """
+    above = y[:, :, None] - predictions
+    return np.maximum(np.asarray(levels) * above, (np.asarray(levels) - 1) * above)
+
+
+def empirical_quantiles(y: npt.NDArray[Any], levels: tuple[float, ...]) -> Floats:
+    """[C, Q] of labels [n, C]: the constants that lose least on them, in `pinball`."""
+    return np.quantile(np.asarray(y, np.float64), levels, axis=0, method="inverted_cdf").T
