@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_files import as_csv, bars, load, put
 from gatewise.config.schema import DataConfig
 from gatewise.data.files.part import part_of
 from gatewise.data.files.text import Raw
 from gatewise.data.stamps.turned_back import find_turns
-from gatewise.errors import AmbiguousError
+from gatewise.errors import AmbiguousError, QualityError
 
 DATES = ("%Y%m%d", "%Y-%m-%d", "%d.%m.%Y")
 FIRST = date(2024, 3, 18)  # a Monday
@@ -212,3 +213,26 @@ def test_rows_that_are_sorted_as_text_are_none_such(opens: int, count: int, bars
 def test_one_bar_of_the_night_and_one_of_the_day_are_enough(dates: int, more: int) -> None:
     rows = [datetime.combine(day, time(hour)) for day in days(dates + more) for hour in (21, 9)]
     assert turns(rows) == (dates + more >= 6)
+
+
+@pytest.mark.parametrize("written", ["%I:%M", "0 to 11"])
+@pytest.mark.parametrize("zone", [None, "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("hours", [(0, 24), (4, 20)], ids=["around the clock", "extended hours"])
+def test_twelve_hours_that_were_sorted_are_refused_and_none_of_two_rows_is_chosen(
+    written: str, zone: str | None, hours: tuple[int, int], tmp_path: Path
+) -> None:
+    """Where they were sorted by what the stamps say, the clock goes back nowhere: each time comes twice instead."""
+    moments = [datetime(2024, 1, 8) + n * timedelta(minutes=30) for n in range(48 * 10)]
+    moments = [moment for moment in moments if hours[0] <= moment.hour < hours[1]]
+    clock = [f"{m:%Y-%m-%d %I:%M}" if written == "%I:%M" else f"{m:%Y-%m-%d} {m.hour % 12:02}:{m:%M}" for m in moments]
+    frame = bars(len(moments)).with_columns(pl.Series("time", clock)).sort("time", maintain_order=True)
+    path = put(tmp_path, "X.csv", frame.write_csv())
+    for choice in ("error", "first"):
+        with pytest.raises(QualityError, match="counts 12 hours without AM or PM") as refused:
+            load(path, timezone=zone, on_duplicate=choice)
+        assert "AM and PM" in str(refused.value.hint)
+
+
+def test_two_rows_at_a_time_of_a_whole_day_may_still_be_chosen_from(tmp_path: Path) -> None:
+    both = pl.concat([bars(48 * 5, timedelta(minutes=30), seed=n) for n in (1, 2)]).sort("time", maintain_order=True)
+    assert load(put(tmp_path, "X.csv", as_csv(both)), on_duplicate="first").num_rows == 48 * 5

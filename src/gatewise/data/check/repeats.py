@@ -37,6 +37,11 @@ _ZONES = (
     "Pacific/Auckland",
 )
 _SHARE = 10  # one time in so many is shared where values name series side by side
+_LEAST_TWICE, _FEWEST_DAYS = 0.2, 3  # of the times of a clock of 12 hours come twice; on so many days
+_HALVES = (
+    "write hours of 0 to 23, or AM and PM behind the time or in a column beside it; of two series a file each, or "
+    "data.symbol_column"
+)
 _FEW = 4  # repeats before a column of whole numbers may count as one of names
 
 
@@ -85,6 +90,9 @@ def judge_repeats(ordered: pl.DataFrame, again: pl.Series, rows: Rows) -> Repeat
         return Repeats(count, differing, f"{what}: an hour that clocks show twice", hint, False)
     if (told := _told_apart(ordered, shared, rows)) is not None:
         return Repeats(count, differing, what, told, False)
+    if _are_of_twelve_hours(ordered[STAMP], shared, rows.zone_assumed):
+        what += "; only twelve of the day's hours come, many times twice: the clock counts 12 hours without AM or PM"
+        return Repeats(count, differing, f"{what}, or the rows are of two series", _HALVES, False)
     hint = "no column tells which is meant: mend them, or take out the wrong ones; data.filter.COLUMN=VALUE keeps some"
     return Repeats(count, differing, what, hint, True)
 
@@ -122,6 +130,17 @@ def _clocks_went_back(stamps: pl.Series, shared: pl.DataFrame, differs: pl.Serie
         if exist and (early != late).fill_null(False).all():
             found.append(zone)
     return found
+
+
+def _are_of_twelve_hours(stamps: pl.Series, shared: pl.DataFrame, zone_assumed: bool) -> bool:
+    """Whether no row stands at twelve of the day's hours, and on several days two stand at one time, never three."""
+    hours = set(stamps.dt.hour().unique())
+    firsts = (0, 1) if zone_assumed else range(24)  # a zone has moved the clock's hours to others
+    if hours not in [{(first + n) % 24 for n in range(12)} for first in firsts]:
+        return False
+    twice = shared.group_by(SYMBOL, STAMP).len()
+    often = twice.height >= _LEAST_TWICE * stamps.n_unique() and twice[STAMP].dt.date().n_unique() >= _FEWEST_DAYS
+    return often and twice["len"].max() == 2
 
 
 def _told_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str | None:
