@@ -33,8 +33,8 @@ def test_weights_scaler_and_validation_are_those_of_a_run_whose_test_part_was_co
     assert np.array_equal(honest.split.train, corrupted.split.train)
     assert np.array_equal(honest.split.val, corrupted.split.val)
     one, two = Bundle.load(honest.bundle), Bundle.load(corrupted.bundle)
-    assert one.scaler.to_dict() == two.scaler.to_dict()
-    assert all(torch.equal(weight, two.weights[name]) for name, weight in one.weights.items())
+    assert one.record.scaler.to_dict() == two.record.scaler.to_dict()
+    assert all(torch.equal(weight, two.record.weights[name]) for name, weight in one.record.weights.items())
     assert honest.trained.fit.best_epoch == corrupted.trained.fit.best_epoch
 
     said = [pl.read_parquet(run.predictions) for run in (honest, corrupted)]

@@ -148,7 +148,7 @@ def test_every_target_runs_the_whole_street(cli, kind, columns) -> None:
 def test_other_ways_to_train_end_in_a_judged_bundle(cli, change) -> None:
     value = cli("train", *TINY, *change, "--json", "--quiet").json
     assert value["metrics"]["val"]["log_loss"]["value"] > 0
-    assert Bundle.load(Path(value["bundle"])).metrics == value["metrics"]
+    assert Bundle.load(Path(value["bundle"])).record.metrics == value["metrics"]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_a_disk_that_fills_while_saving_leaves_nothing_half_written_and_the_run_
         assert load_file(run / "checkpoint.safetensors")
     resumed = cli("train", "--resume", run.name[:12], "--json", "--quiet")
     assert (resumed.code, resumed.json["epochs"]) == (0, 3)
-    assert Bundle.load(run / "bundle").metrics == resumed.json["metrics"]
+    assert Bundle.load(run / "bundle").record.metrics == resumed.json["metrics"]
 
 
 def test_ctrl_c_marks_the_run_interrupted_keeps_the_best_weights_and_can_be_gone_on_from(cli, monkeypatch) -> None:

@@ -123,4 +123,4 @@ def test_a_half_done_search_goes_on_with_its_trials(left: Path, cli: Cli) -> Non
 def test_its_runs_are_listed(left: Path, cli: Cli) -> None:
     said = cli("runs", "list", "--json")
     assert {run["run_id"] for run in said.json["runs"]} >= {run["id"] for run in EXPECTED["runs"].values()}
-    assert gatewise.Bundle.load(left / "runs" / EXPECTED["runs"]["classes"]["id"] / "bundle").classes
+    assert gatewise.Bundle.load(left / "runs" / EXPECTED["runs"]["classes"]["id"] / "bundle").record.classes

@@ -78,11 +78,11 @@ def test_every_symbol_gets_the_run_that_it_gets_alone_and_a_failing_one_is_named
         alone = only(table, made.symbol)
         _, lone = train(lone_config, alone)
         ours, theirs = Bundle.load(Path(made.result["bundle"])), Bundle.load(lone.bundle)
-        for name, weight in theirs.weights.items():
-            assert (ours.weights[name] - weight).abs().max() < 1e-5
-        assert ours.scaler.to_dict() == theirs.scaler.to_dict()
-        assert ours.target_scaler.to_dict() == theirs.target_scaler.to_dict()
-        assert ours.symbols == (made.symbol,)
+        for name, weight in theirs.record.weights.items():
+            assert (ours.record.weights[name] - weight).abs().max() < 1e-5
+        assert ours.record.scaler.to_dict() == theirs.record.scaler.to_dict()
+        assert ours.record.target_scaler.to_dict() == theirs.record.target_scaler.to_dict()
+        assert ours.record.symbols == (made.symbol,)
         assert made.result["metrics"]["test"]["rmse"]["value"] == pytest.approx(
             lone.to_dict()["metrics"]["test"]["rmse"]["value"], rel=1e-4
         )

@@ -280,7 +280,7 @@ def test_scaling_is_fitted_on_training_rows_alone(cli, tmp_path: Path) -> None:
     )
     rising.write_csv(tmp_path / "rising.csv")
     value = cli("train", "--data", tmp_path / "rising.csv", "--config", ticker(tmp_path), *QUICK).json
-    scaler = Bundle.load(Path(value["bundle"])).scaler
+    scaler = Bundle.load(Path(value["bundle"])).record.scaler
     seen = rising["close"].to_numpy()[: value["windows"]["train"] + 9].astype(np.float32)
     scaled = scaler.transform(np.stack([seen, np.zeros_like(seen)], axis=1))[:, 0]
     assert (scaled.min(), scaled.max()) == (pytest.approx(0, abs=1e-5), pytest.approx(1, abs=1e-5))
