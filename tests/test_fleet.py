@@ -321,7 +321,7 @@ def other_windows(**fields: object) -> Change:
         (other_model("gru"), "one shape"),
         (other_settings(batch_size=32), r"training\.batch_size; got 64 and 32"),
         (other_settings(optimizer="adam"), r"training\.optimizer\.name; got adamw and adam"),
-        (other_settings(loss="mse"), r"training\.loss; got auto and mse"),
+        (other_settings(loss="mse"), r"training\.loss\.name; got auto and mse"),
         (other_windows(sequence_length=4), "sequence_length; got 5 and 4"),
         (other_windows(clip=None), r"clip; got 4\.0 and None"),
         (other_windows(steps_scored=2), "steps_scored; got 1 and 2"),
