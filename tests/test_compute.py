@@ -213,7 +213,7 @@ def patience() -> Iterator[None]:
         (("--horizons", ""), "ConfigError", "--horizons"),
         (("--seeds", "0"), "UsageError", "--seeds"),
         (("--workers", "0"), "UsageError", "--workers"),
-        (("--model", "lstm"), "UsageError", "--models"),
+        (("--model-type", "nope"), "UnknownNameError", "nope"),
         (("--compute", "moon"), "ConfigError", "ray://"),
         (("--fleet", "maybe"), "ConfigError", "auto, on or off"),
         (("--compute", "ray", "--fleet", "on"), "ConfigError", "Ray gives each"),

@@ -57,7 +57,7 @@ VALUES: dict[str, Any] = {
 }
 
 
-def owner_of(long: str) -> dict[str, str]:
+def owner_of(long: str) -> dict[str, Any]:
     """What must be chosen for a field to be there: {training.schedule.name: step} for gamma."""
     *section, field = long.split(".")
     options = chosen_sections().get((*section,), {})
@@ -67,9 +67,11 @@ def owner_of(long: str) -> dict[str, str]:
     return {**(fitting(owners[0]) if "loss" in section else {}), ".".join((*section, "name")): owners[0]}
 
 
-def fitting(loss: str) -> dict[str, str]:
-    """A kind of target that a loss can be computed of."""
-    return {"target.kind": "direction" if "classes" in LOSS_CONFIGS[loss].output_kinds else "forward_return"}
+def fitting(loss: str) -> dict[str, Any]:
+    """A target that a loss can be computed of."""
+    kinds = LOSS_CONFIGS[loss].output_kinds
+    kind = "direction" if "classes" in kinds else "forward_return"
+    return {"target.kind": kind, "target.quantiles": [0.25, 0.5] if kinds == ("quantiles",) else []}
 
 
 def nested(values: dict[str, Any]) -> dict[str, Any]:

@@ -24,12 +24,12 @@ def class_weights(
 
     Raises:
         LabelError: weights that are not one a class and above 0, or so far apart that float32 loses a class.
-        UnknownNameError: a weight for a class that there is not.
+        UnknownNameError: a rule, or a weight for a class, that there is not.
     """
     seen = counts > 0
     if rule == "none":
         return seen.astype(np.float32)
-    if isinstance(rule, str):
+    if rule == "balanced":
         return np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 0).astype(np.float32)
     if isinstance(rule, Mapping):
         for name in rule:
@@ -40,6 +40,8 @@ def class_weights(
                 f"class_weights must name every class; missing: {', '.join(unweighted)}", "1 is the usual weight"
             )
         rule = tuple(rule[name] for name in classes)
+    if isinstance(rule, str):
+        raise UnknownNameError("rule of class_weights", rule, ("none", "balanced"))
     with np.errstate(over="ignore", under="ignore"):
         weights = np.asarray(rule, np.float32)
     if len(rule) != len(classes) or not (np.isfinite(weights) & (weights > 0)).all():

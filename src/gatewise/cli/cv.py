@@ -96,13 +96,13 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     """The place that --compute, --workers and --fleet name, and whether models are trained as a fleet, with why."""
     import os
 
+    from gatewise.config.alike import require_fleet_choice
     from gatewise.errors import ConfigError
     from gatewise.host import choose_threads
     from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
     from gatewise.jobs.places import InProcess, LocalCompute
 
-    if fleet not in ("auto", "on", "off"):
-        raise ConfigError(f"--fleet is auto, on or off; got {fleet!r}")
+    require_fleet_choice(fleet)
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
         used, why = decide_fleet(

@@ -1,4 +1,4 @@
-"""What members of a fleet share, by their settings. All else may be each member's own, rates of dropout too."""
+"""Whether there is a fleet, and what its members share. All else may be each member's own, rates of dropout too."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ SHARED = (
     "training.device",
     "training.checkpoint_every_epochs",
 )
+
+
+def require_fleet_choice(choice: str) -> None:
+    """Raises ConfigError if it does not say whether members are trained as one."""
+    if choice not in ("auto", "on", "off"):
+        raise ConfigError(f"fleet is auto, on or off; got {choice!r}")
 
 
 def is_shared(path: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.config.alike import require_fleet_choice
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
@@ -92,8 +93,7 @@ def train_symbols(
         LostWorkerError: processes can't be started.
         Interrupted: Ctrl-C; runs that were going on can be resumed one by one.
     """
-    if fleet not in ("auto", "on", "off"):
-        raise ConfigError(f"fleet is auto, on or off; got {fleet!r}")
+    require_fleet_choice(fleet)
     if config.reads_symbol:
         raise ConfigError(
             "a model of one symbol has none to tell apart",

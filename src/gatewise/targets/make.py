@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gatewise.config.schema import TargetConfig
 from gatewise.data.table import SYMBOL, TIME, Table
-from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
+from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError, entry
 from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
 from gatewise.targets.forward_return import forward_change, forward_return
@@ -60,6 +60,7 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
 
     (close, high, low), present = _prices(table, ("close", "high", "low"))
     run_start, run_end = run_bounds(table.segment_start, present)
+    lookback = entry("barrier", spec.barrier, {"volatility": spec.volatility_rows + 1, "fixed": 1})
     unit: npt.NDArray[np.float64] = np.ones(close.size)
     if spec.barrier == "volatility":
         unit = trailing_volatility(close, run_start, spec.volatility_rows, table.any_prices) * math.sqrt(spec.horizon)
@@ -74,7 +75,6 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
         on_both=CLASSES.index(spec.on_both),
         in_price_units=table.any_prices,
     )
-    lookback = spec.volatility_rows + 1 if spec.barrier == "volatility" else 1
     return Labels(y, known_at, known_at >= 0, output_spec(spec, CLASSES), lookback)
 
 

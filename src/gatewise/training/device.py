@@ -9,11 +9,12 @@ from functools import cache
 
 import torch
 
-from gatewise.errors import ConfigError
+from gatewise.errors import ConfigError, entry
 from gatewise.nn.recurrent_op import GATES, StackShape, recurrent
 
 AMPERE = (8, 0)
 TURING = (7, 0)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Precision:
 
     @property
     def name(self) -> str:
-        return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[self.dtype]
+        return next(name for name, dtype in DTYPES.items() if dtype == self.dtype)
 
     @contextmanager
     def autocast(self, device: torch.device) -> Iterator[None]:
@@ -69,7 +70,7 @@ def choose_precision(name: str, device: torch.device) -> Precision:
     """`auto`: bf16 on GPUs from Ampere on, fp16 with gradient scaling on Volta and Turing, else fp32.
 
     Raises:
-        ConfigError: a precision that the device does not carry.
+        ConfigError: a precision that the device does not carry; UnknownNameError: none at all.
     """
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
@@ -98,8 +99,7 @@ def choose_precision(name: str, device: torch.device) -> Precision:
         raise ConfigError("fp16 needs a GPU", f'{also}training.precision="fp32"')
     else:
         reason = "asked for"
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
-    return Precision(dtype, name == "fp16", reason)
+    return Precision(entry("precision", name, DTYPES), name == "fp16", reason)
 
 
 @cache

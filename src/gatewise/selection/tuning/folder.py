@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from gatewise.config.alike import require_fleet_choice
 from gatewise.config.load import load_config, to_yaml
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
@@ -57,8 +58,7 @@ class StudyRequest:
             )
         if self.workers < 0:
             raise ConfigError(f"workers must be 0 or more; got {self.workers}", "workers=0 trains in this process")
-        if self.fleet not in ("auto", "on", "off"):
-            raise ConfigError(f"fleet is auto, on or off; got {self.fleet!r}")
+        require_fleet_choice(self.fleet)
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
 

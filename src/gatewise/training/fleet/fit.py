@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gatewise.config.alike import require_alike
+from gatewise.config.alike import require_alike, require_fleet_choice
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
 from gatewise.interrupts import Uninterrupted
@@ -122,6 +122,7 @@ def choose_fleet(device: torch.device, num_members: int, said: str = "auto") -> 
     Args:
         said: auto, on or off.
     """
+    require_fleet_choice(said)
     if said != "auto":
         return said == "on", "asked for"
     if num_members < 2:
