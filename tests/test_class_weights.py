@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -19,9 +18,6 @@ import gatewise
 from gatewise.class_weights import class_weights, log_weights, weights_remark
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, LabelError, UnknownNameError
-from gatewise.models.registry import build_model
-from gatewise.training.prior import start_below
-from zoo import NETWORKS
 
 CLASSES = ("down", "flat", "up")
 COUNTS = np.array([10, 80, 10])
@@ -82,17 +78,6 @@ def test_dividing_by_the_weights_undoes_the_shift_that_they_make(weights: list[f
 def test_weights_that_are_all_the_same_shift_nothing() -> None:
     assert log_weights(np.full(3, 2.5, np.float32)) is None
     assert log_weights(np.empty(0, np.float32)) is None
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("embedding", [0, 2])
-def test_every_model_starts_lower_by_what_its_loss_adds(name: str, embedding: int) -> None:
-    config = load_config(overrides={"model.name": name, "model.hidden_size": 3, "model.symbol_embedding": embedding})
-    model = build_model(config.model, 2, 3, num_symbols=2).eval()
-    inputs = (torch.randn(4, 5, 2), *([torch.zeros(4, dtype=torch.int64)] if embedding else ()))
-    before, shift = model(*inputs), torch.tensor([0.5, -1.0, 2.0])
-    start_below(model, shift)
-    torch.testing.assert_close(model(*inputs) + shift, before)
 
 
 @pytest.mark.parametrize("rule", [(1.0, 2.0, 4.0), {"up": 4.0, "down": 1.0, "flat": 2.0}])

@@ -63,25 +63,6 @@ def test_what_is_trained_predicts_the_same_to_the_bit_from_its_folder(
     assert np.array_equal(alone, before[3:4]), "a row's numbers must not depend on the rows beside it"
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_the_same_config_gives_the_same_predictor(name: str) -> None:
-    (prepared, one), (_, two) = trained(config_of(name)), trained(config_of(name))
-    inputs = Inputs.of(prepared.config, prepared.samples, prepared.fold, prepared.split.test, "cpu")
-    assert np.array_equal(one.predictor.predict(inputs), two.predictor.predict(inputs))
-    assert set(one.predictor.tensors()) == set(two.predictor.tensors())
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_a_model_of_one_row_sees_the_windows_last_row_and_no_other(name: str) -> None:
-    prepared, made = trained(config_of(name))
-    samples, rows = prepared.samples, prepared.split.test
-    inputs = Inputs.of(prepared.config, samples, prepared.fold, rows, "cpu")
-    values = samples.matrix.values.copy()
-    values[np.setdiff1d(np.arange(len(values)), rows)] = np.nan
-    poisoned = Inputs(prepared.config, values, inputs.scaler, inputs.codes, inputs.num_symbols, rows, "cpu")
-    assert np.array_equal(made.predictor.predict(poisoned), made.predictor.predict(inputs))
-
-
 @pytest.mark.parametrize(
     ("name", "target"),
     [("logistic", "direction"), ("xgboost", "direction"), ("ridge", "forward_return"), ("xgboost", "forward_return")],

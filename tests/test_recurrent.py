@@ -9,13 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gatewise.config.schema import MODEL_CONFIGS
-from gatewise.models.registry import build_model
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell
-from zoo import NETWORKS
 
 REFERENCES: dict[Cell, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 stacks = pytest.mark.parametrize(
@@ -95,33 +92,3 @@ def test_dropout_between_layers_is_on_in_training_alone_and_keeps_the_mean() -> 
     assert not torch.equal(*drawn)
     layer.eval()
     assert torch.equal(layer(x), layer(x))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_no_model_looks_past_its_window_and_every_output_depends_on_its_last_step(name) -> None:
-    torch.manual_seed(0)
-    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2), 3, 2, generator=seeded(0)).eval()
-    x = torch.randn(2, 7, 3, requires_grad=True)
-    (grad,) = torch.autograd.grad(model(x)[0].sum(), x)
-    assert torch.all(grad[1] == 0), "a sample must not see its neighbours in the batch"
-    assert torch.all(grad[0, -1] != 0)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_step_in_training_sees_only_steps_up_to_its_own(name) -> None:
-    torch.manual_seed(0)
-    config = MODEL_CONFIGS[name](name=name, hidden_size=6, num_layers=2, dropout=0.0)
-    model = build_model(config, 3, 2, "every", generator=seeded(0)).train()
-    x = torch.randn(1, 7, 3, requires_grad=True)
-    (grad,) = torch.autograd.grad(model(x)[0, 3].sum(), x)
-    assert torch.all(grad[0, 4:] == 0)
-    assert torch.all(grad[0, 3] != 0)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_head_in_evaluation_reads_the_last_step_whatever_training_reads(name) -> None:
-    torch.manual_seed(0)
-    model = build_model(MODEL_CONFIGS[name](name=name, hidden_size=6, dropout=0.0), 3, 2, "every", generator=seeded(0))
-    x = torch.randn(2, 7, 3)
-    torch.testing.assert_close(model.eval()(x), model.train()(x)[:, -1], rtol=0, atol=1e-6)
-    assert model.hidden_states(x).shape == (2, 7, 6)

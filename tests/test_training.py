@@ -31,7 +31,6 @@ from gatewise.training.progress import FitResult
 from gatewise.training.step import Step, Totals
 from gatewise.windows import Windows
 from training_configs import training_config
-from zoo import NETWORKS
 
 CPU = torch.device("cpu")
 FP32 = choose_precision("fp32", CPU)
@@ -94,25 +93,6 @@ def weights(model: nn.Module) -> list[torch.Tensor]:
 
 def same(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_planted_signal_is_learnt(name) -> None:
-    model, recorder = small_model(name, dropout=0.0), Recorder()
-    run(model, settings(max_epochs=12), recorder)
-    assert recorder.epochs[-1]["val_accuracy"] > 0.9
-    assert recorder.epochs[-1]["val_loss"] < 0.4
-    truth = make_windows().y[VAL].numpy()
-    assert (predict_outputs(model, make_windows(), VAL).argmax(1) == truth).mean() > 0.9
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(name) -> None:
-    models = [small_model(name) for _ in range(3)]
-    for model, seed in zip(models, (5, 5, 6), strict=True):
-        run(model, settings(seed=seed))
-    assert same(weights(models[0]), weights(models[1]))
-    assert not same(weights(models[0]), weights(models[2]))
 
 
 def keep_in(states):

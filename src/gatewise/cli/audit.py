@@ -27,7 +27,7 @@ def audit(
     Example: gatewise audit --data BTCUSDT-1m.parquet --stamp open
     """
     from gatewise.audit import run_audit
-    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.output import print_checks, set_up_logging
     from gatewise.config.load import load_config
     from gatewise.data.load import load_table
 
@@ -35,11 +35,6 @@ def audit(
     config = load_config(flags.file, flags.assignments, flags.overrides)
     rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
     result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        for check in result.checks:
-            print(f"{'pass' if check.passed else 'FAIL'}  {check.name:<16} {check.detail}")
-        print("passed: nothing looks ahead" if result.passed else "FAILED: something looks ahead")
+    print_checks(result, as_json, "nothing looks ahead", "something looks ahead")
     if not result.passed:
         raise typer.Exit(1)

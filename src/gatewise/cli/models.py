@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_models)
     group.command("show")(show)
     group.command("memory")(memory)
+    group.command("check")(check)
     app.add_typer(group, name="models")
 
 
@@ -32,13 +33,14 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
 
     set_up_logging(quiet)
     rows = [
-        {"name": name, "consumes": spec.consumes, "summary": spec.summary, "source": spec.source}
+        {"name": name, "consumes": spec.consumes, "can": spec.can, "summary": spec.summary, "source": spec.source}
         for name, spec in MODELS.items()
     ]
     if as_json:
         print_json({"models": rows})
     else:
-        print_table("", [*rows[0]], [[*row.values()] for row in rows])
+        texts = [[value if isinstance(value, str) else ", ".join(value) for value in row.values()] for row in rows]
+        print_table("", [*rows[0]], texts)
 
 
 def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -102,3 +104,21 @@ def memory(
             ["item", "MB"],
             [[name, f"{value:,.1f}"] for name, value in items.items()],
         )
+
+
+def check(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Hold a model against the laws that its declaration calls for.
+
+    Exit code 0: it holds to all; 1: the laws that it breaks are named.
+
+    Example: gatewise models check lstm
+    """
+    from gatewise.audit.laws.check import check_model
+    from gatewise.audit.run import Audit
+    from gatewise.cli.output import print_checks, set_up_logging
+
+    set_up_logging(quiet)
+    result = Audit(tuple(check_model(name)))
+    print_checks(result, as_json, f"{name} holds to every law", f"{name} breaks a law")
+    if not result.passed:
+        raise typer.Exit(1)

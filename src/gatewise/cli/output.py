@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from gatewise.audit.run import Audit
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.verdict import Judgement
 
@@ -27,6 +28,16 @@ _ADVICE = ("hint", "remedy", "notes", "remarks", "error")  # keys of what the co
 def print_json(value: dict[str, Any]) -> None:
     """Exactly one JSON object on stdout, its advice in flags; NaN and infinities are not JSON and are refused."""
     print(json.dumps(_advice_in_flags(value), allow_nan=False, default=str))
+
+
+def print_checks(audit: Audit, as_json: bool, passed: str, failed: str) -> None:
+    """A line a check and a last one for all, or one JSON object."""
+    if as_json:
+        print_json(audit.to_dict())
+        return
+    for check in audit.checks:
+        print(f"{'pass' if check.passed else 'FAIL'}  {check.name:<16} {check.detail}")
+    print(f"passed: {passed}" if audit.passed else f"FAILED: {failed}")
 
 
 def _advice_in_flags(value: Any, advises: bool = False) -> Any:

@@ -58,7 +58,7 @@ Build = Callable[[Any, int, int, Readout, torch.Generator | None], Network]
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(ABC):
     """What every model declares.
 
     Attributes:
@@ -74,6 +74,11 @@ class ModelSpec:
     def consumes(self) -> Consumes:
         """`sequences` [batch, steps, features] or `rows` [batch, features]."""
         return self.config.consumes
+
+    @property
+    @abstractmethod
+    def can(self) -> list[str]:
+        """What it declares beside its predictions, in words."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,16 @@ class NeuralSpec(ModelSpec):
     stacks: bool = True
     exports: bool = True
 
+    @property
+    def can(self) -> list[str]:
+        declared = {
+            "hidden states": self.hidden_states is not None,
+            "maps": self.maps is not None,
+            "fleets": self.stacks,
+            "export": self.exports,
+        }
+        return [word for word, is_so in declared.items() if is_so]
+
 
 @dataclass(frozen=True)
 class TabularSpec(ModelSpec):
@@ -108,3 +123,7 @@ class TabularSpec(ModelSpec):
 
     fit: Callable[[TrainingRows, Any], TabularModel]
     from_state: Callable[[State], TabularModel]
+
+    @property
+    def can(self) -> list[str]:
+        return []

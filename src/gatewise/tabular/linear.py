@@ -41,7 +41,7 @@ class Design:
 
     def __init__(self, x: npt.NDArray[np.floating]) -> None:
         self.rows, self.width = len(x), x.shape[1] + 1
-        self._block_rows = max(1, min(_ELEMENTS // self.width, self.rows))
+        self._block_rows = max(1, _ELEMENTS // self.width)  # however few rows: products of one shape round alike
         blocks = max(1, -(-self.rows // self._block_rows))
         padded = np.zeros((blocks * self._block_rows, self.width))
         padded[: self.rows, :-1] = x

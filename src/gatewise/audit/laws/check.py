@@ -1,0 +1,81 @@
+"""The laws by name, which of them a model's declaration calls for, and a run of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gatewise.audit.base import Check
+from gatewise.audit.laws import learning, networks
+from gatewise.audit.laws.tiny import Tiny
+from gatewise.errors import GatewiseError
+from gatewise.isolation import one_core, plain_numbers
+from gatewise.models.base import ModelSpec, NeuralSpec
+
+
+@dataclass(frozen=True)
+class Law:
+    """What must hold of models that declare it.
+
+    Attributes:
+        broken: what breaks it, in words, or `None`.
+        applies: whether a declaration calls for it.
+    """
+
+    broken: Callable[[Tiny], str | None]
+    applies: Callable[[Tiny], bool] = lambda tiny: True
+
+
+def _network(declared: Callable[[NeuralSpec], bool] = lambda spec: True) -> Callable[[Tiny], bool]:
+    def applies(tiny: Tiny) -> bool:
+        spec: ModelSpec = tiny.spec
+        return isinstance(spec, NeuralSpec) and declared(spec)
+
+    return applies
+
+
+LAWS: dict[str, Law] = {
+    "shapes": Law(networks.shapes, _network()),
+    "no later step": Law(networks.no_later_step, lambda tiny: _network()(tiny) and tiny.config().model.is_causal),
+    "rows apart": Law(networks.rows_apart, _network()),
+    "seeds": Law(networks.seeds, _network()),
+    "gradients": Law(networks.gradients, _network()),
+    "output bias": Law(networks.output_bias, _network()),
+    "symbols": Law(networks.symbols, _network()),
+    "hidden states": Law(networks.hidden_states, _network(lambda spec: spec.hidden_states is not None)),
+    "maps": Law(networks.maps, _network(lambda spec: spec.maps is not None)),
+    "resumes": Law(networks.resumes, _network()),
+    "fleet": Law(networks.fleet, _network(lambda spec: spec.stacks)),
+    "exports": Law(networks.exports, _network(lambda spec: spec.exports)),
+    "learns": Law(learning.learns),
+    "no luck": Law(learning.no_luck),
+    "same again": Law(learning.same_again),
+    "kept": Law(learning.kept),
+    "alone": Law(learning.alone),
+    "last row alone": Law(learning.last_row_alone, lambda tiny: tiny.spec.consumes == "rows"),
+}
+
+
+def laws_of(name: str) -> list[str]:
+    """The laws that a model's declaration calls for."""
+    return [law for law, entry in LAWS.items() if entry.applies(Tiny(name))]
+
+
+@plain_numbers()
+def check_law(name: str, law: str) -> Check:
+    """Holds a model against a law; what it raises breaks the law, too."""
+    entry = LAWS[law]
+    sentence = " ".join((entry.broken.__doc__ or "").split())
+    try:
+        broken = entry.broken(Tiny(name))
+    except GatewiseError as error:
+        broken = error.message
+    except Exception as error:  # a model is its author's; whatever it raises is told beside the law
+        broken = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return Check(law, broken is None, broken or sentence)
+
+
+def check_model(name: str) -> list[Check]:
+    """Every law that applies."""
+    with one_core():
+        return [check_law(name, law) for law in laws_of(name)]

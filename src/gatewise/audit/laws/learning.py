@@ -1,0 +1,100 @@
+"""Laws of every model, network or not: what is learnt, kept and predicted. A law returns what breaks it, or `None`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from gatewise.audit.laws.tiny import OUTPUTS, TEST, Tiny, Trial
+from gatewise.learners.base import Shape
+from gatewise.learners.table import learner_of
+from gatewise.sealed import read_sealed, write_sealed
+
+# An accuracy over 200 windows of chance leaves 0.5 by 4.5 of its standard errors once in 150,000 times.
+_CHANCE = 4.5 * 0.5 / TEST**0.5
+_ENOUGH_EPOCHS = {"max_epochs": 30}
+
+
+def learns(tiny: Tiny) -> str | None:
+    """What is planted in the last step is found on rows that were never seen."""
+    for kind in tiny.kinds():
+        score = _score(tiny, tiny.planted, kind)
+        if score < 0.8:
+            return f"{kind}: {score:.2f} of what is planted is found; 0.8 must be"
+    return None
+
+
+def no_luck(tiny: Tiny) -> str | None:
+    """Where there is nothing to learn, nothing is found on rows that were never seen."""
+    for kind in tiny.kinds():
+        score, most = _score(tiny, tiny.nothing, kind), 0.5 + _CHANCE if kind == "classes" else 0.2
+        if score > most:
+            return f"{kind}: {score:.2f} is found in noise; {most:.2f} is the most that chance gives"
+    return None
+
+
+def same_again(tiny: Tiny) -> str | None:
+    """The same config and rows give the same predictions, to the bit."""
+    for kind in tiny.kinds():
+        (one, inputs), (two, _) = (tiny.planted.train(tiny.config(), kind) for _ in range(2))
+        if (one.predictor.predict(inputs) != two.predictor.predict(inputs)).any():
+            return f"{kind}: two trainings predict two things"
+    return None
+
+
+def kept(tiny: Tiny) -> str | None:
+    """What was written to a folder and read from it predicts the same, to the bit."""
+    for kind in tiny.kinds():
+        config = tiny.config()
+        trained, inputs = tiny.planted.train(config, kind)
+        spec = tiny.planted.data(kind)[0].labels.spec
+        with TemporaryDirectory() as folder:
+            place = Path(folder) / "model"
+            write_sealed(place, {"model": dict(trained.predictor.state())}, trained.predictor.tensors())
+            documents, tensors = read_sealed(place)
+        shape = Shape(inputs.values.shape[1], spec, 1, np.zeros(len(spec.classes)))
+        restored = learner_of(config.model).restore(config, shape, tensors, documents["model"])
+        if (restored.predict(inputs) != trained.predictor.predict(inputs)).any():
+            return f"{kind}: other predictions than before"
+    return None
+
+
+def alone(tiny: Tiny) -> str | None:
+    """A row's prediction is the same to the bit whatever rows are predicted with it; probabilities sum to 1."""
+    for kind in tiny.kinds():
+        trained, inputs = tiny.planted.train(tiny.config(), kind)
+        together = trained.predictor.predict(inputs)
+        if kind == "classes" and not np.allclose(together.sum(axis=1), 1):
+            return "probabilities do not sum to 1"
+        for some in (*inputs.rows[:40, None], inputs.rows[::-1]):
+            where = np.searchsorted(inputs.rows, some)
+            if (trained.predictor.predict(replace(inputs, rows=some)) != together[where]).any():
+                return f"{kind}: a row's numbers depend on the rows beside it"
+    return None
+
+
+def last_row_alone(tiny: Tiny) -> str | None:
+    """What eats rows reads the row that ends a window, and no other."""
+    for kind in tiny.kinds():
+        trained, inputs = tiny.planted.train(tiny.config(), kind)
+        values = np.full_like(inputs.values, np.nan)
+        values[inputs.rows] = inputs.values[inputs.rows]
+        if (trained.predictor.predict(replace(inputs, values=values)) != trained.predictor.predict(inputs)).any():
+            return f"{kind}: another row than the last moves predictions"
+    return None
+
+
+def _score(tiny: Tiny, trial: Trial, kind: str) -> float:
+    """Accuracy of classes, or the share of variance that is explained."""
+    trained, inputs = trial.train(tiny.config(**_ENOUGH_EPOCHS), kind)
+    predictions, truth = trained.predictor.predict(inputs), trial.signal[-TEST:]
+    if kind == "classes":
+        assert predictions.shape == (TEST, OUTPUTS)
+        return float(((predictions[:, 1] > 0.5) == (truth > 0)).mean())
+    scaler = trial.data(kind)[1].target_scaler
+    assert scaler is not None
+    error = truth - scaler.inverse(predictions)[:, 0]
+    return float(1 - error.var() / truth.var())

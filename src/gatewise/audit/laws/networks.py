@@ -1,0 +1,223 @@
+"""Laws of networks: what a module must be for exact resume, pieces of a batch on threads, fleets and live rows.
+
+A law returns what breaks it, in words, or `None`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatewise.audit.laws.tiny import CPU, FEATURES, OUTPUTS, STEPS, Tiny
+from gatewise.models.base import Network, NeuralSpec
+from gatewise.models.registry import build_model, network_spec
+from gatewise.nn.dropout import drawing
+from gatewise.nn.initial import seeded
+from gatewise.training.device import choose_precision
+from gatewise.training.fit import fit
+from gatewise.training.fleet.fit import Member, fit_fleet
+from gatewise.training.inference import predict_outputs
+from gatewise.training.listeners import Listeners
+from gatewise.training.prior import start_below
+from gatewise.training.progress import FitResult
+from gatewise.training.state import TrainState
+
+FP32 = choose_precision("fp32", CPU)
+SILENT = Listeners(())
+TOLERANCE = 1e-4
+_DROPOUT: dict[str, Any] = {"dropout": 0.3}
+
+
+def spec_of(tiny: Tiny) -> NeuralSpec:
+    """Its entry."""
+    return network_spec(tiny.config().model)
+
+
+def windows_x(seed: int = 0, count: int = 5) -> Tensor:
+    """x_BTF of noise."""
+    return torch.randn(count, STEPS, FEATURES, generator=seeded(seed))
+
+
+def shapes(tiny: Tiny) -> str | None:
+    """[batch, outputs] when predicting; every step's in training where that was asked for, the last being the same."""
+    x_BTF = windows_x()
+    if (got := tiny.network().eval()(x_BTF).shape) != (5, OUTPUTS):
+        return f"outputs must be [5, {OUTPUTS}]; got {list(got)}"
+    every = tiny.network(readout="every")
+    if not tiny.config().model.is_causal:
+        return None
+    with drawing(1):
+        trained = every.train()(x_BTF)
+    if trained.shape != (5, STEPS, OUTPUTS):
+        return f"with readout every, training outputs must be [5, {STEPS}, {OUTPUTS}]; got {list(trained.shape)}"
+    if not torch.allclose(trained[:, -1], every.eval()(x_BTF), atol=1e-5):
+        return "the last of every step's outputs is not what is predicted"
+    return None
+
+
+def no_later_step(tiny: Tiny) -> str | None:
+    """Where `is_causal` says so: a step's output depends on its own step and earlier ones alone."""
+    module = tiny.network(readout="every").train()
+    x_BTF = windows_x(count=1).requires_grad_()
+    with drawing(1):
+        outputs = module(x_BTF)
+    for step in range(STEPS):
+        (grad,) = torch.autograd.grad(outputs[0, step].square().sum(), x_BTF, retain_graph=True)
+        if (later := grad[0, step + 1 :]).any():
+            return f"step {step + 1} depends on {int(later.any(dim=1).sum())} steps after it"
+        if not grad[0, step].any():
+            return f"step {step + 1} does not depend on itself"
+    return None
+
+
+def rows_apart(tiny: Tiny) -> str | None:
+    """A window's outputs are the same to the bit, whatever stands beside it in a batch."""
+    windows, module = tiny.windows, tiny.network()
+    rows = torch.arange(STEPS - 1, 150 * STEPS, STEPS).numpy()
+    together = predict_outputs(module, windows, rows)
+    mixed = torch.randperm(len(rows), generator=seeded(1)).numpy()
+    if (predict_outputs(module, windows, rows[mixed]) != together[mixed]).any():
+        return "another order of rows gives other outputs"
+    for row in (0, 70, 149):
+        if (predict_outputs(module, windows, rows[row : row + 1]) != together[row]).any():
+            return "a window alone has other outputs than among others"
+    return None
+
+
+def seeds(tiny: Tiny) -> str | None:
+    """Initial weights follow from the generator that is handed in, and from nothing of the process."""
+    before = torch.get_rng_state()
+    one, same, other = tiny.network(1), tiny.network(1), tiny.network(2)
+    with drawing(1):
+        one.train()(windows_x())
+    if not torch.equal(before, torch.get_rng_state()):
+        return "torch's own generator was drawn from: draw from the one that build is given (gatewise.nn.initial)"
+    if _distance(one, same):
+        return "one seed gives two models"
+    if not _distance(one, other):
+        return "two seeds give one model"
+    return None
+
+
+def gradients(tiny: Tiny) -> str | None:
+    """Every parameter has a gradient, and none is infinite, at zeros and at large numbers too."""
+    for name, x_BTF in {"noise": windows_x(), "zeros": windows_x() * 0, "large numbers": windows_x() * 1e3}.items():
+        module = tiny.network().train()
+        with drawing(1):
+            loss = torch.nn.functional.cross_entropy(module(x_BTF), torch.tensor([0, 1, 0, 1, 1]))
+        found = torch.autograd.grad(loss, list(module.parameters()), allow_unused=True)
+        for (place, _), grad in zip(module.named_parameters(), found, strict=True):
+            if grad is None:
+                return f"{place} takes no part in the outputs"
+            if not grad.isfinite().all():
+                return f"the gradient of {place} is not finite at {name}"
+    return None
+
+
+def output_bias(tiny: Tiny) -> str | None:
+    """`output_bias` is added to the outputs last."""
+    module, x_BTF, shift = tiny.network().eval(), windows_x(), torch.tensor([0.5, -1.0])
+    before = module(x_BTF)
+    start_below(module, shift)
+    return None if torch.allclose(module(x_BTF) + shift, before, atol=1e-5) else "it is not"
+
+
+def symbols(tiny: Tiny) -> str | None:
+    """A network that is told the symbol reads it, and each window's alone."""
+    config = tiny.config(symbol_embedding=2).model
+    module = build_model(config, FEATURES, OUTPUTS, num_symbols=3, symbol_onehot=True, generator=seeded(1)).eval()
+    x_BTF = windows_x()
+    one, other = (module(x_BTF, torch.tensor([number, 0, 0, 0, 0])) for number in (1, 2))
+    if torch.equal(one[0], other[0]):
+        return "outputs are the same for two symbols"
+    return None if torch.equal(one[1:], other[1:]) else "another window's symbol moves outputs"
+
+
+def hidden_states(tiny: Tiny) -> str | None:
+    """[batch, steps, width], each window's by itself; no state of a causal model depends on later steps."""
+    read, module, x_BTF = spec_of(tiny).hidden_states, tiny.network().eval(), windows_x()
+    assert read is not None
+    states = read(module, x_BTF)
+    if states.dim() != 3 or states.shape[:2] != x_BTF.shape[:2]:
+        return f"they must be [5, {STEPS}, width]; got {list(states.shape)}"
+    later = x_BTF.clone()
+    later[:, -1] += 1
+    if tiny.config().model.is_causal and not torch.allclose(read(module, later)[:, :-1], states[:, :-1], atol=1e-6):
+        return "a later step moves an earlier state"
+    return None
+
+
+def maps(tiny: Tiny) -> str | None:
+    """[batch, steps], none below 0, each window's summing to 1."""
+    read, x_BTF = spec_of(tiny).maps, windows_x()
+    assert read is not None
+    weights = read(tiny.network().eval(), x_BTF)
+    if weights.shape != x_BTF.shape[:2]:
+        return f"they must be [5, {STEPS}]; got {list(weights.shape)}"
+    fits = (weights >= 0).all() and torch.allclose(weights.sum(dim=1), torch.ones(5), atol=1e-5)
+    return None if fits else "they must be at least 0 and sum to 1"
+
+
+def resumes(tiny: Tiny) -> str | None:
+    """A training that was cut off and went on ends with the same weights, to the bit, dropout included."""
+    states = []
+
+    def keep(state: TrainState) -> None:
+        tensors, values = state.to_tensors()
+        states.append(({name: value.clone() for name, value in tensors.items()}, copy.deepcopy(values)))
+
+    whole, resumed, again = (tiny.network(**_DROPOUT) for _ in range(3))
+    _fit(tiny, whole, save=keep)
+    _fit(tiny, again)
+    if _distance(whole, again):
+        return "two trainings of one seed end with other weights: something is drawn or kept beside seed, step and row"
+    _fit(tiny, resumed, saved=states[0])
+    return "what went on after an epoch ends with other weights" if _distance(whole, resumed) else None
+
+
+def fleet(tiny: Tiny) -> str | None:
+    """Where it `stacks`: members of a fleet end with the weights that they have alone, to float tolerance."""
+    together = [_member(tiny, seed) for seed in (1, 2)]
+    results = fit_fleet(together, FP32, OUTPUTS, [SILENT, SILENT])
+    for seed, member, result in zip((1, 2), together, results, strict=True):
+        if not isinstance(result, FitResult):
+            return f"a member failed: {result}"
+        alone = _member(tiny, seed)
+        start = copy.deepcopy(alone.model)
+        rows = alone.train_rows, alone.val_rows
+        fit(alone.model, alone.windows, *rows, alone.settings, FP32, OUTPUTS, SILENT)
+        if (apart := _distance(alone.model, member.model)) > TOLERANCE:
+            return f"weights differ by {apart:.1g} from those of a member alone"
+        if _distance(start, alone.model) < 10 * TOLERANCE:
+            return "training does not move it"
+    return None
+
+
+def exports(tiny: Tiny) -> str | None:
+    """`torch.export` takes it, and what was exported gives the same outputs."""
+    module, x_BTF = tiny.network().eval(), windows_x()
+    program = torch.export.export(module, (x_BTF,), strict=False)
+    return None if torch.allclose(program.module()(x_BTF), module(x_BTF), atol=1e-5) else "outputs differ"
+
+
+def _fit(
+    tiny: Tiny,
+    module: Network,
+    saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
+    save: Callable[[TrainState], None] | None = None,
+) -> None:
+    fit(module, tiny.windows, *tiny.rows, tiny.config().training, FP32, OUTPUTS, SILENT, saved, save)
+
+
+def _member(tiny: Tiny, seed: int) -> Member:
+    settings = tiny.config(**{"training.seed": seed, "learning_rate": 0.01 * seed}).training
+    return Member(tiny.network(seed, **_DROPOUT), tiny.windows, *tiny.rows, settings)
+
+
+def _distance(one: Network, other: Network) -> float:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return max(float((a - b).abs().max()) for a, b in pairs)

@@ -1,0 +1,133 @@
+"""A model of any name, small enough to be tried in a second, and what it is tried on.
+
+Windows of 6 steps of 3 features, all of them noise; what is planted stands in the last step's first feature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gatewise.arrays import Targets, make_array_samples, window_ends
+from gatewise.audit.base import SMALL_MODEL
+from gatewise.config.load import load_config
+from gatewise.config.schema import ExperimentConfig
+from gatewise.features.scaling import fit_scaler
+from gatewise.fold import Fold, make_windows
+from gatewise.learners.base import Inputs, Trained
+from gatewise.learners.table import train_model
+from gatewise.models.base import ModelSpec, Network
+from gatewise.models.registry import build_model, find_spec
+from gatewise.nn.initial import seeded
+from gatewise.nn.recurrent_op import Readout
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
+from gatewise.training.listeners import Listeners
+from gatewise.windows import Windows
+
+STEPS, FEATURES, OUTPUTS = 6, 3, 2
+TRAIN, VAL, TEST = 320, 80, 200  # windows
+CPU = torch.device("cpu")
+# Whichever of these fields a model has: small, and without dropout but where a law asks for it.
+_SMALL = SMALL_MODEL | {"hidden_size": 8, "most_rounds": 40}
+_TRAINING = {
+    "batch_size": 32,
+    "max_epochs": 3,
+    "learning_rate": 0.02,
+    "scheduler": "constant",
+    "training.early_stopping_patience": 100,
+    "training.device": "cpu",
+    "training.precision": "fp32",
+    "training.seed": 5,
+}
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """What a law is held against."""
+
+    name: str
+
+    @property
+    def spec(self) -> ModelSpec:
+        return find_spec(self.name)
+
+    def config(self, **fields: Any) -> ExperimentConfig:
+        """Of a small model.
+
+        Args:
+            fields: of the model or, by short names, of the training, that shall be others.
+        """
+        known = self.spec.config.model_fields
+        model = {f"model.{key}": value for key, value in (_SMALL | fields).items() if key in known}
+        training = _TRAINING | {key: value for key, value in fields.items() if key not in known}
+        shape = {"target.kind": "given", "windows.sequence_length": STEPS}
+        return load_config(overrides={"model.name": self.name, **shape, **model, **training})
+
+    def network(self, seed: int | None = 1, readout: Readout = "last", **fields: Any) -> Network:
+        """A small one with the initial weights of a seed; `None`: zeros."""
+        generator = None if seed is None else seeded(seed)
+        return build_model(self.config(**fields).model, FEATURES, OUTPUTS, readout, generator=generator)
+
+    @cached_property
+    def planted(self) -> Trial:
+        """A signal that can be learnt."""
+        x = _noise(TRAIN + VAL + TEST)
+        return Trial(x, x[:, -1, 0])
+
+    @cached_property
+    def nothing(self) -> Trial:
+        """A signal that has nothing to do with what is seen."""
+        count = TRAIN + VAL + TEST
+        return Trial(_noise(count), np.random.default_rng(9).normal(size=count))
+
+    @cached_property
+    def windows(self) -> Windows:
+        """Of the planted signal's sign, for the loop."""
+        return make_windows(self.config(), *self.planted.data("classes"), CPU)
+
+    @cached_property
+    def rows(self) -> tuple[Rows, Rows]:
+        """That end training and validation windows."""
+        rows = window_ends(TRAIN + VAL, STEPS)
+        return rows[:TRAIN], rows[TRAIN:]
+
+    def kinds(self) -> list[str]:
+        """Which of classes and values it predicts."""
+        return [kind for kind in ("classes", "values") if kind in self.spec.config.targets]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Windows [n, steps, features], and a signal [n] of which labels are made."""
+
+    x: npt.NDArray[np.float64]
+    signal: npt.NDArray[np.float64]
+
+    def data(self, kind: str) -> tuple[Samples, Fold]:
+        """What learners eat; labels are the signal's sign, or the signal."""
+        rows = self.x.reshape(-1, FEATURES).astype(np.float32)
+        if kind == "classes":
+            y = (self.signal > 0).astype(np.int64)
+            targets = Targets(np.array(["down", "up"]), None, y, np.ones(2, np.float32), False)
+        else:
+            values = self.signal[:, None]
+            scaler = fit_scaler("standard", values, np.arange(TRAIN), ("signal",))
+            targets = Targets(np.empty(0), scaler, values, np.empty(0, np.float32), True)
+        return make_array_samples(rows, STEPS, targets)
+
+    def train(self, config: ExperimentConfig, kind: str) -> tuple[Trained, Inputs]:
+        """Trains on the first rows; gives what predicts, and the rows that it never saw."""
+        samples, fold = self.data(kind)
+        rows = samples.rows
+        trained = train_model(config, samples, fold, rows[:TRAIN], rows[TRAIN : TRAIN + VAL], Listeners(()))
+        return trained, Inputs.of(config, samples, fold, rows[-TEST:], "cpu")
+
+
+def _noise(count: int) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(3).normal(size=(count, STEPS, FEATURES))
