@@ -25,7 +25,7 @@ from typing import Any
 Hashes = dict[str, str]
 
 # {(case, value): why it is another number than before}; "*" stands for every case.
-_BASELINES = "XGBoost in place of scikit-learn's trees; the linear ones scale by gatewise's own scaler; a row is multiplied in one shape"
+_BASELINES = "XGBoost in place of scikit-learn's trees; linear ones scale by our scaler and multiply rows in one shape"
 _FLEET = "members of a fleet are moved by the kernels that move a model alone, to its bits"
 MEANT: dict[tuple[str, str], str] = (
     {

@@ -17,6 +17,7 @@ from gatewise.models.base import Network, NeuralSpec
 from gatewise.models.registry import build_model, network_spec
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
+from gatewise.targets.outputs.classes import Classes
 from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.fleet.fit import Member, fit_fleet
@@ -28,6 +29,7 @@ from gatewise.training.state import TrainState
 
 FP32 = choose_precision("fp32", CPU)
 SILENT = Listeners(())
+TWO_CLASSES = Classes(("down", "up"))
 TOLERANCE = 1e-4
 _DROPOUT: dict[str, Any] = {"dropout": 0.3}
 
@@ -182,14 +184,14 @@ def resumes(tiny: Tiny) -> str | None:
 def fleet(tiny: Tiny) -> str | None:
     """Where it `stacks`: members of a fleet end with the weights that they have alone, to float tolerance."""
     together = [_member(tiny, seed) for seed in (1, 2)]
-    results = fit_fleet(together, FP32, OUTPUTS, [SILENT, SILENT])
+    results = fit_fleet(together, FP32, TWO_CLASSES, [SILENT, SILENT])
     for seed, member, result in zip((1, 2), together, results, strict=True):
         if not isinstance(result, FitResult):
             return f"a member failed: {result}"
         alone = _member(tiny, seed)
         start = copy.deepcopy(alone.model)
         rows = alone.train_rows, alone.val_rows
-        fit(alone.model, alone.windows, *rows, alone.settings, FP32, OUTPUTS, SILENT)
+        fit(alone.model, alone.windows, *rows, alone.settings, FP32, TWO_CLASSES, SILENT)
         if (apart := _distance(alone.model, member.model)) > TOLERANCE:
             return f"weights differ by {apart:.1g} from those of a member alone"
         if _distance(start, alone.model) < 10 * TOLERANCE:
@@ -210,7 +212,7 @@ def _fit(
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[TrainState], None] | None = None,
 ) -> None:
-    fit(module, tiny.windows, *tiny.rows, tiny.config().training, FP32, OUTPUTS, SILENT, saved, save)
+    fit(module, tiny.windows, *tiny.rows, tiny.config().training, FP32, TWO_CLASSES, SILENT, saved, save)
 
 
 def _member(tiny: Tiny, seed: int) -> Member:
