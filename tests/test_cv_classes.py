@@ -17,7 +17,6 @@ import torch
 
 from cv_worlds import first_only_up, plan_of, run_cv, walk
 from gatewise.bundle import Bundle
-from gatewise.bundle.state import from_json, to_json
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
 from gatewise.evaluation.scoring import PRIOR
@@ -97,8 +96,6 @@ def test_a_bundle_keeps_what_it_gives_to_a_class_it_never_saw(tmp_path: Path) ->
     frames = [of.predict(shared.table, fold.test) for of in (bundle, Bundle.load(tmp_path / "bundle"))]
     assert frames[0].equals(frames[1])
     assert frames[1]["prob_down"].unique().to_list() == [1 / (fold.train.size + 3)]
-    older = {name: value for name, value in to_json(bundle).items() if name != "unseen"}
-    assert from_json(older)["unseen"] == {}
 
 
 def test_validation_rows_of_a_class_never_seen_choose_no_epoch_and_alone_they_are_refused() -> None:

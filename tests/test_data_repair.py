@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from conftest import Cli
 from data_files import as_csv, load, put
 from gatewise.bundle.reading import reading_config
-from gatewise.bundle.state import provenance_of
+from gatewise.bundle.record import provenance_of
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.repair.repair import repaired

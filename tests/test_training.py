@@ -385,7 +385,7 @@ def test_windows_per_epoch_bounds_the_steps_and_draws_afresh() -> None:
 
 
 def test_a_row_scores_the_same_bits_whatever_stands_beside_it() -> None:
-    model, windows = small_model(), make_windows()
+    model, windows = small_model().eval(), make_windows()
     rows = np.arange(STEPS, 400)
     whole = predict_outputs(model, windows, rows)
     for some in (rows[:1], rows[100:101], rows[37:120], rows[::-1].copy(), rows[-INFERENCE_BATCH - 1 :]):

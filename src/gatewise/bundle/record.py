@@ -98,13 +98,13 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: Fold, predicto
         metrics={},
         symbols=table.symbols,
         data_fingerprint=table.fingerprint,
-        provenance=_provenance(table),
+        provenance=provenance_of(table),
         gatewise_version=version("gatewise"),
         created_utc=datetime.now(UTC),
     )
 
 
-def _provenance(table: Table) -> dict[str, Any]:
+def provenance_of(table: Table) -> dict[str, Any]:
     """Which rows, and which versions of what computes on them."""
     times = table.frame[TIME]
     return {

@@ -40,7 +40,7 @@ class NeuralPredictor:
     """A network that carries its best weights."""
 
     def __init__(self, module: Network, spec: OutputSpec, floor: npt.NDArray[np.float64]) -> None:
-        self.module = module
+        self.module = module.eval()
         self.spec = spec
         self.floor = floor
         self._placed: dict[torch.device, Network] = {}
@@ -55,7 +55,7 @@ class NeuralPredictor:
             raise no_hidden_states(inputs.config.model)
         module, windows = self._placed_with(inputs)
         # They leave the device batch by batch: all of them are a window's length times as large as the outputs.
-        return over_windows(module, windows, inputs.rows, lambda *inputs: read(*unwrapped(module, *inputs)).cpu())
+        return over_windows(windows, inputs.rows, lambda *inputs: read(*unwrapped(module, *inputs)).cpu())
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
@@ -183,7 +183,7 @@ class Neural:
                     "the weights are of another model; copy the bundle again from where it was trained",
                 )
         module.load_state_dict(dict(tensors))
-        return NeuralPredictor(module.eval(), shape.spec, shape.floor)
+        return NeuralPredictor(module, shape.spec, shape.floor)
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:

@@ -19,25 +19,24 @@ INFERENCE_BATCH = 64
 
 
 def predict_outputs(model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Outputs [len(rows), outputs] of the windows that end at `rows`, in fp32 whatever precision trained the model."""
-    return over_windows(model, windows, rows, model)
+    """Outputs [len(rows), outputs] of the windows that end at `rows`, in fp32 whatever precision trained the model.
+
+    The model must be in eval mode: switched here, it would be switched for predictions of other threads, too.
+    """
+    assert not model.training
+    return over_windows(windows, rows, model)
 
 
 def over_windows(
-    model: nn.Module, windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[..., Tensor]
+    windows: Windows, rows: npt.NDArray[np.int64], forward: Callable[..., Tensor]
 ) -> npt.NDArray[np.float32]:
-    """What `forward`, a function of `model`, makes of the windows that end at `rows`, [len(rows), …]."""
+    """What `forward` makes of the windows that end at `rows`, [len(rows), …]."""
     assert len(rows)
     device = windows.matrix.device
     padded = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % INFERENCE_BATCH)])
     batches = torch.from_numpy(padded).to(device).split(INFERENCE_BATCH)
     outputs: list[Tensor] = []
-    was_training = model.training
-    model.eval()
     threads = choose_threads()[0] if device.type == "cpu" else 1
-    try:
-        with torch.inference_mode(), crew(min(threads, len(batches))) as members:
-            members.take(len(batches), lambda index: forward(*windows.inputs(batches[index])), outputs.append)
-    finally:
-        model.train(was_training)
+    with torch.inference_mode(), crew(min(threads, len(batches))) as members:
+        members.take(len(batches), lambda index: forward(*windows.inputs(batches[index])), outputs.append)
     return np.asarray(torch.cat(outputs)[: len(rows)].cpu().numpy())
