@@ -85,7 +85,7 @@ def test_a_fleet_finds_what_lone_trainings_find() -> None:
     plan = plan_of(("lstm", "gru"), num_seeds=2, model__dropout=0.2)
     table = first_only_up()
     alone, fleet = run_cv(plan, table), run_cv(plan, table, FleetCompute())
-    assert [f.job.words for f in fleet.failures] == [f.job.words for f in alone.failures]
+    assert [f.job.label for f in fleet.failures] == [f.job.label for f in alone.failures]
     columns = [name for name in alone.frame.columns if name != "seconds"]
     assert_frame_equal(fleet.frame[columns], alone.frame[columns], rel_tol=1e-4, abs_tol=1e-5)
 

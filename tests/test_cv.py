@@ -125,7 +125,7 @@ def test_a_fold_with_nothing_to_stop_by_fails_alone_and_is_named() -> None:
     outcome = run_cv(plan_of(("lstm", "gru")), first_unstoppable())
     assert [(failure.job.model, failure.job.fold) for failure in outcome.failures] == [("lstm", 1), ("gru", 1)]
     assert all(isinstance(failure.error, LabelError) for failure in outcome.failures)
-    assert "fold 1 of lstm, horizon 3, seed 42" in outcome.failures[0].job.words
+    assert "fold 1 of lstm, horizon 3, seed 42" in outcome.failures[0].job.label
     done = outcome.frame.filter(pl.col("model") != PRIOR)
     assert sorted(done["fold"].to_list()) == [2, 2, 3, 3]
     assert outcome.verdict.lines[-1].startswith("down never occurs in the training part of fold 1; ")

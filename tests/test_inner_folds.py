@@ -60,7 +60,7 @@ def test_no_inner_row_of_any_design_touches_the_outer_test_and_the_choice_is_alw
             inner_folds(seen, THREE, split, table.timeframe, anything, adapt=True, stopping=fold.val) for _ in range(2)
         ]
         assert lists(twice[0]) == lists(twice[1])
-        assert twice[0].words == twice[1].words
+        assert twice[0].description == twice[1].description
         at_test = np.searchsorted(spans.row, fold.test)
         for inner in twice[0].folds:
             train, val, test = (np.searchsorted(spans.row, part) for part in (inner.train, inner.val, inner.test))
@@ -78,7 +78,7 @@ def test_rows_enough_are_cut_as_asked() -> None:
     found = cut(spans)
     wanted = make_folds(spans, THREE, NO_EMBARGO, MINUTE)
     assert lists(found) == lists(InnerFolds(wanted, ""))
-    assert found.words == "3, expanding"
+    assert found.description == "3, expanding"
 
 
 def test_too_few_rows_for_three_folds_make_two(caplog: pytest.LogCaptureFixture) -> None:
@@ -86,7 +86,7 @@ def test_too_few_rows_for_three_folds_make_two(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.INFO, "gatewise.tune")
     found = cut(plain_spans(56, reach=5, horizon=1))
     assert lists(found) == [(run(5, 8), run(15, 16), run(23, 38)), (run(5, 20), run(27, 32), run(39, 54))]
-    assert found.words == "2, expanding, as these samples can't carry 3, expanding"
+    assert found.description == "2, expanding, as these samples can't carry 3, expanding"
     assert any("not 3, expanding (fold 1 of 3 must keep samples" in record.message for record in caplog.records)
 
 
@@ -94,7 +94,7 @@ def test_too_few_rows_for_two_folds_make_a_holdout_of_the_newest_quarter() -> No
     """Rows 10..61, eleven of them lost beside every part."""
     found = cut(plain_spans(63, reach=10, horizon=1))
     assert lists(found) == [(run(10, 20), run(32, 37), run(49, 61))]
-    assert found.words == "a holdout, the newest 25%, as these samples can't carry 3, expanding"
+    assert found.description == "a holdout, the newest 25%, as these samples can't carry 3, expanding"
 
 
 def test_rows_too_few_for_a_holdout_are_scored_on_what_stops_their_training() -> None:
@@ -103,7 +103,7 @@ def test_rows_too_few_for_a_holdout_are_scored_on_what_stops_their_training() ->
     seen = take_spans(spans, (spans.row <= 21) | np.isin(spans.row, stopping))
     found = cut(seen, stopping=stopping)
     assert lists(found) == [(run(10, 21), run(33, 38), run(33, 38))]
-    assert "also stops the training" in found.words
+    assert "also stops the training" in found.description
     with pytest.raises(NotEnoughRowsError, match="inner folds: the holdout must keep samples"):
         cut(seen)
 
@@ -120,7 +120,7 @@ def test_a_fold_that_keeps_less_than_a_twentieth_to_train_on_is_one_too_many() -
     by_hand = make_folds(spans, THREE, NO_EMBARGO, MINUTE)
     assert 0 < by_hand[0].train.size < 0.05 * spans.row.size
     found = cut(spans)
-    assert found.words.startswith("2, expanding")
+    assert found.description.startswith("2, expanding")
     assert min(fold.train.size for fold in found.folds) >= 0.05 * spans.row.size
 
 
@@ -132,7 +132,7 @@ def test_a_class_that_fewer_folds_would_see_makes_them_fewer() -> None:
             raise LabelError("up never occurs in inner fold 1")
 
     found = inner_folds(spans, THREE, NO_EMBARGO, MINUTE, late_class, adapt=True)
-    assert found.words.startswith("2, expanding")
+    assert found.description.startswith("2, expanding")
     assert inner_folds(spans, THREE, NO_EMBARGO, MINUTE, late_class).words.startswith("3, expanding")
 
 

@@ -206,4 +206,4 @@ def test_a_space_that_ships_leaves_alone_what_the_user_has_settled() -> None:
     ],
 )
 def test_a_report_says_a_space_in_words(field: str, values: object, words: str) -> None:
-    assert parse_space({field: values}, CONFIG).parameters[0].words == words
+    assert parse_space({field: values}, CONFIG).parameters[0].description == words

@@ -88,11 +88,11 @@ def _fitted(case: Case, folds: Sequence[FoldSplit], rng: np.random.Generator) ->
     fits = [fold for fold in folds if fold.number not in left_out]
     if not fits:
         return "none can be fitted, as a class is missing in each", None
-    words = f"scalers and class weights of {len(fits)} are the same with garbage outside their training windows"
+    text = f"scalers and class weights of {len(fits)} are the same with garbage outside their training windows"
     fold = fits[-1]
     offence = _trained(case, fold, rng)
-    words += f", and so are the weights of fold {fold.number}'s small {case.config.model.name} and its best epoch"
-    return words + (f"; folds without some class: {some([str(n) for n in left_out])}" if left_out else ""), offence
+    text += f", and so are the weights of fold {fold.number}'s small {case.config.model.name} and its best epoch"
+    return text + (f"; folds without some class: {some([str(n) for n in left_out])}" if left_out else ""), offence
 
 
 def _trained(case: Case, fold: FoldSplit, rng: np.random.Generator) -> str | None:

@@ -72,7 +72,7 @@ def cv(
     if resume is None:
         folder = start_cv(plan)
     log = logging.getLogger("gatewise.cv")
-    log.info("cross-validation %s: %s", folder.name, place.words)
+    log.info("cross-validation %s: %s", folder.name, place.description)
     log.info("fleet: %s (%s)", "on" if fleet_choice["used"] else "off", fleet_choice["why"])
     if any(config.training.tensorboard for config in plan.models.values()):
         log.info("training.tensorboard is gatewise train's: a cross-validation writes no event files")

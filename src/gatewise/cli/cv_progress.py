@@ -55,7 +55,7 @@ class CvProgress:
             self.began = time.monotonic()
         self.done[job.key] = 0.0
         if job.key not in self.running:  # a lost worker's job starts twice
-            self.running[job.key] = self.bar.add_task(job.words, total=job.config.training.max_epochs, words="")
+            self.running[job.key] = self.bar.add_task(job.label, total=job.config.training.max_epochs, words="")
 
     def on_epoch(self, job: Job, epoch: int) -> None:
         most = job.config.training.max_epochs
@@ -70,12 +70,12 @@ class CvProgress:
         if job.key in self.running:
             self.bar.remove_task(self.running.pop(job.key))
         self._draw_overall()
-        self._say(f"[{self.ended}/{self.total}] {job.words}: {_outcome(answer)}{self._left()}")
+        self._say(f"[{self.ended}/{self.total}] {job.label}: {_outcome(answer)}{self._left()}")
 
     def _draw_overall(self) -> None:
         if self.overall is not None:
-            words = f"{self.ended}/{self.total} trainings{self._left()}"
-            self.bar.update(self.overall, completed=sum(self.done.values()), words=words)
+            text = f"{self.ended}/{self.total} trainings{self._left()}"
+            self.bar.update(self.overall, completed=sum(self.done.values()), words=text)
 
     def _left(self) -> str:
         """Time left at the pace so far; training may stop early, so it is rather too long than too short."""

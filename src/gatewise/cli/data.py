@@ -74,9 +74,9 @@ def _print_report(report: Report, quiet: bool, place: str) -> None:
     from gatewise.config.schema import format_duration
     from gatewise.errors import one_line
 
-    console, words = Console(), Console(stderr=True)
+    console, errors = Console(), Console(stderr=True)
     for note in () if quiet else report.notes:
-        words.print(escape(translate(note)), style="dim", highlight=False, soft_wrap=True)
+        errors.print(escape(translate(note)), style="dim", highlight=False, soft_wrap=True)
     names = ", ".join(map(one_line, report.symbols[:6])) + (
         f", … ({len(report.symbols)})" if len(report.symbols) > 6 else ""
     )

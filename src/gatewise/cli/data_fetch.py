@@ -166,23 +166,23 @@ def _print_outcomes(lake: Lake, outcomes: Sequence[FetchOutcome], refetch: bool)
         rows.append([one_line(str(outcome.key)), *counts, f"{outcome.seconds:.1f}"])
     print_table(str(lake.root), columns, rows)
     for outcome in outcomes:
-        words, standing = list(outcome.notes), outcome.standing
+        notes, standing = list(outcome.notes), outcome.standing
         longest = sorted(standing.outages if standing else (), key=lambda outage: -outage.bars)
-        words += [
+        notes += [
             f"outage of {outage.bars:,} bars, {outage.start:%Y-%m-%d %H:%M} to {outage.end:%Y-%m-%d %H:%M} UTC"
             for outage in longest[:_SHOWN]
         ]
         if longest[_SHOWN:]:
-            words.append(f"and {len(longest) - _SHOWN} shorter outages (--json lists all)")
+            notes.append(f"and {len(longest) - _SHOWN} shorter outages (--json lists all)")
         if outcome.error is not None and len(outcomes) > 1:
-            words.append(f"stopped: {outcome.error.message}")
+            notes.append(f"stopped: {outcome.error.message}")
         if counts_left := counted(outcome.left_out):
-            words.append(f"{in_words(counts_left)}; their bars are absent (--refetch asks again)")
+            notes.append(f"{in_words(counts_left)}; their bars are absent (--refetch asks again)")
         if outcome.differing:
             taken = "taken" if refetch or REVISED in outcome.notes else "left (--refetch takes them)"
-            words.append(f"{outcome.differing:,} bars came with other values than the lake held: {taken}")
-        for word in words:
-            print(one_line(f"{outcome.key.symbol} {format_duration(outcome.key.timeframe)}: {word}"))
+            notes.append(f"{outcome.differing:,} bars came with other values than the lake held: {taken}")
+        for note in notes:
+            print(one_line(f"{outcome.key.symbol} {format_duration(outcome.key.timeframe)}: {note}"))
 
 
 def _differing(outcome: FetchOutcome) -> int:

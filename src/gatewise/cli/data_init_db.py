@@ -77,9 +77,11 @@ def _one(path: str, loaded: Loaded) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any], loads: list[tuple[str, Loaded]]) -> None:
-    words = {"made": "made", "replaced": "replaced", "kept": "there already"}
+    states = {"made": "made", "replaced": "replaced", "kept": "there already"}
     table, view = result["table"], result["view"]
-    print(f"{result['url']}: table {table['name']} {words[table['state']]}, view {view['name']} {words[view['state']]}")
+    print(
+        f"{result['url']}: table {table['name']} {states[table['state']]}, view {view['name']} {states[view['state']]}"
+    )
     print(f"sma_value is the mean close of {view['sma_rows']} rows, none of them later")
     for path, loaded in loads:
         names = ", ".join(loaded.symbols[:3]) + (", …" if loaded.symbols[3:] else "")

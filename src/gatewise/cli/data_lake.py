@@ -210,16 +210,16 @@ def _print_check(check: SeriesCheck) -> None:
         no_trade = absences.of_kind("no_trade")["bars"]
         longest = f", at most {int(no_trade.sort()[-1]):,} in a row" if no_trade.len() else ""
         print(f"  {absences.absent:,} of {absences.bars:,} bars absent: {no_trade.sum():,} without trades{longest}")
-        for kind, words in _KINDS.items():
+        for kind, label in _KINDS.items():
             runs = absences.of_kind(kind)
             for start, end, bars in runs.head(_MOST_LISTED).select("start", "end", "bars").iter_rows():
-                print(f"  {words}: {bars:,} bars from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+                print(f"  {label}: {bars:,} bars from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
             if runs.height > _MOST_LISTED:
                 print(f"  … and {runs.height - _MOST_LISTED:,} more; --absent FILE.csv lists every run")
     for start, end in check.uncovered[:_MOST_LISTED]:
         print(f"  never asked for: {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
     for finding in check.report.findings if check.report else ():
         if finding.count and finding.kind != "gaps":
-            words = "; ".join(finding.examples)
-            print(f"  {finding.kind.replace('_', ' ')}: {finding.count:,}{f' ({words})' if words else ''}")
+            examples = "; ".join(finding.examples)
+            print(f"  {finding.kind.replace('_', ' ')}: {finding.count:,}{f' ({examples})' if examples else ''}")
             print(f"    → {translate(finding.remedy)}")

@@ -60,11 +60,11 @@ class FetchProgress:
 
     def on_wait(self, key: SeriesKey, reason: str, seconds: float) -> None:
         with self._lock:
-            words = f"{reason}; again in {seconds:.0f} s"
+            text = f"{reason}; again in {seconds:.0f} s"
             if key in self._tasks:
-                self.bar.update(self._tasks[key], trouble=words)
+                self.bar.update(self._tasks[key], trouble=text)
             if seconds >= LONG_WAIT_SECONDS and self.bar.disable:
-                self._say(f"{key}: {words}")
+                self._say(f"{key}: {text}")
 
     def on_end(self, outcome: FetchOutcome) -> None:
         with self._lock:
@@ -72,8 +72,8 @@ class FetchProgress:
                 self.bar.remove_task(self._tasks[outcome.key])
             end = "stopped" if outcome.error else "done"
             rate = outcome.added / max(outcome.seconds, 1e-6)
-            words = f"{outcome.added:,} rows in {outcome.seconds:.1f} s" + (f", {rate:,.0f}/s" if outcome.added else "")
-            self._say(f"{outcome.key}: {end}, {words}")
+            text = f"{outcome.added:,} rows in {outcome.seconds:.1f} s" + (f", {rate:,.0f}/s" if outcome.added else "")
+            self._say(f"{outcome.key}: {end}, {text}")
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -50,11 +50,11 @@ def _run(as_json: bool) -> int:
     except GatewiseError as error:
         return report_error(type(error).__name__, error.message, error.hint, as_json)
     except UsageError as error:
-        words = error.ctx.command_path if error.ctx else "gatewise"
+        command = error.ctx.command_path if error.ctx else "gatewise"
         if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
             error.show()
             return 2
-        return report_error("UsageError", hide_passwords(error.format_message()), f"{words} --help", as_json)
+        return report_error("UsageError", hide_passwords(error.format_message()), f"{command} --help", as_json)
 
 
 def report_interruption(as_json: bool) -> int:

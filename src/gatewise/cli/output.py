@@ -140,13 +140,13 @@ def print_headline(judgement: Judgement) -> None:
     Console(highlight=False, markup=False).print(line, style="bold", soft_wrap=True)
 
 
-def verdict_text(judgement: Judgement, words: str | None = None) -> Text:
+def verdict_text(judgement: Judgement, text: str | None = None) -> Text:
     """A judgement in the colour of its tone; `words` in place of the few that a table has room for."""
     from rich.text import Text
 
     from gatewise.evaluation.verdict import COLOURS
 
-    return Text(words or judgement.short, style=COLOURS[judgement.tone].terminal)
+    return Text(text or judgement.short, style=COLOURS[judgement.tone].terminal)
 
 
 def newer_rows(data: DataConfig) -> str:

@@ -58,8 +58,8 @@ def predict(
         raise NotEnoughRowsError(error.message, f"{needed}; {error.hint}" if error.hint else needed) from error
     warnings: list[str] = []
     predictions = bundle.predict(table, device=device, warn=warnings.append)
-    for words in warnings:
-        logging.getLogger("gatewise.predict").warning("%s", words)
+    for warning in warnings:
+        logging.getLogger("gatewise.predict").warning("%s", warning)
     try:
         write_frame(output, predictions)
     except StorageError as error:

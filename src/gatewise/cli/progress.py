@@ -38,8 +38,8 @@ class EpochProgress:
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         names = [name for name in ("train_loss", "val_loss", "val_f1") if name in values]
-        words = "  ".join(f"{name}={values[name]:.4f}" for name in names)
-        self._say(f"Epoch {epoch}/{self.max_epochs}:  {words}  time={values['seconds']:.1f}s")
+        text = "  ".join(f"{name}={values[name]:.4f}" for name in names)
+        self._say(f"Epoch {epoch}/{self.max_epochs}:  {text}  time={values['seconds']:.1f}s")
 
     def on_message(self, text: str) -> None:
         self._say(text)

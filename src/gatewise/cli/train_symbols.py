@@ -116,8 +116,8 @@ def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in runs.runs]
-    told = [name for name in TOLD if name not in _NOT_SHOWN]
-    shown = [name for name in told if all(name in metrics for _, metrics in judged)]
+    metrics_told = [name for name in TOLD if name not in _NOT_SHOWN]
+    shown = [name for name in metrics_told if all(name in metrics for _, metrics in judged)]
     rows: list[list[str | Text]] = []
     for run, (part, metrics) in zip(runs.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]

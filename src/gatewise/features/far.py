@@ -48,11 +48,11 @@ def far_inputs(
     return f"more than {BEYOND:g} {_WORDS[scaler.kind]}: {named}{more}"
 
 
-def say_far(words: Sequence[str]) -> str:
+def say_far(lines: Sequence[str]) -> str:
     """A sentence on what `far_inputs` said, symbol by symbol where there are several."""
-    more = f"; and so of {len(words) - _SHOWN} more symbols" if len(words) > _SHOWN else ""
+    more = f"; and so of {len(lines) - _SHOWN} more symbols" if len(lines) > _SHOWN else ""
     return (
-        f"inputs lie far from what the model was trained on, {'; '.join(words[:_SHOWN])}{more}. Predictions there are "
+        f"inputs lie far from what the model was trained on, {'; '.join(lines[:_SHOWN])}{more}. Predictions there are "
         "guesses: see that level and unit are those of training"
     )
 

@@ -28,7 +28,7 @@ _GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
 class FleetCompute:
     """One fleet after the other, in this process."""
 
-    words = "in this process, members trained as one"
+    description = "in this process, members trained as one"
 
     def __init__(self, choice: str = "auto") -> None:
         """Takes `fleet`, as it was asked for, for the searches of a cross-validation that tunes."""

@@ -66,7 +66,7 @@ class Job:
     size: int = 1
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """For people: fold 2 of lstm, horizon 5, seed 42."""
         symbol = "" if self.symbol == ALL else f", symbol {self.symbol}"
         return f"fold {self.fold} of {self.model}, horizon {self.horizon}, seed {self.seed}{symbol}"

@@ -32,7 +32,7 @@ class Compute(Protocol):
     """A place for jobs. As a context manager it leaves no process behind."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What it is, for people."""
 
     def start(self, jobs: int) -> None:
@@ -54,7 +54,7 @@ class Compute(Protocol):
 class InProcess:
     """One job after the other, here."""
 
-    words = "one after the other in this process"
+    description = "one after the other in this process"
 
     def start(self, jobs: int) -> None:
         """There is nothing to get ready."""
@@ -83,7 +83,7 @@ class LocalCompute:
         self.pool: Pool[Job] = Pool(worker.__name__, workers, tries=TRIES, start_hint=hint)
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         threads = "one thread" if self.pool.threads == 1 else f"{self.pool.threads} threads"
         return f"{self.pool.size} processes on this machine, {threads} each"
 
@@ -110,7 +110,7 @@ class LocalCompute:
                 case Answered(job, answer):
                     yield answer_from_bytes(job, answer)
                 case Lost(job, how, retried=True):
-                    _log.warning("the process that trained %s is gone (%s); it is tried again", job.words, how)
+                    _log.warning("the process that trained %s is gone (%s); it is tried again", job.label, how)
                 case Lost(job, how):
                     yield JobFailure(job, lost_worker(how))
 
@@ -146,9 +146,9 @@ def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path)
     except GatewiseError as error:
         return JobFailure(job, error)
     except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors
-        words = " ".join([type(error).__name__, *str(error).split()])
+        text = " ".join([type(error).__name__, *str(error).split()])
         return JobFailure(
-            job, TrainingError(f"its training broke off: {words}", "if memory ran out: a smaller training.batch_size")
+            job, TrainingError(f"its training broke off: {text}", "if memory ran out: a smaller training.batch_size")
         )
 
 

@@ -59,8 +59,8 @@ class Spawned:
             self._process.kill()
             code = self._process.wait()
         self._words.seek(0)
-        words = self._words.read().decode(errors="replace").strip().splitlines()
+        lines = self._words.read().decode(errors="replace").strip().splitlines()
         self._words.close()
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
-        return f"exit code {code}{f': {words[-1].strip()}' if words else ''}"
+        return f"exit code {code}{f': {lines[-1].strip()}' if lines else ''}"

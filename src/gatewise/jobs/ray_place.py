@@ -69,10 +69,10 @@ class RayCompute:
         self._ray: Any = ray
         self._scratch: Path | None = None
         # Ray says on stdout that a worker died; ours is for data.
-        self._stdout = redirect_stdout(_RayWords())
+        self._stdout = redirect_stdout(_RayOutput())
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         return f"Ray on this machine, {self.workers} CPUs" if self.address == LOCAL else f"Ray at {self.address}"
 
     def start(self, jobs: int) -> None:
@@ -95,7 +95,7 @@ class RayCompute:
         for job in jobs:
             checkpoint = str(store.checkpoint(job.key)) if self.address == LOCAL else None
             gpus = 1 if job.config.training.device.startswith("cuda") else 0
-            task = run.options(num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1, name=job.words)
+            task = run.options(num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1, name=job.label)
             waiting[task.remote(data, json.dumps(meta), json.dumps(job.to_dict()), checkpoint)] = job
         while waiting:
             ready, _ = ray.wait(list(waiting), num_returns=1)
@@ -178,14 +178,14 @@ def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str |
 _opened: dict[str, SharedData] = {}
 
 
-class _RayWords(io.TextIOBase):
+class _RayOutput(io.TextIOBase):
     """Takes what Ray prints, and logs the first two sentences of each line."""
 
     def write(self, text: str) -> int:
         for line in text.splitlines():
-            words = re.sub(r"\x1b\[\d*m|\(raylet\)", "", line).strip()
-            if words:
-                _log.warning("Ray: %s", ". ".join(words.split(". ")[:2]).rstrip("."))
+            plain = re.sub(r"\x1b\[\d*m|\(raylet\)", "", line).strip()
+            if plain:
+                _log.warning("Ray: %s", ". ".join(plain.split(". ")[:2]).rstrip("."))
         return len(text)
 
 

@@ -93,21 +93,21 @@ class SharedData:
             "matrix.values": self.matrix.values,
             "matrix.valid": self.matrix.valid,
         }
-        horizons = {}
-        for ahead, of in self.horizons.items():
-            arrays |= {f"{ahead}.{name}": getattr(of.labels, name) for name in ("y", "known_at", "valid")}
-            arrays |= {f"{ahead}.spans.{name}": getattr(of.spans, name) for name in _SPANS}
-            for fold in of.folds:
+        by_ahead = {}
+        for ahead, horizon in self.horizons.items():
+            arrays |= {f"{ahead}.{name}": getattr(horizon.labels, name) for name in ("y", "known_at", "valid")}
+            arrays |= {f"{ahead}.spans.{name}": getattr(horizon.spans, name) for name in _SPANS}
+            for fold in horizon.folds:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
-            if of.labels.known_by_output is not None:
-                arrays[f"{ahead}.known_by_output"] = of.labels.known_by_output
-            labels = {"spec": spec_to_dict(of.labels.spec), "lookback": of.labels.lookback}
-            cutoffs = [fold.cutoff_us for fold in of.folds]
-            horizons[str(ahead)] = {"labels": labels, "reach_rows": of.reach_rows, "cutoffs_us": cutoffs}
+            if horizon.labels.known_by_output is not None:
+                arrays[f"{ahead}.known_by_output"] = horizon.labels.known_by_output
+            labels = {"spec": spec_to_dict(horizon.labels.spec), "lookback": horizon.labels.lookback}
+            cutoffs = [fold.cutoff_us for fold in horizon.folds]
+            by_ahead[str(ahead)] = {"labels": labels, "reach_rows": horizon.reach_rows, "cutoffs_us": cutoffs}
         clock = [step // timedelta(microseconds=1) for step in (self.table.timeframe, self.table.gap_tolerance)]
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
         table = {"clock_us": clock, **{name: getattr(self.table, name) for name in _TABLE}}
-        return arrays, {**table, "features": features, "horizons": horizons}
+        return arrays, {**table, "features": features, "horizons": by_ahead}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> SharedData:

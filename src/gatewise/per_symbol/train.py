@@ -51,14 +51,14 @@ class SymbolRuns:
             names = [name for name in results[0] if all(name in metrics for metrics in results)]
             parts[part] = {name: float(np.mean([metrics[name]["value"] for metrics in results])) for name in names}
         verdicts = [run.result["beats_baseline"] for run in self.runs]
-        words = {"true": True, "false": False, "null": None}
+        choices = {"true": True, "false": False, "null": None}
         values = [run.result["verdict"] for run in self.runs]
         return {
             "symbols": len(self.runs),
             "mean": parts,
             "verdict": {verdict: values.count(verdict) for verdict in TONES},
             "diverged": [run.symbol for run in self.runs if run.result["diverged_epochs"]],
-            "beats_baseline": {word: verdicts.count(value) for word, value in words.items()},
+            "beats_baseline": {name: verdicts.count(value) for name, value in choices.items()},
         }
 
     def to_dict(self) -> dict[str, Any]:

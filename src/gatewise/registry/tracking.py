@@ -113,8 +113,8 @@ def talking(uri: str) -> Iterator[None]:
         except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
             if uri.startswith(_FILE) and trouble(error):
                 raise _database_error(Path(uri.removeprefix(_FILE)), error) from error
-            words = _without_password(f"tracking at {uri} failed: {_first_line(error)}")
-            raise StorageError(words, _without_password(_hint(uri, str(error)))) from error
+            message = _without_password(f"tracking at {uri} failed: {_first_line(error)}")
+            raise StorageError(message, _without_password(_hint(uri, str(error)))) from error
 
 
 def _database() -> Path:
@@ -196,7 +196,7 @@ def _first_line(error: Exception) -> str:
         return error.strerror
     lines = str(error).strip().splitlines() or [type(error).__name__]
     # Of a request that failed MLflow tells the address, the path and the whole chain of causes; the last one tells.
-    return next((words for words in _NO_ANSWER if words in lines[0]), lines[0].rstrip("."))
+    return next((text for text in _NO_ANSWER if text in lines[0]), lines[0].rstrip("."))
 
 
 def _without_password(text: str) -> str:

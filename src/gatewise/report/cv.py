@@ -97,13 +97,13 @@ def write_cv_report(path: Path, page: CvPage) -> None:
 def render(page: CvPage) -> str:
     """The page as HTML that refers to nothing outside itself."""
     pictures = Pictures()
-    told = f"{count(len(page.failures), 'training')} failed"
-    failed = [section(told, [bullets(page.failures)])] if page.failures else []
+    title = f"{count(len(page.failures), 'training')} failed"
+    failed = [section(title, [bullets(page.failures)])] if page.failures else []
     body = [
         _header(page),
         *failed,
         section("The verdict in a picture", _differences(page, pictures)),
-        *(section(_ahead(of.horizon), _horizon(page, of, pictures)) for of in page.horizons),
+        *(section(_ahead(horizon.horizon), _horizon(page, horizon, pictures)) for horizon in page.horizons),
         section("How much of it is luck", [_measures(page)]),
         section("The folds", _timelines(page, pictures)),
         section("What was run", [facts(page.facts)]),
@@ -118,11 +118,11 @@ def _header(page: CvPage) -> str:
 
 
 def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
-    words = metric_words(page.deciding)
+    metric = metric_words(page.deciding)
     yield pictures.add(
-        figures.differences(words, page.against_prior, page.confidence),
+        figures.differences(metric, page.against_prior, page.confidence),
         "Each model against the prior on the same rows",
-        f"Mean over folds of the difference in {words}. A line that crosses zero shows nothing either way, "
+        f"Mean over folds of the difference in {metric}. A line that crosses zero shows nothing either way, "
         "and a point without a line has no interval. The prior knows nothing of the features: it says the training "
         "part's class shares or mean, or of the next row's columns that mean or the present value, whichever came "
         "nearer in training.",
@@ -131,31 +131,31 @@ def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
     )
 
 
-def _horizon(page: CvPage, of: HorizonPage, pictures: Pictures) -> Iterator[str]:
-    found = next(iter(of.estimates.values()))
-    head = [name for name in BRIEF if name in found]
-    rest = [name for name in found if name not in head]
-    yield _table(of, head, page)
+def _horizon(page: CvPage, horizon: HorizonPage, pictures: Pictures) -> Iterator[str]:
+    metrics = next(iter(horizon.estimates.values()))
+    head = [name for name in BRIEF if name in metrics]
+    rest = [name for name in metrics if name not in head]
+    yield _table(horizon, head, page)
     if rest:
-        yield folded("Every other metric", _table(of, rest, page))
+        yield folded("Every other metric", _table(horizon, rest, page))
     yield pictures.add(
-        fold_dots(metric_words(page.deciding), of.dots, of.prior, of.cutoffs),
+        fold_dots(metric_words(page.deciding), horizon.dots, horizon.prior, horizon.cutoffs),
         "Fold by fold",
         "A dot for each seed; the bar is the prior on the same rows. What holds in one fold only is luck or a regime. "
         "Here every fold stands that a model finished, also one that another did not.",
         wide=True,
     )
-    if of.by_symbol:
-        yield _symbols(of, page)
+    if horizon.by_symbol:
+        yield _symbols(horizon, page)
 
 
-def _table(of: HorizonPage, metrics: Sequence[str], page: CvPage) -> Markup:
-    lines = [_line(metric, [estimates[metric] for estimates in of.estimates.values()]) for metric in metrics]
+def _table(horizon: HorizonPage, metrics: Sequence[str], page: CvPage) -> Markup:
+    lines = [_line(metric, [estimates[metric] for estimates in horizon.estimates.values()]) for metric in metrics]
     caption = (
         f"Mean ± standard deviation over seeds and {page.compared.lower()}, and {page.confidence:.0%} intervals of the "
         "mean. Underlined: the best of the row."
     )
-    return table(_ahead(of.horizon), caption, of.estimates, lines)
+    return table(_ahead(horizon.horizon), caption, horizon.estimates, lines)
 
 
 def _line(metric: str, estimates: Sequence[Estimate]) -> Line:
@@ -173,18 +173,18 @@ def _cell(estimate: Estimate, places: int, best: bool) -> Cell:
     return Cell(text, bounds, bold=True, style="best" * best)
 
 
-def _symbols(of: HorizonPage, page: CvPage) -> Markup:
-    models = list(next(iter(of.by_symbol.values())))
-    places = decimals(max(abs(value) for means in of.by_symbol.values() for value in means.values()))
+def _symbols(horizon: HorizonPage, page: CvPage) -> Markup:
+    models = list(next(iter(horizon.by_symbol.values())))
+    places = decimals(max(abs(value) for means in horizon.by_symbol.values() for value in means.values()))
     lines = [
         Line(
             symbol,
             [Cell(shown(means[name], places), bold=True) if name in means else Cell("–") for name in models],
         )
-        for symbol, means in of.by_symbol.items()
+        for symbol, means in horizon.by_symbol.items()
     ]
-    words = f"{metric_words(page.deciding)} by symbol, mean over seeds and {page.compared.lower()}"
-    return table(words, f"{words}.", models, lines)
+    caption = f"{metric_words(page.deciding)} by symbol, mean over seeds and {page.compared.lower()}"
+    return table(caption, f"{caption}.", models, lines)
 
 
 def _measures(page: CvPage) -> Markup:
@@ -196,13 +196,13 @@ def _measures(page: CvPage) -> Markup:
 
 
 def _timelines(page: CvPage, pictures: Pictures) -> Iterator[str]:
-    for of in page.horizons:
+    for horizon in page.horizons:
         yield pictures.add(
-            of.timeline,
-            f"What each fold trains on, stops by and is judged on: {_ahead(of.horizon)}",
+            horizon.timeline,
+            f"What each fold trains on, stops by and is judged on: {_ahead(horizon.horizon)}",
             "Purged samples share a moment with an evaluated one, embargoed ones lie next to it: none is trained on.",
             wide=True,
-            height=of.timeline_height,
+            height=horizon.timeline_height,
         )
 
 

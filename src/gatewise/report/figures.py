@@ -19,7 +19,7 @@ from gatewise.report.figure_style import BASELINE, INK, MODEL, QUIET, date_text,
 def differences(metric: str, paired: Mapping[str, Interval], confidence: float) -> go.Figure:
     """Model minus each baseline in the deciding metric, with intervals: left of zero the model is better."""
     names = sorted(paired, key=lambda name: paired[name].value)
-    reach = 1.15 * max((abs(x) for found in paired.values() for x in _points(found)), default=0) or 1e-12
+    reach = 1.15 * max((abs(x) for interval in paired.values() for x in _points(interval)), default=0) or 1e-12
     figure = go.Figure()
     for name in names:
         points = _points(paired[name])
@@ -40,18 +40,18 @@ def differences(metric: str, paired: Mapping[str, Interval], confidence: float) 
         figure.add_annotation(
             x=x, y=1.02, yref="paper", yanchor="bottom", text=text, showarrow=False, font={"size": 12, "color": QUIET}
         )
-    some = any(len(_points(found)) > 1 for found in paired.values())
+    some = any(len(_points(interval)) > 1 for interval in paired.values())
     title = f"difference in {metric}" + f", {confidence:.0%} interval" * some
     figure.update_xaxes(title=title, range=[-reach, reach])
     figure.update_yaxes(type="category", showgrid=False)
     return styled(figure, legend=False)
 
 
-def _points(found: Interval) -> list[float]:
+def _points(interval: Interval) -> list[float]:
     """Bounds with the value between them, or the value alone."""
-    if found.low is None or found.high is None:
-        return [found.value]
-    return [found.low, found.value, found.high]
+    if interval.low is None or interval.high is None:
+        return [interval.value]
+    return [interval.low, interval.value, interval.high]
 
 
 def confusion(counts: Ints, classes: Sequence[str]) -> go.Figure:
@@ -84,9 +84,10 @@ def confusion(counts: Ints, classes: Sequence[str]) -> go.Figure:
     return styled(figure, legend=False)
 
 
-def reliability_diagram(said: Reliability) -> go.Figure:
+def reliability_diagram(reliability: Reliability) -> go.Figure:
     """Accuracy by stated probability, and how many rows stand behind each point."""
-    edges = np.array([min(said.confidence.min(), said.accuracy.min()), max(said.confidence.max(), said.accuracy.max())])
+    both = np.concatenate([reliability.confidence, reliability.accuracy])
+    edges = np.array([both.min(), both.max()])
     edges = np.clip(edges + np.array([-0.05, 0.05]), 0, 1)
     figure = go.Figure()
     figure.add_trace(
@@ -97,13 +98,13 @@ def reliability_diagram(said: Reliability) -> go.Figure:
     )  # fmt: skip
     figure.add_trace(
         go.Scatter(
-            x=said.confidence,
-            y=said.accuracy,
+            x=reliability.confidence,
+            y=reliability.accuracy,
             mode="lines+markers",
             name="model",
             line={"color": MODEL, "width": 1.5},
             marker={"size": 8, "color": MODEL},
-            customdata=said.rows,
+            customdata=reliability.rows,
             hovertemplate="said %{x:.1%}, right %{y:.1%} of %{customdata:,} rows<extra></extra>",
         )
     )
@@ -157,13 +158,13 @@ def levels_in_time(rows: Predicted, output: int, name: str) -> go.Figure:
     times, y = date_text(rows.known_us[:, output]), rows.y[:, output]
     value, start = rows.value[:, output], rows.start[:, output]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.66, 0.34], vertical_spacing=0.06)
-    for row, values, words, line in (
+    for row, values, series, line in (
         (1, y, "actual", {"color": INK, "width": 1.5}),
         (1, value, "predicted", {"color": MODEL, "width": 1.5}),
         (2, start - y, "last value's error", {"color": BASELINE, "width": 1}),
         (2, value - y, "model's error", {"color": MODEL, "width": 1, "dash": "dot"}),
     ):
-        figure.add_trace(go.Scatter(x=times, y=values, name=words, mode="lines", line=line), row=row, col=1)
+        figure.add_trace(go.Scatter(x=times, y=values, name=series, mode="lines", line=line), row=row, col=1)
     figure.add_hline(y=0, line={"color": QUIET, "width": 1, "dash": "dot"}, row=2, col=1)
     figure.update_yaxes(title=name, row=1, col=1)
     figure.update_yaxes(title="minus actual", nticks=5, row=2, col=1)

@@ -166,10 +166,10 @@ def _ahead(config: ExperimentConfig) -> str:
 
 
 def _told(config: ExperimentConfig) -> dict[str, str]:
-    told = ["one-hot"] if config.features.symbol_onehot else []
+    ways = ["one-hot"] if config.features.symbol_onehot else []
     if width := config.model.learned_width:
-        told.append(f"learned vector of {width}")
-    return {"Symbol told as": ", ".join(told)} if told else {}
+        ways.append(f"learned vector of {width}")
+    return {"Symbol told as": ", ".join(ways)} if ways else {}
 
 
 def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -> list[str]:
@@ -195,10 +195,10 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -
     if any(len(result.columns) > 1 for result in evaluation.parts.values()):
         notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
     if rules := [result.backtest for result in evaluation.parts.values() if result.backtest is not None]:
-        of = "price units" if rules[0].in_price_units else "of the price"
+        unit = "price units" if rules[0].in_price_units else "of the price"
         notes.append(
             f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} "
-            f"{of} for each unit of position changed, no slippage, no funding."
+            f"{unit} for each unit of position changed, no slippage, no funding."
         )
         if rules[0].in_price_units:
             notes.append("Prices may be 0 or negative (data.prices any): returns are differences, in price units.")

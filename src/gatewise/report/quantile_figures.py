@@ -20,9 +20,9 @@ def coverage(levels: Sequence[float], shares: Mapping[str, Interval]) -> go.Figu
         shares: by the quantiles' names, all levels of one column after those of another.
     """
     nominal = np.tile(levels, len(shares) // len(levels))
-    found = list(shares.values())
-    above, below = ([abs((bound if bound is not None else one.value) - one.value) for one, bound in pairs]
-                    for pairs in ([(one, one.high) for one in found], [(one, one.low) for one in found]))  # fmt: skip
+    intervals = list(shares.values())
+    above = [0.0 if interval.high is None else abs(interval.high - interval.value) for interval in intervals]
+    below = [0.0 if interval.low is None else abs(interval.low - interval.value) for interval in intervals]
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
@@ -33,7 +33,7 @@ def coverage(levels: Sequence[float], shares: Mapping[str, Interval]) -> go.Figu
     figure.add_trace(
         go.Scatter(
             x=nominal,
-            y=[one.value for one in found],
+            y=[interval.value for interval in intervals],
             error_y={"type": "data", "symmetric": False, "array": above, "arrayminus": below},
             mode="markers",
             name="model",

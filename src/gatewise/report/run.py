@@ -66,13 +66,13 @@ def _header(report: ReportData) -> str:
 
 
 def _differences(result: PartResult, pictures: Pictures) -> str:
-    words = metric_words(result.deciding_metric)
+    metric = metric_words(result.deciding_metric)
     why = without_interval({"": result.differences}, list(result.differences))
     caption = "A line that crosses zero shows nothing either way."
     return pictures.add(
-        figures.differences(words, result.differences, result.confidence),
+        figures.differences(metric, result.differences, result.confidence),
         f"{_title(result)}: model against each baseline",
-        f"Difference in {words} over the same rows. {' '.join(why) or caption}",
+        f"Difference in {metric} over the same rows. {' '.join(why) or caption}",
         height=280,
     )
 

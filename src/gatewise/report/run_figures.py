@@ -25,7 +25,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> 
     kept = thinned(len(history))
     epochs = kept + 1
     mode = "lines+markers" if len(kept) <= 40 else "lines"
-    for name, words, colour, row in (
+    for name, label, colour, row in (
         ("train_loss", "training loss", MODEL, 1),
         ("val_loss", "validation loss", ACCENT, 1),
         ("learning_rate", "learning rate", QUIET, 2),
@@ -35,7 +35,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> 
                 go.Scatter(
                     x=epochs,
                     y=np.array([history[k][name] for k in kept]),
-                    name=words,
+                    name=label,
                     mode=mode,
                     line={"color": colour, "width": 2},
                     marker={"size": 5},

@@ -27,8 +27,8 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
         lines.append(Line(label, [Cell("–", style="model"), *cells], "difference"))
     some = any(values[name].low is not None for values in columns.values() for name in metrics)
     intervals = f", {result.confidence:.0%} intervals." if some else "."
-    words = " ".join([intervals, *without_interval(columns, metrics)])
-    whole = f"{caption}, {result.rows:,} rows{words} Underlined: the best of the row."
+    intervals_text = " ".join([intervals, *without_interval(columns, metrics)])
+    whole = f"{caption}, {result.rows:,} rows{intervals_text} Underlined: the best of the row."
     return table(caption, whole, columns, lines)
 
 
@@ -99,5 +99,5 @@ def _cell(interval: Interval, places: int, sign: str = "", style: str = "") -> C
     return Cell(fixed(interval.value, places, f"{sign},").replace("-", "−"), bounds, bold=True, style=style)
 
 
-def _verdict_cell(words: str, tone: Tone) -> Cell:
-    return Cell(words, style=f"tone {tone}")
+def _verdict_cell(text: str, tone: Tone) -> Cell:
+    return Cell(text, style=f"tone {tone}")

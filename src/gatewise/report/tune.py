@@ -96,10 +96,10 @@ def write_tune_report(path: Path, page: TunePage) -> None:
 def render(page: TunePage) -> str:
     """The page as HTML that refers to nothing outside itself."""
     pictures = Pictures()
-    words = metric_words(page.metric)
+    metric = metric_words(page.metric)
     drawn = [
-        pictures.add(of.figure, of.title, of.caption, of.wide, of.height)
-        for of in study_pictures(page.study, f"{words}, mean of inner folds", page.prior_value, "prior")
+        pictures.add(picture.figure, picture.title, picture.caption, picture.wide, picture.height)
+        for picture in study_pictures(page.study, f"{metric}, mean of inner folds", page.prior_value, "prior")
     ]
     failed = [f"Trial {trial.number}: {trial.error}" for trial in page.trials if trial.error]
     body = [
@@ -115,11 +115,11 @@ def render(page: TunePage) -> str:
 
 
 def _header(page: TunePage) -> str:
-    words = metric_words(page.metric)
+    metric = metric_words(page.metric)
     lines = [
         page.line,
         *page.notes,
-        f"{words[0].upper()}{words[1:]} is the mean over {_count(page.folds)}, lower is better; the prior knows "
+        f"{metric[0].upper()}{metric[1:]} is the mean over {_count(page.folds)}, lower is better; the prior knows "
         "nothing.",
         "The best of many looks better than it is, as the search picks luck as well; the interval counts that, the "
         "value does not. No trial has seen the test part; train the best config to have it judged there.",

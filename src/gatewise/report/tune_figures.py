@@ -34,11 +34,11 @@ class Picture:
     height: int = 380
 
 
-def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Iterator[Picture]:
+def study_pictures(study: Study, metric: str, prior: float, baseline: str) -> Iterator[Picture]:
     """The pictures that the study has enough trials for; it must have a complete one.
 
     Args:
-        words: what is minimised, for people.
+        metric: what is minimised, for people.
         prior: the value of a trial that knows nothing.
         baseline: its name.
     """
@@ -46,8 +46,8 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
     from optuna.trial import TrialState
 
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    history = _house(visualization.plot_optimization_history(study, target_name=words))
-    history.update_traces(marker={"color": MODEL, "size": 7}, name="complete trial", selector={"name": words})
+    history = _house(visualization.plot_optimization_history(study, target_name=metric))
+    history.update_traces(marker={"color": MODEL, "size": 7}, name="complete trial", selector={"name": metric})
     history.update_traces(line={"color": ACCENT}, name="best so far", selector={"mode": "lines"})
     history.update_xaxes(title_text="trial")
     history.add_hline(
@@ -60,7 +60,7 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
     )
     folds = _house(visualization.plot_intermediate_values(study), legend=False)
     folds.update_xaxes(title_text="inner folds done", dtick=1)
-    folds.update_yaxes(title_text=words)
+    folds.update_yaxes(title_text=metric)
     folds.update_traces(line={"width": 1}, marker={"size": 4}, opacity=0.6)
     yield Picture(
         folds,
@@ -83,12 +83,12 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
     names = list({name: None for trial in complete for name in trial.params})
     for first in range(0, len(names), SLICES_IN_A_ROW):
         row = names[first : first + SLICES_IN_A_ROW]
-        slices = _house(visualization.plot_slice(study, params=row, target_name=words), legend=False)
+        slices = _house(visualization.plot_slice(study, params=row, target_name=metric), legend=False)
         slices.update_traces(marker={"colorscale": INKS, "line": {"width": 0.5, "color": QUIET}, "showscale": False})
         title = "Setting by setting" + (" (continued)" if first else "")
         yield Picture(slices, title, "Complete trials alone; the darker, the later.", height=340)
     if len(names) > 1:
-        parallel = _house(visualization.plot_parallel_coordinate(study, target_name=words), legend=False)
+        parallel = _house(visualization.plot_parallel_coordinate(study, target_name=metric), legend=False)
         _set_apart(parallel, [trial.value for trial in complete if trial.value is not None])
         yield Picture(
             parallel, "Settings together", "A line a complete trial, from its value to its settings; dark is low."
@@ -97,7 +97,7 @@ def study_pictures(study: Study, words: str, prior: float, baseline: str) -> Ite
         from optuna.importance import get_param_importances
 
         first_two = list(get_param_importances(study))[:2]
-        contour = _house(visualization.plot_contour(study, params=first_two, target_name=words), legend=False)
+        contour = _house(visualization.plot_contour(study, params=first_two, target_name=metric), legend=False)
         yield Picture(
             contour,
             "The two that matter most",

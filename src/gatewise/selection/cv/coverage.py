@@ -35,7 +35,7 @@ class Coverage:
         return [prediction for prediction in predictions if prediction.fold.number in self.compared]
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """Which folds the numbers stand on: folds 3, 4 and 5 of 5."""
         if not self.left_out:
             return f"all {self.num_folds} folds" if self.num_folds > 1 else "one fold"

@@ -161,8 +161,8 @@ def cross_validate(
             finished=[(job, done[job.key]) for job in jobs if job.key in done],
             failures=[failures[job.key] for job in jobs if job.key in failures],
             resumed=resumed,
-            compute=compute.words,
-            fleet=dict(fleet or {"used": False, "why": compute.words}),
+            compute=compute.description,
+            fleet=dict(fleet or {"used": False, "why": compute.description}),
             remarks=remarks,
         )
     except KeyboardInterrupt:

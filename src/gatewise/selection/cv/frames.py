@@ -47,12 +47,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model, or the prior, said of a fold's test rows.
+    """What one model, or the prior, predicts on a fold's test rows.
 
     Attributes:
         seed: `None` for the prior, which draws nothing.
         rows: int64 [n], rows of the table, ascending.
-        said: float64 [n, outputs].
+        values: float64 [n, outputs].
         lines: the first over all symbols; one more for each where there are several.
     """
 
@@ -61,7 +61,7 @@ class Prediction:
     model: str
     horizon: int
     rows: Rows
-    said: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
     lines: tuple[Line, ...]
 
     @property
@@ -132,7 +132,7 @@ def out_of_fold_frame(predictions: Sequence[Prediction], shared: SharedData) -> 
     for horizon, cut in shared.horizons.items():
         paths = dict(zip((fold.number for fold in cut.folds), backtest_paths(cut.folds), strict=True))
         of_horizon = [prediction for prediction in predictions if prediction.horizon == horizon]
-        frames += [_said(prediction, cut.labels, paths[prediction.fold.number], shared) for prediction in of_horizon]
+        frames += [_rows_of(prediction, cut.labels, paths[prediction.fold.number], shared) for prediction in of_horizon]
     return pl.concat(frames)
 
 
@@ -196,7 +196,7 @@ def _lines(prediction: Prediction, compared: bool) -> Iterator[dict[str, Any]]:
         )
 
 
-def _said(prediction: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.DataFrame:
+def _rows_of(prediction: Prediction, labels: Labels, path: Rows, shared: SharedData) -> pl.DataFrame:
     names = {
         "horizon": prediction.horizon,
         "model": prediction.model,
@@ -205,7 +205,7 @@ def _said(prediction: Prediction, labels: Labels, path: Rows, shared: SharedData
     }
     dtypes = {"model": pl.String}
     keys = [pl.lit(value, dtypes.get(name, pl.Int64)).alias(name) for name, value in names.items()]
-    predicted = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(prediction.said).items()]
+    predicted = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(prediction.values).items()]
     true = labels.spec.target_columns(labels.y[prediction.rows], labels.valid[prediction.rows])
     frame = shared.table.frame[prediction.rows].select(SYMBOL, TIME)
     order = ("path", SYMBOL, TIME, *(column.name for column in (*predicted, *true)))

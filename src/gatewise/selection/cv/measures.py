@@ -29,16 +29,16 @@ _PRIME = 1_000_003
 
 @dataclass(frozen=True)
 class _Trial:
-    """Means over seeds and paths by row of the table: loss [rows], said [rows, outputs]; seen counts how many.
+    """Means over seeds and paths by row of the table: loss [rows], values [rows, outputs]; seen counts how many.
 
     Attributes:
-        said_by: int64 [rows], the same number where the same fitted models spoke.
+        source: int64 [rows], the same number where the same fitted models predicted.
     """
 
     loss: Floats
-    said: Floats
+    values: Floats
     seen: Ints
-    said_by: Ints
+    source: Ints
 
 
 def measure_overfitting(
@@ -55,8 +55,8 @@ def measure_overfitting(
     table = shared.table
     trials: dict[tuple[int, str], _Trial] = {}
     for horizon, model in dict.fromkeys((p.horizon, p.model) for p in predictions):
-        own = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
-        trials[horizon, model] = _average(own, shared)
+        of_model = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
+        trials[horizon, model] = _average(of_model, shared)
     rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
     symbol = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
@@ -97,30 +97,28 @@ def measure_overfitting(
     )
 
 
-def _average(of: Sequence[Prediction], shared: SharedData) -> _Trial:
-    table, labels = shared.table, shared.horizons[of[0].horizon].labels
+def _average(seeds: Sequence[Prediction], shared: SharedData) -> _Trial:
+    table, labels = shared.table, shared.horizons[seeds[0].horizon].labels
     seen = np.zeros(table.num_rows, np.int64)
     loss = np.zeros(table.num_rows)
-    said = np.zeros((table.num_rows, of[0].said.shape[1]))
-    said_by = np.zeros(table.num_rows, np.int64)
-    for one in of:
+    sums = np.zeros((table.num_rows, seeds[0].values.shape[1]))
+    source = np.zeros(table.num_rows, np.int64)
+    for one in seeds:
         seen[one.rows] += 1
-        loss[one.rows] += judge_of(labels).scorer(Ground(table, labels, one.fold.train), one.rows)(one.said).loss
-        said[one.rows] += one.said
-        said_by[one.rows] = (
-            said_by[one.rows] * _PRIME + one.fold.number
-        )  # overflows, and tells folds apart all the same
+        loss[one.rows] += judge_of(labels).scorer(Ground(table, labels, one.fold.train), one.rows)(one.values).loss
+        sums[one.rows] += one.values
+        source[one.rows] = source[one.rows] * _PRIME + one.fold.number  # overflows, and tells folds apart all the same
     times = np.maximum(seen, 1)
-    return _Trial(loss / times, said / times[:, None], seen, said_by)
+    return _Trial(loss / times, sums / times[:, None], seen, source)
 
 
 def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
-    said_by = np.unique(np.column_stack([trial.said_by[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
-    return SKILLS[labels.spec.kind](labels.spec, trial.said[rows], prior.said[rows], labels.y[rows], said_by)
+    source = np.unique(np.column_stack([trial.source[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
+    return SKILLS[labels.spec.kind](labels.spec, trial.values[rows], prior.values[rows], labels.y[rows], source)
 
 
 def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:
     labels = shared.horizons[horizon].labels
     ground = Ground(shared.table, labels, np.empty(0, np.int64))
-    position = judge_of(labels).positions(ground, rows, trial.said[rows])
+    position = judge_of(labels).positions(ground, rows, trial.values[rows])
     return None if position is None else np.nan_to_num(position)

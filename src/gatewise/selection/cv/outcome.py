@@ -98,7 +98,7 @@ def diverged_words(diverged: Sequence[tuple[Job, int]], num_jobs: int) -> list[s
     """A sentence on trainings that diverged and are judged all the same; none where none did."""
     if not diverged:
         return []
-    named = "; ".join(f"{job.words} (after epoch {epochs})" for job, epochs in diverged[:_MOST_NAMED])
+    named = "; ".join(f"{job.label} (after epoch {epochs})" for job, epochs in diverged[:_MOST_NAMED])
     more = f"; and {len(diverged) - _MOST_NAMED} more" if len(diverged) > _MOST_NAMED else ""
     are = "is judged by its best epoch" if len(diverged) == 1 else "are judged by their best epochs"
     return [f"{len(diverged)} of {count(num_jobs, 'training')} diverged and {are} before that: {named}{more}."]
@@ -108,5 +108,5 @@ def failure_words(failures: Sequence[JobFailure], num_jobs: int, ahead: str = ""
     """What came to nothing in one line: the first failure's own type and hint, and how many there are."""
     first = failures[0]
     failed = f"{ahead}{len(failures)} of {count(num_jobs, 'training')} failed"
-    message = f"{failed}; the first, {first.job.words}: {first.error.message}"
+    message = f"{failed}; the first, {first.job.label}: {first.error.message}"
     return error_from_dict({**error_to_dict(first.error), "message": message})

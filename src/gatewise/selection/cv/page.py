@@ -34,7 +34,7 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
         lines=outcome.verdict.lines,
         deciding=deciding,
         confidence=plan.base.evaluation.confidence,
-        compared=outcome.coverage.words,
+        compared=outcome.coverage.description,
         horizons=[_horizon(h, outcome, predictions, shared, deciding) for h in shared.horizons],
         against_prior={
             summary.name: Interval(summary.against_prior.mean, summary.against_prior.low, summary.against_prior.high)
@@ -44,7 +44,7 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
             if summary.model != PRIOR
         },
         measures=measures(outcome.overfitting),
-        failures=[f"{failure.job.words}: {failure.error.message}" for failure in outcome.failures],
+        failures=[f"{failure.job.label}: {failure.error.message}" for failure in outcome.failures],
         facts=_facts(outcome, shared),
         notes=_notes(outcome),
         configs={name: to_yaml(config) for name, config in plan.models.items()},

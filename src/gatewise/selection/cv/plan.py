@@ -161,8 +161,8 @@ class Plan:
                     asked, batch = config.training.batch_size, fitting_batch(config, part.train.size)
                     if batch < asked and (horizon, fold.number, batch, asked) not in warned:
                         warned.add((horizon, fold.number, batch, asked))
-                        words = "batches of %d, all windows that it trains on; training.batch_size is %d"
-                        _log.info(f"fold %d, horizon %d: {words}", fold.number, horizon, batch, asked)
+                        text = "batches of %d, all windows that it trains on; training.batch_size is %d"
+                        _log.info(f"fold %d, horizon %d: {text}", fold.number, horizon, batch, asked)
                     training = config.training.model_copy(update={"seed": seed, "batch_size": batch})
                     job_config = config.model_copy(update={"training": training})
                     yield make_job(job_config, shared, fold.number, model, symbol)

@@ -33,13 +33,13 @@ class _Pace:
     began: float = field(default_factory=time.monotonic)
 
     @property
-    def words(self) -> str:
+    def remaining(self) -> str:
         if not self.done or not self.left:
             return ""
         return f", {rough_duration((time.monotonic() - self.began) * self.left / self.done)} of tuning left"
 
 
-class _Words(Silent):
+class _TrialLog(Silent):
     def __init__(self, where: str, num_trials: int, pace: _Pace) -> None:
         self.where = where
         self.num_trials = self._left = num_trials
@@ -52,7 +52,9 @@ class _Words(Silent):
         self.leave_out(1)
         self.pace.done += 1
         value = row.state.lower() if row.value is None else f"{row.value:.6g}"
-        _log.info("tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, value, self.pace.words)
+        _log.info(
+            "tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, value, self.pace.remaining
+        )
 
     def leave_out(self, trials: int | None = None) -> None:
         """So many trials, or all that are left of this search, need no more time."""
@@ -86,14 +88,14 @@ def tune_folds(
             study = folder / "tune" / f"{model}-{horizon}-{fold.number}"
             entry: dict[str, Any] = {"model": model, "horizon": horizon, "fold": fold.number}
             _log.info("tuning %s", where)
-            words = _Words(where, tuning.n_trials, pace)
+            listener = _TrialLog(where, tuning.n_trials, pace)
             try:
                 best = tune_on(
                     shared, rows, config, space, tuning.n_trials,
-                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=words, fleet=fleet,
+                    stopping=fold.val, pruner=tuning.pruner, folder=study, listener=listener, fleet=fleet,
                 )  # fmt: skip
             except GatewiseError as error:
-                words.leave_out()
+                listener.leave_out()
                 configs[model, horizon, fold.number] = error
                 entries.append(entry | {"error": error.message})
                 continue

@@ -102,10 +102,10 @@ def overfitting_report(
     several = isinstance(benchmark, dict)
     beside = benchmark if isinstance(benchmark, dict) else dict.fromkeys(losses, benchmark)
     assert set(beside) == set(losses)
-    for words, values in (
+    for name, values in (
         ("loss", losses), ("benchmark's loss", beside), ("return", returns or {}), ("skill", pairs)
     ):  # fmt: skip
-        _require_finite(words, values)
+        _require_finite(name, values)
     if not losses or not len(time_us):
         nothing = "nothing to compare: no trial, or no row that all of them predicted"
         none = BacktestOverfitting(None, nothing)
@@ -168,8 +168,8 @@ def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
     return periods, max(1, min(-(-block // size), count // LEAST_BLOCKS))
 
 
-def _require_finite(words: str, values: dict[str, Floats]) -> None:
+def _require_finite(quantity: str, values: dict[str, Floats]) -> None:
     for name, column in values.items():
         bad = int(np.sum(~np.isfinite(column)))
         if bad:
-            raise DivergedError(f"a {words} must be finite; {bad} of {len(column)} of {name} are not")
+            raise DivergedError(f"a {quantity} must be finite; {bad} of {len(column)} of {name} are not")

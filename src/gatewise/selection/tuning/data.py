@@ -181,7 +181,7 @@ def inner_data(
         predicted = knowing_nothing(table, labels, fold.train, fold.test, config.knows_symbols)
         prior.append(score(table, labels, fold.train, fold.test, predicted)[metric])
     horizon = Horizon(labels, spans, samples.reach_rows, inner.folds)
-    design = inner.words
+    design = inner.description
     if unseen := _unseen(labels, inner.folds):
         _log.warning("%s", unseen)
         design = f"{design}; {unseen}"

@@ -34,7 +34,7 @@ class InnerFolds:
     """The folds that trials are scored on, and what they are in words."""
 
     folds: Folds
-    words: str
+    description: str
 
 
 def inner_folds(
@@ -71,35 +71,35 @@ def inner_folds(
         newest = f"a holdout, the newest {HOLDOUT_SHARE:.0%}"
         designs.append((newest, lambda: (make_holdout(spans, HOLDOUT_SHARE, cv, split, timeframe),)))
         if stopping is not None:
-            words = "the fold's own validation part, which also stops the training"
-            designs.append((words, lambda: (_scored_on_stopping(spans, stopping),)))
+            description = "the fold's own validation part, which also stops the training"
+            designs.append((description, lambda: (_scored_on_stopping(spans, stopping),)))
     _, last = designs[-1]
     without_class: list[tuple[Folds, str]] = []
-    for words, design in designs:
+    for description, design in designs:
         try:
             folds = design()
             if design is not last:
                 _require_enough(folds, spans)
             check(folds)
         except NotEnoughRowsError as error:
-            _log.info("inner folds: not %s (%s)", words, error.message)
+            _log.info("inner folds: not %s (%s)", description, error.message)
             if design is last and not without_class:
                 raise NotEnoughRowsError(f"inner folds: {error.message}", error.hint) from error
         except LabelError as error:
-            _log.info("inner folds: rather not %s (%s)", words, error.message)
-            without_class.append((folds, words))
+            _log.info("inner folds: rather not %s (%s)", description, error.message)
+            without_class.append((folds, description))
         else:
-            return _said(folds, words, designs)
-    folds, words = without_class[0]
-    return _said(folds, words, designs)
+            return _described(folds, description, designs)
+    folds, description = without_class[0]
+    return _described(folds, description, designs)
 
 
-def _said(folds: Folds, words: str, designs: Sequence[tuple[str, object]]) -> InnerFolds:
+def _described(folds: Folds, description: str, designs: Sequence[tuple[str, object]]) -> InnerFolds:
     wanted = designs[0][0]
-    if words != wanted:
-        words = f"{words}, as these samples can't carry {wanted}"
-        _log.info("inner folds: %s", words)
-    return InnerFolds(folds, words)
+    if description != wanted:
+        description = f"{description}, as these samples can't carry {wanted}"
+        _log.info("inner folds: %s", description)
+    return InnerFolds(folds, description)
 
 
 def _require_enough(folds: Folds, spans: Spans) -> None:

@@ -152,7 +152,7 @@ def _page(
             "Seed": str(base.training.seed),
             **{f"Trials {state.lower()}": str(count) for state, count in sorted(states.items())},
         },
-        "Space": {parameter.name: parameter.words for parameter in study.space.parameters},
+        "Space": {parameter.name: parameter.description for parameter in study.space.parameters},
     }
     lines = [_line(row) for row in result.rows]
     notes = [*([result.diverged] if result.diverged else ()), *(f"{remark}." for remark in remarks)]

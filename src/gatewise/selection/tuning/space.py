@@ -28,7 +28,7 @@ class Choice:
         return tuple(value if isinstance(value, Scalar) else json.dumps(value) for value in self.values)
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """For people: `none, balanced`."""
         return ", ".join(label if isinstance(label, str) else json.dumps(label) for label in self.labels)
 
@@ -48,7 +48,7 @@ class Range:
     whole: bool
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """For people: `0.0001 to 0.01, in log`, `0 to 0.5 by 0.1`."""
         step = "" if self.step is None else f" by {self.step}"
         return f"{self.low} to {self.high}{step}{', in log' if self.log else ''}"
