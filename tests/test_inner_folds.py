@@ -133,7 +133,7 @@ def test_a_class_that_fewer_folds_would_see_makes_them_fewer() -> None:
 
     found = inner_folds(spans, THREE, NO_EMBARGO, MINUTE, late_class, adapt=True)
     assert found.description.startswith("2, expanding")
-    assert inner_folds(spans, THREE, NO_EMBARGO, MINUTE, late_class).words.startswith("3, expanding")
+    assert inner_folds(spans, THREE, NO_EMBARGO, MINUTE, late_class).description.startswith("3, expanding")
 
 
 def test_a_class_that_no_design_sees_takes_no_folds_away() -> None:
@@ -141,7 +141,7 @@ def test_a_class_that_no_design_sees_takes_no_folds_away() -> None:
         raise LabelError(f"up never occurs in {len(folds)} folds")
 
     spans = plain_spans(202, reach=1, horizon=1)
-    assert inner_folds(spans, THREE, NO_EMBARGO, MINUTE, never, adapt=True).words == "3, expanding"
+    assert inner_folds(spans, THREE, NO_EMBARGO, MINUTE, never, adapt=True).description == "3, expanding"
 
 
 def test_a_holdout_is_exactly_these_rows() -> None:
