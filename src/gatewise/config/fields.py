@@ -8,15 +8,11 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig
-from gatewise.config.model_section import MODEL_CONFIGS, ModelConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.config.section import Section, sections_of
 
 Path = tuple[str, ...]
 Options = Mapping[str, type[Section]]
-
-_TABLES: dict[Any, Options] = {ModelConfig: MODEL_CONFIGS, LossConfig: LOSS_CONFIGS}
 
 
 def options_at(path: Sequence[str]) -> Options:
@@ -24,7 +20,7 @@ def options_at(path: Sequence[str]) -> Options:
     options: dict[str, type[Section]] = {"": ExperimentConfig}
     for part in path:
         infos = [kind.model_fields[part] for kind in options.values() if part in kind.model_fields]
-        options = dict(_options(infos[0])) if infos else {}
+        options = dict(sections_of(infos[0].annotation)) if infos else {}
     return options
 
 
@@ -37,7 +33,7 @@ def leaves(path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
     """Every field that is no section, below a path."""
     for name, info in fields_at(path).items():
         inner = (*path, name)
-        if _options(info):
+        if sections_of(info.annotation):
             yield from leaves(inner)
         else:
             yield inner, info
@@ -55,7 +51,3 @@ def value_at(values: Any, dotted: str) -> Any:
     for part in dotted.split("."):
         values = values.get(part) if isinstance(values, Mapping) else getattr(values, part, None)
     return values
-
-
-def _options(info: FieldInfo) -> Options:
-    return _TABLES.get(info.annotation) or sections_of(info.annotation)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import Field
 
 from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
-from gatewise.errors import ConfigError, entry
+from gatewise.errors import ConfigError
 
 
 class LossConfig(Section):
@@ -71,16 +71,4 @@ LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "huber": HuberLoss,
     "pinball": PinballLoss,
 }
-
-
-def _by_name(value: Any) -> Any:
-    if isinstance(value, LossConfig):
-        return value
-    fields = {"name": value} if isinstance(value, str) else value
-    fields = {"name": "auto", **fields} if isinstance(fields, dict) else {}
-    if not isinstance(fields.get("name"), str):
-        raise ValueError("must be a loss's name, or its name and fields")
-    return entry("training.loss", fields["name"], LOSS_CONFIGS).model_validate(fields)
-
-
-AnyLoss = Annotated[SerializeAsAny[LossConfig], BeforeValidator(_by_name)]
+LossConfig.options = LOSS_CONFIGS

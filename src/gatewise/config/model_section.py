@@ -136,6 +136,7 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,
 }
+ModelConfig.options = MODEL_CONFIGS
 
 
 def require_model(name: object) -> str:

@@ -243,14 +243,6 @@ class ExperimentConfig(Section):
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
-    @field_validator("model", mode="before")
-    @classmethod
-    def _model_by_name(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        name = require_model(value.get("name", "lstm"))
-        return MODEL_CONFIGS[name].model_validate({"name": name, **value})
-
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         output_kind = self.target.output_kind

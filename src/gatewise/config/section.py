@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -19,8 +19,11 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Section(BaseModel):
     """Frozen, typed, and closed: an unknown key is an error, and true is no number.
 
-    A field may be a union of sections: its `name` chooses one of them, each with fields of its own.
+    A field may be one of several sections, a union of them or a base's `options`: its `name` chooses which, each with
+    fields of its own. The name alone is short for it with all else at its default.
     """
+
+    options: ClassVar[Mapping[str, type[Section]]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
@@ -54,16 +57,19 @@ class Section(BaseModel):
         """Pydantic's own discriminated unions allow no validator of `name`, such as the one above."""
         field = info.field_name or ""
         options = sections_of(cls.model_fields[field].annotation)
-        if len(options) < 2 or not isinstance(value, dict):
+        if len(options) < 2 or isinstance(value, Section):
             return value
-        name = value.get("name", getattr(cls.model_fields[field].default, "name", None))
+        said = value if isinstance(value, dict) else {"name": value}
+        name = said.get("name", getattr(cls.model_fields[field].default, "name", None))
         if not isinstance(name, str):
-            raise ConfigError(f"the name of {field} must be text; got {name!r}", f"valid: {', '.join(options)}")
-        return entry(field, name, options).model_validate(value)
+            raise ConfigError(f"{field}.name must be text; got {name!r}", f"valid: {', '.join(options)}")
+        return entry(field, name, options).model_validate({"name": name, **said})
 
 
 def sections_of(annotation: Any) -> Mapping[str, type[Section]]:
     """{name: class} of the sections that a field may be; one that is not chosen has the name ""."""
     kinds = [kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type)]
     sections = [kind for kind in kinds if issubclass(kind, Section)]
+    if len(sections) == 1 and sections[0].options:
+        return sections[0].options
     return {str(kind.model_fields["name"].default) if len(sections) > 1 else "": kind for kind in sections}

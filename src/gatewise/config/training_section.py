@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
-from gatewise.config.loss_section import AnyLoss, AutoLoss
+from gatewise.config.loss_section import AutoLoss, LossConfig
 from gatewise.config.section import Fraction, Section
 
 MOST_SEEDS = 2**63  # what a column of tables and torch both hold
@@ -88,7 +88,7 @@ class TrainingConfig(Section):
     schedule: ScheduleConfig = CosineConfig()
     early_stopping_patience: int = Field(15, ge=1)
     min_delta: float = Field(1e-4, ge=0)
-    loss: AnyLoss = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
+    loss: SerializeAsAny[LossConfig] = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
     # By the training rows, a number a class in their order, or a number for each by its name.
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
