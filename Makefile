@@ -24,7 +24,7 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy src --platform win32 --cache-dir .mypy_cache/win32
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_data.py

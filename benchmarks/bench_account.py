@@ -48,6 +48,7 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     from gatewise.config.schema import RecurrentConfig, TrainingConfig
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
+    from gatewise.targets.outputs.classes import Classes
     from gatewise.training import fit as fitting
     from gatewise.training.device import Precision
     from gatewise.training.listeners import Listeners
@@ -77,10 +78,10 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     piece = batch if whole else piece_rows(batch, steps, weights, cpu)
     at_once = min(batch, piece * threads)
     if whole:
-        fitting.piece_rows = lambda *shape: batch
+        vars(fitting)["piece_rows"] = lambda *shape: batch
     dtype = torch.bfloat16 if shape.get("element_bytes") == 2 else torch.float32
-    settings = TrainingConfig(batch_size=batch, max_epochs=1)
-    fitting.fit(model, windows, ends, ends[:piece], settings, Precision(dtype, False, ""), 3, Listeners([]))
+    spec, settings = Classes(("0", "1", "2")), TrainingConfig(batch_size=batch, max_epochs=1)
+    fitting.fit(model, windows, ends, ends[:piece], settings, Precision(dtype, False, ""), spec, Listeners([]))
     precision, num_rows = "bf16" if dtype == torch.bfloat16 else "fp32", shape.get("num_rows", 0)
     account = estimate_memory(
         config, batch, steps, features, num_rows, precision=precision, threads=threads, windows_at_once=at_once

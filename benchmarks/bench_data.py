@@ -18,6 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench_judging import write_minutes
 from sides import ENVIRONMENT
@@ -51,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         files = write_files(Path(name), asked.rows)
         sides = {"here": OWN} | ({"against": asked.against} if asked.against else {})
-        answers: dict[str, list[dict]] = {side: [] for side in sides}
+        answers: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         for number in range(asked.rounds):
             for side in sorted(sides, reverse=number % 2 == 0):
                 answers[side].append(one_round(sides[side].resolve(), files))
@@ -73,7 +74,7 @@ def write_files(folder: Path, rows: int) -> dict[str, str]:
     return {kind: str(folder / file) for kind, file in (kinds | {"CSV, 20 symbols": "symbols.csv"}).items()}
 
 
-def one_round(source: Path, files: dict[str, str]) -> dict:
+def one_round(source: Path, files: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-c", CHILD, json.dumps(files)],
         env=ENVIRONMENT | {"PYTHONPATH": str(source)},
@@ -81,11 +82,11 @@ def one_round(source: Path, files: dict[str, str]) -> dict:
         stdout=subprocess.PIPE,
         text=True,
     )
-    answer: dict = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
-def print_table(answers: dict[str, list[dict]], rows: int) -> None:
+def print_table(answers: dict[str, list[dict[str, Any]]], rows: int) -> None:
     print(f"{f'{rows:,} rows':26}" + "".join(f"{side + ' s':>12}{'cpu s':>8}" for side in answers), end="")
     print(f"{'times':>8}{'cpu':>6}" if len(answers) > 1 else "")
     for label in answers["here"][0]:

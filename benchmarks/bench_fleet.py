@@ -21,6 +21,7 @@ import torch
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
+from gatewise.targets.outputs.classes import Classes
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import fit
 from gatewise.training.fleet.fit import Member, fit_fleet
@@ -28,6 +29,7 @@ from gatewise.training.listeners import Listeners
 from gatewise.windows import Windows
 
 QUIET = Listeners(())
+SPEC = Classes(("down", "up"))
 
 
 def make_members(said: argparse.Namespace, device: torch.device) -> list[Member]:
@@ -54,7 +56,7 @@ def make_members(said: argparse.Namespace, device: torch.device) -> list[Member]
 def alone(members: list[Member], precision: Precision) -> None:
     """One after another."""
     for m in members:
-        fit(m.model, m.windows, m.train_rows, m.val_rows, m.settings, precision, 2, QUIET)
+        fit(m.model, m.windows, m.train_rows, m.val_rows, m.settings, precision, SPEC, QUIET)
 
 
 def main() -> None:
@@ -77,7 +79,7 @@ def main() -> None:
           f"{said.layers} layers, {said.features} features, T {said.steps}, batch {said.batch}", file=say)  # fmt: skip
 
     def fleet(members: list[Member], graph: bool = False) -> None:
-        fit_fleet(members, precision, 2, [QUIET] * len(members), graph=graph)
+        fit_fleet(members, precision, SPEC, [QUIET] * len(members), graph=graph)
 
     kinds: dict[str, Callable[[list[Member]], None]] = {
         "one alone": lambda members: alone(members[:1], precision),

@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from sides import ENVIRONMENT, busy_processes
 
@@ -78,7 +79,7 @@ def main() -> None:
         home = Path(name)
         data = asked.data or write_minutes(home / "minutes.parquet", asked.rows)
         sides = {"here": OWN} | ({"against": asked.against} if asked.against else {})
-        answers: dict[str, list[dict]] = {side: [] for side in sides}
+        answers: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
         stack.enter_context(busy_processes(asked.busy))
         for number in range(asked.rounds):
             for side in sorted(sides, reverse=number % 2 == 0):
@@ -86,7 +87,7 @@ def main() -> None:
     print_table(answers)
 
 
-def one_round(source: Path, data: Path, folder: Path) -> dict:
+def one_round(source: Path, data: Path, folder: Path) -> dict[str, Any]:
     """A run of its own process; the folder holds its home too, so that no side finds what another kept."""
     folder.mkdir()
     settings = [
@@ -98,11 +99,11 @@ def one_round(source: Path, data: Path, folder: Path) -> dict:
     done = subprocess.run(
         [sys.executable, "-c", CHILD, *said], env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
-    answer: dict = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
-def print_table(answers: dict[str, list[dict]]) -> None:
+def print_table(answers: dict[str, list[dict[str, Any]]]) -> None:
     """Medians of each part by side, and how many times as long the other side took."""
     print(f"{'':34}" + "".join(f"{side + ' s':>12}{'cpu s':>9}" for side in answers), end="")
     print(f"{'times':>8}{'cpu':>7}" if len(answers) > 1 else "")

@@ -196,6 +196,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
     from gatewise.nn.initial import seeded
+    from gatewise.targets.outputs.classes import Classes
     from gatewise.training.device import choose_precision
     from gatewise.training.fit import fit
     from gatewise.training.listeners import Listeners
@@ -215,13 +216,14 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     )
     model = build_model(config, case.features, NUM_CLASSES, generator=seeded(0))
     chosen = choose_precision(precision, torch.device("cpu"))
+    spec = Classes(tuple(map(str, range(NUM_CLASSES))))
     speed = [case.batch * 2.0]
 
     def train(seconds: float) -> tuple[int, float]:
         wanted = max(1, min(round(speed[0] * seconds / case.batch), len(rows) // case.batch)) * case.batch
         said = {"batch_size": case.batch, "max_epochs": 1, "windows_per_epoch": wanted, "scheduler": "constant"}
         settings = load_config(overrides={f"training.{name}": value for name, value in said.items()}).training
-        done = fit(model, windows, rows, rows[: case.batch], settings, chosen, NUM_CLASSES, Listeners([]))
+        done = fit(model, windows, rows, rows[: case.batch], settings, chosen, spec, Listeners([]))
         speed[0] = done.windows_per_second
         return wanted, wanted / done.windows_per_second
 
