@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_bars_that_last_as_long_as_they_take_are_refused_until_a_length_is_said(
 
 @settings(max_examples=30, deadline=None)
 @given(
-    step=st.sampled_from([60, 300, 3600, 14_400]),
+    step=st.sampled_from([1, 60, 300, 3600, 14_400]),
     chance=st.floats(0.05, 1),
     seed=st.integers(0, 2**32),
 )
@@ -75,6 +76,27 @@ def test_thin_bars_go_on_however_few_follow_each_other(
     there = np.flatnonzero(np.random.default_rng(seed).random(3000) < chance)
     table = load(write(tmp_path_factory.mktemp("thin"), at(np.append([0, 1], there + 2.0) * step)))
     assert not table.timeframe % timedelta(seconds=step)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["volume", "first trade"]),
+    length=st.integers(20, 600),
+    rows=st.integers(60, 1500),
+    seed=st.integers(0, 2**32),
+)
+def test_rows_that_last_longer_than_a_second_are_not_taken_for_thin_seconds(
+    kind: str, length: int, rows: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Stamped to the second as thin seconds are, but they hardly follow each other by one."""
+    random = np.random.default_rng(seed)
+    if kind == "volume":
+        seconds = np.cumsum(np.maximum(1, np.round(random.gamma(3, length / 3, rows))))
+    else:
+        seconds = length * np.arange(rows) + random.integers(0, length, rows)
+    path = write(tmp_path_factory.mktemp("seconds"), at(np.unique(seconds)))
+    with suppress(SchemaError):
+        assert load(path).timeframe > timedelta(seconds=1)
 
 
 @settings(max_examples=20, deadline=None)

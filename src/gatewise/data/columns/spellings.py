@@ -97,6 +97,8 @@ DATES = (
 )
 CALENDAR = ("year", "month", "day", "hour", "minute", "second")
 QUARTERS = ("quarter", "qtr")
+WEEKS = ("week", "week_number", "week_no", "week_of_year", "weeknumber", "weeknum", "wk")
+ISO_WEEKS, ISO_YEARS = ("iso_week", "isoweek", "iso_week_number"), ("iso_year", "isoyear")
 CLOCKS = ("time", "timestamp", "trade_time", "tradetime", "time_utc", "utc_time", "gmt_time", "local_time", "clock")
 
 # Hours of 0 to 23 beside a date, and hours that end at their number, of grids and markets of power.

@@ -11,10 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
-from gatewise.data.columns.spellings import CALENDAR, QUARTERS, normalise
+from gatewise.data.columns.spellings import CALENDAR, ISO_WEEKS, ISO_YEARS, QUARTERS, WEEKS, normalise
 from gatewise.data.stamps.formats import date_format
+from gatewise.data.stamps.iso_weeks import iso_weeks
 from gatewise.errors import AmbiguousError, ReadError
 
+_PARTS = {
+    **dict.fromkeys(QUARTERS, "quarter"),
+    **dict.fromkeys(WEEKS, "week"),
+    **dict.fromkeys(ISO_WEEKS, "iso_week"),
+    **dict.fromkeys(ISO_YEARS, "year"),
+}
 TO_TIMES = "write them as the times at which they begin"
 _MIDNIGHT = r"[T ]0?0:00(:00([.]0+)?)?$"
 
@@ -47,7 +54,7 @@ def holds_dates(column: pl.Series) -> bool:
 
 
 def calendar_parts(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, str] | None:
-    """Part of CALENDAR, or quarter -> the column that holds it; None where some column is no such part.
+    """Part of CALENDAR, quarter or (iso_)week -> the column that holds it; None where some column is no such part.
 
     `period` is a month where it holds M03, and a quarter where it holds Q1.
     """
@@ -57,30 +64,32 @@ def calendar_parts(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, str
         if spelling == "period":
             first = _text(frame[column].drop_nulls().head(1))
             spelling = {"M": "month", "Q": "quarter"}.get(first[0][:1].upper(), "") if len(first) else ""
-        parts["quarter" if spelling in QUARTERS else spelling] = column
-    return parts if len(parts) == len(columns) and parts.keys() <= {*CALENDAR, "quarter"} else None
+        parts[_PARTS.get(spelling, spelling)] = column
+    return parts if len(parts) == len(columns) and parts.keys() <= {*CALENDAR, *_PARTS.values()} else None
 
 
 def find_periods(frame: pl.DataFrame, spelled: Mapping[str, str], names: Collection[str]) -> tuple[str, ...]:
-    """Year and month, year and quarter, or the year alone, where they tell rows apart; else none.
+    """Year and month, quarter or week, or the year alone, where they tell rows apart; else none.
 
     Args:
         frame: as read.
         spelled: normalised spelling -> column.
         names: columns that may name a row's series.
     """
-    if "year" not in spelled:
+    year = next((spelled[s] for s in ("year", *ISO_YEARS) if s in spelled), None)
+    if year is None:
         return ()
-    within = next((spelled[s] for s in ("month", *QUARTERS, "period") if s in spelled), None)
-    columns = (spelled["year"],) if within is None else (spelled["year"], within)
-    if calendar_parts(frame, columns) is None:
-        return ()
-    told = [name for name in frame.columns if name in {*columns, *names}]
-    return columns if frame.select(told).n_unique() * 2 > frame.height else ()
+    within = [spelled[s] for s in ("month", *QUARTERS, "period", *ISO_WEEKS, *WEEKS) if s in spelled]
+    ways: list[tuple[str, ...]] = [(year, part) for part in within]
+    for columns in ways or [(year,)]:
+        told = [name for name in frame.columns if name in {*columns, *names}]
+        if calendar_parts(frame, columns) is not None and frame.select(told).n_unique() * 2 > frame.height:
+            return columns
+    return ()
 
 
 def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows: pl.Series) -> pl.Series:
-    """Year, month, day, … to Datetime; year and month, or quarter, to text as it names such periods.
+    """Year, month, day, … to Datetime; year and month, quarter or week to text as it names such periods.
 
     Args:
         columns: of `calendar_parts`.
@@ -88,13 +97,15 @@ def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows
 
     Raises:
         ReadError: year, month or day is not among the parts, or a row's parts make no date.
-        AmbiguousError: hours from 1 to 24.
+        AmbiguousError: hours from 1 to 24; weeks that may be counted in several ways.
     """
     texts = {part: _text(frame[column]).str.replace(r"\.0+$", "") for part, column in columns.items()}
     if texts.keys() == {"year", "quarter"}:
         return texts["year"] + "Q" + texts["quarter"].str.replace(r"^[Qq]\s*", "")
     if texts.keys() == {"year", "month"}:
         return texts["year"] + "-" + texts["month"].str.replace(r"^[Mm](\d)", "$1").str.zfill(2)
+    if texts.keys() in ({"year", "week"}, {"year", "iso_week"}):
+        return iso_weeks(name, columns, texts, rows)
     missing = [part for part in ("year", "month", "day") if part not in columns]
     if missing:
         raise ReadError(f"{name}: the time's parts must hold {missing[0]}", 'data.time_column="year,month,day,hour"')

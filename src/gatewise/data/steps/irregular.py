@@ -8,6 +8,7 @@ between). Clocks that jitter a little around a steady step are bars still, and e
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import numpy as np
@@ -21,6 +22,7 @@ from gatewise.errors import SchemaError
 _LEAST_WHOLE = 0.5  # of a symbol's steps
 _NEARLY_ALL = 0.9  # of the steps
 _FEW_STEPS = 3  # tell nothing
+_FEWEST_SECONDS = 5  # rows that follow by one
 _STEADY = 1.1  # of clocks that jitter around one step: a factor
 _EXACT, _MOST_EXACT_US = 1_000, 1_000_000  # a step is whole that misses by so small a part of it, a second at most
 _SECOND, _US = timedelta(seconds=1), timedelta(microseconds=1)
@@ -31,7 +33,8 @@ def most_frequent_whole(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
 
     Where bars are absent by chance no step is likelier than a single timeframe, but one may come more often. So where
     most steps are no whole multiples of the most frequent one, the shortest that is as frequent but for chance is
-    asked too; of two seconds at least, as of ticks any step is a multiple of the smallest unit.
+    asked too. Any step is a multiple of one second, so that is asked whether it comes as often as where each second
+    holds a row or none by chance: bars of volume, or stamped by their first trade, hardly follow by a second.
     """
     common, share = most_frequent(steps)
     if common is None or share >= _LEAST_WHOLE or _share_of_whole(steps, common) >= _LEAST_WHOLE:
@@ -40,7 +43,9 @@ def most_frequent_whole(steps: pl.DataFrame) -> tuple[timedelta | None, float]:
     least = max(_FEW_STEPS, most - 3 * (2 * most) ** 0.5)
     counts = steps.filter(pl.col("step") < common).group_by("step").len().filter(pl.col("len") >= least)
     whole_seconds = pl.col("step").dt.total_microseconds() % (_SECOND // _US) == 0
-    shorter = counts.filter(whole_seconds, pl.col("step") > _SECOND).sort("step")
+    by_chance = steps.height * math.log(2) * 1e6 / float(np.median(steps["step"].to_physical().to_numpy()))
+    seconds = pl.col("len") >= max(_FEWEST_SECONDS, by_chance - 3 * by_chance**0.5)
+    shorter = counts.filter(whole_seconds, (pl.col("step") > _SECOND) | seconds).sort("step")
     if shorter.height and _share_of_whole(steps, shorter["step"][0]) >= _NEARLY_ALL:
         return shorter["step"][0], shorter["len"][0] / steps.height
     return common, share
