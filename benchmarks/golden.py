@@ -27,6 +27,7 @@ Hashes = dict[str, str]
 # {(case, value): why it is another number than before}; "*" stands for every case.
 _BASELINES = "XGBoost in place of scikit-learn's trees; linear ones scale by our scaler and multiply rows in one shape"
 _FLEET = "members of a fleet are moved by the kernels that move a model alone, to its bits"
+_MONITOR = "huber is trained on, and squared error is what epochs are compared by: another epoch is kept"
 MEANT: dict[tuple[str, str], str] = (
     {
         ("*", f"{name} {part}"): _BASELINES
@@ -50,6 +51,7 @@ MEANT: dict[tuple[str, str], str] = (
         for symbol in "ABC"
         for name in ("weights", "losses", "predictions", "metrics")
     }
+    | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
 
 _SMALL = (

@@ -32,6 +32,7 @@ KEYS = {
     "precision",
     "epochs",
     "best_epoch",
+    "monitor",
     "windows",
     "windows_per_second",
     "peak_memory_mb",

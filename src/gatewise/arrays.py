@@ -15,6 +15,7 @@ import polars as pl
 
 from gatewise.as_numpy import TEXT, Array, as_numpy, labels_of, missing_labels, numbers_of
 from gatewise.class_weights import class_weights, weights_remark
+from gatewise.config.loss_section import require_computable
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, QualityError
@@ -173,8 +174,12 @@ def unscaled(width: int) -> Scaler:
 
 
 def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    config.training.loss.require(
-        "values", "y_train holds floats", "integers or text for a classifier, or leave loss out for a regressor"
+    require_computable(
+        config.training.loss,
+        config.training.monitor,
+        "values",
+        "y_train holds floats",
+        "integers or text for a classifier, or leave it out for a regressor",
     )
     if config.training.class_weights != "none":
         raise ConfigError(
@@ -232,10 +237,12 @@ def _tell_few_values(y_train: Array) -> None:
 
 
 def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    config.training.loss.require(
+    require_computable(
+        config.training.loss,
+        config.training.monitor,
         "classes",
         f"y_train holds labels ({y_train.dtype})",
-        "y_train.astype(float) for a regressor, or leave loss out for a classifier",
+        "y_train.astype(float) for a regressor, or leave it out for a classifier",
     )
     if (y_train.dtype.kind == TEXT) != (y_val.dtype.kind == TEXT):
         raise LabelError(

@@ -10,6 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gatewise.config.loss_section import MONITORS
+
 
 class EpochProgress:
     """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
@@ -37,7 +39,8 @@ class EpochProgress:
             self.bar.update(self.task, description=title, completed=step, total=num_steps, visible=step < num_steps)
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        names = [name for name in ("train_loss", "val_loss", "val_f1") if name in values]
+        shown = ("train_loss", *(f"val_{name}" for name in MONITORS if name != "accuracy"))
+        names = [name for name in shown if name in values]
         text = "  ".join(f"{name}={values[name]:.4f}" for name in names)
         self._say(f"Epoch {epoch}/{self.max_epochs}:  {text}  time={values['seconds']:.1f}s")
 

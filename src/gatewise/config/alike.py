@@ -18,6 +18,7 @@ SHARED = (
     "training.batch_size",
     "training.optimizer.name",
     "training.loss",
+    "training.monitor",
     "training.precision",
     "training.device",
     "training.checkpoint_every_epochs",

@@ -1,4 +1,7 @@
-"""The section `training.loss`: one class a loss, chosen by name. `loss: huber` is short for `loss: {name: huber}`."""
+"""The section `training.loss`: one class a loss, chosen by name. `loss: huber` is short for `loss: {name: huber}`.
+
+And what `training.monitor` may name.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +23,10 @@ class LossConfig(Section):
     output_kinds: ClassVar[tuple[str, ...]] = ("values",)
     name: str
 
-    def require(self, output_kind: str, predicted: str, hint: str | None = None) -> None:
-        """Refuses what is predicted, if it is of a kind that this loss can't be computed of.
-
-        Args:
-            predicted: what it is, for the words: `target.kind is direction`.
-            hint: what to do; `None`: the losses of this kind.
-
-        Raises:
-            ConfigError: it is.
-        """
-        if output_kind not in self.output_kinds:
-            able = [name for name, config in LOSS_CONFIGS.items() if output_kind in config.output_kinds]
-            raise ConfigError(
-                f"training.loss {self.name} is for {' and '.join(self.output_kinds)}; {predicted}",
-                hint or f"losses for {output_kind}: {', '.join(able)}",
-            )
+    @property
+    def is_usual(self) -> bool:
+        """Whether all but its name is at its default."""
+        return self == type(self)(name=self.name)
 
 
 class AutoLoss(LossConfig):
@@ -72,3 +63,34 @@ LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "pinball": PinballLoss,
 }
 LossConfig.options = LOSS_CONFIGS
+
+CLASS_METRICS = ("accuracy", "f1")
+# {name: kinds of outputs}: the kind's own proper loss, the one that is trained on, and what else there is a number of.
+MONITORS: dict[str, tuple[str, ...]] = {
+    "auto": AutoLoss.output_kinds,
+    "loss": AutoLoss.output_kinds,
+    **{name: LOSS_CONFIGS[name].output_kinds for name in ("cross_entropy", "mse", "mae")},
+    **dict.fromkeys(CLASS_METRICS, ("classes",)),
+}
+
+
+def require_computable(
+    loss: LossConfig, monitor: str, output_kind: str, predicted: str, hint: str | None = None
+) -> None:
+    """Refuses a loss or what is monitored, if it can't be computed of what is predicted.
+
+    Args:
+        predicted: what that is, for the words: `target.kind is direction`.
+        hint: what to do; `None`: the names that can be.
+
+    Raises:
+        ConfigError: it can't.
+    """
+    losses = {name: config.output_kinds for name, config in LOSS_CONFIGS.items()}
+    for field, name, kinds in (("loss", loss.name, losses), ("monitor", monitor, MONITORS)):
+        if output_kind not in kinds[name]:
+            able = ", ".join(other for other, of_kinds in kinds.items() if output_kind in of_kinds)
+            raise ConfigError(
+                f"training.{field} {name} is for {' and '.join(kinds[name])}; {predicted}",
+                hint or f"for {output_kind}: {able}",
+            )

@@ -19,6 +19,7 @@ from gatewise.config.database_url import without_mask
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
+from gatewise.config.loss_section import require_computable
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
@@ -252,7 +253,8 @@ class ExperimentConfig(Section):
                 'training.class_weights="none", or a target of classes: target.kind="direction"',
             )
         if output_kind is not None:
-            self.training.loss.require(output_kind, f"target.kind is {self.target.kind}")
+            training, predicted = self.training, f"target.kind is {self.target.kind}"
+            require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":
             _refuse_fractions(self.target)

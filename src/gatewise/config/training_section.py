@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SerializeAsAny
 
 from gatewise.config.loss_section import AutoLoss, LossConfig
-from gatewise.config.section import Fraction, Section
+from gatewise.config.section import LATER, Fraction, Section
 
 MOST_SEEDS = 2**63  # what a column of tables and torch both hold
 Decay = Annotated[float, Field(ge=0)]
@@ -58,7 +58,7 @@ class ExponentialConfig(Section):
 
 
 class PlateauConfig(Section):
-    """Times `factor` after more than `patience` epochs without a lower validation loss."""
+    """Times `factor` after more than `patience` epochs without a fall of what is monitored."""
 
     name: Literal["plateau"] = "plateau"
     patience: int = Field(10, ge=0)
@@ -89,6 +89,8 @@ class TrainingConfig(Section):
     early_stopping_patience: int = Field(15, ge=1)
     min_delta: float = Field(1e-4, ge=0)
     loss: SerializeAsAny[LossConfig] = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
+    # What epochs are compared by, of validation rows. auto: the loss of `loss: auto`; loss: the one that is trained on.
+    monitor: Annotated[Literal["auto", "loss", "cross_entropy", "mse", "mae", "accuracy", "f1"], LATER] = "auto"
     # By the training rows, a number a class in their order, or a number for each by its name.
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

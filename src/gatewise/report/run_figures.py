@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.evaluation.base import Ints
 from gatewise.report.data import Stretch, thinned
 from gatewise.report.figure_style import ACCENT, INK, MODEL, QUIET, date_text, styled
@@ -28,6 +29,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> 
     for name, label, colour, row in (
         ("train_loss", "training loss", MODEL, 1),
         ("val_loss", "validation loss", ACCENT, 1),
+        *((f"val_{name}", f"monitored: {name}", QUIET, 1) for name in LOSS_CONFIGS),
         ("learning_rate", "learning rate", QUIET, 2),
     ):
         if history and name in history[0]:

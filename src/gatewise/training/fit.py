@@ -25,6 +25,7 @@ from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
+from gatewise.training.monitor import choose_monitor
 from gatewise.training.objective import make_objective
 from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.prior import start_below
@@ -66,8 +67,8 @@ def fit(
     check_batch_size(settings, len(train_rows))
     parameters, rate = trainable(model), settings.learning_rate
     optimizer = make_optimizer(parameters=parameters, learning_rate=rate, **dict(settings.optimizer))
-    state = TrainState(model, optimizer, Progress.start(settings), batch_size=settings.batch_size)
-    progress = state.progress
+    progress = Progress.start(settings, choose_monitor(settings, spec))
+    state = TrainState(model, optimizer, progress, batch_size=settings.batch_size)
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
     if saved is not None:
@@ -80,7 +81,7 @@ def fit(
             raise nothing_finite(progress.diverged)
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
-    objective = make_objective(settings, precision, spec)
+    objective = make_objective(settings, precision, spec, progress.monitor)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
@@ -166,11 +167,11 @@ def run_epoch(
         key: what dropout draws from; see `epoch_key`.
 
     Returns:
-        loss, and for classes accuracy and macro f1, over the whole pass.
+        What `Totals.read` gives, over the whole pass.
     """
     training = learning_rate is not None
     step.model.train(training)
-    totals = Totals(num_classes, rows.device)
+    totals = Totals(num_classes, rows.device, step.objective.told)
     batches = rows.split(batch_size)
     with torch.set_grad_enabled(training):
         for number, rows_B in enumerate(batches):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig
+from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig, require_computable
 from gatewise.errors import entry
 from gatewise.targets.outputs.table import OUTPUTS
 
@@ -97,7 +97,7 @@ def make_loss(config: LossConfig, output_kind: str, fields: Mapping[str, Any] | 
     Raises:
         ConfigError: it can't be computed of this kind of outputs; UnknownNameError: there is none of that name.
     """
-    config.require(output_kind, f"outputs are {output_kind}")
+    require_computable(config, "auto", output_kind, f"outputs are {output_kind}")
     usual = OUTPUTS[output_kind].loss
     name = usual if config.name == "auto" else config.name
     said = {field: value for field, value in config if field != "name"}

@@ -8,17 +8,19 @@ Shapes: B windows of T steps, N scored samples (B, or window by window B times t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import TrainingError
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.device import Precision
 from gatewise.training.losses import Loss, make_loss
+from gatewise.training.monitor import LOSS
 from gatewise.windows import Batch
 
 
@@ -30,11 +32,18 @@ class Objective:
         loss: one value a sample.
         precision: of the forward pass; losses are computed in float32.
         outputs_a_column: of y, where these are numbers; several for quantiles.
+        measures: what epochs are told by beside the loss, by name.
     """
 
     loss: Loss
     precision: Precision
     outputs_a_column: int = 1
+    measures: Mapping[str, Loss] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Names of what `sums` adds up, but for the last, which counts."""
+        return (LOSS, *self.measures)
 
     def __call__(self, model: Callable[..., Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """The loss of each sample as it is trained on, float32 [N], and the outputs, float32 [N, K].
@@ -51,28 +60,33 @@ class Objective:
         return self.loss(raised_NK, batch.y), outputs_NK
 
     def sums(self, loss_N: Tensor, outputs_NK: Tensor, batch: Batch) -> Tensor:
-        """What people are told and epochs are judged by, float32 [2]: the loss summed over labelled samples, and how
-        many these are. Each counts once, and classes are not weighted.
+        """What people are told and epochs are judged by, float32 [told + 1]: the loss and the measures summed over
+        labelled samples, and how many these are. Each counts once, and classes are not weighted.
 
         Args:
             loss_N, outputs_NK: what the call gave, detached.
         """
         plain_N = loss_N if batch.log_weight is None else self.loss(outputs_NK, batch.y)
         labelled_N = batch.weight.sign()
-        return torch.stack(((plain_N * labelled_N).sum(), labelled_N.sum()))
+        told = (plain_N, *(measure(outputs_NK, batch.y) for measure in self.measures.values()))
+        return torch.stack((*((each_N * labelled_N).sum() for each_N in told), labelled_N.sum()))
 
 
-def make_objective(settings: TrainingConfig, precision: Precision, spec: OutputSpec) -> Objective:
+def make_objective(settings: TrainingConfig, precision: Precision, spec: OutputSpec, monitor: str = LOSS) -> Objective:
     """What a section `training` asks for.
 
     Args:
         spec: what is predicted.
+        monitor: the resolved name; see `training.monitor`.
 
     Raises:
         ConfigError: a loss that can't be computed of such outputs.
     """
     loss = make_loss(settings.loss, spec.kind, spec.loss_fields)
-    return Objective(loss, precision, spec.num_outputs // max(1, len(spec.outputs)))
+    measures: dict[str, Loss] = {}
+    if monitor in LOSS_CONFIGS:
+        measures[monitor] = make_loss(LOSS_CONFIGS[monitor](name=monitor), spec.kind, spec.loss_fields)
+    return Objective(loss, precision, spec.num_outputs // max(1, len(spec.outputs)), measures)
 
 
 def scored_outputs(outputs: Tensor, batch: Batch, outputs_a_column: int = 1) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from gatewise.config.schema import TrainingConfig
 from gatewise.config.training_section import PlateauConfig
 from gatewise.errors import DivergedError
+from gatewise.training.monitor import LOSS, monitored_number
 from gatewise.training.schedules import Plateau, make_schedule
 from gatewise.training.stopping import EarlyStopping
 
@@ -23,6 +24,7 @@ class FitResult:
 
     Attributes:
         history: one dict an epoch: train_loss, val_loss, learning_rate, seconds, ... (classes: val_f1, val_accuracy).
+        best_epoch, best_loss: the epoch that is kept, and its number of what is monitored.
         windows_per_second: median over epochs of training windows a second, validation not counted.
         ended: why there are no further epochs; `fitted`: the model knows none, and is fitted once; `interrupted`:
             Ctrl-C came after the first whole epoch; `diverged`: a loss was no longer finite, and the epochs before it
@@ -30,6 +32,7 @@ class FitResult:
         remarks: what people should know of it, a sentence each.
         diverged_epochs: those whose loss was no longer finite, counted from 1: of the end, and of ends before it that a
             lower learning rate went on from.
+        monitor: what epochs were compared by; see `training.monitor`.
     """
 
     history: list[dict[str, float]]
@@ -39,6 +42,7 @@ class FitResult:
     ended: Ending
     remarks: tuple[str, ...] = ()
     diverged_epochs: tuple[int, ...] = ()
+    monitor: str = LOSS
 
     @property
     def epochs(self) -> int:
@@ -50,6 +54,7 @@ class Progress:
     """Evolves once an epoch, and is all that a run's decisions depend on.
 
     Attributes:
+        monitor: what decides; see `training.monitor`.
         rates: (epochs done, learning rate from there on) for each rate that trained; a run that goes on may be given a
             lower one.
         diverged: which losses the epoch after the last gave, where they were no longer finite; those before it count.
@@ -60,6 +65,7 @@ class Progress:
     settings: TrainingConfig
     stopping: EarlyStopping
     plateau: Plateau | None
+    monitor: str = LOSS
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     rates: list[tuple[int, float]] = field(default_factory=list)
@@ -68,12 +74,12 @@ class Progress:
     news: str | None = None
 
     @classmethod
-    def start(cls, settings: TrainingConfig) -> Progress:
+    def start(cls, settings: TrainingConfig, monitor: str = LOSS) -> Progress:
         """Before the first epoch."""
         stopping = EarlyStopping(settings.early_stopping_patience, settings.min_delta)
         schedule = settings.schedule
         plateau = Plateau(schedule.factor, schedule.patience) if isinstance(schedule, PlateauConfig) else None
-        return cls(settings, stopping, plateau, rates=[(0, settings.learning_rate)])
+        return cls(settings, stopping, plateau, monitor, rates=[(0, settings.learning_rate)])
 
     def __post_init__(self) -> None:
         self._schedule = make_schedule(max_epochs=self.settings.max_epochs, **dict(self.settings.schedule))
@@ -90,15 +96,19 @@ class Progress:
     def observe(
         self, trained: dict[str, float], validated: dict[str, float], seconds: float, windows_per_second: float
     ) -> bool:
-        """Takes an epoch's numbers in; true if its validation loss is the lowest yet.
+        """Takes an epoch's numbers in; true if what is monitored is the lowest yet.
 
-        An epoch with a loss that is not finite is not taken in: it ends the run, and those before it count.
+        An epoch with such a number or a loss that is not finite is not taken in: it ends the run, and those before it
+        count.
 
         Raises:
             DivergedError: a loss is not finite and there is no epoch before.
         """
-        if not math.isfinite(trained["loss"]) or not math.isfinite(validated["loss"]):
-            self.news = f"epoch {self.epoch + 1} gave train {trained['loss']}, val {validated['loss']}"
+        monitored = monitored_number(self.monitor, validated)
+        if not all(map(math.isfinite, (trained[LOSS], validated[LOSS], monitored))):
+            self.news = f"epoch {self.epoch + 1} gave train {trained[LOSS]}, val {validated[LOSS]}"
+            if self.monitor != LOSS:
+                self.news += f" ({self.monitor} {validated[self.monitor]})"
             if not self.epoch:
                 raise nothing_finite(self.news)
             self.diverged = self.news
@@ -106,17 +116,17 @@ class Progress:
             return False
         learning_rate = self.learning_rate(0.5)
         self.epoch += 1
-        self.news = self._lower_rate(self.plateau, validated["loss"]) if self.plateau else None
+        self.news = self._lower_rate(self.plateau, monitored) if self.plateau else None
         self.history.append(
             {f"train_{name}": value for name, value in trained.items()}
             | {f"val_{name}": value for name, value in validated.items()}
             | {"learning_rate": learning_rate, "seconds": seconds, "windows_per_second": windows_per_second}
         )
-        return self.stopping.observe(self.epoch, validated["loss"])
+        return self.stopping.observe(self.epoch, monitored)
 
-    def _lower_rate(self, plateau: Plateau, val_loss: float) -> str | None:
+    def _lower_rate(self, plateau: Plateau, monitored: float) -> str | None:
         before = plateau.scale
-        plateau.observe(val_loss)
+        plateau.observe(monitored)
         if plateau.scale == before:
             return None
         return f"Learning rate lowered to {self.settings.learning_rate * plateau.scale:g} (patience={plateau.patience})"
@@ -135,7 +145,9 @@ class Progress:
         )
         best = self.stopping
         diverged = tuple(epoch for epoch, _ in self.divergences) + ((self.epoch + 1,) if self.diverged else ())
-        return FitResult(self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks, diverged)
+        return FitResult(
+            self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks, diverged, self.monitor
+        )
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -196,6 +208,7 @@ class Progress:
             "epoch": self.epoch,
             "stopping": asdict(self.stopping),
             "plateau": asdict(self.plateau) if self.plateau else None,
+            "monitor": self.monitor,
             "history": self.history,
             "rates": self.rates,
             "diverged": self.diverged,
@@ -203,9 +216,13 @@ class Progress:
         }
 
     def load(self, values: dict[str, Any]) -> None:
-        """Takes what `to_dict` gave; that of 0.1 tells of no rates or divergence, and of a plateau in any schedule."""
+        """Takes what `to_dict` gave.
+
+        That of 0.1 tells of no rates or divergence, of a plateau in any schedule, and monitored the loss.
+        """
         self.stopping = EarlyStopping(**values["stopping"])
         self.plateau = Plateau(**values["plateau"]) if self.plateau else None
+        self.monitor = values.get("monitor", LOSS)
         self.epoch = values["epoch"]
         self.history = values["history"]
         self.rates = [(int(done), float(rate)) for done, rate in values.get("rates", self.rates)]

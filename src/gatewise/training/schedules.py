@@ -48,7 +48,7 @@ def constant() -> Schedule:
 
 @dataclass
 class Plateau:
-    """Times `factor` after more than `patience` epochs without a lower validation loss (torch's ReduceLROnPlateau).
+    """Times `factor` after more than `patience` epochs without a lower monitored number (torch's ReduceLROnPlateau).
 
     Attributes:
         threshold: an improvement counts from this fraction below the best on.
@@ -62,10 +62,10 @@ class Plateau:
     best: float = math.inf
     bad_epochs: int = 0
 
-    def observe(self, val_loss: float) -> None:
-        """Takes an epoch's validation loss in."""
-        if val_loss < self.best * (1 - self.threshold):
-            self.best, self.bad_epochs = val_loss, 0
+    def observe(self, monitored: float) -> None:
+        """Takes an epoch's monitored number in."""
+        if monitored < self.best * (1 - self.threshold):
+            self.best, self.bad_epochs = monitored, 0
         else:
             self.bad_epochs += 1
         if self.bad_epochs > self.patience:

@@ -6,6 +6,7 @@ runs out. Only the pieces that run hold activations, so memory depends on the pi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -17,6 +18,7 @@ from gatewise.nn.dropout import drawing
 from gatewise.training.crew import Crew
 from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
+from gatewise.training.monitor import LOSS
 from gatewise.training.objective import Objective
 from gatewise.training.optimizers import Optimizer
 from gatewise.windows import Batch, Windows
@@ -142,11 +144,12 @@ class Totals:
 
     Args:
         num_classes: 0 for regression.
+        told: names of the sums; see `Objective.told`.
     """
 
-    def __init__(self, num_classes: int, device: torch.device) -> None:
-        self.num_classes = num_classes
-        self.sums = torch.zeros(2, dtype=torch.float64, device=device)
+    def __init__(self, num_classes: int, device: torch.device, told: Sequence[str] = (LOSS,)) -> None:
+        self.num_classes, self.told = num_classes, told
+        self.sums = torch.zeros(len(told) + 1, dtype=torch.float64, device=device)
         self.confusion = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
 
     def add(self, sums: Tensor, outputs_NK: Tensor, y_N: Tensor) -> None:
@@ -157,9 +160,9 @@ class Totals:
             self.confusion.scatter_add_(0, cell, torch.ones_like(cell))
 
     def read(self) -> dict[str, float]:
-        """loss, and for classes accuracy and macro f1. Waits for the device."""
-        loss, weight = self.sums.tolist()
-        values = {"loss": loss / weight if weight else float("nan")}
+        """The mean of each that is told, and for classes accuracy and macro f1. Waits for the device."""
+        *sums, count = self.sums.tolist()
+        values = {name: total / count if count else float("nan") for name, total in zip(self.told, sums, strict=True)}
         if self.num_classes:
             table = self.confusion.view(self.num_classes, -1).double().cpu()
             hits, truth, said = table.diagonal(), table.sum(1), table.sum(0)

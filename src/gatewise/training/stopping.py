@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass
 class EarlyStopping:
-    """Stops after `patience` epochs in which the loss did not fall by more than `min_delta` below the reference.
+    """Stops after `patience` epochs in which what is monitored did not fall more than `min_delta` below the reference.
 
-    The best epoch is the one with the lowest loss, however small its lead: patience and choice are two questions.
+    The best epoch is the one with the lowest number, however small its lead: patience and choice are two questions.
     """
 
     patience: int
@@ -21,7 +21,7 @@ class EarlyStopping:
     best_epoch: int = 0
 
     def observe(self, epoch: int, loss: float) -> bool:
-        """Takes an epoch's validation loss in; true if it is the lowest yet."""
+        """Takes an epoch's monitored number in; true if it is the lowest yet."""
         if loss < self.reference - self.min_delta:
             self.reference, self.bad_epochs = loss, 0
         else:

@@ -37,6 +37,7 @@ from gatewise.training.fleet.step import Ensemble, FleetStep, FleetTotals
 from gatewise.training.fleet.windows import FleetWindows, batches, stretches
 from gatewise.training.gradients import Gradients
 from gatewise.training.listeners import Listener
+from gatewise.training.monitor import choose_monitor
 from gatewise.training.objective import make_objective
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult
@@ -91,10 +92,8 @@ def fit_fleet(
         ConfigError: members that differ in what they must share, fp16, a batch larger than a member's training part.
         MemoryExhaustedError: not even one member's batch fits.
     """
-    fleet = _Fleet(members, precision, spec, listeners, graph)
+    fleet = _Fleet(members, precision, spec, listeners, graph, saved)
     state = fleet.state
-    if saved is not None:
-        state.load(*saved)
     every = members[0].settings.checkpoint_every_epochs
     epochs, interrupted = max(own.epoch for own in state.progress), False
     try:
@@ -142,6 +141,7 @@ class _Fleet:
         spec: OutputSpec,
         listeners: Sequence[Listener],
         graph: bool,
+        saved: tuple[dict[str, Tensor], dict[str, Any]] | None,
     ) -> None:
         self.windows = FleetWindows.of([member.windows for member in members])
         _check(members, precision)
@@ -160,8 +160,13 @@ class _Fleet:
             if member.windows.log_weight is not None:
                 start_below(member.model, member.windows.log_weight)
         ensemble = Ensemble([member.model for member in members])
-        self.step = FleetStep(ensemble, make_objective(self.settings[0], precision, spec), listeners[0])
-        self.state = FleetState.start([member.model for member in members], ensemble.layout, self.settings)
+        first = self.settings[0]
+        monitor = choose_monitor(first, spec)
+        self.state = FleetState.start([member.model for member in members], ensemble.layout, self.settings, monitor)
+        if saved is not None:
+            self.state.load(*saved)
+        objective = make_objective(first, precision, spec, self.state.progress[0].monitor)
+        self.step = FleetStep(ensemble, objective, listeners[0])
 
     def fit_epoch(self, running: Sequence[int]) -> None:
         """An epoch of every running member: trains, validates, moves the state on."""
@@ -197,7 +202,7 @@ class _Fleet:
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress
-        totals = FleetTotals(len(progress), self.num_classes, self.device)
+        totals = FleetTotals(len(progress), self.num_classes, self.device, self.step.objective.told)
         orders, counts = [], []
         for k in running:
             own = self.settings[k]
@@ -256,7 +261,7 @@ class _Fleet:
                 self.listeners[k].on_step(self.state.progress[k].epoch + 1, step + 1, count)
 
     def _evaluate(self, running: Sequence[int]) -> list[dict[str, float]]:
-        totals = FleetTotals(len(self.state.progress), self.num_classes, self.device)
+        totals = FleetTotals(len(self.state.progress), self.num_classes, self.device, self.step.objective.told)
         tables = [batches(self.val_rows[k], self.settings[0].batch_size) for k in running]
         for places, steps in stretches([len(rows) for rows, _ in tables]):
             members_A = torch.tensor([running[place] for place in places], device=self.device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import DivergedError
 from gatewise.training.fleet.layout import Layout
+from gatewise.training.monitor import LOSS
 from gatewise.training.optimizers import Optimizer, make_optimizer
 from gatewise.training.progress import Progress
 
@@ -35,7 +36,9 @@ class FleetState:
     diverged: dict[int, DivergedError] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, models: Sequence[nn.Module], layout: Layout, settings: Sequence[TrainingConfig]) -> FleetState:
+    def start(
+        cls, models: Sequence[nn.Module], layout: Layout, settings: Sequence[TrainingConfig], monitor: str = LOSS
+    ) -> FleetState:
         """Before the first epoch."""
         weights = torch.stack([layout.flatten(model) for model in models])
         parameters = [list(layout.unflatten(row).values()) for row in weights]
@@ -43,7 +46,7 @@ class FleetState:
             make_optimizer(parameters=part, learning_rate=own.learning_rate, **dict(own.optimizer))
             for own, part in zip(settings, parameters, strict=True)
         ]
-        return cls(layout, weights, optimizers, weights.clone(), [Progress.start(own) for own in settings])
+        return cls(layout, weights, optimizers, weights.clone(), [Progress.start(own, monitor) for own in settings])
 
     @property
     def running(self) -> list[int]:

@@ -27,7 +27,7 @@ from gatewise.training.objective import Objective
 from gatewise.training.step import REMEDIES, Totals, is_out_of_memory
 from gatewise.windows import Batch
 
-# `Objective.sums` [A, 2], and outputs [A, N, K].
+# `Objective.sums` of each [A, told + 1], and outputs [A, N, K].
 Sums = tuple[Tensor, Tensor]
 
 
@@ -126,15 +126,15 @@ class FleetStep:
 class FleetTotals:
     """`Totals` of K members, kept on the device; read once at an epoch's end."""
 
-    def __init__(self, num_members: int, num_classes: int, device: torch.device) -> None:
-        self.num_classes = num_classes
-        self.sums = torch.zeros(num_members, 2, dtype=torch.float64, device=device)
+    def __init__(self, num_members: int, num_classes: int, device: torch.device, told: Sequence[str]) -> None:
+        self.num_classes, self.told = num_classes, told
+        self.sums = torch.zeros(num_members, len(told) + 1, dtype=torch.float64, device=device)
         self.confusion = torch.zeros(num_members, num_classes * num_classes, dtype=torch.int64, device=device)
 
     def add(self, members_A: Tensor, sums: Sums, batch: FleetBatch) -> None:
         """Takes a batch of some members in without waiting for the device."""
-        sums_A2, outputs_ANK = sums
-        self.sums.index_add_(0, members_A, sums_A2.double())
+        sums_AM, outputs_ANK = sums
+        self.sums.index_add_(0, members_A, sums_AM.double())
         if self.num_classes:
             cell = batch.stacked.y * self.num_classes + outputs_ANK.argmax(dim=2)
             cell += members_A[:, None] * self.num_classes**2
@@ -145,7 +145,7 @@ class FleetTotals:
         sums, confusion = self.sums.cpu(), self.confusion.cpu()
         found = []
         for own_sums, own_confusion in zip(sums, confusion, strict=True):
-            own = Totals(self.num_classes, sums.device)
+            own = Totals(self.num_classes, sums.device, self.told)
             own.sums, own.confusion = own_sums, own_confusion
             found.append(own.read())
         return found
