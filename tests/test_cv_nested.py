@@ -20,7 +20,7 @@ from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv import tuned_folds as nested_cv
 from gatewise.selection.cv.plan import Plan, Tuning
 from gatewise.selection.tuning.nested import tune_on
-from gatewise.selection.tuning.result import Found
+from gatewise.selection.tuning.result import SearchResult
 from gatewise.selection.tuning.trials import TrialRow
 from gatewise.splits.base import Rows
 
@@ -59,7 +59,7 @@ def test_every_fold_is_trained_with_what_its_own_search_found_and_resuming_searc
 def test_a_fold_whose_search_finds_nothing_fails_alone_and_by_name(
     cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost_on_the_first(shared: SharedData, rows: Rows, *args: Any, **more: Any) -> Found:
+    def lost_on_the_first(shared: SharedData, rows: Rows, *args: Any, **more: Any) -> SearchResult:
         if rows.size == min(fold.train.size + fold.val.size for fold in shared.horizons[3].folds):
             raise TrainingError("a search needs one complete trial; none is")
         return tune_on(shared, rows, *args, **more)

@@ -27,8 +27,7 @@ from gatewise.evaluation.verdict import (
     on_chosen_rows,
 )
 from gatewise.report import figures
-from gatewise.report.html import header
-from gatewise.report.page import STYLE
+from gatewise.report.html import Pictures, header, render_page
 from gatewise.selection.cv.summary import Summary
 from gatewise.selection.cv.verdict import judge
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS
@@ -87,7 +86,7 @@ def test_a_page_says_the_sentence_in_the_colour_that_its_style_has_for_the_tone(
     judgement = Judgement(verdict, "prior" if verdict == "worse" else "")
     html = header("report", "a title", judgement, "<p>why</p>")
     assert f'<div class="verdict {TONES[verdict]}"><p class="headline">{SENTENCES[verdict]}</p>' in html
-    assert f".{TONES[verdict]} {{ --tone: {COLOURS[TONES[verdict]].page}; }}" in STYLE
+    assert f".{TONES[verdict]} {{ --tone: {COLOURS[TONES[verdict]].page}; }}" in render_page("", [html], Pictures())
 
 
 @FOUR
