@@ -78,8 +78,8 @@ class Plan:
             raise ConfigError(f"horizons are whole numbers from 1, each said once; got {horizons}", "horizons=(5, 20)")
         if self.base.target.horizons and self.horizons != (self.base.target.horizon,):
             raise ConfigError(
-                f"target.horizons predict several horizons at once, horizons of a cross-validation one after another; got "
-                f"{', '.join(map(str, self.horizons))}",
+                "target.horizons predict several horizons at once, horizons of a cross-validation one after another; "
+                f"got {', '.join(map(str, self.horizons))}",
                 "leave out one of the two",
             )
         if self.num_seeds < 1:
