@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,10 +50,11 @@ class LearningTask:
         """Whose rows they are, where labels are scaled by symbol."""
         return _symbols(self.samples, self.fold, rows)
 
-    def scaled(self, y: Y, rows: Rows) -> npt.NDArray[np.float32]:
+    def trained(self, y: Y, rows: Rows) -> npt.NDArray[Any]:
         """Labels of rows, or others in their place, as they are trained on."""
         scaler = self.fold.target_scaler
-        assert scaler is not None
+        if scaler is None:
+            return y
         return scaler.over(self.samples.table.symbols).transform(y, self.symbols(rows))
 
 
@@ -108,10 +110,8 @@ def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -
 def _model(task: LearningTask) -> Callable[[Y], Losses]:
     trained = task.parts.train(task.config, task.samples, task.fold, task.train, task.judged, Listeners(()))
     predicted = trained.predictor.predict(Inputs.of(task.config, task.samples, task.fold, task.judged, "cpu"))
-    if task.fold.target_scaler is not None:
-        return _squared(task, predicted)
-    log_p = np.log(np.maximum(predicted, np.finfo(np.float64).tiny))
-    return lambda y: -log_p[np.arange(len(y)), y]
+    spec = task.samples.labels.spec
+    return lambda y: spec.losses(predicted, task.trained(y, task.judged))
 
 
 def _tree(task: LearningTask) -> Callable[[Y], Losses]:
@@ -122,14 +122,10 @@ def _tree(task: LearningTask) -> Callable[[Y], Losses]:
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
     if task.fold.target_scaler is not None:
-        guess = DecisionTreeRegressor(random_state=0).fit(seen, task.scaled(y, task.train)).predict(judged)
-        return _squared(task, guess.reshape(len(judged), -1))
+        guess = DecisionTreeRegressor(random_state=0).fit(seen, task.trained(y, task.train)).predict(judged)
+        return lambda y: np.square(guess.reshape(y.shape) - task.trained(y, task.judged)).mean(axis=1)
     label = DecisionTreeClassifier(random_state=0).fit(seen, y).predict(judged)
     return lambda y: (label != y).astype(np.float64)
-
-
-def _squared(task: LearningTask, scaled: Losses) -> Callable[[Y], Losses]:
-    return lambda y: np.asarray(((scaled - task.scaled(y, task.judged)) ** 2).mean(axis=1))
 
 
 def _symbols(samples: Samples, fold: Fold, rows: Rows) -> Codes | None:

@@ -254,6 +254,7 @@ class ExperimentConfig(Section):
             )
         if output_kind is not None:
             training, predicted = self.training, f"target.kind is {self.target.kind}"
+            predicted += ", of which quantiles are asked" * (output_kind == "quantiles")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
         if self.data.prices == "any" and self.target.kind == "triple_barrier":

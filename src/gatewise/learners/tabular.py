@@ -129,4 +129,4 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> 
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> float:
     """The mean of the target's own loss, in the unit that labels are trained in."""
     predictions = model.predict(scaled_features(config, samples, fold, rows))
-    return samples.labels.spec.mean_loss(predictions, trained_labels(samples, fold, np.float64)[rows])
+    return float(samples.labels.spec.losses(predictions, trained_labels(samples, fold, np.float64)[rows]).mean())

@@ -69,8 +69,8 @@ class OutputSpec(Protocol):
             codes: int32 [n], the symbol of each row, where the scaler has several.
         """
 
-    def mean_loss(self, predictions: Floats, y: npt.NDArray[Any]) -> float:
-        """The mean of `loss` over rows; y as it is trained on, in the unit of the predictions."""
+    def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
+        """`loss` of each row, float64 [n]; y as it is trained on, in the unit of the predictions."""
 
     def counts(self, y: npt.NDArray[Any]) -> Ints:
         """How often each class occurs, int64 [classes]; empty for numbers."""

@@ -41,8 +41,8 @@ class Classes:
     def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
         return predictions
 
-    def mean_loss(self, predictions: Floats, y: npt.NDArray[Any]) -> float:
-        return float(-np.log(np.maximum(predictions[np.arange(len(y)), y], 1e-15)).mean())
+    def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
+        return np.asarray(-np.log(np.maximum(predictions[np.arange(len(y)), y], 1e-15)))
 
     def counts(self, y: npt.NDArray[Any]) -> Ints:
         return np.bincount(y.astype(np.int64), minlength=len(self.classes))

@@ -62,8 +62,8 @@ class Quantiles:
         each = [scaler.inverse(values, codes) for values in np.moveaxis(self.apart(predictions), 2, 0)]
         return np.stack(each, axis=2).reshape(predictions.shape)
 
-    def mean_loss(self, predictions: Floats, y: npt.NDArray[Any]) -> float:
-        return float(pinball(self.apart(predictions), y, self.levels).mean())
+    def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
+        return np.asarray(pinball(self.apart(predictions), y, self.levels).mean(axis=(1, 2)))
 
     def counts(self, y: npt.NDArray[Any]) -> Ints:
         return np.empty(0, np.int64)

@@ -41,8 +41,8 @@ class Values:
     def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
         return predictions if scaler is None else scaler.inverse(predictions, codes)
 
-    def mean_loss(self, predictions: Floats, y: npt.NDArray[Any]) -> float:
-        return float(np.square(predictions - y).mean())
+    def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
+        return np.asarray(np.square(predictions - y).mean(axis=1))
 
     def counts(self, y: npt.NDArray[Any]) -> Ints:
         return np.empty(0, np.int64)
