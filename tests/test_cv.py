@@ -389,7 +389,7 @@ def test_a_cross_validation_is_found_by_the_start_of_its_id() -> None:
     [
         (lambda: Plan({}, (3,)), "models to compare"),
         (lambda: plan_of(horizons=()), "horizons to compare"),
-        (lambda: plan_of(horizons=(3, 3)), "each said once"),
+        (lambda: plan_of(horizons=(3, 3)), "each given once"),
         (lambda: plan_of(horizons=(0,)), "whole numbers from 1"),
         (lambda: plan_of(num_seeds=0), "at least one seed"),
         (lambda: plan_of(training__auto_batch_size=True), "one batch size"),

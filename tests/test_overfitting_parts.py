@@ -358,7 +358,7 @@ def test_where_the_benchmark_alone_is_left_its_words_say_that_every_trial_is_wor
     assert found.meaning.endswith("so none is shown to be better; the set of the best holds the benchmark alone")
     better = snooping(worse - 3, benchmark)
     assert better.meaning is not None
-    assert better.meaning.endswith("so at least one is better; 2 of them can't be told from the best")
+    assert better.meaning.endswith("so at least one is better; 2 of them can't be distinguished from the best")
 
 
 def test_the_set_holds_the_equally_best_nineteen_times_in_twenty() -> None:

@@ -35,7 +35,7 @@ def cv(
     horizons: Annotated[str | None, typer.Option(help="Rows ahead that the target looks, like 5,20.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each model on each fold.")] = None,
     per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,
-    tune: Annotated[bool, typer.Option("--tune", help="Search settings anew within each fold.")] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Tune within each fold.")] = False,
     n_trials: Annotated[int | None, typer.Option(min=1, help="With --tune: trials of each search; 50.")] = None,
     space: Annotated[str | None, typer.Option(help="With --tune: a search space that ships, or a file.")] = None,
     compute: Annotated[str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.")] = "local",

@@ -66,7 +66,7 @@ def tune(
         if flags.file or flags.assignments or flags.overrides or space or study_name or pruner:
             raise ConfigError(
                 "--resume takes the study's own config and space; leave other settings out",
-                "--n-trials, --timeout, --storage, --workers and --fleet may be said anew",
+                "--n-trials, --timeout, --storage, --workers and --fleet may be changed",
             )
         folder = find_study_folder(resume)
         config, search_space, request = read_request(folder)

@@ -186,7 +186,7 @@ def _open(folder: Path) -> FeatureMatrix | None:
     try:
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
         if meta["hashes"] != _hashes(folder):
-            log.info("kept features are damaged and are built anew: %s", folder)
+            log.info("kept features are damaged and are rebuilt: %s", folder)
             return None
         # Copy-on-write: torch warns of memory that it could not write to, though nothing here is ever written.
         values, valid = (np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in _ARRAYS)
@@ -196,7 +196,7 @@ def _open(folder: Path) -> FeatureMatrix | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        log.info("kept features can't be read and are built anew: %s: %s", folder, error)
+        log.info("kept features can't be read and are rebuilt: %s: %s", folder, error)
         return None
 
 

@@ -156,5 +156,5 @@ def lost_worker(how: str) -> LostWorkerError:
     """What is said of a job whose process was lost as often as it was tried."""
     return LostWorkerError(
         f"the process that trained it was lost {TRIES} times ({how})",
-        "if memory ran out: go on with fewer workers, or begin anew with a smaller training.batch_size",
+        "if memory ran out: go on with fewer workers, or start a new one with a smaller training.batch_size",
     )

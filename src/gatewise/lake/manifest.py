@@ -131,7 +131,7 @@ class Manifest:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ReadError(
                 f"the manifest of {key} in the lake is damaged: {error}",
-                "the next fetch or import into it makes it anew from the pages that are whole",
+                "the next fetch or import into it rebuilds it from the pages that are whole",
             ) from error
         return manifest
 

@@ -151,7 +151,7 @@ class Series:
         try:
             manifest = self.manifest
         except ReadError as error:
-            _log.warning("%s; made anew from its whole pages, and all of it is asked for again", error.message)
+            _log.warning("%s; rebuilt from its whole pages, and all of it is asked for again", error.message)
             manifest, lost = None, True
         if manifest is None:  # without one, whole pages are those of a manifest that somebody removed
             after = rebuilt(self.folder, self.key)

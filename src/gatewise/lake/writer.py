@@ -123,7 +123,7 @@ class Writer:
         key, columns = self._manifest.key, tuple(rows.columns[1:])
         if rows.height and (rows[TIME][0] < span[0] or rows[TIME][-1] >= span[1]):
             raise SchemaError(
-                f"{key}: rows must lie in the span that they are said to cover, {iso(span[0])} to {iso(span[1])}; "
+                f"{key}: rows must lie in the span that they are declared to cover, {iso(span[0])} to {iso(span[1])}; "
                 f"got {iso(rows[TIME][0])} to {iso(rows[TIME][-1])}"
             )
         if rows.height and self._manifest.columns and columns != self._manifest.columns:

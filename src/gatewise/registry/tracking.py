@@ -166,7 +166,7 @@ def _refuse_emptied(path: Path) -> None:
         raise StorageError(
             f"the database of run records {path} is an empty file, yet {len(runs)} run{'s' if len(runs) > 1 else ''} "
             f"lie{'' if len(runs) > 1 else 's'} in {runs[0].parent}: their records are lost",
-            "put a copy of it back; without one, move the empty file aside: new runs are recorded anew, folders stay",
+            "put a copy of it back; without one, move the empty file aside: new runs get a new one, folders stay",
         )
 
 

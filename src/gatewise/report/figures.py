@@ -92,7 +92,7 @@ def reliability_diagram(reliability: Reliability) -> go.Figure:
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
-            x=edges, y=edges, mode="lines", name="said = seen", line={"color": BASELINE, "dash": "dash"},
+            x=edges, y=edges, mode="lines", name="predicted = observed", line={"color": BASELINE, "dash": "dash"},
             hoverinfo="skip",
         )
     )  # fmt: skip
@@ -105,10 +105,10 @@ def reliability_diagram(reliability: Reliability) -> go.Figure:
             line={"color": MODEL, "width": 1.5},
             marker={"size": 8, "color": MODEL},
             customdata=reliability.rows,
-            hovertemplate="said %{x:.1%}, right %{y:.1%} of %{customdata:,} rows<extra></extra>",
+            hovertemplate="predicted %{x:.1%}, right %{y:.1%} of %{customdata:,} rows<extra></extra>",
         )
     )
-    figure.update_xaxes(title="probability said for the decided class", tickformat=".0%", range=edges)
+    figure.update_xaxes(title="predicted probability of the decided class", tickformat=".0%", range=edges)
     figure.update_yaxes(title="share that was right", tickformat=".0%", range=edges)
     return styled(figure)
 

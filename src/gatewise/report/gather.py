@@ -169,7 +169,7 @@ def _told(config: ExperimentConfig) -> dict[str, str]:
     ways = ["one-hot"] if config.features.symbol_onehot else []
     if width := config.model.learned_width:
         ways.append(f"learned vector of {width}")
-    return {"Symbol told as": ", ".join(ways)} if ways else {}
+    return {"Symbol given as": ", ".join(ways)} if ways else {}
 
 
 def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -> list[str]:

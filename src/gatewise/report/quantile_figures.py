@@ -26,7 +26,7 @@ def coverage(levels: Sequence[float], shares: Mapping[str, Interval]) -> go.Figu
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
-            x=[0, 1], y=[0, 1], mode="lines", name="said = seen", line={"color": BASELINE, "dash": "dash"},
+            x=[0, 1], y=[0, 1], mode="lines", name="nominal = observed", line={"color": BASELINE, "dash": "dash"},
             hoverinfo="skip",
         )
     )  # fmt: skip
@@ -42,7 +42,7 @@ def coverage(levels: Sequence[float], shares: Mapping[str, Interval]) -> go.Figu
             hovertemplate="%{text}: %{y:.1%}<extra></extra>",
         )
     )
-    figure.update_xaxes(title="probability said", tickformat=".0%", range=[0, 1])
+    figure.update_xaxes(title="nominal probability", tickformat=".0%", range=[0, 1])
     figure.update_yaxes(title="share of rows at or below", tickformat=".0%", range=[0, 1])
     return styled(figure)
 

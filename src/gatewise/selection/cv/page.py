@@ -136,7 +136,7 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
             "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
             "Id": outcome.folder.name,
         },
-        **({"Tuned anew in each fold": _tuned(outcome)} if plan.tuning else {}),
+        **({"Tuned in each fold": _tuned(outcome)} if plan.tuning else {}),
     }
 
 

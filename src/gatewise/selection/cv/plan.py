@@ -75,7 +75,7 @@ class Plan:
                 raise ConfigError(f"cross-validation needs {name} to compare; got none")
         if len(set(self.horizons)) < len(self.horizons) or min(self.horizons) < 1:
             horizons = ", ".join(map(str, self.horizons))
-            raise ConfigError(f"horizons are whole numbers from 1, each said once; got {horizons}", "horizons=(5, 20)")
+            raise ConfigError(f"horizons are whole numbers from 1, each given once; got {horizons}", "horizons=(5, 20)")
         if self.base.target.horizons and self.horizons != (self.base.target.horizon,):
             raise ConfigError(
                 "target.horizons predict several horizons at once, horizons of a cross-validation one after another; "

@@ -69,7 +69,9 @@ class Snooping:
         verdict = "so at least one is better" if self.value < level else "so none is shown to be better"
         count = len(self.included)
         near = (
-            f"{count} of them can't be told from the best" if count else "the set of the best holds the benchmark alone"
+            f"{count} of them can't be distinguished from the best"
+            if count
+            else "the set of the best holds the benchmark alone"
         )
         return (
             f"if no trial were truly better than the benchmark, the best of {self.trials} would look this good with "

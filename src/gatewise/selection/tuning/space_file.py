@@ -95,7 +95,7 @@ def parse_space(entries: object, config: ExperimentConfig) -> SearchSpace:
     names = [long_name(str(key)) for key in entries]
     for key, name in zip(entries, names, strict=True):
         if names.count(name) > 1:
-            raise ConfigError(f"a search space says each field once; {key} is there {names.count(name)} times")
+            raise ConfigError(f"a search space lists each field once; {key} is there {names.count(name)} times")
     options = {long_name(str(key)): value for key, value in entries.items() if isinstance(value, list)}
     parameters = [_parse(str(key), value, config, options) for key, value in entries.items()]
     return SearchSpace(tuple(parameters))
