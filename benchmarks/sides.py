@@ -191,8 +191,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     import numpy as np
     import torch
 
-    from gatewise.config.load import load_config
-    from gatewise.config.schema import RecurrentConfig
+    from gatewise.config.schema import RecurrentConfig, TrainingConfig
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
     from gatewise.nn.initial import seeded
@@ -221,8 +220,8 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
 
     def train(seconds: float) -> tuple[int, float]:
         wanted = max(1, min(round(speed[0] * seconds / case.batch), len(rows) // case.batch)) * case.batch
-        said = {"batch_size": case.batch, "max_epochs": 1, "windows_per_epoch": wanted, "scheduler": "constant"}
-        settings = load_config(overrides={f"training.{name}": value for name, value in said.items()}).training
+        fields = {"batch_size": case.batch, "max_epochs": 1, "windows_per_epoch": wanted}
+        settings = TrainingConfig.model_validate({**fields, "schedule": {"name": "constant"}})
         done = fit(model, windows, rows, rows[: case.batch], settings, chosen, spec, Listeners([]))
         speed[0] = done.windows_per_second
         return wanted, wanted / done.windows_per_second
