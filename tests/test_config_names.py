@@ -16,6 +16,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gatewise
 from conftest import Cli
 from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
 from gatewise.config.load import build_config, change_config, load_config, to_yaml
@@ -269,3 +270,65 @@ def test_a_flag_of_two_names_is_one(cli: Cli, one: tuple[object, ...], other: tu
 def test_whose_epochs_stamps_count_is_a_flag_of_its_own(cli: Cli) -> None:
     said = cli("config", "show", "--epochs-are", "wall", "--epochs", 7, "--json").json["config"]
     assert (said["data"]["epochs"], said["training"]["max_epochs"]) == ("wall", 7)
+
+
+SEED_000 = """
+hidden_size: 256
+num_layers: 2
+dropout: 0.3
+bidirectional: false
+sequence_length: 60
+input_features: null
+learning_rate: 0.001
+weight_decay: 0.0001
+gradient_clip: 1.0
+optimizer: adamw
+scheduler: cosine
+warmup_epochs: 5
+batch_size: 512
+max_epochs: 100
+early_stopping_patience: 15
+min_delta: 0.0001
+"""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("cosine", {"name": "cosine", "warmup_epochs": 5}),
+        ("step\nstep_size: 40\ngamma: 0.2", {"name": "step", "step_size": 40, "gamma": 0.2}),
+        ("exponential\ngamma: 0.9", {"name": "exponential", "gamma": 0.9}),
+        ("exponential\ngamma: null", {"name": "exponential", "gamma": 0.95}),
+        ("plateau\npatience: 7\nfactor: 0.25", {"name": "plateau", "patience": 7, "factor": 0.25}),
+    ],
+)
+def test_the_training_guides_file_is_read_with_each_of_its_schedules(
+    tmp_path: Path, schedule: str, expected: dict[str, Any]
+) -> None:
+    """Whoever puts another schedule in the place of `cosine` leaves the line below it, `warmup_epochs: 5`."""
+    file = tmp_path / "lstm.yaml"
+    file.write_text(SEED_000.replace("scheduler: cosine", f"scheduler: {schedule}") + "mixed_precision: false\n")
+    config = load_config(file)
+    assert config.training.schedule.model_dump() == expected
+    assert config.training.optimizer.model_dump() == {"name": "adamw", "weight_decay": 0.0001}
+    assert config.training.precision == "fp32"
+    with_bars = load_config(file, ["purge_bars=60", "embargo_bars=1440"]).split
+    assert (with_bars.purge_rows, with_bars.embargo_rows) == (60, 1440)
+
+
+def test_a_mapping_takes_the_place_of_a_mapping_where_a_field_is_changed_and_is_laid_over_it_in_files() -> None:
+    config = load_config(assignments=["target.kind=direction", "training.class_weights={up: 1, down: 2}"])
+    changed = change_config(config, {"training.class_weights": {"up": 3.0}})
+    assert changed.training.class_weights == {"up": 3.0}
+    laid = load_config(assignments=["data.filter={a: x}"], overrides={"data.filter": {"b": "y"}})
+    assert laid.data.filter == {"a": "x", "b": "y"}
+
+
+def test_models_on_arrays_take_the_same_names() -> None:
+    short = {"optimizer": "sgd", "momentum": 0.5, "scheduler": "plateau", "factor": 0.25, "epochs": 3}
+    former = {"optimizer": "sgd", "momentum": 0.5, "scheduler": "plateau", "plateau_factor": 0.25, "max_epochs": 3}
+    one, other = (gatewise.ModelRegistry.create("lstm", **said).config.training for said in (short, former))
+    assert one == other
+    assert one.schedule.model_dump() == {"name": "plateau", "patience": 10, "factor": 0.25}
+    with pytest.raises(UnknownNameError, match="embargo_bars"):
+        gatewise.ModelRegistry.create("lstm", embargo_bars=3)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from gatewise.training.schedules import Plateau, cosine, exponential, step
+from gatewise.config.fields import chosen_sections
+from gatewise.training.optimizers import OPTIMIZERS
+from gatewise.training.schedules import SCHEDULES, Plateau, cosine, exponential, step
 from gatewise.training.stopping import EarlyStopping
 
 
@@ -69,3 +72,12 @@ def test_early_stopping_ignores_nan() -> None:
     rule = EarlyStopping(patience=2, min_delta=0.0)
     assert not rule.observe(1, math.nan)
     assert rule.best_epoch == 0
+
+
+@pytest.mark.parametrize(("path", "table"), [("training.optimizer", OPTIMIZERS), ("training.schedule", SCHEDULES)])
+def test_every_option_has_an_entry_that_takes_its_fields(path: str, table: dict[str, Callable[..., object]]) -> None:
+    options = chosen_sections()[(*path.split("."),)]
+    assert options.keys() == table.keys()
+    for name, kind in options.items():
+        first = [torch.zeros(2)], 0.1
+        assert table[name](*(first if path == "training.optimizer" else (10,)), **kind().model_dump(exclude={"name"}))

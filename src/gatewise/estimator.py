@@ -69,7 +69,7 @@ class ModelRegistry:
             ConfigError: a value out of range.
         """
         model = entry("model", name, MODEL_CONFIGS)
-        known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith("model.")}
+        known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith(("model.", "split."))}
         known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
         known |= {key: f"model.{key}" for key in model.model_fields if key not in _OF_RUNS}

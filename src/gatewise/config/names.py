@@ -31,6 +31,7 @@ PRESET: dict[str, str] = {
 COMMON: dict[str, str] = {
     "epochs": "training.max_epochs",
     "loss": "training.loss.name",
+    "schedule": "training.schedule.name",
     "momentum": "training.optimizer.momentum",
     "patience": "training.schedule.patience",
     "factor": "training.schedule.factor",
@@ -51,7 +52,7 @@ FORMER: dict[str, str] = {
     "training.plateau_factor": "training.schedule.factor",
     "training.loss": "training.loss.name",
 }
-ALIASES: Mapping[str, str] = PRESET | COMMON | FORMER
+ALIASES: Mapping[str, str] = PRESET | COMMON | FORMER | {"training.schedule": "training.schedule.name"}
 # 0.1 took these beside any optimizer and schedule, and a config that it wrote holds all; these values say nothing.
 SAID_NOTHING: dict[str, Any] = {
     "momentum": 0.9,
