@@ -4,6 +4,7 @@ closed hours, weekends, holidays and clocks that change, which are no periods.
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -121,3 +122,53 @@ def test_thin_rows_and_clocks_that_jitter_by_seconds_are_no_longer_periods(
         tmp_path_factory.mktemp("thin"), "X.csv", as_csv(bars(len(stamps)).with_columns(pl.Series("time", stamps)))
     )
     assert "begins" not in str(check_data(DataConfig(paths=(str(file),))).findings[0].examples)
+
+
+def half_months(first: date, count: int, ends: bool) -> list[date]:
+    """The 1st and the 16th, or the 15th and the last of a month."""
+    months = [date(first.year + (first.month - 1 + n) // 12, (first.month - 1 + n) % 12 + 1, 1) for n in range(count)]
+    if not ends:
+        return [day for month in months for day in (month, month + timedelta(days=15))][:count]
+    nexts = [(month + timedelta(days=31)).replace(day=1) for month in months]
+    return [d for m, n in zip(months, nexts, strict=True) for d in (m + timedelta(days=14), n - timedelta(days=1))][
+        :count
+    ]
+
+
+def meetings(first: date, count: int, weeks: list[int], seed: int) -> list[date]:
+    steps = np.random.default_rng(seed).choice(weeks, count - 1)
+    return [first + timedelta(weeks=int(n)) for n in np.append(0, np.cumsum(steps))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(["half-months", "their ends", "meetings", "announcements"]),
+    first=st.dates(date(1990, 1, 1), date(2020, 1, 1)).map(lambda day: day.replace(day=1)),
+    count=st.integers(6, 80),
+    seed=st.integers(0, 1000),
+)
+def test_periods_that_are_irregular_by_nature_are_never_used_before_they_end(
+    kind: str, first: date, count: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """They are refused, and the length that a hint names, or that is the longest of them, has none used before."""
+    if kind == "meetings":
+        days = meetings(first, count, [5, 6, 6, 7, 7, 8], seed)
+    elif kind == "announcements":
+        steps = np.random.default_rng(seed).integers(20, 110, count - 1)
+        days = [first + timedelta(days=int(n)) for n in np.append(0, np.cumsum(steps))]
+    else:
+        days = half_months(first, count, kind == "their ends")
+    frame = bars(count).with_columns(pl.Series("time", days))
+    path = put(tmp_path_factory.mktemp("irregular"), "X.csv", frame.write_csv())
+
+    def early(**said: str) -> bool:
+        known = load(path, **said).frame["time"].to_list()
+        return any(moment.date() < later for moment, later in zip(known, days[1:], strict=False))
+
+    longest = max(later - day for day, later in itertools.pairwise(days))
+    try:
+        assert not early()
+        return
+    except SchemaError as refused:
+        named = re.search(r'data.timeframe="(\w+)"', str(refused.hint))
+    assert not early(timeframe=named[1] if named else f"{longest.days}d")

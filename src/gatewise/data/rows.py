@@ -23,7 +23,7 @@ from gatewise.data.steps.irregular import irregular, most_frequent_whole, steady
 from gatewise.data.steps.mixed_steps import Stretch, find_stretches
 from gatewise.data.steps.months import find_months
 from gatewise.data.steps.off_grid import find_off_grid
-from gatewise.data.steps.timeframe import OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
+from gatewise.data.steps.timeframe import DAY, OtherStep, find_other_steps, gap_tolerance, insisted, steps_of
 from gatewise.data.steps.uneven import Uneven, find_uneven
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import NotEnoughRowsError, SchemaError, UnknownNameError
@@ -122,8 +122,11 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     wall = wall_clock(parts)
     common, share = most_frequent_whole(steps)
     periods = find_months(frame, wall, common, steps["step"]) if common is not None else None
+    unsteady = irregular(steps, common, share) if common is not None and periods is None else ()
     uneven = find_uneven(steps, common) if common is not None and periods is None else None
-    unsteady = irregular(steps, common, share) if common is not None and periods is None and uneven is None else ()
+    if common is not None and unsteady and common >= DAY:
+        uneven = None  # meetings and announcements lie anywhere; sessions of a day take turns
+    unsteady = unsteady if uneven is None else ()
     if unsteady and common is not None and spec.timeframe is None:
         common = steady(files[0], steps, unsteady, common, share)
     timeframe = spec.timeframe or periods or common

@@ -29,6 +29,7 @@ _FEWEST, _FEWEST_STEPS, _FEWEST_A_TIME = (
 _SHARE, _SHARE_OF_DAY = 0.1, 0.35  # of all steps that are longer ones; within the day longer or shorter
 _OFTEN, _MOST_TIMES = 0.1, 4  # of all steps is each length of those within the day, that begin at a few times
 _FEW_SHORTER = 0.25  # of the longer steps
+_MANY = 0.25  # of all steps are longer or shorter, as no holiday moves periods longer than weeks so often
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,15 @@ def find_uneven(steps: pl.DataFrame, timeframe: timedelta) -> Uneven | None:
         steps: of `steps_of`.
         timeframe: the most frequent one.
     """
-    if months_of(timeframe) is not None or steps.height < _FEWEST_STEPS:
+    within_day = timeframe < DAY
+    if months_of(timeframe) is not None or steps.height < (_FEWEST_STEPS if within_day else _FEWEST):
         return None
     step, slack = pl.col("step"), timeframe * _JITTER
     most = 3 * timeframe if timeframe < DAY else 2 * timeframe if timeframe >= _WEEK else 1.5 * timeframe
     odd = steps.filter(step > timeframe + slack, step < most - slack)
-    if odd.height < max(_FEWEST, _SHARE * steps.height):
+    fewest = 1 if timeframe > _WEEK else 2 if steps.height < _FEWEST_STEPS else _FEWEST
+    if odd.height < max(fewest, int(_SHARE * steps.height)):
         return None
-    within_day = timeframe < DAY
     if within_day:
         odd = odd.filter((step - 2 * timeframe).abs() > slack)
         odd = odd.filter(pl.len().over("step") >= _OFTEN * steps.height)
@@ -80,7 +82,10 @@ def find_uneven(steps: pl.DataFrame, timeframe: timedelta) -> Uneven | None:
         recur = num_times <= _MOST_TIMES and odd.height >= max(1, num_times) * _FEWEST_A_TIME
         regular = recur and odd.height + shorter >= _SHARE_OF_DAY * steps.height
     else:
-        regular = steps.select((step < timeframe - slack).sum()).item() <= _FEW_SHORTER * odd.height
+        shorter = steps.select((step < timeframe - slack).sum()).item()
+        regular = shorter <= _FEW_SHORTER * odd.height or (
+            timeframe > _WEEK and odd.height + shorter >= _MANY * steps.height
+        )
     if not regular:
         return None
     first = odd.row(0, named=True)
