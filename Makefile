@@ -36,6 +36,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_busy.py
 	$(BIN)/python benchmarks/bench_cv.py
 	$(BIN)/python benchmarks/bench_judging.py
+	$(BIN)/python benchmarks/bench_predict.py
 
 docs: .venv/.dev
 	$(BIN)/python -m gatewise.features.reference docs/features.md

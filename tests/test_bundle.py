@@ -364,7 +364,7 @@ def tampered(change: Callable[[dict[str, Any], dict[str, torch.Tensor]], object]
 
 
 TAMPERED: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, torch.Tensor]], object]]] = {
-    "a later format": ("later gatewise", lambda v, w: v.update(format="gatewise-bundle/3")),
+    "a later format": ("got gatewise-bundle/3", lambda v, w: v.update(format="gatewise-bundle/3")),
     "no format": ("got None", lambda v, w: v.pop("format")),
     "a shorter window": ("schema hash", lambda v, w: v["config"]["windows"].update(sequence_length=11)),
     "another timeframe": ("schema hash", lambda v, w: v.update(timeframe="5m")),

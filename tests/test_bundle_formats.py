@@ -145,9 +145,9 @@ def test_what_is_of_no_known_format_is_refused(format_: object) -> None:
 
 def test_a_later_format_is_refused_with_the_advice_to_update(tmp_path: Path) -> None:
     values = upgraded(values_of()) | {"format": f"gatewise-bundle/{VERSION + 1}", "sharpness": 3}
-    with pytest.raises(BundleError, match="a later gatewise wrote") as refused:
+    with pytest.raises(BundleError, match=f"got gatewise-bundle/{VERSION + 1}") as refused:
         Bundle.load(sealed_again(tmp_path / "bundle", values))
-    assert "update gatewise" in str(refused.value.hint)
+    assert "a later gatewise wrote it: update" in str(refused.value.hint)
 
 
 # ---- slots

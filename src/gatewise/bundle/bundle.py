@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from gatewise.bundle.folder import read_record, write_record
 from gatewise.bundle.reading import reading_config
 from gatewise.bundle.record import SLOTS, Record, make_record
 from gatewise.bundle.schema import require_schema, require_windows
+from gatewise.bundle.scorer import Scorer
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
@@ -177,7 +178,8 @@ class Bundle:
     ) -> npt.NDArray[np.float64]:
         """Probabilities [len(rows), classes], or values [len(rows), outputs] in the outputs' own units.
 
-        The lower half of `predict`, for a matrix of the table that is there already; `rows` must be scorable ones.
+        The lower half of `predict`, for a matrix of the table that is there already; `rows` must be scorable ones. GPUs
+        keep the matrix for the next call, so nothing may write to it.
 
         Raises:
             SchemaError: one of `rows` is of a symbol that the bundle does not know and would have to.
@@ -225,6 +227,10 @@ class Bundle:
         floor = np.array([record.unseen.get(name, 0.0) for name in record.classes])
         shape = Shape(len(record.feature_names), self.spec, len(record.symbols), floor)
         return learner_of(record.config.model).restore(record.config, shape, record.weights, record.model_state)
+
+
+if TYPE_CHECKING:
+    _: type[Scorer] = Bundle
 
 
 def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:

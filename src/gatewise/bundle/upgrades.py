@@ -42,15 +42,12 @@ def upgraded(values: object) -> Values:
     """
     named = values.get("format") if isinstance(values, dict) else None
     number = re.fullmatch(f"{_NAME}([1-9][0-9]{{0,5}})", named) if isinstance(named, str) else None
-    if not isinstance(values, dict) or number is None:
+    if not isinstance(values, dict) or number is None or int(number[1]) > VERSION:
         raise BundleError(
             f"the format must be {FORMAT} or an earlier one; got {str(named)[:80]}",
-            "gatewise.ModelRegistry.load reads models on arrays",
-        )
-    if int(number[1]) > VERSION:
-        raise BundleError(
-            f"the format must be {FORMAT} or an earlier one; got {named}, which a later gatewise wrote",
-            f"update gatewise, which is {version('gatewise')} here",
+            f"a later gatewise wrote it: update this one, {version('gatewise')}"
+            if number
+            else "gatewise.ModelRegistry.load reads models on arrays",
         )
     for step in range(int(number[1]), VERSION):
         try:
