@@ -125,11 +125,11 @@ def encode_targets(y_train: Array, y_val: Array, config: ExperimentConfig) -> Ta
     """
     are_values = y_train.dtype.kind == "f"
     wanted, held = ("values", "floats") if are_values else ("classes", f"labels ({y_train.dtype})")
+    hint = "y_train.astype(int) makes labels" if are_values else "y_train.astype(float) makes numbers"
     if wanted not in config.model.targets:
-        raise ConfigError(
-            f"{config.model.name} predicts {config.model.targets[0]}; y_train holds {held}",
-            "y_train.astype(int) makes labels" if are_values else "y_train.astype(float) makes numbers",
-        )
+        raise ConfigError(f"{config.model.name} predicts {config.model.targets[0]}; y_train holds {held}", hint)
+    training = config.training
+    require_computable(training.loss, training.monitor, wanted, f"y_train holds {held}", f"{hint}, or leave it out")
     return (_encode_values if are_values else _encode_classes)(y_train, y_val, config)
 
 
@@ -174,13 +174,6 @@ def unscaled(width: int) -> Scaler:
 
 
 def _encode_values(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    require_computable(
-        config.training.loss,
-        config.training.monitor,
-        "values",
-        "y_train holds floats",
-        "integers or text for a classifier, or leave it out for a regressor",
-    )
     if config.training.class_weights != "none":
         raise ConfigError(
             "class_weights need labels; y_train holds floats", "leave class_weights out, or give integers or text"
@@ -237,13 +230,6 @@ def _tell_few_values(y_train: Array) -> None:
 
 
 def _encode_classes(y_train: Array, y_val: Array, config: ExperimentConfig) -> Targets:
-    require_computable(
-        config.training.loss,
-        config.training.monitor,
-        "classes",
-        f"y_train holds labels ({y_train.dtype})",
-        "y_train.astype(float) for a regressor, or leave it out for a classifier",
-    )
     if (y_train.dtype.kind == TEXT) != (y_val.dtype.kind == TEXT):
         raise LabelError(
             f"y_val must hold labels of y_train's type, {y_train.dtype}; got {y_val.dtype}", "give both as text"
