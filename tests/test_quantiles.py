@@ -28,6 +28,8 @@ from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.quantile_metrics import quantile_scores
 from gatewise.evaluation.scoring import knowing_nothing
 from gatewise.features.scaling import fit_symbol_scalers
+from gatewise.report.data import Predicted
+from gatewise.report.quantile_figures import coverage, quantile_band
 from gatewise.selection.luck.skill import quantile_skill, skill_of_sums, skill_parts
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
@@ -294,6 +296,24 @@ def test_quantiles_are_tuned_and_audited(cli: Cli) -> None:
     columns = ("--target", "next_row", *OF_RETURNS[2:], "--set", "target.columns=[close,volume]")
     audited = cli("audit", *TINY, *columns, "--json", "--quiet")
     assert audited.code == 0, audited.out
+
+
+def test_pictures_show_shares_over_their_levels_and_quantiles_at_the_moment_that_they_are_for() -> None:
+    y, truth = simulated(3_000, 10)
+    metrics = judged(y, truth).metrics
+    shares = {name: metrics[f"coverage_{name}"] for name in ONE.names}
+    drawn = coverage(LEVELS, shares).data[1]
+    assert list(drawn.x) == list(LEVELS)
+    assert list(drawn.y) == [found.value for found in shares.values()]
+    for number, found in enumerate(shares.values()):
+        assert drawn.y[number] + drawn.error_y.array[number] == pytest.approx(found.high)
+        assert drawn.y[number] - drawn.error_y.arrayminus[number] == pytest.approx(found.low)
+    late = np.array([[30], [10], [20]]) * 1_000_000
+    rows = Predicted(late[:, 0] - 1, y[:3], truth[:3], late)
+    band = quantile_band(rows, truth[:3], 0, "y", LEVELS).data
+    assert [trace.name for trace in band] == ["q10", "q50", "q90", "actual"]
+    assert list(band[2].y) == truth[[1, 2, 0], 2].tolist(), "in order of time"
+    assert list(band[3].y) == y[[1, 2, 0], 0].tolist()
 
 
 # ---- what can't be

@@ -33,6 +33,7 @@ class QuantilesDrawing:
             "Share of rows at or below each quantile",
             "A quantile that is right holds as many rows as it says. Bars are intervals: one that meets the dashed "
             "line shows nothing against it.",
+            wide=True,
         )
         for number, output in enumerate(spec.outputs[:_MOST_OUTPUTS]):
             yield pictures.add(
