@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import gatewise
 from conftest import Cli
 from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
-from gatewise.config.load import build_config, change_config, load_config, to_yaml
+from gatewise.config.load import assigned_fields, build_config, change_config, load_config, to_yaml
 from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.config.names import ALIASES, COMMON, FORMER, PRESET, SAID_NOTHING
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
@@ -332,3 +332,23 @@ def test_models_on_arrays_take_the_same_names() -> None:
     assert one.schedule.model_dump() == {"name": "plateau", "patience": 10, "factor": 0.25}
     with pytest.raises(UnknownNameError, match="embargo_bars"):
         gatewise.ModelRegistry.create("lstm", embargo_bars=3)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "fields"),
+    [
+        ("optimizer=sgd", {"training.optimizer.name"}),
+        (
+            "training.optimizer={name: sgd, weight_decay: 0.1}",
+            {"training.optimizer.name", "training.optimizer.weight_decay"},
+        ),
+        ("weight_decay=0.1", {"training.optimizer.weight_decay"}),
+        ("gradient_clip=null", {"training.gradient_clip"}),
+        ("model={name: gru, hidden_size: 3}", {"model.name", "model.hidden_size"}),
+        ("train_split=0.8", {"split.train", "split.val", "split.test"}),
+        ("training.warmup_epochs=5", {"training.schedule.warmup_epochs"}),
+    ],
+)
+def test_what_an_assignment_settles_is_known_whichever_way_it_is_said(assignment: str, fields: set[str]) -> None:
+    """A search leaves it alone."""
+    assert assigned_fields([assignment]) == fields

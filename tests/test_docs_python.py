@@ -18,6 +18,7 @@ from gatewise.fold import fit_fold
 from gatewise.learners.table import learner_of
 from gatewise.models.registry import build_model
 from gatewise.samples import make_samples
+from gatewise.targets.outputs.classes import Classes
 from gatewise.training.device import choose_precision
 from gatewise.training.listeners import Listeners
 from gatewise.windows import Windows
@@ -75,7 +76,7 @@ def fleet(_: Path) -> Names:
         "val_rows": np.arange(90, 120),
         "settings": settings,
         "precision": choose_precision("fp32", torch.device("cpu")),
-        "num_classes": 2,
+        "spec": Classes(("down", "up")),
         "listeners": [Listeners(()) for _ in range(3)],
     }
 

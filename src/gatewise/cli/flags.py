@@ -223,10 +223,9 @@ class ConfigFlags:
     @property
     def fields(self) -> frozenset[str]:
         """Dotted names of what --set and flags say."""
-        from gatewise.config.names import long_name
+        from gatewise.config.load import assigned_fields
 
-        names = [assignment.partition("=")[0].strip() for assignment in self.assignments]
-        return frozenset((*(long_name(name) for name in names), *self.overrides))
+        return frozenset((*assigned_fields(self.assignments), *self.overrides))
 
 
 def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:

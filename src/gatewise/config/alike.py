@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+from gatewise.config.fields import flatten
 from gatewise.config.section import Section
 from gatewise.errors import ConfigError
 
@@ -43,7 +43,7 @@ def shared_settings(section: Section, path: str = "") -> dict[str, Any]:
     Args:
         section: an experiment's config, or its section at `path`.
     """
-    return {name: value for name, value in _leaves(section.model_dump(mode="json"), path) if is_shared(name)}
+    return {name: value for name, value in flatten(section.model_dump(mode="json"), path) if is_shared(name)}
 
 
 def require_alike(first: Section, other: Section, path: str = "") -> None:
@@ -55,12 +55,3 @@ def require_alike(first: Section, other: Section, path: str = "") -> None:
                 f"members of a fleet must share {name}; got {one.get(name)} and {two.get(name)}",
                 'fleet="off" trains them one by one',
             )
-
-
-def _leaves(values: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{path}.{key}" if path else key
-        if isinstance(value, dict):
-            yield from _leaves(value, name)
-        else:
-            yield name, value

@@ -51,3 +51,13 @@ def value_at(values: Any, dotted: str) -> Any:
     for part in dotted.split("."):
         values = values.get(part) if isinstance(values, Mapping) else getattr(values, part, None)
     return values
+
+
+def flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Plain values by their dotted names."""
+    for key, value in values.items():
+        name = f"{path}.{key}" if path else key
+        if isinstance(value, dict):
+            yield from flatten(value, name)
+        else:
+            yield name, value

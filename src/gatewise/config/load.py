@@ -12,7 +12,7 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
-from gatewise.config.fields import value_at
+from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
 from gatewise.config.names import long_name
 from gatewise.config.refusals import config_error
@@ -71,6 +71,12 @@ def load_config(
 def build_config(values: Mapping[str, Any]) -> ExperimentConfig:
     """Validates the values of a config, as any version wrote them; see `load_config` for the errors."""
     return _build(read_layer(values.items()))
+
+
+def assigned_fields(assignments: Iterable[str]) -> set[str]:
+    """Dotted names of the fields that `a.b=value` strings set."""
+    layers = read_layer(map(_read_assignment, assignments))
+    return {name for layer in layers for name, _ in flatten(layer.values)}
 
 
 def change_config(config: ExperimentConfig, *values: Mapping[str, Any]) -> ExperimentConfig:
