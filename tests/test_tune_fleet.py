@@ -24,6 +24,7 @@ from gatewise.selection.tuning.runners import FLEET_SLOTS, FleetRunner, fleet_ch
 from gatewise.selection.tuning.trial_runner import TrialFold
 from gatewise.selection.tuning.trials import Silent
 from gatewise.selection.tuning.tune import Tuned, tune
+from gatewise.training.listeners import Callbacks
 from tune_worlds import small_config, small_space, small_table
 
 CONFIG = small_config(cv__n_splits=2)
@@ -139,7 +140,7 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
 ) -> None:
     """In the first epoch; after it; and when some of a round's trials have been told of."""
     whole = search(n_trials=5, pruner="none")
-    step, wait, calls = fleet_place._Ear.on_step, FleetRunner.wait, []
+    step, wait, calls = Callbacks.on_step, FleetRunner.wait, []
 
     def stop_at_a_step(ear: Any, epoch: int, number: int, num_steps: int) -> None:
         if epoch == (1 if moment == "step" else 2) and number == 2:
@@ -156,14 +157,14 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
         if moment == "told":
             patch.setattr(FleetRunner, "wait", stop_at_the_third)
         else:
-            patch.setattr(fleet_place._Ear, "on_step", stop_at_a_step)
+            patch.setattr(Callbacks, "on_step", stop_at_a_step)
         with pytest.raises(Interrupted) as stopped:
             search(n_trials=5, pruner="none")
     study = find_study_folder(str(stopped.value).rpartition("--resume ")[2])
     assert read_request(study)[2].fleet == "on"
     epochs: list[int] = []
     with monkeypatch.context() as patch:
-        patch.setattr(fleet_place._Ear, "on_step", lambda ear, epoch, *_: epochs.append(epoch))
+        patch.setattr(Callbacks, "on_step", lambda ear, epoch, *_: epochs.append(epoch))
         resumed = search(study.name, n_trials=5, pruner="none")
     assert same(resumed, whole)
     assert epochs[0] == (2 if moment == "epoch" else 1)
@@ -176,13 +177,13 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
 def test_a_fleet_stops_at_a_step_when_it_is_told_to_and_goes_on_from_its_last_epoch(tmp_path, monkeypatch) -> None:
     shared, tasks, store = world(tmp_path, rates=(0.001, 0.01))
     epochs: list[int] = []
-    heard = fleet_place._Ear.on_step
+    heard = Callbacks.on_step
 
     def hear(ear: Any, epoch: int, number: int, num_steps: int) -> None:
         epochs.append(epoch)
         heard(ear, epoch, number, num_steps)
 
-    monkeypatch.setattr(fleet_place._Ear, "on_step", hear)
+    monkeypatch.setattr(Callbacks, "on_step", hear)
     assert ask(FleetRunner(2, shared, store, Silent()), tasks, lambda: bool(epochs) and epochs[-1] == 2) is None
     assert set(epochs) == {1, 2}
     epochs.clear()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +16,10 @@ from gatewise.config.model_section import ModelConfig
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
-from gatewise.jobs.places import Answers, EpochListener
+from gatewise.jobs.places import Answers
 from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
+from gatewise.training.listeners import Callbacks
 
 MOST_MEMBERS = 64
 # NVIDIA's driver makes the first on Linux, Windows' subsystem for Linux the second.
@@ -147,7 +148,8 @@ def train_jobs(
     for job in members:
         listener.on_start(job)
     try:
-        trained = train_fleet(tasks, [_Ear(job, listener.on_epoch, on_step) for job in members], checkpoint)
+        listeners = [Callbacks(partial(listener.on_epoch, job), on_step) for job in members]
+        trained = train_fleet(tasks, listeners, checkpoint)
     except GatewiseError as error:
         yield from (JobFailure(job, error) for job in members)
         return
@@ -162,15 +164,6 @@ def train_jobs(
         except GatewiseError as error:
             answers.append(JobFailure(job, error))
     yield from answers
-
-
-@dataclass(frozen=True)
-class _Ear(EpochListener):
-    step: Callable[[], None] | None = None
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        if self.step is not None:
-            self.step()
 
 
 def _part(job: Job) -> tuple[object, ...]:

@@ -7,8 +7,7 @@ share it, and the data is made once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, run_job
 from gatewise.jobs.pool import Answered, Lost, Pool, Progressed, Started
 from gatewise.jobs.shared import SharedData, save_shared
 from gatewise.jobs.store import JobStore
+from gatewise.training.listeners import Callbacks
 
 _log = logging.getLogger("gatewise.cv")
 TRIES = 2
@@ -121,28 +121,10 @@ class LocalCompute:
         self.pool.end()
 
 
-@dataclass(frozen=True)
-class EpochListener:
-    """A training's listener that hands on which epoch of which job is done."""
-
-    job: Job
-    tell: Callable[[Job, int], None]
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many."""
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Hands the epoch on."""
-        self.tell(self.job, epoch)
-
-    def on_message(self, text: str) -> None:
-        """Device and batch size are the same for all jobs."""
-
-
 def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path) -> JobResult | JobFailure:
     """What came of a job in this process; what would end a worker process fails the job alone."""
     try:
-        return run_job(job, shared, EpochListener(job, listener.on_epoch), checkpoint)
+        return run_job(job, shared, Callbacks(partial(listener.on_epoch, job)), checkpoint)
     except GatewiseError as error:
         return JobFailure(job, error)
     except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors

@@ -31,6 +31,7 @@ from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult
 from gatewise.jobs.places import TRIES, Answers, lost_worker
 from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
+from gatewise.training.listeners import Callbacks
 
 _log = logging.getLogger("gatewise.cv")
 
@@ -171,7 +172,7 @@ def run_remote(arrays: Mapping[str, Any], meta: str, job: str, checkpoint: str |
         _opened.clear()
         _opened[meta] = SharedData.from_arrays(arrays, json.loads(meta))
     path = Path(checkpoint) if checkpoint else None
-    return run_to_bytes(Job.from_dict(json.loads(job)), _opened[meta], _Silent(), path)
+    return run_to_bytes(Job.from_dict(json.loads(job)), _opened[meta], Callbacks(), path)
 
 
 # Ray gives a worker process task after task: what one has opened serves the next of the same cross-validation.
@@ -187,19 +188,6 @@ class _RayOutput(io.TextIOBase):
             if plain:
                 _log.warning("Ray: %s", ". ".join(plain.split(". ")[:2]).rstrip("."))
         return len(text)
-
-
-class _Silent:
-    """Hears nothing: a task's way back is its result."""
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        pass
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        pass
-
-    def on_message(self, text: str) -> None:
-        pass
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,25 +27,17 @@ def request(job: Job, checkpoint: Path) -> dict[str, object]:
     return {"job": job.to_dict(), "checkpoint": str(checkpoint)}
 
 
-class EpochReporter:
-    """A training listener that tells the parent of epochs, now and then."""
+def epoch_reports(parent: Parent) -> Callable[[int], None]:
+    """Tells the parent of the number of epochs done, now and then."""
+    last = 0.0
 
-    def __init__(self, parent: Parent) -> None:
-        self._parent = parent
-        self._last_report = 0.0
+    def report(epoch: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LEAST_SECONDS_BETWEEN_REPORTS:
+            last = time.monotonic()
+            parent.report({"epoch": epoch})
 
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to report."""
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Reports the number of epochs done."""
-        now = time.monotonic()
-        if now - self._last_report >= _LEAST_SECONDS_BETWEEN_REPORTS:
-            self._last_report = now
-            self._parent.report({"epoch": epoch})
-
-    def on_message(self, text: str) -> None:
-        """Device and batch size are the same for all jobs, and the parent says them."""
+    return report
 
 
 def main(word: str) -> None:
@@ -59,11 +51,12 @@ def main(word: str) -> None:
     from gatewise.jobs.answers import run_to_bytes
     from gatewise.jobs.jobs import Job
     from gatewise.jobs.shared import open_shared
+    from gatewise.training.listeners import Callbacks
 
     shared = open_shared(Path(parent.read()["shared"]))
     for asked in parent.requests():
-        checkpoint = Path(asked["checkpoint"])
-        parent.answer(run_to_bytes(Job.from_dict(asked["job"]), shared, EpochReporter(parent), checkpoint))
+        job, checkpoint = Job.from_dict(asked["job"]), Path(asked["checkpoint"])
+        parent.answer(run_to_bytes(job, shared, Callbacks(epoch_reports(parent)), checkpoint))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,11 +14,11 @@ from gatewise.experiment import Prepared, conclude, own_listeners, prepare
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import Task, train_fleet
 from gatewise.locks import only_process
-from gatewise.per_symbol.processes import Answer, EpochsOf
+from gatewise.per_symbol.processes import Answer
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
 from gatewise.registry.runs import Run, start_run
 from gatewise.registry.train import Recorder, record
-from gatewise.training.listeners import Listeners
+from gatewise.training.listeners import Callbacks, Listeners
 
 
 def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iterator[Answer]:
@@ -42,10 +43,10 @@ def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: Symbol
     try:
         for symbol in runs:
             listener.on_start(symbol)
-        listeners = [
-            Listeners((EpochsOf(symbol, listener), Recorder(run), *own_listeners(ready[symbol].config, run.folder)))
-            for symbol, run in runs.items()
-        ]
+        listeners = []
+        for symbol, run in runs.items():
+            epochs = Callbacks(partial(listener.on_epoch, symbol))
+            listeners.append(Listeners((epochs, Recorder(run), *own_listeners(ready[symbol].config, run.folder))))
         members, ready = _over_one_matrix(ready)
         results = train_fleet(members, listeners)
         for (symbol, run), trained in zip(runs.items(), results, strict=True):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,26 +15,10 @@ from gatewise.jobs.jobs import error_from_dict
 from gatewise.jobs.pool import Answered, Lost, Pool, Progressed, Started
 from gatewise.per_symbol import worker
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
+from gatewise.training.listeners import Callbacks
 
 _log = logging.getLogger("gatewise.symbols")
 Answer = SymbolRun | SymbolFailure
-
-
-@dataclass(frozen=True)
-class EpochsOf:
-    """A training's listener that hands on which epoch of which symbol is done."""
-
-    symbol: str
-    listener: SymbolListener
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many."""
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        self.listener.on_epoch(self.symbol, epoch)
-
-    def on_message(self, text: str) -> None:
-        """Said of every symbol, it would be said too often; what matters is in each run's report."""
 
 
 def train_in_turn(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iterator[Answer]:
@@ -45,7 +28,8 @@ def train_in_turn(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iter
     for task in tasks:
         listener.on_start(task.symbol)
         try:
-            run_id, outcome = train(task.config, task.table, listeners=(EpochsOf(task.symbol, listener),))
+            epochs = Callbacks(partial(listener.on_epoch, task.symbol))
+            run_id, outcome = train(task.config, task.table, listeners=(epochs,))
             yield SymbolRun(task.symbol, run_id, outcome.to_dict())
         except GatewiseError as error:
             yield SymbolFailure(task.symbol, error)

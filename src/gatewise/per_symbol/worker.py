@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,22 +37,6 @@ def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
     }
 
 
-class _Reporter:
-    """A training listener that tells the parent of epochs and messages."""
-
-    def __init__(self, parent: Parent) -> None:
-        self._parent = parent
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """Steps are too many to report."""
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        self._parent.report({"epoch": epoch})
-
-    def on_message(self, text: str) -> None:
-        self._parent.report({"message": text})
-
-
 def main(word: str) -> None:
     """Serves symbols until the parent has no more. INTERRUPT ends a run as Ctrl-C does."""
     signal.signal(INTERRUPT, signal.default_int_handler)  # a shell in the background has it ignored
@@ -66,14 +49,18 @@ def main(word: str) -> None:
     from gatewise.data.table import Table
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.registry.train import train
+    from gatewise.training.listeners import Callbacks
 
+    listener = Callbacks(
+        epoch=lambda epoch: parent.report({"epoch": epoch}), message=lambda text: parent.report({"message": text})
+    )
     for asked in parent.requests():
         clock = (asked["timeframe_us"] * _MICROSECOND, asked["gap_tolerance_us"] * _MICROSECOND)
         answer: dict[str, object]
         try:
             kind = {name: asked[name] for name in ("calendar", "any_prices", "late_months")}
             table = Table(pl.read_ipc(asked["rows"]), *clock, **kind)
-            run_id, outcome = train(build_config(asked["config"]), table, listeners=(_Reporter(parent),))
+            run_id, outcome = train(build_config(asked["config"]), table, listeners=(listener,))
             answer = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:
             answer = {"error": error_to_dict(error)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -17,6 +18,27 @@ class Listener(Protocol):
 
     def on_message(self, text: str) -> None:
         """Something a person should know: a batch halved, training stopped early."""
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """A listener made of functions, for who runs many trainings: `epoch` takes the number of epochs done."""
+
+    epoch: Callable[[int], None] | None = None
+    step: Callable[[], None] | None = None
+    message: Callable[[str], None] | None = None
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        if self.step is not None:
+            self.step()
+
+    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
+        if self.epoch is not None:
+            self.epoch(epoch)
+
+    def on_message(self, text: str) -> None:
+        if self.message is not None:
+            self.message(text)
 
 
 class Listeners:

@@ -6,7 +6,7 @@ A worker process is a place of its own: one that runs out of memory or crashes t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from gatewise.jobs.jobs import Job, JobFailure, JobResult, run_job
 from gatewise.jobs.places import TRIES, lost_worker
 from gatewise.jobs.pool import Answered, Lost, Pool, Progressed
 from gatewise.jobs.shared import SharedData, save_shared
+from gatewise.training.listeners import Callbacks
 
 _log = logging.getLogger("gatewise.tune")
 _LOOK_SECONDS = 0.5
@@ -78,8 +79,14 @@ class InProcess:
 
         assert self._task is not None
         task, self._task = self._task, None
+
+        def check() -> None:
+            if stopped():
+                raise StoppedError
+
+        listener = Callbacks(partial(self.listener.on_epoch, task.trial, task.job.fold), check)
         try:
-            return task, run_job(task.job, self.shared, _Ear(task, self.listener, stopped), task.checkpoint)
+            return task, run_job(task.job, self.shared, listener, task.checkpoint)
         except StoppedError:
             return None
         except GatewiseError as error:
@@ -138,22 +145,3 @@ class StoppedError(Exception):
 def no_room() -> MemoryExhaustedError:
     """What is said of a trial that the device could not hold."""
     return MemoryExhaustedError("the device has no room for the trial", "a smaller search space")
-
-
-@dataclass(frozen=True)
-class _Ear:
-    """A training's listener in this process."""
-
-    task: TrialFold
-    listener: TrialListener
-    stopped: Callable[[], bool]
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        if self.stopped():
-            raise StoppedError
-
-    def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        self.listener.on_epoch(self.task.trial, self.task.job.fold, epoch)
-
-    def on_message(self, text: str) -> None:
-        """Device and batch size are not for every fold of every trial."""
