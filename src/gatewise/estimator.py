@@ -28,13 +28,14 @@ from gatewise.arrays import (
 from gatewise.as_numpy import Array
 from gatewise.config.load import build_config, load_config
 from gatewise.config.names import FORMER, SHORT
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig
-from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError, entry
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig, model_config
+from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
 from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Inputs, Predictor, Shape
 from gatewise.learners.table import learner_of, train_model
+from gatewise.parts import own_names
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.listeners import Listener, Listeners
 from gatewise.training.progress import FitResult
@@ -50,8 +51,8 @@ class ModelRegistry:
 
     @staticmethod
     def names() -> list[str]:
-        """The models that `create` knows."""
-        return sorted(MODEL_CONFIGS)
+        """The models that `create` knows; of one's own, those that packages bring by entry points."""
+        return sorted({*MODEL_CONFIGS, *own_names("model")})
 
     @staticmethod
     def create(name: str, **fields: Any) -> SequenceModel:
@@ -68,7 +69,7 @@ class ModelRegistry:
             UnknownNameError: an unknown model or field; the nearest is listed.
             ConfigError: a value out of range.
         """
-        model = entry("model", name, MODEL_CONFIGS)
+        model = model_config(name)
         known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith(("model.", "split."))}
         known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
         known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}

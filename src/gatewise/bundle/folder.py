@@ -5,12 +5,15 @@ Hashes show that nothing changed since it was written; that the parts fit each o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gatewise.bundle.record import Record
 from gatewise.bundle.state import from_json, to_json
 from gatewise.bundle.upgrades import upgraded
-from gatewise.errors import BundleError
+from gatewise.errors import BundleError, ConfigError
+from gatewise.parts import source_of
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 
 
@@ -36,11 +39,27 @@ def read_record(folder: Path) -> Record:
     if unknown := sorted(documents.keys() - {"bundle", "model"}):
         raise BundleError(f"{folder}/{unknown[0]}.json is no part of a bundle", "use the gatewise that wrote it")
     try:
-        record = from_json(upgraded(documents.get("bundle")), weights, documents.get("model", {}))
+        values = upgraded(documents.get("bundle"))
+        _require_own_parts(values)
+        record = from_json(values, weights, documents.get("model", {}))
         _require_fit(record)
     except BundleError as error:
         raise BundleError(f"{folder}/bundle.json: {error.message}", error.hint) from error
     return record
+
+
+def _require_own_parts(values: Mapping[str, Any]) -> None:
+    """Parts that are not gatewise's must be there, and be the code that trained."""
+    provenance = values.get("provenance")
+    kept = provenance.get("own_parts", {}) if isinstance(provenance, dict) else {}
+    for path, digest in kept.items():
+        remedy = f"install the version of {path.partition(':')[0]} that trained the model, or train anew"
+        try:
+            there = source_of(path)
+        except ConfigError as error:
+            raise BundleError(error.message, remedy) from error
+        if there != digest:
+            raise BundleError(f"{path} is other code than trained the model: its file's SHA-256 differs", remedy)
 
 
 def _require_fit(record: Record) -> None:

@@ -98,7 +98,7 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: Fold, predicto
         metrics={},
         symbols=table.symbols,
         data_fingerprint=table.fingerprint,
-        provenance=provenance_of(table),
+        provenance=provenance_of(table) | ({"own_parts": config.own_parts} if config.own_parts else {}),
         gatewise_version=version("gatewise"),
         created_utc=datetime.now(UTC),
     )

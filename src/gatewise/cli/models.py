@@ -29,12 +29,14 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
     Example: gatewise models list
     """
     from gatewise.cli.output import print_json, print_table, set_up_logging
-    from gatewise.models.registry import MODELS
+    from gatewise.models.registry import MODELS, find_spec
+    from gatewise.parts import own_names
 
     set_up_logging(quiet)
+    specs = {name: find_spec(name) for name in (*MODELS, *own_names("model"))}
     rows = [
         {"name": name, "consumes": spec.consumes, "can": spec.can, "summary": spec.summary, "source": spec.source}
-        for name, spec in MODELS.items()
+        for name, spec in specs.items()
     ]
     if as_json:
         print_json({"models": rows})

@@ -71,10 +71,10 @@ def predict(
 
 
 def _require_kind(name: str, wanted: str | None) -> None:
-    from gatewise.config.schema import require_model
+    from gatewise.config.schema import model_config
     from gatewise.errors import ConfigError
 
-    if wanted is not None and require_model(wanted) != name:
+    if wanted is not None and model_config(wanted) and wanted != name:
         raise ConfigError(
             f"--model must be a run of the kind that --model-type says; it is {name}, not {wanted}",
             f"--model-type {name}, or a run of {wanted}: gatewise runs list",

@@ -16,7 +16,7 @@ from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
 from gatewise.config.names import long_name
 from gatewise.config.refusals import config_error
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, require_model
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
 from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
 from gatewise.errors import ConfigError, ReadError
 
@@ -62,7 +62,8 @@ def load_config(
         low = dict(base)
     else:
         model = value_at(merge_layers(layers), "model.name")
-        name = require_model("lstm" if model is None else model)
+        name = "lstm" if model is None else model
+        model_config(name)
         _leave_to_others(layers, name, compared)
         low = ticker_preset() if ticker else preset(name)
     return _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
@@ -107,9 +108,9 @@ def _build(layers: Sequence[Layer], also: Mapping[str, str] | None = None) -> Ex
 
 def _leave_to_others(layers: Sequence[Layer], name: str, compared: Iterable[str]) -> None:
     """Takes out of the layers, in place, what is said of the model and is a field of others that are compared."""
-    others = {field for other in compared for field in MODEL_CONFIGS[require_model(other)].model_fields}
+    others = {field for other in compared for field in model_config(other).model_fields}
     for layer in layers:
-        for field in others - MODEL_CONFIGS[name].model_fields.keys():
+        for field in others - model_config(name).model_fields.keys():
             layer.values.get("model", {}).pop(field, None)
 
 
@@ -121,7 +122,10 @@ def _read_assignment(text: str) -> tuple[str, Any]:
 
 
 def preset(model: str) -> dict[str, Any]:
-    """The flat values of config/models/<model>.yaml."""
+    """The flat values of config/models/<model>.yaml; of one's own model its fields' defaults, by dotted names."""
+    if model not in MODEL_CONFIGS:
+        fields = model_config(model).model_fields.items()
+        return {f"model.{name}": info.default for name, info in fields if not info.is_required()}
     text = resources.files("gatewise.config").joinpath("models", f"{model}.yaml").read_text(encoding="utf-8")
     return cast(dict[str, Any], yaml.safe_load(text))
 

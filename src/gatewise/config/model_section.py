@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
-from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.errors import ConfigError
+from gatewise.parts import Configs
 
 if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
@@ -138,17 +141,32 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,
 }
-ModelConfig.options = MODEL_CONFIGS
 
 
-def require_model(name: object) -> str:
-    """The name, if it is a model's.
+@dataclass(frozen=True)
+class ModelPart:
+    """What is read of a model before anything is built; `models.base` declares the rest.
+
+    Attributes:
+        summary, source: one line for people, and the paper.
+        config: the class of its section.
+    """
+
+    summary: str
+    source: str
+    config: type[ModelConfig]
+
+
+_CONFIGS: Mapping[str, type[ModelConfig]] = Configs("model", MODEL_CONFIGS, ModelPart)
+ModelConfig.options = _CONFIGS
+
+
+def model_config(name: object) -> type[ModelConfig]:
+    """The class of a model's section, one's own model's too.
 
     Raises:
-        ConfigError: no text; UnknownNameError where it is text.
+        ConfigError: the name is no text, or that of a part that can't be; UnknownNameError: of no model.
     """
     if not isinstance(name, str):
         raise ConfigError(f"model.name must be text; got {name!r}", f"valid: {', '.join(sorted(MODEL_CONFIGS))}")
-    if name not in MODEL_CONFIGS:
-        raise UnknownNameError("model", name, MODEL_CONFIGS)
-    return name
+    return _CONFIGS[name]

@@ -23,11 +23,12 @@ from gatewise.config.loss_section import require_computable
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
-from gatewise.config.model_section import require_model as require_model
+from gatewise.config.model_section import model_config as model_config
 from gatewise.config.section import LATER, Fraction, Section
 from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
 from gatewise.config.training_section import TrainingConfig as TrainingConfig
 from gatewise.errors import ConfigError
+from gatewise.parts import sources
 
 
 class FeatureConfig(Section):
@@ -281,11 +282,19 @@ class ExperimentConfig(Section):
         return self.model_dump(mode="json")
 
     @property
+    def own_parts(self) -> dict[str, str]:
+        """{import path: SHA-256 of its module's file} of what it takes that is not gatewise's."""
+        return sources("model", [self.model.name]) | sources("feature set", self.features.sets)
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of the resolved values, first 16 hex digits; whether `data.url` holds the password is no matter.
+        """SHA-256 of the resolved values and of own parts' code, first 16 hex digits; whether `data.url` holds the
+        password is no matter.
 
         A field that came later counts where it is not at its default: what earlier versions left half done goes on.
         """
         values = self.without_later()
         values["data"]["url"] = without_mask(values["data"]["url"])
+        if self.own_parts:
+            values["own_parts"] = self.own_parts
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -17,8 +17,9 @@ from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.features.base import Feature, FeatureMatrix, matrix_dtype
 from gatewise.features.fill import fill
-from gatewise.features.sets import SETS, SMA_VALUE, raw
+from gatewise.features.sets import SETS, SMA_VALUE, FeatureSet, raw
 from gatewise.features.timeframes import Longer, fill_longer
+from gatewise.parts import find_part
 
 log = logging.getLogger("gatewise.features")
 
@@ -46,9 +47,7 @@ def resolve_features(
 def _resolve(
     spec: FeatureConfig, table_columns: Sequence[str], timeframe: timedelta | None, calendar: str | None
 ) -> tuple[tuple[Feature, ...], tuple[Longer, ...]]:
-    for name in spec.sets:
-        if name not in SETS:
-            raise UnknownNameError("feature set", name, SETS)
+    sets = [find_part("feature set", name, SETS) for name in spec.sets]
     missing = [name for name in OHLCV if name not in table_columns] if spec.sets else []
     if missing:
         raise SchemaError(
@@ -64,10 +63,10 @@ def _resolve(
             )
         if name not in table_columns:
             raise UnknownNameError("feature column", name, table_columns)
-    chosen = _of_sets(spec, table_columns, timeframe)
+    chosen = _of_sets(spec, sets, table_columns, timeframe)
     of_rows = (*chosen, *(raw(name) for name in spec.columns))
     on_longer = tuple(
-        _longer(step, timeframe, calendar, _of_sets(spec, table_columns, step)) for step in spec.timeframes
+        _longer(step, timeframe, calendar, _of_sets(spec, sets, table_columns, step)) for step in spec.timeframes
     )
     names = [feature.name for feature in (*of_rows, *(f for longer in on_longer for f in longer.features))]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -79,8 +78,17 @@ def _resolve(
     return of_rows, on_longer
 
 
-def _of_sets(spec: FeatureConfig, columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
-    return tuple(feature for name in spec.sets for feature in SETS[name](columns, timeframe))
+def _of_sets(
+    spec: FeatureConfig, sets: Sequence[FeatureSet], columns: Sequence[str], timeframe: timedelta | None
+) -> tuple[Feature, ...]:
+    made = {name: tuple(features(columns, timeframe)) for name, features in zip(spec.sets, sets, strict=True)}
+    for name, features in made.items():
+        if other := [one for one in features if not isinstance(one, Feature)]:
+            raise ConfigError(
+                f"feature set {name} must give features; got {type(other[0]).__name__}",
+                "it returns gatewise.features.base.Feature objects",
+            )
+    return tuple(feature for features in made.values() for feature in features)
 
 
 def _longer(step: timedelta, timeframe: timedelta | None, calendar: str | None, of_bars: tuple[Feature, ...]) -> Longer:

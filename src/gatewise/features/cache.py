@@ -38,6 +38,7 @@ from gatewise.errors import ConfigError, StorageError
 from gatewise.features.base import FeatureMatrix, matrix_dtype
 from gatewise.features.build import build_features, resolve_features
 from gatewise.files import atomic_folder, home, write_json
+from gatewise.parts import sources
 
 log = logging.getLogger("gatewise.features")
 
@@ -135,6 +136,8 @@ def cache_key(table: Table, spec: FeatureConfig) -> str:
         "features": _of_matrix(spec),
         "code": _code_version(),
     }
+    if own := sources("feature set", spec.sets):
+        identity["own"] = own
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -63,8 +63,10 @@ def differences(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Fe
     return (*CHANGES, *LEVEL_FREE, *clock(timeframe))
 
 
+# (the table's numeric columns, its timeframe) -> features
+FeatureSet = Callable[[Sequence[str], timedelta | None], tuple[Feature, ...]]
 # Every set here is made of bars: OHLCV must be present and in order.
-SETS: dict[str, Callable[[Sequence[str], timedelta | None], tuple[Feature, ...]]] = {
+SETS: dict[str, FeatureSet] = {
     "market39": market39,
     "differences": differences,
     "ohlcv": ohlcv,

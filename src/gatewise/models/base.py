@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatewise.config.model_section import Consumes, ModelConfig, NetworkConfig
+from gatewise.config.model_section import Consumes, ModelPart, NetworkConfig
 from gatewise.nn.recurrent_op import Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 
@@ -58,17 +58,8 @@ Build = Callable[[Any, int, int, Readout, torch.Generator | None], Network]
 
 
 @dataclass(frozen=True)
-class ModelSpec(ABC):
-    """What every model declares.
-
-    Attributes:
-        summary, source: one line for people, and the paper.
-        config: the class of its section.
-    """
-
-    summary: str
-    source: str
-    config: type[ModelConfig]
+class ModelSpec(ModelPart, ABC):
+    """What every model declares."""
 
     @property
     def consumes(self) -> Consumes:

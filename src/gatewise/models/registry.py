@@ -16,13 +16,14 @@ from gatewise.config.model_section import (
     TabularConfig,
     XgboostConfig,
 )
-from gatewise.errors import ConfigError, entry
+from gatewise.errors import ConfigError
 from gatewise.models.base import ModelSpec, Network, NeuralSpec, TabularSpec
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
+from gatewise.parts import find_part
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 
@@ -64,7 +65,7 @@ def find_spec(name: str) -> ModelSpec:
     Raises:
         UnknownNameError: no model of that name.
     """
-    return entry("model", name, MODELS)
+    return find_part("model", name, MODELS, ModelSpec)
 
 
 def network_spec(config: ModelConfig) -> NeuralSpec:

@@ -1,0 +1,167 @@
+"""One's own parts without a fork: models and feature sets by import path (`mypkg.nets:Conv`) or by entry point.
+
+A name that a table of gatewise's own holds means that. A name with a colon is an import path; the folder that one
+stands in is looked in too, after all others. Any other name may be an entry point of the group `gatewise.models`,
+`gatewise.features`: how a package that is installed brings parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from gatewise.errors import ConfigError, UnknownNameError
+
+Entry = TypeVar("Entry")
+
+GROUPS = {"model": "gatewise.models", "feature set": "gatewise.features"}
+_LOADED: dict[str, dict[str, object]] = {}
+_PATH = "an import path reads package.module:Name"
+
+
+def find_part(kind: str, name: str, table: Mapping[str, Entry], wanted: type | None = None) -> Entry:
+    """What the table holds under a name, or one's own part of that name.
+
+    Args:
+        kind: of `GROUPS`, for the words too.
+        wanted: the class that a part is of; `None`: anything that can be called.
+
+    Raises:
+        UnknownNameError: no entry, and no entry point, of that name.
+        ConfigError: the part's module is not there or raises, has no such attribute, or one that is no such part; or
+            its name is taken.
+    """
+    points = _points(GROUPS[kind])
+    if taken := sorted(points.keys() & table.keys()):
+        point = points[taken[0]][0]
+        raise ConfigError(
+            f"{kind} {taken[0]} is gatewise's own; the entry point {point.value} of {point.group} has its name too",
+            "rename the entry point, or uninstall its package",
+        )
+    if name in table:
+        return table[name]
+    path = path_of(kind, name)
+    if path is None:
+        raise UnknownNameError(kind, name, [*table, *points])
+    part = _load(kind, path)
+    if not (callable(part) if wanted is None else isinstance(part, wanted)):
+        needed = "be a function" if wanted is None else f"be a {wanted.__name__}"
+        raise ConfigError(f"{kind} {path} must {needed}; got {type(part).__name__}", _how_to(kind))
+    _LOADED.setdefault(kind, {})[name] = part
+    return cast(Entry, part)
+
+
+def path_of(kind: str, name: str) -> str | None:
+    """The import path of one's own part; `None` where the name is none's."""
+    if ":" in name:
+        return name
+    named = _points(GROUPS[kind]).get(name, [])
+    if len({point.value for point in named}) > 1:
+        raise ConfigError(
+            f"{kind} {name} is an entry point of several: {', '.join(sorted(point.value for point in named))}",
+            f"name it by its import path: {named[0].value}",
+        )
+    return named[0].value if named else None
+
+
+def own_names(kind: str) -> tuple[str, ...]:
+    """Names of the entry points of a kind."""
+    return tuple(sorted(_points(GROUPS[kind])))
+
+
+def sources(kind: str, names: Iterable[str]) -> dict[str, str]:
+    """{import path: SHA-256 of its module's file} of those names that are one's own parts'.
+
+    Raises:
+        ConfigError: a module is not there.
+    """
+    return {path: source_of(path) for name in names if (path := path_of(kind, name)) is not None}
+
+
+def source_of(path: str) -> str:
+    """SHA-256 of the file of an import path's module.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    return hashlib.sha256(_file_of("part", path).read_bytes()).hexdigest()
+
+
+class Configs(Mapping[str, Any]):
+    """{name: class of its section} of a table's parts and of one's own; of these it lists those found so far.
+
+    Args:
+        kind, wanted: see `find_part`; a part of one's own has its class as `config`.
+        ours: of gatewise's own.
+    """
+
+    def __init__(self, kind: str, ours: Mapping[str, Any], wanted: type[Any]) -> None:
+        self._kind, self._ours, self._wanted = kind, ours, wanted
+
+    def __getitem__(self, name: str) -> Any:
+        part = find_part(self._kind, name, self._ours, self._wanted)
+        return part.config if isinstance(part, self._wanted) else part
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ours or (isinstance(name, str) and path_of(self._kind, name) is not None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._ours, *_LOADED.get(self._kind, {})))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@cache
+def _points(group: str) -> dict[str, list[EntryPoint]]:
+    """By name; asked once a process, as every installed package is."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=group):
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _load(kind: str, path: str) -> object:
+    module, _, attribute = path.partition(":")
+    _file_of(kind, path)
+    try:
+        loaded = importlib.import_module(module)
+    except Exception as error:  # it is its author's code; whatever it raises is told in one line
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ConfigError(
+            f"{kind} {path} can't be imported: {text}", f"python -c 'import {module}' shows where"
+        ) from error
+    if not hasattr(loaded, attribute):
+        raise UnknownNameError(f"name in {module}", attribute, [name for name in vars(loaded) if name[0] != "_"])
+    return getattr(loaded, attribute)
+
+
+def _file_of(kind: str, path: str) -> Path:
+    """Of the module; the folder that one stands in is added to where Python looks, behind all others."""
+    module, _, attribute = path.partition(":")
+    if not all(word.isidentifier() for word in (*module.split("."), attribute)):
+        raise ConfigError(f"{kind} {path!r} is no import path", _PATH)
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        spec = None
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise ConfigError(
+            f"{kind} {path}: there is no module {module}",
+            "install its package, or stand in the folder that holds it: python finds it then",
+        )
+    return Path(spec.origin)
+
+
+def _how_to(kind: str) -> str:
+    return f"docs/architecture.md says how to add a {kind}"
