@@ -103,9 +103,14 @@ def tuning(_: Path) -> Names:
     return {"config": small_config(), "table": small_table()}
 
 
+def architecture(_: Path) -> Names:
+    return {"__name__": "mypkg.nets"}
+
+
 # What the reader has at hand on each page.
 GIVEN: dict[str, Callable[[Path], Names]] = {
-    "README": readme, "bundle": bundle, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
+    "README": readme, "architecture": architecture,
+    "bundle": bundle, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
     "tuning": tuning,
 }  # fmt: skip
 

@@ -78,7 +78,7 @@ def no_later_step(tiny: Tiny) -> str | None:
 
 def rows_apart(tiny: Tiny) -> str | None:
     """A window's outputs are the same to the bit, whatever stands beside it in a batch."""
-    windows, module = tiny.windows, tiny.network()
+    windows, module = tiny.windows, tiny.network().eval()
     rows = torch.arange(STEPS - 1, 150 * STEPS, STEPS).numpy()
     together = predict_outputs(module, windows, rows)
     mixed = torch.randperm(len(rows), generator=seeded(1)).numpy()

@@ -1,0 +1,192 @@
+"""A model that is not in the zoo, added by the page that says how, works with every command unasked.
+
+The page's own example is what is tried: written into a package beside, named by its import path, never registered.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import Cli
+from gatewise import ModelRegistry, parts
+from gatewise.audit.laws.check import check_law, laws_of
+from gatewise.bundle import Bundle
+from gatewise.config.load import load_config
+from gatewise.data.load import load_table
+from gatewise.errors import BundleError, ConfigError, UnknownNameError
+from gatewise.features.build import resolve_features
+
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+CONV = "mypkg.nets:Conv"
+SHORT = (
+    *("--source", "sp500", "--seq-len", "8", "--batch-size", "256", "--quiet", "--json", "--max-epochs", "1"),
+    *("--set", "features.sets=[ohlcv]", "--set", "evaluation.bootstrap_samples=50", "--set", "training.device=cpu"),
+    *("--set", "training.schedule.warmup_epochs=0", "--set", "model.channels=4"),
+)
+FOLDS = ("--horizons", "3", "--n-splits", "2", "--models", CONV)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The page's example as `mypkg/nets.py` in the folder that one stands in."""
+    folder = tmp_path / "mypkg"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    section = PAGE.read_text(encoding="utf-8").split("## How to add a model")[1].split("\n## ")[0]
+    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    (folder / "nets.py").write_text(example, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(parts, "_LOADED", {})
+    importlib.invalidate_caches()
+    yield folder
+    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
+        del sys.modules[name]
+
+
+def test_the_pages_model_holds_to_every_law(package: Path) -> None:
+    broken = [check for law in laws_of(CONV) if not (check := check_law(CONV, law)).passed]
+    assert not broken
+    assert {"fleet", "resumes", "exports", "hidden states", "no later step"} <= set(laws_of(CONV))
+
+
+def test_it_is_trained_gone_on_with_predicted_with_and_audited(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    run = cli("train", *SHORT, "--horizon", "3", "--model", CONV)
+    assert run.code == 0, run.err
+    assert "Causal convolution" in cli("models", "show", CONV).out
+    assert CONV in Path(run.json["report"]).read_text(encoding="utf-8")
+    again = cli("train", "--resume", run.json["run_id"], "--json", "--quiet").json
+    assert again["metrics"] == run.json["metrics"]
+    predicted = cli("predict", "--model", run.json["run_id"], "--source", "sp500", "-o", "p.csv", "--quiet")
+    assert predicted.code == 0, predicted.err
+    audited = cli("audit", *SHORT, "--horizon", "3", "--model", CONV)
+    assert audited.code == 0, audited.out
+
+
+def test_it_is_cross_validated_in_fresh_processes_and_in_fleets(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    losses = []
+    for more in (("--workers", "2"), ("--fleet", "on")):
+        answer = cli("cv", *SHORT, *FOLDS, *more)
+        assert answer.code == 0, answer.err
+        own = [fold["metrics"]["log_loss"] for fold in answer.json["folds"] if fold["model"] == CONV]
+        assert len(own) == 2
+        losses.append(own)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_it_is_tuned_over_a_space_of_its_own_fields(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    Path("space.yaml").write_text("model.kernel: [2, 3]\n", encoding="utf-8")
+    words = ("--horizon", "3", "--model", CONV, "--space", "space.yaml", "--n-trials", "2", "--n-splits", "2")
+    tuned = cli("tune", *SHORT, *words)
+    assert tuned.code == 0, tuned.err
+    assert set(tuned.json["best"]["params"]) == {"model.kernel"}
+
+
+def test_its_fields_are_checked_and_arrays_take_it(package: Path) -> None:
+    with pytest.raises(ConfigError, match="channels"):
+        load_config(overrides={"model.name": CONV, "model.channels": 0})
+    with pytest.raises(UnknownNameError, match="chanels") as caught:
+        load_config(overrides={"model.name": CONV, "model.chanels": 3})
+    assert "'channels'" in (caught.value.hint or "")
+    assert ModelRegistry.create(CONV, channels=3).config.model.channels == 3  # type: ignore[attr-defined]
+
+
+def test_a_bundle_is_refused_where_the_code_is_another_or_gone(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    run = cli("train", *SHORT, "--horizon", "3", "--model", CONV).json
+    digest = load_config(overrides={"model.name": CONV}).digest
+    code = (package / "nets.py").read_text(encoding="utf-8")
+    (package / "nets.py").write_text(f"{code}\n# another\n", encoding="utf-8")
+    assert load_config(overrides={"model.name": CONV}).digest != digest
+    with pytest.raises(BundleError, match="is other code than trained the model") as caught:
+        Bundle.load(Path(run["bundle"]))
+    assert "train anew" in (caught.value.hint or "")
+    (package / "nets.py").unlink()
+    importlib.invalidate_caches()
+    for name in ("mypkg.nets", "mypkg"):
+        sys.modules.pop(name, None)
+    with pytest.raises(BundleError, match=r"there is no module mypkg\.nets"):
+        Bundle.load(Path(run["bundle"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("mypkg.absent:Conv", "", "there is no module mypkg.absent"),
+        ("nowhere.nets:Conv", "", "there is no module nowhere.nets"),
+        ("mypkg.bad:Conv", "import absent_package", "can't be imported: ModuleNotFoundError: No module named"),
+        ("mypkg.bad:Conv", "raise ValueError('no')", "can't be imported: ValueError: no"),
+        ("mypkg.bad:Conv", "Cnov = 3", "unknown name in mypkg.bad 'Conv'"),
+        ("mypkg.bad:Conv", "Conv = 3", "must be a ModelSpec; got int"),
+        ("mypkg.bad:", "", "is no import path"),
+        (":Conv", "", "is no import path"),
+        ("my pkg:Conv", "", "is no import path"),
+        ("conv", "", "unknown model 'conv'"),
+    ],
+)
+def test_what_is_no_model_is_said_in_one_line(package: Path, cli: Cli, name: str, code: str, message: str) -> None:
+    (package / "bad.py").write_text(code, encoding="utf-8")
+    importlib.invalidate_caches()
+    answer = cli("models", "show", name)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.strip().splitlines()) == 2
+    assert answer.err.splitlines()[1].startswith("hint: ")
+
+
+def entry_points_of(monkeypatch: pytest.MonkeyPatch, **points: str) -> None:
+    found = {name: [EntryPoint(name, path, "gatewise.models") for path in paths.split()]
+             for name, paths in points.items()}  # fmt: skip
+    monkeypatch.setattr(parts, "_points", lambda group: found if group == "gatewise.models" else {})
+
+
+def test_an_entry_point_is_a_name_like_others(package: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_points_of(monkeypatch, conv=CONV)
+    names = [row["name"] for row in cli("models", "list", "--json").json["models"]]
+    assert names[-1] == "conv"
+    assert load_config(overrides={"model.name": "conv"}).own_parts.keys() == {CONV}
+
+
+def test_names_that_are_taken_are_refused(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry_points_of(monkeypatch, lstm=CONV)
+    with pytest.raises(ConfigError, match="lstm is gatewise's own") as caught:
+        load_config(overrides={"model.name": "lstm"})
+    assert "rename the entry point" in (caught.value.hint or "")
+    entry_points_of(monkeypatch, conv=f"{CONV} otherpkg.nets:Conv")
+    with pytest.raises(ConfigError, match="an entry point of several"):
+        load_config(overrides={"model.name": "conv"})
+
+
+def test_a_feature_set_of_ones_own_is_built_and_audited_as_others(package: Path, cli: Cli) -> None:
+    (package / "features.py").write_text(
+        "import polars as pl\n"
+        "from gatewise.features.base import Feature\n"
+        "def gap(columns, timeframe):\n"
+        "    step = pl.col('open') - pl.col('close').shift(1)\n"
+        "    return [Feature('gap', 2, step, ('open', 'close'), 'O - C1', '', '')]\n"
+        "def wrong(columns, timeframe):\n"
+        "    return ['gap']\n"
+        "def peeks(columns, timeframe):\n"
+        "    return [Feature('next', 1, pl.col('close').shift(-1), ('close',), 'the future', '', '')]\n",
+        encoding="utf-8",
+    )
+    importlib.invalidate_caches()
+    config = load_config(overrides={"data.source": "sp500", "features.sets": ["mypkg.features:gap", "ohlcv"]})
+    table = load_table(config.data)
+    names = [feature.name for feature in resolve_features(config.features, table.columns, table.timeframe)]
+    assert names == ["gap", "open", "high", "low", "close", "volume"]
+    assert config.own_parts.keys() == {"mypkg.features:gap"}
+    wrong = config.features.model_copy(update={"sets": ("mypkg.features:wrong",)})
+    with pytest.raises(ConfigError, match="must give features; got str"):
+        resolve_features(wrong, table.columns, table.timeframe)
+    words: tuple[Any, ...] = ("--source", "sp500", "--model", "logistic", "--json", "--quiet")
+    audited = cli("audit", *words, "--set", "features.sets=[mypkg.features:peeks]")
+    assert audited.code == 1
+    assert not next(check for check in audited.json["checks"] if check["name"] == "features")["passed"]
