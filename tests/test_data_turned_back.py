@@ -5,14 +5,16 @@ a model sees the evening after the day that it came before.
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_files import as_csv, bars, load, put
@@ -236,3 +238,35 @@ def test_twelve_hours_that_were_sorted_are_refused_and_none_of_two_rows_is_chose
 def test_two_rows_at_a_time_of_a_whole_day_may_still_be_chosen_from(tmp_path: Path) -> None:
     both = pl.concat([bars(48 * 5, timedelta(minutes=30), seed=n) for n in (1, 2)]).sort("time", maintain_order=True)
     assert load(put(tmp_path, "X.csv", as_csv(both)), on_duplicate="first").num_rows == 48 * 5
+
+
+def traded(moments: list[datetime], seed: int) -> pl.DataFrame:
+    """Bars that open where the one before closed, but after a night."""
+    random = np.random.default_rng(seed)
+    night = np.append(False, [later.date() != earlier.date() for earlier, later in itertools.pairwise(moments)])
+    gap = np.where(night, random.normal(0, 0.01, len(moments)), random.normal(0, 1e-4, len(moments)))
+    move = random.normal(0, 1e-3, len(moments))
+    closed = np.cumsum(gap + move)
+    opened, close = 100 * np.exp(closed - move), 100 * np.exp(closed)
+    high, low = np.maximum(opened, close) * 1.0001, np.minimum(opened, close) * 0.9999
+    return pl.DataFrame({"time": moments, "open": opened, "high": high, "low": low, "close": close, "volume": 1.0})
+
+
+@settings(max_examples=30, deadline=None)
+@given(step=st.sampled_from([5, 15, 30]), count=st.integers(15, 60), seed=st.integers(0, 1000))
+def test_hours_of_trade_on_a_sorted_clock_of_twelve_are_told_by_their_prices(
+    step: int, count: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, begin = tmp_path_factory.mktemp("halves"), time(9, 30)
+    moments = [
+        datetime.combine(day, begin) + timedelta(minutes=step * n) for day in days(count) for n in range(390 // step)
+    ]
+    rows = traded(moments, seed)
+    twelve = rows.with_columns(pl.Series("time", [f"{m:%Y-%m-%d %I:%M}" for m in moments])).sort("time")
+    with pytest.raises(AmbiguousError, match="the clock counts 12 hours") as refused:
+        load(put(folder, "X.csv", twelve.write_csv()))
+    assert "AM and PM" in str(refused.value.hint)
+    assert load(put(folder, "X.csv", as_csv(rows))).num_rows == len(moments)
+    halves = [m.replace(hour=m.hour - 12) if m.hour > 12 else m for m in moments]
+    true = traded(sorted(halves), seed)  # a market that does rest between 4:00 and 9:30
+    assert load(put(folder, "X.csv", as_csv(true))).num_rows == len(moments)

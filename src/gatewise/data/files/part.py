@@ -19,6 +19,7 @@ from gatewise.data.columns.interval_column import Interval, refuse_lengths, requ
 from gatewise.data.columns.roles import Stamp, find_roles
 from gatewise.data.columns.running import without_running
 from gatewise.data.columns.twice import Volume
+from gatewise.data.files.half_clock import refuse_half_clock
 from gatewise.data.files.joined_names import in_rows_of_symbols
 from gatewise.data.files.open_close import Order, backwards, find_order, settled, turned
 from gatewise.data.files.pieces import require_apart
@@ -122,6 +123,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     values, texts, read_as = _values(raw, chosen, spec)
     notes += read_as
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
+    refuse_half_clock(raw.name, frame, stamps.zone)
     stamp = roles.stamp
     if "close" in (spec.stamp, stamp) and spec.stamp != "open" and _holds_dates(raw.frame, roles.time):
         # A date names a day; its first moment is no close of that day.
