@@ -21,7 +21,7 @@ from conftest import Cli
 from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
 from gatewise.config.load import assigned_fields, build_config, change_config, load_config, to_yaml
 from gatewise.config.loss_section import LOSS_CONFIGS
-from gatewise.config.names import ALIASES, COMMON, FORMER, PRESET, SAID_NOTHING
+from gatewise.config.names import ALIASES, COMMON, FORMER, IDLE_VALUES, PRESET
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
 from gatewise.errors import ConfigError, UnknownNameError
 from gatewise.selection.tuning.space_file import parse_space, tunable_fields
@@ -220,16 +220,16 @@ def test_a_field_of_another_option_is_refused_by_both_names(path: tuple[str, ...
             load_config(overrides={**kind, f"{where}.name": owner, f"{where}.{field}": VALUES[f"{where}.{field}"]})
 
 
-@pytest.mark.parametrize("name", SAID_NOTHING)
+@pytest.mark.parametrize("name", IDLE_VALUES)
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("scheduler", ["cosine", "step", "exponential", "plateau", "constant"])
 def test_a_former_name_at_its_former_default_is_no_error_beside_another_option(
     name: str, optimizer: str, scheduler: str
 ) -> None:
     chosen = {"training.optimizer": optimizer, "training.scheduler": scheduler}
-    with_it = load_config(overrides=chosen | ({f"training.{name}": SAID_NOTHING[name]}))
+    with_it = load_config(overrides=chosen | ({f"training.{name}": IDLE_VALUES[name]}))
     assert with_it == load_config(overrides=chosen)
-    assert build_config({"training": {"optimizer": optimizer, "scheduler": scheduler, name: SAID_NOTHING[name]}}) == (
+    assert build_config({"training": {"optimizer": optimizer, "scheduler": scheduler, name: IDLE_VALUES[name]}}) == (
         build_config({"training": {"optimizer": optimizer, "scheduler": scheduler}})
     )
 
@@ -352,3 +352,9 @@ def test_models_on_arrays_take_the_same_names() -> None:
 def test_what_an_assignment_settles_is_known_whichever_way_it_is_said(assignment: str, fields: set[str]) -> None:
     """A search leaves it alone."""
     assert assigned_fields([assignment]) == fields
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.5, 0.9), (0.9, 0.5)])
+def test_of_a_name_given_twice_the_later_value_counts(first: float, second: float) -> None:
+    config = load_config(assignments=["optimizer=sgd", f"momentum={first}", f"training.momentum={second}"])
+    assert value_at(config, "training.optimizer.momentum") == second

@@ -1,7 +1,7 @@
-"""What is said of a config in several places, as layers: preset < file < assignments < flags.
+"""A config as layers: preset < file < assignments < flags.
 
 A layer may use short names and those of 0.1; `read_layer` puts every value where it lives. Where a layer names another
-option of a section (`training.optimizer: sgd`) than one below it, what the lower one said of its own option is over.
+option of a section (`training.optimizer: sgd`) than one below it, the lower one's options are dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import reduce
 from typing import Any
 
 from gatewise.config.fields import Options, Path, chosen_sections, options_at, value_at
-from gatewise.config.names import ALIASES, MIXED_PRECISION, SAID_NOTHING, TRAIN_SPLIT
+from gatewise.config.names import ALIASES, IDLE_VALUES, MIXED_PRECISION, TRAIN_SPLIT
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
 
@@ -27,20 +27,22 @@ class Layer:
     idle: bool = False
 
 
-def read_layer(said: Iterable[tuple[str, Any]]) -> list[Layer]:
-    """A layer of values by any of their names, dotted or nested; below it what says nothing beside another option.
+def read_layer(items: Iterable[tuple[str, Any]]) -> list[Layer]:
+    """A layer of values by any of their names, dotted or nested; below it what is idle beside another option.
 
     Raises:
         ConfigError: a value where a section is.
     """
     layer, idle = Layer({}), Layer({}, idle=True)
-    for key, value in said:
-        written = isinstance(value, dict) and value.keys() >= SAID_NOTHING.keys()  # by 0.1, with options of all names
+    for key, value in items:
+        written = isinstance(value, dict) and value.keys() >= IDLE_VALUES.keys()  # by 0.1, with options of all names
         for name, path, inner in _placed((*key.split("."),), value):
-            if name in SAID_NOTHING and inner is None:
+            if name in IDLE_VALUES and inner is None:
                 continue
-            nothing = name in SAID_NOTHING and (written or inner == SAID_NOTHING[name])
-            _put((idle if nothing else layer).values, path, inner)
+            is_idle = name in IDLE_VALUES and (written or inner == IDLE_VALUES[name])
+            place, other = (idle, layer) if is_idle else (layer, idle)
+            _at(other.values, path[:-1]).pop(path[-1], None)  # of a name given twice the later value counts
+            _put(place.values, path, inner)
     return [idle, layer]
 
 

@@ -87,12 +87,12 @@ def change_config(config: ExperimentConfig, *values: Mapping[str, Any]) -> Exper
         ConfigError: see `load_config`.
     """
     # Over a mapping a mapping would be laid; here it takes its place.
-    cleared = [(name, None) for said in values for name, value in said.items() if isinstance(value, Mapping)]
+    cleared = [(name, None) for changes in values for name, value in changes.items() if isinstance(value, Mapping)]
     return _build(
         [
             Layer(config.to_dict()),
             *read_layer(cleared),
-            *(layer for said in values for layer in read_layer(said.items())),
+            *(layer for changes in values for layer in read_layer(changes.items())),
         ]
     )
 

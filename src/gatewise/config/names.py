@@ -53,8 +53,8 @@ FORMER: dict[str, str] = {
     "training.loss": "training.loss.name",
 }
 ALIASES: Mapping[str, str] = PRESET | COMMON | FORMER | {"training.schedule": "training.schedule.name"}
-# 0.1 took these beside any optimizer and schedule, and a config that it wrote holds all; these values say nothing.
-SAID_NOTHING: dict[str, Any] = {
+# 0.1 took these beside any optimizer and schedule, and a config that it wrote holds all; at these values they are idle.
+IDLE_VALUES: dict[str, Any] = {
     "momentum": 0.9,
     "warmup_epochs": 5,
     "step_size": 30,

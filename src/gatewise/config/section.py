@@ -59,11 +59,11 @@ class Section(BaseModel):
         options = sections_of(cls.model_fields[field].annotation)
         if len(options) < 2 or isinstance(value, Section):
             return value
-        said = value if isinstance(value, dict) else {"name": value}
-        name = said.get("name", getattr(cls.model_fields[field].default, "name", None))
+        fields = value if isinstance(value, dict) else {"name": value}
+        name = fields.get("name", getattr(cls.model_fields[field].default, "name", None))
         if not isinstance(name, str):
             raise ConfigError(f"{field}.name must be text; got {name!r}", f"valid: {', '.join(options)}")
-        return entry(field, name, options).model_validate({"name": name, **said})
+        return entry(field, name, options).model_validate({"name": name, **fields})
 
 
 def sections_of(annotation: Any) -> Mapping[str, type[Section]]:
