@@ -31,8 +31,8 @@ class Fold:
 
     Attributes:
         scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol.
-        target_scaler: of regression targets, likewise, fitted on training labels; `None` for classes.
-        class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for regression.
+        target_scaler: of numbers to be predicted, likewise, fitted on training labels; `None` for classes.
+        class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for numbers.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
     """
 

@@ -57,7 +57,7 @@ class ReportData:
         history: one mapping an epoch: train_loss, val_loss, learning_rate.
         best_epoch: counted from 1; its weights were kept.
         stretches: the split in time.
-        class_counts: {part: int64 [classes]}, train among the parts; empty for regression.
+        class_counts: {part: int64 [classes]}, train among the parts; empty for numbers.
         predicted: {part: rows}; empty for classes.
         config_yaml: the resolved config.
         notes: what a reader should know beside the numbers.

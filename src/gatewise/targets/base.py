@@ -15,7 +15,7 @@ class Labels:
     """Labels of every row of a Table.
 
     Attributes:
-        y: int64 [rows] class numbers, or float64 [rows, outputs] for regression. Where not valid, 0.
+        y: int64 [rows] class numbers, or float64 [rows, outputs]. Where not valid, 0.
         known_at: int64 [rows]; the row of the table at whose time the label is settled, always > the row itself;
             -1 where not valid.
         valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
