@@ -374,6 +374,7 @@ TAMPERED: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, torch.Tensor]
     "an unknown model": ("unknown model", lambda v, w: v["config"]["model"].update(name="lstn")),
     "a scaler without spread": ("scale", lambda v, w: v["scaler"]["scale"].__setitem__(0, 0.0)),
     "a scaler of other columns": ("scaler", lambda v, w: v["scaler"]["names"].__setitem__(0, "x")),
+    "own parts that are no hashes": ("own_parts", lambda v, w: v["provenance"].update(own_parts=5)),
     "a bad duration": ("duration", lambda v, w: v.update(timeframe="5 parsecs")),
     "a number as duration": ("timeframe", lambda v, w: v.update(timeframe=5)),
     "a bigger model": ("head.weight must be", lambda v, w: v["config"]["model"].update(hidden_size=16)),

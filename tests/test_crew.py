@@ -18,6 +18,7 @@ from gatewise.config.schema import TrainingConfig
 from gatewise.features.scaling import fit_scaler
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.nn.initial import seeded
+from gatewise.targets.outputs.classes import Classes
 from gatewise.training import fit as fitting
 from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
@@ -87,8 +88,8 @@ def test_weights_are_the_same_bits_on_one_thread_and_on_several(monkeypatch: pyt
         y = (values[:, 0] > 0).astype(np.int64)
         windows = windows.supervised(y, np.ones(600, np.float32))
         model = RecurrentNet("lstm", 5, 2, hidden_size=32, dropout=0.4, bidirectional=True, generator=seeded(0))
-        settings = TrainingConfig(batch_size=128, max_epochs=2)
-        fit(model, windows, rows[:400], rows[450:], settings, Precision(torch.float32, False, ""), 2, Listeners([]))
+        settings, spec = TrainingConfig(batch_size=128, max_epochs=2), Classes(("0", "1"))
+        fit(model, windows, rows[:400], rows[450:], settings, Precision(torch.float32, False, ""), spec, Listeners([]))
         return model.state_dict()
 
     assert piece_rows(128, 20, 40_000, CPU) < 128

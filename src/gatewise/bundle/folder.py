@@ -52,6 +52,8 @@ def _require_own_parts(values: Mapping[str, Any]) -> None:
     """Parts that are not gatewise's must be there, and be the code that trained."""
     provenance = values.get("provenance")
     kept = provenance.get("own_parts", {}) if isinstance(provenance, dict) else {}
+    if not isinstance(kept, dict):
+        raise BundleError("provenance.own_parts must be hashes by import path", REMEDY)
     for path, digest in kept.items():
         remedy = f"install the version of {path.partition(':')[0]} that trained the model, or train anew"
         try:
