@@ -51,6 +51,7 @@ MEANT: dict[tuple[str, str], str] = (
         for symbol in "ABC"
         for name in ("weights", "losses", "predictions", "metrics")
     }
+    | {("cv, tuned in each fold", "snooping"): "its sentence says distinguished, where it said told; no number moved"}
     | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
 

@@ -94,5 +94,5 @@ def _memory(when: Moments, loss: Floats) -> float:
     mean = series[:, 0] / series[:, 1]
     if when.count < 50 or np.ptp(mean) <= 1e-12 * np.abs(mean).max():
         return 1.0
-    found = float(optimal_block_length(mean)["circular"].iloc[0])
-    return found if np.isfinite(found) else 1.0
+    length = float(optimal_block_length(mean)["circular"].iloc[0])
+    return length if np.isfinite(length) else 1.0

@@ -22,7 +22,7 @@ def judge_symbols(
     symbol: Ints,
     time_us: Ints,
     scale_of: Callable[[int], Floats | None],
-    **said: Any,
+    **options: Any,
 ) -> dict[str, PartResult]:
     """Verdicts by symbol, in the order of `names`; a symbol with fewer than ten rows gets none.
 
@@ -34,11 +34,11 @@ def judge_symbols(
     """
     if len(names) < 2:
         return {}
-    found = {}
+    results = {}
     for number, name in names.items():
         at = np.flatnonzero(symbol == number)
         if len(at) < LEAST_ROWS:
             continue
-        own = {who: scores.on_rows(at, scale_of(number)) for who, scores in {"": model, **baselines}.items()}
-        found[name] = judge_part(part, own.pop(""), own, symbol=symbol[at], time_us=time_us[at], **said)
-    return found
+        parts = {who: scores.on_rows(at, scale_of(number)) for who, scores in {"": model, **baselines}.items()}
+        results[name] = judge_part(part, parts.pop(""), parts, symbol=symbol[at], time_us=time_us[at], **options)
+    return results

@@ -105,16 +105,16 @@ class ClassScores:
             "f1": _ratio(2 * hits, support + predicted),
         }
         occurs = (support + predicted) > 0
-        found = {
+        metrics = {
             "accuracy": hits.sum(-1) / n,
             "balanced_accuracy": by_class["recall"].sum(-1) / (support > 0).sum(-1),
         }
-        found |= {f"macro_{name}": (v * occurs).sum(-1) / occurs.sum(-1) for name, v in by_class.items()}
-        found |= {f"weighted_{name}": (v * support).sum(-1) / n for name, v in by_class.items()}
-        found |= {"log_loss": sums[..., 1] / n, "brier": sums[..., 2] / n, "ece": np.abs(gaps).sum(-1) / n}
+        metrics |= {f"macro_{name}": (v * occurs).sum(-1) / occurs.sum(-1) for name, v in by_class.items()}
+        metrics |= {f"weighted_{name}": (v * support).sum(-1) / n for name, v in by_class.items()}
+        metrics |= {"log_loss": sums[..., 1] / n, "brier": sums[..., 2] / n, "ece": np.abs(gaps).sum(-1) / n}
         for number, label in enumerate(self.classes):
-            found |= {f"{name}_{label}": v[..., number] for name, v in by_class.items()}
-        return found
+            metrics |= {f"{name}_{label}": v[..., number] for name, v in by_class.items()}
+        return metrics
 
 
 def class_scores(y: Ints, prediction: ClassPrediction, classes: Sequence[str]) -> ClassScores:
@@ -124,13 +124,13 @@ def class_scores(y: Ints, prediction: ClassPrediction, classes: Sequence[str]) -
     if prob.shape != (len(y), len(classes)):
         raise DivergedError(f"a prediction must have shape {(len(y), len(classes))}; got {prob.shape}")
     n, rows = len(y), np.arange(len(y))
-    said, said_of_y = prob[rows, label], prob[rows, y]
-    bins = _equal_mass_bins(said)
+    confidence, prob_of_y = prob[rows, label], prob[rows, y]
+    bins = _equal_mass_bins(confidence)
     out = np.zeros((n, 3 + CALIBRATION_BINS + 3 * len(classes)))
     out[:, 0] = 1
-    out[:, 1] = -np.log(np.maximum(said_of_y, np.finfo(np.float64).eps))
-    out[:, 2] = np.square(prob).sum(axis=1) - 2 * said_of_y + 1
-    out[rows, 3 + bins] = said - (label == y)
+    out[:, 1] = -np.log(np.maximum(prob_of_y, np.finfo(np.float64).eps))
+    out[:, 2] = np.square(prob).sum(axis=1) - 2 * prob_of_y + 1
+    out[rows, 3 + bins] = confidence - (label == y)
     first = 3 + CALIBRATION_BINS
     out[rows, first + y] = 1
     out[rows, first + len(classes) + label] = 1
@@ -164,8 +164,8 @@ def classification_metrics(
         DivergedError: probabilities negative or not finite.
     """
     scores = class_scores(y, class_prediction(prob, label), classes)
-    found = scores.metrics(scores.contributions.sum(axis=0))
-    return {name: float(value) for name, value in found.items()} | {"n": float(len(y))}
+    metrics = scores.metrics(scores.contributions.sum(axis=0))
+    return {name: float(value) for name, value in metrics.items()} | {"n": float(len(y))}
 
 
 def confusion_counts(y: Ints, label: Ints, num_classes: int) -> Ints:
@@ -175,19 +175,19 @@ def confusion_counts(y: Ints, label: Ints, num_classes: int) -> Ints:
 
 def reliability(y: Ints, prediction: ClassPrediction) -> Reliability:
     """The bins behind `ece`."""
-    said = prediction.prob[np.arange(len(y)), prediction.label]
-    bins = _equal_mass_bins(said)
+    prob = prediction.prob[np.arange(len(y)), prediction.label]
+    bins = _equal_mass_bins(prob)
     rows = np.bincount(bins, minlength=CALIBRATION_BINS)
     held = rows > 0
-    confidence = np.bincount(bins, said, CALIBRATION_BINS)[held] / rows[held]
+    confidence = np.bincount(bins, prob, CALIBRATION_BINS)[held] / rows[held]
     accuracy = np.bincount(bins, prediction.label == y, CALIBRATION_BINS)[held] / rows[held]
     return Reliability(confidence, accuracy, rows[held].astype(np.int64))
 
 
-def _equal_mass_bins(said: Floats) -> Ints:
-    bins = min(CALIBRATION_BINS, max(1, len(said) // LEAST_BIN_ROWS))
-    edges = np.quantile(said, np.arange(1, bins) / bins)
-    return np.searchsorted(edges, said, side="right").astype(np.int64)
+def _equal_mass_bins(prob: Floats) -> Ints:
+    bins = min(CALIBRATION_BINS, max(1, len(prob) // LEAST_BIN_ROWS))
+    edges = np.quantile(prob, np.arange(1, bins) / bins)
+    return np.searchsorted(edges, prob, side="right").astype(np.int64)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -42,8 +42,8 @@ class ColumnResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            **{name: found.to_dict() for name, found in self.metrics.items()},
-            "persistence": {name: found.to_dict() for name, found in self.persistence.items()},
+            **{name: metric.to_dict() for name, metric in self.metrics.items()},
+            "persistence": {name: metric.to_dict() for name, metric in self.persistence.items()},
             "difference": self.difference.to_dict(),
             "beats_persistence": self.beats_persistence,
             "outside_training": self.outside_training,
@@ -79,8 +79,8 @@ def column_verdict(
 def column_summary(columns: Mapping[str, ColumnResult]) -> str:
     """One sentence on all: `Column by column, beside the last value: open, high worse; close undecided.`"""
     groups: dict[str, list[str]] = {}
-    for name, found in columns.items():
-        groups.setdefault(found.words, []).append(name)
+    for name, column in columns.items():
+        groups.setdefault(column.words, []).append(name)
     return (
         "Column by column, beside the last value: "
         + "; ".join(f"{', '.join(names)} {words}" for words, names in groups.items())

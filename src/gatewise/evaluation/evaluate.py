@@ -63,7 +63,7 @@ class Evaluation:
         """{baseline: {part: {metric: {value, low, high}}}}."""
         plain = {part: result.to_dict()["baselines"] for part, result in self.parts.items()}
         names: Iterable[str] = next(iter(plain.values()), {})
-        return {name: {part: found[name] for part, found in plain.items()} for name in names}
+        return {name: {part: metrics[name] for part, metrics in plain.items()} for name in names}
 
     def columns(self) -> dict[str, dict[str, Any]]:
         """{part: {column: its metrics beside persistence}}; no column where none of the table's is predicted."""
@@ -72,7 +72,7 @@ class Evaluation:
     def metrics_by_symbol(self) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
         """{part: {symbol: {metric: {value, low, high}}}} of the model, for the newest part; none of a single symbol."""
         return {
-            part: {name: own.to_dict()["metrics"] for name, own in result.symbols.items()}
+            part: {name: of_symbol.to_dict()["metrics"] for name, of_symbol in result.symbols.items()}
             for part, result in self.parts.items()
             if result.symbols
         }

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from gatewise.evaluation.base import Estimate, Interval, fixed
 
 
-def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}]", sign: str = "") -> str:
+def bounds_text(interval: Interval | Estimate, places: int, between: str = "[{}, {}]", sign: str = "") -> str:
     """`[0.61, 0.69]`, or nothing where no interval can be given or the value can't come out otherwise.
 
     The prior's balanced accuracy, for one, is 1 / classes on any rows.
@@ -17,9 +17,9 @@ def bounds_text(found: Interval | Estimate, places: int, between: str = "[{}, {}
         between: a template of the two bounds.
         sign: of `fixed`.
     """
-    if found.low is None or found.high is None or math.isclose(found.low, found.high, rel_tol=1e-9):
+    if interval.low is None or interval.high is None or math.isclose(interval.low, interval.high, rel_tol=1e-9):
         return ""
-    return between.format(*(fixed(bound, places, sign) for bound in (found.low, found.high)))
+    return between.format(*(fixed(bound, places, sign) for bound in (interval.low, interval.high)))
 
 
 def without_interval(everyone: Mapping[str, Mapping[str, Interval]], names: Sequence[str]) -> list[str]:

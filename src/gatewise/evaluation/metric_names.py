@@ -56,21 +56,21 @@ def deciding_among(metrics: Iterable[str]) -> str:
 
 def metric_bounds(metric: str) -> tuple[float, float]:
     """The range of a metric of that name."""
-    found = _found(metric)
-    return (found[1].low, found[1].high) if found else (0.0, 1.0)
+    entry = _found(metric)
+    return (entry[1].low, entry[1].high) if entry else (0.0, 1.0)
 
 
 def best_of(metric: str, values: Iterable[float]) -> float | None:
     """The best of some values; `None` where neither more nor less is better."""
-    found = _found(metric)
-    lower = found[1].lower_is_better if found else False
+    entry = _found(metric)
+    lower = entry[1].lower_is_better if entry else False
     return None if lower is None else (min if lower else max)(values)
 
 
 def metric_words(metric: str) -> str:
     """log_loss -> log loss; rmse_close -> RMSE close."""
-    if found := _found(metric):
-        return f"{found[1].words}{metric[len(found[0]) :].replace('_', ' ', 1)}"
+    if entry := _found(metric):
+        return f"{entry[1].words}{metric[len(entry[0]) :].replace('_', ' ', 1)}"
     return metric.replace("_", " ").replace("f1", "F1", 1)
 
 

@@ -27,8 +27,8 @@ def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Int
     trained, tested = (np.searchsorted(table.symbol_starts, at, side="right") for at in (train_rows, rows))
     pieces, places = [], []
     for symbol in np.unique(tested):
-        own, at = train_rows[trained == symbol], np.flatnonzero(tested == symbol)
-        pieces.append(predict(own if len(own) else train_rows, rows[at]))
+        of_symbol, at = train_rows[trained == symbol], np.flatnonzero(tested == symbol)
+        pieces.append(predict(of_symbol if len(of_symbol) else train_rows, rows[at]))
         places.append(at)
     predicted = np.empty((len(rows), pieces[0].shape[1]))
     predicted[np.concatenate(places)] = np.concatenate(pieces)
@@ -37,7 +37,9 @@ def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Int
 
 def mean_or_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:
     """`nearer_of_mean_and_present`, chosen and taken symbol by symbol."""
-    return by_symbol(table, train_rows, rows, lambda own, at: nearer_of_mean_and_present(table, labels, own, at))
+    return by_symbol(
+        table, train_rows, rows, lambda train, test: nearer_of_mean_and_present(table, labels, train, test)
+    )
 
 
 def nearer_of_mean_and_present(table: Table, labels: Labels, train_rows: Ints, rows: Ints) -> Floats:

@@ -42,13 +42,13 @@ def score_symbols(
     """
     if len(table.symbols) == 1:
         return {}
-    found = {}
+    scores = {}
     trained, tested = (symbol_codes(table, table.symbols)[at] for at in (train_rows, rows))
     for code, name in enumerate(sorted(table.symbols)):
-        at, own = np.flatnonzero(tested == code), train_rows[trained == code]
+        at, of_symbol = np.flatnonzero(tested == code), train_rows[trained == code]
         if at.size:
-            found[name] = score(table, labels, own if own.size else train_rows, rows[at], predictions[at])
-    return found
+            scores[name] = score(table, labels, of_symbol if of_symbol.size else train_rows, rows[at], predictions[at])
+    return scores
 
 
 def knowing_nothing(
@@ -64,5 +64,7 @@ def knowing_nothing(
     """
     judge = judge_of(labels)
     if symbols_known or labels.spec.starts:
-        return by_symbol(table, train_rows, rows, lambda own, at: judge.knowing_nothing(Ground(table, labels, own), at))
+        return by_symbol(
+            table, train_rows, rows, lambda train, test: judge.knowing_nothing(Ground(table, labels, train), test)
+        )
     return judge.knowing_nothing(Ground(table, labels, train_rows), rows)

@@ -76,7 +76,7 @@ class ValueScores:
         r2 = np.where(constant, np.where(squared == 0, 1.0, 0.0), 1 - squared / np.where(constant, 1.0, spread))
         mse = squared / n
         by_output = {"mae": absolute / n, "rmse": np.sqrt(mse), "r2": r2}
-        found = {
+        metrics = {
             "mae": (by_output["mae"] / self.scale).mean(-1),
             "rmse": np.sqrt((mse / np.square(self.scale)).mean(-1)),
             "r2": r2.mean(-1),
@@ -84,11 +84,11 @@ class ValueScores:
         if self.has_direction:
             right = np.divide(hit, directed, out=np.full_like(hit, 0.5), where=directed > 0)
             by_output["directional_accuracy"] = right
-            found["directional_accuracy"] = right.mean(-1)
+            metrics["directional_accuracy"] = right.mean(-1)
         if len(self.outputs) > 1:
             for number, output in enumerate(self.outputs):
-                found |= {f"{name}_{output}": value[..., number] for name, value in by_output.items()}
-        return found
+                metrics |= {f"{name}_{output}": value[..., number] for name, value in by_output.items()}
+        return metrics
 
 
 def value_scores(
@@ -100,20 +100,20 @@ def value_scores(
     group: npt.ArrayLike | None = None,
 ) -> ValueScores:
     """Per-row contributions of a prediction; arguments as `regression_metrics`."""
-    truth, said = (np.asarray(a, dtype=np.float64).reshape(-1, len(outputs)) for a in (y, value))
+    truth, predicted = (np.asarray(a, dtype=np.float64).reshape(-1, len(outputs)) for a in (y, value))
     if not len(truth):
         raise LabelError("evaluation needs at least one labelled row; got none")
-    if truth.shape != said.shape or not np.isfinite(said).all():
+    if truth.shape != predicted.shape or not np.isfinite(predicted).all():
         raise DivergedError(
-            f"predictions must be finite and of shape {truth.shape}; got shape {said.shape}, "
-            f"{int(np.sum(~np.isfinite(said)))} values not finite",
+            f"predictions must be finite and of shape {truth.shape}; got shape {predicted.shape}, "
+            f"{int(np.sum(~np.isfinite(predicted)))} values not finite",
             "lower training.learning_rate or set training.gradient_clip",
         )
-    error, centred = said - truth, _about_means(truth, group)
+    error, centred = predicted - truth, _about_means(truth, group)
     hit, directed = np.zeros_like(error), np.zeros_like(error)
     if reference is not None:
         start = np.asarray(reference, dtype=np.float64).reshape(truth.shape)
-        went, meant = np.sign(np.nan_to_num(truth - start)), np.sign(np.nan_to_num(said - start))
+        went, meant = np.sign(np.nan_to_num(truth - start)), np.sign(np.nan_to_num(predicted - start))
         directed = (went != 0).astype(np.float64)
         hit = directed * np.where(meant == 0, 0.5, went == meant)
     each = np.stack([np.abs(error), np.square(error), centred, np.square(centred), hit, directed], axis=-1)
@@ -127,9 +127,9 @@ def _about_means(truth: Floats, group: npt.ArrayLike | None) -> Floats:
     numbers = np.zeros(len(truth), np.int64) if group is None else np.asarray(group)
     order = np.argsort(numbers, kind="stable")
     centred = np.empty_like(truth)
-    for own in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
-        here = truth[own]
-        centred[own] = np.where(np.ptp(here, axis=0) == 0, 0, here - here.mean(axis=0))
+    for members in np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1):
+        here = truth[members]
+        centred[members] = np.where(np.ptp(here, axis=0) == 0, 0, here - here.mean(axis=0))
     return centred
 
 
@@ -164,5 +164,5 @@ def regression_metrics(
         DivergedError: a prediction is not finite.
     """
     scores = value_scores(y, value, outputs, reference, scale, group)
-    found = scores.metrics(scores.contributions.sum(axis=0))
-    return {name: float(v) for name, v in found.items()} | {"n": float(len(scores.contributions))}
+    metrics = scores.metrics(scores.contributions.sum(axis=0))
+    return {name: float(v) for name, v in metrics.items()} | {"n": float(len(scores.contributions))}

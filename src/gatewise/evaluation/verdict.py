@@ -100,12 +100,12 @@ def judge_differences(differences: Mapping[str, Difference], few: bool = False) 
     Args:
         few: whether the rows hold so few independent stretches that what is not shown could hardly have been.
     """
-    if any(found.low is None or found.high is None for found in differences.values()):
+    if any(interval.low is None or interval.high is None for interval in differences.values()):
         return Judgement("too_few")
-    ahead = [name for name, found in differences.items() if found.low is not None and found.low > 0]
+    ahead = [name for name, interval in differences.items() if interval.low is not None and interval.low > 0]
     if ahead:  # the larger the difference, the better the baseline
         return Judgement("worse", max(ahead, key=lambda name: differences[name].value))
-    if all(found.high is not None and found.high < 0 for found in differences.values()):
+    if all(interval.high is not None and interval.high < 0 for interval in differences.values()):
         return Judgement("better")
     return Judgement("too_few" if few else "undecided")
 

@@ -70,10 +70,14 @@ class Xgboost:
     def predict(self, x: Features) -> Floats:
         if self.booster is None or not len(x):
             return np.tile(self.prior if self.outputs is None else self.outputs.center, (len(x), 1))
-        said = self.booster.predict(self._matrix(x)).astype(np.float64)
+        predicted = self.booster.predict(self._matrix(x)).astype(np.float64)
         if self.outputs is not None:
-            return self.outputs.inverse(said.reshape(len(x), -1))
-        prob = np.stack([1 - said, said], axis=1) if said.ndim == 1 else said / said.sum(axis=1, keepdims=True)
+            return self.outputs.inverse(predicted.reshape(len(x), -1))
+        prob = (
+            np.stack([1 - predicted, predicted], axis=1)
+            if predicted.ndim == 1
+            else predicted / predicted.sum(axis=1, keepdims=True)
+        )
         return with_absent_classes(prob, self.classes, self.prior)
 
     def to_state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:

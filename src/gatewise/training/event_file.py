@@ -54,8 +54,8 @@ class EventFile:
                 Event(wall_time=now, file_version="brain.Event:2"),
                 Event(wall_time=now, step=epoch, session_log=SessionLog(status=SessionLog.START)),
             ]
-        said = [Summary.Value(tag=_tag(name), simple_value=value) for name, value in values.items()]
-        events.append(Event(wall_time=now, step=epoch, summary=Summary(value=said)))
+        values_written = [Summary.Value(tag=_tag(name), simple_value=value) for name, value in values.items()]
+        events.append(Event(wall_time=now, step=epoch, summary=Summary(value=values_written)))
         _write(self._path, "wb" if is_new else "ab", [event.SerializeToString() for event in events])
 
 

@@ -100,5 +100,5 @@ def make_loss(config: LossConfig, output_kind: str, fields: Mapping[str, Any] | 
     require_computable(config, "auto", output_kind, f"outputs are {output_kind}")
     usual = OUTPUTS[output_kind].loss
     name = usual if config.name == "auto" else config.name
-    said = {field: value for field, value in config if field != "name"}
-    return entry("loss", name, LOSSES).build(**said, **((fields or {}) if name == usual else {}))
+    options = {field: value for field, value in config if field != "name"}
+    return entry("loss", name, LOSSES).build(**options, **((fields or {}) if name == usual else {}))

@@ -56,8 +56,8 @@ class Optimizer(ABC):
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes a saved state in."""
-        for name, own in self.tensors().items():
-            own.copy_(tensors[name])
+        for name, tensor in self.tensors().items():
+            tensor.copy_(tensors[name])
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
@@ -110,7 +110,7 @@ class Adam(Optimizer):
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, the tensors themselves."""
         moments = {"first": self.first, "second": self.second}
-        named = {f"{name}/{index}": own for name, of in moments.items() for index, own in enumerate(of)}
+        named = {f"{name}/{index}": tensor for name, moment in moments.items() for index, tensor in enumerate(moment)}
         return {"steps": self.steps, **named}
 
 
@@ -149,7 +149,7 @@ class Sgd(Optimizer):
 
     def tensors(self) -> dict[str, Tensor]:
         """The state by name, the tensors themselves."""
-        return {f"velocity/{index}": own for index, own in enumerate(self.velocity)}
+        return {f"velocity/{index}": tensor for index, tensor in enumerate(self.velocity)}
 
 
 def trainable(model: nn.Module) -> list[Tensor]:

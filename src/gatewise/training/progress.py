@@ -152,7 +152,7 @@ class Progress:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What people should know of the epochs so far."""
-        return (*self.past_remarks, *(said for said in (self._diverged_remark, self.growth_remark) if said))
+        return (*self.past_remarks, *(remark for remark in (self._diverged_remark, self.growth_remark) if remark))
 
     @property
     def past_remarks(self) -> tuple[str, ...]:

@@ -165,9 +165,9 @@ class Totals:
         values = {name: total / count if count else float("nan") for name, total in zip(self.told, sums, strict=True)}
         if self.num_classes:
             table = self.confusion.view(self.num_classes, -1).double().cpu()
-            hits, truth, said = table.diagonal(), table.sum(1), table.sum(0)
-            f1 = 2 * hits / (truth + said).clamp_min(1)
-            present = (truth + said) > 0
+            hits, truth, predicted = table.diagonal(), table.sum(1), table.sum(0)
+            f1 = 2 * hits / (truth + predicted).clamp_min(1)
+            present = (truth + predicted) > 0
             values["accuracy"] = float(hits.sum() / table.sum().clamp_min(1))
             values["f1"] = float(f1[present].mean()) if bool(present.any()) else 0.0
         return values

@@ -68,8 +68,8 @@ class QuantilesJudge:
         return {}
 
     def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
-        own = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
-        return usual_moves(ground.table, ground.labels, own if len(own) else ground.train_rows)
+        of_symbol = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
+        return usual_moves(ground.table, ground.labels, of_symbol if len(of_symbol) else ground.train_rows)
 
     def _of_rows(self, ground: Ground, train_rows: Ints, rows: Ints) -> Floats:
         return self.knowing_nothing(Ground(ground.table, ground.labels, train_rows), rows)

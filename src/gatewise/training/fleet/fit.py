@@ -95,7 +95,7 @@ def fit_fleet(
     fleet = _Fleet(members, precision, spec, listeners, graph, saved)
     state = fleet.state
     every = members[0].settings.checkpoint_every_epochs
-    epochs, interrupted = max(own.epoch for own in state.progress), False
+    epochs, interrupted = max(progress.epoch for progress in state.progress), False
     try:
         with crew(1):  # for torch's threads: on a CPU they spin against each other and win nothing here
             while running := state.running:
@@ -108,22 +108,22 @@ def fit_fleet(
             raise
         interrupted = True
     results: list[FitResult | DivergedError] = []
-    for k, (member, own) in enumerate(zip(members, state.progress, strict=True)):
+    for k, (member, progress) in enumerate(zip(members, state.progress, strict=True)):
         if k not in state.diverged:
             fleet.step.ensemble.layout.put(state.best[k], member.model)
-        results.append(state.diverged.get(k) or own.result(interrupted and not own.finished))
+        results.append(state.diverged.get(k) or progress.result(interrupted and not progress.finished))
     return results
 
 
-def choose_fleet(device: torch.device, num_members: int, said: str = "auto") -> tuple[bool, str]:
+def choose_fleet(device: torch.device, num_members: int, choice: str = "auto") -> tuple[bool, str]:
     """Whether members are trained as one, and why.
 
     Args:
-        said: auto, on or off.
+        choice: auto, on or off.
     """
-    require_fleet_choice(said)
-    if said != "auto":
-        return said == "on", "asked for"
+    require_fleet_choice(choice)
+    if choice != "auto":
+        return choice == "on", "asked for"
     if num_members < 2:
         return False, "there is one member"
     if device.type == "cuda":
@@ -177,36 +177,36 @@ class _Fleet:
         seconds = time.perf_counter() - started
         with Uninterrupted():  # weights, records and listeners tell of the same epoch
             for k in running:
-                own = self.state.progress[k]
+                progress = self.state.progress[k]
                 num_windows = min(
                     len(self.train_rows[k]), self.settings[k].windows_per_epoch or len(self.train_rows[k])
                 )
                 try:
-                    is_best = own.observe(trained[k], validated[k], seconds, num_windows / train_seconds)
+                    is_best = progress.observe(trained[k], validated[k], seconds, num_windows / train_seconds)
                 except DivergedError as error:
                     self.state.diverged[k] = error
                     self.listeners[k].on_message(error.message)
                     continue
-                if own.news:
-                    self.listeners[k].on_message(own.news)
-                if own.diverged:
+                if progress.news:
+                    self.listeners[k].on_message(progress.news)
+                if progress.diverged:
                     continue
                 if is_best:
                     self.state.best[k] = self.state.weights[k]
-                self.listeners[k].on_epoch(own.epoch, own.history[-1])
-                if own.stopping.should_stop:
+                self.listeners[k].on_epoch(progress.epoch, progress.history[-1])
+                if progress.stopping.should_stop:
                     patience = self.settings[k].early_stopping_patience
                     self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
-                if own.finished and own.growth_remark:
-                    self.listeners[k].on_message(own.growth_remark)
+                if progress.finished and progress.growth_remark:
+                    self.listeners[k].on_message(progress.growth_remark)
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress
         totals = FleetTotals(len(progress), self.num_classes, self.device, self.step.objective.told)
         orders, counts = [], []
         for k in running:
-            own = self.settings[k]
-            order = epoch_order(self.train_rows[k], own.seed, progress[k].epoch, own.windows_per_epoch)
+            settings = self.settings[k]
+            order = epoch_order(self.train_rows[k], settings.seed, progress[k].epoch, settings.windows_per_epoch)
             orders.append(batches(order, size))
             counts.append(len(orders[-1][0]))
         for places, steps in stretches(counts):

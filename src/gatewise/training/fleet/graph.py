@@ -44,6 +44,6 @@ class Graph:
             self.graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.graph):
                 self.step(*self.inputs)
-        for own, given in zip(self.inputs, inputs, strict=True):
-            own.copy_(given)
+        for kept, given in zip(self.inputs, inputs, strict=True):
+            kept.copy_(given)
         self.graph.replay()

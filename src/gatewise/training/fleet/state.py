@@ -43,15 +43,17 @@ class FleetState:
         weights = torch.stack([layout.flatten(model) for model in models])
         parameters = [list(layout.unflatten(row).values()) for row in weights]
         optimizers = [
-            make_optimizer(parameters=part, learning_rate=own.learning_rate, **dict(own.optimizer))
-            for own, part in zip(settings, parameters, strict=True)
+            make_optimizer(parameters=part, learning_rate=member.learning_rate, **dict(member.optimizer))
+            for member, part in zip(settings, parameters, strict=True)
         ]
-        return cls(layout, weights, optimizers, weights.clone(), [Progress.start(own, monitor) for own in settings])
+        return cls(
+            layout, weights, optimizers, weights.clone(), [Progress.start(member, monitor) for member in settings]
+        )
 
     @property
     def running(self) -> list[int]:
         """Members that have epochs before them."""
-        return [k for k, own in enumerate(self.progress) if not own.finished and k not in self.diverged]
+        return [k for k, member in enumerate(self.progress) if not member.finished and k not in self.diverged]
 
     def to_tensors(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and JSON values for the rest."""
@@ -59,7 +61,7 @@ class FleetState:
         for k, optimizer in enumerate(self.optimizers):
             tensors |= {f"optimizer/{k}/{name}": value for name, value in optimizer.tensors().items()}
         values = {
-            "members": [own.to_dict() for own in self.progress],
+            "members": [member.to_dict() for member in self.progress],
             "diverged": {str(k): [error.message, error.hint] for k, error in self.diverged.items()},
         }
         return {name: value.cpu() for name, value in tensors.items()}, values
@@ -70,9 +72,9 @@ class FleetState:
         self.best.copy_(tensors["best"])
         for k, optimizer in enumerate(self.optimizers):
             optimizer.load(_optimizer_state(tensors, k, self.layout))
-        for own, saved in zip(self.progress, values["members"], strict=True):
-            own.load(saved)
-        self.diverged = {int(k): DivergedError(*said) for k, said in values["diverged"].items()}
+        for member, saved in zip(self.progress, values["members"], strict=True):
+            member.load(saved)
+        self.diverged = {int(k): DivergedError(*words) for k, words in values["diverged"].items()}
 
 
 def _optimizer_state(tensors: Mapping[str, Tensor], k: int, layout: Layout) -> dict[str, Tensor]:

@@ -143,19 +143,21 @@ class FleetTotals:
     def read(self) -> list[dict[str, float]]:
         """What `Totals.read` gives, of each member. Waits for the device."""
         sums, confusion = self.sums.cpu(), self.confusion.cpu()
-        found = []
+        results = []
         for own_sums, own_confusion in zip(sums, confusion, strict=True):
-            own = Totals(self.num_classes, sums.device, self.told)
-            own.sums, own.confusion = own_sums, own_confusion
-            found.append(own.read())
-        return found
+            totals = Totals(self.num_classes, sums.device, self.told)
+            totals.sums, totals.confusion = own_sums, own_confusion
+            results.append(totals.read())
+        return results
 
 
 def _check_alike(first: nn.Module, model: nn.Module, number: int) -> None:
     """Raises ConfigError unless parameters agree in name and shape, and buffers but for dropout's rates in value."""
-    expected, got = ({**dict(of.named_parameters()), **dict(of.named_buffers())} for of in (first, model))
+    expected, got = (
+        {**dict(tensors.named_parameters()), **dict(tensors.named_buffers())} for tensors in (first, model)
+    )
     for name in [*expected, *got]:
-        sizes = [list(of[name].shape) if name in of else "absent" for of in (expected, got)]
+        sizes = [list(tensors[name].shape) if name in tensors else "absent" for tensors in (expected, got)]
         if sizes[0] != sizes[1]:
             raise ConfigError(
                 f"members of a fleet must have one shape; {name} is {sizes[0]} in member 0 and {sizes[1]} in member "

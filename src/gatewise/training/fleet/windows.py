@@ -54,24 +54,24 @@ class FleetWindows:
             ConfigError: they differ in what members must share; the field is named.
         """
         first = members[0]
-        for own in members:
+        for member in members:
             for name in _SHARED:
-                values = [getattr(one, name) for one in (first, own)]
+                values = [getattr(one, name) for one in (first, member)]
                 if values[0] != values[1]:
                     raise ConfigError(f"windows of a fleet must share {name}; got {values[0]} and {values[1]}")
-            if own.matrix.data_ptr() != first.matrix.data_ptr() or own.matrix.shape != first.matrix.shape:
+            if member.matrix.data_ptr() != first.matrix.data_ptr() or member.matrix.shape != first.matrix.shape:
                 raise ConfigError("members of a fleet must share one feature matrix; got another one's windows")
         device = first.matrix.device
-        symbol = next((own.symbol for own in members if own.symbol is not None), None)
-        tables = [own.center.shape for own in members if own.center.dim() == 2]
+        symbol = next((member.symbol for member in members if member.symbol is not None), None)
+        tables = [member.center.shape for member in members if member.center.dim() == 2]
         center, inverse_scale = (
-            torch.stack([getattr(own, name).expand(tables[0]) for own in members])
+            torch.stack([getattr(member, name).expand(tables[0]) for member in members])
             if tables
-            else torch.stack([getattr(own, name) for own in members])[:, None, None]
+            else torch.stack([getattr(member, name) for member in members])[:, None, None]
             for name in ("center", "inverse_scale")
         )
-        labels, label = _distinct([_given(own.y) for own in members], device)
-        weights, weight = _distinct([_given(own.row_weight) for own in members], device)
+        labels, label = _distinct([_given(member.y) for member in members], device)
+        weights, weight = _distinct([_given(member.row_weight) for member in members], device)
         shared = replace(
             first, center=center, inverse_scale=inverse_scale, symbol=symbol, y=None, row_weight=None, log_weight=None
         )
