@@ -16,7 +16,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.fold import fit_fold
 from gatewise.learners.base import Trained
-from gatewise.learners.neural_fleet import Task, train_fleet
+from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.learners.table import train_model
 from gatewise.samples import make_samples
 from gatewise.splits.folds import make_folds
@@ -31,7 +31,7 @@ def config_of(**changes: object) -> ExperimentConfig:
     return small_experiment(**(SMALL | changes))
 
 
-def tasks(*configs: ExperimentConfig) -> list[Task]:
+def tasks(*configs: ExperimentConfig) -> list[MemberTask]:
     """Every config on every fold, as cross-validation makes them."""
     table, found = random_walk(1_000), []
     shared = None
@@ -41,11 +41,11 @@ def tasks(*configs: ExperimentConfig) -> list[Task]:
         samples = replace(samples, matrix=shared)
         for fold in make_folds(samples.spans, config.cv, config.split, table.timeframe):
             fitted = fit_fold(config, samples, fold.train)
-            found.append(Task(config, samples, fitted, fold.train, fold.val))
+            found.append(MemberTask(config, samples, fitted, fold.train, fold.val))
     return found
 
 
-def alone(task: Task) -> Trained:
+def alone(task: MemberTask) -> Trained:
     return train_model(task.config, task.samples, task.fold, task.train_rows, task.val_rows, Recorder())
 
 

@@ -33,7 +33,7 @@ from gatewise.features.symbols import symbol_codes
 from gatewise.fold import Fold, fit_fold, make_windows
 from gatewise.jobs.fleet_place import FleetCompute
 from gatewise.learners.base import Trained
-from gatewise.learners.neural_fleet import Task, train_fleet
+from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.learners.table import train_model
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
@@ -129,7 +129,8 @@ def test_a_fleet_told_of_symbols_gives_each_member_what_it_has_alone(model: str)
     prepared = [prepare(config, table) for config in configs]
     samples = prepared[0].samples
     tasks = [
-        Task(config, samples, p.fold, p.split.train, p.split.val) for config, p in zip(configs, prepared, strict=True)
+        MemberTask(config, samples, p.fold, p.split.train, p.split.val)
+        for config, p in zip(configs, prepared, strict=True)
     ]
     for task, found in zip(tasks, train_fleet(tasks, recorders(2)), strict=True):
         alone = train_model(task.config, samples, task.fold, task.train_rows, task.val_rows, Listeners(()))

@@ -127,7 +127,7 @@ def train_jobs(
     Raises:
         KeyboardInterrupt: Ctrl-C; the checkpoint goes on from here.
     """
-    from gatewise.learners.neural_fleet import Task, train_fleet
+    from gatewise.learners.neural_fleet import MemberTask, train_fleet
 
     started = time.perf_counter()
     members, tasks, fitted = [], [], {}
@@ -142,7 +142,7 @@ def train_jobs(
             yield JobFailure(job, error)
             continue
         members.append(job)
-        tasks.append(Task(job.config, shared.samples(job.config), fitted[part], fold.train, fold.val))
+        tasks.append(MemberTask(job.config, shared.samples(job.config), fitted[part], fold.train, fold.val))
     if not members:
         return
     for job in members:

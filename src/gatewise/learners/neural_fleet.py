@@ -31,7 +31,7 @@ ALONE = 'fleet="off" trains them one by one'
 
 
 @dataclass(frozen=True)
-class Task:
+class MemberTask:
     """The arguments of `Neural.train` that may differ. Tasks on one fold should hand over the same `Fold`."""
 
     config: ExperimentConfig
@@ -42,7 +42,7 @@ class Task:
 
 
 def train_fleet(
-    tasks: Sequence[Task], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
+    tasks: Sequence[MemberTask], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
 ) -> list[Trained | GatewiseError]:
     """Trains each task's model to the weights that `Neural.train` would give it, to float tolerance.
 
@@ -92,14 +92,14 @@ def train_fleet(
     return [found[number] for number in range(len(tasks))]
 
 
-def _check_alike(first: Task, task: Task) -> None:
+def _check_alike(first: MemberTask, task: MemberTask) -> None:
     require_alike(first.config, task.config)
     ours, theirs = (f"{spec.num_outputs} {spec.kind}" for spec in (first.samples.labels.spec, task.samples.labels.spec))
     if ours != theirs:
         raise ConfigError(f"members of a fleet must predict alike; got {ours} and {theirs}: target.kind", ALONE)
 
 
-def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows]:
+def _member_windows(tasks: Sequence[MemberTask], device: torch.device) -> list[Windows]:
     """Each task's windows on the device: one matrix under all, and what tasks on one fold share held once."""
     made: dict[tuple[object, ...], Windows] = {}
     found, values = [], tasks[0].samples.matrix.values
@@ -117,7 +117,7 @@ def _member_windows(tasks: Sequence[Task], device: torch.device) -> list[Windows
     return found
 
 
-def _key(tasks: Sequence[Task], keys: Sequence[str]) -> str:
+def _key(tasks: Sequence[MemberTask], keys: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for task, key in zip(tasks, keys, strict=True):
         digest.update(key.encode())

@@ -12,7 +12,7 @@ import numpy as np
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.experiment import Prepared, conclude, own_listeners, prepare
 from gatewise.learners.base import Trained
-from gatewise.learners.neural_fleet import Task, train_fleet
+from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.locks import only_process
 from gatewise.per_symbol.processes import Answer
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
@@ -78,7 +78,7 @@ def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | Gat
     return SymbolRun(symbol, run.run_id, outcome.to_dict())
 
 
-def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[Task], dict[str, Prepared]]:
+def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[MemberTask], dict[str, Prepared]]:
     """The fleet's tasks, and what was prepared with its matrices as views of the one that they share."""
     every = [prepared.samples for prepared in ready.values()]
     values = np.concatenate([samples.matrix.values for samples in every])
@@ -92,7 +92,7 @@ def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[Task], dict[st
         samples, split = prepared.samples, prepared.split
         end = first + samples.table.num_rows
         whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
-        tasks.append(Task(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
+        tasks.append(MemberTask(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
         viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
         viewed[symbol] = replace(prepared, samples=viewed_samples)
         first = end
