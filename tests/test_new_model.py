@@ -164,6 +164,31 @@ def test_names_that_are_taken_are_refused(package: Path, monkeypatch: pytest.Mon
         load_config(overrides={"model.name": "conv"})
 
 
+def test_a_loss_of_ones_own_trains_as_the_same_loss_of_gatewises(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    (package / "losses.py").write_text(
+        "from gatewise.config.loss_section import LossConfig\n"
+        "from gatewise.training.losses import LossSpec\n"
+        "class Power(LossConfig):\n"
+        "    power: int = 2\n"
+        "def build(power=2):\n"
+        "    return lambda outputs_NK, y_NK: ((outputs_NK - y_NK) ** power).mean(dim=1)\n"
+        "Mine = LossSpec('A power of the error', 'ours', build, config=Power)\n",
+        encoding="utf-8",
+    )
+    importlib.invalidate_caches()
+    words = (*SHORT, "--horizon", "3", "--model", CONV, "--target", "forward_return")
+    losses = []
+    for loss in ("mse", "mypkg.losses:Mine", "{name: 'mypkg.losses:Mine', power: 4}"):
+        run = cli("train", *words, "--set", f"training.loss={loss}")
+        assert run.code == 0, run.err
+        losses.append(run.json["metrics"]["test"]["mae"]["value"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[2] != pytest.approx(losses[1], rel=1e-5)
+    refused = cli("train", *words[:-2], "--target", "direction", "--set", "training.loss=mypkg.losses:Mine")
+    assert refused.code == 2
+    assert "training.loss mypkg.losses:Mine is for values" in refused.out
+
+
 def test_a_feature_set_of_ones_own_is_built_and_audited_as_others(package: Path, cli: Cli) -> None:
     (package / "features.py").write_text(
         "import polars as pl\n"

@@ -5,12 +5,14 @@ And what `training.monitor` may name.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pydantic import Field
 
 from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
 from gatewise.errors import ConfigError
+from gatewise.parts import Configs
 
 
 class LossConfig(Section):
@@ -62,7 +64,20 @@ LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "huber": HuberLoss,
     "pinball": PinballLoss,
 }
-LossConfig.options = LOSS_CONFIGS
+
+
+@dataclass(frozen=True)
+class LossPart:
+    """What is read of a loss before anything is built; `training.losses` declares the rest.
+
+    Attributes:
+        config: the class of its section, which says the kinds of outputs that it is for.
+    """
+
+    config: type[LossConfig] = field(default=LossConfig, kw_only=True)
+
+
+LossConfig.options = Configs("loss", LOSS_CONFIGS, LossPart)
 
 CLASS_METRICS = ("accuracy", "f1")
 # {name: kinds of outputs}: the kind's own proper loss, the one that is trained on, and what else there is a number of.
@@ -86,11 +101,11 @@ def require_computable(
     Raises:
         ConfigError: it can't.
     """
-    losses = {name: config.output_kinds for name, config in LOSS_CONFIGS.items()}
-    for field, name, kinds in (("loss", loss.name, losses), ("monitor", monitor, MONITORS)):
+    losses = {name: config.output_kinds for name, config in LOSS_CONFIGS.items()} | {loss.name: loss.output_kinds}
+    for setting, name, kinds in (("loss", loss.name, losses), ("monitor", monitor, MONITORS)):
         if output_kind not in kinds[name]:
             able = ", ".join(other for other, of_kinds in kinds.items() if output_kind in of_kinds)
             raise ConfigError(
-                f"training.{field} {name} is for {' and '.join(kinds[name])}; {predicted}",
+                f"training.{setting} {name} is for {' and '.join(kinds[name])}; {predicted}",
                 hint or f"for {output_kind}: {able}",
             )

@@ -284,7 +284,8 @@ class ExperimentConfig(Section):
     @property
     def own_parts(self) -> dict[str, str]:
         """{import path: SHA-256 of its module's file} of what it takes that is not gatewise's."""
-        return sources("model", [self.model.name]) | sources("feature set", self.features.sets)
+        named = {"model": [self.model.name], "loss": [self.training.loss.name], "feature set": self.features.sets}
+        return {path: digest for kind, names in named.items() for path, digest in sources(kind, names).items()}
 
     @property
     def digest(self) -> str:
@@ -295,6 +296,5 @@ class ExperimentConfig(Section):
         """
         values = self.without_later()
         values["data"]["url"] = without_mask(values["data"]["url"])
-        if self.own_parts:
-            values["own_parts"] = self.own_parts
+        values |= {"own_parts": self.own_parts} if self.own_parts else {}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig, require_computable
-from gatewise.errors import entry
+from gatewise.config.loss_section import LOSS_CONFIGS, LossConfig, LossPart, require_computable
+from gatewise.parts import find_part
 from gatewise.targets.outputs.table import OUTPUTS
 
 # (outputs [N, K], y) -> [N]
@@ -23,7 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class LossSpec:
+class LossSpec(LossPart):
     """What there is to know of a loss.
 
     Attributes:
@@ -101,4 +101,4 @@ def make_loss(config: LossConfig, output_kind: str, fields: Mapping[str, Any] | 
     usual = OUTPUTS[output_kind].loss
     name = usual if config.name == "auto" else config.name
     options = {field: value for field, value in config if field != "name"}
-    return entry("loss", name, LOSSES).build(**options, **((fields or {}) if name == usual else {}))
+    return find_part("loss", name, LOSSES, LossSpec).build(**options, **((fields or {}) if name == usual else {}))
