@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from audit_tables import random_walk
 from gatewise.class_weights import class_weights
 from gatewise.config.loss_section import LossConfig
-from gatewise.config.schema import CvConfig, DataConfig, TargetConfig, require_model
+from gatewise.config.schema import CvConfig, DataConfig, TargetConfig, model_config
 from gatewise.data.market.sessions import find_calendar
 from gatewise.data.sources import read_source
 from gatewise.errors import ConfigError, UnknownNameError
@@ -50,7 +50,7 @@ LOOKUPS: dict[str, Callable[[str], object]] = {
     "feed": lambda name: open_feed(name, FeedOptions()),
     "fleet": lambda name: choose_fleet(CPU, 2, name),
     "loss": lambda name: make_loss(LossConfig(name=name), "values"),
-    "model": require_model,
+    "model": model_config,
     "optimizer": lambda name: make_optimizer(name, [torch.zeros(1)], 0.1),
     "precision": lambda name: choose_precision(name, CPU),
     "pruner": lambda name: make_pruner(name, 3),
