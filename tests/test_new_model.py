@@ -1,6 +1,6 @@
-"""A model that is not in the zoo, added by the page that says how, works with every command unasked.
+"""Parts that gatewise lacks, added by the page that says how, work with every command unasked.
 
-The page's own example is what is tried: written into a package beside, named by its import path, never registered.
+The page's own examples are what is tried: written into a package beside, named by import paths, never registered.
 """
 
 from __future__ import annotations
@@ -23,9 +23,17 @@ from gatewise.config.load import load_config
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, UnknownNameError
 from gatewise.features.build import resolve_features
+from gatewise.feeds.table import FEEDS
 
 PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 CONV = "mypkg.nets:Conv"
+EXAMPLES = {
+    "How to add a model": "nets",
+    "How to add a feature": "features",
+    "How to add a model of one row": "nearest",
+    "How to add a loss": "losses",
+    "How to add a feed": "feeds",
+}
 SHORT = (
     *("--source", "sp500", "--seq-len", "8", "--batch-size", "256", "--quiet", "--json", "--max-epochs", "1"),
     *("--set", "features.sets=[ohlcv]", "--set", "evaluation.bootstrap_samples=50", "--set", "training.device=cpu"),
@@ -36,13 +44,14 @@ FOLDS = ("--horizons", "3", "--n-splits", "2", "--models", CONV)
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The page's example as `mypkg/nets.py` in the folder that one stands in."""
+    """The page's examples as modules of `mypkg` in the folder that one stands in."""
     folder = tmp_path / "mypkg"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    section = PAGE.read_text(encoding="utf-8").split("## How to add a model")[1].split("\n## ")[0]
-    (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    (folder / "nets.py").write_text(example, encoding="utf-8")
+    for title, name in EXAMPLES.items():
+        section = PAGE.read_text(encoding="utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+        (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        (folder / f"{name}.py").write_text(example, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(parts, "_LOADED", {})
@@ -162,6 +171,31 @@ def test_names_that_are_taken_are_refused(package: Path, monkeypatch: pytest.Mon
     entry_points_of(monkeypatch, conv=f"{CONV} otherpkg.nets:Conv")
     with pytest.raises(ConfigError, match="an entry point of several"):
         load_config(overrides={"model.name": "conv"})
+
+
+def test_the_pages_feature_loss_and_model_of_one_row_work(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    nearest = "mypkg.nearest:Nearest"
+    assert not [law for law in laws_of(nearest) if not check_law(nearest, law).passed]
+    parts_too = ("--horizon", "3", "--target", "forward_return", "--set", "features.sets=[mypkg.features:gap,ohlcv]")
+    words = ("--source", "sp500", "--quiet", "--json", "--set", "evaluation.bootstrap_samples=50", *parts_too)
+    for model in (("--model", nearest), ("--model", "ridge")):
+        assert cli("train", *words, *model).code == 0
+    audited = cli("audit", *words, "--model", "ridge")
+    assert audited.code == 0, audited.out
+    run = cli("train", *SHORT, *parts_too, "--model", CONV, "--set", "training.loss=mypkg.losses:Lopsided")
+    assert run.code == 0, run.err
+
+
+def test_the_pages_feed_fills_the_lake(
+    package: Path, gatewise_home: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(package.parent)
+    monkeypatch.setitem(FEEDS, "tide", importlib.import_module("mypkg.feeds").Tide)
+    words = ("data", "fetch", "tide", "dover", "--start", "2024-01-01", "--end", "2024-02-01", "--json", "--quiet")
+    first = cli(*words)
+    assert first.code == 0, first.err
+    assert [row["added"] for row in first.json["series"]] == [31 * 24]
+    assert [row["added"] for row in cli(*words).json["series"]] == [0]
 
 
 def test_a_loss_of_ones_own_trains_as_the_same_loss_of_gatewises(package: Path, gatewise_home: Path, cli: Cli) -> None:
