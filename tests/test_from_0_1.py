@@ -124,3 +124,12 @@ def test_its_runs_are_listed(left: Path, cli: Cli) -> None:
     said = cli("runs", "list", "--json")
     assert {run["run_id"] for run in said.json["runs"]} >= {run["id"] for run in EXPECTED["runs"].values()}
     assert gatewise.Bundle.load(left / "runs" / EXPECTED["runs"]["classes"]["id"] / "bundle").record.classes
+
+
+def test_models_on_arrays_are_loaded_and_predict_what_they_did() -> None:
+    folder = ASSETS.parent / "arrays_1"
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    x = runpy.run_path(str(folder / "make.py"))["windows"]()[:5]
+    for name, method in (("classes", "predict_proba"), ("values", "predict")):
+        predicted = getattr(gatewise.ModelRegistry.load(folder / name), method)(x)
+        np.testing.assert_allclose(predicted, expected[name], atol=PREDICTED)
