@@ -17,7 +17,7 @@ from gatewise.audit.base import Case, Parts
 from gatewise.audit.fitting import check_scaler, check_training
 from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig, SplitConfig
-from gatewise.fold import Fold, fit_fold
+from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
 from gatewise.samples import Samples
@@ -138,20 +138,20 @@ def test_a_purge_that_ignores_the_least_distance_is_caught() -> None:
     assert "least distance split.purge_rows of 5h is not kept" in check.detail
 
 
-def on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> Fold:
+def on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     return fit_fold(config, samples, samples.rows)
 
 
-def on_one_row_more(config: ExperimentConfig, samples: Samples, train: Rows) -> Fold:
+def on_one_row_more(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     return fit_fold(config, samples, np.append(train, train[-1] + 1))
 
 
-def class_weights_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> Fold:
+def class_weights_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     everything = fit_fold(config, samples, samples.rows)
     return replace(fit_fold(config, samples, train), class_weights=everything.class_weights)
 
 
-def target_scaler_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> Fold:
+def target_scaler_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     everything = fit_fold(config, samples, samples.rows)
     return replace(fit_fold(config, samples, train), target_scaler=everything.target_scaler)
 
@@ -188,7 +188,7 @@ def test_a_target_scaler_from_everything_is_caught() -> None:
 
 def test_training_that_reads_validation_samples_is_caught_by_its_weights() -> None:
     def greedy(
-        config: ExperimentConfig, samples: Samples, fold: Fold, train: Rows, val: Rows, listener: Listener
+        config: ExperimentConfig, samples: Samples, fold: FittedFold, train: Rows, val: Rows, listener: Listener
     ) -> Trained:
         return train_model(config, samples, fold, np.concatenate([train, val]), val, listener)
 

@@ -13,7 +13,7 @@ from audit_tables import case_of, random_walk, small_experiment
 from gatewise.audit.base import Parts
 from gatewise.audit.folds import check_folds
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
-from gatewise.fold import Fold, fit_fold
+from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
 from gatewise.samples import Samples
@@ -78,17 +78,17 @@ def test_bad_folds_are_caught(name: str) -> None:
     assert words in check.detail
 
 
-def fitted_on_everything(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fold:
+def fitted_on_everything(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
     return replace(fit_fold(config, samples, train_rows), scaler=fit_fold(config, samples, samples.rows).scaler)
 
 
-def weighted_by_everything(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fold:
+def weighted_by_everything(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
     everything = fit_fold(config, samples, samples.rows)
     return replace(fit_fold(config, samples, train_rows), class_weights=everything.class_weights)
 
 
 def trained_on_everything(
-    config: ExperimentConfig, samples: Samples, fold: Fold, train: Rows, val: Rows, listener: Listener
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, train: Rows, val: Rows, listener: Listener
 ) -> Trained:
     return train_model(config, samples, fold, samples.rows, val, listener)
 

@@ -15,7 +15,7 @@ from gatewise.audit.predictions import check_predictions
 from gatewise.bundle import Bundle
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
 from gatewise.samples import Samples
@@ -61,7 +61,7 @@ def test_the_bundle_passes(kind: str, symbols: str) -> None:
 
 
 def trains_on_what_is_judged(
-    config: ExperimentConfig, samples: Samples, fold: Fold, train: Rows, val: Rows, listener: Listener
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, train: Rows, val: Rows, listener: Listener
 ) -> Trained:
     longer = config.training.model_copy(update={"max_epochs": 15, "learning_rate": 0.01})
     larger = config.model_copy(update={"training": longer})

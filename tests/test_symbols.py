@@ -30,7 +30,7 @@ from gatewise.evaluation.scoring import knowing_nothing, score, score_symbols
 from gatewise.experiment import prepare, run_experiment
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers
 from gatewise.features.symbols import symbol_codes
-from gatewise.fold import Fold, fit_fold, make_windows
+from gatewise.fold import FittedFold, fit_fold, make_windows
 from gatewise.jobs.fleet_place import FleetCompute
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import MemberTask, train_fleet
@@ -236,7 +236,7 @@ def test_codes_go_by_name_and_not_by_place() -> None:
     assert symbol_codes(table, ("A", "AA")).tolist() == [-1] * 5 + [0] * 5
 
 
-def scaler_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> Fold:
+def scaler_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     """The planted mistake: one symbol's scaler saw all its rows."""
     fold, everything = fit_fold(config, samples, train), fit_fold(config, samples, samples.rows)
     center = fold.scaler.center.copy()

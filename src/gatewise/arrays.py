@@ -22,7 +22,7 @@ from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError, Quality
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.base import Values as FeatureValues
 from gatewise.features.scaling import Scaler, fit_scaler
-from gatewise.fold import Fold, require_movement
+from gatewise.fold import FittedFold, require_movement
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans
 from gatewise.targets.base import Labels
@@ -138,7 +138,7 @@ def window_ends(num_samples: int, length: int) -> Rows:
     return np.arange(num_samples) * length + length - 1
 
 
-def make_array_samples(rows: npt.NDArray[np.float32], length: int, targets: Targets) -> tuple[Samples, Fold]:
+def make_array_samples(rows: npt.NDArray[np.float32], length: int, targets: Targets) -> tuple[Samples, FittedFold]:
     """What learners eat, and what is fitted; labels stand at the rows that end windows.
 
     Args:
@@ -159,7 +159,7 @@ def make_array_samples(rows: npt.NDArray[np.float32], length: int, targets: Targ
     names = tuple(f"x{number}" for number in range(rows.shape[1]))
     matrix = FeatureMatrix(rows, np.ones(count, bool), names, 1)
     spans = Spans(ends, ends - length + 1, ends, ends)
-    fold = Fold(unscaled(rows.shape[1]), targets.scaler, targets.class_weights, np.zeros(len(spec.classes)))
+    fold = FittedFold(unscaled(rows.shape[1]), targets.scaler, targets.class_weights, np.zeros(len(spec.classes)))
     return Samples(table, matrix, labels, ends, spans, length - 1, 1), fold
 
 

@@ -68,7 +68,7 @@ def class_floor(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 def log_weights(class_weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
     """float32 [classes]; `None` where all weigh the same, which moves no probability. See `gatewise.training.prior`.
 
-    A class of weight 0 was never seen in training: what is predicted for it is no model's, but `Fold.floor`.
+    A class of weight 0 was never seen in training: what is predicted for it is no model's, but `FittedFold.floor`.
     """
     counted = class_weights > 0
     if not counted.any() or np.ptp(class_weights[counted]) == 0:

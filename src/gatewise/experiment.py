@@ -27,7 +27,7 @@ from gatewise.evaluation.verdict import Judgement
 from gatewise.features.cache import cached_features
 from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
-from gatewise.fold import Fold, fit_fold, scaled_features
+from gatewise.fold import FittedFold, fit_fold, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Trained
@@ -120,7 +120,7 @@ class Prepared:
     config: ExperimentConfig
     samples: Samples
     split: Split
-    fold: Fold
+    fold: FittedFold
     remarks: tuple[str, ...] = ()
 
 
@@ -280,7 +280,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     return outcome
 
 
-def _units(samples: Samples, fold: Fold) -> Units | None:
+def _units(samples: Samples, fold: FittedFold) -> Units | None:
     """The units that labels are learned in."""
     if fold.target_scaler is None:
         return None

@@ -26,7 +26,7 @@ _log = logging.getLogger("gatewise.fold")
 
 
 @dataclass(frozen=True)
-class Fold:
+class FittedFold:
     """A training part's fitted state.
 
     Attributes:
@@ -42,7 +42,7 @@ class Fold:
     floor: npt.NDArray[np.float64]
 
 
-def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fold:
+def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
     """Fits scalers and class weights on `train_rows`.
 
     Raises:
@@ -54,12 +54,12 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fo
     if labels.classes:
         counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)
-        return Fold(scaler, None, weights, class_floor(counts))
+        return FittedFold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
     values = np.asarray(labels.y, np.float64)
     target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
     require_movement(values[train_rows], labels.outputs)
-    return Fold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
+    return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
 
 
 def _fit(
@@ -76,7 +76,9 @@ def _fit(
     return fit_symbol_scalers(kind, values, rows, names, symbol_codes(samples.table, symbols), symbols)
 
 
-def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> npt.NDArray[np.float32]:
+def scaled_features(
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows
+) -> npt.NDArray[np.float32]:
     """What baselines see of rows: the scaled features [rows, features], and the symbol one-hot if the model is told."""
     symbols = samples.table.symbols
     codes = symbol_codes(samples.table, symbols)
@@ -84,7 +86,7 @@ def scaled_features(config: ExperimentConfig, samples: Samples, fold: Fold, rows
     return scaled_rows(samples.matrix.values, fold.scaler.over(symbols), codes, rows, onehot)
 
 
-def trained_labels(samples: Samples, fold: Fold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+def trained_labels(samples: Samples, fold: FittedFold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
     """Labels as they are trained on: int64 [table rows], or scaled numbers [table rows, outputs] of `dtype`.
 
     NaN where a symbol had no training label.
@@ -137,7 +139,7 @@ def place_windows(
     return Windows.over(values, scaler, length, device, clip, codes, config.reads_symbol)
 
 
-def make_windows(config: ExperimentConfig, samples: Samples, fold: Fold, device: torch.device) -> Windows:
+def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, device: torch.device) -> Windows:
     """The series of `place_windows`, supervised: labels scaled, class weights and missing labels as row weights."""
     labels, symbols = samples.labels, samples.table.symbols
     scaler, codes = fold.scaler, None

@@ -24,7 +24,7 @@ from gatewise.config.training_section import ConstantConfig
 from gatewise.data.table import SYMBOL, Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
-from gatewise.fold import Fold, fit_fold
+from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
 from gatewise.samples import Samples, make_samples
@@ -68,8 +68,8 @@ class Parts:
     make_labels: Callable[[Table, TargetConfig], Labels] = make_labels
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
     make_folds: Callable[[Spans, CvConfig, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
-    fit_fold: Callable[[ExperimentConfig, Samples, Rows], Fold] = fit_fold
-    train: Callable[[ExperimentConfig, Samples, Fold, Rows, Rows, Listener], Trained] = train_model
+    fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold
+    train: Callable[[ExperimentConfig, Samples, FittedFold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict
 
     def make_samples(self, config: ExperimentConfig, table: Table) -> Samples:

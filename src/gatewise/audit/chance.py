@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
-from gatewise.fold import Fold, scaled_features
+from gatewise.fold import FittedFold, scaled_features
 from gatewise.learners.base import Inputs
 from gatewise.loading import load_sklearn
 from gatewise.quiet import warnings_only
@@ -42,7 +42,7 @@ class LearningTask:
     parts: Parts
     config: ExperimentConfig
     samples: Samples
-    fold: Fold
+    fold: FittedFold
     train: Rows
     judged: Rows
 
@@ -128,7 +128,7 @@ def _tree(task: LearningTask) -> Callable[[Y], Losses]:
     return lambda y: (label != y).astype(np.float64)
 
 
-def _symbols(samples: Samples, fold: Fold, rows: Rows) -> Codes | None:
+def _symbols(samples: Samples, fold: FittedFold, rows: Rows) -> Codes | None:
     if fold.target_scaler is None or not fold.target_scaler.symbols:
         return None
     return symbol_codes(samples.table, samples.table.symbols)[rows]

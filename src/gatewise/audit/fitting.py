@@ -13,7 +13,7 @@ from gatewise.audit.base import Case, Check, moment, small_config, some
 from gatewise.audit.corrupt import corrupt
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import Scaler
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -95,7 +95,7 @@ def check_training(case: Case) -> Check:
 
 
 def train_alike(
-    case: Case, config: ExperimentConfig, samples: list[Samples], folds: list[Fold], train: Rows, val: Rows
+    case: Case, config: ExperimentConfig, samples: list[Samples], folds: list[FittedFold], train: Rows, val: Rows
 ) -> list[Mapping[str, Tensor]]:
     """Weights of one training each. The thread count follows the machine's load and moves last bits: it must agree."""
     states: list[Mapping[str, Tensor]] = []
@@ -109,7 +109,7 @@ def train_alike(
     return states
 
 
-def changed(before: Fold, after: Fold, samples: Samples) -> str | None:
+def changed(before: FittedFold, after: FittedFold, samples: Samples) -> str | None:
     """What of two fitted states differs, in words."""
     pairs = [("feature scaler", before.scaler, after.scaler, samples.matrix.names)]
     if before.target_scaler is not None and after.target_scaler is not None:

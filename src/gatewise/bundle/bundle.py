@@ -30,7 +30,7 @@ from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
 from gatewise.features.far import far_inputs, say_far
 from gatewise.features.symbols import Codes, require_known, symbol_codes
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Inputs, Predictor, Shape
 from gatewise.learners.table import learner_of
@@ -62,7 +62,7 @@ class Bundle:
                 )
 
     @classmethod
-    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, predictor: Predictor) -> Bundle:
+    def of(cls, config: ExperimentConfig, samples: Samples, fold: FittedFold, predictor: Predictor) -> Bundle:
         """From what training left behind; see `make_record`."""
         return cls(make_record(config, samples, fold, predictor))
 

@@ -16,7 +16,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import OHLCV, TIME, Table
 from gatewise.features.build import resolve_features
 from gatewise.features.scaling import Scaler
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.learners.base import Predictor
 from gatewise.samples import Samples
 
@@ -76,7 +76,7 @@ class Record:
 SLOTS = ("calibrator", "decision_rule", "members")
 
 
-def make_record(config: ExperimentConfig, samples: Samples, fold: Fold, predictor: Predictor) -> Record:
+def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, predictor: Predictor) -> Record:
     """Of what training left behind; metrics come later, by `dataclasses.replace(record, metrics=...)`."""
     table, matrix, labels = samples.table, samples.matrix, samples.labels
     features = resolve_features(config.features, table.columns, table.timeframe)

@@ -32,7 +32,7 @@ from gatewise.splits.folds import FoldSplit
 from gatewise.training.listeners import Listener
 
 if TYPE_CHECKING:
-    from gatewise.fold import Fold
+    from gatewise.fold import FittedFold
     from gatewise.learners.base import Trained
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
@@ -204,7 +204,7 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
     return judge_job(job, shared, fitted, trained, started)
 
 
-def fit_job(job: Job, shared: SharedData) -> Fold:
+def fit_job(job: Job, shared: SharedData) -> FittedFold:
     """Scalers and class weights of the job's training part.
 
     Raises:
@@ -225,7 +225,7 @@ def fit_job(job: Job, shared: SharedData) -> Fold:
     return fitted
 
 
-def judge_job(job: Job, shared: SharedData, fitted: Fold, trained: Trained, started: float) -> JobResult:
+def judge_job(job: Job, shared: SharedData, fitted: FittedFold, trained: Trained, started: float) -> JobResult:
     """What a trained model says of the fold's test rows, and what that is worth.
 
     Args:

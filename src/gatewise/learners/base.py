@@ -16,7 +16,7 @@ from gatewise.errors import ConfigError
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import Codes, symbol_codes
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import OutputSpec
@@ -65,7 +65,9 @@ class Inputs:
     device: str = "auto"
 
     @classmethod
-    def of(cls, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows, device: str = "auto") -> Inputs:
+    def of(
+        cls, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, device: str = "auto"
+    ) -> Inputs:
         """Rows of what was trained on."""
         symbols = samples.table.symbols
         scaler, codes = fold.scaler.over(symbols), symbol_codes(samples.table, symbols)
@@ -121,7 +123,9 @@ class Trained:
 class Learner(Protocol):
     """Learns from a fold."""
 
-    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+    def check(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows, val_rows: Rows
+    ) -> None:
         """Finds what would stop `train`, before anything is begun.
 
         Raises:
@@ -132,7 +136,7 @@ class Learner(Protocol):
         self,
         config: ExperimentConfig,
         samples: Samples,
-        fold: Fold,
+        fold: FittedFold,
         train_rows: Rows,
         val_rows: Rows,
         listener: Listener,
@@ -144,7 +148,7 @@ class Learner(Protocol):
             checkpoint: where the state of a long training is kept; if it is there already, training goes on from it.
         """
 
-    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> Predictor:
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:
         """A predictor of the configured kind at little cost, for checks to which its quality is no matter."""
 
     def restore(

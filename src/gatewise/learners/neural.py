@@ -16,7 +16,7 @@ from torch import Tensor
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
-from gatewise.fold import Fold, make_windows, place_windows
+from gatewise.fold import FittedFold, make_windows, place_windows
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.models.base import Network
 from gatewise.models.registry import build_model, network_spec
@@ -75,7 +75,9 @@ class NeuralPredictor:
 class Neural:
     """The loop: epochs of shuffled windows, early stopping on validation rows, a checkpoint an epoch."""
 
-    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+    def check(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows, val_rows: Rows
+    ) -> None:
         """Finds what would stop `train`, before anything is begun.
 
         Raises:
@@ -99,7 +101,7 @@ class Neural:
         self,
         config: ExperimentConfig,
         samples: Samples,
-        fold: Fold,
+        fold: FittedFold,
         train_rows: Rows,
         val_rows: Rows,
         listener: Listener,
@@ -160,7 +162,7 @@ class Neural:
         predictor = NeuralPredictor(model, spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
-    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> NeuralPredictor:
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> NeuralPredictor:
         """With its initial weights."""
         return NeuralPredictor(build(config, samples), samples.labels.spec, fold.floor)
 

@@ -13,7 +13,7 @@ import torch
 from gatewise.config.alike import require_alike
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
-from gatewise.fold import Fold, make_windows
+from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.base import Trained
 from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key
 from gatewise.resident import resident
@@ -32,11 +32,11 @@ ALONE = 'fleet="off" trains them one by one'
 
 @dataclass(frozen=True)
 class MemberTask:
-    """The arguments of `Neural.train` that may differ. Tasks on one fold should hand over the same `Fold`."""
+    """The arguments of `Neural.train` that may differ. Tasks on one fold should hand over the same `FittedFold`."""
 
     config: ExperimentConfig
     samples: Samples
-    fold: Fold
+    fold: FittedFold
     train_rows: Rows
     val_rows: Rows
 

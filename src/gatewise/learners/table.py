@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gatewise.config.model_section import ModelConfig
 from gatewise.config.schema import ExperimentConfig
-from gatewise.fold import Fold
+from gatewise.fold import FittedFold
 from gatewise.learners.base import Learner, Trained
 from gatewise.learners.neural import Neural
 from gatewise.learners.tabular import Tabular
@@ -28,7 +28,9 @@ def learner_of(model: ModelConfig) -> Learner:
     return LEARNERS[type(find_spec(model.name))]
 
 
-def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+def check_trainable(
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows, val_rows: Rows
+) -> None:
     """See `Learner.check`."""
     learner_of(config.model).check(config, samples, fold, train_rows, val_rows)
 
@@ -36,7 +38,7 @@ def check_trainable(config: ExperimentConfig, samples: Samples, fold: Fold, trai
 def train_model(
     config: ExperimentConfig,
     samples: Samples,
-    fold: Fold,
+    fold: FittedFold,
     train_rows: Rows,
     val_rows: Rows,
     listener: Listener,

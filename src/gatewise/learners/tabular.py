@@ -17,7 +17,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
-from gatewise.fold import Fold, scaled_features, trained_labels
+from gatewise.fold import FittedFold, scaled_features, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
 from gatewise.models.registry import tabular_spec
 from gatewise.samples import Samples
@@ -59,7 +59,9 @@ class TabularPredictor:
 class Tabular:
     """Fits once, on all training rows; validation rows only tell how well."""
 
-    def check(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows, val_rows: Rows) -> None:
+    def check(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows, val_rows: Rows
+    ) -> None:
         if config.knows_symbols:
             require_trained(samples.table, train_rows)
 
@@ -67,7 +69,7 @@ class Tabular:
         self,
         config: ExperimentConfig,
         samples: Samples,
-        fold: Fold,
+        fold: FittedFold,
         train_rows: Rows,
         val_rows: Rows,
         listener: Listener,
@@ -88,7 +90,7 @@ class Tabular:
         precision = Precision(torch.float32, False, "features are float32")
         return Trained(TabularPredictor(model), result, "cpu", precision, len(rows), len(rows))
 
-    def sketch(self, config: ExperimentConfig, samples: Samples, fold: Fold, train_rows: Rows) -> Predictor:
+    def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:
         return TabularPredictor(_fit(config, samples, fold, train_rows[-_SKETCHED_ROWS:]))
 
     def restore(
@@ -110,7 +112,7 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
     return shape.num_features + (shape.num_symbols if config.reads_symbol else 0)
 
 
-def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> TabularModel:
+def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:
     table, labels = samples.table, samples.labels
     rows = rows[np.argsort(table.time_us[rows], kind="stable")]
     return tabular_spec(config.model.name).fit(
@@ -126,7 +128,7 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> 
     )
 
 
-def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: Fold, rows: Rows) -> float:
+def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> float:
     """The mean of the target's own loss, in the unit that labels are trained in."""
     predictions = model.predict(scaled_features(config, samples, fold, rows))
     return float(samples.labels.spec.losses(predictions, trained_labels(samples, fold, np.float64)[rows]).mean())

@@ -18,7 +18,7 @@ from gatewise.audit.base import SMALL_MODEL
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import fit_scaler
-from gatewise.fold import Fold, make_windows
+from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.base import Inputs, Trained
 from gatewise.learners.table import train_model
 from gatewise.models.base import ModelSpec, Network
@@ -109,7 +109,7 @@ class Trial:
     x: npt.NDArray[np.float64]
     signal: npt.NDArray[np.float64]
 
-    def data(self, kind: str) -> tuple[Samples, Fold]:
+    def data(self, kind: str) -> tuple[Samples, FittedFold]:
         """What learners eat; labels are the signal's sign, or the signal."""
         rows = self.x.reshape(-1, FEATURES).astype(np.float32)
         if kind == "classes":
