@@ -19,7 +19,7 @@ from gatewise.evaluation.class_metrics import classification_metrics
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.judge import PartResult
 from gatewise.targets.base import Labels
-from gatewise.targets.make import output_spec
+from gatewise.targets.spec import output_spec
 
 CLASSES = ("down", "flat", "up")
 SPEC = EvaluationConfig(bootstrap_samples=200)

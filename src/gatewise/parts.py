@@ -1,8 +1,8 @@
-"""One's own parts without a fork: models, losses, feature sets by import path (`mypkg.nets:Conv`) or by entry point.
+"""One's own parts without a fork: models, targets, losses, … by import path (`mypkg.nets:Conv`) or by entry point.
 
 A name that a table of gatewise's own holds means that. A name with a colon is an import path; the folder that one
 stands in is looked in too, after all others. Any other name may be an entry point of the group `gatewise.models`,
-`gatewise.losses`, `gatewise.features`: how a package that is installed brings parts.
+`gatewise.losses`, `gatewise.targets`, `gatewise.features`: how a package that is installed brings parts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from gatewise.errors import ConfigError, UnknownNameError
 
 Entry = TypeVar("Entry")
 
-GROUPS = {"model": "gatewise.models", "feature set": "gatewise.features", "loss": "gatewise.losses"}
+GROUPS = {
+    "model": "gatewise.models",
+    "feature set": "gatewise.features",
+    "loss": "gatewise.losses",
+    "target": "gatewise.targets",
+}
 _LOADED: dict[str, dict[str, object]] = {}
 _PATH = "an import path reads package.module:Name"
 

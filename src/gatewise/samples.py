@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.config.durations import format_duration
-from gatewise.config.schema import ExperimentConfig, FeatureConfig, TargetConfig
+from gatewise.config.schema import ExperimentConfig, FeatureConfig, TargetSection
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
@@ -51,7 +51,7 @@ def make_samples(
     config: ExperimentConfig,
     table: Table,
     features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features,
-    label: Callable[[Table, TargetConfig], Labels] = make_labels,
+    label: Callable[[Table, TargetSection], Labels] = make_labels,
 ) -> Samples:
     """Builds features, labels and spans.
 

@@ -17,7 +17,7 @@ from gatewise.config.schema import (
     ExperimentConfig,
     FeatureConfig,
     SplitConfig,
-    TargetConfig,
+    TargetSection,
     TrainingConfig,
 )
 from gatewise.config.training_section import ConstantConfig
@@ -65,7 +65,7 @@ class Parts:
     """
 
     build_features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features
-    make_labels: Callable[[Table, TargetConfig], Labels] = make_labels
+    make_labels: Callable[[Table, TargetSection], Labels] = make_labels
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
     make_folds: Callable[[Spans, CvConfig, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold

@@ -36,8 +36,8 @@ from gatewise.learners.base import Inputs, Predictor, Shape
 from gatewise.learners.table import learner_of
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
-from gatewise.targets.make import output_spec
 from gatewise.targets.outputs.base import OutputSpec
+from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
 
 _log = logging.getLogger("gatewise.bundle")

@@ -81,7 +81,7 @@ MODEL_FLAGS = (
 )
 TRAIN_FLAGS = (
     Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
-    Flag("--target", "target.kind", str, "triple_barrier, direction, forward_return, next_row."),
+    Flag("--target", "target.kind", str, "triple_barrier, direction, forward_return, next_row, or mypkg.targets:Mine."),
     Flag("--learning-rate", "training.learning_rate", float, "Peak learning rate."),
     Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner.", ("--epochs",)),
     Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),

@@ -56,13 +56,14 @@ def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
     """A key that its section does not have; of a section that is chosen by name, maybe another option's."""
     *section, key = path
     owners = [name for name, kind in options_at(section).items() if key in kind.model_fields]
-    if owners and tuple(section) in chosen_sections():
+    chosen_by = next(iter(options_at(section).values())).chosen_by
+    if owners and (tuple(section) in chosen_sections() or chosen_by != "name"):
         where = ".".join(section)
-        chosen = value_at(values, f"{where}.name") or value_at(ExperimentConfig(), f"{where}.name")
+        chosen = value_at(values, f"{where}.{chosen_by}") or value_at(ExperimentConfig(), f"{where}.{chosen_by}")
         other = SAME_WORD.get(".".join(path))
         return ConfigError(
-            f"{where}.{key} belongs to {' and '.join(owners)}; {where}.name is {chosen}",
-            f'{where}.name="{owners[0]}", or leave it out' + (f"; {other}" if other else ""),
+            f"{where}.{key} belongs to {' and '.join(owners)}; {where}.{chosen_by} is {chosen}",
+            f'{where}.{chosen_by}="{owners[0]}", or leave it out' + (f"; {other}" if other else ""),
         )
     known = {*fields_at(section)} | (set() if section else {*SHORT, *OTHERS})
     return UnknownNameError(f"key in {'.'.join(section)}" if section else "key", key, known)

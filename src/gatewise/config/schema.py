@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from gatewise.config.data_section import DataConfig as DataConfig
 from gatewise.config.database_url import without_mask
@@ -24,7 +23,9 @@ from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import model_config as model_config
-from gatewise.config.section import LATER, Fraction, Section
+from gatewise.config.section import Fraction, Section
+from gatewise.config.target_section import TargetConfig as TargetConfig
+from gatewise.config.target_section import TargetSection as TargetSection
 from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
 from gatewise.config.training_section import TrainingConfig as TrainingConfig
 from gatewise.errors import ConfigError
@@ -49,83 +50,6 @@ class FeatureConfig(Section):
         if self.timeframes and not self.sets:
             raise ValueError("features.timeframes takes features.sets to build on longer bars; none is named")
         return self
-
-
-class TargetConfig(Section):
-    """What is predicted, and from when on it is known."""
-
-    # given: labels come as arrays (`ModelRegistry`), not from a table
-    kind: Literal["triple_barrier", "direction", "forward_return", "next_row", "given"] = "triple_barrier"
-    horizon: int = Field(20, ge=1)  # rows; next_row predicts the row `horizon` ahead
-    barrier: Literal["volatility", "fixed"] = "volatility"
-    upper: float = Field(1.0, gt=0)  # multiples of trailing volatility over the horizon, or a fraction of the price
-    lower: float = Field(1.0, gt=0)
-    volatility_rows: int = Field(60, ge=2)
-    on_both: Literal["down", "up", "flat"] = "down"  # a bar that touches both barriers; down is the cautious reading
-    cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
-    columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
-    # forward_return, next_row: below which numbers it comes with these probabilities; empty: the mean is predicted
-    quantiles: Annotated[tuple[float, ...], LATER] = ()
-    # forward_return, next_row: so many rows ahead at once, a number for each; `horizon` is the longest. Empty: it alone
-    horizons: Annotated[tuple[int, ...], LATER] = ()
-
-    @property
-    def output_kind(self) -> str | None:
-        """The kind of what is predicted, as `targets/outputs/table.py` names it; `None` where labels are given, which
-        say it when they come.
-        """
-        if self.kind == "given":
-            return None
-        if self.kind in ("triple_barrier", "direction"):
-            return "classes"
-        return "quantiles" if self.quantiles else "values"
-
-    @property
-    def ahead(self) -> tuple[int, ...]:
-        """The horizons, in rows, rising."""
-        return self.horizons or (self.horizon,)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _horizon_is_the_longest(cls, values: Any) -> Any:
-        longest = max(_whole_numbers(values.get("horizons")), default=0) if isinstance(values, dict) else 0
-        if not longest:
-            return values
-        if values.get("horizon", longest) != longest:
-            raise ConfigError(
-                f"target.horizon must be the longest of target.horizons, {longest}; got {values['horizon']}",
-                f"target.horizon={longest}, or leave one of the two out",
-            )
-        return values | {"horizon": longest}
-
-    @field_validator("horizons")
-    @classmethod
-    def _horizons_rise(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
-        if any(ahead < 1 for ahead in horizons) or any(a >= b for a, b in pairwise(horizons)):
-            raise ValueError(f"must be rows ahead, rising, such as [1, 5, 20]; got {horizons}")
-        return horizons
-
-    @field_validator("quantiles")
-    @classmethod
-    def _levels_rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 < level < 1 for level in levels) or any(a >= b for a, b in pairwise(levels)):
-            raise ValueError(f"must be probabilities within 0 and 1, rising, such as [0.1, 0.5, 0.9]; got {levels}")
-        return levels
-
-    @model_validator(mode="after")
-    def _classes_are_one(self) -> Self:
-        for name in ("quantiles", "horizons"):
-            if getattr(self, name) and self.output_kind in ("classes", None):
-                raise ConfigError(
-                    f"target.{name} are of the numbers of forward_return and next_row; target.kind is {self.kind}",
-                    f'target.kind="forward_return" or "next_row", or no target.{name}',
-                )
-        return self
-
-
-def _whole_numbers(value: Any) -> list[int]:
-    """Those among a list that is not checked yet."""
-    return [item for item in value if isinstance(item, int)] if isinstance(value, list | tuple) else []
 
 
 class WindowConfig(Section):
@@ -217,27 +141,13 @@ class EvaluationConfig(Section):
     cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price (any prices: their unit), of the naive rule
 
 
-def _refuse_fractions(target: TargetConfig) -> None:
-    """Of a price that may be 0 or negative there is no fraction."""
-    if target.barrier == "fixed":
-        raise ConfigError(
-            "target.barrier fixed is a fraction of the price, which data.prices any has none of",
-            'target.barrier="volatility" is in units of what the price moves',
-        )
-    if target.cost:
-        raise ConfigError(
-            f"target.cost is a fraction of the price, which data.prices any has none of; got {target.cost:g}",
-            "target.cost=0",
-        )
-
-
 class ExperimentConfig(Section):
     """A whole experiment; everything that `gatewise train` does follows from it."""
 
     name: str = Field("gatewise", min_length=1)
     data: DataConfig = DataConfig()
     features: FeatureConfig = FeatureConfig()
-    target: TargetConfig = TargetConfig()
+    target: SerializeAsAny[TargetSection] = TargetConfig()
     windows: WindowConfig = WindowConfig()
     split: SplitConfig = SplitConfig()
     cv: CvConfig = CvConfig()
@@ -258,8 +168,8 @@ class ExperimentConfig(Section):
             predicted += ", of which quantiles are asked" * (output_kind == "quantiles")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
-        if self.data.prices == "any" and self.target.kind == "triple_barrier":
-            _refuse_fractions(self.target)
+        if self.data.prices == "any":
+            self.target.refuse_fractions()
         if self.training.per_symbol and self.reads_symbol:
             raise ValueError(
                 "training.per_symbol trains each model on one symbol, so it has none to tell apart: leave out "
@@ -285,6 +195,7 @@ class ExperimentConfig(Section):
     def own_parts(self) -> dict[str, str]:
         """{import path: SHA-256 of its module's file} of what it takes that is not gatewise's."""
         named = {"model": [self.model.name], "loss": [self.training.loss.name], "feature set": self.features.sets}
+        named["target"] = [self.target.kind]
         return {path: digest for kind, names in named.items() for path, digest in sources(kind, names).items()}
 
     @property

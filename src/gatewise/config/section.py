@@ -19,11 +19,12 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class Section(BaseModel):
     """Frozen, typed, and closed: an unknown key is an error, and true is no number.
 
-    A field may be one of several sections, a union of them or a base's `options`: its `name` chooses which, each with
-    fields of its own. The name alone is short for it with all else at its default.
+    A field may be one of several sections, a union of them or a base's `options`: the field `chosen_by` chooses which,
+    each with fields of its own. A `name` alone is short for it with all else at its default.
     """
 
     options: ClassVar[Mapping[str, type[Section]]] = {}
+    chosen_by: ClassVar[str] = "name"
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
@@ -59,11 +60,14 @@ class Section(BaseModel):
         options = sections_of(cls.model_fields[field].annotation)
         if len(options) < 2 or isinstance(value, Section):
             return value
+        chosen_by = next(iter(options.values())).chosen_by
+        if not isinstance(value, dict) and chosen_by != "name":
+            return value
         fields = value if isinstance(value, dict) else {"name": value}
-        name = fields.get("name", getattr(cls.model_fields[field].default, "name", None))
+        name = fields.get(chosen_by, getattr(cls.model_fields[field].default, chosen_by, None))
         if not isinstance(name, str):
-            raise ConfigError(f"{field}.name must be text; got {name!r}", f"valid: {', '.join(options)}")
-        return entry(field, name, options).model_validate({"name": name, **fields})
+            raise ConfigError(f"{field}.{chosen_by} must be text; got {name!r}", f"valid: {', '.join(options)}")
+        return entry(field, name, options).model_validate({chosen_by: name, **fields})
 
 
 def sections_of(annotation: Any) -> Mapping[str, type[Section]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.schema import EvaluationConfig, TargetConfig
+from gatewise.config.schema import EvaluationConfig, TargetSection
 from gatewise.data.table import Table
 from gatewise.evaluation.backtest import backtest
 from gatewise.evaluation.base import Floats, Ints
@@ -101,7 +101,7 @@ def evaluate_parts(
     predictions: Mapping[str, npt.NDArray[Any]],
     features_at: Callable[[Ints], npt.NDArray[np.float32]],
     *,
-    target: TargetConfig,
+    target: TargetSection,
     spec: EvaluationConfig,
     seed: int,
     units: Units | None = None,

@@ -5,44 +5,63 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.schema import TargetConfig
+from gatewise.config.target_section import TargetConfig, TargetPart, TargetSection
 from gatewise.data.table import SYMBOL, TIME, Table
-from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError, entry
+from gatewise.errors import (
+    ConfigError,
+    GatewiseError,
+    NotEnoughRowsError,
+    QualityError,
+    SchemaError,
+    UnknownNameError,
+    entry,
+    one_line,
+)
+from gatewise.parts import find_part
 from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
+from gatewise.targets.check import FLOAT32_MAX, require_labels
 from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.next_row import next_row
-from gatewise.targets.outputs.base import OutputSpec
-from gatewise.targets.outputs.classes import Classes
-from gatewise.targets.outputs.quantiles import Quantiles
-from gatewise.targets.outputs.values import Values
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
+from gatewise.targets.spec import output_spec
 
 log = logging.getLogger("gatewise.targets")
 
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+@dataclass(frozen=True)
+class TargetSpec(TargetPart):
+    """What there is to know of a target.
+
+    Attributes:
+        label: (table, its section) -> labels of all rows; `Labels` says when each is known.
+    """
+
+    label: Callable[[Table, Any], Labels]
 
 
-def make_labels(table: Table, spec: TargetConfig) -> Labels:
+def make_labels(table: Table, spec: TargetSection) -> Labels:
     """Labels every row of `table`; rows whose path leaves their segment or meets a missing value are invalid.
 
     Raises:
         SchemaError: the target reads a column that the table lacks.
         UnknownNameError, ConfigError: next_row names a column that the table lacks, or one twice; a kind that is not
-            made from tables.
+            made from tables; labels of one's own target that break the contract (`require_labels`).
         QualityError: a price that is not positive (but for `Table.any_prices`) and finite, or a value beyond float32.
         NotEnoughRowsError: no row has its whole path.
     """
-    if spec.kind not in KINDS:
+    if spec.kind == "given":
         raise ConfigError(
-            f"target.kind must say what to predict of a table; {spec.kind} labels come as arrays",
+            "target.kind must say what to predict of a table; given labels come as arrays",
             f"target.kind is one of {', '.join(KINDS)}",
         )
-    labels = KINDS[spec.kind](table, spec)
+    labels = KINDS[spec.kind].label(table, spec) if spec.kind in KINDS else _labels_of_ones_own(table, spec)
     if not labels.valid.any():
         need = spec.horizon + labels.lookback
         raise NotEnoughRowsError(
@@ -52,6 +71,20 @@ def make_labels(table: Table, spec: TargetConfig) -> Labels:
         )
     _tell(labels, spec)
     return labels
+
+
+def _labels_of_ones_own(table: Table, spec: TargetSection) -> Labels:
+    target = find_part("target", spec.kind, KINDS, TargetSpec)
+    try:
+        labels = target.label(table, spec)
+    except GatewiseError:
+        raise
+    except Exception as error:  # it is its author's code; whatever it raises is told in one line
+        raise ConfigError(
+            f"target {spec.kind} can't label these rows: {type(error).__name__}: {one_line(str(error))}",
+            "columns that a table has are Table.columns; values may be missing",
+        ) from error
+    return require_labels(labels, table, spec)
 
 
 def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
@@ -103,7 +136,7 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
         raise ConfigError(f"target.columns must differ; got {', '.join(names)}", "name each column once")
     columns, present = _columns(table, names)
     for name, column in zip(names, columns, strict=True):
-        _refuse(table, name, column, np.abs(column) > _FLOAT32_MAX, "target values must lie within float32")
+        _refuse(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
     y = np.concatenate([next_row(columns, column) for column in known.T], axis=1)
     return _numbers(spec, y, known, tuple(names), "the column's own")
@@ -118,33 +151,12 @@ def _numbers(spec: TargetConfig, y: npt.NDArray[np.float64], known: Rows, names:
     return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit), known_by_output=by_output)
 
 
-KINDS: dict[str, Callable[[Table, TargetConfig], Labels]] = {
-    "triple_barrier": _triple_barrier,
-    "direction": _direction,
-    "forward_return": _forward_return,
-    "next_row": _next_row,
+KINDS: dict[str, TargetSpec] = {
+    "triple_barrier": TargetSpec(_triple_barrier, config=TargetConfig),
+    "direction": TargetSpec(_direction, config=TargetConfig),
+    "forward_return": TargetSpec(_forward_return, config=TargetConfig),
+    "next_row": TargetSpec(_next_row, config=TargetConfig),
 }
-
-
-def output_spec(target: TargetConfig, names: tuple[str, ...], unit: str = "") -> OutputSpec:
-    """What a model of a target predicts.
-
-    Args:
-        names: of the classes, or of the columns of y: of several horizons each name ends with the rows ahead.
-        unit: of y, for people.
-    """
-    if target.output_kind == "classes":
-        return Classes(names)
-    starts: tuple[str, ...] = ()
-    price: int | None = 0
-    several = len(target.ahead) > 1
-    if target.kind == "next_row":
-        ahead = np.repeat(target.ahead, len(names) // len(target.ahead))
-        starts = tuple(name.removesuffix(f"_{rows}" * several) for name, rows in zip(names, ahead, strict=True))
-        price = starts.index("close") if "close" in starts else None
-    if target.quantiles:
-        return Quantiles(names, target.quantiles, unit, starts, price)
-    return Values(names, unit, starts, price)
 
 
 def _columns(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
@@ -184,7 +196,7 @@ def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Fl
         )
 
 
-def _tell(labels: Labels, spec: TargetConfig) -> None:
+def _tell(labels: Labels, spec: TargetSection) -> None:
     count = int(labels.valid.sum())
     counts = labels.counts(np.flatnonzero(labels.valid))
     named = ", ".join(f"{name} {n / count:.1%}" for name, n in zip(labels.classes, counts, strict=True))

@@ -1,0 +1,143 @@
+"""The section `target`: what is predicted, and from when on it is known; `kind` chooses the class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from gatewise.config.section import LATER, Section
+from gatewise.errors import ConfigError
+from gatewise.parts import Configs
+
+
+class TargetSection(Section):
+    """Base of the sections of targets: what they share, whoever makes the labels.
+
+    Attributes:
+        predicts: `classes` or `values`; where values are predicted, quantiles of them can be asked.
+    """
+
+    chosen_by: ClassVar[str] = "kind"
+    predicts: ClassVar[str] = "values"
+
+    kind: str
+    horizon: int = Field(20, ge=1)  # rows; a label is known at most so many after its own; next_row: so many ahead
+    # forward_return, next_row: below which numbers it comes with these probabilities; empty: the mean is predicted
+    quantiles: Annotated[tuple[float, ...], LATER] = ()
+    # forward_return, next_row: so many rows ahead at once, a number for each; `horizon` is the longest. Empty: it alone
+    horizons: Annotated[tuple[int, ...], LATER] = ()
+
+    @property
+    def output_kind(self) -> str | None:
+        """The kind of what is predicted, as `targets/outputs/table.py` names it; `None` where labels are given, which
+        say it when they come.
+        """
+        return "quantiles" if self.quantiles and self.predicts == "values" else self.predicts
+
+    @property
+    def ahead(self) -> tuple[int, ...]:
+        """The horizons, in rows, rising."""
+        return self.horizons or (self.horizon,)
+
+    def refuse_fractions(self) -> None:
+        """Of a price that may be 0 or negative there is no fraction.
+
+        Raises:
+            ConfigError: a field is one.
+        """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _horizon_is_the_longest(cls, values: Any) -> Any:
+        longest = max(_whole_numbers(values.get("horizons")), default=0) if isinstance(values, dict) else 0
+        if not longest:
+            return values
+        if values.get("horizon", longest) != longest:
+            raise ConfigError(
+                f"target.horizon must be the longest of target.horizons, {longest}; got {values['horizon']}",
+                f"target.horizon={longest}, or leave one of the two out",
+            )
+        return values | {"horizon": longest}
+
+    @field_validator("horizons")
+    @classmethod
+    def _horizons_rise(cls, horizons: tuple[int, ...]) -> tuple[int, ...]:
+        if any(ahead < 1 for ahead in horizons) or any(a >= b for a, b in pairwise(horizons)):
+            raise ValueError(f"must be rows ahead, rising, such as [1, 5, 20]; got {horizons}")
+        return horizons
+
+    @field_validator("quantiles")
+    @classmethod
+    def _levels_rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < level < 1 for level in levels) or any(a >= b for a, b in pairwise(levels)):
+            raise ValueError(f"must be probabilities within 0 and 1, rising, such as [0.1, 0.5, 0.9]; got {levels}")
+        return levels
+
+    @model_validator(mode="after")
+    def _classes_are_one(self) -> Self:
+        for name in ("quantiles", "horizons"):
+            if getattr(self, name) and self.output_kind in ("classes", None):
+                raise ConfigError(
+                    f"target.{name} are of the numbers of forward_return and next_row; target.kind is {self.kind}",
+                    f'target.kind="forward_return" or "next_row", or no target.{name}',
+                )
+        return self
+
+
+class TargetConfig(TargetSection):
+    """The section of gatewise's own targets: one for all, as 0.1 wrote it."""
+
+    # given: labels come as arrays (`ModelRegistry`), not from a table
+    kind: Literal["triple_barrier", "direction", "forward_return", "next_row", "given"] = "triple_barrier"
+    barrier: Literal["volatility", "fixed"] = "volatility"
+    upper: float = Field(1.0, gt=0)  # multiples of trailing volatility over the horizon, or a fraction of the price
+    lower: float = Field(1.0, gt=0)
+    volatility_rows: int = Field(60, ge=2)
+    on_both: Literal["down", "up", "flat"] = "down"  # a bar that touches both barriers; down is the cautious reading
+    cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
+    columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
+
+    @property
+    def output_kind(self) -> str | None:
+        if self.kind == "given":
+            return None
+        return "classes" if self.kind in ("triple_barrier", "direction") else super().output_kind
+
+    def refuse_fractions(self) -> None:
+        if self.kind != "triple_barrier":
+            return
+        if self.barrier == "fixed":
+            raise ConfigError(
+                "target.barrier fixed is a fraction of the price, which data.prices any has none of",
+                'target.barrier="volatility" is in units of what the price moves',
+            )
+        if self.cost:
+            raise ConfigError(
+                f"target.cost is a fraction of the price, which data.prices any has none of; got {self.cost:g}",
+                "target.cost=0",
+            )
+
+
+@dataclass(frozen=True)
+class TargetPart:
+    """What is read of a target before anything is built; `targets.make` declares the rest.
+
+    Attributes:
+        config: the class of its section.
+    """
+
+    config: type[TargetSection] = field(default=TargetSection, kw_only=True)
+
+
+TARGET_CONFIGS: dict[str, type[TargetSection]] = dict.fromkeys(
+    get_args(TargetConfig.model_fields["kind"].annotation), TargetConfig
+)
+TargetSection.options = Configs("target", TARGET_CONFIGS, TargetPart)
+
+
+def _whole_numbers(value: Any) -> list[int]:
+    """Those among a list that is not checked yet."""
+    return [item for item in value if isinstance(item, int)] if isinstance(value, list | tuple) else []

@@ -1,0 +1,220 @@
+"""Targets of one's own: a label that is known later than it says would let the purge pass a leak in silence.
+
+The page's example is what is tried, in a package beside.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audit_tables import case_of, random_walk
+from conftest import Cli
+from gatewise import parts
+from gatewise.audit.labels import check_labels
+from gatewise.bundle import Bundle
+from gatewise.config.load import build_config, load_config
+from gatewise.config.schema import ExperimentConfig, TargetConfig
+from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError
+from gatewise.samples import make_samples
+from gatewise.targets.make import make_labels
+
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+TARGET = "mypkg.targets:BigMove"
+SHORT = (
+    *("--source", "sp500", "--seq-len", "8", "--horizon", "3", "--json", "--quiet", "--model", "logistic"),
+    *("--set", "features.sets=[ohlcv]", "--set", "evaluation.bootstrap_samples=50", "--target", TARGET),
+)
+
+CV = [*SHORT[:4], "--horizons", "3", *SHORT[6:8], "--models", "logistic", *SHORT[10:]]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The page's examples as modules of `mypkg` in the folder that one stands in."""
+    folder = tmp_path / "mypkg"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    for part in ("target",):
+        section = PAGE.read_text(encoding="utf-8").split(f"## How to add a {part}\n")[1].split("\n## ")[0]
+        (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+        (folder / f"{part}s.py").write_text(example, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(parts, "_LOADED", {})
+    importlib.invalidate_caches()
+    yield folder
+    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
+        del sys.modules[name]
+
+
+def experiment(kind: str, **overrides: object) -> ExperimentConfig:
+    fields: dict[str, object] = {"windows.sequence_length": 8, "target.horizon": 5, "target.kind": kind}
+    fields |= {"split.embargo_rows": 10, "features.sets": ["ohlcv"]}
+    return load_config(overrides=fields | {name.replace("__", "."): value for name, value in overrides.items()})
+
+
+def write(package: Path, name: str, code: str) -> None:
+    (package / f"{name}.py").write_text(code, encoding="utf-8")
+    importlib.invalidate_caches()
+
+
+def test_the_pages_target_is_trained_predicted_cross_validated_and_audited(
+    package: Path, gatewise_home: Path, cli: Cli
+) -> None:
+    run = cli("train", *SHORT, "--set", "target.size=0.02")
+    assert run.code == 0, run.err
+    bundle = Bundle.load(Path(run.json["bundle"]))
+    assert bundle.record.classes == ("calm", "big")
+    assert bundle.record.config.target.model_dump()["size"] == 0.02
+    predicted = cli("predict", "--model", run.json["run_id"], "--source", "sp500", "-o", "p.csv", "--quiet")
+    assert predicted.code == 0, predicted.err
+    assert "prob_big" in Path("p.csv").read_text(encoding="utf-8").splitlines()[0]
+    folds = cli("cv", *CV, "--n-splits", "2", "--workers", "2")
+    assert folds.code == 0, folds.err
+    assert len(folds.json["folds"]) >= 2
+    code = (package / "targets.py").read_text(encoding="utf-8")
+    write(package, "targets", f"{code}\n# another\n")
+    with pytest.raises(BundleError, match="is other code than trained the model"):
+        Bundle.load(Path(run.json["bundle"]))
+
+
+def test_its_labels_are_those_of_the_formula_and_of_the_same_rows_as_gatewises(package: Path) -> None:
+    table = random_walk(400, symbols="AB", gaps=3, missing=5)
+    config = experiment(TARGET, target__size=0.001)
+    labels = make_labels(table, config.target)
+    gatewises = make_labels(table, TargetConfig(kind="direction", horizon=5))
+    close = table.frame["close"].to_numpy()
+    rows = np.flatnonzero(labels.valid)
+    assert np.array_equal(labels.known_at, gatewises.known_at)
+    assert np.array_equal(labels.y[rows], np.abs(np.log(close[rows + 5] / close[rows])) > 0.001)
+    samples = make_samples(config, table)  # the purge reads these spans
+    assert np.array_equal(samples.spans.last_us, table.time_us[samples.rows + 5])
+
+
+def test_its_fields_are_checked_and_kept(package: Path) -> None:
+    config = load_config(overrides={"target.kind": TARGET, "target.size": 0.5})
+    assert config.own_parts.keys() == {TARGET}
+    assert build_config(config.to_dict()) == config
+    with pytest.raises(ConfigError, match=r"target\.size"):
+        load_config(overrides={"target.kind": TARGET, "target.size": 0})
+    with pytest.raises(UnknownNameError, match="szie") as caught:
+        load_config(overrides={"target.kind": TARGET, "target.szie": 1})
+    assert "'size'" in (caught.value.hint or "")
+    with pytest.raises(ConfigError, match=rf"target\.upper belongs to triple_barrier .*; target\.kind is {TARGET}"):
+        load_config(overrides={"target.kind": TARGET, "target.upper": 1})
+    with pytest.raises(ConfigError, match="mse is for values"):
+        load_config(overrides={"target.kind": TARGET, "training.loss": "mse"})
+
+
+def test_an_entry_point_names_a_target(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    point = {"big_move": [EntryPoint("big_move", TARGET, "gatewise.targets")]}
+    monkeypatch.setattr(parts, "_points", lambda group: point if group == "gatewise.targets" else {})
+    assert load_config(overrides={"target.kind": "big_move"}).own_parts.keys() == {TARGET}
+
+
+VALUES = """
+import numpy as np
+from gatewise.config.target_section import TargetSection
+from gatewise.targets.base import Labels
+from gatewise.targets.make import TargetSpec
+from gatewise.targets.outputs.values import Values
+from gatewise.targets.paths import run_bounds, settled_at
+from gatewise.targets.spec import output_spec
+
+def label(table, config):
+    close = table.frame["close"].to_numpy()
+    rows = np.arange(table.num_rows)
+    end = run_bounds(table.segment_start, np.isfinite(close))[1]
+    known_at = settled_at(end, [config.horizon])[:, 0]
+    valid = known_at >= 0
+    y = np.where(valid, close[known_at] - close, 0)[:, None]
+    spec = output_spec(config, ("move",), "price units")
+    lookback, by_output = 1, None
+    {change}
+    return Labels(y, known_at, valid, spec, lookback, by_output)
+
+Mine = TargetSpec(label)
+"""
+
+
+def labelled(package: Path, change: str, **overrides: object) -> object:
+    write(package, "mine", VALUES.replace("{change}", change))
+    config = experiment("mypkg.mine:Mine", **overrides)
+    return make_labels(random_walk(300, gaps=2), config.target)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("return y", "must make gatewise.targets.base.Labels; got ndarray"),
+        ("spec = None", "must say by output_spec"),
+        ("spec = Values(('move',), price=0)", "must say by output_spec"),
+        ("y = y[:, 0]", r"y must be float64 \[300, 1\]; got float64 \[300\]"),
+        ("y = y.astype(int)", r"y must be float64 \[300, 1\]; got int64"),
+        ("known_at = known_at.tolist()", r"known_at must be int64 \[300\]; got list"),
+        ("valid = valid.astype(int)", r"valid must be bool \[300\]; got int64"),
+        ("lookback = 0", "lookback must be rows, at least 1; got 0"),
+        (
+            "known_at = np.where(valid, rows, -1)",
+            "known after its row, not with it or before.* A 2024-01-01 00:01:00",
+        ),
+        ("known_at = np.where(valid, known_at + 1, -1)", r"known within target\.horizon, 5 rows.* 00:01:00"),
+        ("valid, known_at = rows < 290, np.where(rows < 290, rows + 5, -1)", "beyond a gap or in another symbol"),
+        ("by_output = np.where(valid, rows + 1, -1)[:, None]", "latest of known_by_output"),
+        ("known_at = np.abs(known_at)", "must be -1 where there is no label"),
+        ("y = y + 1", "y must be 0 where there is no label"),
+        ("y[7] = np.inf", "finite within float32; rows: 1, the first A 2024-01-01 00:08:00"),
+        ("y[7] = np.nan", "finite within float32; rows: 1"),
+        ("close[len(close)]", "can't label these rows: IndexError"),
+    ],
+)
+def test_labels_that_break_the_contract_are_refused_by_the_rows_name(package: Path, change: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        labelled(package, change)
+    assert len(caught.value.message.splitlines()) == 1
+    assert caught.value.hint
+
+
+def test_several_horizons_are_refused_where_labels_are_of_one(package: Path) -> None:
+    with pytest.raises(ConfigError, match="predicts one horizon"):
+        labelled(package, "pass", target__horizons=[1, 5])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("pass", "settled labels unchanged"),
+        ("known_at = np.where(valid, rows + 2, -1)", "changes when rows after"),
+        (
+            "y = np.where(valid, np.nan_to_num(close - close[np.maximum(rows - 3, 0)]), 0)[:, None]",
+            "declared lookback of 1",
+        ),
+    ],
+)
+def test_the_audit_finds_labels_that_read_other_rows_than_they_say(package: Path, change: str, message: str) -> None:
+    write(package, "mine", VALUES.replace("{change}", change))
+    check = check_labels(case_of(random_walk(600), config=experiment("mypkg.mine:Mine")))
+    assert message in check.detail
+    assert check.passed is (change == "pass")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("Mine = 3", "must be a TargetPart; got int"),
+        ("raise ValueError('no')", "can't be imported: ValueError: no"),
+        ("", "unknown name in mypkg.bad 'Mine'"),
+    ],
+)
+def test_what_is_no_target_is_refused(package: Path, code: str, message: str) -> None:
+    write(package, "bad", code)
+    with pytest.raises(GatewiseError, match=message):
+        load_config(overrides={"target.kind": "mypkg.bad:Mine"})
