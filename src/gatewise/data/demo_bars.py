@@ -28,16 +28,16 @@ def sample_config(spec: DataConfig) -> DataConfig:
             f"data.source {spec.source!r} reads no files; got data.paths {spec.paths[0]!r}", "give one of the two"
         )
     # Found without importing arch, which would import pandas and statsmodels: seconds, for a file of 100 kB.
-    found = importlib.util.find_spec("arch")
-    folder = Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else Path()
+    package = importlib.util.find_spec("arch")
+    folder = Path(package.submodule_search_locations[0]) if package and package.submodule_search_locations else Path()
     file = folder / "data" / spec.source / f"{spec.source}.csv.gz"
     if not file.is_file():
         raise ReadError(f"the installed arch carries no {spec.source} bars at {file}", "pip install 'arch>=8.0'")
-    said = {
+    settings = {
         "source": "files",
         "paths": (str(file),),
         "symbol": spec.symbol or spec.source.upper(),
         "stamp": spec.stamp or "open",
         "columns": spec.columns or OHLCV,
     }
-    return spec.model_copy(update=said)
+    return spec.model_copy(update=settings)

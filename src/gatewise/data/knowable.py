@@ -28,7 +28,7 @@ def wall_clock(parts: Sequence[Part]) -> pl.Expr:
 def timed(
     frame: pl.DataFrame,
     parts: Sequence[Part],
-    said: Stamp | None,
+    given: Stamp | None,
     timeframe: timedelta | None,
     calendar: str | None,
     notes: list[str],
@@ -38,21 +38,21 @@ def timed(
     Args:
         frame: symbol, `__stamp`, `__file`, `__row` and columns.
         parts: the files, in order.
-        said: what stamps are of, where the user says it.
+        given: what stamps are of, where the user says it.
         timeframe: of the rows; None: their stamps are all that is known of them.
         calendar: whose sessions' closes end bars of a day and longer, and shorter ones that they cut short.
         notes: what was assumed is added.
     """
-    ways = [(said or part.stamp or "open", part.zone) for part in parts]
-    if said is None and timeframe is not None:
-        told = {part.stamp for part in parts} - {None}
-        why = (
+    ways = [(given or part.stamp or "open", part.zone) for part in parts]
+    if given is None and timeframe is not None:
+        known = {part.stamp for part in parts} - {None}
+        reason = (
             "by the time column's name"
-            if told
+            if known
             else 'which is the later and so the safe reading (data.stamp="close" says otherwise)'
         )
         kinds = " and ".join(sorted({way for way, _ in ways}))
-        notes.append(f"stamps are taken as the bar's {kinds}, {why}")
+        notes.append(f"stamps are taken as the bar's {kinds}, {reason}")
     values = [column for column in frame.columns if column not in (SYMBOL, STAMP, FILE, ROW)]
     months = months_of(timeframe) if timeframe is not None else None
     if months is not None:
@@ -75,14 +75,14 @@ def timed(
 
 
 def months_late(
-    frame: pl.DataFrame, parts: Sequence[Part], said: Stamp | None, timeframe: timedelta | None
+    frame: pl.DataFrame, parts: Sequence[Part], given: Stamp | None, timeframe: timedelta | None
 ) -> int | None:
     """By how many months all rows are knowable later than their periods end; `None`: some are, and some are not."""
     months = months_of(timeframe) if timeframe is not None else None
     if months is None:
         return 0
     late = set(lay_on_calendar(frame, wall_clock(parts), months)["late"])
-    ways = {said or part.stamp or "open" for part in parts}
+    ways = {given or part.stamp or "open" for part in parts}
     if ways == {"close"} or late <= {False}:
         return 0
     return months if ways == {"open"} and late == {True} else None
@@ -92,8 +92,8 @@ def _closing(rows: pl.DataFrame, ways: Sequence[tuple[Stamp, str]], calendar: st
     """`time` moved to the session's close where stamps are opens; a stamp that is a close is one already."""
     time = rows[TIME]
     for zone in sorted({zone for stamp, zone in ways if stamp == "open"}):
-        here = rows[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
-        time = time.zip_with(~here, session_close(rows[STAMP], time, zone, calendar))
+        in_files = rows[FILE].is_in([number for number, way in enumerate(ways) if way == ("open", zone)])
+        time = time.zip_with(~in_files, session_close(rows[STAMP], time, zone, calendar))
     return time.alias(TIME)
 
 
@@ -102,7 +102,7 @@ def _of_files(keys: Sequence[Key], make: Callable[[Key], pl.Expr]) -> pl.Expr:
     if len(set(keys)) == 1:
         return make(keys[0])
     return pl.coalesce(
-        pl.when(pl.col(FILE).is_in([number for number, own in enumerate(keys) if own == key])).then(make(key))
+        pl.when(pl.col(FILE).is_in([number for number, file_key in enumerate(keys) if file_key == key])).then(make(key))
         for key in dict.fromkeys(keys)
     )
 

@@ -77,8 +77,8 @@ def read_lake(spec: DataConfig) -> Rows:
         notes.append(f"no rows in this span: {', '.join(bare)}")
     timeframe = keys[0].timeframe
     files = tuple(f"lake {key}" for key in keys)
-    said = said_calendar(spec.calendar, spec.session, spec.timezone)
-    calendar = common_calendar(said, [manifest.facts.get("calendar") for manifest in manifests])
+    given = said_calendar(spec.calendar, spec.session, spec.timezone)
+    calendar = common_calendar(given, [manifest.facts.get("calendar") for manifest in manifests])
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
     late = {manifest.facts.get("late_months", 0) for manifest in manifests}
     late_months = late.pop() if len(late) == 1 else None
@@ -120,8 +120,8 @@ def chosen_keys(lake: Lake, spec: DataConfig) -> tuple[SeriesKey, ...]:
     for symbol in symbols:
         _narrow(keys, "symbol", symbol, [key.symbol for key in keys])
     keys = tuple(key for key in keys if not symbols or key.symbol in symbols)
-    said = format_duration(spec.timeframe) if spec.timeframe is not None else None
-    keys = _narrow(keys, "timeframe", said, [format_duration(key.timeframe) for key in keys])
+    given = format_duration(spec.timeframe) if spec.timeframe is not None else None
+    keys = _narrow(keys, "timeframe", given, [format_duration(key.timeframe) for key in keys])
     _one(keys, "feed", sorted({key.source for key in keys}))
     _one(keys, "timeframe", [format_duration(length) for length in sorted({key.timeframe for key in keys})])
     lacking = set(symbols) - {key.symbol for key in keys}
@@ -168,9 +168,9 @@ def _columns(manifests: Sequence[Manifest], spec: DataConfig) -> tuple[list[str]
         lacks = sorted(set(names) - set(manifest.columns)) if manifest.columns else []
         adds = sorted(set(manifest.columns) - set(first.columns)) if not spec.columns else []
         if lacks or adds:
-            what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
+            differences = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
             raise SchemaError(
-                f"series must hold the same columns; {manifest.key} {' and '.join(what)} beside {first.key}",
+                f"series must hold the same columns; {manifest.key} {' and '.join(differences)} beside {first.key}",
                 "load them apart, or keep what they share: data.columns=[open,high,low,close,volume]",
             )
     return names, spare

@@ -55,13 +55,13 @@ def load_table(spec: DataConfig) -> Table:
 def _warn_of_hundredfold(rows: Rows, spec: DataConfig) -> None:
     """Prices that are certainly wrong are trained on all the same, as nothing is mended unasked; but not silently."""
     prices = Prices(rows, "last" if spec.on_duplicate == "last" else "first", ratios=spec.prices != "any")
-    found = find_hundredfold(prices)
-    if found.count:
+    finding = find_hundredfold(prices)
+    if finding.count:
         _log.warning(
             "rows with prices that are 10, 100, … times what they should be: %d, the first %s; "
             'data.repair="hundredfold" mends them',
-            found.count,
-            found.examples[0],
+            finding.count,
+            finding.examples[0],
         )
 
 
@@ -98,8 +98,8 @@ def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:
 
 
 def _falls_within_files(frame: pl.DataFrame) -> int:
-    same = [pl.col(name) == pl.col(name).shift() for name in (SYMBOL, FILE)]
-    falls = pl.all_horizontal(*same, pl.col(STAMP) < pl.col(STAMP).shift())
+    follows = [pl.col(name) == pl.col(name).shift() for name in (SYMBOL, FILE)]
+    falls = pl.all_horizontal(*follows, pl.col(STAMP) < pl.col(STAMP).shift())
     return int(frame.select(falls.sum()).item())
 
 
@@ -128,13 +128,13 @@ def _once(frame: pl.DataFrame, rows: Rows, keep: str) -> pl.DataFrame:
     again = repeated(frame)
     if not again.any():
         return frame
-    found = judge_repeats(frame, again, rows)
-    told = f"rows that repeat a time of their symbol: {found.count}"
-    what = f"; {found.what}" if found.what else ""
-    if keep == "error" or not found.may_choose:
+    repeats = judge_repeats(frame, again, rows)
+    message = f"rows that repeat a time of their symbol: {repeats.count}"
+    differences = f"; {repeats.what}" if repeats.what else ""
+    if keep == "error" or not repeats.may_choose:
         second = frame.row(int(again.arg_max() or 0), named=True)
-        raise QualityError(f"{told}, the first at {rows.address(second)}{what}", found.hint)
-    _log.info("%s; the %s of each is kept%s", told, keep, what)
+        raise QualityError(f"{message}, the first at {rows.address(second)}{differences}", repeats.hint)
+    _log.info("%s; the %s of each is kept%s", message, keep, differences)
     return frame.filter(~again if keep == "first" else ~again.shift(-1, fill_value=False))
 
 

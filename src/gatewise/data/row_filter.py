@@ -17,24 +17,24 @@ Wanted = Mapping[str, str | tuple[str, ...]]
 _SHOWN = 8
 
 
-def values_of(said: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (said,) if isinstance(said, str) else said
+def values_of(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given
 
 
-def column_of(name: str, columns: Collection[str], said: str) -> str:
+def column_of(name: str, columns: Collection[str], wanted: str) -> str:
     """The column that a filter names, exactly or by a spelling that only one of them has.
 
     Raises:
         SchemaError: no such column; the nearest is named.
     """
-    if said in columns:
-        return said
-    alike = [column for column in columns if normalise(column) == normalise(said)]
+    if wanted in columns:
+        return wanted
+    alike = [column for column in columns if normalise(column) == normalise(wanted)]
     if len(alike) == 1:
         return alike[0]
-    near = difflib.get_close_matches(said, columns, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
     guess = f"did you mean {near[0]!r}? " if near else ""
-    raise SchemaError(f"{name} has no column {said!r} to filter by", f"{guess}its columns: {', '.join(columns)}")
+    raise SchemaError(f"{name} has no column {wanted!r} to filter by", f"{guess}its columns: {', '.join(columns)}")
 
 
 def matching(raw: Raw, wanted: Wanted) -> Raw:
@@ -45,8 +45,8 @@ def matching(raw: Raw, wanted: Wanted) -> Raw:
     """
     frame = raw.frame
     columns = [column for column in frame.columns if column != ROW]
-    for said, values in wanted.items():
-        frame = frame.filter(_holds(frame[column_of(raw.name, columns, said)], values_of(values)))
+    for key, values in wanted.items():
+        frame = frame.filter(_holds(frame[column_of(raw.name, columns, key)], values_of(values)))
     return replace(raw, frame=frame)
 
 
@@ -56,23 +56,23 @@ def no_such_rows(name: str, wanted: Wanted, held: Mapping[str, Sequence[str]]) -
     Args:
         held: values of each column of the filter, for the hint.
     """
-    said = " and ".join(f"{column} {' or '.join(values_of(values))}" for column, values in wanted.items())
-    told = "; ".join(
+    condition = " and ".join(f"{column} {' or '.join(values_of(values))}" for column, values in wanted.items())
+    hints = "; ".join(
         f"{column} holds {', '.join(values[:_SHOWN])}{', …' if values[_SHOWN:] else ''}"
         for column, values in held.items()
     )
-    return SchemaError(f"{name} has no row with {said}", told or "another data.filter")
+    return SchemaError(f"{name} has no row with {condition}", hints or "another data.filter")
 
 
 def held_values(raw: Raw, wanted: Wanted) -> dict[str, list[str]]:
     """Of each column of the filter some of its values, the most frequent first."""
     columns = [column for column in raw.frame.columns if column != ROW]
-    found = {}
-    for said in wanted:
-        column = column_of(raw.name, columns, said)
+    values = {}
+    for key in wanted:
+        column = column_of(raw.name, columns, key)
         counts = _texts(raw.frame[column]).drop_nulls().value_counts(sort=True)
-        found[said] = counts.to_series(0).head(_SHOWN + 1).to_list()
-    return found
+        values[key] = counts.to_series(0).head(_SHOWN + 1).to_list()
+    return values
 
 
 def _texts(column: pl.Series) -> pl.Series:
@@ -85,10 +85,10 @@ def _holds(column: pl.Series, values: tuple[str, ...]) -> pl.Series:
     text = _texts(column)
     kept = pl.repeat(False, len(column), dtype=pl.Boolean, eager=True)
     for value in values:
-        same = (text == value.strip()).fill_null(False)
-        if not same.any() and (number := as_number(value)) is not None:
-            same = (text.cast(pl.Float64, strict=False) == number).fill_null(False)
-        kept |= same
+        equal = (text == value.strip()).fill_null(False)
+        if not equal.any() and (number := as_number(value)) is not None:
+            equal = (text.cast(pl.Float64, strict=False) == number).fill_null(False)
+        kept |= equal
     return kept
 
 

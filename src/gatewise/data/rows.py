@@ -131,20 +131,20 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         common = steady(files[0], steps, unsteady, common, share)
     timeframe = spec.timeframe or periods or common
     named = [(part.name, part.interval) for part in parts if part.interval is not None]
-    notes += hold_intervals(named, timeframe, asked=spec.timeframe is not None)
-    others: tuple[OtherStep, ...] = ()
+    notes += hold_intervals(named, timeframe, given=spec.timeframe is not None)
+    other_steps: tuple[OtherStep, ...] = ()
     if timeframe is not None:
         if spec.timeframe is not None or (frame[SYMBOL] != frame[SYMBOL][0]).any() or len(files) > 1:
-            others = find_other_steps(steps, timeframe)
+            other_steps = find_other_steps(steps, timeframe)
         if spec.timeframe is not None:
             if unsteady:
                 notes += taken_for(steps, timeframe)
             elif uneven is None or spec.timeframe < uneven.longest:
-                notes += insisted(steps, others, files, timeframe)
-            others, uneven = (), None
+                notes += insisted(steps, other_steps, files, timeframe)
+            other_steps, uneven = (), None
         if spec.timeframe is None:
-            why = "rows lie in periods of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
-            notes.append(f"timeframe {format_duration(timeframe)}: {why}")
+            reason = "rows lie in periods of the calendar" if periods else f"the most frequent step, {share:.1%} of all"
+            notes.append(f"timeframe {format_duration(timeframe)}: {reason}")
         elif periods and timeframe < periods < 1.5 * timeframe:
             notes.append(
                 f"warning: rows lie in periods of the calendar of {format_duration(periods)}; taken for rows of "
@@ -160,13 +160,13 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     frame = timed(frame, parts, spec.stamp, timeframe, calendar, notes)
     frame, off_grid = _on_grid(_between(frame, spec.start, spec.end), off_grid, spec.off_grid, timeframe, notes)
     stretches = _left_in(stretches, frame)
-    if others:
+    if other_steps:
         left = set(frame.select(FILE, SYMBOL).unique().iter_rows())
-        others = tuple(other for other in others if (other.file, other.symbol) in left)
+        other_steps = tuple(series for series in other_steps if (series.file, series.symbol) in left)
     if stretches and spec.timeframe is not None:
         count, step = sum(stretch.count for stretch in stretches), format_duration(stretches[0].step)
-        said = format_duration(spec.timeframe)
-        notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {said}, as asked")
+        given = format_duration(spec.timeframe)
+        notes.append(f"rows that follow each other by {step}: {count:,}; taken for rows of {given}, as asked")
     frame = _without_empty(frame, spec.columns, notes)
     tolerance = gap_tolerance(spec.gap_tolerance, timeframe, calendar)
     rows = Rows(
@@ -177,7 +177,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         tuple(notes),
         calendar,
         stretches,
-        others,
+        other_steps,
         uneven,
         off_grid,
         words=tuple(part.words for part in parts),
@@ -195,29 +195,29 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
 
 def _merged_notes(parts: Sequence[Part]) -> list[str]:
     """One line a fact, however many files share it."""
-    of: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for part in parts:
         for note in part.notes:
-            of.setdefault(note, []).append(part.name)
+            files.setdefault(note, []).append(part.name)
         if part.texts:
-            of.setdefault(f"left out, as they hold no numbers: {', '.join(part.texts)}", []).append(part.name)
+            files.setdefault(f"left out, as they hold no numbers: {', '.join(part.texts)}", []).append(part.name)
     return [
-        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {note}" for note, names in of.items()
+        f"{names[0]}{f' and {len(names) - 1} more files' if names[1:] else ''}: {note}" for note, names in files.items()
     ]
 
 
 def _concat(parts: Sequence[Part]) -> pl.DataFrame:
     texts = {text for part in parts for text in part.texts}
-    texts |= {name for part in parts for name in part.spare if any(name not in other.frame.columns for other in parts)}
+    texts |= {name for part in parts for name in part.spare if any(name not in p.frame.columns for p in parts)}
     first = [column for column in parts[0].frame.columns if column not in texts]
     frames = []
     for number, part in enumerate(parts):
         columns = [column for column in part.frame.columns if column not in texts]
         if set(columns) != set(first):
             lacks, adds = sorted(set(first) - set(columns)), sorted(set(columns) - set(first))
-            what = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
+            differences = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"adds {', '.join(adds)}"] * bool(adds)
             raise SchemaError(
-                f"files must hold the same columns; {part.name} {' and '.join(what)} beside {parts[0].name}",
+                f"files must hold the same columns; {part.name} {' and '.join(differences)} beside {parts[0].name}",
                 "load them apart, or keep what they share: data.columns=[open,high,low,close,volume]",
             )
         frames.append(part.frame.select(first).with_columns(pl.lit(number, pl.UInt32).alias(FILE)))
@@ -249,11 +249,11 @@ def _on_grid(
     if odd.is_empty():
         return frame, odd.select(SYMBOL, STAMP)
     named = f"{odd.height:,}, the first of {odd[SYMBOL][0]} at {odd[STAMP][0]:%Y-%m-%d %H:%M:%S}"
-    said = f"rows off the grid of {format_duration(timeframe)}: {named}"
+    message = f"rows off the grid of {format_duration(timeframe)}: {named}"
     if way == "keep":
-        notes.append(f'{said}; a bar that was still running? (data.off_grid="drop" leaves them out)')
+        notes.append(f'{message}; a bar that was still running? (data.off_grid="drop" leaves them out)')
         return frame, odd.select(SYMBOL, STAMP)
-    notes.append(f"{said}; left out")
+    notes.append(f"{message}; left out")
     kept = frame.join(off_grid, on=[SYMBOL, STAMP], how="anti", maintain_order="left")
     return kept, off_grid.clear()
 

@@ -38,29 +38,29 @@ def without_fixed_point(raw: Raw) -> Raw:
     if not columns or len(numbers) < len(columns):
         return raw
     values = [_numbers(column) for column in numbers]
-    there = np.concatenate([column[np.isfinite(column)] for column in values])
+    known = np.concatenate([column[np.isfinite(column)] for column in values])
     integers = all(column.dtype.is_integer() or not column.count() for column in numbers)
-    told = ", ".join(columns)
-    if not _counts(there, integers):
-        small = integers and there.any()
-        note = f"warning: {told}: whole numbers, too small for Databento's fixed-point prices: read as they are"
+    listed = ", ".join(columns)
+    if not _counts(known, integers):
+        small = integers and known.any()
+        note = f"warning: {listed}: whole numbers, too small for Databento's fixed-point prices: read as they are"
         return replace(raw, notes=(*raw.notes, note)) if small else raw
     scaled = [pl.Series(name, column / _UNIT, nan_to_null=True) for name, column in zip(columns, values, strict=True)]
     absent = sum(column.null_count() - raw.frame[column.name].null_count() for column in scaled)
-    note = f"{told}: Databento's fixed-point prices, read in units of 1e-9"
+    note = f"{listed}: Databento's fixed-point prices, read in units of 1e-9"
     if absent:
         note += f"; {absent:,} of them are its sign for no price, and missing"
     return replace(raw, frame=raw.frame.with_columns(scaled), notes=(*raw.notes, note))
 
 
-def _counts(there: npt.NDArray[np.float64], integers: bool) -> bool:
+def _counts(prices: npt.NDArray[np.float64], integers: bool) -> bool:
     """Whether prices, of all columns together, are a count of billionths."""
-    if not there.size or (there != np.rint(there)).any():
+    if not prices.size or (prices != np.rint(prices)).any():
         return False
-    usual = float(np.median(np.abs(there)))
+    usual = float(np.median(np.abs(prices)))
     if not integers:
         return usual >= _LEAST_FLOAT
-    return usual >= _LEAST_INTEGER or bool(there.any() and (there % _LEAST_STEP == 0).all())
+    return usual >= _LEAST_INTEGER or bool(prices.any() and (prices % _LEAST_STEP == 0).all())
 
 
 def _plain(column: pl.Series) -> pl.Series | None:

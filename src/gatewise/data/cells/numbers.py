@@ -54,20 +54,20 @@ def to_numbers(
         AmbiguousError: `1,234` or `1.234` is one thousand or one point two, or `110'165` a quote in 32nds, and no cell
             tells which.
     """
-    said = _said(thousands, decimal)
+    given = _given_comma(thousands, decimal)
     # Where a point groups digits, the easy way would take 1.234 for a little over one.
-    easy = list(columns) if said == "decimal" else [_easy(column) for column in columns]
+    easy = list(columns) if given == "decimal" else [_easy(column) for column in columns]
     cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
     prices = [c for c, cell in zip(columns, cells, strict=True) if cell is None and c.name in OHLC]
     prices = [price for price in prices if price.dtype == pl.String]
-    comma = said or comma_of(name, [cell.text for cell in cells if cell is not None], prices)
+    comma = given or comma_of(name, [cell.text for cell in cells if cell is not None], prices)
     if thousands is None:
         plain = {number: cell.text for number, cell in enumerate(cells) if cell is not None and cell.is_plain}
         require_groups(name, list(plain.values()))
         plain |= {n: column for n, column in enumerate(columns) if column.dtype == pl.String and cells[n] is None}
         if comma is None and points_group(name, list(plain.values())):
             comma = "decimal"
-    if comma == "decimal" and said is None:
+    if comma == "decimal" and given is None:
         easy = list(columns)
         cells = [_cells(column) if column.dtype == pl.String else None for column in easy]
     groups = _groups(thousands, comma)
@@ -90,7 +90,7 @@ class _Cells:
         return self.powers is None and self.percent is None
 
 
-def _said(thousands: str | None, decimal: str | None) -> str | None:
+def _given_comma(thousands: str | None, decimal: str | None) -> str | None:
     if thousands == "." or decimal == ",":
         return "decimal"
     return "group" if thousands == "," or decimal == "." else None
@@ -132,12 +132,12 @@ def _cells(column: pl.Series) -> _Cells:
 def _bare(text: pl.Series) -> pl.Series:
     """`(1.20)` and `1.20-` of accounts are below zero; `R$ 1.20`, `1.20 €` lose their money, if all have the same."""
     text = text.str.replace(r"^\(\s*([^()]*\d[^()]*)\)$", "-$1").str.replace(r"^(\d[\d.,' ]*)-$", "-$1")
-    for sign, rest in (
+    for sign, pattern in (
         (rf"^[+-]?({_MONEY})\s?[+-]?[\d.,]", rf"^([+-]?){_MONEY}\s?"),
         (rf"\d\s?({_MONEY})$", rf"\s?{_MONEY}$"),
     ):
         if text.str.extract(sign).drop_nulls().n_unique() == 1:
-            text = text.str.replace(rest, "$1" if rest.startswith("^") else "")
+            text = text.str.replace(pattern, "$1" if pattern.startswith("^") else "")
     return text
 
 
@@ -178,8 +178,8 @@ def _note(column: pl.Series, values: pl.Series, cells: _Cells) -> str | None:
     marked = cells.percent if cells.percent is not None else None if cells.powers is None else cells.powers > 0
     if marked is None or (value := values[(first := int(marked.arg_max() or 0))]) is None:
         return None
-    what = "units behind its numbers" if cells.percent is None else "percents"
-    return f"column {column.name!r} holds {what}: {column[first]!r} is read as {value:,.10g}"
+    kind = "units behind its numbers" if cells.percent is None else "percents"
+    return f"column {column.name!r} holds {kind}: {column[first]!r} is read as {value:,.10g}"
 
 
 def _typed(column: pl.Series) -> Numbers:

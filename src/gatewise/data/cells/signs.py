@@ -66,10 +66,10 @@ def comma_of(name: str, texts: Sequence[pl.Series], prices: Sequence[pl.Series] 
     if not (group or decimal) and counted and any(price.str.contains(_SURELY_POINT).any() for price in prices):
         return "group"
     if group == decimal:
-        why = "some cells prove either reading" if group else "no cell tells thousands from a decimal comma"
+        reason = "some cells prove either reading" if group else "no cell tells thousands from a decimal comma"
         indian = cells.str.contains(INDIAN).any() and not decimal
         raise AmbiguousError(
-            f"{name}: numbers hold commas, such as {cells[0]!r}, and {why}",
+            f"{name}: numbers hold commas, such as {cells[0]!r}, and {reason}",
             'data.thousands="," takes the grouping of India, as in 53,21,715'
             if indian
             else 'data.thousands="," where they group digits, data.decimal="," where they are decimal',

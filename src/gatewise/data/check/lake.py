@@ -64,7 +64,7 @@ class SeriesCheck:
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of `gatewise data check --json`."""
-        found = self.absences
+        absences = self.absences
         return {
             "source": self.key.source,
             "symbol": self.key.symbol,
@@ -74,14 +74,14 @@ class SeriesCheck:
             "error": self.error,
             "damaged_pages": [{"file": d.page.file, "reason": d.reason} for d in self.damaged],
             "uncovered": [[iso(start), iso(end)] for start, end in self.uncovered],
-            "bars": found.bars if found else None,
-            "absent": found.absent if found else None,
-            "absent_runs": found.runs.height if found else None,
-            "no_trade": int(found.of_kind("no_trade")["bars"].sum()) if found else None,
-            "left_out": _listed(found, "left_out"),
-            "outages": _listed(found, "outage"),
-            "before_first": _listed(found, "before_first"),
-            "after_last": _listed(found, "after_last"),
+            "bars": absences.bars if absences else None,
+            "absent": absences.absent if absences else None,
+            "absent_runs": absences.runs.height if absences else None,
+            "no_trade": int(absences.of_kind("no_trade")["bars"].sum()) if absences else None,
+            "left_out": _listed(absences, "left_out"),
+            "outages": _listed(absences, "outage"),
+            "before_first": _listed(absences, "before_first"),
+            "after_last": _listed(absences, "after_last"),
             "report": self.report.to_dict() if self.report else None,
         }
 
@@ -98,8 +98,8 @@ def check_lake(lake: Lake, keys: Sequence[SeriesKey], spec: DataConfig | None = 
     if spec is not None:
         refuse_filter(spec)
     names = ("calendar", "session", "timezone", "gap_tolerance", "resample", "prices", "repair")
-    said = {name: getattr(spec, name) for name in names} if spec else {}
-    return [_check(lake, key, said) for key in keys]
+    settings = {name: getattr(spec, name) for name in names} if spec else {}
+    return [_check(lake, key, settings) for key in keys]
 
 
 def expected_bars(
@@ -118,25 +118,25 @@ def expected_bars(
         grid = even_grid(time_us, covered, timeframe)
         return _without_days_of_rest(grid, time_us) if calendar is None and timeframe == _DAY else grid
     bounds = [_us(moment) for span in covered for moment in span]
-    found = sessions(calendar, bounds[0], bounds[-1])
+    market = sessions(calendar, bounds[0], bounds[-1])
     if timeframe == _DAY:
-        ends = found.close_us if rests(calendar) else _without_days_of_rest(found.close_us, time_us)
+        ends = market.close_us if rests(calendar) else _without_days_of_rest(market.close_us, time_us)
     else:
         step = timeframe // timedelta(microseconds=1)
-        counts = -((found.start_us - found.end_us) // step)
+        counts = -((market.start_us - market.end_us) // step)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-        ends = np.repeat(found.start_us, counts) + nth * step
+        ends = np.repeat(market.start_us, counts) + nth * step
     return np.asarray(ends[np.searchsorted(bounds, ends, side="right") % 2 == 1])
 
 
 def _of_months(covered: Sequence[Span], months: int) -> npt.NDArray[np.int64]:
     """Ends of periods of the calendar in covered time."""
-    found = [np.array([], np.int64)]
+    parts = [np.array([], np.int64)]
     for start, end in covered:
         days = np.arange(_us(start), _us(end), _DAY // timedelta(microseconds=1))
         ends = np.unique(bounds_of_months(days, months)[1])
-        found.append(ends[ends < _us(end)])
-    return np.concatenate(found)
+        parts.append(ends[ends < _us(end)])
+    return np.concatenate(parts)
 
 
 def _without_days_of_rest(grid_us: npt.NDArray[np.int64], time_us: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -149,7 +149,7 @@ def _without_days_of_rest(grid_us: npt.NDArray[np.int64], time_us: npt.NDArray[n
     return np.asarray(grid_us[~rests[weekday]])
 
 
-def _check(lake: Lake, key: SeriesKey, said: dict[str, Any]) -> SeriesCheck:
+def _check(lake: Lake, key: SeriesKey, settings: dict[str, Any]) -> SeriesCheck:
     series = lake.series(key)
     manifest: Manifest | None = None
     damaged: tuple[Damage, ...] = ()
@@ -161,20 +161,20 @@ def _check(lake: Lake, key: SeriesKey, said: dict[str, Any]) -> SeriesCheck:
         if damaged:
             return SeriesCheck(key, manifest, damaged)
         place = {"source": "lake", "lake": str(lake.root), "feed": key.source}
-        spec = DataConfig(**place, symbols=(key.symbol,), timeframe=key.timeframe, **said)
+        spec = DataConfig(**place, symbols=(key.symbol,), timeframe=key.timeframe, **settings)
         rows = read_source(spec)
         time_us = rows.frame[TIME].dt.epoch("us").to_numpy().astype(np.int64, copy=False)
         grid = expected_bars(time_us, manifest.covered, key.timeframe, rows.calendar)
         return SeriesCheck(key, manifest, (), absences_on(grid, time_us, manifest.left_out), check_rows(rows, spec))
     except GatewiseError as error:
-        told = f"{error.message}; {error.hint}" if error.hint else error.message
-        return SeriesCheck(key, manifest, damaged, error=told)
+        message = f"{error.message}; {error.hint}" if error.hint else error.message
+        return SeriesCheck(key, manifest, damaged, error=message)
 
 
-def _listed(found: Absences | None, kind: str) -> list[dict[str, Any]]:
+def _listed(absences: Absences | None, kind: str) -> list[dict[str, Any]]:
     return [
         {"start": iso(start), "end": iso(end), "bars": bars}
-        for start, end, bars in (found.of_kind(kind).select("start", "end", "bars").iter_rows() if found else ())
+        for start, end, bars in (absences.of_kind(kind).select("start", "end", "bars").iter_rows() if absences else ())
     ]
 
 

@@ -49,12 +49,12 @@ def find_outside_sessions(rows: Rows) -> Finding:
     if rows.calendar is None or rows.timeframe is None or not rests(rows.calendar):
         return Finding("outside_sessions", 0, False, (), remedy)
     time_us = rows.frame[TIME].dt.epoch("us").to_numpy()
-    found = sessions(rows.calendar, int(time_us.min()), int(time_us.max()))
+    market = sessions(rows.calendar, int(time_us.min()), int(time_us.max()))
     if rows.timeframe < DAY:
-        outside = ~found.is_open(time_us)
+        outside = ~market.is_open(time_us)
     else:
         length = rows.timeframe // _US
-        outside = found.closed(time_us) == found.closed(time_us - length)
+        outside = market.closed(time_us) == market.closed(time_us - length)
     late = rows.frame.filter(pl.Series(outside))
     examples = tuple(f"{row[SYMBOL]} {row[STAMP]:%Y-%m-%d %H:%M:%S}" for row in late.head(SHOWN).iter_rows(named=True))
     return Finding("outside_sessions", int(np.sum(outside)), False, examples, remedy)

@@ -37,10 +37,10 @@ def find_lost_steps(rows: Rows) -> Finding:
     frame = rows.frame if rows.frame[SYMBOL].n_unique() == 1 else rows.frame.sort(SYMBOL, maintain_order=True)
     starts = np.flatnonzero(np.diff(frame[SYMBOL].rle_id().to_numpy(), prepend=-1))
     names = frame[SYMBOL].gather(starts).to_list()
-    found = {name: lost_by_symbol(frame[name].to_numpy(), starts, names) for name in rows.columns}
-    lost = {name: of for name, of in found.items() if of}
-    examples = tuple(f"{name}{' of ' if of.whose else ''}{of.whose}: {of.words}" for name, of in lost.items())
-    by_symbol = bool(lost) and all(of.apart_helps for of in lost.values())
+    losses = {name: lost_by_symbol(frame[name].to_numpy(), starts, names) for name in rows.columns}
+    lost = {name: loss for name, loss in losses.items() if loss}
+    examples = tuple(f"{name}{' of ' if loss.whose else ''}{loss.whose}: {loss.words}" for name, loss in lost.items())
+    by_symbol = bool(lost) and all(loss.apart_helps for loss in lost.values())
     return Finding("lost_steps", len(lost), False, examples, BY_SYMBOL if by_symbol else REMEDY)
 
 
@@ -81,13 +81,13 @@ def lost_by_symbol(
     stride = max(1, len(values) // _MOST_STEPS)
     lost, kept = [], []
     for name, first, end in zip(names, starts, [*starts[1:], len(values)], strict=True):
-        here = values[first:end].astype(np.float64, copy=False)
-        there = finite if len(finite) == len(values) == len(here) else _finite(here)
-        if (step := _typical_step(here, stride)) is None:
+        part = values[first:end].astype(np.float64, copy=False)
+        known = finite if len(finite) == len(values) == len(part) else _finite(part)
+        if (step := _typical_step(part, stride)) is None:
             continue
-        if words := lost_steps(there, step, None if centred and apart else mean):
-            lost.append((name, words))
-            kept.append(lost_steps(there, step) is None)
+        if loss := lost_steps(known, step, None if centred and apart else mean):
+            lost.append((name, loss))
+            kept.append(lost_steps(known, step) is None)
     if not lost:
         return None
     several = len(names) > 1

@@ -39,8 +39,8 @@ class Prices:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns of prices, none where there is no close."""
-        told = self.ratios and "close" in self.rows.columns
-        return tuple(name for name in OHLC if name in self.rows.columns) if told else ()
+        checked = self.ratios and "close" in self.rows.columns
+        return tuple(name for name in OHLC if name in self.rows.columns) if checked else ()
 
     @cached_property
     def frame(self) -> pl.DataFrame:
@@ -64,10 +64,10 @@ class Prices:
         frame = self.frame
         volume = frame["volume"].to_numpy() if "volume" in self.rows.columns else None
         columns = {name: frame[name].to_numpy() for name in self.names}
-        found = find_faults(columns, block_numbers(frame[SYMBOL]), volume)
-        longest, stamp, at = max(self.rows.gap_tolerance or LONGEST, LONGEST), frame[STAMP], found.jump_row
+        result = find_faults(columns, block_numbers(frame[SYMBOL]), volume)
+        longest, stamp, at = max(self.rows.gap_tolerance or LONGEST, LONGEST), frame[STAMP], result.jump_row
         near = (stamp[at] - stamp[np.maximum(at - 1, 0)] <= longest).to_numpy()
-        return Faults(found.hundredfold, found.spikes, at[near], found.jump_ratio[near])
+        return Faults(result.hundredfold, result.spikes, at[near], result.jump_ratio[near])
 
     @cached_property
     def splits(self) -> pl.DataFrame:
@@ -83,13 +83,13 @@ class Prices:
 
 def mended(prices: Prices) -> pl.DataFrame:
     """`rows.frame` with the hundredfold cells brought back."""
-    found = prices.faults.hundredfold
-    frame, at = prices.rows.frame, prices.place[found.row]
+    cells = prices.faults.hundredfold
+    frame, at = prices.rows.frame, prices.place[cells.row]
     for number, name in enumerate(prices.names):
-        own = found.column == number
-        if own.any():
+        in_column = cells.column == number
+        if in_column.any():
             values = frame[name].to_numpy().copy()
-            values[at[own]] = shifted(values[at[own]], found.decade[own])
+            values[at[in_column]] = shifted(values[at[in_column]], cells.decade[in_column])
             frame = frame.with_columns(pl.Series(name, values, nan_to_null=True))
     return frame
 
@@ -102,26 +102,26 @@ def shifted(values: Floats, decade: Ints) -> Floats:
 def find_hundredfold(prices: Prices) -> Finding:
     """Rows with cells that are 10, 100, … times what they should be, beyond doubt."""
     remedy = 'data.repair="hundredfold" brings them back and says what it did; or mend those cells'
-    found = prices.faults.hundredfold if prices.names else None
+    cells = prices.faults.hundredfold if prices.names else None
 
-    def words(at: Ints) -> str:
-        assert found is not None
-        power = int(found.decade[at[0]])
+    def describe(at: Ints) -> str:
+        assert cells is not None
+        power = int(cells.decade[at[0]])
         return f"{10 ** abs(power):,} times too {'large' if power > 0 else 'small'}"
 
-    return _of_cells(prices, "hundredfold", found, words, remedy, blocks=True)
+    return _of_cells(prices, "hundredfold", cells, describe, remedy, blocks=True)
 
 
 def find_spikes(prices: Prices) -> Finding:
     """Rows with prices far off the rows before and after, which are alike, and by no power of ten."""
     remedy = "hold those rows against another source: a model learns them as moves; nothing, where they were traded"
-    found = prices.faults.spikes if prices.names else None
+    cells = prices.faults.spikes if prices.names else None
 
-    def words(at: Ints) -> str:
-        assert found is not None
-        return f"{_times(float(found.ratio[at[0]]))} the rows around"
+    def describe(at: Ints) -> str:
+        assert cells is not None
+        return f"{_times(float(cells.ratio[at[0]]))} the rows around"
 
-    return _of_cells(prices, "spikes", found, words, remedy, blocks=False)
+    return _of_cells(prices, "spikes", cells, describe, remedy, blocks=False)
 
 
 def find_level_jumps(prices: Prices) -> Finding:
@@ -155,12 +155,12 @@ def find_possible_splits(prices: Prices) -> Finding:
     )
     if not prices.names:
         return Finding("possible_splits", 0, False, (), remedy)
-    found = prices.splits
+    splits = prices.splits
     examples = tuple(
         f"{row[SYMBOL]} {row['time']:%Y-%m-%d}: {row['new']}:{row['old']}, from {row['before']:g} to {row['after']:g}"
-        for row in found.head(SHOWN).iter_rows(named=True)
+        for row in splits.head(SHOWN).iter_rows(named=True)
     )
-    return Finding("possible_splits", found.height, False, examples, remedy, doubtful=True)
+    return Finding("possible_splits", splits.height, False, examples, remedy, doubtful=True)
 
 
 def find_fixed_point(prices: Prices) -> Finding:
@@ -169,27 +169,27 @@ def find_fixed_point(prices: Prices) -> Finding:
         "divide them, if the vendor's format counts in ten-thousandths, hundred-millionths or billionths: targets and "
         "errors in price units would be of that scale; nothing, if the prices are so large (some currencies)"
     )
-    close, found = pl.col("close"), pl.DataFrame()
+    close, suspects = pl.col("close"), pl.DataFrame()
     if prices.names and (prices.frame.select(close.max()).item() or 0) >= _LEAST_FIXED:
         whole = pl.all_horizontal((pl.col(name) % 1 == 0).fill_null(True) for name in prices.names)
-        found = prices.frame.group_by(SYMBOL).agg(close.median(), whole.mean().alias("whole")).sort(SYMBOL)
-        found = found.filter(close >= _LEAST_FIXED, pl.col("whole") >= _SHARE_WHOLE)
-    examples = tuple(f"{name}: whole numbers, usually about {usual:,.0f}" for name, usual, _ in found.iter_rows())
+        suspects = prices.frame.group_by(SYMBOL).agg(close.median(), whole.mean().alias("whole")).sort(SYMBOL)
+        suspects = suspects.filter(close >= _LEAST_FIXED, pl.col("whole") >= _SHARE_WHOLE)
+    examples = tuple(f"{name}: whole numbers, usually about {usual:,.0f}" for name, usual, _ in suspects.iter_rows())
     return Finding("fixed_point", len(examples), False, examples[:SHOWN], remedy, doubtful=True)
 
 
 def _of_cells(
-    prices: Prices, kind: str, found: Cells | None, words: Callable[[Ints], str], remedy: str, blocks: bool
+    prices: Prices, kind: str, suspects: Cells | None, describe: Callable[[Ints], str], remedy: str, blocks: bool
 ) -> Finding:
-    if found is None:
+    if suspects is None:
         return Finding(kind, 0, blocks, (), remedy)
-    rows = found.rows
+    rows = suspects.rows
     examples = []
     for number in rows[:SHOWN]:
-        at = np.flatnonzero(found.row == number)
+        at = np.flatnonzero(suspects.row == number)
         row = prices.row(int(number))
-        cells = ", ".join(f"{name}={row[name]:g}" for name in (prices.names[column] for column in found.column[at]))
-        examples.append(f"{where(prices.rows, row)}: {cells}, {words(at)}")
+        cells = ", ".join(f"{name}={row[name]:g}" for name in (prices.names[column] for column in suspects.column[at]))
+        examples.append(f"{where(prices.rows, row)}: {cells}, {describe(at)}")
     return Finding(kind, int(rows.size), blocks, tuple(examples), remedy, doubtful=not blocks)
 
 

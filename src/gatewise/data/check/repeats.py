@@ -66,8 +66,8 @@ class Repeats:
 
 def repeated(ordered: pl.DataFrame) -> pl.Series:
     """Which rows, in order of symbol and stamp, share both with the row above."""
-    same = (ordered[SYMBOL] == ordered[SYMBOL].shift()) & (ordered[STAMP] == ordered[STAMP].shift())
-    return same.fill_null(False)
+    repeats = (ordered[SYMBOL] == ordered[SYMBOL].shift()) & (ordered[STAMP] == ordered[STAMP].shift())
+    return repeats.fill_null(False)
 
 
 def judge_repeats(ordered: pl.DataFrame, again: pl.Series, rows: Rows) -> Repeats:
@@ -83,34 +83,34 @@ def judge_repeats(ordered: pl.DataFrame, again: pl.Series, rows: Rows) -> Repeat
     count, differing = int(again.sum()), int(differs.sum())
     if not differing:
         return Repeats(count, 0, "", _KEEP_ONE, True)
-    what = _how(shared, differs, rows)
+    text = _describe(shared, differs, rows)
     if rows.zone_assumed and (zones := _clocks_went_back(ordered[STAMP], shared, differs)):
-        others = f" or another zone whose clocks went back then, like {', '.join(zones[1:4])}" if zones[1:] else ""
-        hint = f'say whose clock the stamps show: data.timezone="{zones[0]}"{others}'
-        return Repeats(count, differing, f"{what}: an hour that clocks show twice", hint, False)
-    if (told := _told_apart(ordered, shared, rows)) is not None:
-        return Repeats(count, differing, what, told, False)
+        more = f" or another zone whose clocks went back then, like {', '.join(zones[1:4])}" if zones[1:] else ""
+        hint = f'say whose clock the stamps show: data.timezone="{zones[0]}"{more}'
+        return Repeats(count, differing, f"{text}: an hour that clocks show twice", hint, False)
+    if (apart := _hint_apart(ordered, shared, rows)) is not None:
+        return Repeats(count, differing, text, apart, False)
     if _are_of_twelve_hours(ordered[STAMP], shared, rows.zone_assumed):
-        what += "; only twelve of the day's hours come, many times twice: the clock counts 12 hours without AM or PM"
-        return Repeats(count, differing, f"{what}, or the rows are of two series", _HALVES, False)
+        text += "; only twelve of the day's hours come, many times twice: the clock counts 12 hours without AM or PM"
+        return Repeats(count, differing, f"{text}, or the rows are of two series", _HALVES, False)
     hint = "no column tells which is meant: mend them, or take out the wrong ones; data.filter.COLUMN=VALUE keeps some"
-    return Repeats(count, differing, what, hint, True)
+    return Repeats(count, differing, text, hint, True)
 
 
 def _differing(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     """Which rows repeat a time with another value than the row above."""
-    others = [pl.col(column).ne_missing(pl.col(column).shift()) for column in columns]
-    return repeated(frame) & frame.select(pl.any_horizontal(pl.lit(False), *others).alias("differs"))["differs"]
+    changes = [pl.col(column).ne_missing(pl.col(column).shift()) for column in columns]
+    return repeated(frame) & frame.select(pl.any_horizontal(pl.lit(False), *changes).alias("differs"))["differs"]
 
 
-def _how(shared: pl.DataFrame, differs: pl.Series, rows: Rows) -> str:
+def _describe(shared: pl.DataFrame, differs: pl.Series, rows: Rows) -> str:
     at = int(differs.arg_max() or 0)
     above, row = shared.row(at - 1, named=True), shared.row(at, named=True)
     columns = [column for column in rows.columns if above[column] != row[column]]
     first = f"{columns[0]} {_written(above[columns[0]])} and {_written(row[columns[0]])}"
     more = f" and {len(columns) - 1} more columns" if columns[1:] else ""
-    where = f"row {above[ROW]}" if above[FILE] == row[FILE] else f"{rows.files[above[FILE]]} row {above[ROW]}"
-    return f"{int(differs.sum())} differ, the first from {where} in {first}{more}"
+    address = f"row {above[ROW]}" if above[FILE] == row[FILE] else f"{rows.files[above[FILE]]} row {above[ROW]}"
+    return f"{int(differs.sum())} differ, the first from {address} in {first}{more}"
 
 
 def _written(value: float | None) -> str:
@@ -121,15 +121,15 @@ def _clocks_went_back(stamps: pl.Series, shared: pl.DataFrame, differs: pl.Serie
     """Zones in which every time that comes with two different rows comes twice, and all others exist."""
     pairs = shared.select(pl.len().over(SYMBOL, STAMP).max()).item() == 2
     twice, all_times = (times.dt.replace_time_zone(None) for times in (shared.filter(differs)[STAMP], stamps))
-    found = []
+    zones = []
     for zone in _ZONES if pairs else ():
         early, late = (
             twice.dt.replace_time_zone(zone, ambiguous=a, non_existent="null") for a in ("earliest", "latest")
         )
         exist = all_times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").null_count() == 0
         if exist and (early != late).fill_null(False).all():
-            found.append(zone)
-    return found
+            zones.append(zone)
+    return zones
 
 
 def _are_of_twelve_hours(stamps: pl.Series, shared: pl.DataFrame, zone_assumed: bool) -> bool:
@@ -143,16 +143,16 @@ def _are_of_twelve_hours(stamps: pl.Series, shared: pl.DataFrame, zone_assumed: 
     return often and twice["len"].max() == 2
 
 
-def _told_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str | None:
+def _hint_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str | None:
     """The hint that names the columns by which rows of one time are rows of different series."""
-    words = rows.texts()
-    texts = [column for column in words.columns if column not in ordered.columns]
-    frame = ordered.join(words.select(FILE, ROW, *texts), on=[FILE, ROW], how="left", maintain_order="left")
+    cells = rows.texts()
+    texts = [column for column in cells.columns if column not in ordered.columns]
+    frame = ordered.join(cells.select(FILE, ROW, *texts), on=[FILE, ROW], how="left", maintain_order="left")
     frame = frame.unique([SYMBOL, STAMP, *rows.columns, *texts], maintain_order=True)
     numbers = [column for column in rows.columns if column not in OHLCV and _may_name(shared, column)]
     names = [column for column in (*sorted(texts, key=_rank), *numbers) if _recurs(frame[column])]
     for column in names:
-        if not _tells(frame, [column], rows.columns):
+        if not _separates(frame, [column], rows.columns):
             continue
         if (counts := part_of_time(frame, column)) is not None:
             return counts
@@ -161,9 +161,9 @@ def _told_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str 
         if intervals or venues or not _is_of_series(frame, column):
             return f"{column!r} tells them apart; keep the rows of one: {_filter(frame, [column])}"
         return f"{column!r} tells them apart: data.symbol_column={column!r}"
-    if names[1:] and _tells(frame, names, rows.columns):
-        told = [c for c in names if not _tells(frame, [other for other in names if other != c], rows.columns)] or names
-        return f"{' and '.join(map(repr, told))} tell them apart; keep the rows of one: {_filter(frame, told)}"
+    if names[1:] and _separates(frame, names, rows.columns):
+        apart = [c for c in names if not _separates(frame, [n for n in names if n != c], rows.columns)] or names
+        return f"{' and '.join(map(repr, apart))} tell them apart; keep the rows of one: {_filter(frame, apart)}"
     return None
 
 
@@ -206,10 +206,10 @@ def _recurs(column: pl.Series) -> bool:
     return column.null_count() < len(column) and column.n_unique() * 2 <= len(column)
 
 
-def _tells(frame: pl.DataFrame, columns: Sequence[str], numbers: Sequence[str]) -> bool:
+def _separates(frame: pl.DataFrame, columns: Sequence[str], numbers: Sequence[str]) -> bool:
     """Whether what these columns hold together comes once at a time, and other numbers differ mostly where it does."""
     if not columns or not frame.select(SYMBOL, STAMP, *columns).is_unique().all():
         return False
     again = repeated(frame)
-    others = [column for column in numbers if column not in columns]
-    return int((_differing(frame, others) & again).sum()) * 2 >= int(again.sum())
+    rest_columns = [column for column in numbers if column not in columns]
+    return int((_differing(frame, rest_columns) & again).sum()) * 2 >= int(again.sum())

@@ -186,12 +186,12 @@ def _rows(
     """Rows for which an expression is true; no such rows where the columns that it needs are absent."""
     if broken is None:
         return Finding(kind, 0, blocks, (), remedy)
-    found = rows.frame.filter(broken.fill_null(False))
+    broken_rows = rows.frame.filter(broken.fill_null(False))
     examples = []
-    for row in found.head(SHOWN).iter_rows(named=True):
+    for row in broken_rows.head(SHOWN).iter_rows(named=True):
         values = ", ".join(f"{column}={row[column]:g}" for column in shown if row[column] is not None)
         examples.append(f"{where(rows, row)}{': ' + values if values else ''}")
-    return Finding(kind, found.height, blocks, tuple(examples), remedy)
+    return Finding(kind, broken_rows.height, blocks, tuple(examples), remedy)
 
 
 def _duplicates(rows: Rows, settled: bool) -> Finding:
@@ -199,11 +199,11 @@ def _duplicates(rows: Rows, settled: bool) -> Finding:
     again = repeated(ordered)
     if not again.any():
         return Finding("duplicates", 0, True, (), "")
-    found = judge_repeats(ordered, again, rows)
-    equal = f"{found.count - found.differing} of {found.count} repeat every value of the row with the same time"
+    repeats = judge_repeats(ordered, again, rows)
+    equal = f"{repeats.count - repeats.differing} of {repeats.count} repeat every value of the row with the same time"
     first = ordered.filter(again).head(SHOWN).iter_rows(named=True)
-    examples = (equal, *([found.what] if found.what else []), *(where(rows, row) for row in first))
-    return Finding("duplicates", found.count, not (settled and found.may_choose), examples, found.hint)
+    examples = (equal, *([repeats.what] if repeats.what else []), *(where(rows, row) for row in first))
+    return Finding("duplicates", repeats.count, not (settled and repeats.may_choose), examples, repeats.hint)
 
 
 def _disorder(rows: Rows) -> Finding:
@@ -215,12 +215,12 @@ def _disorder(rows: Rows) -> Finding:
         (stamp < stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("falls"),
         (stamp > stamp.shift().over(FILE, SYMBOL)).fill_null(False).alias("rises"),
     )
-    found = frame.filter("falls")
-    examples = [where(rows, row) for row in found.head(SHOWN).iter_rows(named=True)]
-    if found.height > frame["rises"].sum():
+    broken_rows = frame.filter("falls")
+    examples = [where(rows, row) for row in broken_rows.head(SHOWN).iter_rows(named=True)]
+    if broken_rows.height > frame["rises"].sum():
         examples.insert(0, "the newest row comes first")
     return Finding(
-        "out_of_order", found.height, False, tuple(examples), "nothing: rows are sorted when they are loaded"
+        "out_of_order", broken_rows.height, False, tuple(examples), "nothing: rows are sorted when they are loaded"
     )
 
 
@@ -234,8 +234,8 @@ def _missing(rows: Rows) -> Finding:
 
 
 def _columns(rows: Rows, kind: str, broken: Callable[[pl.Series], bool], remedy: str, blocks: bool = False) -> Finding:
-    found = tuple(column for column in rows.columns if broken(rows.frame[column]))
-    return Finding(kind, len(found), blocks, found, remedy)
+    names = tuple(column for column in rows.columns if broken(rows.frame[column]))
+    return Finding(kind, len(names), blocks, names, remedy)
 
 
 def _short_bars(rows: Rows, spec: DataConfig, step: timedelta) -> tuple[Finding, str]:

@@ -24,17 +24,17 @@ def find_mixed_steps(rows: Rows, spec: DataConfig) -> Finding:
 
     Of these alone no timeframe is true that the user may say.
     """
-    whole = {(other.file, other.symbol) for other in rows.other_steps}
-    stretches = [one for one in rows.stretches if (one.change[FILE], one.change[SYMBOL]) not in whole]
-    examples = [other.told(rows.files) for other in rows.other_steps]
-    examples += [stretch.told(rows.address(stretch.change)) for stretch in stretches]
-    count = sum(other.count for other in rows.other_steps) + sum(stretch.count for stretch in stretches)
+    whole = {(series.file, series.symbol) for series in rows.other_steps}
+    stretches = [run for run in rows.stretches if (run.change[FILE], run.change[SYMBOL]) not in whole]
+    examples = [series.describe(rows.files) for series in rows.other_steps]
+    examples += [stretch.describe(rows.address(stretch.change)) for stretch in stretches]
+    count = sum(series.count for series in rows.other_steps) + sum(stretch.count for stretch in stretches)
     remedy = _one_timeframe_at_a_time(rows) if rows.other_steps else _one_step_at_a_time(rows) if count else ""
     if rows.uneven is not None and rows.timeframe is not None:
-        examples.append(rows.uneven.told(rows.address(rows.uneven.first), rows.timeframe))
+        examples.append(rows.uneven.describe(rows.address(rows.uneven.first), rows.timeframe))
         count, remedy = count + rows.uneven.count, remedy or _longest_timeframe(rows.uneven)
     if rows.envelopes:
-        examples = [envelopes.told(rows.address(envelopes.first)) for envelopes in rows.envelopes] + examples
+        examples = [envelopes.describe(rows.address(envelopes.first)) for envelopes in rows.envelopes] + examples
         count, remedy = count + sum(envelopes.count for envelopes in rows.envelopes), _ONE_LENGTH
     blocks = bool(rows.envelopes) or spec.timeframe is None
     return Finding("mixed_steps", count, blocks, tuple(examples[:SHOWN]), remedy)
@@ -49,24 +49,24 @@ def refuse_mixed_steps(rows: Rows, spec: DataConfig) -> None:
     """
     if rows.envelopes:
         first = rows.envelopes[0]
-        raise SchemaError(f"{first.told(rows.address(first.first))}: bars of two lengths in one table", _ONE_LENGTH)
+        raise SchemaError(f"{first.describe(rows.address(first.first))}: bars of two lengths in one table", _ONE_LENGTH)
     if rows.timeframe is None or spec.timeframe is not None:
         return
     if rows.other_steps:
         raise SchemaError(
-            f"{rows.other_steps[0].told(rows.files)}; the timeframe of the other rows is "
+            f"{rows.other_steps[0].describe(rows.files)}; the timeframe of the other rows is "
             f"{format_duration(rows.timeframe)}",
             _one_timeframe_at_a_time(rows),
         )
     if rows.uneven is not None and not rows.stretches:
-        told = rows.uneven.told(rows.address(rows.uneven.first), rows.timeframe)
-        raise SchemaError(f"{told}: periods of several lengths", _longest_timeframe(rows.uneven))
+        text = rows.uneven.describe(rows.address(rows.uneven.first), rows.timeframe)
+        raise SchemaError(f"{text}: periods of several lengths", _longest_timeframe(rows.uneven))
     if not rows.stretches:
         return
-    stretch, *others = rows.stretches
-    more = f" ({len(others)} more such stretches)" if others else ""
+    stretch, *more_stretches = rows.stretches
+    more = f" ({len(more_stretches)} more such stretches)" if more_stretches else ""
     raise SchemaError(
-        f"{stretch.told(rows.address(stretch.change))}, the timeframe of the other rows is "
+        f"{stretch.describe(rows.address(stretch.change))}, the timeframe of the other rows is "
         f"{format_duration(rows.timeframe)}{more}",
         _one_step_at_a_time(rows),
     )
@@ -103,8 +103,8 @@ def _one_step_at_a_time(rows: Rows) -> str:
     cut = "data.start and data.end take the rows of one step"
     if len(rows.stretches) == 1:
         (stretch,) = rows.stretches
-        here = (pl.col(name) == stretch.change[name] for name in (FILE, ROW))
-        moment = rows.frame.filter(*here)[TIME]
+        is_change = (pl.col(name) == stretch.change[name] for name in (FILE, ROW))
+        moment = rows.frame.filter(*is_change)[TIME]
         begin = moment + rows.timeframe
         if len(moment) and stretch.first and _are_of_one_step(rows, pl.col(TIME) >= begin[0]):
             cut = f'data.start="{begin[0]:%Y-%m-%dT%H:%M:%S}" takes the rows after it'

@@ -105,18 +105,18 @@ def find_symbol(
         named: the user named the one series of rows without a symbol column; loose spellings then name none.
     """
     free = {spelling: column for spelling, column in spelled.items() if column not in time}
-    found = [free[s] for s in SYMBOLS if s in free and not _is_empty(frame[free[s]])]
-    found += [free[s] for s in IDS if s in free and free[s] not in kept and not named and _are_ids(frame[free[s]])]
+    symbols = [free[s] for s in SYMBOLS if s in free and not _is_empty(frame[free[s]])]
+    symbols += [free[s] for s in IDS if s in free and free[s] not in kept and not named and _are_ids(frame[free[s]])]
     loose = [(s, free[s]) for s in LOOSE_SYMBOLS if s in free and free[s] not in kept]
-    if not found and not named:
+    if not symbols and not named:
         for spelling, column in loose:
             if _tells_series(frame, spelling, column, time):
                 return column, [f"symbols are read from {column!r} (data.symbol_column says otherwise)"]
     notes = []
-    if found[1:]:
-        others = ", ".join(map(repr, found[1:]))
-        notes.append(f"symbols are read from {found[0]!r}; {others} could name them too (data.symbol_column chooses)")
-    return (found[0] if found else None), notes
+    if symbols[1:]:
+        more = ", ".join(map(repr, symbols[1:]))
+        notes.append(f"symbols are read from {symbols[0]!r}; {more} could name them too (data.symbol_column chooses)")
+    return (symbols[0] if symbols else None), notes
 
 
 def _is_empty(column: pl.Series) -> bool:
@@ -155,10 +155,10 @@ def _tells_series(frame: pl.DataFrame, spelling: str, column: str, time: tuple[s
 
 def _hashes(columns: Sequence[pl.Series]) -> pl.Series:
     """A number for each row, the same where all columns are; counted in a fifth of the time that texts take."""
-    found = columns[0].hash(seed=0)
+    hashes = columns[0].hash(seed=0)
     for number, column in enumerate(columns[1:], start=1):
-        found = found ^ column.hash(seed=number)
-    return found
+        hashes = hashes ^ column.hash(seed=number)
+    return hashes
 
 
 def _are_names(values: pl.Series) -> bool:

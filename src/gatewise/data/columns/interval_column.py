@@ -76,8 +76,8 @@ def find_interval(
         if column is None or column in taken:
             continue
         counts = _texts(frame[column]).alias("value").value_counts(sort=True)
-        if found := interval_of(name, column, counts.drop_nulls().filter(pl.col("value") != "")["value"].to_list()):
-            return found
+        if interval := interval_of(name, column, counts.drop_nulls().filter(pl.col("value") != "")["value"].to_list()):
+            return interval
     return None
 
 
@@ -118,18 +118,18 @@ def require_no_lengths(name: str, interval: Interval, column: pl.Series, symbols
     raise AmbiguousError(error.message, f"{error.hint}; numbers of a day's or a year's parts belong into the time")
 
 
-def refuse_lengths(name: str, words: pl.DataFrame, symbols: pl.Series, stamps: pl.Series) -> None:
+def refuse_lengths(name: str, left_out: pl.DataFrame, symbols: pl.Series, stamps: pl.Series) -> None:
     """Holds other columns of words against the rows: those of which all are lengths of bars, by which rows step.
 
     Args:
         name: how errors call the file.
-        words: columns that are left out, among them `__row`.
+        left_out: columns that are left out, among them `__row`.
         symbols, stamps: of the rows.
 
     Raises:
         AmbiguousError: a column names several lengths, and the rows of two at least step by theirs.
     """
-    for column in words.drop(ROW):
+    for column in left_out.drop(ROW):
         if not names_lengths(column.head(_SAMPLE_ROWS)):
             continue
         texts = _texts(column)
@@ -145,21 +145,21 @@ def names_lengths(column: pl.Series) -> bool:
     return all(map(_is_said, _texts(column).drop_nulls().unique()))
 
 
-def several_intervals(where: str, column: str, values: Sequence[str]) -> AmbiguousError:
+def several_intervals(address: str, column: str, values: Sequence[str]) -> AmbiguousError:
     listed = ", ".join(values[:_SHOWN]) + (", …" if values[_SHOWN:] else "")
     return AmbiguousError(
-        f"{where} intervals {listed}; a table holds rows of one",
+        f"{address} intervals {listed}; a table holds rows of one",
         f"keep the rows of one: data.filter={ {column: values[0]}!r}",
     )
 
 
-def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta | None, asked: bool) -> list[str]:
+def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta | None, given: bool) -> list[str]:
     """Holds what columns say of the interval against each other and against the step between rows.
 
     Args:
         named: file and what its column says of all rows, for each file that has one.
         timeframe: of the rows.
-        asked: the user gave it; what contradicts it is then said, and no more.
+        given: the user gave it; what contradicts it is then said, and no more.
 
     Returns:
         Notes.
@@ -175,19 +175,19 @@ def hold_intervals(named: Sequence[tuple[str, Interval]], timeframe: timedelta |
     fits = [timeframe is None or any(is_about(length, timeframe) for length in _lengths(value)) for value in values]
     if _NUMBERING in first.column.lower() and _may_count(values) and not any(fits):
         return []
-    for other, interval in named[1:]:
+    for other_file, interval in named[1:]:
         if not set(read_interval(interval.values[0])) & set(read_interval(values[0])):
             raise several_intervals(
-                f"{file} and {other} name in {first.column!r}", first.column, [values[0], interval.values[0]]
+                f"{file} and {other_file} name in {first.column!r}", first.column, [values[0], interval.values[0]]
             )
     if timeframe is None or fits[0] or not _lengths(values[0]):
         return []
     step = format_duration(timeframe)
-    told = f"{file}: column {first.column!r} says {values[0]} of every row, and the timeframe is {step}"
-    if asked:
-        return [f"{told}, as asked"]
+    text = f"{file}: column {first.column!r} says {values[0]} of every row, and the timeframe is {step}"
+    if given:
+        return [f"{text}, as asked"]
     raise SchemaError(
-        f"{told} by the step between rows", f'data.timeframe="{step}" insists on it, or says how long a row lasts'
+        f"{text} by the step between rows", f'data.timeframe="{step}" insists on it, or says how long a row lasts'
     )
 
 
@@ -207,8 +207,8 @@ def _by_value(texts: pl.Series, symbols: pl.Series, stamps: pl.Series) -> pl.Dat
 
 def _usual_steps(rows: pl.DataFrame) -> dict[str, timedelta]:
     """Of each value, of `_by_value`, that has two rows of a symbol."""
-    same = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
-    steps = rows.select("value", pl.when(same).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
+    follows = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
+    steps = rows.select("value", pl.when(follows).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
     return dict(steps.group_by("value").agg(pl.col("step").mode().min()).iter_rows())
 
 

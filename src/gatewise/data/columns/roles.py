@@ -101,16 +101,16 @@ def find_roles(
     may_name = [spelled[s] for s in (*SYMBOLS, *IDS, *LOOSE_SYMBOLS) if s in spelled]
     may_name += [symbol_column] if symbol_column else []
     time = _time(name, frame, columns, spelled, time_column, may_name)
-    of_symbols, told = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
+    of_symbols, symbol_notes = find_symbol(frame, spelled, time, {*rename.values(), *wanted}, symbol is not None)
     if symbol_column:
-        of_symbols, told = _named(name, columns, symbol_column, "data.symbol_column"), []
+        of_symbols, symbol_notes = _named(name, columns, symbol_column, "data.symbol_column"), []
     taken = {*time, *([of_symbols] if of_symbols else [])}
     _refuse_renames(name, rename, taken)
     interval = find_interval(name, frame, spelled, {*taken, *rename.values(), *wanted})
     names, notes = _values(name, columns, spelled, rename, frame, of_symbols)
     volume, counted = traded_or_ticks(frame, names, spelled, rename)
     names |= numbered(again, names)
-    notes = [*repeated, *told, *notes, *counted]
+    notes = [*repeated, *symbol_notes, *notes, *counted]
     spare = [spelled[s] for s in ALL_TIMES if s in spelled and spelled[s] not in (*time, *rename.values())]
     if spare:
         notes.append(f"time is read from {', '.join(time)}; left out: {', '.join(spare)} (data.time_column chooses)")
@@ -136,22 +136,22 @@ def _time(
     frame: pl.DataFrame,
     columns: list[str],
     spelled: dict[str, str],
-    said: str | None,
+    given: str | None,
     may_name: Collection[str],
 ) -> tuple[str, ...]:
-    if said:
-        parts = (said,) if said in columns or "," not in said else tuple(part.strip() for part in said.split(","))
+    if given:
+        parts = (given,) if given in columns or "," not in given else tuple(part.strip() for part in given.split(","))
         if len(set(parts)) < len(parts):
             raise SchemaError(
-                f"{name}: data.time_column {said!r} names a column twice", "name each part of the time once"
+                f"{name}: data.time_column {given!r} names a column twice", "name each part of the time once"
             )
         return tuple(_named(name, columns, part, "data.time_column") for part in parts)
     clocks = [s for s in CLOCKS if s in spelled and holds_times_of_day(frame[spelled[s]])]  # no time by themselves
     if clocks and (pair := _date_and_clock(frame, spelled, clocks)):
         return pair
-    if found := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
-        hours = find_hours(frame, spelled) if plain_spelling(found) in DATES else None
-        return hours if hours and found in hours else (found,)
+    if chosen := _first([s for s in ALL_TIMES if s not in clocks] + clocks, spelled):
+        hours = find_hours(frame, spelled) if plain_spelling(chosen) in DATES else None
+        return hours if hours and chosen in hours else (chosen,)
     if {"t", "o", "h", "l", "c"} <= spelled.keys():
         return (spelled["t"],)
     if {"year", "month", "day"} <= spelled.keys():
@@ -166,12 +166,12 @@ def _time(
     loose = [c for s in LOOSE_TIMES if (c := spelled.get(s)) in dated]
     if loose and all(normalise(column) in (*LOOSE_TIMES, *BESIDE_LOOSE_TIMES) for column in dated):
         return (loose[0],)
-    said = (
+    hint = (
         f"data.time_column={dated[0]!r}, whose cells look like dates" if len(dated) == 1 else 'data.time_column="NAME"'
     )
     raise SchemaError(
         f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
-        f'{said} (or parts: data.time_column="year,month,day,hour"); rows without a time can\'t be used',
+        f'{hint} (or parts: data.time_column="year,month,day,hour"); rows without a time can\'t be used',
     )
 
 
@@ -183,21 +183,21 @@ def _values(
     frame: pl.DataFrame,
     symbol: str | None,
 ) -> tuple[dict[str, str], list[str]]:
-    found = {target: _named(name, columns, column, f"data.rename.{target}") for target, column in rename.items()}
-    loose = {t: c for t, spellings in VALUES.items() if t not in found and (c := _first(spellings, spelled))}
-    if "close" not in found | loose and {"open", "high", "low"} <= found.keys() | loose.keys() and "price" in spelled:
+    chosen = {target: _named(name, columns, column, f"data.rename.{target}") for target, column in rename.items()}
+    loose = {t: c for t, spellings in VALUES.items() if t not in chosen and (c := _first(spellings, spelled))}
+    if "close" not in chosen | loose and {"open", "high", "low"} <= chosen.keys() | loose.keys() and "price" in spelled:
         loose["close"] = spelled["price"]
     # Short spellings such as c or vol mean close and volume among bars only; elsewhere they are names of their own.
-    bars = set(OHLC) <= found.keys() | loose.keys()
-    found |= {t: c for t, c in loose.items() if (bars or normalise(c) == t) and c not in found.values()}
+    bars = set(OHLC) <= chosen.keys() | loose.keys()
+    chosen |= {t: c for t, c in loose.items() if (bars or normalise(c) == t) and c not in chosen.values()}
     notes = []
-    of = str(frame[symbol][0]) if symbol else ""
-    if "volume" not in found and set(OHLC) <= found.keys() and (guess := find_volume(columns, of)):
-        found["volume"] = guess
+    first_symbol = str(frame[symbol][0]) if symbol else ""
+    if "volume" not in chosen and set(OHLC) <= chosen.keys() and (guess := find_volume(columns, first_symbol)):
+        chosen["volume"] = guess
         notes.append(f"volume is read from {guess!r} (data.rename.volume=… chooses)")
-    elif "volume" not in found and (like := [c for c in columns if c.strip().lower().startswith("volume")]):
+    elif "volume" not in chosen and (like := [c for c in columns if c.strip().lower().startswith("volume")]):
         notes.append(f"no column is known as the volume: {_listed(like)} (data.rename.volume=… chooses)")
-    back = {column: target for target, column in found.items()}
+    back = {column: target for target, column in chosen.items()}
     # Klines' last column is called ignore, and always 0.
     names = {column: back.get(column, column) for column in columns if column in back or column != "ignore"}
     for column in [c for c in names if c not in back and c in (*OHLCV, *rename, SYMBOL, TIME)]:
@@ -222,9 +222,9 @@ def _refuse_renames(name: str, rename: Mapping[str, str], taken: set[str]) -> No
                 f"{name}: column {column!r} is read as time or symbol; data.rename.{target} can't be it too",
                 "data.time_column and data.symbol_column name others",
             )
-        if (other := next(key for key, value in rename.items() if value == column)) != target:
+        if (earlier := next(key for key, value in rename.items() if value == column)) != target:
             raise SchemaError(
-                f"{name}: column {column!r} becomes one column; data.rename.{other} and data.rename.{target} name it",
+                f"{name}: column {column!r} becomes one column; data.rename.{earlier} and data.rename.{target} name it",
                 "leave one of them out",
             )
 

@@ -27,9 +27,9 @@ def ended_column(frame: pl.DataFrame) -> str | None:
         return None
     for column in frame.columns:
         if (name := normalise(column)) in _NAMES:
-            said = _said(frame[column]).drop_nulls().unique()
+            values = _lowered(frame[column]).drop_nulls().unique()
             known = [*_NO, *_YES] if len(name) > 1 else [_NO[0], _YES[0]]  # one letter may be any number's name
-            if len(said) and said.is_in(known).all():
+            if len(values) and values.is_in(known).all():
                 return column
     return None
 
@@ -43,7 +43,7 @@ def without_running(raw: Raw) -> Raw:
     column = ended_column(raw.frame)
     if column is None:
         return raw
-    running = _said(raw.frame[column]).is_in(_NO).fill_null(False)
+    running = _lowered(raw.frame[column]).is_in(_NO).fill_null(False)
     count = int(running.sum())
     if not count:
         return raw
@@ -56,7 +56,7 @@ def without_running(raw: Raw) -> Raw:
     return replace(raw, frame=raw.frame.filter(~running), notes=(*raw.notes, note))
 
 
-def _said(column: pl.Series) -> pl.Series:
+def _lowered(column: pl.Series) -> pl.Series:
     if not (column.dtype in (pl.String, pl.Boolean) or column.dtype.is_numeric()):
         return pl.Series(column.name, [None] * len(column), dtype=pl.String)
     return column.cast(pl.String).str.strip_chars(" \t\r\"'").str.to_lowercase()

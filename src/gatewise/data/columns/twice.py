@@ -28,7 +28,7 @@ def first_of_each(
         AmbiguousError: two columns spell a role that is needed, and hold different values.
     """
     needed = {*ALL_TIMES, *SYMBOLS, *(s for target, spellings in VALUES.items() for s in (target, *spellings))}
-    asked = {*ALL_TIMES, *SYMBOLS, *(s for target in wanted for s in (normalise(target), *VALUES.get(target, ())))}
+    roles = {*ALL_TIMES, *SYMBOLS, *(s for target in wanted for s in (normalise(target), *VALUES.get(target, ())))}
     columns: list[str] = []
     again: list[str] = []
     spelled: dict[str, str] = {}
@@ -48,7 +48,7 @@ def first_of_each(
             columns.append(column)
         elif spelling not in needed:
             again.append(column)
-        elif (wanted and spelling not in asked) or frame[first].equals(frame[column]):
+        elif (wanted and spelling not in roles) or frame[first].equals(frame[column]):
             notes.append(f"left out: the second of columns {first!r} and {header!r}")
         else:
             raise AmbiguousError(
@@ -62,13 +62,13 @@ def first_of_each(
 
 def numbered(again: Sequence[str], names: Mapping[str, str]) -> dict[str, str]:
     """A table's name for each column whose name another had: Plot_2."""
-    taken, found = set(names.values()), {}
+    taken, targets = set(names.values()), {}
     for column in again:
         number, header = re.sub(f"^{AGAIN}", "", column).split("_", 1)
         target = next(t for n in itertools.count(int(number)) if (t := f"{header}_{n}") not in taken)
         taken.add(target)
-        found[column] = target
-    return found
+        targets[column] = target
+    return targets
 
 
 def traded_or_ticks(

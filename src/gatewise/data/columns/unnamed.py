@@ -49,45 +49,45 @@ class _Runs:
     jump: bool
 
 
-def find_unnamed(parts: Sequence[Part], said: str | None) -> list[str]:
+def find_unnamed(parts: Sequence[Part], given: str | None) -> list[str]:
     """What there is to say of columns that may name symbols.
 
     Args:
         parts: all files.
-        said: the name of the one series, where the user said that it is one; nothing is looked at then.
+        given: the name of the one series, where the user said that it is one; nothing is looked at then.
 
     Raises:
         AmbiguousError: rows of several instruments, by all that is seen, would be one series.
     """
-    parts = [] if said else [part for part in parts if not part.symbols_named]
+    parts = [] if given else [part for part in parts if not part.symbols_named]
     notes = []
     for column in dict.fromkeys(name for part in parts for name in _candidates(part)):
         held = [part for part in parts if column in part.words.columns or column in part.frame.columns]
         if (runs := _runs_of(held, column)) is None:
             continue
-        one, other = runs.values
+        value, next_value = runs.values
         more = ", …" if runs.count > 2 else ""
-        what = f"column {column!r} holds {runs.count} values one after another ({one!r}, {other!r}{more})"
+        description = f"column {column!r} holds {runs.count} values one after another ({value!r}, {next_value!r}{more})"
         each = f"data.symbol_column={column!r} reads a series of each"
-        how = "the times begin again" if runs.begin_again else "the price jumps" if runs.jump else None
+        change = "the times begin again" if runs.begin_again else "the price jumps" if runs.jump else None
         passing = bool(_tokens(column) & _PASSING)
-        if how and not passing:
+        if change and not passing:
             raise AmbiguousError(
-                f"{held[0].name}: {what}, and {how} wherever it changes: several instruments, or one series?",
-                f'{each}; data.symbol="NAME" says that they are one, and data.filter={ {column: one}!r} keeps the rows '
-                "of one",
+                f"{held[0].name}: {description}, and {change} wherever it changes: several instruments, or one series?",
+                f'{each}; data.symbol="NAME" says that they are one, and data.filter={ {column: value}!r} keeps the '
+                "rows of one",
             )
-        if how or not passing:
-            changes = f", and {how} wherever it changes" if how else ""
-            notes.append(f"warning: {what}{changes}; the rows are taken for one series ({each})")
+        if change or not passing:
+            changes = f", and {change} wherever it changes" if change else ""
+            notes.append(f"warning: {description}{changes}; the rows are taken for one series ({each})")
     return notes
 
 
 def _candidates(part: Part) -> list[str]:
     """Columns of text that were left out, and whole numbers that are called as ids are."""
-    words = [column for column in part.words.columns if column != ROW]
-    others = [column for column in part.frame.columns if column not in (SYMBOL, STAMP, ROW)]
-    return words + [c for c in others if _tokens(c) & {"id", "code", "token", *IDS} and not _tokens(c) & _PASSING]
+    texts = [column for column in part.words.columns if column != ROW]
+    columns = [column for column in part.frame.columns if column not in (SYMBOL, STAMP, ROW)]
+    return texts + [c for c in columns if _tokens(c) & {"id", "code", "token", *IDS} and not _tokens(c) & _PASSING]
 
 
 def _tokens(column: str) -> set[str]:
@@ -101,7 +101,7 @@ def _runs_of(parts: Sequence[Part], column: str) -> _Runs | None:
     num_rows = sum(map(len, held))
     if (changes + len(parts)) * _LEAST_RUN > num_rows or changes + len(parts) < 2:
         return None
-    rows = pl.concat(_rows(*of, number) for number, of in enumerate(zip(parts, held, strict=True)))
+    rows = pl.concat(_rows(*pair, number) for number, pair in enumerate(zip(parts, held, strict=True)))
     rows = rows.filter(pl.col("value").is_not_null() & (pl.col("value") != ""))
     if rows.height * 2 < num_rows:  # remarks on a few rows
         return None
@@ -132,8 +132,8 @@ def _rows(part: Part, values: pl.Series, number: int) -> pl.DataFrame:
     """Symbol, stamp, file, value as text and price, as a logarithm where it has one."""
     if values.dtype != pl.String and (values == values.round()).all():
         values = values.cast(pl.Int64)
-    others = (column for column in part.frame.columns if column not in (SYMBOL, STAMP, ROW, values.name))
-    name = "close" if "close" in part.frame.columns else next(others, None)
+    columns = (column for column in part.frame.columns if column not in (SYMBOL, STAMP, ROW, values.name))
+    name = "close" if "close" in part.frame.columns else next(columns, None)
     price = part.frame[name] if name else pl.repeat(None, len(values), dtype=pl.Float64, eager=True)
     price = price.log() if (price > 0).all() else price
     text = values.cast(pl.String).str.strip_chars()

@@ -45,5 +45,5 @@ def _is_counted(word: str, symbol: str) -> bool:
 
 def _is_base(word: str, symbol: str) -> bool:
     """Whether a symbol is a coin's in what it is quoted in; AVGO is no AVG and MARA no MA."""
-    rest = re.sub(r"[^a-z0-9]", "", symbol.lower().removeprefix(word)) if symbol.lower().startswith(word) else ""
-    return rest.startswith(_QUOTES)
+    ending = re.sub(r"[^a-z0-9]", "", symbol.lower().removeprefix(word)) if symbol.lower().startswith(word) else ""
+    return ending.startswith(_QUOTES)

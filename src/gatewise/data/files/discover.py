@@ -47,12 +47,12 @@ def find_files(paths: Sequence[str]) -> tuple[list[Path], list[str]]:
             'data.paths=["FILE"] (or a folder or a glob), data.source="sql" and data.url="URL" for a database, '
             'data.source="lake" for what gatewise data fetch brought, or data.source="sp500"',
         )
-    found: dict[Path, Path] = {}
+    by_target: dict[Path, Path] = {}
     notes: list[str] = []
     for text in paths:
         for path in _expand(text, notes):
-            found.setdefault(path.resolve(), path)
-    return list(found.values()), notes
+            by_target.setdefault(path.resolve(), path)
+    return list(by_target.values()), notes
 
 
 def kind_by_name(path: Path) -> str | None:
@@ -101,15 +101,15 @@ def _of_folder(folder: Path, notes: list[str]) -> list[Path]:
     ]
     files = _only_data(visible, f"{folder}/", notes)
     if not files:
-        there = ", ".join(path.name for path in visible[:5]) or "nothing"
+        held = ", ".join(path.name for path in visible[:5]) or "nothing"
         raise ReadError(
-            f"folder {folder} holds no data file; it holds {there}",
+            f"folder {folder} holds no data file; it holds {held}",
             f"gatewise reads {', '.join(sorted(KINDS))}, packed or not; any other name: give the file itself",
         )
     return files
 
 
-def _only_data(files: Iterable[Path], where: str, notes: list[str]) -> list[Path]:
+def _only_data(files: Iterable[Path], place: str, notes: list[str]) -> list[Path]:
     taken: list[Path] = []
     passed: list[Path] = []
     files = list(files)
@@ -119,7 +119,7 @@ def _only_data(files: Iterable[Path], where: str, notes: list[str]) -> list[Path
         (taken if known else passed).append(path)
     if taken and passed:
         names = ", ".join(path.name for path in passed[:5]) + (", …" if len(passed) > 5 else "")
-        notes.append(f"{where}: {len(passed)} files passed over that are not data by their names: {names}")
+        notes.append(f"{place}: {len(passed)} files passed over that are not data by their names: {names}")
     return taken
 
 

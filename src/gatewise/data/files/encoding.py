@@ -60,9 +60,9 @@ def not_utf8(name: str, data: bytes, error: UnicodeDecodeError) -> ReadError:
 
 
 def _hint(data: bytes) -> str:
-    read = {codec: words for codec in _CANDIDATES if (words := _known_words(data, codec))}
+    read = {codec: known for codec in _CANDIDATES if (known := _known_words(data, codec))}
     best = max(read.values(), key=len, default=[])
-    proved = [codec for codec, words in read.items() if len(words) == len(best)]
+    proved = [codec for codec, known in read.items() if len(known) == len(best)]
     if proved and all(read[codec] == best for codec in proved):  # no other reading knows as many words
         return f'data.encoding="{proved[0]}": its header then reads {", ".join(best[:4])}'
     listed = ", ".join(f"{codec} ({_CANDIDATES[codec]})" for codec in _FEW)

@@ -34,16 +34,16 @@ def refuse_half_clock(name: str, frame: pl.DataFrame, zone: str) -> None:
     days = in_order(frame.select(SYMBOL, STAMP, "open", "close")).group_by(SYMBOL, date, maintain_order=True)
     ends = days.agg(pl.col("open").first(), pl.col("close").last())
     ends = ends.with_columns(pl.col("close").shift().over(SYMBOL).alias("before"))
-    opened, own, before = (ends[column].to_numpy() for column in ("open", "close", "before"))
+    opened, last, before = (ends[column].to_numpy() for column in ("open", "close", "before"))
     with np.errstate(invalid="ignore", divide="ignore"):
-        same, other = (np.abs(np.log(opened / close)) for close in (own, before))
-    told = np.isfinite(same) & np.isfinite(other) & (same != other)
-    nearer = int((same < other)[told].sum())
-    if told.sum() < _FEWEST_DATES or nearer < _LEAST_SHARE * told.sum():
+        to_own, to_before = (np.abs(np.log(opened / close)) for close in (last, before))
+    clear = np.isfinite(to_own) & np.isfinite(to_before) & (to_own != to_before)
+    nearer = int((to_own < to_before)[clear].sum())
+    if clear.sum() < _FEWEST_DATES or nearer < _LEAST_SHARE * clear.sum():
         return
-    if np.median(same[told]) < _MUCH_NEARER * np.median(other[told]):
+    if np.median(to_own[clear]) < _MUCH_NEARER * np.median(to_before[clear]):
         raise AmbiguousError(
-            f"{name}: {nearer} of {int(told.sum())} dates open where their own last row closed, and no hour is above "
+            f"{name}: {nearer} of {int(clear.sum())} dates open where their own last row closed, and no hour is above "
             "12: the clock counts 12 hours, nothing says AM or PM, and afternoons stand ahead of mornings",
             "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
         )

@@ -93,9 +93,9 @@ def read_header(name: str, lines: Sequence[Sequence[str]]) -> Header:
 
 def _units(lines: Sequence[Sequence[str]]) -> Header | None:
     """A header with a line of units, types or dashes below or above it."""
-    for line, other in itertools.permutations(range(2)) if len(lines) > 1 else ():
+    for line, names_line in itertools.permutations(range(2)) if len(lines) > 1 else ():
         units = [cell.strip() for cell in lines[line] if cell.strip()]
-        names = tuple(cell.strip() for cell in lines[other])
+        names = tuple(cell.strip() for cell in lines[names_line])
         known = sum(normalise(cell) in {*_FIELDS, *ALL_TIMES} for cell in names)
         if units and all(map(_UNIT.fullmatch, units)) and known > 1 and len(lines[line]) == len(names):
             return Header(names, 2, note=f"a line of units or types at the header skipped: {','.join(units)[:60]}")
@@ -128,35 +128,35 @@ def find_labels(levels: Sequence[Sequence[str]], sure: bool = False) -> tuple[La
     """
     if len(levels) != 2 or len(levels[0]) != len(levels[1]) or len(levels[0]) < 2:
         return None
-    if (plain := _unnumbered(levels[0])) != levels[0] and (found := find_labels([plain, levels[1]], sure)) is not None:
-        return found
+    if (plain := _unnumbered(levels[0])) != levels[0] and (inner := find_labels([plain, levels[1]], sure)) is not None:
+        return inner
     cells = [["" if _is_nameless(cell) else cell.strip() for cell in level] for level in levels]
     called = [normalise(level[0]) in _SYMBOLS for level in cells]
     spelled = [len(_FIELDS & {normalise(cell) for cell in level}) for level in cells]  # LOW and OPEN are tickers too
     if not any(called) and spelled[0] == spelled[1]:
         return None
-    which = called.index(True) if sum(called) == 1 else spelled.index(min(spelled))
-    symbols, fields = cells[which], cells[1 - which]
-    if not spelled[1 - which] or any(map(is_value, fields)):
+    symbol_level = called.index(True) if sum(called) == 1 else spelled.index(min(spelled))
+    symbols, fields = cells[symbol_level], cells[1 - symbol_level]
+    if not spelled[1 - symbol_level] or any(map(is_value, fields)):
         return None
-    if which == 0:  # a symbol above the first of its columns alone, as spreadsheets merge cells
+    if symbol_level == 0:  # a symbol above the first of its columns alone, as spreadsheets merge cells
         for place in range(2, len(symbols)):
             symbols[place] = symbols[place] or (symbols[place - 1] if fields[place] else "")
     # What was an index has its name on the upper level and none on the lower.
     labels = [Label(f, s) if f and s else Label(f or s) for f, s in zip(fields, symbols, strict=True)]
-    if called[which]:  # the first cells are the levels' names, and the index has none
+    if called[symbol_level]:  # the first cells are the levels' names, and the index has none
         labels[0] = Label("")
-    of: dict[str, list[str]] = {}
+    fields_of: dict[str, list[str]] = {}
     for label in labels:
         if label.symbol is not None:
-            of.setdefault(label.symbol, []).append(label.field)
-    once = all(len(set(fields)) == len(fields) for fields in of.values())
+            fields_of.setdefault(label.symbol, []).append(label.field)
+    once = all(len(set(fields)) == len(fields) for fields in fields_of.values())
     sure = sure or any(called)
-    blank = {symbol for symbol in of if symbol.lower() in MISSING}
-    words = all(map(may_be_ticker, of)) and (sure or len(blank) < len(of))
-    words = words and (any(called) or not any(map(is_value, of)))
-    alike = len({frozenset(fields) for fields in of.values()}) == 1
-    return tuple(labels) if once and words and (alike or (of and any(called))) else None
+    blank = {symbol for symbol in fields_of if symbol.lower() in MISSING}
+    valid = all(map(may_be_ticker, fields_of)) and (sure or len(blank) < len(fields_of))
+    valid = valid and (any(called) or not any(map(is_value, fields_of)))
+    alike = len({frozenset(fields) for fields in fields_of.values()}) == 1
+    return tuple(labels) if once and valid and (alike or (fields_of and any(called))) else None
 
 
 def labels_of_tuples(names: Sequence[str]) -> tuple[Label, ...] | None:
@@ -204,11 +204,9 @@ def uneven_header(name: str, above: Sequence[str], rows: Sequence[Sequence[str]]
         left, right = (
             first is not None and all(re.match(_DATE, row[first + shift]) for row in more) for shift in (0, 1)
         )
-        told = normalise(names[0]) in _FIELDS and all(re.match(_DATE, row[0]) for row in more)
-        cut = any(
-            is_number(one) and is_number(other) for row in more for one, other in pairwise(row[: (first or 0) + 1])
-        )
-        if (right and not left and not cut) or (first is None and told):
+        is_dated = normalise(names[0]) in _FIELDS and all(re.match(_DATE, row[0]) for row in more)
+        cut = any(is_number(a) and is_number(b) for row in more for a, b in pairwise(row[: (first or 0) + 1]))
+        if (right and not left and not cut) or (first is None and is_dated):
             return Header(("", *names)), "rows have one cell more than the header: their first has no name"
     elif known < 2:
         return None
@@ -236,13 +234,13 @@ def _unnumbered(names: Sequence[str]) -> Sequence[str]:
     if len({*names}) < len(names):
         return names
     counts: dict[str, int] = {}
-    found = []
+    unnumbered = []
     for name in names:
         base, _, number = name.rpartition(".")
-        own = base if base in counts and number == str(counts[base]) else name
-        counts[own] = counts.get(own, 0) + 1
-        found.append(own)
-    return found
+        plain = base if base in counts and number == str(counts[base]) else name
+        counts[plain] = counts.get(plain, 0) + 1
+        unnumbered.append(plain)
+    return unnumbered
 
 
 def _is_nameless(cell: str) -> bool:

@@ -77,19 +77,19 @@ def labels_of_joined(name: str, names: Sequence[str]) -> tuple[Label, ...] | Non
     made = [_is_made(symbol) for symbol in fields]
     if all(made) if in_capitals else any(made):
         return None
-    of_bars = any(set(OHLC) <= own for own in fields.values())
+    of_bars = any(set(OHLC) <= field_names for field_names in fields.values())
     counts = Counter(label.field for label in labels if label.symbol is not None)
     shared = {field for field, count in counts.items() if count > 1 and _TARGETS[field] in _PRICES}
     if not of_bars and not (shared if in_capitals else shared & {"close", "adj_close"}):
         return None
-    alike = len({frozenset(own) for own in fields.values()}) == 1
+    alike = len({frozenset(field_names) for field_names in fields.values()}) == 1
     once = len({(label.symbol, label.field) for label in labels if label.symbol}) == len(written)
     if alike and once and (of_bars or in_capitals):
         return tuple(labels)
     few = ", ".join(written[:4]) + (", …" if written[4:] else "")
-    why = "several symbols, of which some lack a field" if not alike else "several symbols, or of one series"
+    reason = "several symbols, of which some lack a field" if not alike else "several symbols, or of one series"
     raise AmbiguousError(
-        f"{name}: its columns {few} may be those of {why}",
+        f"{name}: its columns {few} may be those of {reason}",
         'write a file a symbol, or both levels of the header, each field for each symbol; data.symbol="NAME" takes '
         "them for columns of one series",
     )
@@ -97,9 +97,9 @@ def labels_of_joined(name: str, names: Sequence[str]) -> tuple[Label, ...] | Non
 
 def _split(column: str, mark: str, field_ahead: bool) -> Label:
     """A field and a symbol around a mark, the longest field that is spelled so; else the name alone."""
-    words = column.strip().split(mark)
-    for count in range(len(words) - 1, 0, -1):
-        ahead, behind = (words[:count], words[count:]) if field_ahead else (words[:-count], words[-count:])
+    parts = column.strip().split(mark)
+    for count in range(len(parts) - 1, 0, -1):
+        ahead, behind = (parts[:count], parts[count:]) if field_ahead else (parts[:-count], parts[-count:])
         field, symbol = (ahead, behind) if field_ahead else (behind, ahead)
         if (spelling := normalise(mark.join(field))) in _TARGETS and len(spelling) > 1 and all(symbol):
             return Label(spelling, mark.join(symbol).strip())
@@ -112,5 +112,5 @@ def _is_plain(column: str) -> bool:
 
 
 def _is_made(symbol: str) -> bool:
-    words = {word for word in re.split(r"[\d_ .|:/-]+", symbol.lower()) if word}
-    return bool(words & _MADE) or (len(words) == 1 and words <= _MONEY)
+    parts = {word for word in re.split(r"[\d_ .|:/-]+", symbol.lower()) if word}
+    return bool(parts & _MADE) or (len(parts) == 1 and parts <= _MONEY)

@@ -65,13 +65,13 @@ class Way:
 
     Attributes:
         keys: the outermost first.
-        said: the symbols that are said nearest to it; of several none is taken.
-        own: a column of its own says whose each row is.
+        symbols: those that are said nearest to it; of several none is taken.
+        has_symbols: a column of its own says whose each row is.
     """
 
     keys: tuple[Key, ...] = ()
-    said: tuple[str, ...] = ()
-    own: bool = False
+    symbols: tuple[str, ...] = ()
+    has_symbols: bool = False
 
 
 def read_keys(texts: Collection[str]) -> list[Key]:
@@ -94,18 +94,18 @@ def name_tables(name: str, ways: Sequence[Way], symbol: str | None) -> tuple[lis
     Raises:
         AmbiguousError: several symbols are said of one table, or several tables are of one and no parts of it.
     """
-    found: list[str | None] = []
+    names: list[str | None] = []
     from_keys: dict[str, bool] = {}  # symbol -> written like one
     for way in ways:
         keyed = [key.text for key in way.keys if key.kind == "symbol" and (key.several or _TICKER.fullmatch(key.text))]
-        may = tuple(dict.fromkeys(way.said or (() if way.own else keyed)))
+        may = tuple(dict.fromkeys(way.symbols or (() if way.has_symbols else keyed)))
         if may[1:] and not (symbol and len(ways) == 1):
             raise AmbiguousError(
                 f"{name}: {' and '.join(map(repr, may))} may each be the symbol of the same table",
                 'data.symbol="NAME" says whose rows they are' if len(ways) == 1 else "write a file a symbol",
             )
-        found.append(symbol if may[1:] else may[0] if may else None)
-        if may and not way.said:
+        names.append(symbol if may[1:] else may[0] if may else None)
+        if may and not way.symbols:
             from_keys[may[0]] = _TICKER.fullmatch(may[0]) is not None
     notes, pieces = [], []
     if from_keys:
@@ -113,23 +113,23 @@ def name_tables(name: str, ways: Sequence[Way], symbol: str | None) -> tuple[lis
             f"symbols are read from the keys: {', '.join(list(from_keys)[:6])}{', …' if len(from_keys) > 6 else ''}"
         )
     if len(ways) > 1:
-        _require_apart(name, ways, found)
+        _require_apart(name, ways, names)
         labels = [".".join(key.text for key in way.keys if key.several) for way in ways]
-        alone = [of is not None and not from_keys.get(of, True) for of in found]
+        alone = [s is not None and not from_keys.get(s, True) for s in names]
         pieces = [Piece(label, is_series) for label, is_series in zip(labels, alone, strict=True)]
-        if any(found.count(of) > 1 for of in found) and (parts := [label for label in labels if label]):
+        if any(names.count(s) > 1 for s in names) and (parts := [label for label in labels if label]):
             notes.append(f"parts of one series by their keys: {', '.join(parts[:6])}{', …' if parts[6:] else ''}")
-    return found, pieces, notes
+    return names, pieces, notes
 
 
 def _require_apart(name: str, ways: Sequence[Way], symbols: Sequence[str | None]) -> None:
-    goes: dict[bool, set[Kind]] = {True: {"part", "symbol"}, False: {"part"}}
+    allowed: dict[bool, set[Kind]] = {True: {"part", "symbol"}, False: {"part"}}
     for way, symbol in zip(ways, symbols, strict=True):
-        others = [w for w, s in zip(ways, symbols, strict=True) if s == symbol and w is not way]
-        texts = [key.text for w in (way, *others) for key in w.keys if key.several]
-        told = [key for key in way.keys if key.several and any(key not in other.keys for other in others)]
-        mixed = symbol is None and not way.own and any(symbols)
-        if mixed or (others and (not told or any(key.kind not in goes[way.own] for key in told))):
+        rivals = [w for w, s in zip(ways, symbols, strict=True) if s == symbol and w is not way]
+        texts = [key.text for w in (way, *rivals) for key in w.keys if key.several]
+        distinct = [key for key in way.keys if key.several and any(key not in rival.keys for rival in rivals)]
+        mixed = symbol is None and not way.has_symbols and any(symbols)
+        if mixed or (rivals and (not distinct or any(key.kind not in allowed[way.has_symbols] for key in distinct))):
             listed = ", ".join(dict.fromkeys(texts)) or "keys"
             raise AmbiguousError(
                 f"{name}: the keys of its tables ({listed[:80]}) are neither symbols nor parts of one series",

@@ -31,11 +31,11 @@ def read_json(blob: Blob, spec: DataConfig) -> Raw:
         SchemaError: two columns of one name.
     """
     tables = find_tables(_parse(blob, spec))
-    symbols, pieces, notes = name_tables(blob.name, [found.way for found in tables], spec.symbol)
+    symbols, pieces, notes = name_tables(blob.name, [table.way for table in tables], spec.symbol)
     frames: list[pl.DataFrame] = []
     layout = None
-    for found, symbol in zip(tables, symbols, strict=True):
-        columns, layout, also = _columns(blob, found, spec)
+    for table, symbol in zip(tables, symbols, strict=True):
+        columns, layout, also = _columns(blob, table, spec)
         notes += also
         frames.append(_frame(blob.name, columns, symbol))
     if not frames:
@@ -88,25 +88,25 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _columns(blob: Blob, found: Found, spec: DataConfig) -> tuple[dict[str, list[Any]], Layout | None, list[str]]:
+def _columns(blob: Blob, table: Found, spec: DataConfig) -> tuple[dict[str, list[Any]], Layout | None, list[str]]:
     notes = []
-    if found.zone and spec.timezone is None:
-        notes.append(f"it says that its time zone is {found.zone!r} (data.timezone says so where stamps carry none)")
-    if not found.rows:
+    if table.zone and spec.timezone is None:
+        notes.append(f"it says that its time zone is {table.zone!r} (data.timezone says so where stamps carry none)")
+    if not table.rows:
         if spec.columns_are:
             raise ReadError(
                 f"{blob.name} carries its columns' names; data.columns_are names those of rows without any",
                 "leave data.columns_are out; data.rename gives a column another name",
             )
-        return found.columns, None, notes
-    width = len(found.rows[0])
-    if odd := next((number for number, row in enumerate(found.rows, start=1) if len(row) != width), None):
+        return table.columns, None, notes
+    width = len(table.rows[0])
+    if odd := next((number for number, row in enumerate(table.rows, start=1) if len(row) != width), None):
         raise ReadError(
-            f"{blob.name} row {odd} has {len(found.rows[odd - 1])} values; the first has {width}", "mend that row"
+            f"{blob.name} row {odd} has {len(table.rows[odd - 1])} values; the first has {width}", "mend that row"
         )
-    sample = [["" if value is None else str(value) for value in row] for row in found.rows[:_SAMPLE]]
+    sample = [["" if value is None else str(value) for value in row] for row in table.rows[:_SAMPLE]]
     names, layout, note = headless(blob.name, blob.file, sample, spec)
-    columns = {name: [row[place] for row in found.rows] for place, name in enumerate(names)}
+    columns = {name: [row[place] for row in table.rows] for place, name in enumerate(names)}
     if layout is not None:
         require_order(blob.name, _frame(blob.name, columns, None).with_row_index(ROW, offset=1))
     return columns, layout, [*note, *notes]

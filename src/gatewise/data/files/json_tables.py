@@ -56,14 +56,14 @@ def find_tables(value: Any) -> list[Found]:
         return _of_list(value)
     if not isinstance(value, dict) or not value:
         return []
-    found, below = _of_object(value), dict[str, list[Found]]()
-    if not found:
+    nearest, below = _of_object(value), dict[str, list[Found]]()
+    if not nearest:
         below = {key: tables for key, inner in value.items() if (tables := find_tables(inner))}
-        found = _of_parts(below)
+        nearest = _of_parts(below)
     beside = {key: inner for key, inner in value.items() if key not in below}
-    symbols, zones = _said(beside, SYMBOLS), _said(beside, _ZONES)
+    symbols, zones = _texts_about(beside, SYMBOLS), _texts_about(beside, _ZONES)
     zone = zones[0] if zones else None
-    return [replace(table, symbols=table.symbols or symbols, zone=table.zone or zone) for table in found]
+    return [replace(table, symbols=table.symbols or symbols, zone=table.zone or zone) for table in nearest]
 
 
 def _of_list(value: list[Any]) -> list[Found]:
@@ -82,11 +82,11 @@ def _of_list(value: list[Any]) -> list[Found]:
     return []
 
 
-def _of_answers(answers: list[list[Found]]) -> list[Found]:
+def _of_answers(responses: list[list[Found]]) -> list[Found]:
     """Tables one after another, each of which says whose it is."""
-    keys = read_keys([str(number) for number in range(1, len(answers) + 1)])
-    tables = [replace(t, keys=(key, *t.keys)) for key, found in zip(keys, answers, strict=True) for t in found]
-    named = all(answers) and all(table.symbols and _is_timed(table) for table in tables)
+    keys = read_keys([str(number) for number in range(1, len(responses) + 1)])
+    tables = [replace(t, keys=(key, *t.keys)) for key, response in zip(keys, responses, strict=True) for t in response]
+    named = all(responses) and all(table.symbols and _is_timed(table) for table in tables)
     return tables if named and _are_alike(tables) else []
 
 
@@ -122,12 +122,12 @@ def _of_parts(below: dict[str, list[Found]]) -> list[Found]:
         if all(stamps == times[0] for stamps in times):
             return [Found({"time": times[0], **{k: [row[1] for row in t.rows] for k, t in alone.items()}})]
         return []
-    found = [
+    pieces = [
         replace(table, keys=(key, *table.keys))
         for key, tables in zip(read_keys(below), below.values(), strict=True)
         for table in tables
     ]
-    return found if _are_alike(found) else []
+    return pieces if _are_alike(pieces) else []
 
 
 def _are_alike(tables: list[Found]) -> bool:
@@ -182,14 +182,14 @@ def _with_index(columns: dict[str, list[Any]], index: list[Any]) -> dict[str, li
     return columns if [str(key) for key in index] == [str(n) for n in range(len(index))] else {"time": index, **columns}
 
 
-def _said(value: dict[str, Any], spellings: tuple[str, ...]) -> tuple[str, ...]:
+def _texts_about(value: dict[str, Any], spellings: tuple[str, ...]) -> tuple[str, ...]:
     """Texts beside a table, or in objects there that are about it, by the best spelling that is nearest."""
     level = [value]
     while level:
         texts = {(normalise(k), text) for inner in level for k, text in inner.items() if isinstance(text, str) and text}
         for spelling in spellings:
-            if found := sorted(text for name, text in texts if name == spelling):
-                return tuple(found)
+            if values := sorted(text for name, text in texts if name == spelling):
+                return tuple(values)
         entries = [(k, v[0] if isinstance(v, list) and len(v) == 1 else v) for inner in level for k, v in inner.items()]
         level = [entry for key, entry in entries if isinstance(entry, dict) and _ABOUT.search(normalise(key))]
     return ()

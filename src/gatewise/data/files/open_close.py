@@ -88,7 +88,7 @@ def settled(orders: Sequence[Order]) -> list[bool]:
     """
     shapes = {order.layout for order in orders if order.close_first is None}
     of_shape = {shape: _together([order for order in orders if order.layout == shape]) for shape in shapes}
-    found = []
+    verdicts = []
     for order in orders:
         verdict = of_shape[order.layout] if order.close_first is None else order.close_first
         if verdict is None and not order.layout.usual:
@@ -98,14 +98,14 @@ def settled(orders: Sequence[Order]) -> list[bool]:
                 f"data.columns_are={','.join(order.layout.columns)} or data.columns_are={','.join(order.other)}, after "
                 "a look at whoever wrote it",
             )
-        found.append(bool(verdict))
-    return found
+        verdicts.append(bool(verdict))
+    return verdicts
 
 
 def _together(alike: Sequence[Order]) -> bool | None:
-    told = {order.close_first for order in alike} - {None}
-    if told:
-        return told.pop() if len(told) == 1 else None
+    known = {order.close_first for order in alike} - {None}
+    if known:
+        return known.pop() if len(known) == 1 else None
     return _verdict(pl.concat([order.rows for order in alike]))
 
 
@@ -134,8 +134,8 @@ def _score(rows: pl.DataFrame) -> float:
     opened, close = ordered["open"].to_numpy(), ordered["close"].to_numpy()
     if np.array_equal(opened, close, equal_nan=True):
         return np.inf  # either reading is the same
-    own = (ordered[SYMBOL] == ordered[SYMBOL].shift()).fill_null(False).to_numpy()[1:]
-    nearer = (np.abs(close[1:] - opened[:-1]) - np.abs(opened[1:] - close[:-1]))[own]
+    within = (ordered[SYMBOL] == ordered[SYMBOL].shift()).fill_null(False).to_numpy()[1:]
+    nearer = (np.abs(close[1:] - opened[:-1]) - np.abs(opened[1:] - close[:-1]))[within]
     nearer = nearer[np.isfinite(nearer) & (nearer != 0)]
     if not nearer.size:
         return 0.0

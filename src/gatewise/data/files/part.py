@@ -104,8 +104,8 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     rows = raw.frame[ROW]
     named = None if roles.symbol or spec.symbol else name_series(file)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
-    how = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
-    stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, how, roles.beside)
+    reading = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
+    stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, reading, roles.beside)
     require_apart(raw.name, raw.pieces, rows, symbols, stamps.values)
     names = {
         column: target
@@ -138,8 +138,8 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
             )
     notes = [*raw.notes, *roles.notes, *stamps.notes, *notes, *backwards(frame)]
     left = (column for column in names if chosen.get(column) not in frame.columns)
-    words = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
-    refuse_lengths(raw.name, words, symbols, stamps.values)
+    word_columns = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
+    refuse_lengths(raw.name, word_columns, symbols, stamps.values)
     if named is not None and only not in (None, named.symbol):
         named = None  # another symbol was wanted, and the rows are taken for its own
     return Part(
@@ -149,7 +149,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         zone=stamps.zone,
         texts=texts,
         notes=tuple(notes),
-        words=words,
+        words=word_columns,
         zone_assumed=stamps.zone_assumed,
         interval=interval,
         named=named,
@@ -166,18 +166,18 @@ def settle_orders(parts: Sequence[Part]) -> list[Part]:
     Raises:
         AmbiguousError: see `settled`.
     """
-    asked = [(number, part.order) for number, part in enumerate(parts) if part.order is not None]
-    verdicts = settled([order for _, order in asked])
+    undecided = [(number, part.order) for number, part in enumerate(parts) if part.order is not None]
+    verdicts = settled([order for _, order in undecided])
     known = list(parts)
-    for (number, order), close_first in zip(asked, verdicts, strict=True):
+    for (number, order), close_first in zip(undecided, verdicts, strict=True):
         if close_first and order.close_first is None:
             known[number] = _turned(parts[number], order)
     return known
 
 
 def _turned(part: Part, order: Order) -> Part:
-    other = {"open": order.rows["close"], "close": order.rows["open"]}
-    frame = part.frame.with_columns(other[name].alias(name) for name in other if name in part.frame.columns)
+    swapped = {"open": order.rows["close"], "close": order.rows["open"]}
+    frame = part.frame.with_columns(swapped[name].alias(name) for name in swapped if name in part.frame.columns)
     note = f"read as other files of its shape, whose first price is the close: {', '.join(order.other)}"
     return replace(part, frame=frame, notes=(*part.notes, note))
 
@@ -202,10 +202,10 @@ def _holds_dates(frame: pl.DataFrame, time: tuple[str, ...]) -> bool:
 
 
 def _symbols(
-    raw: Raw, column: str | None, named: Named | None, said: str | None, only: str | None
+    raw: Raw, column: str | None, named: Named | None, given: str | None, only: str | None
 ) -> tuple[pl.Series, list[str]]:
     if column is None:
-        name, notes = said or only or (named.symbol if named else ""), []
+        name, notes = given or only or (named.symbol if named else ""), []
         if named and only not in (None, named.symbol):
             notes.append(
                 f"no symbol column: the rows are taken for {only}'s, the one symbol that is wanted (the {named.by}'s "
@@ -223,12 +223,12 @@ def _symbols(
             "write it, where a ticker like NA was lost as a missing value (pandas keeps it by keep_default_na=False), "
             "or take that row out",
         )
-    if said and symbols.n_unique() > 1:
+    if given and symbols.n_unique() > 1:
         raise SchemaError(
-            f"{raw.name}: data.symbol {said!r} names one series; column {column!r} holds {symbols.n_unique()}",
-            f"leave it out; data.symbols={[said]} keeps the rows of that one, data.symbols=['A', 'B'] of several",
+            f"{raw.name}: data.symbol {given!r} names one series; column {column!r} holds {symbols.n_unique()}",
+            f"leave it out; data.symbols={[given]} keeps the rows of that one, data.symbols=['A', 'B'] of several",
         )
-    return (pl.repeat(said, len(symbols), dtype=pl.String, eager=True) if said else symbols), []
+    return (pl.repeat(given, len(symbols), dtype=pl.String, eager=True) if given else symbols), []
 
 
 def columns_to_read(spec: DataConfig) -> tuple[str, ...]:

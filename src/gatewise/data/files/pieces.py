@@ -47,16 +47,16 @@ def require_apart(name: str, pieces: Sequence[Piece], rows: pl.Series, symbols: 
         .drop_nulls()
         .sort("symbol", "first", "last")
     )
-    for one, other in pairwise(spans.iter_rows(named=True)):
-        if one["symbol"] == other["symbol"] and other["first"] < one["last"]:
-            both = f"{pieces[one['piece']].key!r} and {pieces[other['piece']].key!r}"
+    for earlier, later in pairwise(spans.iter_rows(named=True)):
+        if earlier["symbol"] == later["symbol"] and later["first"] < earlier["last"]:
+            both = f"{pieces[earlier['piece']].key!r} and {pieces[later['piece']].key!r}"
             raise AmbiguousError(
                 f"{name}: tables under {both} would be parts of one series, and their rows cover the same time",
                 "keep the one that is meant, or write a file each, named for what it holds",
             )
-    words = spans.filter(pl.col("piece").is_in([n for n, piece in enumerate(pieces) if piece.series])).sort("first")
-    pairs = list(pairwise(words.iter_rows(named=True)))
-    if pairs and all(other["first"] > one["last"] for one, other in pairs):
+    loose = spans.filter(pl.col("piece").is_in([n for n, piece in enumerate(pieces) if piece.series])).sort("first")
+    pairs = list(pairwise(loose.iter_rows(named=True)))
+    if pairs and all(later["first"] > earlier["last"] for earlier, later in pairs):
         both = f"{pairs[0][0]['symbol']!r} and {pairs[0][1]['symbol']!r}"
         raise AmbiguousError(
             f"{name}: tables under {both} may be of two series, or parts of one: one begins where the other has ended",

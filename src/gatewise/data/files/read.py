@@ -54,9 +54,9 @@ def _columnar(blob: Blob) -> Raw:
         table = parquet.ParquetFile(source).read() if blob.kind == "parquet" else ipc.open_file(source).read_all()
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        what = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
+        fmt = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ReadError(f"{blob.name} is a damaged or truncated {what} file: {reason}", "fetch it again") from error
+        raise ReadError(f"{blob.name} is a damaged or truncated {fmt} file: {reason}", "fetch it again") from error
     labels = labels_of_tuples(table.column_names)
     table = table.rename_columns(unique_names(blob.name, table.column_names))
     if table.num_rows == 0:

@@ -37,8 +37,8 @@ def read_rows(spec: DataConfig) -> Rows:
     alone = len(paths) == 1 and paths[0].suffix.lower() != ".zip"
     only = spec.symbols[0] if alone and len(spec.symbols) == 1 else None
     if spec.filter:
-        parts, told = _filtered(blobs, spec, only)
-        notes += told
+        parts, filter_notes = _filtered(blobs, spec, only)
+        notes += filter_notes
     else:
         parts = [read_part(blob, spec, only) for blob in blobs]
     parts = settle_series(settle_orders(parts), spec.symbols)
@@ -63,8 +63,8 @@ def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tupl
         else:
             parts.append(part_of(kept, blob.file, spec, only))
     if not parts:
-        where = f"{passed[0]}{f' and {len(passed) - 1} more files' if passed[1:] else ''}"
-        raise no_such_rows(where, spec.filter, held)
+        files = f"{passed[0]}{f' and {len(passed) - 1} more files' if passed[1:] else ''}"
+        raise no_such_rows(files, spec.filter, held)
     notes = [f"data.filter keeps {num_kept:,} of {num_rows:,} rows"]
     if passed:
         notes.append(f"files without such a row: {len(passed)}, {passed[0]}{', …' if passed[1:] else ''}")

@@ -117,14 +117,14 @@ def _find_top(blob: Blob, lines: list[str], columns: tuple[str, ...], spec: Data
     if header.labels or sum(map(is_value, rows[0])) * 2 < len(rows[0]):
         skipped = (f"lines above the header skipped: {above}, {lines[0].strip()[:60]!r}",) if above else ()
         return _Top(separator, above, header, notes=(*skipped, *([header.note] if header.note else [])))
-    names, layout, said = headless(blob.name, blob.file, rows, spec)
-    return _Top(separator, above, Header(names, 0), layout, (*skipped, *said))
+    names, layout, extra = headless(blob.name, blob.file, rows, spec)
+    return _Top(separator, above, Header(names, 0), layout, (*skipped, *extra))
 
 
-def _require_headless(name: str, rows: list[list[str]], columns: tuple[str, ...], said: tuple[str, ...]) -> None:
-    if columns and said:
+def _require_headless(name: str, rows: list[list[str]], columns: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    if columns and notes:
         raise ReadError(f"{name}: data.format names the columns; data.columns_are does too", "leave one of them out")
-    if said and not any(map(is_value, rows[0])):
+    if notes and not any(map(is_value, rows[0])):
         raise ReadError(
             f"{name} has a header ({', '.join(rows[0])[:60]}); data.columns_are names the columns of files without one",
             "leave data.columns_are out; data.rename and data.time_column say what a header's names mean",
@@ -210,9 +210,9 @@ def _trim(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         frame, filled = frame.filter(filled > 0), filled.filter(filled > 0)
         notes.append(f"blank rows skipped: {blank}")
     first = frame.to_series(1)
-    words = first.str.contains(_WORDS).fill_null(False) & (filled * 2 <= frame.width - 1)
+    wordy = first.str.contains(_WORDS).fill_null(False) & (filled * 2 <= frame.width - 1)
     footer = 0
-    while footer < min(frame.height, 5) and words[frame.height - 1 - footer] and not words[0]:
+    while footer < min(frame.height, 5) and wordy[frame.height - 1 - footer] and not wordy[0]:
         footer += 1
     if footer:
         notes.append(f"lines below the last row skipped: {footer}, {first[-footer][:60]!r}")
@@ -231,8 +231,8 @@ def unique_names(name: str, names: Sequence[str]) -> list[str]:
     for number, column in enumerate(names):
         counts[column] += 1
         # A trailing separator makes a nameless column; an index written without a name is another.
-        own = f"{AGAIN}{counts[column]}_{column}" if counts[column] > 1 else column
-        named.append(own if column else f"__unnamed_{number}")
+        unique = f"{AGAIN}{counts[column]}_{column}" if counts[column] > 1 else column
+        named.append(unique if column else f"__unnamed_{number}")
     if twice := next((column for column, count in Counter(named).items() if count > 1), None):
         raise SchemaError(f"{name} has column {twice!r} twice", "rename one of them in the header")
     if kept := {STAMP, FILE, ROW} & set(named):

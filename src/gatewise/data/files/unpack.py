@@ -154,8 +154,8 @@ def _unzip(path: Path, data: bytes) -> list[tuple[str, bytes]]:
         chosen = [name for name in names if kind_by_name(Path(name))] if names[1:] else names
         chosen = [name for name in chosen if is_surely_data(Path(name))] or chosen
         if not chosen:
-            there = ", ".join(names[:5]) or "nothing"
-            raise ReadError(f"{path} holds no data member; it holds {there}", f"members end in {', '.join(KINDS)}")
+            held = ", ".join(names[:5]) or "nothing"
+            raise ReadError(f"{path} holds no data member; it holds {held}", f"members end in {', '.join(KINDS)}")
         return [(name, archive.read(name)) for name in sorted(chosen)]
 
 
@@ -175,22 +175,23 @@ def _blob(name: str, file: PurePath, data: bytes, kind: str | None, encoding: st
         raise ReadError(f"{name} is empty ({len(data)} bytes)", "fetch or write it again")
     wide = encoding is not None and len(" ".encode(encoding)) > 1  # UTF-16 and UTF-32 are half zeros
     content = _describe(data.replace(b"\x00", b"") if wide else data)
-    said = kind or kind_by_name(Path(file)) or (content if content in _KINDS else "csv")
-    if content not in (said, "text"):
+    named = kind or kind_by_name(Path(file)) or (content if content in _KINDS else "csv")
+    if content not in (named, "text"):
         hint = f'data.format="{content}" reads it ({_READS})' if content in _KINDS else _READS
         shown = "JSON" if content == "json" else content
-        raise ReadError(f"{name} is not what its name says: {said} was expected, the content is {shown}", hint)
-    if content == "text" and said not in ("csv", "json"):
+        raise ReadError(f"{name} is not what its name says: {named} was expected, the content is {shown}", hint)
+    if content == "text" and named not in ("csv", "json"):
         raise ReadError(
-            f"{name} is not what its name says: {said} was expected, the content is text", 'data.format="csv" reads it'
+            f"{name} is not what its name says: {named} was expected, the content is text",
+            'data.format="csv" reads it',
         )
-    return Blob(one_line(name), file, data, said)
+    return Blob(one_line(name), file, data, named)
 
 
 def _describe(data: bytes) -> str:
-    for magic, what in _SIGNATURES:
+    for magic, description in _SIGNATURES:
         if data.startswith(magic):
-            return what
+            return description
     head = data[:4096]
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "text"

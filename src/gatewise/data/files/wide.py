@@ -28,12 +28,12 @@ def to_long(frame: pl.DataFrame, labels: Sequence[Label]) -> tuple[pl.DataFrame,
     column = next(name for name in SYMBOLS if name not in {*shared, *fields})
     parts, blank = [], 0
     for symbol in symbols:
-        own = {label.field: names[place] for place, label in enumerate(labels) if label.symbol == symbol}
-        values = [pl.col(own[f]).alias(f) if f in own else pl.lit(None).alias(f) for f in fields]
+        given = {label.field: names[place] for place, label in enumerate(labels) if label.symbol == symbol}
+        values = [pl.col(given[f]).alias(f) if f in given else pl.lit(None).alias(f) for f in fields]
         part = frame.select(
             *(pl.col(have).alias(name) for name, have in shared.items()), pl.lit(symbol).alias(column), *values, ROW
         )
-        kept = part.filter(pl.any_horizontal(pl.col(field).is_not_null() for field in own)) if symbols[1:] else part
+        kept = part.filter(pl.any_horizontal(pl.col(field).is_not_null() for field in given)) if symbols[1:] else part
         blank += part.height - kept.height
         parts.append(kept)
     few = ", ".join(symbols[:3]) + (f", … ({len(symbols)} in all)" if symbols[3:] else "")

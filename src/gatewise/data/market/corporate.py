@@ -82,7 +82,7 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         traded.rolling_median(half, min_samples=_LEAST_DAYS).shift().over(SYMBOL).alias("traded_before"),
         traded.reverse().rolling_median(half, min_samples=_LEAST_DAYS).reverse().over(SYMBOL).alias("traded_after"),
     )
-    found = days.filter(
+    candidates = days.filter(
         pl.col("jump").abs().is_between(_LEAST, _MOST),
         pl.col("step") <= longest,
         pl.col("jump").abs() >= _LEAST_JUMP * pl.col("usual_jump"),
@@ -90,16 +90,16 @@ def find_splits(frame: pl.DataFrame, longest: timedelta = LONGEST) -> pl.DataFra
         (pl.col("turnover") <= _MOST_TURNOVER * pl.col("usual_turnover")).fill_null(True)
         | (pl.col("usual_turnover") == 0),
     )
-    slack = (_SLACK_MOVES * found["usual_jump"]).clip(_LEAST_SLACK, _TOLERANCE)
-    pairs = list(zip((found["before"] / found["after"]).to_list(), slack, strict=True))
+    slack = (_SLACK_MOVES * candidates["usual_jump"]).clip(_LEAST_SLACK, _TOLERANCE)
+    pairs = list(zip((candidates["before"] / candidates["after"]).to_list(), slack, strict=True))
     splits = [nearest_split(*pair) for pair in pairs]
-    found = found.with_columns(
+    candidates = candidates.with_columns(
         *(pl.Series(name, [split[side] for split in splits], pl.Int64) for side, name in enumerate(("new", "old"))),
         pl.Series("certain", [_is_certain(*pair) for pair in pairs], pl.Boolean),
     )
     split, moved = (pl.col("new") / pl.col("old")).log(), (pl.col("traded_after") / pl.col("traded_before")).log()
     proved = (moved - split).abs() < pl.max_horizontal(_LEAST_PROOF, 0.5 * split.abs())
-    return found.filter(
+    return candidates.filter(
         (pl.col("new") != pl.col("old")) & ((pl.col("jump") - split).exp() - 1).abs().le(_TOLERANCE)
     ).select(
         SYMBOL,
@@ -133,8 +133,8 @@ def _day_of(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
         pause = np.median(longest[dates])
         if pause < _us(_LEAST_PAUSE) or pause < _PAUSE_STEPS * np.median(step[begin:end]):
             continue
-        own, length = step[begin:end], np.diff(np.append(first[dates], end))
-        begins[begin:end] = new[begin:end] | ((own == np.repeat(longest[dates], length)) & (own >= pause / 2))
+        steps, length = step[begin:end], np.diff(np.append(first[dates], end))
+        begins[begin:end] = new[begin:end] | ((steps == np.repeat(longest[dates], length)) & (steps >= pause / 2))
     return np.cumsum(begins)
 
 
@@ -159,9 +159,9 @@ def _is_certain(ratio: float, slack: float) -> bool:
     forward = max(ratio, 1 / ratio)
     new, old = nearest_split(forward, slack)
     whole = round(forward)
-    others = {*_USUAL, (whole, 1)} if (new, old) in _USUAL else {*_USUAL, (new - 1, 1), (new + 1, 1)}
+    rivals = {*_USUAL, (whole, 1)} if (new, old) in _USUAL else {*_USUAL, (new - 1, 1), (new + 1, 1)}
     off = _off(forward, (new, old))
-    return off <= 2 * slack and all(_off(forward, other) > 2 * (off + slack) for other in others - {(new, old)})
+    return off <= 2 * slack and all(_off(forward, rival) > 2 * (off + slack) for rival in rivals - {(new, old)})
 
 
 def _off(forward: float, pair: tuple[int, int]) -> float:

@@ -29,24 +29,24 @@ def cut_at_closes(rows: pl.DataFrame, timeframe: timedelta, calendar: str) -> tu
     """
     ends = rows[TIME].dt.epoch("us").to_numpy()
     opens = ends - timeframe // _US
-    found = sessions(calendar, int(opens.min()), int(ends.max()))
-    session = np.searchsorted(found.open_us, opens, side="right") - 1
-    closes, following = found.close_us[session], found.open_us[session + 1]
+    market = sessions(calendar, int(opens.min()), int(ends.max()))
+    session = np.searchsorted(market.open_us, opens, side="right") - 1
+    closes, following = market.close_us[session], market.open_us[session + 1]
     within = opens < closes
     beyond = within & (ends > closes)
     if not beyond.any():
         return rows[TIME], []
     apart = ends <= following  # nothing of the next session is in it
-    told = pl.DataFrame({"opens": opens, "session": session, "within": within, "beyond": beyond, "apart": apart})
-    told = told.with_columns(rows[SYMBOL], row=pl.int_range(pl.len()), ends=ends)
+    bars = pl.DataFrame({"opens": opens, "session": session, "within": within, "beyond": beyond, "apart": apart})
+    bars = bars.with_columns(rows[SYMBOL], row=pl.int_range(pl.len()), ends=ends)
     after_hours = ~pl.col("within") & pl.col("apart")
-    hours = told.group_by(SYMBOL).agg(
+    hours = bars.group_by(SYMBOL).agg(
         regular=after_hours.sum() * _STRAY < pl.col("session").filter("within").n_unique(),
     )
     key = [SYMBOL, "session"]
-    after = told.filter(after_hours).group_by(key).agg(next=pl.col("opens").min())
+    after = bars.filter(after_hours).group_by(key).agg(next=pl.col("opens").min())
     cut = (
-        told.filter("beyond", "apart")
+        bars.filter("beyond", "apart")
         .join(hours, on=SYMBOL)
         .join(after, on=key, how="left")
         .filter(pl.col("regular") | (pl.col("next") < pl.col("ends")))

@@ -88,11 +88,11 @@ def find_calendar(name: str | None) -> str | None:
     except ModuleNotFoundError as error:
         raise MissingExtraError("exchange_calendars", "stocks") from error
     names = exchange_calendars.get_calendar_names(include_aliases=True)
-    of = {known.lower(): known for known in names}
-    if name.lower() not in of:
-        near = difflib.get_close_matches(name.lower(), of, n=8, cutoff=0.4)
-        raise UnknownNameError("calendar", name, [of[known] for known in near] or ["XNYS", "CMES", "XLON", "24/7"])
-    return str(exchange_calendars.resolve_alias(of[name.lower()]))
+    codes = {known.lower(): known for known in names}
+    if name.lower() not in codes:
+        near = difflib.get_close_matches(name.lower(), codes, n=8, cutoff=0.4)
+        raise UnknownNameError("calendar", name, [codes[known] for known in near] or ["XNYS", "CMES", "XLON", "24/7"])
+    return str(exchange_calendars.resolve_alias(codes[name.lower()]))
 
 
 def said_calendar(calendar: str | None, session: str | None, timezone: str | None) -> str | None:
@@ -116,27 +116,27 @@ def rests(calendar: str | None) -> bool:
     return calendar is not None and not is_day_session(calendar)
 
 
-def common_calendar(said: str | None, brought: Iterable[str | None]) -> str | None:
+def common_calendar(given: str | None, brought: Iterable[str | None]) -> str | None:
     """The calendar that rows of several series are read by: the one said, else the one that all of them bring.
 
     Args:
-        said: a code, an alias, "none" for no calendar, or `None` where the user says nothing.
+        given: a code, an alias, "none" for no calendar, or `None` where the user says nothing.
         brought: by each series, codes or `None`.
 
     Raises:
         AmbiguousError: nothing is said and the series bring several.
         UnknownNameError, MissingExtraError: see `find_calendar`.
     """
-    if said is not None:
-        return find_calendar(said)
-    found = {find_calendar(name) for name in brought}
-    if len(found) > 1:
-        names = ", ".join(sorted(name or NO_CALENDAR for name in found))
+    if given is not None:
+        return find_calendar(given)
+    calendars = {find_calendar(name) for name in brought}
+    if len(calendars) > 1:
+        names = ", ".join(sorted(name or NO_CALENDAR for name in calendars))
         raise AmbiguousError(
             f"series read together must keep one calendar; these keep {names}",
             'data.calendar says which, and data.calendar="none" that closed time is a gap',
         )
-    return found.pop() if found else None
+    return calendars.pop() if calendars else None
 
 
 def sessions(calendar: str, first_us: int, last_us: int) -> Sessions:
@@ -150,13 +150,13 @@ def sessions(calendar: str, first_us: int, last_us: int) -> Sessions:
     """
     epoch = date(1970, 1, 1)
     first, last = (epoch + timedelta(microseconds=moment) for moment in (first_us, last_us))
-    found, since, until = _sessions(calendar, date((first - _MARGIN).year, 1, 1), date((last + _MARGIN).year, 12, 31))
+    cached, since, until = _sessions(calendar, date((first - _MARGIN).year, 1, 1), date((last + _MARGIN).year, 12, 31))
     if first < since or last > until:
         raise ConfigError(
             f"calendar {calendar} is known from {since} to {until}; the rows run from {first} to {last}",
             'data.start=… or data.end=… takes fewer rows, data.calendar="none" takes no calendar',
         )
-    return found
+    return cached
 
 
 def trading_time(time_us: Ints, calendar: str, timeframe: timedelta) -> Ints:
@@ -179,8 +179,8 @@ def trading_time(time_us: Ints, calendar: str, timeframe: timedelta) -> Ints:
     """
     if not time_us.size:
         return time_us
-    found = sessions(calendar, int(time_us.min()), int(time_us.max()))
-    return found.open_time(time_us) if timeframe < _DAY else found.closed(time_us) * _DAY_US
+    market = sessions(calendar, int(time_us.min()), int(time_us.max()))
+    return market.open_time(time_us) if timeframe < _DAY else market.closed(time_us) * _DAY_US
 
 
 def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) -> pl.Series:
@@ -202,32 +202,32 @@ def session_close(stamp: pl.Series, plain: pl.Series, zone: str, calendar: str) 
         Datetime[us, UTC].
     """
     starts, ends = (moments.dt.epoch("us").to_numpy() for moments in (stamp, plain))
-    found = sessions(calendar, int(starts.min()), int(ends.max()))
-    last = found.closed(ends) - 1
-    close = found.close_us[last]
-    following = np.minimum(last + 1, found.open_us.size - 1)
-    under_way = (found.open_us[following] < ends) & (ends < found.close_us[following])
+    market = sessions(calendar, int(starts.min()), int(ends.max()))
+    last = market.closed(ends) - 1
+    close = market.close_us[last]
+    following = np.minimum(last + 1, market.open_us.size - 1)
+    under_way = (market.open_us[following] < ends) & (ends < market.close_us[following])
     walls = [moments.dt.convert_time_zone(zone) for moments in (stamp, plain)]
     is_date = (walls[0].dt.time() == time(0)).to_numpy()
     first_day, end_day = (wall.dt.date().to_physical().to_numpy() for wall in walls)
     if is_day_session(calendar):
-        return _at(_close_of_days(found, starts, ends, first_day, end_day, is_date), stamp.name)
-    own = (found.day[last] >= first_day) & (found.day[last] < end_day)
-    pauses = found.end_us[np.searchsorted(found.end_us, close, side="right") - 1] < found.open_us[following]
-    ended = ~under_way | (is_date & pauses & (found.day[following] >= end_day))
-    complete = (close > starts) & (own | ~is_date) & ended
+        return _at(_close_of_days(market, starts, ends, first_day, end_day, is_date), stamp.name)
+    within = (market.day[last] >= first_day) & (market.day[last] < end_day)
+    pauses = market.end_us[np.searchsorted(market.end_us, close, side="right") - 1] < market.open_us[following]
+    ended = ~under_way | (is_date & pauses & (market.day[following] >= end_day))
+    complete = (close > starts) & (within | ~is_date) & ended
     return _at(np.where(complete, close, ends), stamp.name)
 
 
 def _close_of_days(
-    found: Sessions, starts: Ints, ends: Ints, first_day: Ints, end_day: Ints, is_date: npt.NDArray[np.bool_]
+    market: Sessions, starts: Ints, ends: Ints, first_day: Ints, end_day: Ints, is_date: npt.NDArray[np.bool_]
 ) -> Ints:
     """Bars stamped with dates end with the last session that these name, others with the last one that they begin."""
     length = end_day - first_day
-    named = np.where(is_date, named_days(first_day, is_date, found.calendar), 0) - found.day[0]
-    begun = np.searchsorted(found.open_us, starts, side="right") - 1
+    named = np.where(is_date, named_days(first_day, is_date, market.calendar), 0) - market.day[0]
+    begun = np.searchsorted(market.open_us, starts, side="right") - 1
     last = np.where(is_date, named, begun) + length - 1
-    close = found.close_us[np.clip(last, 0, found.day.size - 1)]
+    close = market.close_us[np.clip(last, 0, market.day.size - 1)]
     return np.asarray(np.where(is_date, close, np.maximum(close, ends)))
 
 

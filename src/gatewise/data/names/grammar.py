@@ -160,18 +160,18 @@ def without_count(symbol: str, plain: bool) -> str | None:
 
 def words_of_folders(file: PurePath, below: int) -> frozenset[str]:
     """What the folders of a file say beside numbers, dates and lengths, from the `below`th on: spot, NYSE, ask."""
-    words = set()
+    result = set()
     for folder in Path(file).absolute().parts[below:-1]:
         key, _, value = folder.rpartition("=")
         name = read_name(bare(Path(value)).name)
         if key or not name.plain or not _is_plain(value.lower()):
-            words |= {word.lower() for word in (name.symbol or "", *name.rest)}
-    return frozenset(word for word in words if word and not word.isdigit())
+            result |= {word.lower() for word in (name.symbol or "", *name.rest)}
+    return frozenset(word for word in result if word and not word.isdigit())
 
 
 def read_names(stem: str) -> dict[str, Name]:
     """All ways to read a name without its suffixes, the likelier first; see `variants`."""
-    return {meant: read_name(text) for meant, text in variants(stem).items()}
+    return {reading: read_name(text) for reading, text in variants(stem).items()}
 
 
 def read_name(stem: str) -> Name:
@@ -204,21 +204,21 @@ def read_name(stem: str) -> Name:
     pieces.append(text[start:])
     if whole:
         pieces[:2] = ["".join(pieces[:2])]
-    symbol, rest, plain = None, [], False
+    symbol, others, plain = None, [], False
     for piece in filter(None, (piece.strip(_SEPARATORS) for piece in pieces)):
         ahead, named, behind = _parts(piece) if symbol is None else ([], "", _words(piece))
-        rest += [*ahead, *behind]
+        others += [*ahead, *behind]
         symbol = named or symbol
     if symbol is None:
         alone = [piece for piece in (p.strip(_SEPARATORS) for p in pieces) if piece and _DATASET.search(stem) is None]
-        symbol, plain, rest = (alone[0] if alone else None), True, []
+        symbol, plain, others = (alone[0] if alone else None), True, []
     plain = plain or (symbol is not None and re.fullmatch(r"\d{1,3}", symbol) is not None)
-    told = tuple(word.lower() for word in rest if not _is_plain(word.lower()))
+    extra = tuple(word.lower() for word in others if not _is_plain(word.lower()))
     spans = [span for date in dates if (span := span_of(date))]
     span = (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
     span = span if len(spans) == len(dates) else None
     month = any(map(names_month, dates))
-    return Name(symbol, plain, told, tuple(length for length in lengths if length), span, month)
+    return Name(symbol, plain, extra, tuple(length for length in lengths if length), span, month)
 
 
 def _stem(file: PurePath) -> str:
@@ -246,16 +246,16 @@ def _words(piece: str) -> list[str]:
 
 def _parts(piece: str) -> tuple[list[str], str, list[str]]:
     """Words ahead of the symbol, the symbol, words behind it; the symbol is empty where all are plain words."""
-    words = re.findall(r"[^_ ]+[_ ]*", piece)
-    plain = [word.strip(_SEPARATORS).lower() for word in words]
+    tokens = re.findall(r"[^_ ]+[_ ]*", piece)
+    plain = [word.strip(_SEPARATORS).lower() for word in tokens]
     if all(map(_is_plain, plain)) and not all(word.isdigit() for word in plain):
         return [], "", []
-    first, end = 0, len(words)
-    while end - first > 1 and _may_go(plain[end - 1], "".join(words[first : end - 1])):
+    first, end = 0, len(tokens)
+    while end - first > 1 and _may_go(plain[end - 1], "".join(tokens[first : end - 1])):
         end -= 1
-    while end - first > 1 and _may_go(plain[first], "".join(words[first + 1 : end]), ahead=True):
+    while end - first > 1 and _may_go(plain[first], "".join(tokens[first + 1 : end]), ahead=True):
         first += 1
-    return plain[:first], "".join(words[first:end]).strip(_SEPARATORS), plain[end:]
+    return plain[:first], "".join(tokens[first:end]).strip(_SEPARATORS), plain[end:]
 
 
 def _is_plain(word: str) -> bool:
@@ -263,10 +263,10 @@ def _is_plain(word: str) -> bool:
     return word.isdigit() or re.sub(r"[-.]?\d+(?:-.*)?$", "", word) in _PLAIN or re.fullmatch(_WORDS, word) is not None
 
 
-def _may_go(word: str, others: str, ahead: bool = False) -> bool:
-    """Whether a word at the edge of a name is none of its symbol's, `others` being what would be left."""
+def _may_go(word: str, remaining: str, ahead: bool = False) -> bool:
+    """Whether a word at the edge of a name is none of its symbol's, `remaining` being what would be left."""
     if ahead and word in _VENUES:
         return True
-    if not _TICKER.fullmatch(others.strip(_SEPARATORS)):
+    if not _TICKER.fullmatch(remaining.strip(_SEPARATORS)):
         return False
     return word in _PLAIN | _TELLING or (ahead and (word in _MARKETS or re.fullmatch(_WORDS, word) is not None))

@@ -26,8 +26,8 @@ def settle_readings(parts: Sequence[Part]) -> list[Part]:
     alike: dict[tuple[tuple[str, str | None], ...], list[int]] = {}
     for place, part in enumerate(parts):
         if part.named is not None and len(part.named.readings) > 1:
-            others = ((meant, name.symbol) for meant, name in part.named.readings.items() if meant != WRITTEN)
-            alike.setdefault(tuple(sorted(others)), []).append(place)
+            readings = ((reading, name.symbol) for reading, name in part.named.readings.items() if reading != WRITTEN)
+            alike.setdefault(tuple(sorted(readings)), []).append(place)
     settled = list(parts)
     for places in alike.values():
         ways = [_named(parts[place]).readings for place in places]
@@ -35,10 +35,10 @@ def settle_readings(parts: Sequence[Part]) -> list[Part]:
             continue
         steps = [_step(parts[place]) for place in places]
         likelier = {next(iter(way)) for way in ways} - {WRITTEN}
-        for meant in dict.fromkeys([*sorted(likelier), WRITTEN, *ways[0]]):
-            if all(_fits(parts[p], step, way[meant]) for p, step, way in zip(places, steps, ways, strict=True)):
+        for reading in dict.fromkeys([*sorted(likelier), WRITTEN, *ways[0]]):
+            if all(_fits(parts[p], step, way[reading]) for p, step, way in zip(places, steps, ways, strict=True)):
                 for place, way in zip(places, ways, strict=True):
-                    settled[place] = _read_as(parts[place], way[meant])
+                    settled[place] = _read_as(parts[place], way[reading])
                 break
     return settled
 

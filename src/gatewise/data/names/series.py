@@ -81,34 +81,34 @@ def _refuse_months_beside_names(parts: Sequence[Part]) -> None:
 def _refuse_other_names(group: Sequence[Part]) -> None:
     first = group[0]
     for part in group[1:]:
-        one, other = _named(first), _named(part)
-        both = f"{first.name} and {part.name} are both named for {one.symbol}"
-        lengths, others = one.name.lengths, other.name.lengths
-        if lengths and others and not set(lengths) & set(others):
+        earlier, later = _named(first), _named(part)
+        both = f"{first.name} and {part.name} are both named for {earlier.symbol}"
+        lengths, later_lengths = earlier.name.lengths, later.name.lengths
+        if lengths and later_lengths and not set(lengths) & set(later_lengths):
             raise AmbiguousError(
-                f"{both}, one for rows of {format_duration(lengths[0])} and one of {format_duration(others[0])}",
+                f"{both}, one for rows of {format_duration(lengths[0])} and one of {format_duration(later_lengths[0])}",
                 "load files of one timeframe at a time",
             )
-        apart = f"load them apart; where they are parts of one series, data.symbol={one.symbol!r} says so"
-        if bool(lengths) != bool(others):
-            raise AmbiguousError(f"{both}, and only one names {format_duration((lengths or others)[0])}", apart)
-        if differ := _words(one) ^ _words(other):
+        apart = f"load them apart; where they are parts of one series, data.symbol={earlier.symbol!r} says so"
+        if bool(lengths) != bool(later_lengths):
+            raise AmbiguousError(f"{both}, and only one names {format_duration((lengths or later_lengths)[0])}", apart)
+        if differ := _words(earlier) ^ _words(later):
             raise AmbiguousError(f"{both}, and their names differ in {', '.join(sorted(differ))}", apart)
-        if above := _differing_folders(one, other):
+        if above := _differing_folders(earlier, later):
             raise AmbiguousError(f"{both}, and their folders differ in {', '.join(above)}", apart)
 
 
 def _words(named: Named) -> set[str]:
     """Beside the symbol and numbers; where a folder gives the symbol, what is left of the file's own name counts."""
-    own = re.sub(r"[-_. ]?\d+(?:-.*)?$", "", named.name.symbol or "").lower() if named.by != "file" else ""
-    return {*named.name.rest, *([own] if own else [])}
+    stem = re.sub(r"[-_. ]?\d+(?:-.*)?$", "", named.name.symbol or "").lower() if named.by != "file" else ""
+    return {*named.name.rest, *([stem] if stem else [])}
 
 
-def _differing_folders(one: Named, other: Named) -> list[str]:
-    paths = [Path(named.file).absolute().parent.parts for named in (one, other)]
+def _differing_folders(earlier: Named, later: Named) -> list[str]:
+    paths = [Path(named.file).absolute().parent.parts for named in (earlier, later)]
     shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*paths, strict=False)))
-    words = words_of_folders(one.file, shared) ^ words_of_folders(other.file, shared)
-    return sorted(words - {one.symbol.lower()})
+    differing = words_of_folders(earlier.file, shared) ^ words_of_folders(later.file, shared)
+    return sorted(differing - {earlier.symbol.lower()})
 
 
 def _refuse_other_dates(group: Sequence[Part]) -> None:
@@ -121,9 +121,9 @@ def _refuse_other_dates(group: Sequence[Part]) -> None:
         first = part.frame[STAMP].min()
         assert isinstance(first, datetime)
         if not begin - max(_EARLY, (end - begin) / 10) <= first <= end + _LATE:
-            other = next(p for p in group if p is not part)
+            peer = next(p for p in group if p is not part)
             raise AmbiguousError(
-                f"{part.name} and {other.name} are both named for {named.symbol}, and the rows of {part.name} begin on "
+                f"{part.name} and {peer.name} are both named for {named.symbol}, and the rows of {part.name} begin on "
                 f"{first:%Y-%m-%d}, not in the time that it is named for: contracts that expire then, or parts of one "
                 "series?",
                 f"load contracts apart; where they are parts of one series, data.symbol={named.symbol!r} says so",
@@ -136,11 +136,11 @@ def _refuse_overlaps(group: Sequence[Part]) -> None:
         return
     filled = [part for part in group if not part.frame.is_empty()]
     spans = sorted((_span(part.frame[STAMP]), part.name) for part in filled)
-    for ((_, end), one), ((begin, _), other) in itertools.pairwise(spans):
+    for ((_, end), earlier), ((begin, _), later) in itertools.pairwise(spans):
         if begin < end:
             symbol = _named(group[0]).symbol
             raise AmbiguousError(
-                f"{one} and {other} are named for parts of {symbol}, and their rows cover the same time",
+                f"{earlier} and {later} are named for parts of {symbol}, and their rows cover the same time",
                 f"where they are one series all the same, data.symbol={symbol!r} says so; else load them apart, or "
                 "name them for what they hold",
             )
@@ -155,10 +155,10 @@ def _span(stamps: pl.Series) -> tuple[datetime, datetime]:
 
 def _refuse_assumed_zones(parts: Sequence[Part]) -> None:
     assumed = next((part.name for part in parts if part.zone_assumed), None)
-    told = next((part.name for part in parts if not part.zone_assumed), None)
-    if assumed and told:
+    with_zone = next((part.name for part in parts if not part.zone_assumed), None)
+    if assumed and with_zone:
         raise AmbiguousError(
-            f"{told} tells how far its stamps are from UTC, and {assumed} does not",
+            f"{with_zone} tells how far its stamps are from UTC, and {assumed} does not",
             "say whose clock the others show: data.timezone takes a zone, such as UTC or America/New_York",
         )
 
@@ -200,12 +200,12 @@ def _named(part: Part) -> Named:
 
 def _with_notes(parts: Sequence[Part]) -> list[Part]:
     """One sentence for all that files name, one for all that folders do, and one for archives."""
-    found: dict[str, dict[str, None]] = {"file": {}, "folder": {}, "archive": {}}
+    by_source: dict[str, dict[str, None]] = {"file": {}, "folder": {}, "archive": {}}
     for part in parts:
         if part.named is not None:
-            found[part.named.by][part.named.symbol] = None
-    says = {by: f"no symbol column: {_names_give(by, list(names))}" for by, names in found.items() if names}
-    return [part if part.named is None else replace(part, notes=(*part.notes, says[part.named.by])) for part in parts]
+            by_source[part.named.by][part.named.symbol] = None
+    notes = {by: f"no symbol column: {_names_give(by, list(names))}" for by, names in by_source.items() if names}
+    return [part if part.named is None else replace(part, notes=(*part.notes, notes[part.named.by])) for part in parts]
 
 
 def _names_give(by: str, symbols: Sequence[str]) -> str:

@@ -27,15 +27,15 @@ _USUAL = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 240,
 
 def variants(name: str) -> dict[str, str]:
     """What may be meant -> a name that says that alone; the likelier first. `WRITTEN` is the name itself."""
-    found = [(WRITTEN, name)]
+    readings = [(WRITTEN, name)]
     if (match := _PART_OF_YEAR.search(name)) and (date := _date(match)) is not None:
         is_length = _LENGTHS.fullmatch(match["part"] or match["late"])
-        found.insert(1 if is_length else 0, ("part of a year", name[: match.start()] + date + name[match.end() :]))
+        readings.insert(1 if is_length else 0, ("part of a year", name[: match.start()] + date + name[match.end() :]))
     if match := _COUNTED.search(name):  # the number is the symbol's, and the bar lasts one unit
         written = f"{name[: match.end('number')]}_1{match['unit']}{name[match.end() :]}"
         bound = match["ahead"] == " " != match["behind"]
-        found.insert(0 if bound or int(match["number"]) not in _USUAL else len(found), ("one unit", written))
-    return dict(found)
+        readings.insert(0 if bound or int(match["number"]) not in _USUAL else len(readings), ("one unit", written))
+    return dict(readings)
 
 
 def _date(match: re.Match[str]) -> str | None:

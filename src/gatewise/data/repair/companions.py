@@ -76,22 +76,22 @@ def at_split(rows: pl.DataFrame, names: Sequence[str], time: datetime, ratio: fl
     at, near, far = (int(stamp.search_sorted(moment)) for moment in (time, time - _SIDE, time + _SIDE))
     window = slice(max(0, min(near, at - _SIDE_ROWS)), min(count, max(far, at + _SIDE_ROWS)))
     prices = [rows[name].to_numpy() for name in OHLC if name in rows.columns]
-    found = AtSplit({}, {}, ())
+    split = AtSplit({}, {}, ())
     for name in names:
         values = rows[name].to_numpy()
-        words = set(normalise(name).split("_"))
-        of_shares = bool(words & _SIDES and words & _VOLUMES)
+        spelling = set(normalise(name).split("_"))
+        of_shares = bool(spelling & _SIDES and spelling & _VOLUMES)
         power, first = power_at_split(values, prices, rows["volume"].to_numpy(), at, window, ratio, of_shares)
         if power is None and normalise(name) in _A_SHARE:
             power = -1
         elif power == -1 and picks_of_window(values, prices):
             power = None
-        of = {-1: found.prices, 1: found.shares}.get(power or 0)
-        if of is not None:
-            of[name] = stamp[first]
-    known = found.prices | found.shares
+        moved_at = {-1: split.prices, 1: split.shares}.get(power or 0)
+        if moved_at is not None:
+            moved_at[name] = stamp[first]
+    known = split.prices | split.shares
     left = tuple(name for name in names if name not in known and np.isfinite(rows[name].to_numpy()[:at]).any())
-    return AtSplit(found.prices, found.shares, left)
+    return AtSplit(split.prices, split.shares, left)
 
 
 def power_at_split(
@@ -139,14 +139,14 @@ def power_at_split(
     return (1, at) if _counts_shares(values, volume, at, window, step, of_shares) else (power, at)
 
 
-def _counts_shares(values: Floats, volume: Floats, at: int, window: slice, step: float, said: bool) -> bool:
+def _counts_shares(values: Floats, volume: Floats, at: int, window: slice, step: float, is_named: bool) -> bool:
     """Whether a column goes with the volume across a split, and is it in another unit or, as its name says, a part."""
     before, after = (
         _log_ratio(values[side], volume[side]) for side in (slice(window.start, at), slice(at, window.stop))
     )
     if not _enough(before, after) or abs(_middle(after) - _middle(before)) > _MOST_OFF * abs(step):
         return False
-    is_part = said and _steady(before, after, volume[window], _SHARES_SPREAD)
+    is_part = is_named and _steady(before, after, volume[window], _SHARES_SPREAD)
     return is_part or _spread(_log_ratio(values, volume)) <= _EXACT_SHARES
 
 
@@ -168,11 +168,11 @@ def at_errors(
     """
     window = slice(max(within.start, rows.start - _AROUND), min(within.stop, rows.stop + _AROUND))
     calm, step = ~mended[window], power * LN10
-    best, level, other = np.inf, 0.0, beside[0]
+    best, level, reference = np.inf, 0.0, beside[0]
     for candidate in beside:
-        own = _log_ratio(values[window], candidate[window])[calm]
-        if np.isfinite(own).sum() >= _LEAST_ROWS and (spread := _spread(own)) < best:
-            best, level, other = spread, _middle(own), candidate
+        ratio = _log_ratio(values[window], candidate[window])[calm]
+        if np.isfinite(ratio).sum() >= _LEAST_ROWS and (spread := _spread(ratio)) < best:
+            best, level, reference = spread, _middle(ratio), candidate
         if best <= _CLEAR_SPREAD:
             break
     if best > _MOST_SPREAD:
@@ -184,7 +184,7 @@ def at_errors(
         return None if _may_be_off(values[rows], around) else np.empty(0, np.int64)
 
     def off(span: slice) -> Floats:
-        return _log_ratio(values[span], other[span]) - level
+        return _log_ratio(values[span], reference[span]) - level
 
     y = off(window)
     with np.errstate(invalid="ignore"):
@@ -194,16 +194,16 @@ def at_errors(
         fresh[rows.start - window.start :] = False
         between = (np.abs(y) > _MOST_OFF * LN10) & (np.abs(y - np.rint(y / LN10) * LN10) > _MOST_MISS)
         back = (np.abs(y + step) <= _MOST_MISS) & ~fresh  # a ratio of rows goes there and back
-        found = np.flatnonzero((np.abs(y - step) <= _MOST_MISS) & ~fresh) + window.start
+        wrong = np.flatnonzero((np.abs(y - step) <= _MOST_MISS) & ~fresh) + window.start
         if between[rows.start - window.start : rows.stop - window.start].any():
             return None
-        if found.size and (between | back).any():
+        if wrong.size and (between | back).any():
             return None
-        if found.size and found[-1] == window.stop - 1:  # a row may tell of the day before as long as its day lasts
-            rest = np.abs(off(slice(window.stop, within.stop)) - step) <= _MOST_MISS
-            found = np.append(found, window.stop + np.arange(_run(rest)))
-    outside = (found < rows.start) | (found >= rows.stop)
-    return None if outside.sum() > _MOST_LATE else np.asarray(found, np.int64)
+        if wrong.size and wrong[-1] == window.stop - 1:  # a row may tell of the day before as long as its day lasts
+            after = np.abs(off(slice(window.stop, within.stop)) - step) <= _MOST_MISS
+            wrong = np.append(wrong, window.stop + np.arange(_run(after)))
+    outside = (wrong < rows.start) | (wrong >= rows.stop)
+    return None if outside.sum() > _MOST_LATE else np.asarray(wrong, np.int64)
 
 
 def beside_of(prices: Mapping[str, Floats], volume: Floats | None) -> list[Floats]:
@@ -215,9 +215,9 @@ def _enough(before: Floats, after: Floats) -> bool:
     return bool(min(np.isfinite(before).sum(), np.isfinite(after).sum()) >= _LEAST_ROWS)
 
 
-def _steady(before: Floats, after: Floats, other: Floats, least: float = _EXACT) -> bool:
+def _steady(before: Floats, after: Floats, reference: Floats, least: float = _EXACT) -> bool:
     """Whether log ratios to something, on both sides of a split, vary less than it does, or by `least` at most."""
-    return max(_spread(before), _spread(after)) <= max(_TIGHT * _move(other), least)
+    return max(_spread(before), _spread(after)) <= max(_TIGHT * _move(reference), least)
 
 
 def _near(values: Floats, price: Floats, before: Floats, after: Floats, around: Floats) -> bool:
@@ -255,9 +255,9 @@ def _may_be_off(values: Floats, around: Floats) -> bool:
     return bool(size.max() > 3 * usual.max() or size.min() < usual.min() / 3)
 
 
-def _log_ratio(values: Floats, other: Floats) -> Floats:
+def _log_ratio(values: Floats, reference: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
-        y = np.log(np.where(values > 0, values, np.nan) / np.where(other > 0, other, np.nan))
+        y = np.log(np.where(values > 0, values, np.nan) / np.where(reference > 0, reference, np.nan))
     return np.asarray(np.where(np.isfinite(y), y, np.nan), np.float64)
 
 
@@ -273,7 +273,7 @@ def _middle(y: Floats) -> float:
 
 def _move(values: Floats) -> float:
     """The usual log move from row to row, of those that move."""
-    there = values[values > 0]
-    moves = np.abs(np.diff(np.log(there)))
+    positive = values[values > 0]
+    moves = np.abs(np.diff(np.log(positive)))
     moves = moves[moves > 0]
     return float(np.median(moves)) if moves.size else 0.0

@@ -105,7 +105,7 @@ def _look(levels: Levels) -> Faults:
     off, ratio, jumps, jump_steps = _rows_off(levels, x)
     hundredfold, spikes = _cells(levels, x, decades, off, ratio)
     with np.errstate(over="ignore"):
-        return Faults(hundredfold, spikes, levels.there[jumps], np.exp(jump_steps))
+        return Faults(hundredfold, spikes, levels.row[jumps], np.exp(jump_steps))
 
 
 def _rows_off(levels: Levels, x: Floats) -> tuple[Flags, Floats, Ints, Floats]:
@@ -116,8 +116,8 @@ def _rows_off(levels: Levels, x: Floats) -> tuple[Flags, Floats, Ints, Floats]:
     taken: set[int] = set()
     for place, row in enumerate(at.tolist()):
         for later in () if row in taken else at[place + 1 : place + 1 + _SPIKE_ROWS].tolist():
-            same = later - row <= _SPIKE_ROWS and levels.of[later] == levels.of[row]
-            if same and abs(steps[row] + steps[later]) <= 0.2 * abs(steps[row]):
+            returns = later - row <= _SPIKE_ROWS and levels.symbol[later] == levels.symbol[row]
+            if returns and abs(steps[row] + steps[later]) <= 0.2 * abs(steps[row]):
                 off[row:later], ratio[row:later] = True, x[row:later] - x[row - 1]
                 taken |= {row, later}
                 break
@@ -144,29 +144,29 @@ def _cells(levels: Levels, x: Floats, decades: Ints, off: Flags, ratio: Floats) 
     rows = np.flatnonzero(decades)
     tens: list[tuple[Ints, Ints]] = [(rows, decades[rows, None] * ~np.isnan(levels.logs(rows)))]
     rows = np.flatnonzero(off)
-    others: list[tuple[Ints, Floats]] = [(rows, ratio[rows, None] * ~np.isnan(levels.logs(rows)))]
+    deviations: list[tuple[Ints, Floats]] = [(rows, ratio[rows, None] * ~np.isnan(levels.logs(rows)))]
     candidates = _far(levels, x, shift, off)
     for begin in range(0, candidates.size, BLOCK):
         at = candidates[begin : begin + BLOCK]
         cells = levels.logs(at) - shift[at, None]
         clean = np.where(off, np.nan, x)
         sides = [middle(levels.window(clean, at, *span)) for span in ((-_NEAR, -1), (1, _NEAR))]
-        one, other = (cells - np.where(np.isnan(side), x[at], side)[:, None] for side in sides)
+        before, after = (cells - np.where(np.isnan(side), x[at], side)[:, None] for side in sides)
         usual = levels.usual(at, x)[:, None]
-        power, fits = decade_of((one, other, cells - x[at, None]), usual)
+        power, fits = decade_of((before, after, cells - x[at, None]), usual)
         power = np.where(fits, power, 0)
         inner = (power != 0)[:, levels.inner].any(axis=1)
         power = np.where(inner[:, None] | (np.abs(power) > 1), power, 0)
-        dev = np.where(np.abs(one) < np.abs(other), one, other)
+        dev = np.where(np.abs(before) < np.abs(after), before, after)
         with np.errstate(invalid="ignore"):
-            large = (one * other > 0) & (np.abs(dev) > np.maximum(LEAST_SPIKE, _SPIKE_MOVES * usual))
+            large = (before * after > 0) & (np.abs(dev) > np.maximum(LEAST_SPIKE, _SPIKE_MOVES * usual))
         tens.append((at, power))
-        others.append((at, np.where(large & (power == 0), dev, 0.0)))
+        deviations.append((at, np.where(large & (power == 0), dev, 0.0)))
     row, column, power = _listed(tens)
-    hundredfold = Cells(levels.there[row], column, power, np.power(10.0, power))
-    row, column, dev = _listed(others)
+    hundredfold = Cells(levels.row[row], column, power, np.power(10.0, power))
+    row, column, dev = _listed(deviations)
     with np.errstate(over="ignore"):
-        return hundredfold, Cells(levels.there[row], column, np.zeros(row.size, np.int64), np.exp(dev))
+        return hundredfold, Cells(levels.row[row], column, np.zeros(row.size, np.int64), np.exp(dev))
 
 
 def _far(levels: Levels, x: Floats, shift: Floats, off: Flags) -> Ints:

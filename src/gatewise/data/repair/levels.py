@@ -18,10 +18,10 @@ class Levels:
     """The rows with a price, in order of symbol and time; numbers of rows are of those alone.
 
     Attributes:
-        there: int64 [rows], each one's number among all.
+        row: int64 [rows], each one's number among all.
         columns: each price, float64 [rows] each; NaN where missing.
         x, high, low: log prices, float64 [rows]: of the close, or of the middle of a row that is odd.
-        of: int64 [rows], the symbol's number.
+        symbol: int64 [rows], the symbol's number.
         volume: float64 [rows], where there is any.
         inner: bool [columns], whether a price was traded first or last.
         fresh: bool [rows], the first row of a symbol.
@@ -36,13 +36,13 @@ class Levels:
             odd = np.flatnonzero((high - low > LEAST_SPIKE) | np.isnan(level))
         cells = np.log(np.stack([column[odd] for column in prices.values()], axis=1))
         level[odd] = middle(cells, lower=True)  # the lower one is a cell's own level, never one between two
-        self.there = np.flatnonzero(~np.isnan(level))
-        own = slice(None) if self.there.size == level.size else self.there
-        self.columns = tuple(column[own] for column in prices.values())
-        self.x, self.of, self.high, self.low = level[own], symbol[own], high[own], low[own]
-        self.volume = None if volume is None else volume[own]
+        self.row = np.flatnonzero(~np.isnan(level))
+        kept = slice(None) if self.row.size == level.size else self.row
+        self.columns = tuple(column[kept] for column in prices.values())
+        self.x, self.symbol, self.high, self.low = level[kept], symbol[kept], high[kept], low[kept]
+        self.volume = None if volume is None else volume[kept]
         self.inner = np.array([name in ("open", "close") for name in prices])
-        self.fresh = np.diff(self.of, prepend=-1) != 0
+        self.fresh = np.diff(self.symbol, prepend=-1) != 0
 
     def logs(self, at: Ints) -> Floats:
         """Log prices [rows `at`, columns]."""
@@ -59,8 +59,8 @@ class Levels:
         usual = np.empty(at.size)
         steps, span = self.steps(x), self.high - self.low
         for begin in range(0, at.size, BLOCK):
-            here = at[begin : begin + BLOCK]
-            around, ranges = (self.window(values, here, -AROUND, AROUND) for values in (steps, span))
+            block = at[begin : begin + BLOCK]
+            around, ranges = (self.window(values, block, -AROUND, AROUND) for values in (steps, span))
             around[around == 0] = np.nan
             tick = np.fmin(np.abs(around), np.where(ranges > 0, ranges, np.nan))
             # Prices that only move by more than a tick can't tell it from errors.
@@ -82,8 +82,8 @@ class Levels:
         """[rows `at`, last - first + 1]: values of rows around each; NaN beyond its symbol."""
         rows = at[:, None] + np.arange(first, last + 1)
         inside = np.clip(rows, 0, max(values.size - 1, 0))
-        own = (rows == inside) & (self.of[inside] == self.of[at][:, None])
-        return np.where(own, values[inside], np.nan)
+        in_symbol = (rows == inside) & (self.symbol[inside] == self.symbol[at][:, None])
+        return np.where(in_symbol, values[inside], np.nan)
 
 
 def _usable(column: Floats) -> Floats:

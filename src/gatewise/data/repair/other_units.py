@@ -26,8 +26,8 @@ def decades_of_rows(levels: Levels) -> Ints:
             break
         decades += more
     if decades.any():
-        share = np.bincount(levels.of, decades != 0) / np.maximum(np.bincount(levels.of), 1)
-        decades[share[levels.of] > _MOST_SHARE] = 0
+        share = np.bincount(levels.symbol, decades != 0) / np.maximum(np.bincount(levels.symbol), 1)
+        decades[share[levels.symbol] > _MOST_SHARE] = 0
     return decades
 
 
@@ -38,36 +38,36 @@ def _decades_of(levels: Levels, x: Floats) -> Ints:
     large = np.flatnonzero(np.abs(steps) > LEAST_JUMP)
     power, fits = decade_of((steps[large],), levels.usual(large, x))
     at, power = large[fits], power[fits]
-    for symbol in np.unique(levels.of[at]):
-        begin, end = np.searchsorted(levels.of, (symbol, symbol + 1))
-        own = levels.of[at] == symbol
-        bounds = np.concatenate([[begin], at[own], [end]])
-        splits = _are_splits(levels, bounds, power[own])
-        errors = np.where(splits, 0, power[own])
+    for symbol in np.unique(levels.symbol[at]):
+        begin, end = np.searchsorted(levels.symbol, (symbol, symbol + 1))
+        in_symbol = levels.symbol[at] == symbol
+        bounds = np.concatenate([[begin], at[in_symbol], [end]])
+        splits = _are_splits(levels, bounds, power[in_symbol])
+        errors = np.where(splits, 0, power[in_symbol])
         level, length = np.concatenate([[0], np.cumsum(errors)]), np.diff(bounds)
         base = max(np.unique(level).tolist(), key=lambda k: (length[level == k].sum(), -abs(k)))
         inside = np.flatnonzero(level == base)
         runs = [run for run in range(int(inside[0]), int(inside[-1])) if level[run] != base]
-        others = large[~fits & (levels.of[large] == symbol)]
-        if length[runs].sum() > _MOST_SHARE * (end - begin) or others.size > max(_FEW_OTHERS, own.sum()):
+        unexplained = large[~fits & (levels.symbol[large] == symbol)]
+        if length[runs].sum() > _MOST_SHARE * (end - begin) or unexplained.size > max(_FEW_OTHERS, in_symbol.sum()):
             continue
         for run in runs:
             decades[bounds[run] : bounds[run + 1]] = level[run] - base
         suspected = decades[begin:end] != 0
-        shares = np.repeat(np.cumsum(np.append(0, np.where(splits, power[own], 0))), length)
+        shares = np.repeat(np.cumsum(np.append(0, np.where(splits, power[in_symbol], 0))), length)
         own_shares = x[begin:end] - shares * LN10
         for run in runs:
             rows = slice(int(bounds[run]) - begin, int(bounds[run + 1]) - begin)
-            if not stands_off(own_shares, suspected, rows, others - begin, level[run] - base):
+            if not stands_off(own_shares, suspected, rows, unexplained - begin, level[run] - base):
                 decades[bounds[run] : bounds[run + 1]] = 0
     return decades
 
 
 def _are_splits(levels: Levels, bounds: Ints, power: Ints) -> Flags:
     """At which steps between runs volume moved against the price, as it does where shares are split or joined."""
-    found = np.zeros(power.size, np.bool_)
+    splits = np.zeros(power.size, np.bool_)
     if levels.volume is None:
-        return found
+        return splits
     for step in range(power.size):
         begin, at, end = bounds[step : step + 3].tolist()
         begin, end = min(begin, at - LEVEL_ROWS), max(end, at + LEVEL_ROWS)  # runs shorter than that tell nothing
@@ -75,5 +75,5 @@ def _are_splits(levels: Levels, bounds: Ints, power: Ints) -> Flags:
         before, after = (middle(levels.volume[None, a:b])[0] for a, b in ((begin, at), (at, end)))
         if min(at - begin, end - at) >= LEVEL_ROWS and before > 0 and after > 0:
             moved = float(np.log(after / before))
-            found[step] = abs(moved + power[step] * LN10) < abs(moved)
-    return found
+            splits[step] = abs(moved + power[step] * LN10) < abs(moved)
+    return splits

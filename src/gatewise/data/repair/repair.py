@@ -35,12 +35,12 @@ def repaired(rows: Rows, spec: DataConfig) -> Rows:
         prices = Prices(rows, keep)
         if prices.names and prices.faults.hundredfold.row.size:
             frame, done = _tens(prices)
-            rows = _with(rows, frame, done, _told("hundredfold", done))
+            rows = _with(rows, frame, done, _describe("hundredfold", done))
     if "splits" in spec.repair:
         prices = Prices(rows, keep)
         if prices.names:
             frame, done = _adjusted(prices)
-            rows = _with(rows, frame, done, [*_told("splits", done), *_left(prices)])
+            rows = _with(rows, frame, done, [*_describe("splits", done), *_left(prices)])
     return rows
 
 
@@ -90,12 +90,12 @@ def _steps(prices: Prices) -> Ints:
 
 def _runs(prices: Prices) -> Iterator[tuple[slice, tuple[str, ...], int]]:
     """Rows in a row whose same columns are off by the same powers of ten, with those columns, power by power."""
-    found = prices.faults.hundredfold
+    cells = prices.faults.hundredfold
     symbol = prices.frame[SYMBOL]
-    each, first = np.unique(found.row, return_index=True)
-    last = np.append(first[1:], found.row.size)
+    each, first = np.unique(cells.row, return_index=True)
+    last = np.append(first[1:], cells.row.size)
     kinds = [
-        (tuple(found.column[a:b].tolist()), tuple(found.decade[a:b].tolist())) for a, b in zip(first, last, strict=True)
+        (tuple(cells.column[a:b].tolist()), tuple(cells.decade[a:b].tolist())) for a, b in zip(first, last, strict=True)
     ]
     begin = 0
     for place in range(1, each.size + 1):
@@ -114,62 +114,62 @@ def _adjusted(prices: Prices) -> tuple[pl.DataFrame, tuple[Repair, ...]]:
     for symbol, time, new, old in (
         prices.splits.filter("proved", "certain").select(SYMBOL, "time", "new", "old").sort(SYMBOL, "time").iter_rows()
     ):
-        own, factor = pl.col(SYMBOL) == symbol, old / new
-        found = at_split(prices.frame.filter(own), names, time, new / old)
-        multiplied = dict.fromkeys(prices.names, time) | found.prices
-        divided = {"volume": time} | found.shares
+        in_symbol, factor = pl.col(SYMBOL) == symbol, old / new
+        split = at_split(prices.frame.filter(in_symbol), names, time, new / old)
+        multiplied = dict.fromkeys(prices.names, time) | split.prices
+        divided = {"volume": time} | split.shares
         frame, earlier = (
             frame.with_columns(
-                *(_before(name, until, own, pl.col(name) * factor) for name, until in multiplied.items()),
-                *(_before(name, until, own, pl.col(name) / factor) for name, until in divided.items()),
+                *(_before(name, until, in_symbol, pl.col(name) * factor) for name, until in multiplied.items()),
+                *(_before(name, until, in_symbol, pl.col(name) / factor) for name, until in divided.items()),
             ),
-            frame.filter(own, pl.col(STAMP) < time),
+            frame.filter(in_symbol, pl.col(STAMP) < time),
         )
         first, last = earlier.select(pl.col(STAMP).min().alias("first"), pl.col(STAMP).max()).row(0)
         done.append(
-            Repair("splits", symbol, first, last, earlier.height, (*multiplied,), factor, (*divided,), found.left)
+            Repair("splits", symbol, first, last, earlier.height, (*multiplied,), factor, (*divided,), split.left)
         )
     return frame, tuple(done)
 
 
-def _before(name: str, until: datetime, own: pl.Expr, value: pl.Expr) -> pl.Expr:
-    return pl.when(own & (pl.col(STAMP) < until)).then(value).otherwise(pl.col(name)).alias(name)
+def _before(name: str, until: datetime, in_symbol: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return pl.when(in_symbol & (pl.col(STAMP) < until)).then(value).otherwise(pl.col(name)).alias(name)
 
 
-def _told(kind: str, done: tuple[Repair, ...]) -> list[str]:
+def _describe(kind: str, done: tuple[Repair, ...]) -> list[str]:
     notes = [
-        f"repaired, {kind}: {one.symbol} {one.start:%Y-%m-%d %H:%M}{_until(one)}, {', '.join(one.columns)} "
-        f"times {one.factor:g}{_rest(one)}"
-        for one in done[:SHOWN]
+        f"repaired, {kind}: {repair.symbol} {repair.start:%Y-%m-%d %H:%M}{_until(repair)}, {', '.join(repair.columns)} "
+        f"times {repair.factor:g}{_beyond_prices(repair)}"
+        for repair in done[:SHOWN]
     ]
     if done[SHOWN:]:
-        rest = f"repaired, {kind}: {sum(one.rows for one in done):,} rows in all"
-        notes.append(f"{rest}, in {len(done):,} places; gatewise data check --json lists them")
+        total = f"repaired, {kind}: {sum(repair.rows for repair in done):,} rows in all"
+        notes.append(f"{total}, in {len(done):,} places; gatewise data check --json lists them")
     return notes
 
 
-def _rest(one: Repair) -> str:
+def _beyond_prices(repair: Repair) -> str:
     """What was divided where prices were multiplied, and what was left."""
-    divided = f", {', '.join(one.divided)} divided by it" if one.divided else ""
-    return divided + (f"; left as they are: {', '.join(one.left)}" if one.left else "")
+    divided = f", {', '.join(repair.divided)} divided by it" if repair.divided else ""
+    return divided + (f"; left as they are: {', '.join(repair.left)}" if repair.left else "")
 
 
-def _until(one: Repair) -> str:
-    return f" to {one.end:%Y-%m-%d %H:%M} ({one.rows:,} rows)" if one.rows > 1 else ""
+def _until(repair: Repair) -> str:
+    return f" to {repair.end:%Y-%m-%d %H:%M} ({repair.rows:,} rows)" if repair.rows > 1 else ""
 
 
 def _left(prices: Prices) -> list[str]:
     """What looks like a split, or stays like one, and was left alone, with the reason."""
-    found, jumps = prices.splits, find_level_jumps(prices)
+    candidates, jumps = prices.splits, find_level_jumps(prices)
     notes = []
-    for why, left in (
-        ("no volume proves that they are splits", found.filter(~pl.col("proved"))),
-        ("another ratio is as likely", found.filter("proved", ~pl.col("certain"))),
+    for reason, left in (
+        ("no volume proves that they are splits", candidates.filter(~pl.col("proved"))),
+        ("another ratio is as likely", candidates.filter("proved", ~pl.col("certain"))),
     ):
         splits = left.select(SYMBOL, "time", "new", "old").rows()
         if splits:
             few = ", ".join(f"{name} {time:%Y-%m-%d} {new}:{old}" for name, time, new, old in splits[:SHOWN])
-            notes.append(f"not repaired, as {why}: {few}{_more(len(splits))}")
+            notes.append(f"not repaired, as {reason}: {few}{_more(len(splits))}")
     if jumps.count:
         few = ", ".join(jumps.examples)
         notes.append(f"not repaired, as these steps are at no day's beginning or no split's: {few}{_more(jumps.count)}")

@@ -35,8 +35,8 @@ def picks_of_window(values: Floats, prices: Sequence[Floats]) -> bool:
 
 def _is_highest(values: Floats, price: Floats) -> bool:
     """A highest price is never below the row's own and rises only to that, but falls to one of another row."""
-    there = np.isfinite(values) & np.isfinite(price)
-    values, price = values[there], price[there]
+    known = np.isfinite(values) & np.isfinite(price)
+    values, price = values[known], price[known]
     near = np.abs(values - price) <= _miss(values, price)
     if values.size <= _FEWEST or (near | (values > price)).mean() < _BOUNDS:
         return False
@@ -51,8 +51,8 @@ def _is_median(values: Floats, price: Floats) -> bool:
     series, miss = pl.Series(price).fill_nan(None), _miss(values, price)
     for rows in _MEDIANS:
         middle = series.rolling_median(rows).to_numpy()
-        there = np.isfinite(values) & np.isfinite(middle)
-        if there.sum() > rows and (np.abs(values - middle)[there] <= miss).mean() >= _LANDS:
+        known = np.isfinite(values) & np.isfinite(middle)
+        if known.sum() > rows and (np.abs(values - middle)[known] <= miss).mean() >= _LANDS:
             return True
     return False
 

@@ -101,14 +101,14 @@ class Chunks:
 
     def _read_stamps(self, text: pl.Series) -> pl.Series:
         text = text.str.strip_chars(" \t\r\"'")
-        there = (text != "").fill_null(False).arg_true()
-        if not len(there) or (self._first is None and not text.gather(there[:1]).str.contains(ISO_DATE)[0]):
-            self._stamp = None if len(there) else self._stamp
+        filled = (text != "").fill_null(False).arg_true()
+        if not len(filled) or (self._first is None and not text.gather(filled[:1]).str.contains(ISO_DATE)[0]):
+            self._stamp = None if len(filled) else self._stamp
             return text
         begins = self._first is None
-        self._first = self._first or text[int(there[0])]
-        held = pl.concat([pl.Series([self._first]), text.gather(there)])
-        numbers = pl.concat([pl.Series([1], dtype=pl.UInt32), (there + self._num_rows + 1).cast(pl.UInt32)])
+        self._first = self._first or text[int(filled[0])]
+        held = pl.concat([pl.Series([self._first]), text.gather(filled)])
+        numbers = pl.concat([pl.Series([1], dtype=pl.UInt32), (filled + self._num_rows + 1).cast(pl.UInt32)])
         moments = parse_text(self._name, self._stamp or "", held, numbers, self._day_first)
         if moments.words is not None:  # names of zones: the order of all rows tells an hour that is repeated
             if not begins:
@@ -122,7 +122,7 @@ class Chunks:
         if not moments.aware and held.str.len_chars().max() == len("2024-01-31"):
             values = values.cast(pl.Date)  # no time of day: nothing is lost, and a column's name may mean another thing
         blank = pl.repeat(None, len(text), dtype=values.dtype, eager=True)
-        return blank.scatter(there, values[1:]).alias(text.name)
+        return blank.scatter(filled, values[1:]).alias(text.name)
 
 
 def read_chunks(chunks: Chunks, parts: Iterable[Sequence[Sequence[Any]]]) -> int:

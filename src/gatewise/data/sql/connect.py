@@ -117,17 +117,17 @@ def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query:
     """What a database raised, as one of ours: its own first line, and what to do."""
     from sqlalchemy import exc
 
-    words = _reason(error, url)
-    where = shown(url)
-    low = words.lower()
+    reason = _reason(error, url)
+    name = shown(url)
+    low = reason.lower()
     sqlite = url.get_backend_name() == "sqlite"
     if "file is not a database" in low:
-        return ReadError(f"{where}: {words}", "the URL names a file that SQLite did not write")
+        return ReadError(f"{name}: {reason}", "the URL names a file that SQLite did not write")
     if write and sqlite and isinstance(error, exc.OperationalError):
-        return StorageError(f"can't write {where}: {words}", _writing_hint(low))
+        return StorageError(f"can't write {name}: {reason}", _writing_hint(low))
     if not sqlite and isinstance(error, exc.OperationalError) and re.search("password|authenticat|access denied", low):
         return FeedError(
-            f"{where} refuses: {words}",
+            f"{name} refuses: {reason}",
             f"mend the URL's user or password; where it holds no password, ${PASSWORD_VARIABLE} is taken",
         )
     if query and (
@@ -135,28 +135,28 @@ def database_error(error: SQLAlchemyError, url: URL, write: bool = False, query:
         or (sqlite and isinstance(error, exc.DatabaseError) and not re.search("locked|malformed|unable to open", low))
         or "read-only" in low
     ):
-        return ConfigError(f"data.query: {words}", "try it in the database's own shell first")
+        return ConfigError(f"data.query: {reason}", "try it in the database's own shell first")
     if isinstance(error, exc.DataError):
-        return ReadError(f"{where}: {words}", "leave such rows out: data.start=…, or a data.query")
+        return ReadError(f"{name}: {reason}", "leave such rows out: data.start=…, or a data.query")
     if sqlite and "locked" in low:
-        return FeedError(f"{where}: {words}", "another process is writing to it: try again when it is done")
+        return FeedError(f"{name}: {reason}", "another process is writing to it: try again when it is done")
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
-        return FeedError(f"{where} can't be reached: {words}", "is the server up, and the URL's host, port and name?")
-    return FeedError(f"{where} refuses: {words}", "may this user do that there?")
+        return FeedError(f"{name} can't be reached: {reason}", "is the server up, and the URL's host, port and name?")
+    return FeedError(f"{name} refuses: {reason}", "may this user do that there?")
 
 
 def _reason(error: SQLAlchemyError, url: URL) -> str:
     """The first line that says something; libpq puts one for each address that it tried."""
-    said = str(getattr(error, "orig", None) or error)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    text = str(getattr(error, "orig", None) or error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "failed: " in line and "multiple" not in line.lower()]
     return one_line(hidden((telling or lines or [type(error).__name__])[0], url))
 
 
-def _writing_hint(words: str) -> str:
-    if "locked" in words:
+def _writing_hint(reason: str) -> str:
+    if "locked" in reason:
         return "another process is writing to it: try again when it is done"
-    return "free some space" if "full" in words else "name a file in a folder that is there and may be written"
+    return "free some space" if "full" in reason else "name a file in a folder that is there and may be written"
 
 
 def _require_file(url: URL, write: bool) -> None:

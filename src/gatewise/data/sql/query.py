@@ -89,9 +89,9 @@ def of_span(
     bounds = [_written(bound, sample, time_format) for bound in (low, later)]
     if bounds == [None, None]:
         return None
-    found = _within(column, *bounds)
+    within = _within(column, *bounds)
     # Text that is no ISO date has no place in this order: it is asked for too, and refused by name when it is read.
-    return or_(found, not_(column.like("____-__-__%"))) if isinstance(sample, str) else found
+    return or_(within, not_(column.like("____-__-__%"))) if isinstance(sample, str) else within
 
 
 def _within(column: ColumnElement[Any], low: object, high: object) -> ColumnElement[bool]:

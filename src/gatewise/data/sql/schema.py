@@ -64,12 +64,12 @@ def create_schema(connection: Connection, sma_rows: int = SMA_ROWS) -> Schema:
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
-    there = inspector.has_table(BARS)
-    if there:
+    exists = inspector.has_table(BARS)
+    if exists:
         _require_columns(inspector)
     else:
         bars_table(connection).create(connection)
-    return Schema("kept" if there else "made", _create_view(connection, inspector, sma_rows))
+    return Schema("kept" if exists else "made", _create_view(connection, inspector, sma_rows))
 
 
 def bars_table(connection: Connection) -> Table:
@@ -108,13 +108,13 @@ def _create_view(connection: Connection, inspector: Inspector, sma_rows: int) ->
     held = VIEW in inspector.get_view_names()
     mark = f"{_OURS} {sma_rows} rows"
     if held or inspector.has_table(VIEW):
-        said = _mark_of(connection) if held else ""
-        if _OURS not in said:
+        existing_mark = _mark_of(connection) if held else ""
+        if _OURS not in existing_mark:
             raise SchemaError(
                 f"{VIEW} is there and is not gatewise's own",
                 f'it is left as it is: read it with data.table="{VIEW}", or name another database',
             )
-        if mark in said:
+        if mark in existing_mark:
             return "kept"
     postgres = connection.dialect.name == "postgresql"
     if held and not postgres:
@@ -132,7 +132,7 @@ def _mark_of(connection: Connection) -> str:
     from sqlalchemy import text
 
     if connection.dialect.name == "sqlite":
-        found = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'vw_ticker_timeseries'"))
+        result = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'vw_ticker_timeseries'"))
     else:
-        found = connection.execute(text("SELECT obj_description(to_regclass('vw_ticker_timeseries'), 'pg_class')"))
-    return str(found.scalar() or "")
+        result = connection.execute(text("SELECT obj_description(to_regclass('vw_ticker_timeseries'), 'pg_class')"))
+    return str(result.scalar() or "")

@@ -63,7 +63,7 @@ def _of_table(connection: Connection, table: str) -> FromClause:
     schema, _, name = table.rpartition(".")
     for place, called in [(None, table), *([(schema, name)] if schema else [])]:
         try:
-            columns = [found["name"] for found in inspector.get_columns(called, schema=place)]
+            columns = [described["name"] for described in inspector.get_columns(called, schema=place)]
         except NoSuchTableError:
             continue
         if columns:

@@ -123,10 +123,10 @@ def _look(connection: Connection, source: FromClause, name: str, spec: DataConfi
     if roles.interval is not None:
         roles = _of_all_intervals(roles, _interval_of_all(connection, source, name, roles.interval.column))
     chosen, _ = choose_columns(name, roles.names, spec)
-    words = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
+    wordy = [c for c, target in chosen.items() if _holds_no_numbers(frame[c].alias(target), spec)]
     ended = ended_column(frame)  # by which rows are left out when they are here
     stay = (ended, *roles.beside.columns)
-    texts = [] if spec.columns else [c for c in words if chosen[c] not in OHLCV and c not in stay]
+    texts = [] if spec.columns else [c for c in wordy if chosen[c] not in OHLCV and c not in stay]
     notes = [*roles.notes]
     if roles.symbol is None and not spec.symbol:
         notes.append(
@@ -174,22 +174,22 @@ def _filtered(connection: Connection, source: FromClause, name: str, spec: DataC
 
     if not spec.filter:
         return source
-    columns = {said: source.c[column_of(name, list(source.c.keys()), said)] for said in spec.filter}
+    columns = {key: source.c[column_of(name, list(source.c.keys()), key)] for key in spec.filter}
     clauses = []
-    for said, column in columns.items():
+    for key, column in columns.items():
         sample = connection.execute(select(column).where(column.is_not(None)).limit(1)).scalar()
-        clauses.append(of_values(column, values_of(spec.filter[said]), sample))
+        clauses.append(of_values(column, values_of(spec.filter[key]), sample))
     kept = select(*source.c).where(*clauses)
     try:
-        found = connection.execute(kept.limit(1)).first() is not None
+        has_rows = connection.execute(kept.limit(1)).first() is not None
     except DataError:  # an enum knows its words, and takes no other
         connection.rollback()
-        found = False
-    if not found:
+        has_rows = False
+    if not has_rows:
         held = {}
-        for said, column in columns.items():
+        for key, column in columns.items():
             counted = select(column).group_by(column).order_by(func.count().desc()).limit(_SHOWN)
-            held[said] = [str(value) for value in connection.execute(counted).scalars()]
+            held[key] = [str(value) for value in connection.execute(counted).scalars()]
         raise no_such_rows(name, spec.filter, held)
     return kept.subquery("kept")
 
@@ -230,13 +230,13 @@ def _read(
         raise _nothing_between(connection, source, name, stamp, filters[:1] if wanted and roles.symbol else [], spec)
     raw = Raw(name, chunks.frame())
     if roles.symbol and wanted:
-        found = raw.frame[roles.symbol].cast(pl.String).str.strip_chars().unique().to_list()
-        absent = [symbol for symbol in wanted if symbol not in found]
+        symbols_read = raw.frame[roles.symbol].cast(pl.String).str.strip_chars().unique().to_list()
+        absent = [symbol for symbol in wanted if symbol not in symbols_read]
         _refuse_unknown_symbols(connection, source, roles.symbol, absent)
     narrow = spec.model_copy(update={"time_column": ",".join(roles.time), "symbol_column": roles.symbol})
     # Which symbols are wanted was settled on the server; without a column of symbols all rows are one's.
-    own = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
-    narrow = narrow.model_copy(update={"symbol": own[0], "symbols": own[1]})
+    one_series = (None, ()) if roles.symbol else (_only_symbol(spec, name), spec.symbols)
+    narrow = narrow.model_copy(update={"symbol": one_series[0], "symbols": one_series[1]})
     part = part_of(raw, PurePath(name), narrow)
     if roles.interval is not None and not roles.interval.values[1:]:
         part = replace(part, interval=roles.interval)
@@ -259,8 +259,8 @@ def _refuse_unknown_symbols(
 
     if column is None or not symbols:
         return
-    found = connection.execute(select(source.c[column]).distinct()).scalars()
-    known = {str(value).strip() for value in found if value is not None}
+    values = connection.execute(select(source.c[column]).distinct()).scalars()
+    known = {str(value).strip() for value in values if value is not None}
     for symbol in symbols:
         if symbol not in known:
             raise UnknownNameError("symbol", symbol, few_names(symbol, known))

@@ -16,11 +16,11 @@ PASSWORD_VARIABLE = "GATEWISE_SQL_PASSWORD"
 _ENVIRONMENT = f"set ${PASSWORD_VARIABLE} to it, or ${URL_VARIABLE} to the whole URL"
 
 
-def resolve_url(said: str | None) -> URL:
+def resolve_url(given: str | None) -> URL:
     """The database to talk to.
 
     Args:
-        said: `data.url`; `None`: `$GATEWISE_SQL_URL`. A URL of a saved config has `***` for its password, which then
+        given: `data.url`; `None`: `$GATEWISE_SQL_URL`. A URL of a saved config has `***` for its password, which then
             comes from `$GATEWISE_SQL_PASSWORD` or, where it names the same database, from `$GATEWISE_SQL_URL`. A URL
             with a user and no password takes that of `$GATEWISE_SQL_PASSWORD` too, if there is one.
 
@@ -28,7 +28,7 @@ def resolve_url(said: str | None) -> URL:
         ConfigError: no database is named, the text is no URL, or its password is nowhere to be found.
     """
     named = os.environ.get(URL_VARIABLE)
-    if not (text := said or named):
+    if not (text := given or named):
         raise ConfigError("no database is named", f'data.url="sqlite:///bars.db", or set ${URL_VARIABLE}')
     url = _parse(text)
     whole = _parse(named) if named else None

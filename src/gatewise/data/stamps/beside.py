@@ -90,17 +90,17 @@ def by_halves(address: str, wall: pl.Series, column: pl.Series, rows: pl.Series)
     return shown.select(pl.col("wall") + pl.duration(hours=ahead)).to_series().cast(wall.dtype)
 
 
-def zone_words(address: str, column: pl.Series, rows: pl.Series, said: str | None) -> pl.Series | None:
+def zone_words(address: str, column: pl.Series, rows: pl.Series, given: str | None) -> pl.Series | None:
     """The zone or offset of each row, in words that stamps could end in as well.
 
     Args:
         address: how errors call the file and the column.
         column: zones, or offsets as `-05:00`, `-0500`, hours or seconds.
         rows: row numbers, for errors.
-        said: the zone that `data.timezone` names.
+        given: the zone that `data.timezone` names.
 
     Returns:
-        None where the column has no say: it holds nothing, or `said` reads what it holds.
+        None where the column has no say: it holds nothing, or `given` reads what it holds.
 
     Raises:
         AmbiguousError: abbreviations and no zone that is said, or another clock than was; rows without a zone.
@@ -108,16 +108,16 @@ def zone_words(address: str, column: pl.Series, rows: pl.Series, said: str | Non
     """
     cells = column.cast(pl.String).str.strip_chars(" \t\"'")
     cells = cells.set((cells == "").fill_null(False), None)
-    found = {cell: _word(cell) for cell in cells.drop_nulls().unique(maintain_order=True)}
-    odd = [cell for cell, word in found.items() if word is None]
-    if not found:
+    zone_of_cell = {cell: _word(cell) for cell in cells.drop_nulls().unique(maintain_order=True)}
+    odd = [cell for cell, word in zone_of_cell.items() if word is None]
+    if not zone_of_cell:
         return None
     abbreviations = [cell for cell in odd if known(cell)]
-    if said is not None and len(odd) == len(found) and not abbreviations[1:]:
+    if given is not None and len(odd) == len(zone_of_cell) and not abbreviations[1:]:
         # One name for all rows is like one that a format holds, and may stand for summer and winter alike.
-        if abbreviations and not names_clock(abbreviations[0], said):
+        if abbreviations and not names_clock(abbreviations[0], given):
             raise AmbiguousError(
-                f"{address} holds {abbreviations[0]!r}, which is not the clock of data.timezone {said!r}",
+                f"{address} holds {abbreviations[0]!r}, which is not the clock of data.timezone {given!r}",
                 explain(abbreviations[0]),
             )
         return None
@@ -126,12 +126,12 @@ def zone_words(address: str, column: pl.Series, rows: pl.Series, said: str | Non
             f"{address} row {rows[int(cells.is_null().arg_max() or 0)]} names no zone while others do",
             "write it, or take that row out",
         )
-    if wrong := next((cell for cell in odd if said is None or cell not in abbreviations), None):
+    if wrong := next((cell for cell in odd if given is None or cell not in abbreviations), None):
         row = rows[int((cells == wrong).arg_max() or 0)]
         if wrong in abbreviations:
             raise AmbiguousError(f"{address} row {row}: {wrong!r} names no zone by itself", explain(wrong))
         raise ReadError(f"{address} row {row}: {wrong!r} is no time zone", _SAY_IT)
-    return cells.replace_strict({cell: word or cell for cell, word in found.items()}, return_dtype=pl.String)
+    return cells.replace_strict({cell: word or cell for cell, word in zone_of_cell.items()}, return_dtype=pl.String)
 
 
 def _word(cell: str) -> str | None:

@@ -60,7 +60,7 @@ def read_stamps(
     columns: tuple[str, ...],
     rows: pl.Series,
     symbols: pl.Series,
-    how: Reading,
+    reading: Reading,
     beside: Beside = NOTHING,
 ) -> Stamps:
     """Reads the time of every row.
@@ -70,7 +70,7 @@ def read_stamps(
         frame: holds `columns`: one time column, or the parts of the time in order.
         rows: row numbers, for errors.
         symbols: the symbol of each row; order in time is looked at within one.
-        how: what the user said.
+        reading: what the user said.
         beside: columns of `frame` that may say more of the time.
 
     Raises:
@@ -79,14 +79,14 @@ def read_stamps(
             a zone, the hour that a change of clocks repeats, the half of the day, the day of an evening.
         ConfigError: no such time zone, or `epochs` says what can't be.
     """
-    notes = require_zone(how.timezone) if how.timezone is not None else ()
-    if how.epochs == "wall" and how.timezone is None:
+    notes = require_zone(reading.timezone) if reading.timezone is not None else ()
+    if reading.epochs == "wall" and reading.timezone is None:
         raise ConfigError(
             'data.epochs="wall" takes epochs for the clock of a zone; got none',
             'data.timezone="Europe/Athens", or wherever that clock hangs',
         )
     label = ",".join(columns)
-    column = frame[columns[0]] if len(columns) == 1 else _join(name, frame, columns, rows, how.time_format)
+    column = frame[columns[0]] if len(columns) == 1 else _join(name, frame, columns, rows, reading.time_format)
     if column.dtype == pl.String:
         column = column.str.strip_chars(" \t\r\"'")
         column = column.set((column == "").fill_null(False), None)
@@ -96,8 +96,8 @@ def read_stamps(
             f"{name} column {label!r} row {row} holds no time; {column.null_count()} of {len(column)} rows don't",
             "take those rows out, or name another column: data.time_column",
         )
-    moments, kind = _moments(name, label, column, rows, how)
-    if how.epochs == "wall":
+    moments, kind = _moments(name, label, column, rows, reading)
+    if reading.epochs == "wall":
         if kind != "epochs":
             raise ConfigError(
                 f'{name} column {label!r} holds no epochs, so data.epochs="wall" can\'t be', "leave data.epochs out"
@@ -110,36 +110,36 @@ def read_stamps(
             f"{OLDEST.year} and {NEWEST.year}",
             "take that row out, or say how stamps are written: data.time_format",
         )
-    moments, used = _with_beside(name, frame, columns, rows, how, beside, moments)
+    moments, used = _with_beside(name, frame, columns, rows, reading, beside, moments)
     address, assumed = f"{name} column {label!r}", False
-    alone, offset = not moments.aware and moments.words is None and how.epochs != "wall", None
+    alone, offset = not moments.aware and moments.words is None and reading.epochs != "wall", None
     if alone and (word := zone_in_names(address, columns)):
-        word = zone_beside(address, word, how.timezone, "their column's name")
+        word = zone_beside(address, word, reading.timezone, "their column's name")
         if word is None or (offset := offset_of(word)) is None:
             moments = replace(moments, words=_of_all(word, column))
     if not moments.aware:
         clocks = symbols if moments.words is None or moments.words.n_unique() == 1 else symbols + moments.words
         turns = find_turns(moments.values, clocks, column if column.dtype == pl.String else None)
         if turns is not None:
-            calendar = _calendar_dates(name, frame, columns, rows, symbols, how, moments.values)
+            calendar = _calendar_dates(name, frame, columns, rows, symbols, reading, moments.values)
             raise turned_back(address, moments.values, rows, turns, calendar)
     if offset is not None:
         moments, kind = Moments(moments.values - offset, aware=True, notes=moments.notes), "text"
     if moments.aware:
-        own = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
+        local = column.dtype.time_zone if isinstance(column.dtype, pl.Datetime) else None
         values, unmoved = moments.values.dt.replace_time_zone("UTC"), _UNMOVED[kind]
     elif moments.words is not None:
-        values, own, moved = localise_words(address, moments.values, moments.words, rows, symbols, how.timezone)
+        values, local, moved = localise_words(address, moments.values, moments.words, rows, symbols, reading.timezone)
         unmoved = "" if moved else _UNMOVED["text"]
     else:
-        own, unmoved = None, ""
-        values = localise(address, moments.values, rows, symbols, how.timezone or "UTC")
-        assumed = how.timezone is None
+        local, unmoved = None, ""
+        values = localise(address, moments.values, rows, symbols, reading.timezone or "UTC")
+        assumed = reading.timezone is None
         if assumed:
             notes = (*notes, "stamps carry no zone: read as UTC (data.timezone says otherwise)")
-    zone = how.timezone or own or "UTC"
-    if unmoved and how.timezone not in (None, "UTC", own):
-        notes = (*notes, unmoved.format(zone=how.timezone))
+    zone = reading.timezone or local or "UTC"
+    if unmoved and reading.timezone not in (None, "UTC", local):
+        notes = (*notes, unmoved.format(zone=reading.timezone))
     return Stamps(values, zone, (*moments.notes, *notes), assumed, used)
 
 
@@ -148,7 +148,7 @@ def _with_beside(
     frame: pl.DataFrame,
     columns: tuple[str, ...],
     rows: pl.Series,
-    how: Reading,
+    reading: Reading,
     beside: Beside,
     moments: Moments,
 ) -> tuple[Moments, tuple[str, ...]]:
@@ -160,10 +160,10 @@ def _with_beside(
             moments = replace(moments, values=values, notes=(*moments.notes, f"AM and PM are read from {beside.half}"))
             used.append(beside.half)
     if beside.zone is not None and not (moments.aware or moments.words is not None or zone_in_names(name, columns)):
-        words = zone_words(f"{name} column {beside.zone!r}", frame[beside.zone], rows, how.timezone)
-        if words is not None:
+        zones = zone_words(f"{name} column {beside.zone!r}", frame[beside.zone], rows, reading.timezone)
+        if zones is not None:
             notes = (*moments.notes, f"each row is read by the clock that {beside.zone} names")
-            moments = replace(moments, words=words, notes=notes)
+            moments = replace(moments, words=zones, notes=notes)
             used.append(beside.zone)
     return moments, tuple(used)
 
@@ -174,16 +174,16 @@ def _calendar_dates(
     columns: tuple[str, ...],
     rows: pl.Series,
     symbols: pl.Series,
-    how: Reading,
+    spec: Reading,
     stamps: pl.Series,
 ) -> str | None:
     """What reads the dates from another column than the days of trade, where it puts the rows in their order."""
     if len(columns) != 2 or not holds_dates(frame[columns[0]]):
         return None
-    for other in (column for column in frame.columns if column not in columns and holds_dates(frame[column])):
-        pair = (other, columns[1])
+    for day in (column for column in frame.columns if column not in columns and holds_dates(frame[column])):
+        pair = (day, columns[1])
         try:
-            moments, _ = _moments(name, ",".join(pair), _join(name, frame, pair, rows, how.time_format), rows, how)
+            moments, _ = _moments(name, ",".join(pair), _join(name, frame, pair, rows, spec.time_format), rows, spec)
         except (DataError, pl.exceptions.PolarsError):
             continue
         near = (moments.values - stamps).abs() <= timedelta(days=_LONGEST_REST)
@@ -201,7 +201,7 @@ _UNMOVED = {
 }
 
 
-def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Reading) -> tuple[Moments, Kind]:
+def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, reading: Reading) -> tuple[Moments, Kind]:
     if isinstance(column.dtype, pl.Datetime):
         aware = column.dtype.time_zone is not None
         if aware:
@@ -209,36 +209,36 @@ def _moments(name: str, label: str, column: pl.Series, rows: pl.Series, how: Rea
         return Moments(column.dt.cast_time_unit("us"), aware), "typed"
     if column.dtype == pl.Date:
         return Moments(column.cast(pl.Datetime("us")), aware=False), "typed"
-    unit = how.time_format if how.time_format in EPOCH_US else None
+    unit = reading.time_format if reading.time_format in EPOCH_US else None
     if column.dtype == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
         digits = numbers.null_count() == 0 and (unit is not None or not column.str.contains("[eEnN]").any())
-        if not digits or (how.time_format and unit is None):
-            return _text(name, label, column, rows, how), "text"
+        if not digits or (reading.time_format and unit is None):
+            return _text(name, label, column, rows, reading), "text"
         whole = column.cast(pl.Int64, strict=False)
         column = whole if whole.null_count() == 0 else numbers
     if not column.dtype.is_numeric():
         raise ReadError(f"{name} column {label!r} is of type {column.dtype}, no time", "data.time_column names another")
-    if how.time_format and unit is None:
+    if reading.time_format and unit is None:
         written = column.cast(pl.Int64, strict=False).cast(pl.String).fill_null(column.cast(pl.String))
-        return _text(name, label, written, rows, how), "text"
+        return _text(name, label, written, rows, reading), "text"
     moments = read_numbers(name, label, column, rows, unit)
     return moments, "epochs" if moments.aware else "numbers"
 
 
-def _text(name: str, label: str, column: pl.Series, rows: pl.Series, how: Reading) -> Moments:
-    if how.time_format is None:
-        return parse_text(name, label, column, rows, how.day_first)
-    if how.time_format in EPOCH_US:
+def _text(name: str, label: str, column: pl.Series, rows: pl.Series, reading: Reading) -> Moments:
+    if reading.time_format is None:
+        return parse_text(name, label, column, rows, reading.day_first)
+    if reading.time_format in EPOCH_US:
         wrong = int(column.cast(pl.Float64, strict=False).is_null().arg_max() or 0)
         raise ReadError(
             f"{name} column {label!r} row {rows[wrong]}: {column[wrong]!r} is no number",
             "data.time_format says how stamps are written",
         )
-    moments = read_format(name, label, column, rows, how.time_format)
+    moments = read_format(name, label, column, rows, reading.time_format)
     if moments.aware or moments.words is not None:
         return moments
-    word = zone_beside(f"{name} column {label!r}", zone_word(how.time_format), how.timezone, "data.time_format")
+    word = zone_beside(f"{name} column {label!r}", zone_word(reading.time_format), reading.timezone, "data.time_format")
     return replace(moments, words=_of_all(word, column))
 
 

@@ -44,15 +44,15 @@ def part_of_time(frame: pl.DataFrame, column: str) -> str | None:
     if not (hours or _by_one(frame, counts)):
         return None
     lowest, highest, rowwise = counts.sort()[0], counts.sort()[-1], _by_time(frame)
-    told = f"{column!r} counts {lowest} to {highest}"
+    range_text = f"{column!r} counts {lowest} to {highest}"
     usual = frame.group_by(SYMBOL, STAMP).len()["len"].mode()
     if hours or normalise(column) in _COUNTS or (rowwise and lowest < 2 and usual.is_in(_A_DAY).any()):
         clock = lowest == 0 and highest < 24 and normalise(column) not in HOUR_ENDS
-        return f"{told} within a day and is a part of the time: {both if clock else TO_TIMES}"
+        return f"{range_text} within a day and is a part of the time: {both if clock else TO_TIMES}"
     if not rowwise:
         return None
     return (
-        f"{told} at each time, row by row: {TO_TIMES} where it counts within a day; only where it numbers series "
+        f"{range_text} at each time, row by row: {TO_TIMES} where it counts within a day; only where it numbers series "
         f"data.symbol_column={column!r}"
     )
 

@@ -45,14 +45,14 @@ def unit_of(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     return np.where(place % 2 == 1, place // 2, -1)
 
 
-def read_numbers(name: str, label: str, column: pl.Series, rows: pl.Series, said: str | None) -> Moments:
+def read_numbers(name: str, label: str, column: pl.Series, rows: pl.Series, given: str | None) -> Moments:
     """Reads a column of numbers.
 
     Args:
         name, label: how errors call the file and the column.
         column: numeric, no null.
         rows: row numbers, aligned with `column`.
-        said: the epochs' unit, where the user said it.
+        given: the epochs' unit, where the user said it.
 
     Raises:
         AmbiguousError: no unit, or digits that are dates as well.
@@ -68,10 +68,10 @@ def read_numbers(name: str, label: str, column: pl.Series, rows: pl.Series, said
         )
     ends = unit_of(np.array([numbers.min(), numbers.max()]))
     units = unit_of(numbers) if ends[0] != ends[1] or ends[0] < 0 else ends[:1]
-    dates = _dates(name, label, column, numbers) if said is None or (ends[0] < 0 and numbers.min() > 1e7) else None
-    if said is not None:
-        _refuse_unit(name, label, numbers, rows, said, units, dates)
-        return Moments(_scaled(column, numbers, np.array([_UNITS.index(said)])), aware=True)
+    dates = _dates(name, label, column, numbers) if given is None or (ends[0] < 0 and numbers.min() > 1e7) else None
+    if given is not None:
+        _refuse_unit(name, label, numbers, rows, given, units, dates)
+        return Moments(_scaled(column, numbers, np.array([_UNITS.index(given)])), aware=True)
     if dates is not None and (units < 0).all():
         return dates
     if dates is not None or (units < 0).any() or _looks_like_ticks(numbers):
@@ -106,7 +106,7 @@ def _refuse_unit(
     label: str,
     numbers: npt.NDArray[np.float64],
     rows: pl.Series,
-    said: str,
+    unit: str,
     units: npt.NDArray[np.intp],
     dates: Moments | None,
 ) -> None:
@@ -115,14 +115,14 @@ def _refuse_unit(
     Milliseconds read as nanoseconds all lie in the first hour of 1970, a year like any other to whoever checks years
     alone. Where no other unit fits, so that 1962 can be said, the years of `OLDEST` to `NEWEST` still hold.
     """
-    place = _UNITS.index(said)
-    seconds = numbers * (EPOCH_US[said] / 1e6)
-    others = np.broadcast_to((units >= 0) & (units != place), numbers.shape)
-    if others.any():
-        first = int(others.argmax())
+    place = _UNITS.index(unit)
+    seconds = numbers * (EPOCH_US[unit] / 1e6)
+    in_other_unit = np.broadcast_to((units >= 0) & (units != place), numbers.shape)
+    if in_other_unit.any():
+        first = int(in_other_unit.argmax())
         other = _UNITS[np.broadcast_to(units, numbers.shape)[first]]
         raise ReadError(
-            f"{name} column {label!r} row {rows[first]}: {said} puts its stamps at {_day(seconds[first])}; {other} "
+            f"{name} column {label!r} row {rows[first]}: {unit} puts its stamps at {_day(seconds[first])}; {other} "
             f"puts this one at {_day(numbers[first] * EPOCH_US[other] / 1e6)}",
             f'data.time_format="{other}", or leave it out to have it found'
             if (units == units[0]).all()
@@ -130,7 +130,7 @@ def _refuse_unit(
         )
     if dates is not None and (units < 0).all():
         raise ReadError(
-            f"{name} column {label!r} row {rows[0]}: {said} puts its stamps at {_day(seconds[0])}; {numbers[0]:.0f} is "
+            f"{name} column {label!r} row {rows[0]}: {unit} puts its stamps at {_day(seconds[0])}; {numbers[0]:.0f} is "
             f"a date too, {dates.values[0]}",
             "leave data.time_format out to have it read as a date",
         )
@@ -139,7 +139,7 @@ def _refuse_unit(
     if outside.any():
         wrong = int(outside.argmax())
         raise ReadError(
-            f"{name} column {label!r} row {rows[wrong]}: {numbers[wrong]:.0f} as {said} is not between "
+            f"{name} column {label!r} row {rows[wrong]}: {numbers[wrong]:.0f} as {unit} is not between "
             f"{OLDEST.year} and {NEWEST.year}",
             "take that row out, or say how stamps are written: data.time_format",
         )
@@ -162,17 +162,17 @@ def _no_unit(
     if (units >= 0).any() and (units < 0).any():
         odd = int((units < 0).argmax())
         common = _UNITS[np.bincount(units[units >= 0]).argmax()]
-        where = f"{name} column {label!r} row {rows[odd]}: {numbers[odd]:.12g} is in 1980 to 2100 in no epoch unit"
+        address = f"{name} column {label!r} row {rows[odd]}: {numbers[odd]:.12g} is in 1980 to 2100 in no epoch unit"
         alone = len(np.unique(units[units >= 0])) == 1
-        then = f"; as {common}, like other rows, it is {_day(numbers[odd] * EPOCH_US[common] / 1e6)}" if alone else ""
+        usual = f"; as {common}, like other rows, it is {_day(numbers[odd] * EPOCH_US[common] / 1e6)}" if alone else ""
         known = f', or if it is right: data.time_format="{common}"' if alone else ""
-        return AmbiguousError(f"{where}{then}", f"take that row out{known}")
+        return AmbiguousError(f"{address}{usual}", f"take that row out{known}")
     looks = [
-        (what, zero + numbers[0] * us / 1e6) for what, (us, zero) in _COUNTS.items() if _counted(numbers, us, zero)
+        (count, zero + numbers[0] * us / 1e6) for count, (us, zero) in _COUNTS.items() if _counted(numbers, us, zero)
     ]
     if looks:
-        what, first = looks[0]
-        either = f"{_UNITS[units.max()]} and {what} both fit" if units.max() >= 0 else f"they look like {what}"
+        count, first = looks[0]
+        either = f"{_UNITS[units.max()]} and {count} both fit" if units.max() >= 0 else f"they look like {count}"
         return AmbiguousError(
             f"{span}: {either} (row {rows[0]} is {_day(first)} then)",
             'write them as dates or epochs; if they are epochs all the same: data.time_format="'
@@ -230,8 +230,8 @@ def _dates(name: str, label: str, column: pl.Series, numbers: npt.NDArray[np.flo
             f"{name} column {label!r} holds numbers such as {text[0]}, which may be years or times of day",
             'data.time_format="%Y" where they are years; data.time_column="DATE,TIME" names a date beside a time',
         )
-    what = _PERIODS[width][1]
-    return Moments(values, aware=False, notes=(f"stamps name {what}, such as {text[0]}: read as their first moments",))
+    unit = _PERIODS[width][1]
+    return Moments(values, aware=False, notes=(f"stamps name {unit}, such as {text[0]}: read as their first moments",))
 
 
 def _parsed(text: pl.Series, fmt: str | None) -> pl.Series | None:

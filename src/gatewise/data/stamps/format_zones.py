@@ -27,23 +27,23 @@ def zone_word(fmt: str) -> str | None:
     return next((w for text in between if (w := text.strip(" ()[],"))[:1].isupper() and _is_zone(w)), None)
 
 
-def zone_beside(address: str, word: str | None, said: str | None, where: str) -> str | None:
+def zone_beside(address: str, word: str | None, given: str | None, place: str) -> str | None:
     """The word for all stamps by which they are to be read; None where there is none, or the said zone reads them.
 
     Args:
         address: how errors call the file and the column.
         word: of a format, or in the name of a column.
-        said: the zone that `data.timezone` names.
-        where: how errors call what holds the word.
+        given: the zone that `data.timezone` names.
+        place: how errors call what holds the word.
 
     Raises:
         AmbiguousError: the word names another clock than was said.
     """
-    if word is None or said is None or offset_of(word) is not None:
+    if word is None or given is None or offset_of(word) is not None:
         return word
-    if _is_zone(word) and not names_clock(word, said):
+    if _is_zone(word) and not names_clock(word, given):
         raise AmbiguousError(
-            f"{address}: stamps show {word!r} by {where}, which is not the clock of data.timezone {said!r}",
+            f"{address}: stamps show {word!r} by {place}, which is not the clock of data.timezone {given!r}",
             explain(word),
         )
     return None

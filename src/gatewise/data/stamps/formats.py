@@ -73,7 +73,7 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
         AmbiguousError: two orders of day and month fit every row; formats or zones mixed.
         ReadError: a stamp that no known format fits, or that names a time and its end.
     """
-    raw, words = text, None
+    raw, zones = text, None
     _refuse_spans(name, column, text, rows)
     text, in_utc = _plain_text(text)
     if (period := read_period(name, column, text, rows)) is not None:
@@ -81,15 +81,15 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
     candidates = _candidates(text[0])
     fits = _fits(text, candidates)
     if not fits and (ends := split_zones(text)) is not None:
-        text, words = ends
+        text, zones = ends
         candidates = _candidates(text[0])
         fits = _fits(text, candidates)
     if not candidates:
         raise _unknown(name, column, raw, rows)
-    if words is not None and words.null_count():
-        where = int(words.is_null().arg_max() or 0)
+    if zones is not None and zones.null_count():
+        row = int(zones.is_null().arg_max() or 0)
         raise AmbiguousError(
-            f"{name} column {column!r} row {rows[where]}: {raw[where]!r} names no zone while others do", _ZONE_HINT
+            f"{name} column {column!r} row {rows[row]}: {raw[row]!r} names no zone while others do", _ZONE_HINT
         )
     order = {True: "%d", False: "%m"}
     if day_first is not None and any(fmt[:2] in order.values() and "%B" not in fmt for fmt in candidates):
@@ -97,7 +97,7 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
         fits = {fmt: moments for fmt, moments in fits.items() if fmt in candidates}
     if len(fits) == 1:
         (moments,) = fits.values()
-        return replace(moments, words=words, aware=moments.aware or in_utc)
+        return replace(moments, words=zones, aware=moments.aware or in_utc)
     if not fits:
         raise _misfit(name, column, raw, text, rows, candidates, day_first)
     readings = " or ".join(_plain(moments.values[0]) for moments in fits.values())
@@ -113,18 +113,18 @@ def read_format(name: str, column: str, text: pl.Series, rows: pl.Series, fmt: s
     Raises:
         ReadError: no format, or a stamp that it doesn't fit.
     """
-    body, words, of_body = text, None, fmt
+    body, zones, of_body = text, None, fmt
     if fmt.endswith("%Z") and not fmt.endswith("%%Z"):
-        body, words, of_body = *_ends(text), fmt.removesuffix("%Z").rstrip()
+        body, zones, of_body = *_ends(text), fmt.removesuffix("%Z").rstrip()
     moments = apply_format(body, of_body)
-    wrong = moments.values.is_null() if words is None else moments.values.is_null() | words.is_null()
+    wrong = moments.values.is_null() if zones is None else moments.values.is_null() | zones.is_null()
     if wrong.any():
-        where = int(wrong.arg_max() or 0)
+        row = int(wrong.arg_max() or 0)
         raise ReadError(
-            f"{name} column {column!r} row {rows[where]}: {text[where]!r} is not written as {fmt}",
+            f"{name} column {column!r} row {rows[row]}: {text[row]!r} is not written as {fmt}",
             "mend data.time_format, or leave it out to have it found",
         )
-    return replace(moments, words=words)
+    return replace(moments, words=zones)
 
 
 def date_format(stamp: str) -> str | None:
@@ -139,12 +139,12 @@ def split_zones(text: pl.Series) -> tuple[pl.Series, pl.Series] | None:
     """Stamps without the zones at their ends, and these, null where a stamp has none; None where none has a name."""
     first = re.fullmatch(_ENDS_IN_ZONE, text[0])
     if first and _named(first[2]) and text.str.ends_with(text[0][first.end(1) :]).all():
-        words = pl.repeat(first[2], len(text), dtype=pl.String, eager=True)
-        return text.str.strip_suffix(text[0][first.end(1) :]), words
+        zones = pl.repeat(first[2], len(text), dtype=pl.String, eager=True)
+        return text.str.strip_suffix(text[0][first.end(1) :]), zones
     if not text.str.contains(r"[A-Za-z]{2}\d*\)?$").any():
         return None
-    body, words = _ends(text)
-    return (body, words) if words.drop_nulls().str.contains("[A-Za-z]").any() else None
+    body, zones = _ends(text)
+    return (body, zones) if zones.drop_nulls().str.contains("[A-Za-z]").any() else None
 
 
 def _refuse_spans(name: str, column: str, text: pl.Series, rows: pl.Series) -> None:
@@ -183,8 +183,8 @@ def _fits(text: pl.Series, candidates: list[str]) -> dict[str, Moments]:
 def _ends(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Stamps without the zones or offsets at their ends, and these; a stamp that has none is left whole."""
     parts = text.str.extract_groups(_ENDS_IN_ZONE).struct
-    words = parts[1].set(parts[1].str.to_uppercase().is_in(_HALVES).fill_null(False), None)
-    return parts[0].zip_with(words.is_not_null(), text), words
+    zones = parts[1].set(parts[1].str.to_uppercase().is_in(_HALVES).fill_null(False), None)
+    return parts[0].zip_with(zones.is_not_null(), text), zones
 
 
 def _named(word: str) -> bool:
@@ -195,20 +195,20 @@ def _candidates(stamp: str) -> list[str]:
     for pattern, formats in _DATES:
         if not (match := re.match(pattern, stamp)):
             continue
-        rest = stamp[match.end() :]
-        tail = _time_format(rest)
+        clock = stamp[match.end() :]
+        tail = _time_format(clock)
         if tail is not None:
             separator = match[1] if match.groups() else ""
             return [fmt.format(separator) + tail for fmt in formats]
     return []
 
 
-def _time_format(rest: str) -> str | None:
+def _time_format(clock: str) -> str | None:
     """`T10:00:00Z` -> `T%H:%M:%S%.fZ`; None where the rest of the stamp is no time."""
-    if not rest:
+    if not clock:
         return ""
     for pattern, fmt in _TIMES:
-        match = re.fullmatch(rf"(T|[ ,;_-]| {{2}}|, |)({pattern})(?:([ -]?)([AaPp][Mm]))?(?:( ?)(.+))?", rest)
+        match = re.fullmatch(rf"(T|[ ,;_-]| {{2}}|, |)({pattern})(?:([ -]?)([AaPp][Mm]))?(?:( ?)(.+))?", clock)
         if match is None:
             continue
         gap, _, before, half, between, zone = match.groups()
@@ -242,26 +242,26 @@ def _misfit(
     candidates: list[str],
     day_first: bool | None,
 ) -> AmbiguousError | ReadError:
-    said = "" if day_first is None else f", read {'day' if day_first else 'month'} first"
+    order = "" if day_first is None else f", read {'day' if day_first else 'month'} first"
     tried = [apply_format(text, fmt).values.is_null() for fmt in candidates]
     # The reading that fits the longest stretch from the top tells where the column turns.
-    where = max(int(mask.arg_max() or 0) for mask in tried)
-    address = f"{name} column {column!r} row {rows[where]}: {raw[where]!r}"
-    if re.search(r"[T ]24:?00", raw[where]):
+    row = max(int(mask.arg_max() or 0) for mask in tried)
+    address = f"{name} column {column!r} row {rows[row]}: {raw[row]!r}"
+    if re.search(r"[T ]24:?00", raw[row]):
         return ReadError(
             f"{address} is no time of day: 24:00 is the next day's 00:00",
             "write the next day's 00:00, or take that row out",
         )
-    if where == 0:
-        return ReadError(f"{address} is no date and time{said}", FORMAT_HINT)
-    offsets = [bool(re.search(r":\d{2}.*" + _OFFSET, text[position])) for position in (0, where)]
+    if row == 0:
+        return ReadError(f"{address} is no date and time{order}", FORMAT_HINT)
+    offsets = [bool(re.search(r":\d{2}.*" + _OFFSET, text[position])) for position in (0, row)]
     if offsets == [True, False]:
-        what, hint = "carries no offset from UTC while others do", _ZONE_HINT
+        fault, hint = "carries no offset from UTC while others do", _ZONE_HINT
     elif offsets == [False, True]:
-        what, hint = "carries an offset from UTC while others do not", _ZONE_HINT
+        fault, hint = "carries an offset from UTC while others do not", _ZONE_HINT
     else:
-        what, hint = f"is written otherwise than row {rows[0]}: {raw[0]!r}{said}", FORMAT_HINT
-    return AmbiguousError(f"{address} {what}", hint)
+        fault, hint = f"is written otherwise than row {rows[0]}: {raw[0]!r}{order}", FORMAT_HINT
+    return AmbiguousError(f"{address} {fault}", hint)
 
 
 _ZONE_HINT = "give every stamp an offset, or none and data.timezone"

@@ -63,10 +63,10 @@ def zone_in_names(address: str, columns: Sequence[str]) -> str | None:
     Raises:
         AmbiguousError: they name several.
     """
-    words = list(dict.fromkeys(word for column in columns if (word := _zone_in_name(column))))
-    if words[1:]:
-        raise AmbiguousError(f"{address}: {' and '.join(words)} in the columns' names", "data.time_column names one")
-    return words[0] if words else None
+    zones = list(dict.fromkeys(word for column in columns if (word := _zone_in_name(column))))
+    if zones[1:]:
+        raise AmbiguousError(f"{address}: {' and '.join(zones)} in the columns' names", "data.time_column names one")
+    return zones[0] if zones else None
 
 
 def _zone_in_name(column: str) -> str | None:

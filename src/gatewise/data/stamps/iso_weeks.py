@@ -28,26 +28,26 @@ def iso_weeks(name: str, columns: Mapping[str, str], texts: Mapping[str, pl.Seri
         AmbiguousError: neither the column's name nor the last weeks of years say that they are ISO's.
     """
     part = "iso_week" if "iso_week" in texts else "week"
-    year, week = (texts[of].cast(pl.Int64, strict=False) for of in ("year", part))
+    year, week = (texts[part_name].cast(pl.Int64, strict=False) for part_name in ("year", part))
     held: dict[int, set[int]] = {}
     for of_year, number in pl.DataFrame([year.alias("year"), week.alias("week")]).unique().drop_nulls().rows():
         held.setdefault(of_year, set()).add(number)
     lengths = {of_year: date(of_year, 12, 28).isocalendar().week for of_year in held if 1 <= of_year <= 9999}
     wrong = ~week.is_between(1, year.replace_strict(lengths, default=0, return_dtype=pl.Int64))
     if wrong.any():
-        why = "which ISO 8601 does not have"
+        reason = "which ISO 8601 does not have"
     elif normalise(columns["year"]) not in ISO_YEARS and any(
         2 in held[of_year] and 1 not in held[of_year] and of_year - 1 in held for of_year in held
     ):
-        why = "and the first of a year is absent, whose days in December may stand under the year before it"
+        reason = "and the first of a year is absent, whose days in December may stand under the year before it"
     elif part == "week" and not _are_iso(held, lengths):
-        why = "and nothing tells by which counting"
+        reason = "and nothing tells by which counting"
     else:
         return texts["year"] + "-W" + texts[part].str.zfill(2)
-    where = int(wrong.arg_max() or 0)
+    row = int(wrong.arg_max() or 0)
     raise AmbiguousError(
-        f"{name} row {rows[where]}: {columns['year']} {texts['year'][where]}, {columns[part]} {texts[part][where]} "
-        f"names a week, {why}",
+        f"{name} row {rows[row]}: {columns['year']} {texts['year'][row]}, {columns[part]} {texts[part][row]} "
+        f"names a week, {reason}",
         "write the date on which each week begins; or call the columns iso_year and iso_week where weeks and years are "
         "those of ISO 8601",
     )

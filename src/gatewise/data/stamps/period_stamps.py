@@ -30,24 +30,24 @@ _QUARTERS = (["q1", "q2", "q3", "q4"], ["01", "04", "07", "10"])
 
 def read_period(name: str, column: str, text: pl.Series, rows: pl.Series) -> Moments | None:
     """The first moments of months, quarters or weeks; None where the first stamp names none."""
-    for pattern, instead, fmt, what in _PERIODS:
+    for pattern, instead, fmt, period in _PERIODS:
         if not re.fullmatch(pattern, text[0]):
             continue
         written = text.str.replace(rf"^{pattern}$", instead)
-        if what == "quarters":
+        if period == "quarters":
             written = written.str.replace_many(*_QUARTERS)
         moments = apply_format(written, fmt)
         wrong = moments.values.is_null() | ~text.str.contains(rf"^{pattern}$")
         if wrong.all() or not _proven(pattern, text, moments.values):
             continue
         if wrong.any():
-            where = int(wrong.arg_max() or 0)
+            row = int(wrong.arg_max() or 0)
             raise AmbiguousError(
-                f"{name} column {column!r} row {rows[where]}: {text[where]!r} is written otherwise than row "
-                f"{rows[0]}: {text[0]!r}, one of the {what}",
+                f"{name} column {column!r} row {rows[row]}: {text[row]!r} is written otherwise than row "
+                f"{rows[0]}: {text[0]!r}, one of the {period}",
                 FORMAT_HINT,
             )
-        return replace(moments, notes=(f"stamps name {what}, such as {text[0]}: read as their first moments",))
+        return replace(moments, notes=(f"stamps name {period}, such as {text[0]}: read as their first moments",))
     return None
 
 

@@ -82,8 +82,8 @@ def find_periods(frame: pl.DataFrame, spelled: Mapping[str, str], names: Collect
     within = [spelled[s] for s in ("month", *QUARTERS, "period", *ISO_WEEKS, *WEEKS) if s in spelled]
     ways: list[tuple[str, ...]] = [(year, part) for part in within]
     for columns in ways or [(year,)]:
-        told = [name for name in frame.columns if name in {*columns, *names}]
-        if calendar_parts(frame, columns) is not None and frame.select(told).n_unique() * 2 > frame.height:
+        parts = [name for name in frame.columns if name in {*columns, *names}]
+        if calendar_parts(frame, columns) is not None and frame.select(parts).n_unique() * 2 > frame.height:
             return columns
     return ()
 
@@ -120,8 +120,8 @@ def of_calendar(name: str, frame: pl.DataFrame, columns: Mapping[str, str], rows
         if "hour" in parts and (parts["hour"] == 24).any():
             raise counted_hours(name, frame[columns["hour"]])
         wrong = int(times.is_null().arg_max() or 0)
-        said = ", ".join(f"{column}={frame[column][wrong]}" for column in columns.values())
-        raise ReadError(f"{name} row {rows[wrong]}: {said} is no time", "take that row out")
+        values = ", ".join(f"{column}={frame[column][wrong]}" for column in columns.values())
+        raise ReadError(f"{name} row {rows[wrong]}: {values} is no time", "take that row out")
     return times
 
 
@@ -166,9 +166,9 @@ def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | Non
     if width is not None:
         return text.str.zfill(width)
     short = text.str.contains(r"^0\d{1,4}$")
-    where = int((short.arg_max() if short.any() else digits.arg_max()) or 0)
-    number = digits[where]
-    as_date = date_format(_text(date_text(date))[where]) or "%Y-%m-%d"
+    row = int((short.arg_max() if short.any() else digits.arg_max()) or 0)
+    number = digits[row]
+    as_date = date_format(_text(date_text(date))[row]) or "%Y-%m-%d"
     counts, hint = "", f'data.time_format="{as_date} %H%M" or data.time_format="{as_date} %H%M%S"'
     if (digits < 100).all():
         counts = " or a count of hours or periods"
@@ -176,7 +176,7 @@ def _clock(name: str, column: pl.Series, rows: pl.Series, time_format: str | Non
             f'hours of 0 to 23: data.time_format="{as_date} %H"; minutes or seconds: {hint}; other counts: {TO_TIMES}'
         )
     raise AmbiguousError(
-        f"{name} column {column.name!r} row {rows[where]}: {number} may be {number // 100:02d}:{number % 100:02d} or "
+        f"{name} column {column.name!r} row {rows[row]}: {number} may be {number // 100:02d}:{number % 100:02d} or "
         f"00:{number // 100:02d}:{number % 100:02d}{counts}, and no row of {len(column)} proves which",
         hint,
     )
@@ -194,8 +194,8 @@ def counted_hours(name: str, column: pl.Series) -> AmbiguousError:
 
 def _width(text: pl.Series, digits: pl.Series, padded: bool, time_format: str | None) -> int | None:
     """How many digits a time of day has, 2 where that is said, 4 or 6; None where no row proves it."""
-    if time_format is not None and (said := re.search(r"%H(%M)?(%S)?$", time_format)):
-        return 6 if said[2] else 4 if said[1] else 2
+    if time_format is not None and (match := re.search(r"%H(%M)?(%S)?$", time_format)):
+        return 6 if match[2] else 4 if match[1] else 2
     lengths = text.str.len_chars()
     filled = padded and (lengths == lengths[0]).all() and lengths[0] in (4, 6)
     if filled:

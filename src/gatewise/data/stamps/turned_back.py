@@ -87,20 +87,20 @@ def turned_back(address: str, wall: pl.Series, rows: pl.Series, turns: Turns, ca
     """
     shown = [f"{wall[place]:%Y-%m-%d %H:%M:%S} (row {rows[place]})" for place in (turns.before, turns.after)]
     many = f"the clock goes back so within {turns.dates} of {turns.of} dates"
-    said = f"{address}: {shown[0]} comes before {shown[1]}; {many}"
+    message = f"{address}: {shown[0]} comes before {shown[1]}; {many}"
     if turns.twelve:
         return AmbiguousError(
-            f"{said}; no hour is above 12, so the clock counts 12 hours, and nothing says AM or PM",
+            f"{message}; no hour is above 12, so the clock counts 12 hours, and nothing says AM or PM",
             "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
         )
     if turns.last and wall[turns.after].time() == time():
         return AmbiguousError(
-            f"{said}: 0:00 stands for the midnight that ends its date, so times may be those at which hours end",
+            f"{message}: 0:00 stands for the midnight that ends its date, so times may be those at which hours end",
             'write 0:00 under the date that it begins; data.stamp="close" if times are those at which rows end',
         )
     write = "write the calendar's date of each row's trade; only where dates are that already: sort the rows by time"
     return AmbiguousError(
-        f"{said}: the date is the day of trade, whose evening belongs to the day before", calendar or write
+        f"{message}: the date is the day of trade, whose evening belongs to the day before", calendar or write
     )
 
 
@@ -125,8 +125,8 @@ def _turns(clock: Ints, written: Ints | None, place: Ints, first: Flags, least: 
     if twelve:  # around the clock it goes back twice a date
         begun = np.repeat(starts, rows)
         again = (shown >= shown[begun]) & (hour[begun] != 12)  # rows of another series begin where the first did
-        other = back & ((np.append(0, -np.diff(hour)) < _WRAP) | again)
-        wraps = (count > 0) & (count <= 2) & (np.add.reduceat(other.astype(np.int64), starts) == 0)
+        turns_other = back & ((np.append(0, -np.diff(hour)) < _WRAP) | again)
+        wraps = (count > 0) & (count <= 2) & (np.add.reduceat(turns_other.astype(np.int64), starts) == 0)
         rotated |= wraps & (rows >= least)
     elif written is not None:  # 9:30 comes after 15:30 where rows are sorted as text
         falls = np.append(False, np.diff(written[place]) < 0) & ~first
@@ -135,12 +135,12 @@ def _turns(clock: Ints, written: Ints | None, place: Ints, first: Flags, least: 
     if (rows[rotated] - 1).sum() < _LEAST_STEPS:
         return None
     long = bool((rows >= _LONG).any())
-    of = rows >= (_LONG if long else least)
-    dates = int((rotated & of).sum())
-    share = dates / int(of.sum())
+    long_enough = rows >= (_LONG if long else least)
+    dates = int((rotated & long_enough).sum())
+    share = dates / int(long_enough.sum())
     if share <= (_MOST if long else _NEARLY_ALL) and not (long and share >= _SHARE and dates >= _LEAST_DATES):
         return None
-    date = int((rotated & of).argmax())
+    date = int((rotated & long_enough).argmax())
     begins = starts[date]
     turn = begins + int(back[begins:].argmax())
-    return Turns(int(place[turn - 1]), int(place[turn]), dates, int(of.sum()), twelve, turn == int(ends[date]))
+    return Turns(int(place[turn - 1]), int(place[turn]), dates, int(long_enough.sum()), twelve, turn == int(ends[date]))

@@ -53,16 +53,16 @@ def localise(address: str, wall: pl.Series, rows: pl.Series, symbols: pl.Series,
 
 
 def localise_words(
-    address: str, wall: pl.Series, words: pl.Series, rows: pl.Series, symbols: pl.Series, said: str | None
+    address: str, wall: pl.Series, labels: pl.Series, rows: pl.Series, symbols: pl.Series, given: str | None
 ) -> tuple[pl.Series, str | None, bool]:
     """Wall-clock time to UTC by the zone, offset or abbreviation that stands beside each.
 
     Args:
-        words: of each row, no null.
-        said: the zone that `data.timezone` names; abbreviations are read as its own.
+        labels: of each row, no null.
+        given: the zone that `data.timezone` names; abbreviations are read as its own.
 
     Returns:
-        Datetime[us, UTC]; the zone, if one alone is named; whether `said` placed some.
+        Datetime[us, UTC]; the zone, if one alone is named; whether `given` placed some.
 
     Raises:
         AmbiguousError: an abbreviation, and no zone is said that has it then.
@@ -71,59 +71,59 @@ def localise_words(
     times = pl.repeat(None, len(wall), dtype=pl.Datetime("us", "UTC"), eager=True)
     zones, short = set(), pl.repeat(False, len(wall), dtype=pl.Boolean, eager=True)
     placed = False
-    for word in words.unique(maintain_order=True):
-        here = words == word
+    for word in labels.unique(maintain_order=True):
+        is_word = labels == word
         if (offset := offset_of(word)) is not None:
-            times = times.zip_with(~here, (wall - offset).dt.replace_time_zone("UTC"))
-        elif (zone := _zone_of(word, said)) is not None:
+            times = times.zip_with(~is_word, (wall - offset).dt.replace_time_zone("UTC"))
+        elif (zone := _zone_of(word, given)) is not None:
             zones.add(zone)
             placed |= zone_of(word) is None
-            own = localise(address, wall.filter(here), rows.filter(here), symbols.filter(here), zone)
-            times = times.scatter(here.arg_true(), own)
+            localised = localise(address, wall.filter(is_word), rows.filter(is_word), symbols.filter(is_word), zone)
+            times = times.scatter(is_word.arg_true(), localised)
         else:
-            short |= here
+            short |= is_word
     if short.any():
         first = int(short.arg_max() or 0)
-        if said is None:
-            raise _abbreviated(address, rows[first], words[first])
-        body, beside, numbers, whose = (series.filter(short) for series in (wall, words, rows, symbols))
-        own = _by_abbreviation(address, body, beside, numbers, whose, said)
-        times = times.scatter(short.arg_true(), own)
+        if given is None:
+            raise _abbreviated(address, rows[first], labels[first])
+        body, beside, numbers, owners = (series.filter(short) for series in (wall, labels, rows, symbols))
+        localised = _by_abbreviation(address, body, beside, numbers, owners, given)
+        times = times.scatter(short.arg_true(), localised)
     return times, zones.pop() if len(zones) == 1 else None, placed or bool(short.any())
 
 
-def _zone_of(word: str, said: str | None) -> str | None:
+def _zone_of(word: str, given: str | None) -> str | None:
     """The zone that a word names by itself, or the said one where it is another name for that."""
-    own = zone_of(word)
-    return said if own is None and said is not None and names_place(word, said) else own
+    zone = zone_of(word)
+    return given if zone is None and given is not None and names_place(word, given) else zone
 
 
 def _by_abbreviation(
-    address: str, wall: pl.Series, words: pl.Series, rows: pl.Series, symbols: pl.Series, zone: str
+    address: str, wall: pl.Series, labels: pl.Series, rows: pl.Series, symbols: pl.Series, zone: str
 ) -> pl.Series:
     """Each time as the zone's clock shows it under the abbreviation beside it."""
     passes = [
         wall.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null"),
         wall.dt.replace_time_zone(zone, ambiguous="latest", non_existent="null"),
     ]
-    told = [_tells(words, times.dt.strftime("%Z")) for times in passes]
-    if not (told[0] | told[1]).all():
-        wrong = int((~(told[0] | told[1])).arg_max() or 0)
+    matches = [_fits_zone(labels, times.dt.strftime("%Z")) for times in passes]
+    if not (matches[0] | matches[1]).all():
+        wrong = int((~(matches[0] | matches[1])).arg_max() or 0)
         shown = passes[0].dt.strftime("%Z")[wrong]
-        what = f"{shown} there" if shown else "no time there: clocks skip it"
+        shows = f"{shown} there" if shown else "no time there: clocks skip it"
         raise ReadError(
-            f"{address} row {rows[wrong]}: {wall[wrong]} {words[wrong]} can't be in {zone}, as it is {what}",
-            all_year(words[wrong]),
+            f"{address} row {rows[wrong]}: {wall[wrong]} {labels[wrong]} can't be in {zone}, as it is {shows}",
+            all_year(labels[wrong]),
         )
-    times = passes[0].zip_with(told[0], passes[1]).dt.convert_time_zone("UTC")
-    if (told[0] & told[1] & (passes[0] != passes[1])).any():  # ET stands for EST and EDT
+    times = passes[0].zip_with(matches[0], passes[1]).dt.convert_time_zone("UTC")
+    if (matches[0] & matches[1] & (passes[0] != passes[1])).any():  # ET stands for EST and EDT
         return localise(address, wall, rows, symbols, zone)
     return times
 
 
-def _tells(words: pl.Series, abbreviations: pl.Series) -> pl.Series:
+def _fits_zone(labels: pl.Series, abbreviations: pl.Series) -> pl.Series:
     """Whether each word is the abbreviation beside it."""
-    pairs = pl.DataFrame([words.alias("word"), abbreviations.alias("shown")])
+    pairs = pl.DataFrame([labels.alias("word"), abbreviations.alias("shown")])
     known = pairs.unique().with_columns(
         pl.struct("word", "shown")
         .map_elements(lambda pair: fits(pair["word"], pair["shown"] or ""), return_dtype=pl.Boolean)

@@ -71,7 +71,7 @@ def zone_names() -> dict[str, str]:
     return {name.lower(): name for name in zoneinfo.available_timezones() - {"Factory", "localtime"}}
 
 
-def require_zone(said: str) -> tuple[str, ...]:
+def require_zone(given: str) -> tuple[str, ...]:
     """Checks what `data.timezone` says.
 
     Returns:
@@ -80,14 +80,14 @@ def require_zone(said: str) -> tuple[str, ...]:
     Raises:
         ConfigError: no zone; the hint names those that may be meant.
     """
-    if said not in zone_names().values():
-        raise ConfigError(f"unknown time zone {said!r}", explain(said))
-    fixed = _at(said, 1)[0] == _at(said, 7)[0]
-    if said in _OLD:
-        change = f"is {_written(_at(said, 1)[0])} all year" if fixed else "has summer time"
-        return (f"warning: the zone {said} {change}; the name of a place is safer: {_listed(_places(said))}",)
-    if re.fullmatch(r"(Etc/)?GMT[+-][1-9]\d?", said):
-        return (f"{said} is {_written(_at(said, 1)[0])} all year: such names turn the sign round",)
+    if given not in zone_names().values():
+        raise ConfigError(f"unknown time zone {given!r}", explain(given))
+    fixed = _at(given, 1)[0] == _at(given, 7)[0]
+    if given in _OLD:
+        change = f"is {_written(_at(given, 1)[0])} all year" if fixed else "has summer time"
+        return (f"warning: the zone {given} {change}; the name of a place is safer: {_listed(_places(given))}",)
+    if re.fullmatch(r"(Etc/)?GMT[+-][1-9]\d?", given):
+        return (f"{given} is {_written(_at(given, 1)[0])} all year: such names turn the sign round",)
     return ()
 
 
@@ -146,15 +146,15 @@ def names_place(word: str, zone: str) -> bool:
 
 def names_clock(word: str, zone: str) -> bool:
     """Whether a word is any name for a zone's clock, IANA's or what it is called in summer or winter among them."""
-    own = zone_of(word)
-    return _in_season(word, zone) or names_place(word, zone) or (own is not None and _clock(own) == _clock(zone))
+    named = zone_of(word)
+    return _in_season(word, zone) or names_place(word, zone) or (named is not None and _clock(named) == _clock(zone))
 
 
 def all_year(word: str) -> str:
     """A hint for a time that a zone calls otherwise: the abbreviation's offset may hold in summer and winter alike."""
     fixed = [place for place in _places(word) if _at(place, 1) == _at(place, 7)]
-    other = f"where {word} holds all year: {_listed(fixed)}" if fixed else "take another data.timezone"
-    return f"{other}; where it stands beside any time of that clock, data.time_format says it as it stands"
+    remedy = f"where {word} holds all year: {_listed(fixed)}" if fixed else "take another data.timezone"
+    return f"{remedy}; where it stands beside any time of that clock, data.time_format says it as it stands"
 
 
 def known(word: str) -> bool:
@@ -166,8 +166,8 @@ def _called(word: str) -> list[str]:
     """The zones that a word names in another way than IANA: by a city, a country or a usual word."""
     plain = re.sub(_TIME, "", " ".join(word.lower().split()))
     place = plain.replace("_", " ").split("/")[-1]
-    if meant := zone_names().get(plain) or _CALLED.get(place):
-        return [meant]
+    if zone := zone_names().get(plain) or _CALLED.get(place):
+        return [zone]
     return sorted(name for name in zone_names().values() if _city(place) and _city(name) == _city(place))
 
 

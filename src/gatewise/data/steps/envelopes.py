@@ -58,7 +58,7 @@ class Envelopes:
     first: dict[str, Any]
     inside: int
 
-    def told(self, address: str) -> str:
+    def describe(self, address: str) -> str:
         """`X.csv row 1 (X 2024-01-02 00:00:00) holds the prices of the 7 rows of its 1d, like 39 more rows`."""
         more = f", as do {self.count - 1:,} more rows" if self.count > 1 else ""
         return f"{address} spans the {self.inside:,} rows of its {format_duration(self.period)}{more}"
@@ -77,10 +77,10 @@ def find_envelopes(rows: pl.DataFrame, timeframe: timedelta) -> tuple[Envelopes,
     high, low = (rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("high", "low"))
     symbol = block_numbers(rows[SYMBOL])
     stamp = rows[STAMP].dt.epoch("us").to_numpy()
-    unit = next(unit for unit in _UNITS if not np.any(_rest(stamp - stamp[0], unit)))
+    unit = next(unit for unit in _UNITS if not np.any(_remainder(stamp - stamp[0], unit)))
     tick = (stamp - stamp.min()) // unit
-    kind = np.concatenate([_kinds(high[rows], low[rows])[own] for rows, own in cached_blocks(high.size, beside=2)])
-    found: list[Envelopes] = []
+    kind = np.concatenate([_kinds(high[rows], low[rows])[block] for rows, block in cached_blocks(high.size, beside=2)])
+    envelopes: list[Envelopes] = []
     taken = np.zeros(rows.height, dtype=bool)
     lengths = [period // _US // unit for period in periods]
     for period, length, odd in zip(periods, lengths, _odd_places(symbol, tick, lengths, kind), strict=True):
@@ -92,9 +92,9 @@ def find_envelopes(rows: pl.DataFrame, timeframe: timedelta) -> tuple[Envelopes,
                 if _hold(high, low, place, first, stop, inside):
                     taken[place] = True
                     named = rows.select(pl.all().exclude("high", "low")).row(int(place[0]), named=True)
-                    found.append(Envelopes(period, place.size, named, int(inside[0])))
+                    envelopes.append(Envelopes(period, place.size, named, int(inside[0])))
                     break
-    return tuple(found)
+    return tuple(envelopes)
 
 
 def _kinds(high: Floats, low: Floats) -> npt.NDArray[np.uint8]:
@@ -109,7 +109,7 @@ def _kinds(high: Floats, low: Floats) -> npt.NDArray[np.uint8]:
     return np.asarray(wide * _WIDE_ROW + (high > low) * _MOVES, np.uint8)
 
 
-def _rest(values: Ints, unit: int) -> Ints:
+def _remainder(values: Ints, unit: int) -> Ints:
     """What division leaves; NumPy divides by one number four times as fast as it takes the rest."""
     whole = values // unit
     whole *= -unit
@@ -144,7 +144,7 @@ def _are_many(symbol: Ints, num_phases: int) -> bool:
 
 def _places(symbol: Ints, tick: Ints, num_phases: int) -> Ints:
     """Numbers of each row's symbol and phase."""
-    place = _rest(tick, num_phases)
+    place = _remainder(tick, num_phases)
     if symbol[-1]:
         place += symbol * num_phases
     return np.unique(place, return_inverse=True)[1] if _are_many(symbol, num_phases) else place
@@ -152,26 +152,26 @@ def _places(symbol: Ints, tick: Ints, num_phases: int) -> Ints:
 
 def _rows_of(odd: Flags, symbol: Ints, place: Ints) -> Iterator[Ints]:
     """The rows at each odd place, in their order; a few places of a symbol."""
-    own = np.flatnonzero(odd[place])
-    own = own[np.argsort(place[own], kind="stable")]
-    groups = np.split(own, np.flatnonzero(np.diff(place[own])) + 1)
+    chosen = np.flatnonzero(odd[place])
+    chosen = chosen[np.argsort(place[chosen], kind="stable")]
+    groups = np.split(chosen, np.flatnonzero(np.diff(place[chosen])) + 1)
     looked: dict[int, int] = {}
     for group in sorted(groups, key=lambda rows: -rows.size):
-        of = int(symbol[group[0]])
-        looked[of] = looked.get(of, 0) + 1
-        if looked[of] <= _PLACES:
+        symbol_number = int(symbol[group[0]])
+        looked[symbol_number] = looked.get(symbol_number, 0) + 1
+        if looked[symbol_number] <= _PLACES:
             yield group
 
 
 def _windows(symbol: Ints, stamp: Ints, place: Ints, period: timedelta) -> Iterator[tuple[Ints, Ints]]:
     """The rows `first` to `stop` (exclusive) of the periods that rows at a place may be of, of their symbol alone."""
     begin, end = np.searchsorted(symbol, [symbol[place[0]], symbol[place[0]] + 1])
-    own, at, length = stamp[begin:end], stamp[place], period // _US
+    stamps, at, length = stamp[begin:end], stamp[place], period // _US
     ways = _WAYS.get(period, 1)
     for way in range(ways + 1):
         start = at - length * way // ways
-        first = np.searchsorted(own, start, side="right" if way == ways else "left")
-        yield begin + first, begin + np.searchsorted(own, start + length, side="left")
+        first = np.searchsorted(stamps, start, side="right" if way == ways else "left")
+        yield begin + first, begin + np.searchsorted(stamps, start + length, side="left")
 
 
 def _may_hold(high: Floats, low: Floats, symbol: Ints, stamp: Ints, place: Ints, period: timedelta) -> bool:
@@ -198,18 +198,18 @@ def _hold(high: Floats, low: Floats, place: Ints, first: Ints, stop: Ints, insid
     after = np.minimum(np.where(split == place, split + 1, split), stop)
     top = np.fmax(_extreme(np.fmax, high, first, split), _extreme(np.fmax, high, after, stop))
     bottom = np.fmin(_extreme(np.fmin, low, first, split), _extreme(np.fmin, low, after, stop))
-    asked = (inside >= _FEWEST_INSIDE) & (top > bottom)
-    if asked.sum() < _FEWEST:
+    judged = (inside >= _FEWEST_INSIDE) & (top > bottom)
+    if judged.sum() < _FEWEST:
         return False
-    own_high, own_low, top, bottom = high[place][asked], low[place][asked], top[asked], bottom[asked]
+    own_high, own_low, top, bottom = high[place][judged], low[place][judged], top[judged], bottom[judged]
     slack = _SAME * np.abs(top)
     covers = (own_high >= top - slack) & (own_low <= bottom + slack)
-    same = covers & (own_high <= top + slack) & (own_low >= bottom - slack)
-    return bool(covers.mean() >= _NEARLY_ALL and same.mean() >= _MOST)
+    equal = covers & (own_high <= top + slack) & (own_low >= bottom - slack)
+    return bool(covers.mean() >= _NEARLY_ALL and equal.mean() >= _MOST)
 
 
 def _extreme(reduce: np.ufunc, values: Floats, first: Ints, stop: Ints) -> Floats:
     """The largest or smallest of each window, nan where it is empty."""
     bounds = np.column_stack([first, stop]).ravel()
-    found = reduce.reduceat(np.append(values, np.nan), bounds)[::2]
-    return np.where(first < stop, found, np.nan)
+    extremes = reduce.reduceat(np.append(values, np.nan), bounds)[::2]
+    return np.where(first < stop, extremes, np.nan)

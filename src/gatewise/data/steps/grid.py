@@ -85,17 +85,17 @@ class Grid:
             return self.months * Grid(MONTH, self.calendar).most_rows(timeframe)
         if self.calendar is None or not self.of_sessions:
             return (_LONGEST_MONTH if self.months else self.step) // timeframe
-        found = sessions(self.calendar, *_A_YEAR)
-        inside = (found.close_us > _A_YEAR[0]) & (found.close_us <= _A_YEAR[1])
+        market = sessions(self.calendar, *_A_YEAR)
+        inside = (market.close_us > _A_YEAR[0]) & (market.close_us <= _A_YEAR[1])
         if timeframe >= _DAY:
-            held = np.full(found.day.size, 1 / (timeframe // _DAY))
+            held = np.full(market.day.size, 1 / (timeframe // _DAY))
         else:
-            lengths, unit = found.end_us - found.start_us, timeframe // _US
+            lengths, unit = market.end_us - market.start_us, timeframe // _US
             # A stretch that is no multiple of the row may be cut on either side.
             of_stretch = -(-lengths // unit) + (lengths % unit != 0)
-            held = np.zeros(found.day.size)
-            np.add.at(held, np.searchsorted(found.close_us, found.end_us), of_stretch)
-        bar = self._session_bar(found.day)
+            held = np.zeros(market.day.size)
+            np.add.at(held, np.searchsorted(market.close_us, market.end_us), of_stretch)
+        bar = self._session_bar(market.day)
         most = np.bincount(bar - bar.min(), weights=np.where(inside, held, 0)).max()
         return math.ceil(float(most))
 
@@ -104,24 +104,24 @@ class Grid:
         if self.calendar is None or not earlier_us.size:
             return later_us <= earlier_us
         first, last = (int(pick([pick(earlier_us), pick(later_us)])) for pick in (np.min, np.max))
-        found = sessions(self.calendar, first, last)
-        return np.asarray(found.open_time(later_us) <= found.open_time(earlier_us))
+        market = sessions(self.calendar, first, last)
+        return np.asarray(market.open_time(later_us) <= market.open_time(earlier_us))
 
     def _bounds_in_days(self, time_us: Ints, calendar: str) -> tuple[Ints, Ints]:
         if not time_us.size:
             return time_us, time_us
-        found = sessions(calendar, int(time_us.min()), int(time_us.max()))
-        at = np.searchsorted(found.open_us, time_us, side="left") - 1
-        step_us, opened = self.step // _US, found.open_us[at]
+        market = sessions(calendar, int(time_us.min()), int(time_us.max()))
+        at = np.searchsorted(market.open_us, time_us, side="left") - 1
+        step_us, opened = self.step // _US, market.open_us[at]
         start = opened + (time_us - opened - 1) // step_us * step_us
-        return start, np.minimum(start + step_us, found.close_us[at])
+        return start, np.minimum(start + step_us, market.close_us[at])
 
     def _session_bounds(self, time_us: Ints, calendar: str) -> tuple[Ints, Ints]:
         if not time_us.size:
             return time_us, time_us
-        found = sessions(calendar, int(time_us.min()), int(time_us.max()))
-        bar = self._session_bar(found.day)
-        closes = found.close_us[np.append(np.flatnonzero(np.diff(bar)), bar.size - 1)]
+        market = sessions(calendar, int(time_us.min()), int(time_us.max()))
+        bar = self._session_bar(market.day)
+        closes = market.close_us[np.append(np.flatnonzero(np.diff(bar)), bar.size - 1)]
         at = np.clip(np.searchsorted(closes, time_us, side="left"), 1, closes.size - 1)
         return closes[at - 1], closes[at]
 

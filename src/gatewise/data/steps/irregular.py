@@ -65,13 +65,13 @@ def irregular(steps: pl.DataFrame, common: timedelta, share: float) -> tuple[str
         return ()
     counts = steps.join(odd, on=SYMBOL, how="semi").group_by(SYMBOL).len("steps").join(odd, on=SYMBOL)
     enough, few_whole = pl.col("steps") >= _FEW_STEPS, pl.col("odd") > (1 - _LEAST_WHOLE) * pl.col("steps")
-    found = []
+    symbols = []
     for symbol in counts.filter(enough, few_whole)[SYMBOL].sort():
         rows = steps.filter(pl.col(SYMBOL) == symbol)
-        own, _ = most_frequent_whole(rows)
-        if own is not None and _share_of_whole(rows, own) < _LEAST_WHOLE:
-            found.append(str(symbol))
-    return tuple(found)
+        symbol_step, _ = most_frequent_whole(rows)
+        if symbol_step is not None and _share_of_whole(rows, symbol_step) < _LEAST_WHOLE:
+            symbols.append(str(symbol))
+    return tuple(symbols)
 
 
 def steady(name: str, steps: pl.DataFrame, symbols: tuple[str, ...], common: timedelta, share: float) -> timedelta:
@@ -119,8 +119,8 @@ def _whole(common: timedelta) -> pl.Expr:
     """Whether a step is a whole multiple; of days and longer also where clocks changed meanwhile."""
     length, unit = pl.col("step").dt.total_microseconds(), common // _US
     exact = min(unit // _EXACT, _MOST_EXACT_US)
-    rest = length % unit
-    off = pl.min_horizontal(rest, unit - rest)
+    remainder = length % unit
+    off = pl.min_horizontal(remainder, unit - remainder)
     is_whole = off <= exact
     if common >= DAY:
         is_whole |= (off - HOUR // _US).abs() <= exact

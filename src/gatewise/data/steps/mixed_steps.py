@@ -70,7 +70,7 @@ class Stretch:
     first: bool
     last: bool
 
-    def told(self, address: str) -> str:
+    def describe(self, address: str) -> str:
         """`X.csv row 11 (X 2023-03-13 00:00:00): the 10 steps before it are of 7d`."""
         side = "before it" if self.first else "from it on"
         return f"{address}: the {self.count:,} steps {side} are of {format_duration(self.step)}"
@@ -95,7 +95,7 @@ class _Length:
     window: int
     member: Flags
 
-    def of(self, place: Ints) -> _Length:
+    def at(self, place: Ints) -> _Length:
         return replace(self, member=self.member[place])
 
 
@@ -120,18 +120,18 @@ def find_stretches(steps: pl.DataFrame, timeframe: timedelta) -> tuple[Stretch, 
     place, breaks = _in_a_row(place, new)
     odd = length[place]
     taken = np.zeros(place.size, dtype=bool)
-    found = []
+    runs = []
     for run in sorted(
-        _runs(odd, breaks, unit, [one.of(place) for one in lengths], chance), key=lambda run: -run.evidence
+        _runs(odd, breaks, unit, [item.at(place) for item in lengths], chance), key=lambda run: -run.evidence
     ):
         if run.evidence >= chance.needed and not taken[run.start : run.stop].any():
             taken[run.start : run.stop] = True
-            found.append(run)
-    bounds = [(int(place[run.start]), int(place[run.stop - 1]), run.step) for run in found]
+            runs.append(run)
+    bounds = [(int(place[run.start]), int(place[run.stop - 1]), run.step) for run in runs]
     for end in at_ends:
         if not any(end[0] <= last and first <= end[1] for first, last, _ in bounds):
             bounds.append(end)
-    stretches = tuple(_stretch(steps, *one) for one in sorted(bounds, key=lambda one: one[0]))
+    stretches = tuple(_stretch(steps, *item) for item in sorted(bounds, key=lambda item: item[0]))
     return _without_absences(stretches, timeframe)
 
 
@@ -170,25 +170,25 @@ def _at_ends(
         long[first] & long[np.minimum(first + 1, stop - 1)],
         long[stop - 1] & long[np.maximum(stop - 2, first)],
     )
-    found = []
+    stretches = []
     for series in np.flatnonzero(begins | ends):
-        own = slice(int(first[series]), int(stop[series]))
+        series_rows = slice(int(first[series]), int(stop[series]))
         for from_end in (False, True):
-            for one in lengths:
-                there = one.member[own][::-1] if from_end else one.member[own]
-                count = int(np.argmin(there))  # all of one length is no mixture
-                if count >= _FEWEST_AT_ENDS and _is_certain(length[own], one, count, chance):
-                    at = own.stop - count if from_end else own.start
-                    found.append((at, at + count - 1, one.step))
-    return sorted(found, key=lambda end: end[0] - end[1])  # the longest first
+            for kind in lengths:
+                members = kind.member[series_rows][::-1] if from_end else kind.member[series_rows]
+                count = int(np.argmin(members))  # all of one length is no mixture
+                if count >= _FEWEST_AT_ENDS and _is_certain(length[series_rows], kind, count, chance):
+                    at = series_rows.stop - count if from_end else series_rows.start
+                    stretches.append((at, at + count - 1, kind.step))
+    return sorted(stretches, key=lambda end: end[0] - end[1])  # the longest first
 
 
-def _is_certain(own: Ints, one: _Length, count: int, chance: _Chance) -> bool:
+def _is_certain(lengths: Ints, kind: _Length, count: int, chance: _Chance) -> bool:
     """Whether so many steps at the end of a series are neither thin trade nor what its other steps are now and then."""
-    level = _LEVEL_OF_DAYS if one.low > _HOUR_US * 20 else _LEVEL_AT_ENDS
-    others = int(np.sum(own >= one.low)) - count
-    rare = count * math.log((own.size - count + 2) / (others + 1))
-    return rare >= -math.log(_LEVEL) and chance.equal(one.low, count, one.window) >= -math.log(level)
+    level = _LEVEL_OF_DAYS if kind.low > _HOUR_US * 20 else _LEVEL_AT_ENDS
+    longer = int(np.sum(lengths >= kind.low)) - count
+    rare = count * math.log((lengths.size - count + 2) / (longer + 1))
+    return rare >= -math.log(_LEVEL) and chance.equal(kind.low, count, kind.window) >= -math.log(level)
 
 
 def _in_a_row(place: Ints, new: Flags) -> tuple[Ints, Flags]:
@@ -242,10 +242,10 @@ def _runs(odd: Ints, breaks: Flags, unit: int, lengths: list[_Length], chance: _
                 pure = chance.equal(step, equal) if equal == stop - first else 0.0
                 evidence = max(pure, chance.multiples(step, stop - first))
                 yield _Run(first, stop, int(step) * _US, evidence)
-    for one in lengths:
-        if one.window:
-            for first, stop in _spans(one.member, breaks, chance.fewest(one.low, one.window)):
-                yield _Run(first, stop, one.step, chance.equal(one.low, stop - first, one.window))
+    for kind in lengths:
+        if kind.window:
+            for first, stop in _spans(kind.member, breaks, chance.fewest(kind.low, kind.window)):
+                yield _Run(first, stop, kind.step, chance.equal(kind.low, stop - first, kind.window))
 
 
 def _spans(member: Flags, breaks: Flags, fewest: int) -> Iterator[tuple[int, int]]:

@@ -49,7 +49,7 @@ def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta, steps: pl
     inner = (pl.col("odd") & (place > 0) & (place < size - 2)).sum()
     odd, stamp = pl.col("odd"), pl.col("wall")
     plain = ~odd.any() & ((stamp.dt.day().n_unique() == 1) | (_before_last(stamp).max() == 0))
-    told = rows.group_by(SYMBOL, maintain_order=True).agg(
+    by_symbol = rows.group_by(SYMBOL, maintain_order=True).agg(
         ((inner <= _INNER_SHARE * size) & (((~odd).sum() * 2 > size) | (size <= 2))).alias("laid"),
         # Thirty days or four weeks drift through months, and are near their ends now and then.
         (~plain & _are_even(stamp) & ((size > _FEW) | odd.any())).alias("even"),
@@ -58,7 +58,7 @@ def find_months(frame: pl.DataFrame, wall: pl.Expr, common: timedelta, steps: pl
     )
     all_even = pl.col("even").any() & (pl.col("even") | (pl.col("size") == 1)).all()
     by_days = all_even | pl.col("long_even").any()
-    return count * MONTH if told.select(pl.col("laid").all() & ~by_days).item() else None
+    return count * MONTH if by_symbol.select(pl.col("laid").all() & ~by_days).item() else None
 
 
 def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFrame:
@@ -79,11 +79,11 @@ def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFr
     rows = frame.select(SYMBOL, STAMP, wall.alias("wall")).unique([SYMBOL, STAMP], keep="first", maintain_order=True)
     rows = rows.sort(SYMBOL, STAMP).with_columns(_way(pl.col("wall")).over(SYMBOL).alias("way"))
     way, stamp = pl.col("way"), pl.col("wall")
-    own, usual = _month(stamp), stamp.dt.day() == _usual_day(stamp).over(SYMBOL)
+    nth, usual = _month(stamp), stamp.dt.day() == _usual_day(stamp).over(SYMBOL)
     is_last, is_first = way == "last", way == "first"
     rows = rows.with_columns(
         pl.when(is_last).then(_is_last(stamp)).when(is_first).then(_is_first(stamp)).otherwise(usual).alias("fits"),
-        pl.when(is_last).then(own + 1).when(is_first).then(_month(stamp + MOST_AHEAD)).otherwise(own).alias("begins"),
+        pl.when(is_last).then(nth + 1).when(is_first).then(_month(stamp + MOST_AHEAD)).otherwise(nth).alias("begins"),
     )
     rows = rows.with_columns(_phase(count).over(SYMBOL).fill_null(0).alias("phase"))
     fits, begins, phase = pl.col("fits"), pl.col("begins"), pl.col("phase")
@@ -91,7 +91,7 @@ def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFr
     earlier = pl.when(fits).then(begins).shift().forward_fill().over(SYMBOL)
     rows = rows.with_columns((~(fits & (begins > earlier).fill_null(True))).alias("odd"))
     # The period that an odd row lies in; as rows of last days are of the one after, so is an odd one among them.
-    within = pl.when(is_last).then(own + 1 + (phase - own - 1) % count).otherwise(own - (own - phase) % count)
+    within = pl.when(is_last).then(nth + 1 + (phase - nth - 1) % count).otherwise(nth - (nth - phase) % count)
     rows = rows.with_columns(pl.when(pl.col("odd")).then(within).otherwise(begins).alias("begins"))
     begins = pl.col("begins")
     taken = (begins <= begins.shift().over(SYMBOL)).fill_null(False)
@@ -100,7 +100,7 @@ def lay_on_calendar(frame: pl.DataFrame, wall: pl.Expr, count: int) -> pl.DataFr
     later = stamp.dt.offset_by(f"{count}mo")
     next_midnight = (later - timedelta(microseconds=1)).dt.truncate("1d").dt.offset_by("1d")
     ends = pl.when(by_day & ~again).then(next_midnight).when(again).then(later).otherwise(_first_of(begins + count))
-    past_midnight = (stamp != stamp.dt.truncate("1d")) & (begins <= own)
+    past_midnight = (stamp != stamp.dt.truncate("1d")) & (begins <= nth)
     rows = rows.select(
         SYMBOL,
         STAMP,

@@ -209,8 +209,8 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     time = pl.Series(TIME, bars.known_us).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
-    said = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
-    return replace(table, frame=frame, timeframe=step, gap_tolerance=max(said, longest_step(step)))
+    tolerance = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
+    return replace(table, frame=frame, timeframe=step, gap_tolerance=max(tolerance, longest_step(step)))
 
 
 def rows_expected(bars: Bars, table: Table) -> Rows:

@@ -73,7 +73,9 @@ def default_gap_tolerance(timeframe: timedelta, calendar: str | None = None) -> 
     return max(longest_step(timeframe), 7 * DAY)
 
 
-def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar: str | None = None) -> timedelta | None:
+def gap_tolerance(
+    given: timedelta | None, timeframe: timedelta | None, calendar: str | None = None
+) -> timedelta | None:
     """What was said, or else the default; None where the timeframe is unknown.
 
     Raises:
@@ -81,13 +83,13 @@ def gap_tolerance(said: timedelta | None, timeframe: timedelta | None, calendar:
     """
     if timeframe is None:
         return None
-    if said is not None and said < timeframe:
-        least, got = format_duration(timeframe), format_duration(said)
+    if given is not None and given < timeframe:
+        least, got = format_duration(timeframe), format_duration(given)
         raise SchemaError(
             f"the gap tolerance must be at least the timeframe, {least}; got {got}",
             "data.gap_tolerance takes at least one data.timeframe",
         )
-    return longest_step(said) if said is not None else default_gap_tolerance(timeframe, calendar)
+    return longest_step(given) if given is not None else default_gap_tolerance(timeframe, calendar)
 
 
 def one_step(timeframe: timedelta) -> tuple[timedelta, timedelta]:
@@ -115,7 +117,7 @@ class OtherStep:
     regular: bool
     count: int
 
-    def told(self, files: tuple[str, ...]) -> str:
+    def describe(self, files: tuple[str, ...]) -> str:
         """`X_2.csv: rows of X step by 4h`."""
         return f"{files[self.file]}: rows of {self.symbol} step by {format_duration(self.step)}"
 
@@ -137,9 +139,9 @@ def find_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> tuple[OtherSt
     # Where nearly all steps are the timeframe, their quantiles are it too: one cheap look spares most series them.
     plain = pl.col("step") == timeframe
     doubtful = inner.group_by(FILE, SYMBOL).agg(plain.mean()).filter(pl.col("step") <= 1 - _TENTH)
-    others = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
-    others = others.group_by(FILE, SYMBOL, maintain_order=True).agg(_of_steps())
-    others = others.filter(odd, pl.col("count") >= _FEW_STEPS)
+    series = inner.join(doubtful, on=[FILE, SYMBOL], how="semi", maintain_order="left")
+    series = series.group_by(FILE, SYMBOL, maintain_order=True).agg(_of_steps())
+    series = series.filter(odd, pl.col("count") >= _FEW_STEPS)
     many = (
         OtherStep(
             row[FILE],
@@ -148,7 +150,7 @@ def find_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> tuple[OtherSt
             row["own"] is not None,
             row["count"],
         )
-        for row in others.iter_rows(named=True)
+        for row in series.iter_rows(named=True)
     )
     return (*many, *_few_other_steps(inner, timeframe))
 
@@ -173,32 +175,32 @@ def _few_other_steps(steps: pl.DataFrame, timeframe: timedelta) -> Iterator[Othe
     lengths += [(low, high, months * MONTH) for months, low, high in months_within(unit)]
     for low, high, length in lengths:
         enough = pl.lit(True) if length >= DAY else pl.col("count") > 1
-        own = few.filter(pl.col("least") >= low * _US, pl.col("longest") <= high * _US, enough)
-        if own.height and many.is_between(low * _US, 2 * low * _US).sum() <= _RARE * len(many):
+        regular = few.filter(pl.col("least") >= low * _US, pl.col("longest") <= high * _US, enough)
+        if regular.height and many.is_between(low * _US, 2 * low * _US).sum() <= _RARE * len(many):
             yield from (
-                OtherStep(row[FILE], row[SYMBOL], length, True, row["count"]) for row in own.iter_rows(named=True)
+                OtherStep(row[FILE], row[SYMBOL], length, True, row["count"]) for row in regular.iter_rows(named=True)
             )
 
 
 def insisted(
-    steps: pl.DataFrame, others: tuple[OtherStep, ...], files: tuple[str, ...], timeframe: timedelta
+    steps: pl.DataFrame, series: tuple[OtherStep, ...], files: tuple[str, ...], timeframe: timedelta
 ) -> list[str]:
     """Notes of rows that step otherwise, where the user says the timeframe: thinly traded ones, perhaps.
 
     Raises:
         SchemaError: no rows fit it.
     """
-    if not others:
+    if not series:
         return []
-    first = others[0].told(files)
+    first = series[0].describe(files)
     thin, fine, longer, _ = _otherwise(timeframe)
     none_fits = thin | fine | (longer.fill_null(False) & (pl.col("least") > one_step(timeframe)[1]))
     if not steps.filter("same_file").select(_of_steps()).filter(none_fits).is_empty():
         raise SchemaError(
             f"{first}; the timeframe asked for is {format_duration(timeframe)}",
-            f'data.timeframe="{format_duration(others[0].step)}"',
+            f'data.timeframe="{format_duration(series[0].step)}"',
         )
-    more = f", and {len(others) - 1} other series step otherwise too" if others[1:] else ""
+    more = f", and {len(series) - 1} other series step otherwise too" if series[1:] else ""
     return [f"{first}{more}; taken for rows of {format_duration(timeframe)}, as asked"]
 
 
@@ -206,14 +208,14 @@ def _of_steps() -> list[pl.Expr]:
     """Of a series' steps: their number, the least, the middle, and the one that nearly all of the shortest are."""
     length = pl.col("step").dt.total_microseconds()
     near = length.filter(length < 2 * length.quantile(_TENTH, "lower"))  # nights and weekends lie between the others
-    own = near.quantile(0.5, "nearest")
-    one = near.is_between(own / JITTER, own * JITTER).mean() >= _REGULAR
-    regular = one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
+    usual = near.quantile(0.5, "nearest")
+    is_one = near.is_between(usual / JITTER, usual * JITTER).mean() >= _REGULAR
+    regular = is_one & (near.len() >= _FEW_STEPS) & (near.len() >= _NEAR_SHARE * pl.len())
     return [
         pl.len().alias("count"),
         pl.col("step").min().alias("least"),
         pl.col("step").median().alias("middle"),
-        pl.when(regular).then(own).cast(pl.Int64).cast(pl.Duration("us")).alias("own"),
+        pl.when(regular).then(usual).cast(pl.Int64).cast(pl.Duration("us")).alias("own"),
     ]
 
 

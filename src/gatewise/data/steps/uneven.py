@@ -48,7 +48,7 @@ class Uneven:
     first: dict[str, Any]
     step: timedelta
 
-    def told(self, address: str, timeframe: timedelta) -> str:
+    def describe(self, address: str, timeframe: timedelta) -> str:
         """`X.csv row 4 (…) begins 35d after the row before it, and the most frequent step is 28d`."""
         more = f" ({self.count:,} such steps)"
         usual = format_duration(timeframe)
