@@ -83,8 +83,8 @@ class ModelRegistry:
         for field in fields:
             if field not in known:
                 raise UnknownNameError("field", field, known)
-        said = {known[field]: value for field, value in fields.items()}
-        config = load_config(overrides={"model.name": name, "target.kind": "given", **said})
+        settings = {known[field]: value for field, value in fields.items()}
+        config = load_config(overrides={"model.name": name, "target.kind": "given", **settings})
         return SequenceModel(config, None if fields.get("sequence_length") is None else config.windows.sequence_length)
 
     @staticmethod
@@ -144,10 +144,10 @@ class SequenceModel:
         targets = encode_targets(
             check_targets(y_train, samples, "y_train"), check_targets(y_val, len(x_val), "y_val"), self.config
         )
-        seen = x_train.reshape(-1, width)
+        steps = x_train.reshape(-1, width)
         names = tuple(f"x{i}" for i in range(width))
-        scaler = fit_scaler(self.config.features.scaler, seen, np.arange(len(seen)), names)
-        rows = np.concatenate([scaler.transform(seen), scaler.transform(x_val.reshape(-1, width))])
+        scaler = fit_scaler(self.config.features.scaler, steps, np.arange(len(steps)), names)
+        rows = np.concatenate([scaler.transform(steps), scaler.transform(x_val.reshape(-1, width))])
         array_samples, fold = make_array_samples(rows, length, targets)
         parts = array_samples.rows[:samples], array_samples.rows[samples:]
         trained = train_model(self._config_at(length), array_samples, fold, *parts, listener or Listeners(()))
@@ -263,7 +263,7 @@ class SequenceModel:
                 "cut windows as for fit, over the same columns",
             )
         steps = x.reshape(-1, wanted[1])
-        if words := far_inputs(self._scaler, steps, np.arange(len(steps))):
-            _log.warning("%s", say_far([words]))
+        if far := far_inputs(self._scaler, steps, np.arange(len(steps))):
+            _log.warning("%s", say_far([far]))
         values, ends = self._scaler.transform(steps), window_ends(len(x), wanted[0])
         return Inputs(self._config_at(wanted[0]), values, unscaled(wanted[1]), None, 0, ends, self._device)

@@ -158,10 +158,10 @@ def prepare(config: ExperimentConfig, table: Table | None = None) -> Prepared:
                 f"the {part} part must hold at least {LEAST_JUDGED} samples to be judged; got {len(rows)}",
                 f"give more rows, or a larger split.{part}",
             )
-    told = remarks_on(config, samples, split.train)
-    for remark in told:
+    remarks = remarks_on(config, samples, split.train)
+    for remark in remarks:
         _log.warning("%s", remark)
-    return Prepared(config, samples, split, fold, told)
+    return Prepared(config, samples, split, fold, remarks)
 
 
 def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
@@ -195,9 +195,9 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
     """
     rows = prepared.split.train, prepared.split.val
     checkpoint = folder / "checkpoint.safetensors"
-    heard = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
-    trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, heard, checkpoint)
-    return conclude(prepared, trained, folder, heard)
+    listeners = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
+    trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, listeners, checkpoint)
+    return conclude(prepared, trained, folder, listeners)
 
 
 def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:
@@ -228,10 +228,10 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 f"go on with: gatewise train --resume {folder.name}"
             )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
-    say = (listener or Listeners(())).on_message
+    on_message = (listener or Listeners(())).on_message
     predicted = {}
     for part, rows in parts.items():
-        say(f"Predicting {part}: {len(rows):,} windows")
+        on_message(f"Predicting {part}: {len(rows):,} windows")
         predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
     evaluation = evaluate_parts(
         table,
@@ -246,9 +246,9 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         units=_units(samples, fold),
         model=config.model.name,
         val_chose=trained.fit.ended != "fitted",
-        say=say,
+        say=on_message,
     )
-    say("Writing predictions and report")
+    on_message("Writing predictions and report")
     bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
     remarks = (*prepared.remarks, *trained.fit.remarks)
     outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())

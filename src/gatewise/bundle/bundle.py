@@ -142,8 +142,8 @@ class Bundle:
                 "leave rows out to score every row that has enough",
             )
         predicted = self.predict_rows(table, matrix, chosen, device)
-        if words := self._far_inputs(table, matrix, chosen):
-            (warn or _log.warning)(say_far(words))
+        if far := self._far_inputs(table, matrix, chosen):
+            (warn or _log.warning)(say_far(far))
         return self.frame(table, chosen, predicted)
 
     @plain_numbers()
@@ -216,10 +216,10 @@ class Bundle:
     def _far_inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> list[str]:
         """Which inputs of `rows` lie far from those of training, in words, symbol by symbol where there are several."""
         scaler, codes = self.record.scaler.over(self.record.symbols), self._codes(table, rows)
-        seen = rows_in_windows(rows, self.record.config.windows.sequence_length, table.num_rows)
-        by_symbol = zip(table.symbols, np.split(seen, np.searchsorted(seen, table.symbol_starts[1:])), strict=True)
+        used = rows_in_windows(rows, self.record.config.windows.sequence_length, table.num_rows)
+        by_symbol = zip(table.symbols, np.split(used, np.searchsorted(used, table.symbol_starts[1:])), strict=True)
         far = {name: far_inputs(scaler, matrix.values, seen_rows, codes) for name, seen_rows in by_symbol}
-        return [f"{name} {words}" if len(far) > 1 else words for name, words in far.items() if words]
+        return [f"{name} {inputs}" if len(far) > 1 else inputs for name, inputs in far.items() if inputs]
 
     @cached_property
     def _predictor(self) -> Predictor:

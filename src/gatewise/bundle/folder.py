@@ -57,10 +57,10 @@ def _require_own_parts(values: Mapping[str, Any]) -> None:
     for path, digest in kept.items():
         remedy = f"install the version of {path.partition(':')[0]} that trained the model, or train anew"
         try:
-            there = source_of(path)
+            digest_here = source_of(path)
         except ConfigError as error:
             raise BundleError(error.message, remedy) from error
-        if there != digest:
+        if digest_here != digest:
             raise BundleError(f"{path} is other code than trained the model: its file's SHA-256 differs", remedy)
 
 

@@ -44,16 +44,16 @@ def reading_config(
             )
     data, plain = config.data, DataConfig()
     strange = [field for field, sources in _KNOWN_TO.items() if data.source not in sources]
-    same = [field for field in strange if getattr(data, field) == getattr(trained.data, field)]
-    data = data.model_copy(update={field: getattr(plain, field) for field in same})
+    unchanged = [field for field in strange if getattr(data, field) == getattr(trained.data, field)]
+    data = data.model_copy(update={field: getattr(plain, field) for field in unchanged})
     return _of_its_symbols(data, trained.data) if data.source in _STORES else data
 
 
-def _of_its_symbols(said: DataConfig, trained: DataConfig) -> DataConfig:
+def _of_its_symbols(given: DataConfig, trained: DataConfig) -> DataConfig:
     """Of a store the symbols that are said, else those that training named."""
-    if said.symbol != trained.symbol:
-        return said
-    return said.model_copy(update={"symbol": None} if said.symbols else {"symbols": trained.symbols})
+    if given.symbol != trained.symbol:
+        return given
+    return given.model_copy(update={"symbol": None} if given.symbols else {"symbols": trained.symbols})
 
 
 def with_calendar(config: ExperimentConfig, table: Table) -> ExperimentConfig:

@@ -74,10 +74,10 @@ def _guess(missing: list[str], spare: list[str]) -> str:
     by_lower = {name.lower(): name for name in spare}
     for name in missing:
         if near := difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5):
-            found = by_lower[near[0]]
-            return f"rename {found!r} to {name!r} if that is what it holds: {_rename(name, found)}"
+            column = by_lower[near[0]]
+            return f"rename {column!r} to {name!r} if that is what it holds: {_rename(name, column)}"
     return f"say which column of the file holds it: {_rename(missing[0], 'NAME')}"
 
 
-def _rename(name: str, found: str) -> str:
-    return f"data.rename={ ({name: found})!r}"
+def _rename(name: str, column: str) -> str:
+    return f"data.rename={ ({name: column})!r}"

@@ -48,10 +48,10 @@ def shared_settings(section: Section, path: str = "") -> dict[str, Any]:
 
 def require_alike(first: Section, other: Section, path: str = "") -> None:
     """Raises ConfigError, with the setting and both values, if two configs can't be members of one fleet."""
-    one, two = shared_settings(first, path), shared_settings(other, path)
-    for name in one | two:
-        if one.get(name) != two.get(name):
+    settings, other_settings = shared_settings(first, path), shared_settings(other, path)
+    for name in settings | other_settings:
+        if settings.get(name) != other_settings.get(name):
             raise ConfigError(
-                f"members of a fleet must share {name}; got {one.get(name)} and {two.get(name)}",
+                f"members of a fleet must share {name}; got {settings.get(name)} and {other_settings.get(name)}",
                 'fleet="off" trains them one by one',
             )

@@ -11,7 +11,7 @@ def first_difference(old: Any, new: Any, path: str = "") -> str | None:
         old, new = (dict(enumerate(values)) for values in (old, new))
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
-            if found := first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key)):
-                return found
+            if difference := first_difference(old.get(key), new.get(key), f"{path}.{key}" if path else str(key)):
+                return difference
         return None
     return None if old == new else f"{path}: {old!r} then, {new!r} now"

@@ -108,9 +108,9 @@ def _build(layers: Sequence[Layer], also: Mapping[str, str] | None = None) -> Ex
 
 def _leave_to_others(layers: Sequence[Layer], name: str, compared: Iterable[str]) -> None:
     """Takes out of the layers, in place, what is said of the model and is a field of others that are compared."""
-    others = {field for other in compared for field in model_config(other).model_fields}
+    fields = {field for model in compared for field in model_config(model).model_fields}
     for layer in layers:
-        for field in others - model_config(name).model_fields.keys():
+        for field in fields - model_config(name).model_fields.keys():
             layer.values.get("model", {}).pop(field, None)
 
 
@@ -152,12 +152,12 @@ def _read(file: Path) -> dict[str, Any]:
     return value
 
 
-def _require_text_keys(where: str, value: object) -> None:
+def _require_text_keys(place: str, value: object) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise ConfigError(f"{where}: keys must be text; got {key!r}", "gatewise config show prints every field")
-            _require_text_keys(where, inner)
+                raise ConfigError(f"{place}: keys must be text; got {key!r}", "gatewise config show prints every field")
+            _require_text_keys(place, inner)
 
 
 def _parse_value(key: str, text: str) -> Any:
@@ -166,10 +166,10 @@ def _parse_value(key: str, text: str) -> Any:
         if key.strip().startswith(_OF_WORDS) and text.strip() not in ("", "~", "null"):  # 000001, NO, NULL are words
             return yaml.load(text, Loader=yaml.BaseLoader)
     except _MISREAD as error:
-        said = text if len(text) <= 80 else f"{text[:79]}…"
-        why = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
+        shown = text if len(text) <= 80 else f"{text[:79]}…"
+        reason = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
         raise ConfigError(
-            f"{key}: {said!r} is not a YAML value{why}", f'for text, quote it: {long_name(key)}="…"'
+            f"{key}: {shown!r} is not a YAML value{reason}", f'for text, quote it: {long_name(key)}="…"'
         ) from error
     _require_text_keys(key, value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number, unless they quote it.

@@ -104,7 +104,7 @@ def require_computable(
     losses = {name: config.output_kinds for name, config in LOSS_CONFIGS.items()} | {loss.name: loss.output_kinds}
     for setting, name, kinds in (("loss", loss.name, losses), ("monitor", monitor, MONITORS)):
         if output_kind not in kinds[name]:
-            able = ", ".join(other for other, of_kinds in kinds.items() if output_kind in of_kinds)
+            able = ", ".join(entry for entry, of_kinds in kinds.items() if output_kind in of_kinds)
             raise ConfigError(
                 f"training.{setting} {name} is for {' and '.join(kinds[name])}; {predicted}",
                 hint or f"for {output_kind}: {able}",

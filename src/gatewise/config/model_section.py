@@ -66,11 +66,11 @@ class ModelConfig(Section):
                 'windows.supervise="last"',
             )
         if self.consumes == "rows":
-            said = training.model_dump(include={"monitor", "class_weights", "auto_batch_size"})
-            said |= {"loss": training.loss.name}
+            given = training.model_dump(include={"monitor", "class_weights", "auto_batch_size"})
+            given |= {"loss": training.loss.name}
             unread = {"loss": "auto", "monitor": "auto", "class_weights": "none", "auto_batch_size": False}
             for name, usual in unread.items():
-                if said[name] != usual:
+                if given[name] != usual:
                     raise ConfigError(
                         f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
                         f"training.{name}={str(usual).lower()}",

@@ -32,9 +32,9 @@ def config_error(error: ValidationError, values: Mapping[str, Any], also: Mappin
         also: {dotted field: what the user called it}.
     """
     problem = _telling(cast(list[Mapping[str, Any]], error.errors()))
-    path, value, words = _path(problem), problem["input"], problem["msg"]
+    path, value, message = _path(problem), problem["input"], problem["msg"]
     for theirs, ours in _WORDS.items():
-        words = words.replace(theirs, ours)
+        message = message.replace(theirs, ours)
     dotted = ".".join(path)
     called = also.get(dotted)
     if problem["type"] == "extra_forbidden":
@@ -43,12 +43,12 @@ def config_error(error: ValidationError, values: Mapping[str, Any], also: Mappin
         names = re.findall(r"'([^']*)'", problem["ctx"]["expected"])
         if isinstance(value, str):
             return UnknownNameError(dotted, value, names)
-        words = f"must be one of {', '.join(names)}"
-    said = problem["type"] == "value_error" and isinstance(value, dict | BaseModel)  # a whole section says too much
+        message = f"must be one of {', '.join(names)}"
+    is_whole = problem["type"] == "value_error" and isinstance(value, dict | BaseModel)  # a whole section says too much
     field = f"{called} ({dotted})" if called else dotted
-    where = "" if not dotted or f"{dotted}." in words else f"{field}: "
+    prefix = "" if not dotted or f"{dotted}." in message else f"{field}: "
     return ConfigError(
-        f"{where}{words}{'' if said else f'; got {_cut(value)}'}", "gatewise config show prints every field"
+        f"{prefix}{message}{'' if is_whole else f'; got {_cut(value)}'}", "gatewise config show prints every field"
     )
 
 
@@ -58,12 +58,12 @@ def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
     owners = [name for name, kind in options_at(section).items() if key in kind.model_fields]
     chosen_by = next(iter(options_at(section).values())).chosen_by
     if owners and (tuple(section) in chosen_sections() or chosen_by != "name"):
-        where = ".".join(section)
-        chosen = value_at(values, f"{where}.{chosen_by}") or value_at(ExperimentConfig(), f"{where}.{chosen_by}")
-        other = SAME_WORD.get(".".join(path))
+        dotted = ".".join(section)
+        chosen = value_at(values, f"{dotted}.{chosen_by}") or value_at(ExperimentConfig(), f"{dotted}.{chosen_by}")
+        same_word = SAME_WORD.get(".".join(path))
         return ConfigError(
-            f"{where}.{key} belongs to {' and '.join(owners)}; {where}.{chosen_by} is {chosen}",
-            f'{where}.{chosen_by}="{owners[0]}", or leave it out' + (f"; {other}" if other else ""),
+            f"{dotted}.{key} belongs to {' and '.join(owners)}; {dotted}.{chosen_by} is {chosen}",
+            f'{dotted}.{chosen_by}="{owners[0]}", or leave it out' + (f"; {same_word}" if same_word else ""),
         )
     known = {*fields_at(section)} | (set() if section else {*SHORT, *OTHERS})
     return UnknownNameError(f"key in {'.'.join(section)}" if section else "key", key, known)
@@ -73,8 +73,8 @@ def _telling(problems: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Of a field that takes a name or a list, pydantic tells both stories: for a list given, the list's."""
     first = problems[0]
     if first["type"] == "literal_error" and isinstance(first["input"], list | tuple):
-        others = [problem for problem in problems[1:] if _path(problem)[: len(_path(first))] == _path(first)]
-        return others[0] if others else first
+        inner = [problem for problem in problems[1:] if _path(problem)[: len(_path(first))] == _path(first)]
+        return inner[0] if inner else first
     return first
 
 

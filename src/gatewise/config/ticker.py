@@ -100,23 +100,23 @@ def translate(values: Mapping[str, Any]) -> dict[str, Any]:
     target = values.get("target_col")
     if target is not None:
         _require_text("target_col", target)
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "data.symbols": [_require_text("ticker", values.get("ticker"))],
         "features.columns": columns,
         "target.columns": columns if target is None else [target],
     }
-    found |= {FIELDS[key]: value for key, value in values.items() if key in FIELDS}
-    for key, (field, words) in CHOICES.items():
+    fields |= {FIELDS[key]: value for key, value in values.items() if key in FIELDS}
+    for key, (field, choices) in CHOICES.items():
         if key in values:
-            found[field] = _choice(key, values[key], words)
-    return found
+            fields[field] = _choice(key, values[key], choices)
+    return fields
 
 
 def fields_of(values: Mapping[str, Any]) -> dict[str, str]:
     """{dotted field: the file's own name for it} of what a file says, so that an error can name both."""
-    own = {field: key for key, field in FIELDS.items() if key in values}
-    own |= {field: key for key, (field, _) in CHOICES.items() if key in values}
-    return own | ({"split.train": "train_split"} if "train_split" in values else {})
+    names = {field: key for key, field in FIELDS.items() if key in values}
+    names |= {field: key for key, (field, _) in CHOICES.items() if key in values}
+    return names | ({"split.train": "train_split"} if "train_split" in values else {})
 
 
 def follow_symbol(values: dict[str, Any]) -> None:
@@ -126,27 +126,27 @@ def follow_symbol(values: dict[str, Any]) -> None:
         data["symbols"] = [symbol]
 
 
-def _columns(said: object) -> list[str]:
-    if not isinstance(said, list) or not said:
-        got = "none" if said is None else repr(said)
+def _columns(value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
+        got = "none" if value is None else repr(value)
         raise ConfigError(f"f_cols must be a list of column names, one or more; got {got}", _EXAMPLE)
-    names = [_require_text("f_cols", name) for name in said]
+    names = [_require_text("f_cols", name) for name in value]
     again = [f"{name} {count} times" for name, count in Counter(names).items() if count > 1]
     if again:
         _log.info("f_cols names %s: a column is used once", ", ".join(again))
     return list(dict.fromkeys(names))
 
 
-def _choice(key: str, said: object, words: Mapping[str, str]) -> str:
-    by_case = {word.lower(): value for word, value in words.items()}
-    if _require_text(key, said).lower() not in by_case:
-        raise UnknownNameError(key, str(said), words)
-    return by_case[str(said).lower()]
+def _choice(key: str, choice: object, choices: Mapping[str, str]) -> str:
+    by_case = {word.lower(): value for word, value in choices.items()}
+    if _require_text(key, choice).lower() not in by_case:
+        raise UnknownNameError(key, str(choice), choices)
+    return by_case[str(choice).lower()]
 
 
-def _require_text(key: str, said: object) -> str:
-    if not isinstance(said, str) or not said:
-        got = "none" if said is None else repr(said)
-        hint = f'in quotes: "{said}"' if isinstance(said, int) and not isinstance(said, bool) else _EXAMPLE
+def _require_text(key: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        got = "none" if value is None else repr(value)
+        hint = f'in quotes: "{value}"' if isinstance(value, int) and not isinstance(value, bool) else _EXAMPLE
         raise ConfigError(f"{key} must be text; got {got}", hint)
-    return said
+    return value

@@ -67,8 +67,8 @@ class NeuralPredictor:
         """The module where the rows are to be, a copy if it lies elsewhere, and their windows."""
         device, _ = choose_device(inputs.device)
         if device not in self._placed:
-            own = next(self.module.parameters()).device
-            self._placed[device] = self.module if own == device else deepcopy(self.module).to(device)
+            home = next(self.module.parameters()).device
+            self._placed[device] = self.module if home == device else deepcopy(self.module).to(device)
         return self._placed[device], place_windows(inputs.config, inputs.values, inputs.scaler, inputs.codes, device)
 
 

@@ -65,14 +65,14 @@ def train_fleet(
         _check_alike(tasks[0], task)
     device, device_words = choose_device(first.training.device)
     precision = choose_precision(first.training.precision, device)
-    found: dict[int, Trained | GatewiseError] = {}
+    outcomes: dict[int, Trained | GatewiseError] = {}
     members: dict[int, Member] = {}
     for number, (task, windows) in enumerate(zip(tasks, _member_windows(tasks, device), strict=True)):
         rows, settings = task.train_rows[:: task.config.windows.stride], task.config.training
         try:
             check_batch_size(settings, len(rows))
         except ConfigError as error:
-            found[number] = error
+            outcomes[number] = error
             continue
         model = build(task.config, task.samples).to(device)
         members[number] = Member(model, windows, rows, task.val_rows, settings)
@@ -80,16 +80,16 @@ def train_fleet(
         key = _key(tasks, [checkpoint_key(task.config, task.samples) for task in tasks])
         saved = load_checkpoint(checkpoint, key) if checkpoint else None
         save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
-        spec, own = tasks[0].samples.labels.spec, [listeners[number] for number in members]
-        results = fit_fleet(list(members.values()), precision, spec, own, saved, save, graph)
+        spec, member_listeners = tasks[0].samples.labels.spec, [listeners[number] for number in members]
+        results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
             if isinstance(result, FitResult):
                 predictor = NeuralPredictor(member.model, tasks[number].samples.labels.spec, tasks[number].fold.floor)
                 size, count = member.settings.batch_size, len(member.train_rows)
-                found[number] = Trained(predictor, result, device_words, precision, size, count)
+                outcomes[number] = Trained(predictor, result, device_words, precision, size, count)
             else:
-                found[number] = result
-    return [found[number] for number in range(len(tasks))]
+                outcomes[number] = result
+    return [outcomes[number] for number in range(len(tasks))]
 
 
 def _check_alike(first: MemberTask, task: MemberTask) -> None:
@@ -102,19 +102,19 @@ def _check_alike(first: MemberTask, task: MemberTask) -> None:
 def _member_windows(tasks: Sequence[MemberTask], device: torch.device) -> list[Windows]:
     """Each task's windows on the device: one matrix under all, and what tasks on one fold share held once."""
     made: dict[tuple[object, ...], Windows] = {}
-    found, values = [], tasks[0].samples.matrix.values
+    windows, values = [], tasks[0].samples.matrix.values
     matrix = resident(values, device)
     for task in tasks:
         if task.samples.matrix.values is not values:
             raise ConfigError("members of a fleet must share one feature matrix: features", ALONE)
         key = (id(task.samples.labels), id(task.fold), task.config.windows.model_dump_json(), task.config.features.clip)
         if key not in made:
-            own = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
+            member = make_windows(task.config, task.samples, task.fold, torch.device("cpu"))
             names = ("center", "inverse_scale", "y", "row_weight", "symbol", "log_weight")
-            given = [name for name in names if getattr(own, name) is not None]
-            made[key] = replace(own, matrix=matrix, **{name: getattr(own, name).to(device) for name in given})
-        found.append(made[key])
-    return found
+            given = [name for name in names if getattr(member, name) is not None]
+            made[key] = replace(member, matrix=matrix, **{name: getattr(member, name).to(device) for name in given})
+        windows.append(made[key])
+    return windows
 
 
 def _key(tasks: Sequence[MemberTask], keys: Sequence[str]) -> str:

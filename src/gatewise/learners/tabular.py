@@ -99,12 +99,12 @@ class Tabular:
         arrays = {name: value.numpy() for name, value in tensors.items()}
         try:
             model = tabular_spec(config.model.name).from_state((arrays, state))
-            said = model.predict(np.zeros((1, _width(config, shape)), np.float32))
+            output = model.predict(np.zeros((1, _width(config, shape)), np.float32))
         except DAMAGE as error:
-            words = " ".join(str(error).split())
-            raise BundleError(f"no {config.model.name} can be made of it: {words}", REMEDY) from error
-        if said.shape != (1, wanted := shape.spec.num_outputs):
-            raise BundleError(f"the model must have {wanted} outputs; it has {said.shape[1]}", REMEDY)
+            reason = " ".join(str(error).split())
+            raise BundleError(f"no {config.model.name} can be made of it: {reason}", REMEDY) from error
+        if output.shape != (1, wanted := shape.spec.num_outputs):
+            raise BundleError(f"the model must have {wanted} outputs; it has {output.shape[1]}", REMEDY)
         return TabularPredictor(model)
 
 

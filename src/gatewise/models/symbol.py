@@ -48,14 +48,14 @@ class WithSymbol(Network):
 
     def joined(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
         """What the model eats."""
-        told = []
+        vectors = []
         if self.onehot:  # not functional.one_hot, which reads its input back and so can't be mapped over members
-            told.append((symbol_B[:, None] == torch.arange(self.num_symbols, device=x_BTF.device)).to(x_BTF.dtype))
+            vectors.append((symbol_B[:, None] == torch.arange(self.num_symbols, device=x_BTF.device)).to(x_BTF.dtype))
         if self.embedding is not None:
-            told.append(self.embedding(symbol_B))
+            vectors.append(self.embedding(symbol_B))
         # Time-major in memory, as windows come and as recurrent backends work.
         x_TBF = x_BTF.transpose(0, 1)
-        parts = [x_TBF, *(vector_BE.expand(len(x_TBF), *vector_BE.shape) for vector_BE in told)]
+        parts = [x_TBF, *(vector_BE.expand(len(x_TBF), *vector_BE.shape) for vector_BE in vectors)]
         return torch.cat(parts, dim=-1).transpose(0, 1)
 
 

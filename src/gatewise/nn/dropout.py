@@ -94,15 +94,15 @@ class Drop:
         """Zeros, and 1 / (1 - rate) where an element stays; of x's shape, dtype and order in memory."""
         rows, elements = x.shape[0], x.shape[-1]
         middle = x.shape[1:-1].numel()
-        words = -(-elements // LANES)
+        num_words = -(-elements // LANES)
         # Recurrent layers hand on [B, T, H] views of time-major memory.
         time_major = x.dim() == 3 and x.stride(0) < x.stride(1)
-        first = self.first_row * middle * words * COUNTER
+        first = self.first_row * middle * num_words * COUNTER
         if isinstance(self.key, int) and x.device.type == "cpu":
-            bits = _native_bits(_cpu_counters(rows, middle, words, time_major), self.key + first)[..., :elements]
+            bits = _native_bits(_cpu_counters(rows, middle, num_words, time_major), self.key + first)[..., :elements]
             mask = _native_mask(bits, min(round(float(self.rate) * LEVELS), LEVELS - 1)).to(x.dtype)
         else:
-            counter = _counters(rows, middle, words, time_major, x.device)
+            counter = _counters(rows, middle, num_words, time_major, x.device)
             offset = _signed(self.key + first) if isinstance(self.key, int) else self.key + _signed(first)
             bits_of = _mixed(counter + offset).view(torch.int16)[..., :elements]
             level = (self.rate * LEVELS).round().clamp(max=LEVELS - 1)
@@ -157,24 +157,24 @@ def _signed(number: int) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _counters(rows: int, middle: int, words: int, time_major: bool, device: torch.device) -> Tensor:
+def _counters(rows: int, middle: int, num_words: int, time_major: bool, device: torch.device) -> Tensor:
     """COUNTER times the number of each word, [rows, middle, words] or [middle, rows, words] if time-major."""
     if device.type != "cpu":
         word = (
-            torch.arange(rows * middle * words, dtype=torch.int64, device=device)
+            torch.arange(rows * middle * num_words, dtype=torch.int64, device=device)
             .mul_(_signed(COUNTER))
-            .view(rows, middle, words)
+            .view(rows, middle, num_words)
         )
         return word.transpose(0, 1) if time_major else word
-    return torch.from_numpy(_cpu_counters(rows, middle, words, time_major).view(np.int64))
+    return torch.from_numpy(_cpu_counters(rows, middle, num_words, time_major).view(np.int64))
 
 
 # Kept for the few shapes of a run: a tenth of a small step went into making them. NumPy's arrays, because a tensor made
 # inside one of torch.func's transforms must not outlive it.
 @lru_cache(maxsize=8)
-def _cpu_counters(rows: int, middle: int, words: int, time_major: bool) -> Words:
-    word = np.arange(rows * middle * words, dtype=np.uint64) * np.uint64(COUNTER)
-    word = word.reshape(rows, middle, words)
+def _cpu_counters(rows: int, middle: int, num_words: int, time_major: bool) -> Words:
+    word = np.arange(rows * middle * num_words, dtype=np.uint64) * np.uint64(COUNTER)
+    word = word.reshape(rows, middle, num_words)
     return np.ascontiguousarray(word.transpose(1, 0, 2) if time_major else word)
 
 

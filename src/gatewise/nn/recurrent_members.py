@@ -38,10 +38,10 @@ def recurrent_members(
     first_row = 0 if drop is None else drop.first_row
 
     def of_one(tensors: Sequence[Tensor]) -> Tensor:
-        x, own, rest = tensors[0], tensors[1 : 1 + num_weights], tensors[1 + num_weights :]
-        states = tuple(rest[:num_states]) or None
-        own_drop = None if drop is None else Drop(rest[-2], rest[-1], first_row)
-        return recurrent(x, own, states, shape, readout, training, own_drop)
+        x, params, others = tensors[0], tensors[1 : 1 + num_weights], tensors[1 + num_weights :]
+        states = tuple(others[:num_states]) or None
+        own_drop = None if drop is None else Drop(others[-2], others[-1], first_row)
+        return recurrent(x, params, states, shape, readout, training, own_drop)
 
     tape = _Tape(of_one, num_differentiable=1 + num_weights + num_states, recording=torch.is_grad_enabled())
     out: Tensor = _apply(_Forward, tape, x_BTF, *weights, *(initial or ()), *drops)
@@ -91,8 +91,8 @@ class _Forward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         wanted = [index for index, need in enumerate(ctx.needs_input_grad[1:]) if need]
-        found = dict(zip(wanted, _apply(_Backward, ctx.tape, tuple(wanted), grad), strict=True))
-        return (None, *(found.get(index) for index in range(len(ctx.needs_input_grad) - 1)))
+        grads = dict(zip(wanted, _apply(_Backward, ctx.tape, tuple(wanted), grad), strict=True))
+        return (None, *(grads.get(index) for index in range(len(ctx.needs_input_grad) - 1)))
 
     @staticmethod
     def vmap(info: Any, in_dims: InDims, tape: _Tape, *tensors: Tensor) -> tuple[Tensor, int]:
