@@ -317,7 +317,7 @@ def test_a_refusal_names_the_file_what_was_found_and_what_to_do(name: str, tmp_p
 
 @pytest.mark.parametrize("target", ["time", "symbol", "__stamp", "__file", "__row"])
 def test_a_rename_onto_a_name_that_rows_need_is_refused(target: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=f"data.rename.{target} can't be") as caught:
+    with pytest.raises(ConfigError, match=f"data.rename.{target} is invalid") as caught:
         load(put(tmp_path, "X.csv", TEXT), rename={target: "volume"})
     assert caught.value.hint
 

@@ -97,7 +97,7 @@ class Bundle:
         `load_table(bundle.reading(overrides={"data.paths": ["new.parquet"]}))` gives a table to predict.
 
         Raises:
-            ConfigError: something is said that can't be, or that concerns anything but data.
+            ConfigError: an invalid setting, or one that concerns anything but data.
         """
         return reading_config(self.record.config, file, assignments, overrides or {})
 

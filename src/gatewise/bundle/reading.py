@@ -32,7 +32,7 @@ def reading_config(
     """The data section for new rows; the arguments are those of `load_config` and may change this section alone.
 
     Raises:
-        ConfigError: what is said can't be, or concerns anything but data.
+        ConfigError: an invalid setting, or one that concerns anything but data.
     """
     calendar = trained.data.calendar or NO_CALENDAR  # a source may bring one of its own, which training had not
     base = trained.model_copy(update={"data": trained.data.model_copy(update={**_CHOICE, "calendar": calendar})})

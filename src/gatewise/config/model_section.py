@@ -165,7 +165,7 @@ def model_config(name: object) -> type[ModelConfig]:
     """The class of a model's section, one's own model's too.
 
     Raises:
-        ConfigError: the name is no text, or that of a part that can't be; UnknownNameError: of no model.
+        ConfigError: the name is no text, or that of an invalid part; UnknownNameError: of no model.
     """
     if not isinstance(name, str):
         raise ConfigError(f"model.name must be text; got {name!r}", f"valid: {', '.join(sorted(MODEL_CONFIGS))}")

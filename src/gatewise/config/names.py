@@ -65,7 +65,7 @@ IDLE_VALUES: dict[str, Any] = {
 TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
 MIXED_PRECISION = "mixed_precision"  # true: what the device is good at; false: fp32
 OTHERS = (TRAIN_SPLIT, MIXED_PRECISION)
-# What a word may have been meant for where its field can't be.
+# What a word may have been meant for where its field is invalid.
 SAME_WORD: dict[str, str] = {
     "training.schedule.patience": "of early stopping it is training.early_stopping_patience",
 }

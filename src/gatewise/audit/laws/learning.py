@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from gatewise.audit.laws.tiny import OUTPUTS, TEST, Tiny, Trial
+from gatewise.audit.laws.tiny import OUTPUTS, TEST, Tiny, TinyData
 from gatewise.learners.base import Shape
 from gatewise.learners.table import learner_of
 from gatewise.sealed import read_sealed, write_sealed
@@ -87,14 +87,14 @@ def last_row_alone(tiny: Tiny) -> str | None:
     return None
 
 
-def _score(tiny: Tiny, trial: Trial, kind: str) -> float:
+def _score(tiny: Tiny, example: TinyData, kind: str) -> float:
     """Accuracy of classes, or the share of variance that is explained."""
-    trained, inputs = trial.train(tiny.config(**_ENOUGH_EPOCHS), kind)
-    predictions, truth = trained.predictor.predict(inputs), trial.signal[-TEST:]
+    trained, inputs = example.train(tiny.config(**_ENOUGH_EPOCHS), kind)
+    predictions, truth = trained.predictor.predict(inputs), example.signal[-TEST:]
     if kind == "classes":
         assert predictions.shape == (TEST, OUTPUTS)
         return float(((predictions[:, 1] > 0.5) == (truth > 0)).mean())
-    scaler = trial.data(kind)[1].target_scaler
+    scaler = example.data(kind)[1].target_scaler
     assert scaler is not None
     error = truth - scaler.inverse(predictions)[:, 0]
     return float(1 - error.var() / truth.var())

@@ -75,16 +75,16 @@ class Tiny:
         return build_model(self.config(**fields).model, FEATURES, OUTPUTS, readout, generator=generator)
 
     @cached_property
-    def planted(self) -> Trial:
+    def planted(self) -> TinyData:
         """A signal that can be learnt."""
         x = _noise(TRAIN + VAL + TEST)
-        return Trial(x, x[:, -1, 0])
+        return TinyData(x, x[:, -1, 0])
 
     @cached_property
-    def nothing(self) -> Trial:
+    def nothing(self) -> TinyData:
         """A signal that has nothing to do with what is seen."""
         count = TRAIN + VAL + TEST
-        return Trial(_noise(count), np.random.default_rng(9).normal(size=count))
+        return TinyData(_noise(count), np.random.default_rng(9).normal(size=count))
 
     @cached_property
     def windows(self) -> Windows:
@@ -103,7 +103,7 @@ class Tiny:
 
 
 @dataclass(frozen=True)
-class Trial:
+class TinyData:
     """Windows [n, steps, features], and a signal [n] of which labels are made."""
 
     x: npt.NDArray[np.float64]

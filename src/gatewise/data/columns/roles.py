@@ -214,9 +214,9 @@ def _refuse_renames(name: str, rename: Mapping[str, str], taken: set[str]) -> No
     fields = {TIME: "data.time_column", SYMBOL: "data.symbol_column"}
     for target, column in rename.items():
         if target in fields:
-            raise ConfigError(f"data.rename.{target} can't be: {target} is no number", f"{fields[target]}={column!r}")
+            raise ConfigError(f"data.rename.{target} is invalid: {target} is no number", f"{fields[target]}={column!r}")
         if not target or target in (STAMP, FILE, ROW):
-            raise ConfigError(f"data.rename.{target} can't be: gatewise needs that name itself", "take another name")
+            raise ConfigError(f"data.rename.{target} is invalid: gatewise needs that name itself", "take another name")
         if column in taken:
             raise SchemaError(
                 f"{name}: column {column!r} is read as time or symbol; data.rename.{target} can't be it too",

@@ -44,7 +44,7 @@ def read_lean(blob: Blob, spec: DataConfig) -> Raw:
     false: a day's are times the factors of the first line whose date is not before it. Volumes stay as traded.
 
     Raises:
-        ReadError: no day in the name of a file of minutes, stamps that can't be, a kind of security whose prices are
+        ReadError: no day in the name of a file of minutes, invalid stamps, a kind of security whose prices are
             scaled in another way, or no factor file where `spec.adjusted` is true.
     """
     raw = read_text(blob, spec, COLUMNS)

@@ -99,7 +99,7 @@ def said_calendar(calendar: str | None, session: str | None, timezone: str | Non
     """The calendar that a data config says: an exchange's, or one of days that begin at a time of a zone.
 
     Raises:
-        ConfigError: both are said, or the session can't be.
+        ConfigError: both are said, or an invalid session.
     """
     if session is None:
         return calendar

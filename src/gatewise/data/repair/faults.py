@@ -1,4 +1,4 @@
-"""Prices that can't be: cells and rows far off what stands around them that come back, and steps that stay.
+"""Invalid prices: cells and rows far off what stands around them that come back, and steps that stay.
 
 Real markets crash and squeeze; a price that is a hundred times its neighbours for one row and then goes on as if
 nothing had been is a mistake of whoever wrote the file. So a price is held against the rows before and after it, in

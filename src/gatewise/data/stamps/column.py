@@ -77,7 +77,7 @@ def read_stamps(
         ReadError: a row without a time, or a stamp that can't be read.
         AmbiguousError: two readings are possible: day and month, epoch unit, mixed formats or zones, an abbreviation of
             a zone, the hour that a change of clocks repeats, the half of the day, the day of an evening.
-        ConfigError: no such time zone, or `epochs` says what can't be.
+        ConfigError: no such time zone, or invalid `epochs`.
     """
     notes = require_zone(reading.timezone) if reading.timezone is not None else ()
     if reading.epochs == "wall" and reading.timezone is None:
