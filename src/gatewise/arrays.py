@@ -207,8 +207,8 @@ def _refuse_missing_labels(y_train: Array, y_val: Array) -> None:
     """Integers of which one is missing come as floats; to say that floats must be finite would lead astray."""
     for name, y in (("y_train", y_train), ("y_val", y_val)):
         gone = np.isnan(y.astype(np.float64))
-        there = y[~gone]
-        if gone.any() and there.size and y.ndim == 1 and (there == np.round(there)).all():
+        known = y[~gone]
+        if gone.any() and known.size and y.ndim == 1 and (known == np.round(known)).all():
             error = missing_labels(int(gone.sum()), y.size, name)
             error.message += " (the others are whole numbers, as floats)"
             raise error
@@ -217,15 +217,15 @@ def _refuse_missing_labels(y_train: Array, y_val: Array) -> None:
 def _tell_few_values(y_train: Array) -> None:
     if y_train.ndim > 1 and y_train.shape[1] > 1:
         return
-    found = np.unique(y_train[:: max(1, len(y_train) // 1000)])
-    if 1 < len(found) <= _FEW and (found == np.round(found)).all():
-        found = np.unique(y_train)
-        if len(found) <= _FEW and len(found) * 3 <= len(y_train) and (found == np.round(found)).all():
+    distinct = np.unique(y_train[:: max(1, len(y_train) // 1000)])
+    if 1 < len(distinct) <= _FEW and (distinct == np.round(distinct)).all():
+        distinct = np.unique(y_train)
+        if len(distinct) <= _FEW and len(distinct) * 3 <= len(y_train) and (distinct == np.round(distinct)).all():
             log.warning(
                 "y_train holds %d different whole numbers as floats (%s): they are taken as values to be predicted; "
                 "y.astype(int) makes classes of them",
-                len(found),
-                ", ".join(f"{value:g}" for value in found),
+                len(distinct),
+                ", ".join(f"{value:g}" for value in distinct),
             )
 
 

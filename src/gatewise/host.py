@@ -97,9 +97,9 @@ def choose_threads() -> tuple[int, str]:
     container's CPU quota, rounded up, where that is less. The load of the moment is not asked: it changes within an
     epoch, and threads that sleep while they wait share the machine without being told.
     """
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked), f"OMP_NUM_THREADS={asked}"
+    setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if setting.isdigit() and int(setting) > 0:
+        return int(setting), f"OMP_NUM_THREADS={setting}"
     return machine_threads()
 
 
@@ -121,22 +121,22 @@ def usable_cores(topology: Path = _CPUS) -> int:
     return len({_read(topology / f"cpu{cpu}" / "topology" / "thread_siblings_list") or str(cpu) for cpu in cpus})
 
 
-def cpu_quota(own: Path = _OWN_CGROUPS, root: Path = _CGROUPS) -> float | None:
+def cpu_quota(groups_file: Path = _OWN_CGROUPS, root: Path = _CGROUPS) -> float | None:
     """CPUs that the control groups above this process grant it, or `None` where they set no limit.
 
     Both generations are read: `cpu.max` of the unified tree, `cpu.cfs_quota_us` of the older one. The tightest counts.
     """
-    quotas = [_group_quota(folder) for folder in _own_groups("cpu", own, root)]
+    quotas = [_group_quota(folder) for folder in _own_groups("cpu", groups_file, root)]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def available_memory(
-    meminfo: Path = Path("/proc/meminfo"), own: Path = _OWN_CGROUPS, root: Path = _CGROUPS
+    meminfo: Path = Path("/proc/meminfo"), groups_file: Path = _OWN_CGROUPS, root: Path = _CGROUPS
 ) -> int | None:
     """Bytes that can be taken without swapping, within the container's limit; `None` where the system does not say."""
     lines = (_read(meminfo) or "").splitlines()
     amounts = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    for folder in _own_groups("memory", own, root):
+    for folder in _own_groups("memory", groups_file, root):
         limit = _read(folder / "memory.max") or _read(folder / "memory.limit_in_bytes")
         used = _read(folder / "memory.current") or _read(folder / "memory.usage_in_bytes")
         if limit is not None and used is not None and limit != "max":
@@ -173,13 +173,13 @@ def _group_quota(folder: Path) -> float | None:
     return None if quota in ("max", "-1") else int(quota) / int(period)
 
 
-def _own_groups(controller: str, own: Path, root: Path) -> list[Path]:
+def _own_groups(controller: str, groups_file: Path, root: Path) -> list[Path]:
     """Folders of the process's control groups for `controller`, from its own up to the root of each tree.
 
     A container often sees its own group as the root, whatever path the kernel gives: the root is always among them.
     """
     folders = []
-    for line in (_read(own) or "").splitlines():
+    for line in (_read(groups_file) or "").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers == "":
             trees = (root, root / "unified")

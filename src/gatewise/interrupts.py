@@ -23,7 +23,7 @@ class Uninterrupted:
     def __init__(self) -> None:
         self._handlers = {}
         if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: found for number in _HELD if callable(found := signal.getsignal(number))}
+            self._handlers = {number: handler for number in _HELD if callable(handler := signal.getsignal(number))}
         self._held: list[tuple[int, FrameType | None]] = []
 
     def __enter__(self) -> None:

@@ -37,17 +37,17 @@ def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
         for number, name in enumerate(matrix.names):
             values = np.where(matrix.valid, matrix.values[:, number], np.nan)
             centred = config.features.scaler != "none"
-            if found := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
-                lost[name] = found
+            if losses := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
+                lost[name] = losses
     for number, name in enumerate(labels.outputs):
         values = np.where(labels.valid, labels.y[:, number], np.nan)
-        if found := lost_by_symbol(values, starts, table.symbols, apart=apart):
-            lost.setdefault(name, found)
+        if losses := lost_by_symbol(values, starts, table.symbols, apart=apart):
+            lost.setdefault(name, losses)
     if not lost:
         return None
     named = "; ".join(
-        f"{name}{' of ' if of.whose else ''}{of.whose}: {of.words}" for name, of in list(lost.items())[:_SHOWN]
+        f"{name}{' of ' if loss.whose else ''}{loss.whose}: {loss.words}" for name, loss in list(lost.items())[:_SHOWN]
     )
     more = f" (and {len(lost) - _SHOWN} more)" if len(lost) > _SHOWN else ""
-    remedy = BY_SYMBOL if all(of.apart_helps for of in lost.values()) else REMEDY
+    remedy = BY_SYMBOL if all(loss.apart_helps for loss in lost.values()) else REMEDY
     return f"Steps are lost on the way into float32: {named}{more}; {remedy}"

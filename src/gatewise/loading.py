@@ -126,9 +126,9 @@ def _put_back_filters(before: list[Any], loaded: set[str]) -> None:
 
 def _speaks_of(entry: tuple[Any, ...], packages: set[str]) -> bool:
     _, message, category, module, _ = entry
-    words = [getattr(pattern, "pattern", pattern) for pattern in (message, module) if pattern]
-    named = {first[0] for text in words if (first := re.search(r"\w+", text))} | {category.__module__.partition(".")[0]}
-    return not named.isdisjoint(packages) or not _NAMELESS_FILTERS.isdisjoint(words)
+    given = [getattr(pattern, "pattern", pattern) for pattern in (message, module) if pattern]
+    named = {first[0] for text in given if (first := re.search(r"\w+", text))} | {category.__module__.partition(".")[0]}
+    return not named.isdisjoint(packages) or not _NAMELESS_FILTERS.isdisjoint(given)
 
 
 @cache
@@ -156,18 +156,18 @@ def load_xgboost() -> None:
         import xgboost  # noqa: F401  # loaded for whoever imports it afterwards
 
 
-def lazily(package: str, where: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package whose names are looked up on first use, without a trace.
 
     Args:
-        where: the module of each name.
+        modules: the module of each name.
     """
-    names = sorted(where)
+    names = sorted(modules)
 
     def look_up(name: str) -> Any:
-        if name not in where:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; it has {', '.join(names)}")
         with traceless():
-            return getattr(import_module(where[name]), name)
+            return getattr(import_module(modules[name]), name)
 
     return look_up, lambda: names

@@ -136,8 +136,8 @@ def cache_key(table: Table, spec: FeatureConfig) -> str:
         "features": _of_matrix(spec),
         "code": _code_version(),
     }
-    if own := sources("feature set", spec.sets):
-        identity["own"] = own
+    if own_sources := sources("feature set", spec.sets):
+        identity["own"] = own_sources
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -93,14 +93,14 @@ def rows_apart(tiny: Tiny) -> str | None:
 def seeds(tiny: Tiny) -> str | None:
     """Initial weights follow from the generator that is handed in, and from nothing of the process."""
     before = torch.get_rng_state()
-    one, same, other = tiny.network(1), tiny.network(1), tiny.network(2)
+    first, twin, second = tiny.network(1), tiny.network(1), tiny.network(2)
     with drawing(1):
-        one.train()(windows_x())
+        first.train()(windows_x())
     if not torch.equal(before, torch.get_rng_state()):
         return "torch's own generator was drawn from: draw from the one that build is given (gatewise.nn.initial)"
-    if _distance(one, same):
+    if _distance(first, twin):
         return "one seed gives two models"
-    if not _distance(one, other):
+    if not _distance(first, second):
         return "two seeds give one model"
     return None
 
@@ -111,8 +111,8 @@ def gradients(tiny: Tiny) -> str | None:
         module = tiny.network().train()
         with drawing(1):
             loss = torch.nn.functional.cross_entropy(module(x_BTF), torch.tensor([0, 1, 0, 1, 1]))
-        found = torch.autograd.grad(loss, list(module.parameters()), allow_unused=True)
-        for (place, _), grad in zip(module.named_parameters(), found, strict=True):
+        grads = torch.autograd.grad(loss, list(module.parameters()), allow_unused=True)
+        for (place, _), grad in zip(module.named_parameters(), grads, strict=True):
             if grad is None:
                 return f"{place} takes no part in the outputs"
             if not grad.isfinite().all():
@@ -133,10 +133,10 @@ def symbols(tiny: Tiny) -> str | None:
     config = tiny.config(symbol_embedding=2).model
     module = build_model(config, FEATURES, OUTPUTS, num_symbols=3, symbol_onehot=True, generator=seeded(1)).eval()
     x_BTF = windows_x()
-    one, other = (module(x_BTF, torch.tensor([number, 0, 0, 0, 0])) for number in (1, 2))
-    if torch.equal(one[0], other[0]):
+    first, second = (module(x_BTF, torch.tensor([number, 0, 0, 0, 0])) for number in (1, 2))
+    if torch.equal(first[0], second[0]):
         return "outputs are the same for two symbols"
-    return None if torch.equal(one[1:], other[1:]) else "another window's symbol moves outputs"
+    return None if torch.equal(first[1:], second[1:]) else "another window's symbol moves outputs"
 
 
 def hidden_states(tiny: Tiny) -> str | None:
@@ -220,6 +220,6 @@ def _member(tiny: Tiny, seed: int) -> Member:
     return Member(tiny.network(seed, **_DROPOUT), tiny.windows, *tiny.rows, settings)
 
 
-def _distance(one: Network, other: Network) -> float:
-    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+def _distance(first: Network, second: Network) -> float:
+    pairs = zip(first.state_dict().values(), second.state_dict().values(), strict=True)
     return max(float((a - b).abs().max()) for a, b in pairs)
