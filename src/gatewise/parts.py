@@ -128,10 +128,10 @@ class Configs(Mapping[str, Any]):
 @cache
 def _points(group: str) -> dict[str, list[EntryPoint]]:
     """By name; asked once a process, as every installed package is."""
-    found: dict[str, list[EntryPoint]] = {}
+    points: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
-        found.setdefault(point.name, []).append(point)
-    return found
+        points.setdefault(point.name, []).append(point)
+    return points
 
 
 def _load(kind: str, path: str) -> object:

@@ -179,11 +179,11 @@ def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_sentence, print_table
     from gatewise.evaluation.base import enough, fixed
     from gatewise.evaluation.interval_words import bounds_text
-    from gatewise.evaluation.metric_names import TOLD
+    from gatewise.evaluation.metric_names import IN_TABLES
     from gatewise.selection.cv.verdict import measures
 
     print()
-    shown = [name for name in TOLD if name in outcome.summaries[0].metrics]
+    shown = [name for name in IN_TABLES if name in outcome.summaries[0].metrics]
     rows = []
     for summary in outcome.summaries:
         estimates = [summary.metrics[name] for name in shown]

@@ -162,10 +162,10 @@ def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], lis
     """The deciding metrics of model and baselines, part by part, with the model's interval, or why there is none."""
     from gatewise.evaluation.base import enough, shown
     from gatewise.evaluation.interval_words import bounds_text, without_interval
-    from gatewise.evaluation.metric_names import TOLD
+    from gatewise.evaluation.metric_names import IN_TABLES
 
     first = next(iter(evaluation.parts.values()))
-    names = [name for name in TOLD if name in first.metrics]
+    names = [name for name in IN_TABLES if name in first.metrics]
     rows = []
     for part, result in evaluation.parts.items():
         for who, metrics in {"model": result.metrics, **result.baselines}.items():

@@ -112,12 +112,12 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     from gatewise.cli.flags import translate
     from gatewise.cli.output import newer_rows, print_sentence, print_table, verdict_text
-    from gatewise.evaluation.metric_names import TOLD
+    from gatewise.evaluation.metric_names import IN_TABLES
     from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in runs.runs]
-    metrics_told = [name for name in TOLD if name not in _NOT_SHOWN]
-    shown = [name for name in metrics_told if all(name in metrics for _, metrics in judged)]
+    metrics_shown = [name for name in IN_TABLES if name not in _NOT_SHOWN]
+    shown = [name for name in metrics_shown if all(name in metrics for _, metrics in judged)]
     rows: list[list[str | Text]] = []
     for run, (part, metrics) in zip(runs.runs, judged, strict=True):
         cells = [f"{metrics[name]['value']:.4g}" for name in shown]

@@ -66,14 +66,14 @@ def column_verdict(
 ) -> ColumnResult:
     """Judges one column; `from_prior` is rmse less that of the prior, the others are those of `ColumnResult`."""
     better = beats(difference)
-    words = {True: "better", False: "worse", None: "undecided"}[better]
+    label = {True: "better", False: "worse", None: "undecided"}[better]
     if difference.low is None:
-        words = "too few rows"
+        label = "too few rows"
     elif difference.value == difference.low == difference.high == 0:
-        words = "no different"
+        label = "no different"
     elif better and not beats(from_prior):
-        words = "better than the last value, not than the mean"
-    return ColumnResult(metrics, persistence, difference, better, outside_training, words)
+        label = "better than the last value, not than the mean"
+    return ColumnResult(metrics, persistence, difference, better, outside_training, label)
 
 
 def column_summary(columns: Mapping[str, ColumnResult]) -> str:
@@ -83,14 +83,16 @@ def column_summary(columns: Mapping[str, ColumnResult]) -> str:
         groups.setdefault(column.words, []).append(name)
     return (
         "Column by column, beside the last value: "
-        + "; ".join(f"{', '.join(names)} {words}" for words, names in groups.items())
+        + "; ".join(f"{', '.join(names)} {label}" for label, names in groups.items())
         + "."
     )
 
 
 def outside_note(part: str, columns: Mapping[str, ColumnResult]) -> str | None:
     """What to say where true values leave the range that training showed; `None` where few of them do."""
-    far = [f"{name} {found.outside_training:.0%}" for name, found in columns.items() if found.outside_training > _FEW]
+    far = [
+        f"{name} {result.outside_training:.0%}" for name, result in columns.items() if result.outside_training > _FEW
+    ]
     if not far:
         return None
     return (

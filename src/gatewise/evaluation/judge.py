@@ -98,7 +98,7 @@ class PartResult:
             "part": self.part,
             "rows": self.rows,
             "metrics": _plain(self.metrics),
-            "baselines": {name: _plain(found) for name, found in self.baselines.items()},
+            "baselines": {name: _plain(result) for name, result in self.baselines.items()},
             "deciding_metric": self.deciding_metric,
             "best_baseline": self.best_baseline,
             "differences": _plain(self.differences),
@@ -118,8 +118,8 @@ class PartResult:
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "reliability": None if self.reliability is None else self.reliability.to_dict(),
             "backtest": rule,
-            "columns": {name: found.to_dict() for name, found in self.columns.items()},
-            "symbols": {name: found.to_dict() for name, found in self.symbols.items()},
+            "columns": {name: result.to_dict() for name, result in self.columns.items()},
+            "symbols": {name: result.to_dict() for name, result in self.symbols.items()},
         }
 
 
@@ -156,7 +156,7 @@ def judge_part(
     when = moments(time_us, symbol)
     reason = too_few(when, horizon)
     everyone = {name: Influence(scores, when) for name, scores in {"model": model, **baselines}.items()}
-    precise = _Precise(when, horizon, memory_rows, {name: one.scores for name, one in everyone.items()})
+    precise = _Precise(when, horizon, memory_rows, {name: judged.scores for name, judged in everyone.items()})
 
     def intervals(name: str) -> dict[str, Interval]:
         values = everyone[name].values
@@ -179,10 +179,10 @@ def judge_part(
     metrics = {name: intervals(name) for name in everyone}
     columns = {}
     for column, share in (outside or {}).items():
-        own = column_names(column, len(outside or {}) > 1)
-        model_of, still = ({m: metrics[who][n] for m, n in own.items()} for who in ("model", PERSISTENCE))
+        key = column_names(column, len(outside or {}) > 1)
+        model_of, still = ({m: metrics[who][n] for m, n in key.items()} for who in ("model", PERSISTENCE))
         columns[column] = column_verdict(
-            model_of, still, against(PERSISTENCE, own["rmse"]), against("prior", own["rmse"]), outside_training=share
+            model_of, still, against(PERSISTENCE, key["rmse"]), against("prior", key["rmse"]), outside_training=share
         )
     result = PartResult(
         part=part,
@@ -260,21 +260,21 @@ def _summary(result: PartResult, chose: bool) -> str:
     )
     if result.differences[beside].low is not None:
         numbers += f" at {result.confidence:.0%}"
-    words = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
+    sentences = [f"On {result.rows:,} {result.part} rows {verdict}: {numbers}."]
     if chose:
-        words.append("These rows also chose the epoch, so they flatter the model.")
+        sentences.append("These rows also chose the epoch, so they flatter the model.")
     if result.reason:
-        words.append(f"An interval needs more rows: {result.reason}.")
+        sentences.append(f"An interval needs more rows: {result.reason}.")
     elif result.verdict == "too_few":
-        words.append(
+        sentences.append(
             f"What is predicted and what it costs change so slowly that these rows are worth about "
             f"{result.independent_rows:,} independent ones; a verdict takes six."
         )
     elif beside != result.chance or result.verdict != "worse":
-        words.append(_beside_chance(result))
+        sentences.append(_beside_chance(result))
     if len(result.columns) > 1 and not result.reason:
-        words.append(column_summary(result.columns))
-    return " ".join(filter(None, words))
+        sentences.append(column_summary(result.columns))
+    return " ".join(filter(None, sentences))
 
 
 def _beside_chance(result: PartResult) -> str:

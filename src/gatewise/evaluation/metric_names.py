@@ -16,7 +16,7 @@ class Metric(NamedTuple):
         low, high: what it lies between.
         lower_is_better: a loss, not a skill; `None`: neither more nor less of it is.
         decides: of its kind of prediction it is the deciding metric, see `evaluation.kinds`.
-        told: it stands in the short tables of terminals.
+        in_tables: it stands in the short tables of terminals.
     """
 
     words: str
@@ -24,7 +24,7 @@ class Metric(NamedTuple):
     high: float = np.inf
     lower_is_better: bool | None = True
     decides: bool = False
-    told: bool = True
+    in_tables: bool = True
 
 
 # All others are shares, of which more is better.
@@ -38,15 +38,15 @@ METRICS = {
     "mae": Metric("MAE"),
     "pinball": Metric("pinball loss", decides=True),
     "coverage_error": Metric("coverage error", high=1.0),
-    "coverage": Metric("coverage", high=1.0, lower_is_better=None, told=False),
-    "width": Metric("width", lower_is_better=None, told=False),
+    "coverage": Metric("coverage", high=1.0, lower_is_better=None, in_tables=False),
+    "width": Metric("width", lower_is_better=None, in_tables=False),
     "r2": Metric("R²", low=-np.inf, high=1.0, lower_is_better=False),
     "directional_accuracy": Metric("directional accuracy", high=1.0, lower_is_better=False),
-    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False, told=False),
+    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False, in_tables=False),
 }
 
 
-TOLD = tuple(name for name, metric in METRICS.items() if metric.told)
+IN_TABLES = tuple(name for name, metric in METRICS.items() if metric.in_tables)
 
 
 def deciding_among(metrics: Iterable[str]) -> str:

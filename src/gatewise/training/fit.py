@@ -171,7 +171,7 @@ def run_epoch(
     """
     training = learning_rate is not None
     step.model.train(training)
-    totals = Totals(num_classes, rows.device, step.objective.told)
+    totals = Totals(num_classes, rows.device, step.objective.reported)
     batches = rows.split(batch_size)
     with torch.set_grad_enabled(training):
         for number, rows_B in enumerate(batches):

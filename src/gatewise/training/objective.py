@@ -41,7 +41,7 @@ class Objective:
     measures: Mapping[str, Loss] = field(default_factory=dict)
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def reported(self) -> tuple[str, ...]:
         """Names of what `sums` adds up, but for the last, which counts."""
         return (LOSS, *self.measures)
 
@@ -60,7 +60,7 @@ class Objective:
         return self.loss(raised_NK, batch.y), outputs_NK
 
     def sums(self, loss_N: Tensor, outputs_NK: Tensor, batch: Batch) -> Tensor:
-        """What people are told and epochs are judged by, float32 [told + 1]: the loss and the measures summed over
+        """What people are told and epochs are judged by, float32 [reported + 1]: the loss and the measures summed over
         labelled samples, and how many these are. Each counts once, and classes are not weighted.
 
         Args:
@@ -68,8 +68,8 @@ class Objective:
         """
         plain_N = loss_N if batch.log_weight is None else self.loss(outputs_NK, batch.y)
         labelled_N = batch.weight.sign()
-        told = (plain_N, *(measure(outputs_NK, batch.y) for measure in self.measures.values()))
-        return torch.stack((*((each_N * labelled_N).sum() for each_N in told), labelled_N.sum()))
+        losses = (plain_N, *(measure(outputs_NK, batch.y) for measure in self.measures.values()))
+        return torch.stack((*((each_N * labelled_N).sum() for each_N in losses), labelled_N.sum()))
 
 
 def make_objective(settings: TrainingConfig, precision: Precision, spec: OutputSpec, monitor: str = LOSS) -> Objective:

@@ -144,12 +144,12 @@ class Totals:
 
     Args:
         num_classes: 0 for regression.
-        told: names of the sums; see `Objective.told`.
+        reported: names of the sums; see `Objective.reported`.
     """
 
-    def __init__(self, num_classes: int, device: torch.device, told: Sequence[str] = (LOSS,)) -> None:
-        self.num_classes, self.told = num_classes, told
-        self.sums = torch.zeros(len(told) + 1, dtype=torch.float64, device=device)
+    def __init__(self, num_classes: int, device: torch.device, reported: Sequence[str] = (LOSS,)) -> None:
+        self.num_classes, self.reported = num_classes, reported
+        self.sums = torch.zeros(len(reported) + 1, dtype=torch.float64, device=device)
         self.confusion = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
 
     def add(self, sums: Tensor, outputs_NK: Tensor, y_N: Tensor) -> None:
@@ -162,7 +162,9 @@ class Totals:
     def read(self) -> dict[str, float]:
         """The mean of each that is told, and for classes accuracy and macro f1. Waits for the device."""
         *sums, count = self.sums.tolist()
-        values = {name: total / count if count else float("nan") for name, total in zip(self.told, sums, strict=True)}
+        values = {
+            name: total / count if count else float("nan") for name, total in zip(self.reported, sums, strict=True)
+        }
         if self.num_classes:
             table = self.confusion.view(self.num_classes, -1).double().cpu()
             hits, truth, predicted = table.diagonal(), table.sum(1), table.sum(0)

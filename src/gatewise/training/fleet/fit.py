@@ -202,7 +202,7 @@ class _Fleet:
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress
-        totals = FleetTotals(len(progress), self.num_classes, self.device, self.step.objective.told)
+        totals = FleetTotals(len(progress), self.num_classes, self.device, self.step.objective.reported)
         orders, counts = [], []
         for k in running:
             settings = self.settings[k]
@@ -233,13 +233,13 @@ class _Fleet:
         weights_KD, windows = self.state.weights, self.windows.take(members_A)
         optimizers = [self.state.optimizers[k] for k in at_work]
         gradients = Gradients([optimizer.parameters for optimizer in optimizers])
-        clip_A1 = self._numbers([[own.gradient_clip or float("inf")] for own in settings])
+        clip_A1 = self._numbers([[config.gradient_clip or float("inf")] for config in settings])
         dropout = self.step.ensemble.rates_of(members_A)
         # Tables made before the first step, so that the loop sends the device nothing.
-        keys = [epoch_key(own.seed, of.epoch) for own, of in zip(settings, progress, strict=True)]
+        keys = [epoch_key(config.seed, state.epoch) for config, state in zip(settings, progress, strict=True)]
         keys_SA = torch.tensor([[key + step for key in keys] for step in steps], device=self.device)
         rates_SA: Any = [
-            [of.learning_rate((step + 0.5) / n) for of, n in zip(progress, counts, strict=True)] for step in steps
+            [state.learning_rate((step + 0.5) / n) for state, n in zip(progress, counts, strict=True)] for step in steps
         ]
         if self.graph:
             rates_SA = self._numbers(rates_SA)  # numbers would stay those of the capture
@@ -261,7 +261,7 @@ class _Fleet:
                 self.listeners[k].on_step(self.state.progress[k].epoch + 1, step + 1, count)
 
     def _evaluate(self, running: Sequence[int]) -> list[dict[str, float]]:
-        totals = FleetTotals(len(self.state.progress), self.num_classes, self.device, self.step.objective.told)
+        totals = FleetTotals(len(self.state.progress), self.num_classes, self.device, self.step.objective.reported)
         tables = [batches(self.val_rows[k], self.settings[0].batch_size) for k in running]
         for places, steps in stretches([len(rows) for rows, _ in tables]):
             members_A = torch.tensor([running[place] for place in places], device=self.device)

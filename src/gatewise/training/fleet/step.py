@@ -27,7 +27,7 @@ from gatewise.training.objective import Objective
 from gatewise.training.step import REMEDIES, Totals, is_out_of_memory
 from gatewise.windows import Batch
 
-# `Objective.sums` of each [A, told + 1], and outputs [A, N, K].
+# `Objective.sums` of each [A, reported + 1], and outputs [A, N, K].
 Sums = tuple[Tensor, Tensor]
 
 
@@ -126,9 +126,9 @@ class FleetStep:
 class FleetTotals:
     """`Totals` of K members, kept on the device; read once at an epoch's end."""
 
-    def __init__(self, num_members: int, num_classes: int, device: torch.device, told: Sequence[str]) -> None:
-        self.num_classes, self.told = num_classes, told
-        self.sums = torch.zeros(num_members, len(told) + 1, dtype=torch.float64, device=device)
+    def __init__(self, num_members: int, num_classes: int, device: torch.device, reported: Sequence[str]) -> None:
+        self.num_classes, self.reported = num_classes, reported
+        self.sums = torch.zeros(num_members, len(reported) + 1, dtype=torch.float64, device=device)
         self.confusion = torch.zeros(num_members, num_classes * num_classes, dtype=torch.int64, device=device)
 
     def add(self, members_A: Tensor, sums: Sums, batch: FleetBatch) -> None:
@@ -145,7 +145,7 @@ class FleetTotals:
         sums, confusion = self.sums.cpu(), self.confusion.cpu()
         results = []
         for own_sums, own_confusion in zip(sums, confusion, strict=True):
-            totals = Totals(self.num_classes, sums.device, self.told)
+            totals = Totals(self.num_classes, sums.device, self.reported)
             totals.sums, totals.confusion = own_sums, own_confusion
             results.append(totals.read())
         return results

@@ -124,11 +124,11 @@ def _given(tensor: Tensor | None) -> Tensor:
 
 
 def _log_weights(members: Sequence[Windows]) -> Tensor | None:
-    weighing = [own.log_weight for own in members if own.log_weight is not None]
+    weighing = [windows.log_weight for windows in members if windows.log_weight is not None]
     if not weighing:
         return None
     none = torch.zeros_like(weighing[0])
-    return torch.stack([none if own.log_weight is None else own.log_weight for own in members])
+    return torch.stack([none if windows.log_weight is None else windows.log_weight for windows in members])
 
 
 def _distinct(tensors: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
