@@ -1,4 +1,4 @@
-"""Targets of one's own: a label that is known later than it says would let the purge pass a leak in silence.
+"""Targets and splitters of one's own: what they say wrongly of time would let the purge pass a leak in silence.
 
 The page's example is what is tried, in a package beside.
 """
@@ -22,12 +22,15 @@ from gatewise.audit.labels import check_labels
 from gatewise.bundle import Bundle
 from gatewise.config.load import build_config, load_config
 from gatewise.config.schema import ExperimentConfig, TargetConfig
+from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError
 from gatewise.samples import make_samples
+from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.make import make_labels
 
 PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 TARGET = "mypkg.targets:BigMove"
+SPLITTER = "mypkg.splits:Yearly"
 SHORT = (
     *("--source", "sp500", "--seq-len", "8", "--horizon", "3", "--json", "--quiet", "--model", "logistic"),
     *("--set", "features.sets=[ohlcv]", "--set", "evaluation.bootstrap_samples=50", "--target", TARGET),
@@ -42,10 +45,10 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "mypkg"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    for part in ("target",):
+    for part, module in (("target", "targets"), ("splitter", "splits")):
         section = PAGE.read_text(encoding="utf-8").split(f"## How to add a {part}\n")[1].split("\n## ")[0]
         (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        (folder / f"{part}s.py").write_text(example, encoding="utf-8")
+        (folder / f"{module}.py").write_text(example, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(parts, "_LOADED", {})
@@ -79,9 +82,11 @@ def test_the_pages_target_is_trained_predicted_cross_validated_and_audited(
     assert "prob_big" in Path("p.csv").read_text(encoding="utf-8").splitlines()[0]
     folds = cli("cv", *CV, "--n-splits", "2", "--workers", "2")
     assert folds.code == 0, folds.err
-    assert len(folds.json["folds"]) >= 2
+    resume = ("cv", "--resume", folds.json["id"], "--json", "--quiet")
+    assert cli(*resume).json["resumed"] == 2
     code = (package / "targets.py").read_text(encoding="utf-8")
     write(package, "targets", f"{code}\n# another\n")
+    assert cli(*resume).json["resumed"] == 0  # what other code labelled is not gone on from
     with pytest.raises(BundleError, match="is other code than trained the model"):
         Bundle.load(Path(run.json["bundle"]))
 
@@ -218,3 +223,83 @@ def test_what_is_no_target_is_refused(package: Path, code: str, message: str) ->
     write(package, "bad", code)
     with pytest.raises(GatewiseError, match=message):
         load_config(overrides={"target.kind": "mypkg.bad:Mine"})
+
+
+def test_the_pages_splitter_cuts_years_and_is_cross_validated(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    words = ("--splitter", SPLITTER, "--n-splits", "2", "--set", "cv.memory=3", "--workers", "2")
+    run = cli("cv", *CV[:-2], "--target", "direction", *words)
+    assert run.code == 0, run.err
+    config = load_config(overrides={"cv.splitter": SPLITTER, "cv.n_splits": 2, "cv.memory": 3, "data.source": "sp500"})
+    assert config.own_parts.keys() == {SPLITTER}
+    assert build_config(config.to_dict()) == config
+    table = load_table(config.data)
+    samples = make_samples(config, table)
+    folds = make_folds(samples.spans, config.cv, config.split, table.timeframe)
+    years = table.time_us.astype("datetime64[us]").astype("datetime64[Y]").astype(int) + 1970
+    newest = years[samples.rows[-1]]
+    assert [set(years[fold.test]) for fold in folds] == [{newest - 1}, {newest}]
+    for fold in folds:
+        assert set(years[fold.train]) <= set(range(years[fold.test[0]] - 3, years[fold.test[0]]))
+        assert table.time_us[fold.train].max() < table.time_us[fold.val].min()  # val is set aside, and both are purged
+        assert fold.purged.size > 0
+    with pytest.raises(ConfigError, match=r"cv\.memory"):
+        load_config(overrides={"cv.splitter": SPLITTER, "cv.memory": 0})
+
+
+def cut(package: Path, folds: str, n_splits: int = 2) -> tuple[FoldSplit, ...]:
+    code = (
+        "import numpy as np\n"
+        "from gatewise.splits.folds import SplitterSpec\n"
+        "def masks(spans, config):\n"
+        "    at = np.arange(spans.row.size)\n"
+        f"    return {folds}\n"
+        "Mine = SplitterSpec(masks)\n"
+    )
+    write(package, "mine", code)
+    config = experiment("direction", cv__splitter="mypkg.mine:Mine", cv__n_splits=n_splits)
+    samples = make_samples(config, random_walk(500))
+    return make_folds(samples.spans, config.cv, config.split, samples.table.timeframe)
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        (
+            "[(at < 201, (at >= 200) & (at < 300)), (at < 300, at >= 300)]",
+            "1: a sample must not be trained on and tested",
+        ),
+        ("[(at < 200, at >= 200), (at < 300, at >= 300)]", "fold 2: a sample must not be tested in two folds; samples"),
+        (
+            "[(at < 300, at >= 300), (at < 200, (at >= 200) & (at < 300))]",
+            "2: test blocks must be in order of time",
+        ),
+        ("[(at < 300, at >= 300)]", "must cut 2 folds, its num_folds; got 1"),
+        ("[(at < 300, at >= 300), (at < 300, at > 999)]", "fold 2: tested must hold samples; got none"),
+        ("[(at[:300], at[300:])] * 2", r"fold 1: training must be bool \[488\], one a sample; got int64 \[300\]"),
+        ("[at, at]", "fold 1: must be .what may be trained on, what is tested.; got ndarray"),
+        ("at[999]", "can't cut these samples: IndexError"),
+    ],
+)
+def test_folds_that_break_the_contract_are_refused_by_their_rows(package: Path, folds: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        cut(package, folds)
+    assert len(caught.value.message.splitlines()) == 1
+    if "sample must not" in message:
+        assert re.search(r"samples: \d+, the first row \d+ at 2024-01-01 \d\d:\d\d:00$", caught.value.message)
+
+
+def test_folds_of_ones_own_are_purged_and_stopped_as_gatewises_are(package: Path) -> None:
+    own = cut(package, "list(__import__('gatewise.splits.walk_forward', fromlist='_').walk_forward(spans.time_us, 2))")
+    config = experiment("direction", cv__n_splits=2)
+    samples = make_samples(config, random_walk(500))
+    gatewises = make_folds(samples.spans, config.cv, config.split, samples.table.timeframe)
+    for one, other in zip(own, gatewises, strict=True):
+        assert one.purged.size > 0
+        for name in ("train", "val", "test", "purged", "embargoed"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_an_unknown_splitter_is_named_by_its_setting() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown cv\.splitter 'kfolds'") as caught:
+        load_config(overrides={"cv.splitter": "kfolds"})
+    assert "did you mean 'kfold'" in (caught.value.hint or "")

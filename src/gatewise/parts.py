@@ -1,8 +1,8 @@
 """One's own parts without a fork: models, targets, losses, … by import path (`mypkg.nets:Conv`) or by entry point.
 
 A name that a table of gatewise's own holds means that. A name with a colon is an import path; the folder that one
-stands in is looked in too, after all others. Any other name may be an entry point of the group `gatewise.models`,
-`gatewise.losses`, `gatewise.targets`, `gatewise.features`: how a package that is installed brings parts.
+stands in is looked in too, after all others. Any other name may be an entry point of its kind's group (`GROUPS`): how
+a package that is installed brings parts.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.errors import ConfigError, GatewiseError, UnknownNameError, one_line
 
 Entry = TypeVar("Entry")
 
@@ -27,6 +28,7 @@ GROUPS = {
     "feature set": "gatewise.features",
     "loss": "gatewise.losses",
     "target": "gatewise.targets",
+    "splitter": "gatewise.splitters",
 }
 _LOADED: dict[str, dict[str, object]] = {}
 _PATH = "an import path reads package.module:Name"
@@ -98,6 +100,28 @@ def source_of(path: str) -> str:
         ConfigError: it is not there.
     """
     return hashlib.sha256(_file_of("part", path).read_bytes()).hexdigest()
+
+
+@contextmanager
+def whose_code(part: str, doing: str) -> Iterator[None]:
+    """Tells in one line what a part of one's own raises.
+
+    Args:
+        part: `target mypkg.targets:Mine`.
+        doing: what it was asked for: `label these rows`.
+
+    Raises:
+        ConfigError: it raised something that is none of gatewise's errors.
+    """
+    try:
+        yield
+    except GatewiseError:
+        raise
+    except Exception as error:  # it is its author's code
+        raise ConfigError(
+            f"{part} can't {doing}: {type(error).__name__}: {one_line(str(error))}",
+            "mend its code",
+        ) from error
 
 
 class Configs(Mapping[str, Any]):

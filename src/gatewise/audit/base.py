@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.bundle import Bundle
+from gatewise.config.cv_section import CvSection
 from gatewise.config.schema import (
-    CvConfig,
     ExperimentConfig,
     FeatureConfig,
     SplitConfig,
@@ -67,7 +67,7 @@ class Parts:
     build_features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features
     make_labels: Callable[[Table, TargetSection], Labels] = make_labels
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
-    make_folds: Callable[[Spans, CvConfig, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
+    make_folds: Callable[[Spans, CvSection, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold
     train: Callable[[ExperimentConfig, Samples, FittedFold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict

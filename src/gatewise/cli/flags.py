@@ -90,7 +90,7 @@ TRAIN_FLAGS = (
     Flag("--seed", "training.seed", int, "Same seed, same weights."),
 )
 CV_FLAGS = (
-    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial."),
+    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial, or mypkg.splits:Mine."),
     Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
     Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
 )

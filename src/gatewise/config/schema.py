@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from gatewise.config.cv_section import CvConfig as CvConfig
+from gatewise.config.cv_section import CvSection as CvSection
 from gatewise.config.data_section import DataConfig as DataConfig
 from gatewise.config.database_url import without_mask
 from gatewise.config.durations import Duration, Step
@@ -100,37 +101,6 @@ class SplitConfig(Section):
         return self
 
 
-MOST_FOLDS = 10_000
-
-
-class CvConfig(Section):
-    """How folds are cut. Embargo and least purge are those of `split`, whose fractions play no part here."""
-
-    splitter: Literal["expanding", "sliding", "kfold", "combinatorial"] = "expanding"
-    n_splits: int = Field(5, ge=2, le=MOST_FOLDS)  # test blocks; combinatorial: groups that the series is cut into
-    test_groups: int = Field(2, ge=1)  # combinatorial: groups that are tested together
-    val: float = Field(0.15, gt=0, lt=1)  # share of a fold's training samples, the newest, that stops its training
-
-    @property
-    def num_folds(self) -> int:
-        """How many models one seed of one configuration takes."""
-        return math.comb(self.n_splits, self.test_groups) if self.splitter == "combinatorial" else self.n_splits
-
-    @model_validator(mode="after")
-    def _folds_can_be(self) -> Self:
-        if self.splitter == "combinatorial" and self.test_groups >= self.n_splits:
-            raise ValueError(
-                f"cv.test_groups must be below cv.n_splits; got {self.test_groups} of {self.n_splits} groups: "
-                "none would be left to train on"
-            )
-        if self.num_folds > MOST_FOLDS:
-            raise ValueError(
-                f"cv.n_splits and cv.test_groups must make at most {MOST_FOLDS:,} folds; "
-                f"got all choices of {self.test_groups} groups of {self.n_splits}"
-            )
-        return self
-
-
 class EvaluationConfig(Section):
     """How results are judged."""
 
@@ -150,7 +120,7 @@ class ExperimentConfig(Section):
     target: SerializeAsAny[TargetSection] = TargetConfig()
     windows: WindowConfig = WindowConfig()
     split: SplitConfig = SplitConfig()
-    cv: CvConfig = CvConfig()
+    cv: SerializeAsAny[CvSection] = CvConfig()
     model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -195,7 +165,7 @@ class ExperimentConfig(Section):
     def own_parts(self) -> dict[str, str]:
         """{import path: SHA-256 of its module's file} of what it takes that is not gatewise's."""
         named = {"model": [self.model.name], "loss": [self.training.loss.name], "feature set": self.features.sets}
-        named["target"] = [self.target.kind]
+        named |= {"target": [self.target.kind], "splitter": [self.cv.splitter]}
         return {path: digest for kind, names in named.items() for path, digest in sources(kind, names).items()}
 
     @property

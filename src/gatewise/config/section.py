@@ -61,13 +61,16 @@ class Section(BaseModel):
         if len(options) < 2 or isinstance(value, Section):
             return value
         chosen_by = next(iter(options.values())).chosen_by
-        if not isinstance(value, dict) and chosen_by != "name":
+        by_name = chosen_by == "name"
+        if not by_name and not isinstance(value, dict):
             return value
         fields = value if isinstance(value, dict) else {"name": value}
         name = fields.get(chosen_by, getattr(cls.model_fields[field].default, chosen_by, None))
         if not isinstance(name, str):
             raise ConfigError(f"{field}.{chosen_by} must be text; got {name!r}", f"valid: {', '.join(options)}")
-        return entry(field, name, options).model_validate({chosen_by: name, **fields})
+        return entry(field if by_name else f"{field}.{chosen_by}", name, options).model_validate(
+            {chosen_by: name, **fields}
+        )
 
 
 def sections_of(annotation: Any) -> Mapping[str, type[Section]]:

@@ -172,6 +172,7 @@ def make_job(config: ExperimentConfig, shared: SharedData, fold: int, model: str
 def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> str:
     """The hash of everything that decides a job's result: settings, data, rows, versions of what computes."""
     settings = {name: value for name, value in config.without_later().items() if name not in _NOT_DECIDING}
+    settings |= {"own_parts": config.own_parts} if config.own_parts else {}
     clock = str(shared.table.timeframe)
     versions = {name: version(name) for name in _VERSIONS} | {"results": _RESULTS}
     digest = hashlib.sha256(json.dumps([settings, shared.table.fingerprint, clock, versions], sort_keys=True).encode())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from gatewise.config.schema import CvConfig, SplitConfig, format_duration
-from gatewise.errors import NotEnoughRowsError, entry
+from gatewise.config.cv_section import CvConfig, CvSection, SplitterPart
+from gatewise.config.schema import SplitConfig, format_duration
+from gatewise.errors import NotEnoughRowsError
+from gatewise.parts import find_part, whose_code
 from gatewise.splits.base import Rows, Spans
+from gatewise.splits.check import require_masks
 from gatewise.splits.combinatorial import combinatorial, kfold
 from gatewise.splits.embargo import embargo_us
 from gatewise.splits.purge import Mask, purge
@@ -19,11 +23,30 @@ from gatewise.splits.walk_forward import walk_forward
 
 _log = logging.getLogger("gatewise.splits")
 
-_REMEDIES = {
-    "expanding": "lower cv.n_splits",
-    "sliding": "lower cv.n_splits",
-    "kfold": "raise cv.n_splits",
-    "combinatorial": "lower cv.test_groups",
+
+@dataclass(frozen=True)
+class SplitterSpec(SplitterPart):
+    """What there is to know of a splitter.
+
+    Attributes:
+        masks: (spans, its section) -> for each fold (what may be trained on, what is tested), bool [samples], before
+            any purge.
+        remedy: what leaves more to train on.
+    """
+
+    masks: Callable[[Spans, Any], Iterable[tuple[Mask, Mask]]]
+    remedy: str = "lower cv.n_splits"
+
+
+SPLITTERS: dict[str, SplitterSpec] = {
+    "expanding": SplitterSpec(lambda spans, cv: walk_forward(spans.time_us, cv.n_splits), config=CvConfig),
+    "sliding": SplitterSpec(lambda spans, cv: walk_forward(spans.time_us, cv.n_splits, sliding=True), config=CvConfig),
+    "kfold": SplitterSpec(lambda spans, cv: kfold(spans.time_us, cv.n_splits), "raise cv.n_splits", config=CvConfig),
+    "combinatorial": SplitterSpec(
+        lambda spans, cv: combinatorial(spans.time_us, cv.n_splits, cv.test_groups),
+        "lower cv.test_groups",
+        config=CvConfig,
+    ),
 }
 
 
@@ -62,7 +85,7 @@ class FoldSplit:
         return self.embargoed.size
 
 
-def make_folds(spans: Spans, cv: CvConfig, split: SplitConfig, timeframe: timedelta) -> tuple[FoldSplit, ...]:
+def make_folds(spans: Spans, cv: CvSection, split: SplitConfig, timeframe: timedelta) -> tuple[FoldSplit, ...]:
     """Cuts samples into folds.
 
     No span in train or val has a moment in common with one in test, nor one in train with one in val, in any symbol;
@@ -93,7 +116,7 @@ def make_folds(spans: Spans, cv: CvConfig, split: SplitConfig, timeframe: timede
     )
 
 
-def make_holdout(spans: Spans, share: float, cv: CvConfig, split: SplitConfig, timeframe: timedelta) -> FoldSplit:
+def make_holdout(spans: Spans, share: float, cv: CvSection, split: SplitConfig, timeframe: timedelta) -> FoldSplit:
     """One fold that tests the newest `share` of the samples; all else is as in `make_folds`.
 
     Raises:
@@ -105,19 +128,19 @@ def make_holdout(spans: Spans, share: float, cv: CvConfig, split: SplitConfig, t
     return _make_fold(spans, 1, ~test, test, cv, gap_us, least_us, "the holdout")
 
 
-def fold_masks(spans: Spans, cv: CvConfig) -> Iterator[tuple[Mask, Mask]]:
-    """Yields each fold's (what may be trained on, what is tested), bool [samples], before any purge.
+def fold_masks(spans: Spans, cv: CvSection) -> Iterable[tuple[Mask, Mask]]:
+    """Each fold's (what may be trained on, what is tested), bool [samples], before any purge.
 
     Raises:
         UnknownNameError: no splitter of that name.
+        ConfigError: one's own splitter raises, or its folds break the contract (`require_masks`).
     """
-    splitters: dict[str, Callable[[], Iterator[tuple[Mask, Mask]]]] = {
-        "expanding": lambda: walk_forward(spans.time_us, cv.n_splits, sliding=False),
-        "sliding": lambda: walk_forward(spans.time_us, cv.n_splits, sliding=True),
-        "kfold": lambda: kfold(spans.time_us, cv.n_splits),
-        "combinatorial": lambda: combinatorial(spans.time_us, cv.n_splits, cv.test_groups),
-    }
-    return entry("splitter", cv.splitter, splitters)()
+    splitter = find_part("splitter", cv.splitter, SPLITTERS, SplitterSpec)
+    if cv.splitter in SPLITTERS:
+        return splitter.masks(spans, cv)
+    with whose_code(f"splitter {cv.splitter}", "cut these samples"):
+        masks = list(splitter.masks(spans, cv))
+    return require_masks(masks, spans, cv)
 
 
 def backtest_paths(folds: Sequence[FoldSplit]) -> tuple[Rows, ...]:
@@ -142,7 +165,7 @@ def _make_fold(
     number: int,
     candidates: Mask,
     test: Mask,
-    cv: CvConfig,
+    cv: CvSection,
     gap_us: int,
     least_us: int,
     name: str | None = None,
@@ -158,9 +181,10 @@ def _make_fold(
         f"{purged.sum():,} purged, {embargoed.sum():,} embargoed ({_words(gap_us)})"
     )
     if not of_val.kept.any():
+        remedy = find_part("splitter", cv.splitter, SPLITTERS, SplitterSpec).remedy
         raise NotEnoughRowsError(
             f"{name} must keep samples to train on; none is left of {candidates.sum():,}: {sizes}",
-            f"give more rows, {_REMEDIES[cv.splitter]}, or lower cv.val, windows.sequence_length, target.horizon, "
+            f"give more rows, {remedy}, or lower cv.val, windows.sequence_length, target.horizon, "
             "split.embargo, split.purge_rows or the features' lookback",
         )
     cutoff_us = int(spans.time_us[test].min())

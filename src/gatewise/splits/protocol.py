@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gatewise.config.cv_section import CvSection
 from gatewise.config.schema import CvConfig
 from gatewise.errors import DataError, NotEnoughRowsError
 from gatewise.splits.base import Rows, Spans
@@ -75,7 +76,7 @@ class PurgedFolds:
     """
 
     spans: Spans
-    cv: CvConfig = field(default_factory=CvConfig)
+    cv: CvSection = field(default_factory=CvConfig)
     embargo: timedelta = timedelta(0)
 
     def split(self, X: Any = None, y: Any = None, groups: Any = None) -> Iterator[tuple[Rows, Rows]]:

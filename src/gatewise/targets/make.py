@@ -15,15 +15,13 @@ from gatewise.config.target_section import TargetConfig, TargetPart, TargetSecti
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import (
     ConfigError,
-    GatewiseError,
     NotEnoughRowsError,
     QualityError,
     SchemaError,
     UnknownNameError,
     entry,
-    one_line,
 )
-from gatewise.parts import find_part
+from gatewise.parts import find_part, whose_code
 from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
 from gatewise.targets.check import FLOAT32_MAX, require_labels
@@ -75,15 +73,8 @@ def make_labels(table: Table, spec: TargetSection) -> Labels:
 
 def _labels_of_ones_own(table: Table, spec: TargetSection) -> Labels:
     target = find_part("target", spec.kind, KINDS, TargetSpec)
-    try:
+    with whose_code(f"target {spec.kind}", "label these rows"):
         labels = target.label(table, spec)
-    except GatewiseError:
-        raise
-    except Exception as error:  # it is its author's code; whatever it raises is told in one line
-        raise ConfigError(
-            f"target {spec.kind} can't label these rows: {type(error).__name__}: {one_line(str(error))}",
-            "columns that a table has are Table.columns; values may be missing",
-        ) from error
     return require_labels(labels, table, spec)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gatewise.config.load import to_yaml
-from gatewise.config.schema import format_duration
+from gatewise.config.schema import CvConfig, format_duration
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.jobs.shared import ALL, SharedData
@@ -110,7 +110,9 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
         "diverged": len(outcome.diverged),
         "failed": len(outcome.failures),
     }
-    groups = f", {cv.test_groups} of {cv.n_splits} groups each" if cv.splitter == "combinatorial" else ""
+    groups = ""
+    if isinstance(cv, CvConfig) and cv.splitter == "combinatorial":
+        groups = f", {cv.test_groups} of {cv.n_splits} groups each"
     return {
         "Data": {
             "Rows": f"{table.num_rows:,}",

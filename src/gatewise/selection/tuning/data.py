@@ -15,8 +15,9 @@ from functools import partial
 
 import numpy as np
 
+from gatewise.config.cv_section import CvSection
 from gatewise.config.load import change_config
-from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
+from gatewise.config.schema import ExperimentConfig, SplitConfig
 from gatewise.data.table import Table
 from gatewise.errors import LabelError, NotEnoughRowsError
 from gatewise.evaluation.kinds.table import judge_of
@@ -155,7 +156,7 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
 def inner_data(
     samples: Samples,
     spans: Spans,
-    cv: CvConfig,
+    cv: CvSection,
     config: ExperimentConfig,
     *,
     adapt: bool = False,

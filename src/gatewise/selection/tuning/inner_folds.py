@@ -14,7 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from gatewise.config.schema import CvConfig, SplitConfig
+from gatewise.config.cv_section import CvSection
+from gatewise.config.schema import SplitConfig
 from gatewise.errors import LabelError, NotEnoughRowsError
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds, make_holdout
@@ -39,7 +40,7 @@ class InnerFolds:
 
 def inner_folds(
     spans: Spans,
-    cv: CvConfig,
+    cv: CvSection,
     split: SplitConfig,
     timeframe: timedelta,
     check: Callable[[Sequence[FoldSplit]], None],

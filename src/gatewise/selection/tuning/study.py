@@ -158,4 +158,5 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
 def _deciding(config: ExperimentConfig) -> dict[str, Any]:
     settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
     training = {name: value for name, value in settings["training"].items() if name not in _NOT_DECIDING}
-    return settings | {"training": training}
+    own_parts = {"own_parts": config.own_parts} if config.own_parts else {}
+    return settings | {"training": training} | own_parts
