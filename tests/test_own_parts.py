@@ -25,6 +25,8 @@ from gatewise.config.schema import ExperimentConfig, TargetConfig
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError
 from gatewise.samples import make_samples
+from gatewise.selection.tuning.space_file import load_space
+from gatewise.selection.tuning.study import study_terms
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.make import make_labels
 
@@ -117,6 +119,14 @@ def test_its_fields_are_checked_and_kept(package: Path) -> None:
         load_config(overrides={"target.kind": TARGET, "target.upper": 1})
     with pytest.raises(ConfigError, match="mse is for values"):
         load_config(overrides={"target.kind": TARGET, "training.loss": "mse"})
+
+
+def test_a_study_of_other_code_is_another(package: Path) -> None:
+    config = load_config(overrides={"target.kind": TARGET})
+    space = load_space(None, config)
+    before = study_terms(config, space, "rows", "median")
+    write(package, "targets", "# another\n")
+    assert study_terms(config, space, "rows", "median") != before
 
 
 def test_an_entry_point_names_a_target(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
