@@ -140,6 +140,67 @@ def test_mixed_precision_is_what_the_device_is_good_at_or_none(tmp_path: Path, s
         load_config(assignments=["mixed_precision=bf16"])
 
 
+@pytest.mark.parametrize(("said", "precision"), [("no", "fp32"), ("False", "fp32"), ("yes", "auto")])
+def test_a_quoted_word_for_mixed_precision_means_what_it_says(tmp_path: Path, said: str, precision: str) -> None:
+    for door in ("YAML", "JSON", "flags"):
+        assert DOORS[door]({"mixed_precision": said}, tmp_path).training.precision == precision
+    with pytest.raises(ConfigError) as refused:
+        load_config(overrides={"mixed_precision": "bf16"})
+    assert refused.value.hint == 'training.precision="bf16"'
+
+
+def another(value: Any) -> Any:
+    """Of the same kind."""
+    if isinstance(value, str):
+        return {"sgd": "adam", "gru": "lstm"}.get(value, "auto" if value == "mae" else "cosine")
+    return not value if isinstance(value, bool) else value * 2
+
+
+@pytest.mark.parametrize("door", ["YAML", "JSON", "flags", "what was stored"])
+@pytest.mark.parametrize("alias", ALIASES)
+def test_two_values_of_one_setting_are_refused_by_both_names(tmp_path: Path, alias: str, door: str) -> None:
+    long, value = ALIASES[alias], VALUES[ALIASES[alias]]
+    if long.startswith(f"{alias}."):
+        return  # one key of a file can't hold both
+    with pytest.raises(ConfigError) as refused:
+        DOORS[door]({**owner_of(long), alias: value, long: another(value)}, tmp_path)
+    assert all(name in refused.value.message for name in (alias, long))
+    assert refused.value.hint == "leave one of them out"
+    chosen = {name: said for name, said in owner_of(long).items() if name != long}
+    assert value_at(DOORS[door]({**chosen, alias: value, long: value}, tmp_path), long) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train_split: 0.8\nsplit: {train: 0.6, val: 0.2, test: 0.2}",
+        "mixed_precision: true\ntraining: {precision: fp32}",
+        "scheduler: plateau\nschedule: cosine",
+        "optimizer: {name: sgd}\ntraining: {optimizer: {name: adam}}",
+        "momentum: 0.9\noptimizer: {name: sgd, momentum: 0.3}",
+        "data.rename: {volume: a}\ndata: {rename: {volume: b}}",
+        "epochs: 3\nepochs: 4",
+        "training: {seed: 1}\ntraining: {max_epochs: 8}",
+        '{"epochs": 3, "epochs": 4}',
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / ("mine.json" if text.startswith("{") else "mine.yaml")
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="two values"):
+        load_config(file)
+
+
+def test_what_is_said_again_with_one_value_or_in_a_later_layer_counts(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("epochs: 3\nepochs: 3\ntraining: {max_epochs: 3}\n")
+    assert load_config(file).training.max_epochs == 3
+    assert load_config(file, ["epochs=4", "max_epochs=5"]).training.max_epochs == 5
+    assert load_config(file, ["epochs=4"], {"training.max_epochs": 6}).training.max_epochs == 6
+    file.write_text("split: {<<: {purge_rows: 1}, purge_rows: 2}\n")
+    assert load_config(file).split.purge_rows == 2
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> ExperimentConfig:
     """Any optimizer and schedule with any of their options."""

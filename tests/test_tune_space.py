@@ -110,6 +110,12 @@ def test_an_unknown_shipped_space_lists_the_shipped_ones() -> None:
     assert "did you mean 'wide'" in (refused.value.hint or "")
 
 
+def test_a_space_that_gives_a_field_twice_is_refused(tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text("hidden_size: [32, 64]\nhidden_size: [128, 256]\n")
+    with pytest.raises(ConfigError, match="hidden_size is given twice, with two values"):
+        load_space(str(tmp_path / "mine.yaml"), CONFIG)
+
+
 def test_a_file_that_can_not_be_read_is_refused(tmp_path) -> None:
     with pytest.raises(ReadError, match="No such file"):
         load_space(str(tmp_path / "none.yaml"), CONFIG)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatewise.config.fields import Options, Path, chosen_sections, options_at, value_at
-from gatewise.config.names import ALIASES, IDLE_VALUES, MIXED_PRECISION, TRAIN_SPLIT
+from gatewise.config.names import ALIASES, IDLE_VALUES, MIXED_PRECISION, TRAIN_SPLIT, precision_of
+from gatewise.config.parsing import ONE_OF_THEM
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
 
@@ -27,22 +28,37 @@ class Layer:
     idle: bool = False
 
 
-def read_layer(items: Iterable[tuple[str, Any]]) -> list[Layer]:
+class _Said(NamedTuple):
+    """A value where it lives, the name that it came by, and of a short or former one the last part."""
+
+    name: str
+    alias: str
+    path: Path
+    value: Any
+
+
+def read_layer(items: Iterable[tuple[str, Any]], in_order: bool = False) -> list[Layer]:
     """A layer of values by any of their names, dotted or nested; below it what is idle beside another option.
 
+    Args:
+        in_order: of a setting given twice the later value counts; else two values of one setting are an error.
+
     Raises:
-        ConfigError: a value where a section is.
+        ConfigError: a value where a section is, or two values of one setting.
     """
     layer, idle = Layer({}), Layer({}, idle=True)
+    former: dict[Path, _Said] = {}
     for key, value in items:
         written = isinstance(value, dict) and value.keys() >= IDLE_VALUES.keys()  # by 0.1, with options of all names
-        for name, path, inner in _placed((*key.split("."),), value):
-            if name in IDLE_VALUES and inner is None:
+        for said in _placed((*key.split("."),), value, key):
+            if said.alias in IDLE_VALUES and said.value is None:
                 continue
-            is_idle = name in IDLE_VALUES and (written or inner == IDLE_VALUES[name])
+            if not in_order:
+                _require_one_value(said, former)
+            is_idle = said.alias in IDLE_VALUES and (written or said.value == IDLE_VALUES[said.alias])
             place, other = (idle, layer) if is_idle else (layer, idle)
-            _at(other.values, path[:-1]).pop(path[-1], None)  # of a name given twice the later value counts
-            _put(place.values, path, inner)
+            _at(other.values, said.path[:-1]).pop(said.path[-1], None)
+            _put(place.values, said.path, said.value)
     return [idle, layer]
 
 
@@ -76,28 +92,47 @@ def _at(values: Any, path: Path) -> Values:
     return values if isinstance(values, dict) else {}
 
 
-def _placed(path: Path, value: Any) -> Iterator[tuple[str, Path, Any]]:
-    """Of each value within: its short or former name, if it came by one; the path where it lives; the value."""
+def _placed(path: Path, value: Any, name: str) -> Iterator[_Said]:
+    """Each value within.
+
+    Args:
+        name: that the value at `path` came by.
+    """
     dotted = ".".join(path)
-    written = path[-1] if dotted in ALIASES else ""
+    alias = path[-1] if dotted in ALIASES else ""
     if dotted == TRAIN_SPLIT:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         parts = {"train": value, "val": round(1 - value, 12), "test": 0.0} if is_number else {"train": value}
-        yield from ((written, ("split", part), share) for part, share in parts.items())
+        yield from (_Said(name, alias, ("split", part), share) for part, share in parts.items())
         return
     if dotted == MIXED_PRECISION:
-        if not isinstance(value, bool):
-            raise ConfigError(f"mixed_precision must be true or false; got {value!r}", 'training.precision="auto"')
-        yield written, ("training", "precision"), "auto" if value else "fp32"
+        yield _Said(name, alias, ("training", "precision"), precision_of(value))
         return
     if dotted in ALIASES:
         path = (*ALIASES[dotted].split("."),)
         path = path[:-1] if isinstance(value, dict) and path[-1] == "name" else path
     if isinstance(value, dict) and value and options_at(path):
         for key, inner in value.items():
-            yield from _placed((*path, *key.split(".")), inner)
+            yield from _placed((*path, *key.split(".")), inner, f"{name}.{key}")
     else:
-        yield written, path, value
+        yield _Said(name, alias, path, value)
+
+
+def _require_one_value(said: _Said, former: dict[Path, _Said]) -> None:
+    """Refuses another value than an earlier one of a layer, whose values by their paths are `former`."""
+    for path, value in _inner(said.path, said.value):
+        other = former.setdefault(path, said._replace(value=value))
+        if other.value != value:
+            names = f"{other.name} and {said.name} say" if other.name != said.name else f"{said.name} says"
+            raise ConfigError(f"{names} two values of {'.'.join(path)}: {other.value!r} and {value!r}", ONE_OF_THEM)
+
+
+def _inner(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _inner((*path, str(key)), inner)
+    else:
+        yield path, value
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
 from gatewise.config.names import long_name
+from gatewise.config.parsing import parse_json, parse_yaml
 from gatewise.config.refusals import config_error
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
 from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
@@ -36,6 +36,9 @@ def load_config(
 ) -> ExperimentConfig:
     """Resolves a config.
 
+    Of a setting that `assignments` say twice the later value counts. Two values in the file or in `overrides`, by
+    whichever of its names, are an error.
+
     Args:
         file: YAML or JSON, nested as `gatewise config show` prints it, flat as the shipped presets are, or a ticker
             config (config/ticker.py), whose preset is then the lowest layer.
@@ -47,13 +50,13 @@ def load_config(
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
-        ConfigError: a key that is no text or not known, a wrong type or a value out of range; the nearest valid name
-            is in the hint.
+        ConfigError: a key that is no text or not known, two values of one setting, a wrong type or a value out of
+            range; the nearest valid name is in the hint.
     """
     written = _read(file) if file else {}
     ticker = is_ticker(written)
     layers = read_layer((translate(written) if ticker else written).items())
-    layers += read_layer(map(_read_assignment, assignments))
+    layers += read_layer(map(_read_assignment, assignments), in_order=True)
     layers += read_layer((key, value) for key, value in (overrides or {}).items() if value is not None)
     if ticker:
         for layer in layers:
@@ -76,7 +79,7 @@ def build_config(values: Mapping[str, Any]) -> ExperimentConfig:
 
 def assigned_fields(assignments: Iterable[str]) -> set[str]:
     """Dotted names of the fields that `a.b=value` strings set."""
-    layers = read_layer(map(_read_assignment, assignments))
+    layers = read_layer(map(_read_assignment, assignments), in_order=True)
     return {name for layer in layers for name, _ in flatten(layer.values)}
 
 
@@ -142,7 +145,9 @@ def _read(file: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ReadError(f"can't read config {file}: {reason}", _A_CONFIG) from error
     try:
-        value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+        value = parse_json(text) if file.suffix == ".json" else parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"config {file}: {error.message}", error.hint) from error
     except _MISREAD as error:
         kind, first = "JSON" if file.suffix == ".json" else "YAML", " ".join(str(error).split())
         raise ReadError(f"config {file} is not valid {kind}: {first}", _A_CONFIG) from error
@@ -162,7 +167,7 @@ def _require_text_keys(place: str, value: object) -> None:
 
 def _parse_value(key: str, text: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
         if key.strip().startswith(_OF_WORDS) and text.strip() not in ("", "~", "null"):  # 000001, NO, NULL are words
             return yaml.load(text, Loader=yaml.BaseLoader)
     except _MISREAD as error:

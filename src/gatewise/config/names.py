@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gatewise.errors import ConfigError
+
 # What the presets that ship write for short, and studies keep.
 PRESET: dict[str, str] = {
     "model": "model.name",
@@ -65,6 +67,7 @@ IDLE_VALUES: dict[str, Any] = {
 TRAIN_SPLIT = "train_split"  # short for a plain train/val split: train x, val 1 - x, no test
 MIXED_PRECISION = "mixed_precision"  # true: what the device is good at; false: fp32
 OTHERS = (TRAIN_SPLIT, MIXED_PRECISION)
+_PRECISIONS = {"true": "auto", "yes": "auto", "on": "auto", "false": "fp32", "no": "fp32", "off": "fp32"}
 # What a word may have been meant for where its field is invalid.
 SAME_WORD: dict[str, str] = {
     "training.schedule.patience": "of early stopping it is training.early_stopping_patience",
@@ -74,3 +77,17 @@ SAME_WORD: dict[str, str] = {
 def long_name(name: str) -> str:
     """The dotted name of a field by whichever of its names."""
     return ALIASES.get(name, name)
+
+
+def precision_of(mixed: object) -> str:
+    """`training.precision` as `mixed_precision` says it.
+
+    Raises:
+        ConfigError: it says neither yes nor no.
+    """
+    word = str(mixed).lower() if isinstance(mixed, bool | str) else ""
+    if word not in _PRECISIONS:
+        named = word if word in ("fp32", "bf16", "fp16") else ""
+        hint = f'training.precision="{named}"' if named else "mixed_precision=true or mixed_precision=false"
+        raise ConfigError(f"mixed_precision must be true or false; got {mixed!r}", hint)
+    return _PRECISIONS[word]

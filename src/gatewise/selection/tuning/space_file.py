@@ -21,6 +21,7 @@ import yaml
 from gatewise.config.fields import chosen_sections, leaves, value_at
 from gatewise.config.load import change_config
 from gatewise.config.names import PRESET, long_name
+from gatewise.config.parsing import parse_yaml
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
 from gatewise.selection.tuning.space import Choice, Range, SearchSpace
@@ -209,7 +210,7 @@ def _number_kind(annotation: object) -> NumberKind:
 
 def _read(file: Path) -> object:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return parse_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"can't read {file}: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
     except yaml.YAMLError as error:
