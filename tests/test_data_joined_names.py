@@ -101,6 +101,10 @@ def test_a_price_that_several_symbols_share_is_each_ones(
         ["open_lag1", "high_lag1", "low_lag1", "close_lag1"],
         ["ha_open", "ha_high", "ha_low", "ha_close"],
         ["bid_open", "bid_high", "bid_low", "bid_close", "ask_open", "ask_high", "ask_low", "ask_close"],
+        ["CURR_open", "CURR_high", "CURR_low", "CURR_close", "NEXT_open", "NEXT_high", "NEXT_low", "NEXT_close"],
+        ["RAW_open", "RAW_high", "RAW_low", "RAW_close", "HA_open", "HA_high", "HA_low", "HA_close"],
+        ["CURR_Close", "PREV_Close"],
+        ["TODAY_Close", "TOMORROW_Close", "FUTURE_Close"],
         ["open_1h", "high_1h", "low_1h", "close_1h", "open_4h", "high_4h", "low_4h", "close_4h"],
         ["open (USD)", "high (USD)", "low (USD)", "close (USD)"],
         ["open_usd", "high_usd", "low_usd", "close_usd"],
@@ -144,3 +148,33 @@ def test_columns_that_no_symbol_has_are_all_symbols(tmp_path: Path) -> None:
     table = load(put(tmp_path, "x.csv", as_csv(wide)))
     assert table.columns == ("VIX", "close")
     assert table.frame["VIX"].to_list() == [*range(20)] * 2
+
+
+@pytest.mark.parametrize("rows", [{"early": 1, "late": 0}, {"early": 0, "late": 1}], ids=["ahead", "behind"])
+@pytest.mark.parametrize("shape", ["joined", "long", "newest first", "a gap at the end"])
+def test_symbols_that_are_copies_of_each_other_a_row_apart_are_refused(
+    rows: dict[str, int], shape: str, tmp_path: Path
+) -> None:
+    whole = bars(31, DAY)
+    frames = {
+        name: pl.DataFrame([whole["time"][:30], *whole.drop("time").slice(shift, 30).get_columns()])
+        for name, shift in zip(["AAPL", "MSFT"], rows.values(), strict=True)
+    }
+    frame = joined(frames, [*VALUES[:4]], "_", True, False)
+    if shape == "a gap at the end":
+        edge = pl.int_range(30, eager=True) == 29
+        frame = frame.with_columns(
+            pl.when(~edge).then(pl.col(rf"^.*_{name}$")) for name, n in zip(frames, rows.values(), strict=True) if n
+        )
+    if shape == "long":
+        frame = pl.concat([own.with_columns(symbol=pl.lit(name)) for name, own in frames.items()])
+    path = put(tmp_path, "x.csv", as_csv(frame.reverse() if shape == "newest first" else frame))
+    with pytest.raises(AmbiguousError, match=r"one row (early|late)") as refused:
+        load(path)
+    assert "data.symbols=[AAPL]" in (refused.value.hint or "")
+    assert load(path, symbols=("AAPL",)).symbols == ("AAPL",)
+
+
+def test_the_same_prices_under_the_same_stamps_are_two_symbols(tmp_path: Path) -> None:
+    frames = {"GOOG": bars(30, DAY), "GOOGL": bars(30, DAY)}
+    assert len(load(put(tmp_path, "x.csv", as_csv(joined(frames, ["close"], "_", True, False)))).symbols) == 2

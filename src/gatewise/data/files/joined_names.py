@@ -35,6 +35,9 @@ _MADE = {
     *("prev", "previous", "prior", "next", "last", "first", "ha", "heikin", "ashi", "renko", "vwap", "twap", "typical"),
     *("weighted", "interest", "time", "date", "day", "ts", "timestamp", "flag", "signal", "target", "label", "pred"),
     *("x", "y", "left", "right", "value", "price", "fill", "filled", "ffill", "na", "nan", "isna", "missing", "idx"),
+    *("curr", "current", "now", "today", "tomorrow", "yesterday", "past", "future", "later", "earlier", "latest"),
+    *("raw", "orig", "original", "clean", "cleaned", "session", "rth", "eth", "premarket", "postmarket", "overnight"),
+    *("lagged", "leading", "shifted", "old", "new", "before", "after"),
 }
 _MONEY = {"usd", "eur", "gbp", "jpy", "krw", "chf", "aud", "cad", "nzd", "cny", "hkd", "try", "brl", "rub", "inr"}
 

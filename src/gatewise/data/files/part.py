@@ -24,6 +24,7 @@ from gatewise.data.files.joined_names import in_rows_of_symbols
 from gatewise.data.files.open_close import Order, backwards, find_order, settled, turned
 from gatewise.data.files.pieces import require_apart
 from gatewise.data.files.read import read_raw
+from gatewise.data.files.shifted import refuse_shifted
 from gatewise.data.files.text import Raw
 from gatewise.data.files.unpack import Blob
 from gatewise.data.names.grammar import Named, name_series
@@ -124,6 +125,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     notes += read_as
     frame = pl.DataFrame([symbols.alias(SYMBOL), stamps.values.alias(STAMP), rows, *values])
     refuse_half_clock(raw.name, frame, stamps.zone)
+    refuse_shifted(raw.name, frame, spec.symbols)
     stamp = roles.stamp
     if "close" in (spec.stamp, stamp) and spec.stamp != "open" and _holds_dates(raw.frame, roles.time):
         # A date names a day; its first moment is no close of that day.
