@@ -92,6 +92,27 @@ def test_planted_rows_off_the_grid_are_counted_exactly(
     assert odd_of(timeframe, grid + planted) == sorted(planted)
 
 
+@pytest.mark.parametrize("timeframe", [5 * MINUTE, HOUR, 4 * HOUR, DAY])
+@pytest.mark.parametrize("share", [0.01, 0.06, 0.2, 0.45])
+def test_rows_within_whole_bars_are_off_the_grid_however_many_share_a_place(timeframe: timedelta, share: float) -> None:
+    """Wherever they lie, and where the grid has moved after a while."""
+    halves = [every(timeframe, 240), every(timeframe, 240, datetime(2024, 1, 1, tzinfo=UTC) + timeframe / 4)]
+    chosen = [n for n in range(239) if n * 0.618034 % 1 < share]
+    inside = [half[n] + timeframe * 2 / 5 for half in halves for n in chosen]
+    whole = halves[0] + halves[1]
+    assert odd_of(timeframe, sorted(whole + inside), whole) == inside
+
+
+@pytest.mark.parametrize(("first", "days"), [(MONDAY, 9), (MONDAY + 4 * DAY, 12), (MONDAY + 4 * DAY, 5), (MONDAY, 16)])
+@pytest.mark.parametrize("holidays", [(), (20, 35)])
+def test_a_running_week_is_off_the_grid_whatever_weeks_are_absent_before_it(
+    first: datetime, days: int, holidays: tuple[int, ...]
+) -> None:
+    whole = [week + DAY * (n in holidays) for n, week in enumerate(every(7 * DAY, 60, first))]
+    running = whole[-1] + days * DAY
+    assert odd_of(7 * DAY, [*whole, running]) == [running]
+
+
 HABITS: dict[str, tuple[timedelta, Stamps, str]] = {
     "weeks that begin on a Tuesday after a holiday": (
         7 * DAY,
@@ -121,6 +142,19 @@ HABITS: dict[str, tuple[timedelta, Stamps, str]] = {
         HOUR,
         [moment for hour in range(9, 16) for moment in of_new_york(100, hour, 30 * (hour == 9))],
         "America/New_York",
+    ),
+    "hours cut by the open of a session": (
+        HOUR,
+        sorted(
+            moment for hour in range(4, 20) for moment in of_new_york(100, hour) + of_new_york(100, 9, 30) * (hour == 9)
+        ),
+        "UTC",
+    ),
+    "a stretch of another phase": (HOUR, every(HOUR, 200) + every(HOUR, 60, MONDAY + 200 * HOUR + 30 * MINUTE), "UTC"),
+    "a last week that begins on a Tuesday after an absent one": (
+        7 * DAY,
+        [*every(7 * DAY, 20), MONDAY + 148 * DAY],
+        "UTC",
     ),
     "closes with half days": (
         DAY,
