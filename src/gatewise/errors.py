@@ -77,9 +77,18 @@ class ConfigError(GatewiseError):
 class UnknownNameError(ConfigError):
     """A name that its table does not hold; those that it does are listed in the order of `key`, or else of text."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], key: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        key: Callable[[str], Any] | None = None,
+        meant: Mapping[str, str] | None = None,
+    ) -> None:
         names = sorted(set(known) - {name}, key=key)  # a search may name what was not found
-        of_low = {known_name.lower(): known_name for known_name in names}
+        # What may be meant is looked for in `meant` too, {word: what to say}, which lists nothing.
+        of_low = {word.lower(): said for word, said in (meant or {}).items()}
+        of_low |= {known_name.lower(): known_name for known_name in names}
         near = difflib.get_close_matches(name.lower(), of_low, n=1, cutoff=0.5)
         guess = f"did you mean {of_low[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}", f"{guess}valid: {', '.join(names)}")

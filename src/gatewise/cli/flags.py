@@ -128,9 +128,11 @@ def translate(hint: str) -> str:
     """A text of the core, which names config fields and arguments as Python writes them, with flags in their place.
 
     `training.batch_size=512` becomes `--batch-size 512`, and of a field that has no flag of its own
-    `--set section.field=value`. Values are quoted for a shell; words around stay as they are.
+    `--set section.field=value`. Values are quoted for a shell; words around stay as they are, and so does a list of
+    valid names, as they are to be written where the unknown one stands.
     """
-    return _SETTING.sub(lambda match: _in_flags(match["name"], match["value"]) or match[0], hint)
+    advice, valid, names = hint.partition("valid: ")
+    return _SETTING.sub(lambda match: _in_flags(match["name"], match["value"]) or match[0], advice) + valid + names
 
 
 def _in_flags(name: str, written: str | None) -> str | None:

@@ -29,6 +29,26 @@ def fields_at(path: Sequence[str]) -> dict[str, FieldInfo]:
     return {name: info for kind in options_at(path).values() for name, info in kind.model_fields.items()}
 
 
+def chosen_fields(path: Sequence[str], values: Mapping[str, Any]) -> dict[str, FieldInfo]:
+    """The fields of a section, of the option alone that the values choose."""
+    kind: type[Section] = ExperimentConfig
+    for depth, part in enumerate(path, 1):
+        options = sections_of(kind.model_fields[part].annotation)
+        dotted = f"{'.'.join(path[:depth])}.{next(iter(options.values())).chosen_by}"
+        name = value_at(values, dotted) or value_at(ExperimentConfig(), dotted)
+        kind = options["" if "" in options else name]
+    return dict(kind.model_fields)
+
+
+def chosen_leaves(values: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """Every field that is no section, below a path, of the options alone that the values choose."""
+    for name, info in chosen_fields(path, values).items():
+        if sections_of(info.annotation):
+            yield from chosen_leaves(values, (*path, name))
+        else:
+            yield (*path, name)
+
+
 def leaves(path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
     """Every field that is no section, below a path."""
     for name, info in fields_at(path).items():

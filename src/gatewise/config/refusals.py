@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from gatewise.config.fields import Path, chosen_sections, fields_at, options_at, value_at
+from gatewise.config.fields import Path, chosen_fields, chosen_leaves, options_at, value_at
 from gatewise.config.names import OTHERS, SAME_WORD, SHORT
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, UnknownNameError
@@ -57,7 +57,7 @@ def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
     *section, key = path
     owners = [name for name, kind in options_at(section).items() if key in kind.model_fields]
     chosen_by = next(iter(options_at(section).values())).chosen_by
-    if owners and (tuple(section) in chosen_sections() or chosen_by != "name"):
+    if owners:
         dotted = ".".join(section)
         chosen = value_at(values, f"{dotted}.{chosen_by}") or value_at(ExperimentConfig(), f"{dotted}.{chosen_by}")
         same_word = SAME_WORD.get(".".join(path))
@@ -65,8 +65,12 @@ def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
             f"{dotted}.{key} belongs to {' and '.join(owners)}; {dotted}.{chosen_by} is {chosen}",
             f'{dotted}.{chosen_by}="{owners[0]}", or leave it out' + (f"; {same_word}" if same_word else ""),
         )
-    known = {*fields_at(section)} | (set() if section else {*SHORT, *OTHERS})
-    return UnknownNameError(f"key in {'.'.join(section)}" if section else "key", key, known)
+    if section:
+        return UnknownNameError(f"key in {'.'.join(section)}", key, chosen_fields(section, values))
+    fields = {".".join(inner): inner[-1] for inner in chosen_leaves(values)}
+    short = [name for name, field in SHORT.items() if field in fields]
+    meant = {word: field for field, word in reversed(fields.items())}
+    return UnknownNameError("key", key, {*chosen_fields((), values), *short, *OTHERS}, meant=meant)
 
 
 def _telling(problems: list[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -31,7 +31,6 @@ Options = Mapping[str, list[Any]]  # values of the space's choices by their dott
 
 _SHORT = {dotted: flat for flat, dotted in PRESET.items()}
 _RANGE_KEYS = ("low", "high", "log", "step")
-_WHAT_IS_SCORED = "it decides what trials are scored on, or how"
 _BARRED = {
     "model.name": "models are compared by gatewise cv --models",
     "model.input_features": "the features decide it",
@@ -41,7 +40,10 @@ _BARRED = {
     "training.device": "it is where trials run, not what they find",
     "training.auto_batch_size": "tune training.batch_size",
     "training.checkpoint_every_epochs": "it changes no result",
+    "training.tensorboard": "it changes no result",
+    "training.per_symbol": "it decides which models there are",
 }
+_TUNED_FEATURES = ("features.scaler", "features.clip")
 
 
 def load_space(name: str | None, config: ExperimentConfig, settled: Container[str] = ()) -> SearchSpace:
@@ -104,7 +106,7 @@ def parse_space(entries: object, config: ExperimentConfig) -> SearchSpace:
 
 def tunable_fields(config: ExperimentConfig) -> dict[str, NumberKind]:
     """Dotted names of the fields that can be tuned, and what kind of number each takes, if any."""
-    return {name: kind for name, kind in _all_fields(config) if name not in _BARRED and not _decides_scores(name)}
+    return {name: kind for name, kind in _all_fields(config) if _why_not(name, config) is None}
 
 
 def _parse(key: str, entry: object, config: ExperimentConfig, options: Options) -> Choice | Range:
@@ -112,11 +114,11 @@ def _parse(key: str, entry: object, config: ExperimentConfig, options: Options) 
     fields = tunable_fields(config)
     if dotted not in fields:
         if dotted in dict(_all_fields(config)):
-            raise ConfigError(
-                f"a search space can't hold {dotted}: {_BARRED.get(dotted, _WHAT_IS_SCORED)}",
-                "set it in the config",
-            )
-        raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in fields])
+            raise ConfigError(f"a search space can't hold {dotted}: {_why_not(dotted, config)}", "set it in the config")
+        # Fields of optimizers and the like that nothing here chooses would be refused.
+        read = [name for name in fields if not _owners(name) or any(_options(name, config, options))]
+        meant = {name.rpartition(".")[2]: _SHORT.get(name, name) for name in read if not name.endswith(".name")}
+        raise UnknownNameError("field of a search space", key, [_SHORT.get(name, name) for name in read], meant=meant)
     name, kind = _SHORT.get(dotted, key), fields[dotted]
     if isinstance(entry, dict):
         return _parse_range(name, entry, kind, config, options)
@@ -172,12 +174,16 @@ def _checked(name: str, value: object, kind: NumberKind, config: ExperimentConfi
 
 def _options(dotted: str, config: ExperimentConfig, options: Options) -> list[dict[str, Any]]:
     """What the space may put beside a value: where its field is of some optimizers or schedules, each of these."""
+    chosen = f"{dotted.rpartition('.')[0]}.name"
+    names = options.get(chosen, [value_at(config, chosen)])
+    return [{chosen: name} for name in _owners(dotted) if name in names] or [{}]
+
+
+def _owners(dotted: str) -> list[str]:
+    """The options that a field is of, of a section that is chosen by name."""
     *section, field = dotted.split(".")
     kinds = chosen_sections().get((*section,), {})
-    chosen = ".".join((*section, "name"))
-    names = options.get(chosen, [value_at(config, chosen)])
-    owners = [name for name, kind in kinds.items() if name in names and field in kind.model_fields]
-    return [{chosen: name} for name in owners if field != "name"] or [{}]
+    return [name for name, kind in kinds.items() if field in kind.model_fields and field != "name"]
 
 
 def _number(name: str, value: object, kind: type[int] | type[float]) -> int | float:
@@ -198,8 +204,18 @@ def _all_fields(config: ExperimentConfig) -> Iterator[tuple[str, NumberKind]]:
             yield ".".join(path), _number_kind(info.annotation)
 
 
-def _decides_scores(dotted: str) -> bool:
-    return dotted.split(".")[0] in ("name", "data", "target", "split", "cv", "evaluation")
+def _why_not(dotted: str, config: ExperimentConfig) -> str | None:
+    """Why a field can't be tuned; `None`: it can."""
+    section = dotted.split(".")[0]
+    if dotted in _BARRED:
+        return _BARRED[dotted]
+    if section in ("name", "data", "target", "split", "cv", "evaluation"):
+        return "it decides what trials are scored on, or how"
+    if section == "features" and dotted not in _TUNED_FEATURES:
+        return f"of features, {' and '.join(_TUNED_FEATURES)} can be tuned"
+    if section == "training" and config.model.consumes == "rows":
+        return f"{config.model.name} reads nothing of training but its seed"
+    return None
 
 
 def _number_kind(annotation: object) -> NumberKind:
