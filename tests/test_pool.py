@@ -118,6 +118,15 @@ def test_every_task_ends_once_whichever_workers_are_killed_from_outside_and_when
         assert endings(list(all_events(pool, kill))) == dict.fromkeys(range(count), 1)
 
 
+def test_a_worker_gone_before_it_began_a_task_costs_the_task_no_try(tmp_path: Path) -> None:
+    with pool_of(1, tries=1) as pool:
+        pool.submit(0, partial(request, tmp_path, 0, "after", deaths=1))
+        pool.submit(1, partial(request, tmp_path, 1))
+        events = list(all_events(pool))
+    assert [event.retried for event in events if isinstance(event, Lost)] == [True]
+    assert [event.task for event in events if isinstance(event, Answered)] == [0, 1]
+
+
 def test_answers_come_as_they_are_ready_not_as_they_were_asked_for(tmp_path: Path) -> None:
     with pool_of(2) as pool:
         pool.submit(0, partial(request, tmp_path, 0, seconds=1.0))

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from gatewise.config.load import load_config
+from gatewise.locks import LOCK, only_process
 from gatewise.registry.runs import Run, find_info, start_run
 from loopback import free_port
 
@@ -46,6 +47,20 @@ def test_people_see_a_line_a_run(cli: Any, run: Run) -> None:
     assert line.split()[:4] == [run.run_id[:8], "bars", "lstm", "finished"]
     assert "f1 0.41" in line
     assert "f1 0.39" in line
+
+
+def test_a_run_whose_process_is_gone_is_killed_and_goes_on_by_resume(cli: Any, gatewise_home: Path) -> None:
+    run = start_run(load_config(overrides={"name": "bars", "data.source": "sp500"}))
+    with only_process(run.folder, "it"):
+        assert "still runs" in cli("runs", "list").out
+        assert cli("runs", "list", "--json").json["runs"][0]["status"] == "RUNNING"
+    (run.folder / LOCK).touch()  # as a process that is killed leaves it
+    for said in (cli("runs", "list").out, cli("runs", "show", run.run_id).out):
+        assert "killed" in said
+        assert "still runs" not in said
+        assert f"gatewise train --resume {run.run_id[:8]}" in said
+    (listed,) = cli("runs", "list", "--json").json["runs"]
+    assert (listed["status"], listed["ended"], listed["duration_seconds"]) == ("KILLED", None, None)
 
 
 def test_a_run_that_lost_to_a_baseline_names_it_in_the_list_and_in_json(cli: Any, run: Run) -> None:

@@ -18,7 +18,7 @@ with code 2; nothing below raises a bare exception at a user.
     ├── TrainingError           the loop can't go on
     │   ├── DivergedError       the loss is no longer a number
     │   ├── MemoryExhaustedError  the device has no room even for the smallest batch
-    │   └── LostWorkerError     a process that trained is gone, and so was the one that tried again
+    │   └── LostWorkerError     a process that trained is gone, killed or crashed
     ├── StorageError            a disk that is full or not writable
     ├── BundleError             a bundle that is damaged, incomplete or of another version
     ├── RunNotFoundError        a run id or folder that does not exist
@@ -153,7 +153,7 @@ class MemoryExhaustedError(TrainingError):
 
 
 class LostWorkerError(TrainingError):
-    """A process that trained is gone, killed or crashed, and so was the one that tried again."""
+    """A process that trained is gone, killed or crashed, as often as it was tried."""
 
 
 class StorageError(GatewiseError):

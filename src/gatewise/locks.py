@@ -40,6 +40,17 @@ def one_after_another(folder: Path, name: str) -> Iterator[None]:
         yield
 
 
+def is_abandoned(folder: Path) -> bool:
+    """Whether a process has held a folder, and none does now; without a lock file nothing is known, so False."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0, thread_local=False):
+            return True
+    except (Timeout, OSError):
+        return False
+
+
 @contextmanager
 def _held(folder: Path, seconds: float, refusal: str) -> Iterator[None]:
     # Of this block and not of a thread: whoever ends it gives the lock back.

@@ -95,16 +95,20 @@ def _print_table(infos: list[RunInfo]) -> None:
     for info in infos:
         started = f"{info.started_utc:%Y-%m-%d %H:%M}"
         parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
-        took = _duration(info.duration_seconds)
+        took = _took(info)
         verdict = verdict_text(info.judgement) if info.judgement else ""
         rows.append([info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts, verdict])
     print_table("", ["id", "name", "model", "status", "started (UTC)", "took", "val", "test", "verdict"], rows)
+    if killed := [info for info in infos if info.status == "KILLED"]:
+        print(f"killed runs go on: {_way_on(killed[0])}")
 
 
 def _print_run(info: RunInfo) -> None:
-    took = _duration(info.duration_seconds)
+    took = _took(info)
     print(f"run {info.run_id} ({info.status.lower()})")
     print(f"experiment {info.name}, model {info.model}, started {info.started_utc:%Y-%m-%d %H:%M:%S} UTC, took {took}")
+    if info.status == "KILLED":
+        print(f"it goes on: {_way_on(info)}")
     if info.headline:
         print(f"verdict: {info.headline}")
     print("\nnumbers (the last of each)")
@@ -126,9 +130,14 @@ def _metric(metric: tuple[str, float] | None) -> str:
     return f"{name} {metric[1]:.4g}"
 
 
-def _duration(seconds: float | None) -> str:
+def _way_on(info: RunInfo) -> str:
+    return f"gatewise train --resume {info.run_id[:8]}"
+
+
+def _took(info: RunInfo) -> str:
+    seconds = info.duration_seconds
     if seconds is None:
-        return "still runs"
+        return "still runs" if info.status == "RUNNING" else "its process is gone"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{seconds:.1f}s"

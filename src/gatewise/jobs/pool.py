@@ -1,7 +1,8 @@
 """A pool of worker processes: starts, feeds, watches, replaces and ends them, whatever they work on.
 
 Every task that is submitted ends with exactly one event, `Answered` or `Lost` for good, in the order in which they
-come. A worker that is lost takes nothing but its task with it, which is tried once more where the pool says so.
+come. A worker that is lost takes nothing but its task with it, which is tried once more where the pool says so, or
+where the worker was gone before it had begun it.
 """
 
 from __future__ import annotations
@@ -69,12 +70,14 @@ class _Ticket(Generic[T]):
     task: T
     message: Callable[[], Message]
     losses: int = 0
+    spared: bool = False  # a loss ahead of its beginning, once: a second one may be its own doing
 
 
 class _Worker(Generic[T]):
     def __init__(self, process: Spawned) -> None:
         self.process = process
         self.ready = False
+        self.begun = False
         self.ticket: _Ticket[T] | None = None
 
 
@@ -105,6 +108,7 @@ class Pool(Generic[T]):
         self._workers: list[_Worker[T]] = []
         self._waiting: deque[_Ticket[T]] = deque()
         self._opening: Message | None = None
+        self._interrupted = False
 
     @property
     def pending(self) -> int:
@@ -160,6 +164,7 @@ class Pool(Generic[T]):
 
     def interrupt(self) -> None:
         """Does to all running tasks what Ctrl-C does, for a pool of an own group; those that wait are forgotten."""
+        self._interrupted = True
         self._waiting.clear()
         for worker in self._workers.copy():
             if worker.ticket is None:
@@ -185,7 +190,7 @@ class Pool(Generic[T]):
         ticket = self._waiting.popleft()
         message = ticket.message()
         with Uninterrupted():  # a task that counts as running has reached its worker
-            worker.ticket = ticket
+            worker.ticket, worker.begun = ticket, False
             worker.process.say(message)
         return Started(ticket.task)
 
@@ -200,6 +205,9 @@ class Pool(Generic[T]):
                 worker.ready = True
                 return None
             assert ticket is not None
+            if kind == serve.BEGUN:
+                worker.begun = True
+                return None
             if kind == serve.PROGRESS:
                 return Progressed(ticket.task, json.loads(body))
             worker.ticket = None
@@ -211,8 +219,11 @@ class Pool(Generic[T]):
             raise LostWorkerError(f"a worker process must start; it did not ({how})", self._start_hint)
         if ticket is None:  # between two tasks
             return None
-        ticket.losses += 1
-        retried = ticket.losses < self._tries
+        if worker.begun or ticket.spared:
+            ticket.losses += 1
+        else:
+            ticket.spared = True
+        retried = ticket.losses < self._tries and not self._interrupted
         if retried:
             self._waiting.appendleft(ticket)
         return Lost(ticket.task, how, retried)

@@ -16,7 +16,7 @@ from gatewise import host
 from gatewise.interrupts import Uninterrupted
 from gatewise.jobs.spawn import connect_parent, die_with_parent
 
-READY, PROGRESS, ANSWER = b"o", b"p", b"a"
+READY, BEGUN, PROGRESS, ANSWER = b"o", b"b", b"p", b"a"
 
 
 class Parent:
@@ -41,7 +41,9 @@ class Parent:
         while True:
             try:
                 request = self.read()
-            except (EOFError, KeyboardInterrupt):
+                with Uninterrupted():
+                    self._connection.send_bytes(BEGUN)
+            except (OSError, EOFError, KeyboardInterrupt):
                 return
             yield request
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.evaluation.verdict import TONES, Judgement, Verdict, read_judgement
+from gatewise.locks import is_abandoned
 
 VERDICT, HEADLINE = "gatewise.verdict", "gatewise.headline"  # the tags in which a run's verdict is kept
 
@@ -23,7 +24,7 @@ class RunInfo:
     Attributes:
         run_id: MLflow's, 32 hex digits.
         name: of the experiment, `config.name`.
-        status: RUNNING, FINISHED, FAILED or KILLED (interrupted).
+        status: RUNNING, FINISHED, FAILED or KILLED: interrupted, or its process is gone, of which MLflow says RUNNING.
         metrics: the last value of each name: the trainer's `val_loss`, the evaluation's `test/macro_f1`.
         params: the flattened config as text, long values cut; config.yaml in `folder` is whole.
         folder: where the run's files lie if it ran with this GATEWISE_HOME.
@@ -61,7 +62,7 @@ class RunInfo:
 
     @property
     def duration_seconds(self) -> float | None:
-        """From start to end; None while it runs."""
+        """From start to end; None while it runs, or where its process was gone before it could say."""
         return None if self.ended_utc is None else (self.ended_utc - self.started_utc).total_seconds()
 
     def key_metric(self, part: str) -> tuple[str, float] | None:
@@ -95,11 +96,12 @@ class RunInfo:
 def read_info(run: Any, name: str, folder: Path) -> RunInfo:
     """From MLflow's own `Run` entity; a run that was taken up again keeps its old end there, which is not its end."""
     info = run.info
+    gone = info.status == "RUNNING" and is_abandoned(folder)
     running = info.status == "RUNNING" or not info.end_time
     return RunInfo(
         run_id=info.run_id,
         name=name,
-        status=info.status,
+        status="KILLED" if gone else info.status,
         started_utc=_time(info.start_time),
         ended_utc=None if running else _time(info.end_time),
         metrics=dict(run.data.metrics),
