@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from gatewise.errors import ConfigError, GatewiseError, UnknownNameError, one_line
+from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError, one_line
 
 Entry = TypeVar("Entry")
 
@@ -100,6 +100,25 @@ def source_of(path: str) -> str:
         ConfigError: it is not there.
     """
     return hashlib.sha256(_file_of("part", path).read_bytes()).hexdigest()
+
+
+def require_same_code(kept: Mapping[str, str]) -> None:
+    """Parts that are not gatewise's must be there, and be the code that trained.
+
+    Args:
+        kept: SHA-256 by import path, as `sources` gave them then.
+
+    Raises:
+        BundleError: one is not there, or is other code; it is named.
+    """
+    for path, digest in kept.items():
+        remedy = f"install the version of {path.partition(':')[0]} that trained the model, or train anew"
+        try:
+            digest_here = source_of(path)
+        except ConfigError as error:
+            raise BundleError(error.message, remedy) from error
+        if digest_here != digest:
+            raise BundleError(f"{path} is other code than trained the model: its file's SHA-256 differs", remedy)
 
 
 @contextmanager

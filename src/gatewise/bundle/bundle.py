@@ -76,7 +76,7 @@ class Bundle:
         """
         bundle = cls(read_record(Path(folder)))
         try:
-            _ = bundle._predictor
+            _ = bundle.predictor
         except BundleError as error:
             raise BundleError(f"{folder}: {error.message}", error.hint) from error
         return bundle
@@ -191,7 +191,7 @@ class Bundle:
         scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
         inputs = Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
         target_scaler = record.target_scaler and record.target_scaler.over(record.symbols)
-        predicted = self._predictor.predict(inputs)
+        predicted = self.predictor.predict(inputs)
         return self.spec.unscaled(predicted, target_scaler, None if codes is None else codes[rows])
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
@@ -222,7 +222,8 @@ class Bundle:
         return [f"{name} {inputs}" if len(far) > 1 else inputs for name, inputs in far.items() if inputs]
 
     @cached_property
-    def _predictor(self) -> Predictor:
+    def predictor(self) -> Predictor:
+        """The model itself."""
         record = self.record
         floor = np.array([record.unseen.get(name, 0.0) for name in record.classes])
         shape = Shape(len(record.feature_names), self.spec, len(record.symbols), floor)

@@ -12,8 +12,8 @@ from typing import Any
 from gatewise.bundle.record import Record
 from gatewise.bundle.state import from_json, to_json
 from gatewise.bundle.upgrades import upgraded
-from gatewise.errors import BundleError, ConfigError
-from gatewise.parts import source_of
+from gatewise.errors import BundleError
+from gatewise.parts import require_same_code
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 
 
@@ -49,19 +49,11 @@ def read_record(folder: Path) -> Record:
 
 
 def _require_own_parts(values: Mapping[str, Any]) -> None:
-    """Parts that are not gatewise's must be there, and be the code that trained."""
     provenance = values.get("provenance")
     kept = provenance.get("own_parts", {}) if isinstance(provenance, dict) else {}
     if not isinstance(kept, dict):
         raise BundleError("provenance.own_parts must be hashes by import path", REMEDY)
-    for path, digest in kept.items():
-        remedy = f"install the version of {path.partition(':')[0]} that trained the model, or train anew"
-        try:
-            digest_here = source_of(path)
-        except ConfigError as error:
-            raise BundleError(error.message, remedy) from error
-        if digest_here != digest:
-            raise BundleError(f"{path} is other code than trained the model: its file's SHA-256 differs", remedy)
+    require_same_code(kept)
 
 
 def _require_fit(record: Record) -> None:

@@ -120,9 +120,9 @@ class Neural:
         """
         saved = save = None
         if checkpoint:
+            saved = kept_state(checkpoint, config, samples)
             key = checkpoint_key(config, samples)
-            saved = load_checkpoint(checkpoint, key, older_key(config, samples))
-            save = partial(save_checkpoint, checkpoint, key=key)
+            save = partial(save_checkpoint, checkpoint, key=key, own_parts=config.own_parts)
         settings = config.training
         device, device_words = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
@@ -186,6 +186,17 @@ class Neural:
                 )
         module.load_state_dict(dict(tensors))
         return NeuralPredictor(module, shape.spec, shape.floor)
+
+
+def kept_state(
+    checkpoint: Path, config: ExperimentConfig, samples: Samples
+) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """What a training goes on from; `None` where nothing is kept.
+
+    Raises:
+        BundleError: the checkpoint is damaged, or of another config, other code or other data.
+    """
+    return load_checkpoint(checkpoint, checkpoint_key(config, samples), older_key(config, samples))
 
 
 def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:

@@ -10,13 +10,15 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
-from gatewise.experiment import Outcome, Prepared, prepare, run_experiment
+from gatewise.experiment import Outcome, Prepared, conclude, prepare, run_experiment
 from gatewise.files import home, require_place
 from gatewise.isolation import plain_numbers
+from gatewise.learners.base import Trained
 from gatewise.locks import only_process
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import HEADLINE, VERDICT
+from gatewise.registry.kept import kept_training
 from gatewise.registry.runs import Run, find_run, start_run
 from gatewise.training.checkpoint import epochs_done
 from gatewise.training.listeners import Listener, Listeners
@@ -55,13 +57,15 @@ def train(
     Args:
         config: what to run; with `resume` it is read from the run's folder and must be left out.
         table: the rows; `None` loads what `config.data` names.
-        resume: id (or its start) of a run that was cut off; it ends as if it had not been.
+        resume: id (or its start) of a run that was cut off; it ends as if it had not been. One that has ended gives
+            what it gave, and is not trained again.
         learning_rate: with `resume`, a lower one from here on, as a training that diverged wants; the run says so.
 
     Raises:
         RunNotFoundError: nothing to resume.
         ConfigError: the run to resume is alive, in another process or thread; a learning rate that is not lower than
-            the run's, or with which no epoch is left to train.
+            the run's, or with which no epoch is left to train; the run stays as it is.
+        BundleError: what the run to resume kept is of another config, other code or other data; the run stays as it is.
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
@@ -80,16 +84,23 @@ def train(
             _require_epochs(config, folder)
             config = with_lower_rate(config, learning_rate)
         prepared = prepare(config, table)
+        kept = kept_training(prepared, folder)  # before anything is touched: what is refused changes nothing
         run.reopen()
         if learning_rate is not None:
             run.change_config(prepared.config)
-        return _trained(run, prepared, listeners)
+        return _trained(run, prepared, listeners, kept)
 
 
-def _trained(run: Run, prepared: Prepared, listeners: Sequence[Listener]) -> tuple[str, Outcome]:
+def _trained(
+    run: Run, prepared: Prepared, listeners: Sequence[Listener], kept: Trained | None = None
+) -> tuple[str, Outcome]:
     with run:
         try:
-            outcome = run_experiment(prepared, run.folder, Listeners((*listeners, Recorder(run))))
+            listener = Listeners((*listeners, Recorder(run)))
+            if kept:
+                outcome = conclude(prepared, kept, run.folder, listener)
+            else:
+                outcome = run_experiment(prepared, run.folder, listener)
             record(run, outcome)
         except KeyboardInterrupt:
             if not (bundle := run.folder / "bundle").exists():
@@ -102,11 +113,16 @@ def _trained(run: Run, prepared: Prepared, listeners: Sequence[Listener]) -> tup
 
 
 def _require_epochs(config: ExperimentConfig, folder: Path) -> None:
-    most = config.training.max_epochs
-    if epochs_done(folder / "checkpoint.safetensors") >= most:
+    most, checkpoint = config.training.max_epochs, folder / "checkpoint.safetensors"
+    why = None
+    if epochs_done(checkpoint) >= most:
+        why = f"while epochs are left to train; it has had all {most} of them"
+    elif not checkpoint.exists() and (folder / "bundle").exists():
+        why = "from its checkpoint; this one has a bundle and no checkpoint"
+    if why:
         file = shlex.quote(str(folder / "config.yaml"))
         raise ConfigError(
-            f"a run goes on with another learning rate while epochs are left to train; it has had all {most} of them",
+            f"a run goes on with another learning rate {why}",
             "leave the rate out to end the run as it is, or begin a new one: "
             f"gatewise train --config {file} --learning-rate RATE",
         )

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from gatewise.errors import BundleError
 from gatewise.files import atomic_file
+from gatewise.parts import require_same_code
 
 _REMEDY = "train anew, with what it was started with"
 
@@ -30,15 +31,18 @@ class State(Protocol):
         """Tensors by name, and JSON values for the rest."""
 
 
-def save_checkpoint(path: Path, state: State, key: str) -> None:
-    """Writes a state whole or not at all; `key` names the config and data that it belongs to.
+def save_checkpoint(path: Path, state: State, key: str, own_parts: Mapping[str, str] | None = None) -> None:
+    """Writes a state whole or not at all; `key` names the config, own parts' code and data that it belongs to.
+
+    Args:
+        own_parts: of the config, so that another key can be told by the part that is other code.
 
     Raises:
         StorageError: the disk is full or not writable; the state before is still there.
     """
     tensors, values = state.to_tensors()
     text = json.dumps(values)
-    header = {"state": text, "key": key, "seal": _seal(tensors, text, key)}
+    header = {"state": text, "key": key, "seal": _seal(tensors, text, key), "own_parts": json.dumps(own_parts or {})}
     with atomic_file(path) as temporary:
         temporary.write_bytes(save(tensors, header))  # save_file reports a full disk as no OSError
 
@@ -50,7 +54,7 @@ def load_checkpoint(path: Path, key: str, older: str | None = None) -> tuple[dic
         older: how an earlier version's key may end, if not as `key` reads.
 
     Raises:
-        BundleError: the file is damaged, or of another config or other data.
+        BundleError: the file is damaged, or of another config, other code or other data.
     """
     if not path.exists():
         return None
@@ -63,8 +67,18 @@ def load_checkpoint(path: Path, key: str, older: str | None = None) -> tuple[dic
     if not intact:
         raise BundleError(f"checkpoint {path} has changed since it was written: its SHA-256 differs", _REMEDY)
     if header["key"] != key and not (older and header["key"].endswith(older)):
+        _require_own_parts(path, header)
         raise BundleError(f"checkpoint {path} belongs to another config or other data", _REMEDY)
     return tensors, values
+
+
+def _require_own_parts(path: Path, header: Mapping[str, str]) -> None:
+    with _damage_told(path):
+        kept = {str(part): str(digest) for part, digest in json.loads(header.get("own_parts", "{}")).items()}
+    try:
+        require_same_code(kept)
+    except BundleError as error:
+        raise BundleError(f"checkpoint {path}: {error.message}", error.hint) from error
 
 
 def epochs_done(path: Path) -> int:
@@ -83,7 +97,7 @@ def epochs_done(path: Path) -> int:
 def _damage_told(path: Path) -> Iterator[None]:
     try:
         yield
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(f"checkpoint {path} is damaged", _REMEDY) from error
 
 
