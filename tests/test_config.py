@@ -18,6 +18,7 @@ from gatewise.config.fields import value_at
 from gatewise.config.load import build_config, load_config, preset, to_yaml
 from gatewise.config.names import PRESET
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, ModelConfig, format_duration, parse_duration
+from gatewise.config.section import MOST
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
 
 SEED_000 = {
@@ -96,6 +97,29 @@ def test_a_resolved_config_feeds_back_to_the_same_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("symbol", ["600519", "1e5", "INF", "nan", "1_000"])
 def test_text_that_looks_like_a_number_is_text_where_it_is_quoted(symbol: str) -> None:
     assert load_config(assignments=[f'data.symbol="{symbol}"']).data.symbol == symbol
+
+
+def test_whole_numbers_have_bounds_that_leave_room_for_what_people_say() -> None:
+    for dotted in ("split.purge_rows", "windows.sequence_length", "training.windows_per_epoch"):
+        load_config(assignments=[f"{dotted}={MOST}"])
+        with pytest.raises(ConfigError, match="must be at most 2,147,483,647"):
+            load_config(assignments=[f"{dotted}={MOST + 1}"])
+    assert load_config(assignments=[f"training.seed={2**63 - 1}"]).training.seed == 2**63 - 1
+    with pytest.raises(ConfigError, match=r"model\.num_layers: must be less than or equal to 1000"):
+        build_config({"model": {"name": "lstm", "num_layers": 100_000_000}})
+
+
+@pytest.mark.parametrize(
+    ("assignments", "words"),
+    [
+        (["features.sets=[ohlcv,ohlcv]"], r"features\.sets names 'ohlcv' twice"),
+        (["target.kind=forward_return", "target.quantiles=[0.1,0.1000000001]"], r"\[0\.1, 0\.1000000001\] are all q10"),
+    ],
+)
+def test_what_would_be_two_columns_of_one_name_is_refused(assignments: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(assignments=assignments)
+    load_config(assignments=["target.kind=forward_return", "target.quantiles=[0.1,0.10001]"])
 
 
 @pytest.mark.parametrize("rate", ["1e-3", "1E-3", "1.e-3", ".1e-2", "+1e-3"])

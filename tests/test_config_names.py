@@ -9,7 +9,7 @@ import difflib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -248,14 +248,30 @@ def test_another_option_said_later_ends_the_former_ones_own_fields_and_keeps_wha
 LEAVES = [".".join(path) for path, _ in leaves()]
 
 
-@pytest.mark.parametrize("dotted", LEAVES)
-def test_every_field_can_be_set_and_a_wrong_letter_is_refused_with_the_nearest_name(dotted: str) -> None:
+def needed_for(dotted: str) -> list[str]:
+    """Assignments with which a field is there."""
     needed = [f"{name}={value}" for name, value in owner_of(dotted).items() if dotted != "target.kind"]
     model = next((name for name, kind in MODEL_CONFIGS.items() if dotted.split(".")[-1] in kind.model_fields), "lstm")
     if dotted.startswith("model.") and dotted != "model.name":
         needed.append(f"model.name={model}")
-    if model == "ridge":
-        needed.append("target.kind=forward_return")
+    return [*needed, "target.kind=forward_return"] if model == "ridge" else needed
+
+
+WHOLE = [".".join(path) for path, info in leaves() if int in (info.annotation, *get_args(info.annotation))]
+
+
+@pytest.mark.parametrize("dotted", WHOLE)
+def test_a_whole_number_that_nothing_below_holds_is_refused_by_its_name(dotted: str) -> None:
+    for value in ("100000000000000000000", "-100000000000000000000", "1e20", '"100000000000000000000"'):
+        with pytest.raises(ConfigError) as refused:
+            load_config(assignments=[*needed_for(dotted), f"{dotted}={value}"])
+        assert dotted in refused.value.message or dotted == "target.horizons"
+        assert not refused.value.message.startswith("unknown")
+
+
+@pytest.mark.parametrize("dotted", LEAVES)
+def test_every_field_can_be_set_and_a_wrong_letter_is_refused_with_the_nearest_name(dotted: str) -> None:
+    needed = needed_for(dotted)
     plain = value_at(load_config(assignments=needed).to_dict(), dotted)
     assert value_at(load_config(assignments=[*needed, f"{dotted}={json.dumps(plain)}"]).to_dict(), dotted) == plain
     *section, field = dotted.split(".")

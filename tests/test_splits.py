@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from audit_tables import random_walk
 from gatewise.config.load import load_config
 from gatewise.config.schema import SplitConfig
+from gatewise.config.section import MOST
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.samples import make_samples
@@ -88,6 +89,13 @@ def test_purge_rows_is_a_least_distance_between_rows_and_not_added_to_the_spans(
     split = chronological_split(spans, more, MINUTE)
     assert split.val.tolist() == [12]
     assert split.train.tolist() == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("said", [{"purge_rows": MOST}, {"embargo_rows": MOST}, {"embargo": timedelta.max}])
+def test_gaps_longer_than_all_time_leave_a_part_empty_and_overflow_nowhere(said: dict[str, object]) -> None:
+    for timeframe in (MINUTE, timedelta(days=31)):
+        with pytest.raises(NotEnoughRowsError):
+            chronological_split(plain_spans(25, reach=2, horizon=3), SplitConfig.model_validate(said), timeframe)
 
 
 def test_a_train_split_of_four_fifths_leaves_no_test() -> None:

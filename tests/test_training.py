@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import pytest
 import torch
 from torch import nn
 
+from gatewise.config.load import load_config
 from gatewise.config.schema import RecurrentConfig, TrainingConfig
 from gatewise.errors import DivergedError, MemoryExhaustedError
+from gatewise.learners import neural, neural_fleet
 from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.targets.outputs.classes import Classes
@@ -306,6 +309,24 @@ def test_no_room_for_a_single_window_is_an_error_with_remedies() -> None:
     with pytest.raises(MemoryExhaustedError) as caught:
         make_step(Cramped(0).train(), make_windows(), 4).train(torch.from_numpy(TRAIN[:4]), Totals(2, CPU))
     assert "windows.sequence_length" in (caught.value.hint or "")
+
+
+def test_no_room_for_the_model_itself_is_an_error_with_remedies(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(*_: object) -> None:
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+    monkeypatch.setattr(neural, "build", build)
+    monkeypatch.setattr(neural_fleet, "choose_device", build)
+    no: Any = None
+    monkeypatch.setattr(neural_fleet, "_check_alike", lambda *_: None)
+    task: Any = SimpleNamespace(config=load_config())
+    for make in (
+        lambda: neural.Neural().sketch(no, no, no, no),
+        lambda: neural_fleet.train_fleet([task], []),
+    ):
+        with pytest.raises(MemoryExhaustedError, match="no room for the model") as caught:
+            make()
+        assert "model.hidden_size" in (caught.value.hint or "")
 
 
 def test_a_loss_that_is_no_number_is_an_error() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
 
 Consumes = Literal["sequences", "rows"]
+WIDEST = 1_000_000  # of layers; beyond it sizes in bytes are no longer numbers that torch holds
 
 
 class ModelConfig(Section):
@@ -80,7 +81,9 @@ class ModelConfig(Section):
 class NetworkConfig(ModelConfig):
     """Base of networks' sections."""
 
-    symbol_embedding: int = Field(0, ge=0)  # width of a learned vector a symbol, joined to every step's input; 0: none
+    symbol_embedding: int = Field(
+        0, ge=0, le=WIDEST
+    )  # width of a learned vector a symbol, joined to every step's input; 0: none
     input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
 
     @property
@@ -91,8 +94,8 @@ class NetworkConfig(ModelConfig):
 class RecurrentConfig(NetworkConfig):
     """lstm and gru."""
 
-    hidden_size: int = Field(256, ge=1)
-    num_layers: int = Field(2, ge=1)
+    hidden_size: int = Field(256, ge=1, le=WIDEST)
+    num_layers: int = Field(2, ge=1, le=1_000)
     dropout: Fraction = 0.3
     bidirectional: bool = False
 

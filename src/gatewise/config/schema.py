@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from gatewise.config.cv_section import CvConfig as CvConfig
 from gatewise.config.cv_section import CvSection as CvSection
@@ -43,6 +43,13 @@ class FeatureConfig(Section):
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
     scale_by: Literal["all", "symbol"] = "all"  # one scaler for all rows, or one a symbol
     clip: Annotated[float, Field(gt=0)] | None = None  # bound scaled values to ±clip; None: leave them
+
+    @field_validator("sets")
+    @classmethod
+    def _named_once(cls, sets: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := next((name for name in sets if sets.count(name) > 1), None):
+            raise ConfigError(f"features.sets names {twice!r} twice", "name each set once")
+        return sets
 
     @model_validator(mode="after")
     def _something_to_eat(self) -> Self:

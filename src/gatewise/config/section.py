@@ -13,6 +13,7 @@ from gatewise.errors import ConfigError, entry
 LATER = "later than 0.1"
 # Of what is predicted, as in `targets/outputs/table.py`.
 OUTPUT_KINDS = ("classes", "values", "quantiles")
+MOST = 2**31 - 1  # of whole numbers that have no bound of their own: what libraries below hold
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -50,6 +51,18 @@ class Section(BaseModel):
         items = value if isinstance(value, list | tuple) else [value]
         if not takes_bool and any(isinstance(item, bool) for item in items):
             raise ValueError("must not be true or false")
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _integers_fit(cls, value: Any, info: ValidationInfo) -> Any:
+        """What is beyond is a slip, and overflows or hangs somewhere below; a field's own bound may say otherwise."""
+        own = any(
+            hasattr(bound, "lt") or hasattr(bound, "le") for bound in cls.model_fields[info.field_name or ""].metadata
+        )
+        for item in [] if own else value if isinstance(value, tuple) else (value,):
+            if isinstance(item, int) and abs(item) > MOST:
+                raise ValueError(f"must be at most {MOST:,}")
         return value
 
     @field_validator("*", mode="before")

@@ -74,6 +74,14 @@ class TargetSection(Section):
     def _levels_rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0 < level < 1 for level in levels) or any(a >= b for a, b in pairwise(levels)):
             raise ValueError(f"must be probabilities within 0 and 1, rising, such as [0.1, 0.5, 0.9]; got {levels}")
+        names = [level_name(level) for level in levels]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            close = [level for level, name in zip(levels, names, strict=True) if name == twice]
+            raise ConfigError(
+                f"target.quantiles must differ in their first six digits, as columns are called by them: {close} are "
+                f"all {twice}",
+                "leave all but one of them out",
+            )
         return levels
 
     @model_validator(mode="after")
@@ -136,6 +144,11 @@ TARGET_CONFIGS: dict[str, type[TargetSection]] = dict.fromkeys(
     get_args(TargetConfig.model_fields["kind"].annotation), TargetConfig
 )
 TargetSection.options = Configs("target", TARGET_CONFIGS, TargetPart)
+
+
+def level_name(level: float) -> str:
+    """0.1 -> q10; 0.025 -> q2.5."""
+    return f"q{100 * level:g}"
 
 
 def _whole_numbers(value: Any) -> list[int]:

@@ -81,14 +81,14 @@ def _resolve(
 def _of_sets(
     spec: FeatureConfig, sets: Sequence[FeatureSet], columns: Sequence[str], timeframe: timedelta | None
 ) -> tuple[Feature, ...]:
-    made = {name: tuple(features(columns, timeframe)) for name, features in zip(spec.sets, sets, strict=True)}
-    for name, features in made.items():
+    made = [(name, tuple(features(columns, timeframe))) for name, features in zip(spec.sets, sets, strict=True)]
+    for name, features in made:
         if other := [one for one in features if not isinstance(one, Feature)]:
             raise ConfigError(
                 f"feature set {name} must give features; got {type(other[0]).__name__}",
                 "it returns gatewise.features.base.Feature objects",
             )
-    return tuple(feature for features in made.values() for feature in features)
+    return tuple(feature for _, features in made for feature in features)
 
 
 def _longer(step: timedelta, timeframe: timedelta | None, calendar: str | None, of_bars: tuple[Feature, ...]) -> Longer:

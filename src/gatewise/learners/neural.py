@@ -32,6 +32,7 @@ from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.inference import over_windows, predict_outputs
 from gatewise.training.listeners import Listener
 from gatewise.training.memory import estimate_memory
+from gatewise.training.step import within_memory
 from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows
 
@@ -97,6 +98,7 @@ class Neural:
                 "give more rows, or move the barriers (target.upper, target.lower) or the horizon",
             )
 
+    @within_memory()
     def train(
         self,
         config: ExperimentConfig,
@@ -162,10 +164,12 @@ class Neural:
         predictor = NeuralPredictor(model, spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 
+    @within_memory()
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> NeuralPredictor:
         """With its initial weights."""
         return NeuralPredictor(build(config, samples), samples.labels.spec, fold.floor)
 
+    @within_memory()
     def restore(
         self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
     ) -> NeuralPredictor:

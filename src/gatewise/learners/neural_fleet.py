@@ -25,6 +25,7 @@ from gatewise.training.fit import check_batch_size
 from gatewise.training.fleet.fit import Member, fit_fleet
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
+from gatewise.training.step import within_memory
 from gatewise.windows import Windows
 
 ALONE = 'fleet="off" trains them one by one'
@@ -41,6 +42,7 @@ class MemberTask:
     val_rows: Rows
 
 
+@within_memory()
 def train_fleet(
     tasks: Sequence[MemberTask], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
 ) -> list[Trained | GatewiseError]:

@@ -10,7 +10,7 @@ import numpy as np
 from gatewise.config.schema import SplitConfig, format_duration
 from gatewise.errors import NotEnoughRowsError
 from gatewise.splits.base import Spans, Split
-from gatewise.splits.embargo import embargo_us
+from gatewise.splits.embargo import embargo_us, purge_us
 from gatewise.splits.purge import Mask, purge
 
 _log = logging.getLogger("gatewise.splits")
@@ -47,7 +47,7 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
 
     step_us = timeframe // timedelta(microseconds=1)
     gap_us, origin = embargo_us(spec, timeframe, spans)
-    least_us = spec.purge_rows * step_us
+    least_us = purge_us(spec, timeframe)
     of_val = purge(spans, val, test, embargo_before_us=gap_us, least_distance_us=least_us)
     of_train = purge(spans, train, of_val.kept | test, embargo_before_us=gap_us, least_distance_us=least_us)
     for part, left in (("val", of_val), ("train", of_train)):

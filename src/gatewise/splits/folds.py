@@ -17,7 +17,7 @@ from gatewise.parts import find_part, whose_code
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.check import require_masks
 from gatewise.splits.combinatorial import combinatorial, kfold
-from gatewise.splits.embargo import embargo_us
+from gatewise.splits.embargo import embargo_us, purge_us
 from gatewise.splits.purge import Mask, purge
 from gatewise.splits.walk_forward import walk_forward
 
@@ -107,7 +107,7 @@ def make_folds(spans: Spans, cv: CvSection, split: SplitConfig, timeframe: timed
             fields to change.
     """
     gap_us, origin = embargo_us(split, timeframe, spans)
-    least_us = split.purge_rows * (timeframe // timedelta(microseconds=1))
+    least_us = purge_us(split, timeframe)
     size = f"{spans.row.size:,}"
     _log.info("folds: %s, %s, of %s samples; embargo %s (%s)", cv.num_folds, cv.splitter, size, _words(gap_us), origin)
     return tuple(
@@ -123,7 +123,7 @@ def make_holdout(spans: Spans, share: float, cv: CvSection, split: SplitConfig, 
         NotEnoughRowsError: the purge left nothing to train on.
     """
     gap_us, _ = embargo_us(split, timeframe, spans)
-    least_us = split.purge_rows * (timeframe // timedelta(microseconds=1))
+    least_us = purge_us(split, timeframe)
     test = _newest(spans.time_us, np.ones(spans.row.size, dtype=bool), share)
     return _make_fold(spans, 1, ~test, test, cv, gap_us, least_us, "the holdout")
 

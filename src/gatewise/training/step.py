@@ -6,7 +6,8 @@ runs out. Only the pieces that run hold activations, so memory depends on the pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -173,6 +174,21 @@ class Totals:
             values["accuracy"] = float(hits.sum() / table.sum().clamp_min(1))
             values["f1"] = float(f1[present].mean()) if bool(present.any()) else 0.0
         return values
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Says in one line that there is no room where torch raises a bare error, as for weights and what optimizers keep.
+
+    Raises:
+        MemoryExhaustedError: memory ran out within.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryExhaustedError("the device has no room for the model", REMEDIES) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -28,7 +28,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.selection.tuning.inner_folds import inner_folds
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.splits.base import Rows, Spans
-from gatewise.splits.embargo import embargo_us
+from gatewise.splits.embargo import embargo_us, purge_us
 from gatewise.splits.folds import FoldSplit
 from gatewise.splits.purge import Mask
 from gatewise.splits.spans import take_spans
@@ -143,7 +143,7 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
         first_row = np.maximum(tested - samples.reach_rows, table.segment_start[tested])
         first_us = table.time_us[first_row].min()
         gap_us, _ = embargo_us(split, table.timeframe, spans)
-        least_us = split.purge_rows * int(np.timedelta64(table.timeframe) // np.timedelta64(1, "us"))
+        least_us = purge_us(split, table.timeframe)
         kept = (spans.last_us + gap_us < first_us) & (spans.time_us + least_us < cutoff_us)
     if not kept.any():
         raise NotEnoughRowsError(

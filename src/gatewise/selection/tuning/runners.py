@@ -10,6 +10,7 @@ from math import prod
 from gatewise.config.alike import is_shared
 from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import MemoryExhaustedError
 from gatewise.interrupts import Uninterrupted
 from gatewise.jobs.fleet_place import decide_fleet, fleet_checkpoint, split_fleets, train_jobs
 from gatewise.jobs.jobs import Job, JobFailure, JobResult
@@ -101,6 +102,8 @@ class FleetRunner:
         listener = _Ear(self._tasks, self.listener)
         try:
             return list(train_jobs(fleet, self.shared, fleet_checkpoint(fleet, self.store), listener, on_step))
+        except MemoryExhaustedError as error:
+            return [JobFailure(job, error) for job in fleet]
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.config.target_section import level_name as level_name
 from gatewise.features.scaling import Scaler
 from gatewise.features.symbols import Codes
 from gatewise.targets.outputs.base import Flags, Floats, Ints, random_values, value_columns
@@ -83,11 +84,6 @@ class Quantiles:
     def apart(self, predictions: Floats) -> Floats:
         """[n, C·Q] as [n, C, Q]."""
         return predictions.reshape(-1, len(self.outputs), len(self.levels))
-
-
-def level_name(level: float) -> str:
-    """0.1 -> q10; 0.025 -> q2.5."""
-    return f"q{100 * level:g}"
 
 
 def pinball(predictions: Floats, y: npt.NDArray[Any], levels: tuple[float, ...]) -> Floats:
