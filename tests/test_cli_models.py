@@ -64,4 +64,4 @@ def test_an_auto_batch_size_is_measured_and_said(cli) -> None:
     said = cli("train", *TINY, "--auto-batch-size", "--max-epochs", 1)
     assert said.code == 0
     assert "Measured windows/s by batch size: 32: " in said.err
-    assert "Initializing LSTM: hidden_size=4" in said.err
+    assert "Initializing lstm: hidden_size=4" in said.err

@@ -12,7 +12,7 @@ import pytest
 from gatewise import parts
 from gatewise.cli.flags import translate
 from gatewise.config.fields import chosen_sections
-from gatewise.config.load import load_config
+from gatewise.config.load import load_config, to_yaml
 from gatewise.config.schema import MODEL_CONFIGS
 from gatewise.errors import ConfigError, UnknownNameError
 from gatewise.selection.tuning.space_file import parse_space, tunable_fields
@@ -72,6 +72,39 @@ def test_fields_of_ones_own_parts_are_listed_alone_and_found_by_their_last_name(
 def test_a_field_of_another_model_is_refused_by_both_names() -> None:
     with pytest.raises(ConfigError, match=r"model\.rounds belongs to xgboost; model\.name is lstm"):
         load_config(overrides={"model.name": "lstm", "model.rounds": 10})
+
+
+UNREAD = {
+    "max_epochs": 3,
+    "batch_size": 4,
+    "optimizer": "sgd",
+    "schedule": "step",
+    "precision": "bf16",
+    "device": "cuda",
+    "loss": "cross_entropy",
+}
+
+
+@pytest.mark.parametrize("field", UNREAD)
+def test_what_a_model_of_one_row_does_not_read_is_refused_of_people_alone(field: str) -> None:
+    said = {"model.name": "xgboost", f"training.{field}": UNREAD[field]}
+    with pytest.raises(ConfigError, match=f"training.{field} is for networks; xgboost reads nothing of training"):
+        load_config(overrides=said, typed=True)
+    load_config(overrides=said, compared=["lstm", "xgboost"], typed=True) if field != "loss" else None
+    load_config(overrides=said | {"model.name": "lstm"}, typed=True)
+
+
+@pytest.mark.parametrize("model", ["logistic", "xgboost"])
+def test_what_gatewise_wrote_of_a_model_of_one_row_is_read(model: str, tmp_path: Path) -> None:
+    said = load_config(overrides={"model.name": model, "training.seed": 7, "training.device": "cpu"}, typed=True)
+    (tmp_path / "shown.yaml").write_text(to_yaml(said), encoding="utf-8")
+    assert load_config(tmp_path / "shown.yaml", typed=True) == said
+
+
+def test_the_hint_of_a_model_that_can_not_predict_names_one_that_can() -> None:
+    with pytest.raises(ConfigError, match="ridge predicts values") as refused:
+        load_config(overrides={"model.name": "ridge"})
+    assert translate(refused.value.hint or "").startswith("--model logistic, or ")
 
 
 @pytest.mark.parametrize("model", ["lstm", "xgboost"])

@@ -32,7 +32,7 @@ def audit(
     from gatewise.data.load import load_table
 
     set_up_logging(quiet)
-    config = load_config(flags.file, flags.assignments, flags.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
     rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
     result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
     print_checks(result, as_json, "nothing looks ahead", "something looks ahead")

@@ -30,7 +30,7 @@ def show(
     from gatewise.config.load import load_config, to_yaml
 
     set_up_logging(quiet)
-    config = load_config(flags.file, flags.assignments, flags.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
     if as_json:
         print_json({"hash": config.digest, "config": config.to_dict()})
     else:

@@ -135,7 +135,7 @@ def _plan(
     from gatewise.selection.tuning.space_file import load_space
 
     def config(compared: Sequence[str] = (), **more: Any) -> Any:
-        return load_config(flags.file, flags.assignments, flags.overrides | more, compared=compared)
+        return load_config(flags.file, flags.assignments, flags.overrides | more, compared=compared, typed=True)
 
     if models is not None:
         listed = _listed("--models", models)

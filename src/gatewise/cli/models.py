@@ -43,6 +43,7 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
     else:
         texts = [[value if isinstance(value, str) else ", ".join(value) for value in row.values()] for row in rows]
         print_table("", [*rows[0]], texts)
+        print("One's own is named by its import path: --model mypkg.nets:Conv")
 
 
 def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -67,6 +68,7 @@ def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
 @config_flags(*MODEL_FLAGS)
 def memory(
     flags: ConfigFlags,
+    name: Annotated[str | None, typer.Argument(help="Model name, as --model.")] = None,
     features: Annotated[int, typer.Option("--features", min=1, help="Number of input features.")] = 39,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.")] = 0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda: whose account to give.")] = "cpu",
@@ -80,14 +82,17 @@ def memory(
     """
     from gatewise.cli.output import print_json, print_table, set_up_logging
     from gatewise.config.load import load_config
-    from gatewise.errors import UnknownNameError
+    from gatewise.errors import ConfigError, UnknownNameError
     from gatewise.training.memory import estimate_memory
 
     set_up_logging(quiet)
-    for kind, name, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
-        if name not in known:
-            raise UnknownNameError(kind, name, known)
-    config = load_config(flags.file, flags.assignments, flags.overrides)
+    for kind, word, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
+        if word not in known:
+            raise UnknownNameError(kind, word, known)
+    if name is not None and flags.overrides.get("model.name", name) != name:
+        raise ConfigError(f"the model is named twice: {name} and {flags.overrides['model.name']}", "name it once")
+    overrides = flags.overrides | ({} if name is None else {"model.name": name})
+    config = load_config(flags.file, flags.assignments, overrides)
     account = estimate_memory(
         config.model,
         batch_size=config.training.batch_size,
@@ -104,7 +109,7 @@ def memory(
         print_table(
             f"{config.model.name}: a training step on {device}, {precision}",
             ["item", "MB"],
-            [[name, f"{value:,.1f}"] for name, value in items.items()],
+            [[item, f"{value:,.1f}"] for item, value in items.items()],
         )
 
 

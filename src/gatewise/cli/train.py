@@ -65,7 +65,7 @@ def train(
         config = load_config(find_run_folder(resume) / "config.yaml")
     else:
         overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
-        config = load_config(flags.file, flags.assignments, overrides)
+        config = load_config(flags.file, flags.assignments, overrides, typed=True)
     if config.training.per_symbol:
         train_per_symbol(config, fleet or "auto", workers, quiet, as_json)
         return

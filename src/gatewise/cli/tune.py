@@ -86,7 +86,7 @@ def _from_words(
     from gatewise.selection.tuning.folder import StudyRequest
     from gatewise.selection.tuning.space_file import load_space
 
-    config = load_config(flags.file, flags.assignments, flags.overrides)
+    config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
     # A number of folds that was asked for is kept or refused.
     adapt = "cv.n_splits" not in flags.fields
     request = StudyRequest(study_name=config.name, adapt=adapt).updated(asked)

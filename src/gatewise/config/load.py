@@ -33,6 +33,7 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
     base: Mapping[str, Any] | None = None,
     compared: Iterable[str] = (),
+    typed: bool = False,
 ) -> ExperimentConfig:
     """Resolves a config.
 
@@ -47,6 +48,7 @@ def load_config(
         base: nested values below all of these, such as a saved config's; `None`: the model's preset.
         compared: models for which the same settings are resolved: what is said of the model and is a field of another
             of these alone, is left to that one.
+        typed: whether a person says all this of the model, so that what it does not read is an error.
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
@@ -69,7 +71,10 @@ def load_config(
         model_config(name)
         _leave_to_others(layers, name, compared)
         low = ticker_preset() if ticker else preset(name)
-    return _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
+    config = _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
+    if typed and not any(model_config(other).consumes == "sequences" for other in compared):
+        config.model.refuse_unread(config.training)
+    return config
 
 
 def build_config(values: Mapping[str, Any]) -> ExperimentConfig:

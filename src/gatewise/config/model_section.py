@@ -54,9 +54,10 @@ class ModelConfig(Section):
         """
         if output_kind not in self.targets:
             able = [name for name, made in MODEL_CONFIGS.items() if output_kind in made.targets]
+            able.sort(key=lambda name: MODEL_CONFIGS[name].consumes != self.consumes)
             raise ConfigError(
                 f"{self.name} predicts {' and '.join(self.targets)}; this target is of {output_kind}",
-                f'model.name="{" or ".join(able)}", or another target.kind',
+                f'model.name="{able[0]}", or another target.kind',
             )
         if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):
             reason = "it reads one row and has no earlier steps"
@@ -76,6 +77,26 @@ class ModelConfig(Section):
                         f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
                         f"training.{name}={str(usual).lower()}",
                     )
+
+    def refuse_unread(self, training: TrainingConfig) -> None:
+        """Refuses settings of the training section that are not at their defaults and that the model does not read.
+
+        Configs that runs and bundles keep are not asked: earlier versions took such settings.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.consumes == "sequences":
+            return
+        usual = type(training)()
+        for name in type(training).model_fields:
+            value = getattr(training, name)
+            unread = value not in ("auto", "cpu") if name == "device" else value != getattr(usual, name)
+            if unread and name not in ("seed", "per_symbol"):
+                raise ConfigError(
+                    f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
+                    "leave it out",
+                )
 
 
 class NetworkConfig(ModelConfig):

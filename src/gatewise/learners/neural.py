@@ -139,7 +139,7 @@ class Neural:
         shape = ", ".join(
             f"{name}={value}" for name, value in config.model if value is not None and unset.get(name) != value
         )
-        listener.on_message(f"Initializing {config.model.name.upper()}: {shape}, "
+        listener.on_message(f"Initializing {config.model.name}: {shape}, "
                             f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
         listener.on_message(f"Device: {device_words}")
         listener.on_message(f"Precision: {precision.name} ({precision.reason})")
