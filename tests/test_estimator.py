@@ -79,6 +79,12 @@ def test_hidden_states_and_settings_of_networks_are_no_affair_of_a_model_of_one_
         gatewise.ModelRegistry.create("ridge", batch_size=32)
 
 
+def test_hints_name_settings_as_create_takes_them() -> None:
+    with pytest.raises(ConfigError) as caught:
+        gatewise.ModelRegistry.create("lstm").fit(X[:200], SIGN[:200], X[200:], SIGN[200:])
+    assert (caught.value.hint or "").startswith("batch_size=200 ")
+
+
 def test_probabilities_sum_to_one_and_their_largest_is_the_prediction(classifier) -> None:
     prob = classifier.predict_proba(X[250:])
     np.testing.assert_allclose(prob.sum(1), 1)

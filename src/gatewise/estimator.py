@@ -9,7 +9,9 @@ The arrays are taken as they are: whether they leak is the caller's affair. Tabl
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,8 +30,8 @@ from gatewise.arrays import (
 from gatewise.as_numpy import Array
 from gatewise.config.load import build_config, load_config
 from gatewise.config.names import FORMER, SHORT
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TrainingConfig, model_config
-from gatewise.errors import BundleError, ConfigError, QualityError, UnknownNameError
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, ModelConfig, TrainingConfig, model_config
+from gatewise.errors import BundleError, ConfigError, GatewiseError, QualityError, UnknownNameError
 from gatewise.features.far import far_inputs, say_far
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.isolation import plain_numbers
@@ -41,9 +43,33 @@ from gatewise.training.listeners import Listener, Listeners
 from gatewise.training.progress import FitResult
 
 FORMAT = "gatewise-sequence-model/1"
+_SETTING = re.compile(r"\b(?:features|model|training|windows)(?:\.[a-z]\w*)+")
 _log = logging.getLogger("gatewise.arrays")
 # Fields that mean nothing without a run's folder, or without a table's symbols.
 _OF_RUNS = ("name", "checkpoint_every_epochs", "per_symbol", "symbol_embedding")
+
+
+def _fields_of(model: type[ModelConfig]) -> dict[str, str]:
+    """{name that `create` takes: dotted field}."""
+    known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith(("model.", "split."))}
+    known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
+    known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
+    known |= {key: f"model.{key}" for key in model.model_fields if key not in _OF_RUNS}
+    if model.consumes == "rows":  # of training they read the seed alone
+        known = {key: at for key, at in known.items() if not at.startswith("training.") or key == "seed"}
+    return known | {"scaler": "features.scaler"}
+
+
+@contextmanager
+def _in_fields_of_create(model: type[ModelConfig]) -> Iterator[None]:
+    """Names settings in the hints of errors as `create` takes them."""
+    taken = {dotted: name for name, dotted in reversed(_fields_of(model).items())}
+    try:
+        yield
+    except GatewiseError as error:
+        if error.hint:
+            error.hint = _SETTING.sub(lambda match: taken.get(match[0], match[0]), error.hint)
+        raise
 
 
 class ModelRegistry:
@@ -70,13 +96,7 @@ class ModelRegistry:
             ConfigError: a value out of range.
         """
         model = model_config(name)
-        known = {key: dotted for key, dotted in SHORT.items() if not dotted.startswith(("model.", "split."))}
-        known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
-        known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
-        known |= {key: f"model.{key}" for key in model.model_fields if key not in _OF_RUNS}
-        if model.consumes == "rows":  # of training they read the seed alone
-            known = {key: at for key, at in known.items() if not at.startswith("training.") or key == "seed"}
-        known |= {"scaler": "features.scaler"}
+        known = _fields_of(model)
         weights = fields.get("class_weights")
         if isinstance(weights, Mapping):  # in a config, classes are text
             fields["class_weights"] = {str(label): weight for label, weight in weights.items()}
@@ -84,7 +104,8 @@ class ModelRegistry:
             if field not in known:
                 raise UnknownNameError("field", field, known)
         settings = {known[field]: value for field, value in fields.items()}
-        config = load_config(overrides={"model.name": name, "target.kind": "given", **settings})
+        with _in_fields_of_create(model):
+            config = load_config(overrides={"model.name": name, "target.kind": "given", **settings})
         return SequenceModel(config, None if fields.get("sequence_length") is None else config.windows.sequence_length)
 
     @staticmethod
@@ -150,7 +171,8 @@ class SequenceModel:
         rows = np.concatenate([scaler.transform(steps), scaler.transform(x_val.reshape(-1, width))])
         array_samples, fold = make_array_samples(rows, length, targets)
         parts = array_samples.rows[:samples], array_samples.rows[samples:]
-        trained = train_model(self._config_at(length), array_samples, fold, *parts, listener or Listeners(()))
+        with _in_fields_of_create(type(self.config.model)):
+            trained = train_model(self._config_at(length), array_samples, fold, *parts, listener or Listeners(()))
         self.classes, self.result, self._predictor = targets.classes, trained.fit, trained.predictor
         self._scaler, self._target_scaler, self._sequence_length = scaler, targets.scaler, length
         self._columns, self._device = targets.columns, self.config.training.device
