@@ -75,12 +75,57 @@ def test_periods_of_two_lengths_are_refused_and_the_hint_has_none_used_before_it
     assert all(later.weekday() in (0, 6) for later in early)  # but for weekends, after which a market opens
 
 
+FIRSTS = [datetime(2018 + n // 12, n % 12 + 1, 1, tzinfo=UTC) for n in range(60)]
+
+
+def with_snapshots(bar: timedelta, after: timedelta, count: int = 60) -> Stamps:
+    return [MONDAY + n * bar + late for n in range(count) for late in (timedelta(0), after)]
+
+
+def with_moved_day(firsts: int, lasts: int) -> Stamps:
+    """Months stamped with their first day, and from some month on with their last one."""
+    begins = [datetime(2018 + n // 12, n % 12 + 1, 1, tzinfo=UTC) for n in range(firsts + lasts + 1)]
+    return begins[:firsts] + [later - DAY for later in begins[firsts + 1 :]]
+
+
+PARTS: dict[str, tuple[Stamps, str]] = {
+    "five minutes and two minutes of each": (with_snapshots(5 * MINUTE, 2 * MINUTE), "5m"),
+    "five minutes and one minute of each": (with_snapshots(5 * MINUTE, MINUTE), "5m"),
+    "hours and forty minutes of each": (with_snapshots(HOUR, 40 * MINUTE), "1h"),
+    "weeks by Monday and Wednesday": (with_snapshots(7 * DAY, 2 * DAY), "7d"),
+    "months by first days, then by last ones": (with_moved_day(30, 30), "1mo"),
+    "months by last days, then by first ones": ([*with_moved_day(0, 30), *with_moved_day(70, 0)[31:]], "1mo"),
+    "months by last days, then the first of the next": ([*with_moved_day(0, 30), *with_moved_day(70, 0)[30:]], "1mo"),
+    "quarters by first days, then by last ones": (with_moved_day(90, 90)[::3], "3mo"),
+}
+
+
+@pytest.mark.parametrize("case", PARTS)
+def test_parts_of_a_bar_and_months_whose_day_changes_are_refused_with_the_whole_length(
+    case: str, tmp_path: Path
+) -> None:
+    stamps, whole = PARTS[case]
+    file = put(tmp_path, "X.csv", as_csv(bars(len(stamps)).with_columns(pl.Series("time", stamps))))
+    with pytest.raises(SchemaError, match=r"X\.csv row .* after the row before it") as caught:
+        load(file)
+    assert f'data.timeframe="{whole}"' in str(caught.value.hint)
+    table = load(file, timeframe=whole)
+    if table.timeframe < 28 * DAY:
+        assert table.frame["time"].to_list() == [stamp + table.timeframe for stamp in stamps]
+
+
 EVEN: dict[str, Stamps] = {
     "hours with a lunch of half an hour": daily((9.5, 10.5, 11.5, 13, 14, 15)),
     "hours with a lunch": daily((9, 10, 11, 12.5, 13.5, 14.5)),
     "three quarters with a lunch": daily((9, 9.75, 10.5, 11.25, 12.5, 13.25, 14, 14.75)),
     "hours before and after noon": daily((9.5, 10.5, 13, 14)),
     "mornings and afternoons": daily((9, 12.5)),
+    "minutes of a clock that is late every other time": [
+        MONDAY + n * MINUTE + timedelta(seconds=n % 2) for n in range(90)
+    ],
+    "two rows a day, every day": [MONDAY + n * DAY + hours * HOUR for n in range(60) for hours in (9, 14)],
+    "months by the first day of trade": [day + DAY * (7 - day.weekday()) * (day.weekday() > 4) for day in FIRSTS],
+    "months by the first day, some absent": [day for n, day in enumerate(FIRSTS) if n % 9 != 4],
     "two bars of four hours a day": daily((9.5, 13.5)),
     "two bars of six hours a day": daily((9.5, 15.5)),
     "three bars of three hours a day": daily((9.5, 12.5, 15.5)),
