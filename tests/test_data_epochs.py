@@ -126,6 +126,25 @@ def test_numbers_that_are_no_epochs_are_refused_with_a_word_on_what_they_look_li
     assert words in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [45355, 45356],
+        [19786, 19787],
+        [739315.4, 739316.4],
+        [2460373.5, 2460374.5],
+        [28402560, 28402561],
+        [24002, 24003],
+        [5, 9],
+    ],
+)
+def test_no_hint_leads_to_rows_of_1970(numbers: list[float]) -> None:
+    with pytest.raises(AmbiguousError) as caught:
+        read(numbers)
+    assert "time_format" not in str(caught.value.hint)
+    assert "write them as dates" in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("said", [{}, {"time_format": "epoch_s"}, {"time_format": "%Y%m%d"}])
 @pytest.mark.parametrize(
     "column",

@@ -186,6 +186,25 @@ def test_repeats_of_a_symbol_on_two_venues_are_told_to_be_filtered(tmp_path: Pat
     assert following(path, error).num_rows == 24
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("side", ["bid", "ask"]),
+        ("session", ["day", "night"]),
+        ("kind", ["raw", "adjusted"]),
+        ("price_type", ["A", "B"]),
+    ],
+)
+def test_kinds_of_rows_that_tell_repeats_apart_are_told_to_be_filtered(
+    column: str, values: list[str], tmp_path: Path
+) -> None:
+    path = put(tmp_path, "all.csv", as_csv(long(column, values)))
+    error = refusal(path)
+    assert "data.symbol_column" not in str(error.hint)
+    assert f"data.filter={ {column: values[0]}!r}" in str(error.hint)
+    assert following(path, error).num_rows == 12
+
+
 def test_columns_that_tell_repeats_apart_together_are_both_named(tmp_path: Path) -> None:
     pairs = [(base, quote) for base in ("BTC", "ETH") for quote in ("USD", "EUR")]
     frames = [

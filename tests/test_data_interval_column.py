@@ -179,3 +179,23 @@ def test_words_by_which_no_rows_step_are_no_lengths(words: tuple[str, str], tmp_
     """Kinds of options by their expiry, marks, and halves of the year."""
     frame = bars(40, DAY, FIRST).with_columns(pl.Series("kind", [words[n // 20] for n in range(40)]))
     assert load(put(tmp_path, "X.csv", as_csv(frame))).num_rows == 40
+
+
+@pytest.mark.parametrize("column", ["minutes", "barlen", "count"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_numbers_by_which_all_rows_step_are_lengths_whatever_the_column_is_called(
+    column: str, follow: bool, tmp_path: Path
+) -> None:
+    hourly, longer = bars(80, HOUR, FIRST), bars(20, 4 * HOUR, FIRST + follow * 80 * HOUR, 1)
+    frame = pl.concat([hourly.with_columns(pl.lit(60).alias(column)), longer.with_columns(pl.lit(240).alias(column))])
+    path = put(tmp_path, "X.csv", as_csv(frame))
+    with pytest.raises(AmbiguousError, match=f"column '{column}' names intervals 60, 240") as caught:
+        load(path)
+    assert f"data.filter={ {column: '60'}!r}" in str(caught.value.hint)
+    assert load(path, filter={column: "60"}).num_rows == 80
+
+
+def test_a_few_numbers_by_which_rows_do_not_step_count_something(tmp_path: Path) -> None:
+    counts = [[1, 1, 2, 1, 5, 1, 2, 1][n % 8] for n in range(80)]
+    path = put(tmp_path, "X.csv", as_csv(bars(80, MINUTE, FIRST).with_columns(pl.Series("lots", counts))))
+    assert "lots" in load(path).columns

@@ -128,3 +128,82 @@ def test_remarks_on_a_few_rows_name_no_series(tmp_path: Path) -> None:
 def test_values_that_come_again_name_no_series(tmp_path: Path) -> None:
     frame = one_after_another("who", ["PRE", "REG", "PRE", "REG"])
     assert warnings_of(put(tmp_path, "X.csv", as_csv(frame))) == []
+
+
+@pytest.mark.parametrize("column", ["Entity", "papel", "contract", "Delivery"])
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_instruments_spliced_within_a_symbol_are_refused_and_the_hints_ways_read_them(
+    column: str, interleaved: bool, tmp_path: Path
+) -> None:
+    spliced = one_after_another(column, ["ESH4", "ESM4"]).with_columns(symbol=pl.lit("ES"))
+    calm = one_after_another(column, ["NQH4", "NQM4"], jump=1.0).with_columns(symbol=pl.lit("NQ"))
+    both = pl.concat([spliced, calm])
+    path = put(tmp_path, "all.csv", as_csv(both.sort("time") if interleaved else both))
+    with pytest.raises(AmbiguousError, match=r"within symbol 'ES' .*the price jumps wherever it changes") as caught:
+        load(path)
+    for way in (f"data.symbol_column={column!r} reads", "data.symbol_column='symbol' says that they are one"):
+        assert way in str(caught.value.hint)
+    assert load(path, symbol_column=column).symbols == ("ESH4", "ESM4", "NQH4", "NQM4")
+    assert load(path, symbol_column="symbol").symbols == ("ES", "NQ")
+    assert len(warnings_of(path, symbol_column="symbol")) == 1
+    assert load(path, filter={column: "ESH4"}).num_rows == 20
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("exchange", ["NYSE", "LSE"]),
+        ("price_type", ["raw", "adj"]),
+        ("adjustment", ["raw", "split"]),
+        ("kod", ["Samsung", "Hynix"]),
+    ],
+)
+def test_kinds_of_rows_spliced_within_a_symbol_are_said_with_the_filter_that_keeps_one(
+    column: str, values: list[str], tmp_path: Path
+) -> None:
+    frame = one_after_another(column, values)
+    other = frame.with_columns(pl.lit(values[0]).alias(column), pl.lit("Y").alias("symbol"))
+    path = put(tmp_path, "all.csv", as_csv(pl.concat([frame.with_columns(symbol=pl.lit("X")), other])))
+    (note,) = warnings_of(path)
+    assert f"{column!r} holds 2 values one after another within symbol 'X'" in note
+    assert f"data.filter={ {column: values[0]}!r}" in note
+    assert "data.symbol_column" not in note
+
+
+def test_expiries_tell_instruments_as_numbers_and_as_dates_and_days_until_then_do_not(tmp_path: Path) -> None:
+    for values in ([202403, 202406], ["2024-03-15", "2024-06-21"]):
+        frame = one_after_another("expiry", values).with_columns(symbol=pl.lit("ES"))
+        for name, rows in (("named", frame), ("unnamed", frame.drop("symbol"))):
+            with pytest.raises(AmbiguousError, match="column 'expiry' holds 2 values one after another"):
+                load(put(tmp_path, f"{name}.csv", as_csv(rows)), time_column="time")
+    frame = one_after_another("days_to_expiry", [30, 29, 28]).with_columns(symbol=pl.lit("ES"))
+    assert warnings_of(put(tmp_path, "days.csv", as_csv(frame))) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "jump"),
+    [
+        ("exchange", ["NYSE", "NASDAQ"], 1.0),
+        ("contract", ["ESH4", "ESM4"], 1.0),
+        ("isin", ["US0378331005", "US0378331006"], 1.0),
+        ("remark", ["a quiet day", "a loud day"], 3.0),
+    ],
+)
+def test_within_a_symbol_changes_at_which_nothing_happens_and_remarks_are_no_news(
+    column: str, values: list[str], jump: float, tmp_path: Path
+) -> None:
+    frame = one_after_another(column, values, jump=jump).with_columns(symbol=pl.lit("X"))
+    path = put(tmp_path, "all.csv", as_csv(frame))
+    assert load(path).symbols == ("X",)
+    assert warnings_of(path) == []
+
+
+def test_what_jumps_in_a_few_of_many_symbols_is_said_and_not_refused(tmp_path: Path) -> None:
+    frames = [
+        one_after_another("isin", [f"US{n}A", f"US{n}B"], jump=3.0 if n == 2 else 1.0).with_columns(
+            symbol=pl.lit(f"S{n}")
+        )
+        for n in range(5)
+    ]
+    (note,) = warnings_of(put(tmp_path, "all.csv", as_csv(pl.concat(frames))))
+    assert "within symbol 'S2'" in note

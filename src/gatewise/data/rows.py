@@ -182,7 +182,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         off_grid,
         words=tuple(part.words for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),
-        symbols_named=any(part.symbols_named for part in parts),
+        symbols_named=any(part.symbols_from is not None for part in parts),
         late_months=late,
         spare=frozenset.union(*(part.spare for part in parts)) & {*frame.columns},
     )

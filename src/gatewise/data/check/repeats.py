@@ -42,6 +42,13 @@ _HALVES = (
     "write hours of 0 to 23, or AM and PM behind the time or in a column beside it; of two series a file each, or "
     "data.symbol_column"
 )
+# What rows of one instrument and time differ by: words in names of columns, and values.
+_KINDS = {"side", "session", "status", "state", "phase", "adjustment", "adjusted", "type", "minutes", "seconds"}
+_KINDS_OF_ROWS = (
+    *("bid", "ask", "mid", "trade", "trades", "buy", "sell", "long", "short", "call", "put", "day", "night", "pre"),
+    *("post", "regular", "rth", "eth", "raw", "adj", "adjusted", "unadjusted", "split", "dividend", "spot", "perp"),
+    *("future", "futures", "swap", "true", "false"),
+)
 _FEW = 4  # repeats before a column of whole numbers may count as one of names
 
 
@@ -158,7 +165,7 @@ def _hint_apart(ordered: pl.DataFrame, shared: pl.DataFrame, rows: Rows) -> str 
             return counts
         intervals = column in texts and all(map(read_interval, frame[column].drop_nulls().unique()))
         venues = rows.symbols_named and normalise(column) in VENUES
-        if intervals or venues or not _is_of_series(frame, column):
+        if intervals or venues or _are_kinds(frame, column) or not _is_of_series(frame, column):
             return f"{column!r} tells them apart; keep the rows of one: {_filter(frame, [column])}"
         return f"{column!r} tells them apart: data.symbol_column={column!r}"
     if names[1:] and _separates(frame, names, rows.columns):
@@ -185,6 +192,14 @@ def _is_of_series(frame: pl.DataFrame, column: str) -> bool:
     many = (frame.height - frame[STAMP].n_unique()) * _SHARE >= frame[STAMP].n_unique()
     values = frame.sort(STAMP, maintain_order=True)[column]
     return many or int((values != values.shift()).fill_null(True).sum()) <= 2 * values.n_unique()
+
+
+def _are_kinds(frame: pl.DataFrame, column: str) -> bool:
+    """Whether a column's name or all of its values are words for kinds of rows that one instrument has."""
+    if _KINDS & set(normalise(column).split("_")):
+        return True
+    values = frame[column].drop_nulls().unique()
+    return values.dtype == pl.String and bool(values.str.to_lowercase().is_in(_KINDS_OF_ROWS).all())
 
 
 def _rank(column: str) -> int:

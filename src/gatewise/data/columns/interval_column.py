@@ -15,7 +15,7 @@ import polars as pl
 
 from gatewise.config.schema import format_duration
 from gatewise.data.names.intervals import is_about, read_interval
-from gatewise.data.table import ROW, STAMP, SYMBOL
+from gatewise.data.table import STAMP, SYMBOL
 from gatewise.errors import AmbiguousError, SchemaError
 
 # Spellings after `normalise`, the better one first.
@@ -42,6 +42,7 @@ INTERVALS = (
 )
 _NUMBERING = "period"  # the one of these that more often counts something
 _MOST_INTERVALS = 40
+_MOST_NUMBERS = 10  # that may be lengths in a column that no name says to hold such
 _SHOWN = 6
 _SAMPLE_ROWS = 200
 
@@ -75,8 +76,7 @@ def find_interval(
         column = spelled.get(spelling)
         if column is None or column in taken:
             continue
-        counts = _texts(frame[column]).alias("value").value_counts(sort=True)
-        if interval := interval_of(name, column, counts.drop_nulls().filter(pl.col("value") != "")["value"].to_list()):
+        if interval := interval_of(name, column, [v for v in _most_frequent_first(_texts(frame[column])) if v]):
             return interval
     return None
 
@@ -118,26 +118,46 @@ def require_no_lengths(name: str, interval: Interval, column: pl.Series, symbols
     raise AmbiguousError(error.message, f"{error.hint}; numbers of a day's or a year's parts belong into the time")
 
 
-def refuse_lengths(name: str, left_out: pl.DataFrame, symbols: pl.Series, stamps: pl.Series) -> None:
-    """Holds other columns of words against the rows: those of which all are lengths of bars, by which rows step.
+def refuse_lengths(
+    name: str, left_out: pl.DataFrame, numbers: pl.DataFrame, symbols: pl.Series, stamps: pl.Series
+) -> None:
+    """Holds other columns against the rows: those of which all may be lengths of bars, by which rows step.
 
     Args:
         name: how errors call the file.
-        left_out: columns that are left out, among them `__row`.
+        left_out: columns of words.
+        numbers: columns of numbers, which count more often than they name lengths.
         symbols, stamps: of the rows.
 
     Raises:
-        AmbiguousError: a column names several lengths, and the rows of two at least step by theirs.
+        AmbiguousError: a column names several lengths, and the rows of two at least step by theirs, those of numbers
+            all of them.
     """
-    for column in left_out.drop(ROW):
+    for column in left_out:
         if not names_lengths(column.head(_SAMPLE_ROWS)):
             continue
         texts = _texts(column)
-        values = texts.drop_nulls().value_counts(sort=True)[column.name].to_list()
+        values = _most_frequent_first(texts)
         if not 1 < len(values) <= _MOST_INTERVALS or not all(map(_is_said, values)):
             continue
         if len(_fitting(_usual_steps(_by_value(texts, symbols, stamps)))) > 1:
             raise several_intervals(f"{name}: column {column.name!r} names", column.name, values)
+    for column in numbers:
+        if not _may_be_lengths(column.head(_SAMPLE_ROWS)) or not _may_be_lengths(column):
+            continue
+        texts = column.cast(pl.Int64).cast(pl.String)
+        values = _most_frequent_first(texts)
+        usual = _usual_steps(_by_value(texts, symbols, stamps), middle=True)
+        if 1 < len(values) == len(_fitting(usual)):
+            raise several_intervals(f"{name}: column {column.name!r} names", column.name, values)
+
+
+def _may_be_lengths(numbers: pl.Series) -> bool:
+    """Whether numbers are a few, each of which may count the minutes or seconds of a bar."""
+    values = numbers.unique()
+    if not 0 < len(values) <= _MOST_NUMBERS or not values.is_finite().fill_null(False).all():
+        return False
+    return all(value == round(value) and bool(read_interval(f"{value:.0f}")) for value in values)
 
 
 def names_lengths(column: pl.Series) -> bool:
@@ -195,6 +215,10 @@ def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars()
 
 
+def _most_frequent_first(texts: pl.Series) -> list[str]:
+    return texts.drop_nulls().alias("value").value_counts(sort=True)["value"].to_list()
+
+
 def _is_said(value: str) -> bool:
     """Whether a text names a length; a letter alone may be anything."""
     return len(value) > 1 and bool(read_interval(value))
@@ -205,11 +229,12 @@ def _by_value(texts: pl.Series, symbols: pl.Series, stamps: pl.Series) -> pl.Dat
     return rows.unique().sort(SYMBOL, "value", STAMP)
 
 
-def _usual_steps(rows: pl.DataFrame) -> dict[str, timedelta]:
-    """Of each value, of `_by_value`, that has two rows of a symbol."""
+def _usual_steps(rows: pl.DataFrame, middle: bool = False) -> dict[str, timedelta]:
+    """Of each value, of `_by_value`, that has two rows of a symbol: the most frequent step, or the middle one."""
     follows = (pl.col(SYMBOL) == pl.col(SYMBOL).shift()) & (pl.col("value") == pl.col("value").shift())
     steps = rows.select("value", pl.when(follows).then(pl.col(STAMP).diff()).alias("step")).drop_nulls()
-    return dict(steps.group_by("value").agg(pl.col("step").mode().min()).iter_rows())
+    usual = pl.col("step").median() if middle else pl.col("step").mode().min()
+    return dict(steps.group_by("value").agg(usual).iter_rows())
 
 
 def _fitting(usual: dict[str, timedelta]) -> list[str]:

@@ -52,7 +52,7 @@ class Part:
         interval: what a column says of the length of bars, if one does.
         named: whose rows they are by the file's path, where nothing else says.
         volume: what its volume counts where it has a choice of columns, ticks or what was traded.
-        symbols_named: a column says whose each row is.
+        symbols_from: the column that says whose each row is, if one does.
         order: which price comes first, where rows without a header were asked; they are read as it says, or, where it
             does not, as their layout does.
         spare: columns that only repairs are decided by, and nobody asked for.
@@ -69,7 +69,7 @@ class Part:
     interval: Interval | None = None
     named: Named | None = None
     volume: Volume | None = None
-    symbols_named: bool = False
+    symbols_from: str | None = None
     order: Order | None = None
     spare: frozenset[str] = frozenset()
 
@@ -141,7 +141,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
     notes = [*raw.notes, *roles.notes, *stamps.notes, *notes, *backwards(frame)]
     left = (column for column in names if chosen.get(column) not in frame.columns)
     word_columns = raw.frame.select(ROW, *(column for column in left if _holds_words(raw.frame[column])))
-    refuse_lengths(raw.name, word_columns, symbols, stamps.values)
+    refuse_lengths(raw.name, word_columns.drop(ROW), frame[:, 3:].drop(OHLCV, strict=False), symbols, stamps.values)
     if named is not None and only not in (None, named.symbol):
         named = None  # another symbol was wanted, and the rows are taken for its own
     return Part(
@@ -156,7 +156,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         interval=interval,
         named=named,
         volume=roles.volume,
-        symbols_named=roles.symbol is not None,
+        symbols_from=roles.symbol,
         order=order,
         spare=spare,
     )

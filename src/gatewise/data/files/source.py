@@ -42,7 +42,7 @@ def read_rows(spec: DataConfig) -> Rows:
     else:
         parts = [read_part(blob, spec, only) for blob in blobs]
     parts = settle_series(settle_orders(parts), spec.symbols)
-    return rows_of(parts, spec, [*notes, *find_unnamed(parts, spec.symbol)])
+    return rows_of(parts, spec, [*notes, *find_unnamed(parts, spec.symbol, spec.symbol_column)])
 
 
 def _filtered(blobs: Iterable[Blob], spec: DataConfig, only: str | None) -> tuple[list[Part], list[str]]:

@@ -241,7 +241,7 @@ def _read(
     if roles.interval is not None and not roles.interval.values[1:]:
         part = replace(part, interval=roles.interval)
     del raw  # millions of rows need not be there three times
-    return rows_of([part], narrow, find_unnamed([part], spec.symbol))
+    return rows_of([part], narrow, find_unnamed([part], spec.symbol, spec.symbol_column))
 
 
 def _only_symbol(spec: DataConfig, name: str) -> str:

@@ -24,7 +24,7 @@ _WHOLE_FLOAT32 = 2**24  # above it float32 holds no longer every whole number
 _BOUNDS = np.array([second * 1e6 / us for us in EPOCH_US.values() for second in USUAL_S])
 _DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%.f"}
 _PERIODS = {6: ("%Y%m", "months"), 4: ("%Y", "years")}
-_AS_THEY_ARE = 'data.time_format="epoch_s", or epoch_ms, epoch_us, epoch_ns or %Y%m%d, as they are'
+_WRITTEN = "write them as dates or epochs, or name another column: data.time_column"
 _LEAST_STEP = 60  # numbers by which epochs that are dates as well may step: seconds of a minute
 # Counts that begin elsewhere: microseconds in one, and where 0 lies in seconds from 1970.
 _COUNTS = {
@@ -175,10 +175,10 @@ def _no_unit(
         either = f"{_UNITS[units.max()]} and {count} both fit" if units.max() >= 0 else f"they look like {count}"
         return AmbiguousError(
             f"{span}: {either} (row {rows[0]} is {_day(first)} then)",
-            'write them as dates or epochs; if they are epochs all the same: data.time_format="'
-            f'{_UNITS[max(units.max(), 0)]}"',
+            "write them as dates or epochs"
+            + (f'; if they are epochs all the same: data.time_format="{_UNITS[units[0]]}"' if units[0] >= 0 else ""),
         )
-    return AmbiguousError(f"{span}: no epoch unit puts all of them in 1980 to 2100", _AS_THEY_ARE)
+    return AmbiguousError(f"{span}: no epoch unit puts all of them in 1980 to 2100", _WRITTEN)
 
 
 def _epochs_or_dates(span: str, numbers: npt.NDArray[np.float64], unit: str, dates: Moments) -> AmbiguousError:

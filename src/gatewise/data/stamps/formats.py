@@ -100,10 +100,14 @@ def parse_text(name: str, column: str, text: pl.Series, rows: pl.Series, day_fir
         return replace(moments, words=zones, aware=moments.aware or in_utc)
     if not fits:
         raise _misfit(name, column, raw, text, rows, candidates, day_first)
-    readings = " or ".join(_plain(moments.values[0]) for moments in fits.values())
+    one, other, *_ = (moments.values for moments in fits.values())
+    row = int((one != other).arg_max() or 0)
+    readings = " or ".join(_plain(moments.values[row]) for moments in fits.values())
+    ways = ["data.day_first=True or data.day_first=False"]
+    ways += [f'data.time_format="{fmt}"' for fmt in fits if fmt[:2] not in order.values() and not _misses(raw, fmt)]
     raise AmbiguousError(
-        f"{name} column {column!r}: {raw[0]!r} may be {readings}, and no row of {len(text)} proves which",
-        'data.day_first=True or data.day_first=False, or data.time_format="%d.%m.%Y %H:%M"',
+        f"{name} column {column!r}: {raw[row]!r} may be {readings}, and no row of {len(text)} proves which",
+        " or ".join(ways),
     )
 
 
@@ -178,6 +182,11 @@ def _plain_text(text: pl.Series) -> tuple[pl.Series, bool]:
 
 def _fits(text: pl.Series, candidates: list[str]) -> dict[str, Moments]:
     return {fmt: moments for fmt in candidates if (moments := apply_format(text, fmt)).values.null_count() == 0}
+
+
+def _misses(text: pl.Series, fmt: str) -> bool:
+    """Whether a format that fits stamps in plain spelling does not fit them as they are written."""
+    return apply_format(text, fmt).values.null_count() > 0
 
 
 def _ends(text: pl.Series) -> tuple[pl.Series, pl.Series]:
