@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -189,3 +189,28 @@ def test_what_can_not_be_read_is_an_error_of_one_object(cli: Cli, tmp_path: Path
     assert said.code == 2
     assert said.json["error"]["type"] == "ReadError"
     assert "absent.csv" in said.json["error"]["message"]
+
+
+def test_rows_in_the_future_are_counted_and_located(tmp_path: Path) -> None:
+    first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=7)
+    path = put(tmp_path, "X.csv", as_csv(bars(10, timedelta(days=1), first)))
+    report = check_data(DataConfig(paths=(str(path),)))
+    found = next(finding for finding in report.findings if finding.kind == "in_the_future")
+    assert (found.count, found.blocks, report.ok) == (1, False, True)
+    assert found.examples[0].startswith("row 10 (X ")
+
+
+@pytest.mark.parametrize("written", ["%d-%b-%y", "%y-%m-%d", "%d.%m.%y %H:%M"])
+def test_two_digit_years_that_are_yet_to_come_are_of_the_century_before(written: str, tmp_path: Path) -> None:
+    frame = bars(100, timedelta(days=1), datetime(1968, 10, 10, tzinfo=UTC))
+    path = put(tmp_path, "X.csv", as_csv(frame, lambda moment: moment.strftime(written)))
+    report = check(path)
+    assert (report["first_stamp"], report["in_the_future"]) == ("1968-10-10T00:00:00Z", 0)
+    assert "two digits" in str(report["notes"])
+
+
+def test_symbols_that_only_capitals_tell_apart_are_named(tmp_path: Path) -> None:
+    parts = [bars(9, seed=seed).with_columns(symbol=pl.lit(name)) for seed, name in enumerate(["aapl", "AAPL", "V"])]
+    report = check(put(tmp_path, "X.csv", as_csv(pl.concat(parts))))
+    assert "AAPL and aapl" in str(report["notes"])
+    assert "capitals" not in str(check(put(tmp_path, "Y.csv", as_csv(pl.concat(parts[1:]))))["notes"])

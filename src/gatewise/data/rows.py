@@ -118,6 +118,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
                 )
                 raise UnknownNameError("symbol", symbol, few)
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
+    notes += _one_in_two_cases(frame[SYMBOL].unique().sort().to_list())
     steps = steps_of(frame)
     wall = wall_clock(parts)
     common, share = most_frequent_whole(steps)
@@ -191,6 +192,15 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
             f"{files[0]}: beside time and symbol no column holds numbers", "a row needs a number to be used"
         )
     return rows
+
+
+def _one_in_two_cases(symbols: Sequence[str]) -> list[str]:
+    cases: dict[str, list[str]] = {}
+    for symbol in symbols:
+        cases.setdefault(symbol.casefold(), []).append(symbol)
+    several = [" and ".join(own) for own in cases.values() if own[1:]]
+    few = "; ".join(several[:3]) + ("; …" if several[3:] else "")
+    return [f"warning: symbols that only capitals tell apart are taken for several: {few}"] if several else []
 
 
 def _merged_notes(parts: Sequence[Part]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,13 @@ def check_rows(rows: Rows, spec: DataConfig) -> Report:
         find_outside_sessions(rows),
         _duplicates(rows, settled=spec.on_duplicate != "error"),
         _disorder(rows),
+        _rows(
+            rows,
+            "in_the_future",
+            pl.col(STAMP) > datetime.now(UTC) + timedelta(days=1),
+            "nothing where rows are forecasts; else data.time_format says how stamps are written",
+            blocks=False,
+        ),
         _rows(
             rows,
             "ohlc_violations",

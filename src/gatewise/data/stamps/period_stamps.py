@@ -47,7 +47,9 @@ def read_period(name: str, column: str, text: pl.Series, rows: pl.Series) -> Mom
                 f"{rows[0]}: {text[0]!r}, one of the {period}",
                 FORMAT_HINT,
             )
-        return replace(moments, notes=(f"stamps name {period}, such as {text[0]}: read as their first moments",))
+        return replace(
+            moments, notes=(f"stamps name {period}, such as {text[0]}: read as their first moments", *moments.notes)
+        )
     return None
 
 

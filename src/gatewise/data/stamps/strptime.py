@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -56,5 +57,13 @@ def apply_format(text: pl.Series, fmt: str) -> Moments:
     if getattr(values.dtype, "time_zone", None):
         values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         aware = True
+    notes: tuple[str, ...] = ()
+    if re.search(r"(?<!%)(?:%%)*%y", fmt):
+        late = (values > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)).fill_null(False)
+        if late.any():  # a year is not one that is yet to come
+            values = values.zip_with(~late, values.dt.offset_by("-100y"))
+            notes = (
+                f"years of two digits that would be yet to come are read as a century before: {late.sum():,} rows",
+            )
     # %Y takes two digits for the first century.
-    return Moments(values.set((values.dt.year() < _OLDEST_YEAR).fill_null(False), None), aware)
+    return Moments(values.set((values.dt.year() < _OLDEST_YEAR).fill_null(False), None), aware, notes=notes)
