@@ -133,7 +133,7 @@ def test_a_bundle_is_refused_where_the_code_is_another_or_gone(package: Path, ga
         ("mypkg.bad:Conv", "import absent_package", "can't be imported: ModuleNotFoundError: No module named"),
         ("mypkg.bad:Conv", "raise ValueError('no')", "can't be imported: ValueError: no"),
         ("mypkg.bad:Conv", "Cnov = 3", "unknown name in mypkg.bad 'Conv'"),
-        ("mypkg.bad:Conv", "Conv = 3", "must be a ModelSpec; got int"),
+        ("mypkg.bad:Conv", "Conv = 3", "must be a NeuralSpec or TabularSpec; got int"),
         ("mypkg.bad:", "", "is no import path"),
         (":Conv", "", "is no import path"),
         ("my pkg:Conv", "", "is no import path"),

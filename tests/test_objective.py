@@ -124,3 +124,10 @@ def test_a_model_that_reads_no_symbols_is_called_with_x_alone() -> None:
     center, symbol = torch.zeros(FEATURES), torch.zeros(20, dtype=torch.int32)
     plain = Windows(torch.zeros(20, FEATURES), center, torch.ones(FEATURES), STEPS, symbol=symbol)
     assert [tensor.shape for tensor in plain.inputs(torch.tensor([7, 9]))] == [(2, STEPS, FEATURES)]
+
+
+@pytest.mark.parametrize("given_shape", [(WINDOWS, 2), (WINDOWS, 4), (WINDOWS, 3, 1)])
+def test_outputs_are_as_many_as_there_are_classes(given_shape) -> None:
+    objective = Objective(LOSSES["cross_entropy"].build(), FP32, num_classes=3)
+    with pytest.raises(TrainingError, match=r"must be \[6, 3\] for labels"):
+        objective(lambda x: torch.zeros(given_shape), classes_batch())

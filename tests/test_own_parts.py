@@ -224,7 +224,7 @@ def test_the_audit_finds_labels_that_read_other_rows_than_they_say(package: Path
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("Mine = 3", "must be a TargetPart; got int"),
+        ("Mine = 3", "must be a TargetSpec; got int"),
         ("raise ValueError('no')", "can't be imported: ValueError: no"),
         ("", "unknown name in mypkg.bad 'Mine'"),
     ],

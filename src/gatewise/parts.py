@@ -13,10 +13,11 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, TypeVar, cast
 
 from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError, one_line
@@ -29,6 +30,13 @@ GROUPS = {
     "loss": "gatewise.losses",
     "target": "gatewise.targets",
     "splitter": "gatewise.splitters",
+}
+# What people write; the classes that parts are held against are partly bases of these, without torch.
+_SPECS = {
+    "model": "NeuralSpec or TabularSpec",
+    "loss": "LossSpec",
+    "target": "TargetSpec",
+    "splitter": "SplitterSpec",
 }
 _LOADED: dict[str, dict[str, object]] = {}
 _PATH = "an import path reads package.module:Name"
@@ -60,8 +68,9 @@ def find_part(kind: str, name: str, table: Mapping[str, Entry], wanted: type | N
         raise UnknownNameError(kind, name, [*table, *points])
     part = _load(kind, path)
     if not (callable(part) if wanted is None else isinstance(part, wanted)):
-        needed = "be a function" if wanted is None else f"be a {wanted.__name__}"
-        raise ConfigError(f"{kind} {path} must {needed}; got {type(part).__name__}", _how_to(kind))
+        needed = "be a function" if wanted is None else f"be a {_SPECS[kind]}"
+        got = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
+        raise ConfigError(f"{kind} {path} must {needed}; got {got}", _how_to(kind))
     _LOADED.setdefault(kind, {})[name] = part
     return cast(Entry, part)
 
@@ -137,10 +146,27 @@ def whose_code(part: str, doing: str) -> Iterator[None]:
     except GatewiseError:
         raise
     except Exception as error:  # it is its author's code
-        raise ConfigError(
-            f"{part} can't {doing}: {type(error).__name__}: {one_line(str(error))}",
-            "mend its code",
-        ) from error
+        raise ConfigError(f"{part} can't {doing}: {told(error)}", "mend its code") from error
+
+
+def model_code(name: str, doing: str) -> AbstractContextManager[None]:
+    """`whose_code` of a model of one's own; of gatewise's own, what is raised is raised."""
+    return nullcontext() if path_of("model", name) is None else whose_code(f"model {name}", doing)
+
+
+def told(error: Exception) -> str:
+    """An exception in one line, with the last place in parts of one's own that it came through."""
+    words = f"{type(error).__name__}: {' '.join(one_line(str(error)).split())[:300]}"
+    packages = {path.partition(":")[0].split(".")[0]
+                for kind, found in _LOADED.items() for name in found if (path := path_of(kind, name))}  # fmt: skip
+    frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)
+              if str(frame.f_globals.get("__name__")).split(".")[0] in packages]  # fmt: skip
+    if not frames:
+        return words
+    frame, line = frames[-1]
+    file = Path(frame.f_code.co_filename)
+    here = Path.cwd()
+    return f"{words} ({file.relative_to(here) if file.is_relative_to(here) else file}:{line})"
 
 
 class Configs(Mapping[str, Any]):
@@ -149,14 +175,27 @@ class Configs(Mapping[str, Any]):
     Args:
         kind, wanted: see `find_part`; a part of one's own has its class as `config`.
         ours: of gatewise's own.
+        base: of the classes.
+        derive_from: what one's own derives its class from, where that is not the base.
     """
 
-    def __init__(self, kind: str, ours: Mapping[str, Any], wanted: type[Any]) -> None:
+    def __init__(
+        self, kind: str, ours: Mapping[str, Any], wanted: type[Any], base: type[Any], derive_from: str = ""
+    ) -> None:
         self._kind, self._ours, self._wanted = kind, ours, wanted
+        self._base, self._derive_from = base, derive_from or base.__name__
 
     def __getitem__(self, name: str) -> Any:
         part = find_part(self._kind, name, self._ours, self._wanted)
-        return part.config if isinstance(part, self._wanted) else part
+        if not isinstance(part, self._wanted):
+            return part
+        if not (isinstance(part.config, type) and issubclass(part.config, self._base)):
+            got = getattr(part.config, "__name__", type(part.config).__name__)
+            raise ConfigError(
+                f"the config of {self._kind} {name} must be a {self._base.__name__}; got {got}",
+                f"derive it from {self._derive_from}",
+            )
+        return part.config
 
     def __contains__(self, name: object) -> bool:
         return name in self._ours or (isinstance(name, str) and path_of(self._kind, name) is not None)

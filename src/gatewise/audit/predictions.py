@@ -8,6 +8,7 @@ import polars as pl
 
 from gatewise.audit.base import Case, Check, name_row, small_config
 from gatewise.audit.corrupt import cut_moments, futures
+from gatewise.audit.fitting import UNSEEDED
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.learners.table import learner_of
@@ -36,6 +37,8 @@ def check_predictions(case: Case) -> Check:
             for future in futures(table, cut_us, rng):
                 at = future.at[np.searchsorted(future.kept, rows)]
                 changed = base != _numbers(case.parts.predict(bundle, future.table, at))
+                if changed.any() and (base != _numbers(case.parts.predict(bundle, table, rows))).any():
+                    return Check("predictions", False, f"the same rows are predicted twice as two things: {UNSEEDED}")
                 if changed.any():
                     row = rows[np.flatnonzero(changed.any(axis=1))[0]]
                     return Check(

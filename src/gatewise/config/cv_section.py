@@ -66,4 +66,4 @@ class SplitterPart:
 
 
 CV_CONFIGS: dict[str, type[CvSection]] = dict.fromkeys(get_args(CvConfig.model_fields["splitter"].annotation), CvConfig)
-CvSection.options = Configs("splitter", CV_CONFIGS, SplitterPart)
+CvSection.options = Configs("splitter", CV_CONFIGS, SplitterPart, CvSection)

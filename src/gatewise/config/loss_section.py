@@ -77,7 +77,7 @@ class LossPart:
     config: type[LossConfig] = field(default=LossConfig, kw_only=True)
 
 
-LossConfig.options = Configs("loss", LOSS_CONFIGS, LossPart)
+LossConfig.options = Configs("loss", LOSS_CONFIGS, LossPart, LossConfig)
 
 CLASS_METRICS = ("accuracy", "f1")
 # {name: kinds of outputs}: the kind's own proper loss, the one that is trained on, and what else there is a number of.

@@ -181,7 +181,9 @@ class ModelPart:
     config: type[ModelConfig]
 
 
-_CONFIGS: Mapping[str, type[ModelConfig]] = Configs("model", MODEL_CONFIGS, ModelPart)
+_CONFIGS: Mapping[str, type[ModelConfig]] = Configs(
+    "model", MODEL_CONFIGS, ModelPart, ModelConfig, "NetworkConfig, or TabularConfig for a model of one row"
+)
 ModelConfig.options = _CONFIGS
 
 

@@ -143,7 +143,7 @@ class TargetPart:
 TARGET_CONFIGS: dict[str, type[TargetSection]] = dict.fromkeys(
     get_args(TargetConfig.model_fields["kind"].annotation), TargetConfig
 )
-TargetSection.options = Configs("target", TARGET_CONFIGS, TargetPart)
+TargetSection.options = Configs("target", TARGET_CONFIGS, TargetPart, TargetSection)
 
 
 def level_name(level: float) -> str:

@@ -19,7 +19,7 @@ from gatewise.features.base import Feature, FeatureMatrix, matrix_dtype
 from gatewise.features.fill import fill
 from gatewise.features.sets import SETS, SMA_VALUE, FeatureSet, raw
 from gatewise.features.timeframes import Longer, fill_longer
-from gatewise.parts import find_part
+from gatewise.parts import find_part, whose_code
 
 log = logging.getLogger("gatewise.features")
 
@@ -81,8 +81,13 @@ def _resolve(
 def _of_sets(
     spec: FeatureConfig, sets: Sequence[FeatureSet], columns: Sequence[str], timeframe: timedelta | None
 ) -> tuple[Feature, ...]:
-    made = [(name, tuple(features(columns, timeframe))) for name, features in zip(spec.sets, sets, strict=True)]
+    made: list[tuple[str, tuple[Feature, ...]]] = []
+    for name, make in zip(spec.sets, sets, strict=True):
+        with whose_code(f"feature set {name}", "give features of (columns, timeframe)"):
+            made.append((name, tuple(make(columns, timeframe))))
     for name, features in made:
+        if not features:
+            raise ConfigError(f"feature set {name} must give features; it gives none", "leave it out of features.sets")
         if other := [one for one in features if not isinstance(one, Feature)]:
             raise ConfigError(
                 f"feature set {name} must give features; got {type(other[0]).__name__}",

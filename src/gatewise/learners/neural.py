@@ -20,8 +20,10 @@ from gatewise.fold import FittedFold, make_windows, place_windows
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.models.base import Network
 from gatewise.models.registry import build_model, network_spec
+from gatewise.models.sound import sound_network
 from gatewise.models.symbol import unwrapped
 from gatewise.nn.initial import seeded
+from gatewise.parts import path_of
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import OutputSpec
@@ -223,16 +225,25 @@ def older_key(config: ExperimentConfig, samples: Samples) -> str | None:
 
 
 def build(config: ExperimentConfig, samples: Samples) -> Network:
-    """The configured model on the CPU, with the initial weights of its seed."""
-    return build_model(
-        config.model,
-        len(samples.matrix.names),
-        samples.labels.spec.num_outputs,
-        config.windows.supervise,
-        len(samples.table.symbols),
-        config.features.symbol_onehot,
-        seeded(config.training.seed),
-    )
+    """The configured model on the CPU, with the initial weights of its seed; one's own is asked whether it is sound."""
+    name, readout, num_features = config.model.name, config.windows.supervise, len(samples.matrix.names)
+    num_outputs = samples.labels.spec.num_outputs
+
+    def built() -> Network:
+        return build_model(
+            config.model,
+            num_features,
+            num_outputs,
+            readout,
+            len(samples.table.symbols),
+            config.features.symbol_onehot,
+            seeded(config.training.seed),
+        )
+
+    if path_of("model", name) is None:
+        return built()
+    steps = config.windows.sequence_length
+    return sound_network(name, built, steps, num_features, num_outputs, readout)
 
 
 def _measure_batch_size(

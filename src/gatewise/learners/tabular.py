@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import BundleError
+from gatewise.errors import BundleError, ConfigError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
 from gatewise.fold import FittedFold, scaled_features, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
 from gatewise.models.registry import tabular_spec
+from gatewise.parts import model_code
 from gatewise.samples import Samples
 from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
@@ -115,17 +116,25 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
 def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:
     table, labels = samples.table, samples.labels
     rows = rows[np.argsort(table.time_us[rows], kind="stable")]
-    return tabular_spec(config.model.name).fit(
-        TrainingRows(
-            scaled_features(config, samples, fold, rows),
-            trained_labels(samples, fold, np.float64)[rows],
-            len(labels.classes),
-            table.time_us[rows],
-            table.time_us[labels.known_at[rows]],
-            config.training.seed,
-        ),
-        config.model,
+    training_rows = TrainingRows(
+        scaled_features(config, samples, fold, rows),
+        trained_labels(samples, fold, np.float64)[rows],
+        len(labels.classes),
+        table.time_us[rows],
+        table.time_us[labels.known_at[rows]],
+        config.training.seed,
     )
+    name, wanted = config.model.name, (1, labels.spec.num_outputs)
+    with model_code(name, "be fitted"):
+        model = tabular_spec(name).fit(training_rows, config.model)
+    with model_code(name, "predict a row"):
+        got = np.shape(model.predict(training_rows.x[:1]))
+    if got != wanted:
+        raise ConfigError(
+            f"model {name} must predict {list(wanted)} for one row; got {list(got)}",
+            "predict returns probabilities [rows, classes], or values [rows, outputs]",
+        )
+    return model
 
 
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> float:

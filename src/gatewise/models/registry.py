@@ -23,7 +23,7 @@ from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
-from gatewise.parts import find_part
+from gatewise.parts import find_part, model_code
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 
@@ -111,8 +111,8 @@ def build_model(
 
     Raises:
         UnknownNameError: no model of that name.
-        ConfigError: `input_features` is given and disagrees with the features, the model is no network, or it holds a
-            layer that `nn.allowed` refuses.
+        ConfigError: `input_features` is given and disagrees with the features, the model is no network, raises, or
+            holds a layer that `nn.allowed` refuses.
     """
     spec = network_spec(config)
     assert isinstance(config, NetworkConfig)
@@ -123,7 +123,13 @@ def build_model(
         )
     embedding = config.learned_width
     width = told_width(num_symbols, symbol_onehot, embedding)
-    inner = spec.build(config, num_features + width, num_outputs, readout, generator)
+    with model_code(config.name, "be built"):
+        inner = spec.build(config, num_features + width, num_outputs, readout, generator)
+    if not isinstance(inner, Network):
+        raise ConfigError(
+            f"model {config.name} must build a Network; got {type(inner).__name__}",
+            "derive its class from gatewise.models.base.Network",
+        )
     require_allowed(inner, config.name)
     if not width:
         return inner

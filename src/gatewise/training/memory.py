@@ -18,6 +18,7 @@ from gatewise.host import choose_threads
 from gatewise.models.base import Network, StepBytes, StepShape
 from gatewise.models.registry import network_spec
 from gatewise.nn.dropout import drawing
+from gatewise.parts import model_code
 from gatewise.training.step import piece_rows
 
 # What a first step of a one-unit model takes (measured): pages of torch's libraries that are touched for the first
@@ -100,7 +101,8 @@ def estimate_memory(
     if precision not in ("fp32", "bf16", "fp16"):
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
     spec, width, where = network_spec(model), num_features + model.learned_width, torch.device(device)
-    module = spec.build(model, width, num_outputs, "last", None)
+    with model_code(model.name, "be built"):
+        module = spec.build(model, width, num_outputs, "last", None)
     weights = sum(parameter.numel() for parameter in module.parameters())
     piece = piece_rows(batch_size, sequence_length, weights, where)
     threads = choose_threads()[0] if threads is None else threads

@@ -32,12 +32,14 @@ class Objective:
         loss: one value a sample.
         precision: of the forward pass; losses are computed in float32.
         outputs_a_column: of y, where these are numbers; several for quantiles.
+        num_classes: of y, where these are class numbers; `None`: as many as there are outputs.
         measures: what epochs are told by beside the loss, by name.
     """
 
     loss: Loss
     precision: Precision
     outputs_a_column: int = 1
+    num_classes: int | None = None
     measures: Mapping[str, Loss] = field(default_factory=dict)
 
     @property
@@ -55,7 +57,7 @@ class Objective:
         """
         with self.precision.autocast(batch.x_BTF.device):
             outputs = model(*batch.inputs)
-        outputs_NK = scored_outputs(outputs, batch, self.outputs_a_column).float()
+        outputs_NK = scored_outputs(outputs, batch, self.outputs_a_column, self.num_classes).float()
         raised_NK = outputs_NK if batch.log_weight is None else outputs_NK + batch.log_weight
         return self.loss(raised_NK, batch.y), outputs_NK
 
@@ -86,10 +88,11 @@ def make_objective(settings: TrainingConfig, precision: Precision, spec: OutputS
     measures: dict[str, Loss] = {}
     if monitor in LOSS_CONFIGS:
         measures[monitor] = make_loss(LOSS_CONFIGS[monitor](name=monitor), spec.kind, spec.loss_fields)
-    return Objective(loss, precision, spec.num_outputs // max(1, len(spec.outputs)), measures)
+    a_column, num_classes = spec.num_outputs // max(1, len(spec.outputs)), len(spec.classes) or None
+    return Objective(loss, precision, a_column, num_classes, measures)
 
 
-def scored_outputs(outputs: Tensor, batch: Batch, outputs_a_column: int = 1) -> Tensor:
+def scored_outputs(outputs: Tensor, batch: Batch, outputs_a_column: int = 1, num_classes: int | None = None) -> Tensor:
     """Outputs [B, K], or of each step [B, T, K], as [N, K].
 
     Raises:
@@ -100,7 +103,7 @@ def scored_outputs(outputs: Tensor, batch: Batch, outputs_a_column: int = 1) -> 
     samples = len(batch.y)
     if outputs.dim() == 3 and outputs.shape[:2] == (windows, steps):
         outputs = outputs[:, -(samples // windows) :].flatten(0, 1)
-    wanted = (samples, outputs.shape[-1])
+    wanted = (samples, num_classes or outputs.shape[-1])
     if batch.y.is_floating_point():
         wanted = (*batch.y.shape[:-1], batch.y.shape[-1] * outputs_a_column)
     if outputs.shape != wanted:

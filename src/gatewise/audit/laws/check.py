@@ -11,6 +11,7 @@ from gatewise.audit.laws.tiny import Tiny
 from gatewise.errors import GatewiseError
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.models.base import ModelSpec, NeuralSpec
+from gatewise.parts import told, whose_code
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,20 @@ def check_law(name: str, law: str) -> Check:
     except GatewiseError as error:
         broken = error.message
     except Exception as error:  # a model is its author's; whatever it raises is told beside the law
-        broken = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        broken = told(error)
     return Check(law, broken is None, broken or sentence)
 
 
 def check_model(name: str) -> list[Check]:
-    """Every law that applies."""
+    """Every law that applies.
+
+    Raises:
+        GatewiseError: a network can't be built, or can't read a window, which no law could then be held against.
+    """
+    tiny = Tiny(name)
+    if isinstance(tiny.spec, NeuralSpec):
+        network = tiny.network().eval()
+        with whose_code(f"model {name}", "read a window"):
+            network(networks.windows_x())
     with one_core():
         return [check_law(name, law) for law in laws_of(name)]

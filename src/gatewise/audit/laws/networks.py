@@ -125,7 +125,8 @@ def output_bias(tiny: Tiny) -> str | None:
     module, x_BTF, shift = tiny.network().eval(), windows_x(), torch.tensor([0.5, -1.0])
     before = module(x_BTF)
     start_below(module, shift)
-    return None if torch.allclose(module(x_BTF) + shift, before, atol=1e-5) else "it is not"
+    moved = torch.allclose(module(x_BTF) + shift, before, atol=1e-5)
+    return None if moved else "outputs do not move by as much as output_bias is moved: return the parameter added last"
 
 
 def symbols(tiny: Tiny) -> str | None:

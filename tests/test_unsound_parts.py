@@ -1,0 +1,171 @@
+"""What one's own models and feature sets do wrong is said in one line, before anything rests on it.
+
+The page's own example is spoilt in one place each.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import Cli
+from gatewise import parts
+from gatewise.audit.laws.check import check_law
+from gatewise.audit.laws.tiny import Tiny
+from gatewise.config.load import load_config
+from gatewise.data.table import OHLCV
+from gatewise.errors import ConfigError
+from gatewise.features.build import resolve_features
+from gatewise.learners.neural import build
+
+PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
+HEAD = "self.head(self.dropout(states))"
+SPOILT = {
+    "one output too many": ("linear(config.channels, num_outputs,", "linear(config.channels, num_outputs + 1,"),
+    "one too few": ("linear(config.channels, num_outputs,", "linear(config.channels, num_outputs - 1,"),
+    "an axis more": (HEAD, f"{HEAD}.unsqueeze(-1)"),
+    "every step always": ("states = states[:, -1]", "pass"),
+    "a tuple": (HEAD, f"({HEAD}, states)"),
+    "raises when built": ("super().__init__()", "super().__init__(); 1 / 0"),
+    "raises when asked": ("states = self.states(x_BTF)", "states = self.states(x_BTF) @ self.weight"),
+    "no output_bias": ("@property\n    def output_bias", "def bias_of"),
+    "weights of torch's own": ("linear(config.channels, num_outputs, generator)",
+                               "__import__('torch').nn.Linear(config.channels, num_outputs)"),
+    "dropout of torch's own": (HEAD, "self.head(functional.dropout(states, 0.5, self.training))"),
+    "dropout when it predicts": (HEAD, "self.head(functional.dropout(states, 0.5, True))"),
+    "a plain config": ("ConvConfig(NetworkConfig)", "ConvConfig(__import__('pydantic').BaseModel)"),
+    "no spec": ("Conv = NeuralSpec(", "Conv = ConvNet\nOther = NeuralSpec("),
+    "no Network": ("class ConvNet(Network)", "class ConvNet(__import__('torch').nn.Module)"),
+    "a layer that is refused": ("self.dropout = Dropout(", "self.dropout = __import__('torch').nn.Dropout("),
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "mypkg"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(parts, "_LOADED", {})
+    importlib.invalidate_caches()
+    yield folder
+    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
+        del sys.modules[name]
+
+
+def write_model(folder: Path, spoilt: str | None = None) -> str:
+    """The page's model, spoilt; its import path."""
+    section = PAGE.read_text(encoding="utf-8").split("\n## How to add a model\n")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    if spoilt:
+        good, bad = SPOILT[spoilt]
+        assert good in code
+        code = code.replace(good, bad)
+    (folder / "nets.py").write_text(code, encoding="utf-8")
+    return "mypkg.nets:Conv"
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        ("one output too many", r"must give \[4, 2\] when it predicts, for 4 windows; got \[4, 3\]"),
+        ("one too few", r"must give \[4, 2\] when it predicts, for 4 windows; got \[4, 1\]"),
+        ("an axis more", r"must give \[4, 2\] .*got \[4, 2, 1\]"),
+        ("every step always", r"must give \[4, 2\] .*got \[4, 6, 2\]"),
+        ("a tuple", r"must give \[4, 2\] .*got tuple"),
+        ("raises when built", r"can't be built: ZeroDivisionError: division by zero \(mypkg.nets\.py:\d+\)"),
+        ("raises when asked", r"can't read a window: RuntimeError: .*\(mypkg.nets\.py:\d+\)"),
+        ("no output_bias", "can't be built: TypeError: .*output_bias"),
+        ("weights of torch's own", "draws from torch's global generator: two of one seed begin with other weights"),
+        ("dropout of torch's own", "draws from torch's global generator: the same windows give two outputs"),
+        ("dropout when it predicts", "draws from torch's global generator: the same windows give two outputs"),
+        ("a plain config", "the config of model mypkg.nets:Conv must be a ModelConfig; got ConvConfig"),
+        ("no spec", "must be a NeuralSpec or TabularSpec; got the class ConvNet"),
+        ("no Network", "must build a Network; got ConvNet"),
+    ],
+)
+def test_an_unsound_network_is_refused_before_it_is_trained(folder: Path, spoilt: str, message: str) -> None:
+    tiny = Tiny(write_model(folder, spoilt))
+    with pytest.raises(ConfigError, match=message) as refused:
+        tiny.planted.train(tiny.config(), "classes")
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("embedding", [0, 2])
+@pytest.mark.parametrize("supervise", ["last", "every"])
+def test_a_sound_one_is_built_as_ever_and_moves_no_generator(folder: Path, embedding: int, supervise: str) -> None:
+    tiny = Tiny(write_model(folder))
+    config, before = tiny.config(symbol_embedding=embedding), torch.get_rng_state()
+    windows = config.windows.model_copy(update={"supervise": supervise})
+    network = build(config.model_copy(update={"windows": windows}), tiny.planted.data("classes")[0])
+    assert network.training
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("spoilt", ["raises when built", "raises when asked", "a layer that is refused"])
+def test_what_can_not_be_checked_is_said_once_with_its_hint(folder: Path, cli: Cli, spoilt: str) -> None:
+    answer = cli("models", "check", write_model(folder, spoilt), "--json")
+    assert answer.code == 2
+    assert set(answer.json["error"]) == {"type", "message", "hint"}
+    assert answer.json["error"]["hint"]
+
+
+def test_a_law_that_is_broken_by_an_exception_names_its_place(folder: Path) -> None:
+    found = check_law(write_model(folder, "raises when asked"), "shapes")
+    assert re.search(r"RuntimeError: .* \(mypkg.nets\.py:\d+\)$", found.detail)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        (("return cls(", "return 1 / 0, cls("), r"can't be fitted: ZeroDivisionError.*\(mypkg.nearest\.py:\d+\)"),
+        (("def fit(cls, rows, config)", "def fit(cls, rows)"), "can't be fitted: TypeError"),
+        (("nearest = self", "nearest = 1 / 0, self"), r"can't predict a row: ZeroDivisionError.*nearest\.py:\d+"),
+        (
+            ("self.y.mean(axis=0)) /", "self.y.mean(axis=0))[:, :1] /"),
+            r"must predict \[1, 2\] for one row; got \[1, 1\]",
+        ),
+    ],
+)
+def test_an_unsound_model_of_one_row_is_refused(folder: Path, spoilt: tuple[str, str], message: str) -> None:
+    section = PAGE.read_text(encoding="utf-8").split("\n## How to add a model of one row\n")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    assert spoilt[0] in code
+    (folder / "nearest.py").write_text(code.replace(*spoilt), encoding="utf-8")
+    tiny = Tiny("mypkg.nearest:Nearest")
+    with pytest.raises(ConfigError, match=message):
+        tiny.planted.train(tiny.config(), "classes")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("def mine(columns, timeframe):\n    return []", "must give features; it gives none"),
+        ("def mine(columns):\n    return []", "can't give features of .columns, timeframe.: TypeError: mine"),
+        ("def mine(columns, timeframe):\n    return 3", "TypeError: 'int' object is not iterable"),
+        (
+            "def mine(columns, timeframe):\n    return 1 / 0",
+            r"ZeroDivisionError: division by zero \(mypkg.sets\.py:2\)",
+        ),
+    ],
+)
+def test_an_unsound_feature_set_is_refused(folder: Path, code: str, message: str) -> None:
+    (folder / "sets.py").write_text(code, encoding="utf-8")
+    config = load_config(overrides={"features.sets": ["mypkg.sets:mine"]})
+    with pytest.raises(ConfigError, match=message) as refused:
+        resolve_features(config.features, list(OHLCV), timedelta(minutes=1))
+    assert refused.value.hint
+
+
+def test_a_part_of_another_kind_is_named_beside_what_is_wanted(folder: Path) -> None:
+    (folder / "losses.py").write_text("class Mine:\n    pass\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="must be a LossSpec; got the class Mine"):
+        load_config(overrides={"training.loss": "mypkg.losses:Mine"})
