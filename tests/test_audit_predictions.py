@@ -11,6 +11,7 @@ import pytest
 from audit_tables import case_of, random_walk, small_experiment
 from gatewise.audit.base import Parts
 from gatewise.audit.chance import _nearest, _rank, check_permuted_labels
+from gatewise.audit.fitting import check_training
 from gatewise.audit.predictions import check_predictions
 from gatewise.bundle import Bundle
 from gatewise.config.schema import ExperimentConfig
@@ -109,3 +110,19 @@ def test_the_samples_that_are_tried_are_the_nearest_to_the_judged_ones() -> None
     train, judged = _nearest(case)
     assert np.array_equal(judged, case.split.val)
     assert np.array_equal(train, case.split.train[-len(train) :])
+
+
+def test_chance_is_not_called_looking_ahead() -> None:
+    chance = np.random.default_rng(1)
+
+    def noisy(bundle: Bundle, table: Table, rows: Rows) -> pl.DataFrame:
+        return bundle.predict(table, rows).with_columns(pl.col("prob_up") + chance.normal(size=len(rows)))
+
+    def unseeded(config: ExperimentConfig, *others: object) -> Trained:
+        training = config.training.model_copy(update={"seed": int(chance.integers(2**31))})
+        return train_model(config.model_copy(update={"training": training}), *others)  # type: ignore[arg-type]
+
+    for check in (check_predictions(case_of(parts=Parts(predict=noisy))),
+                  check_training(case_of(parts=Parts(train=unseeded)))):  # fmt: skip
+        assert not check.passed
+        assert "a generator that its seed does not set" in check.detail
