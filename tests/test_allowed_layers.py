@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from gatewise.config.schema import RecurrentConfig
 from gatewise.errors import ConfigError
 from gatewise.models import registry
-from gatewise.models.base import NeuralSpec
+from gatewise.models.base import Network, NeuralSpec
 from gatewise.models.registry import build_model
+
+
+class Chain(nn.Sequential, Network):
+    @property
+    def output_bias(self) -> torch.Tensor:
+        return list(self.parameters())[-1]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +33,7 @@ from gatewise.models.registry import build_model
 def test_a_network_with_such_a_layer_is_refused_by_its_place(
     layer: nn.Module, words: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = NeuralSpec("", "", RecurrentConfig, lambda *_: nn.Sequential(layer, nn.Linear(3, 1)))
+    spec = NeuralSpec("", "", RecurrentConfig, lambda *_: Chain(layer, nn.Linear(3, 1)))
     monkeypatch.setitem(registry.MODELS, "lstm", spec)
     with pytest.raises(ConfigError, match=words) as refused:
         build_model(RecurrentConfig(name="lstm"), 3, 1)
@@ -35,5 +42,5 @@ def test_a_network_with_such_a_layer_is_refused_by_its_place(
 
 @pytest.mark.parametrize("layer", [nn.LayerNorm(3), nn.GroupNorm(1, 3), nn.Conv1d(3, 3, 1), nn.GELU(), nn.LSTM(3, 3)])
 def test_layers_that_look_at_one_window_alone_are_let_be(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.MODELS, "lstm", NeuralSpec("", "", RecurrentConfig, lambda *_: nn.Sequential(layer)))
+    monkeypatch.setitem(registry.MODELS, "lstm", NeuralSpec("", "", RecurrentConfig, lambda *_: Chain(layer)))
     assert build_model(RecurrentConfig(name="lstm"), 3, 1)

@@ -214,6 +214,8 @@ WRITTEN = {
 @given(start=st.datetimes(datetime(1990, 1, 1), datetime(2050, 1, 1)), hours=st.sampled_from([1, 7, 24]))
 def test_common_ways_to_write_a_time_are_read_as_python_writes_them(fmt: str, start: datetime, hours: int) -> None:
     step = timedelta(hours=24 if "%H" not in fmt and "%I" not in fmt else hours)
+    if "%y" in fmt:  # of two centuries the one that is not yet to come
+        start = start.replace(year=min(start.year, 2020))
     start = start.replace(second=0, microsecond=0) if hours != 24 else datetime(start.year, start.month, start.day)
     moments = [(datetime(start.year, start.month, start.day) if step.days else start) + step * n for n in range(60)]
     assert read(pl.DataFrame({"time": [m.strftime(fmt) for m in moments]})) == moments
