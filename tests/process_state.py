@@ -51,7 +51,7 @@ def state_of_python() -> dict[str, Any]:
         ),
         "collector": (gc.isenabled(), gc.get_threshold(), gc.get_debug(), len(gc.callbacks)),
         "faulthandler": faulthandler.is_enabled(),
-        "decimals": str(decimal.getcontext()),
+        "decimals": str(decimal.getcontext()).split(", flags=")[0],  # flags are each thread's own: what it met so far
         "logging": (
             list(logging.root.handlers),
             list(logging.root.filters),
