@@ -70,7 +70,7 @@ def find_part(kind: str, name: str, table: Mapping[str, Entry], wanted: type | N
     if not (callable(part) if wanted is None else isinstance(part, wanted)):
         needed = "be a function" if wanted is None else f"be a {_SPECS[kind]}"
         got = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
-        raise ConfigError(f"{kind} {path} must {needed}; got {got}", _how_to(kind))
+        raise ConfigError(f"{kind} {path} must {needed}; got {got}", f"docs/architecture.md says how to add a {kind}")
     _LOADED.setdefault(kind, {})[name] = part
     return cast(Entry, part)
 
@@ -248,7 +248,3 @@ def _file_of(kind: str, path: str) -> Path:
             "install its package, or stand in the folder that holds it: python finds it then",
         )
     return Path(spec.origin)
-
-
-def _how_to(kind: str) -> str:
-    return f"docs/architecture.md says how to add a {kind}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
     from gatewise.selection.cv.plan import Plan
 
-# ConfigFlags in the plural here.
+# In the plural here.
 _ONE_OF = ("--model", "--horizon")
 FLAGS = tuple(flag for flag in (*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS) if flag.name not in _ONE_OF)
 

@@ -207,7 +207,7 @@ def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., 
         parameters = [*kept, *extra]
         wrapper.__name__ = command.__name__
         wrapper.__doc__ = command.__doc__
-        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it; typeshed has none
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
         return wrapper
 

@@ -141,7 +141,7 @@ def print_headline(judgement: Judgement) -> None:
 
 
 def verdict_text(judgement: Judgement, text: str | None = None) -> Text:
-    """A judgement in the colour of its tone; `words` in place of the few that a table has room for."""
+    """A judgement in the colour of its tone; `text` in place of the few that a table has room for."""
     from rich.text import Text
 
     from gatewise.evaluation.verdict import COLOURS

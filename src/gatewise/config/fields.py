@@ -34,10 +34,14 @@ def chosen_fields(path: Sequence[str], values: Mapping[str, Any]) -> dict[str, F
     kind: type[Section] = ExperimentConfig
     for depth, part in enumerate(path, 1):
         options = sections_of(kind.model_fields[part].annotation)
-        dotted = f"{'.'.join(path[:depth])}.{next(iter(options.values())).chosen_by}"
-        name = value_at(values, dotted) or value_at(ExperimentConfig(), dotted)
-        kind = options["" if "" in options else name]
+        chooser = f"{'.'.join(path[:depth])}.{next(iter(options.values())).chosen_by}"
+        kind = options["" if "" in options else chosen_name(chooser, values)]
     return dict(kind.model_fields)
+
+
+def chosen_name(chooser: str, values: Mapping[str, Any]) -> Any:
+    """What the values say of a field that chooses an option, `target.kind`, or its default."""
+    return value_at(values, chooser) or value_at(ExperimentConfig(), chooser)
 
 
 def chosen_leaves(values: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:

@@ -68,8 +68,7 @@ class ModelConfig(Section):
                 'windows.supervise="last"',
             )
         if self.consumes == "rows":
-            given = training.model_dump(include={"monitor", "class_weights", "auto_batch_size"})
-            given |= {"loss": training.loss.name}
+            given = dict(training) | {"loss": training.loss.name}
             unread = {"loss": "auto", "monitor": "auto", "class_weights": "none", "auto_batch_size": False}
             for name, usual in unread.items():
                 if given[name] != usual:
@@ -102,9 +101,8 @@ class ModelConfig(Section):
 class NetworkConfig(ModelConfig):
     """Base of networks' sections."""
 
-    symbol_embedding: int = Field(
-        0, ge=0, le=WIDEST
-    )  # width of a learned vector a symbol, joined to every step's input; 0: none
+    # Width of a learned vector a symbol, joined to every step's input; 0: none.
+    symbol_embedding: int = Field(0, ge=0, le=WIDEST)
     input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
 
     @property

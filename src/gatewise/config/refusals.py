@@ -8,9 +8,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from gatewise.config.fields import Path, chosen_fields, chosen_leaves, options_at, value_at
+from gatewise.config.fields import Path, chosen_fields, chosen_leaves, chosen_name, options_at
 from gatewise.config.names import OTHERS, SAME_WORD, SHORT
-from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, UnknownNameError
 
 _TYPES = ("function-", "constrained-", "literal[", "tuple[")  # steps of pydantic's paths that are types, not names
@@ -27,7 +26,7 @@ def config_error(error: ValidationError, values: Mapping[str, Any], also: Mappin
     """The first thing wrong.
 
     Args:
-        error: of ExperimentConfig.
+        error: of an experiment's config.
         values: that it was to be made of.
         also: {dotted field: what the user called it}.
     """
@@ -55,15 +54,15 @@ def config_error(error: ValidationError, values: Mapping[str, Any], also: Mappin
 def _unknown_field(path: Path, values: Mapping[str, Any]) -> ConfigError:
     """A key that its section does not have; of a section that is chosen by name, maybe another option's."""
     *section, key = path
-    owners = [name for name, kind in options_at(section).items() if key in kind.model_fields]
-    chosen_by = next(iter(options_at(section).values())).chosen_by
+    options = options_at(section)
+    owners = [name for name, kind in options.items() if key in kind.model_fields]
     if owners:
-        dotted = ".".join(section)
-        chosen = value_at(values, f"{dotted}.{chosen_by}") or value_at(ExperimentConfig(), f"{dotted}.{chosen_by}")
-        same_word = SAME_WORD.get(".".join(path))
+        dotted = ".".join(path)
+        chooser = ".".join((*section, options[owners[0]].chosen_by))
+        same_word = SAME_WORD.get(dotted)
         return ConfigError(
-            f"{dotted}.{key} belongs to {' and '.join(owners)}; {dotted}.{chosen_by} is {chosen}",
-            f'{dotted}.{chosen_by}="{owners[0]}", or leave it out' + (f"; {same_word}" if same_word else ""),
+            f"{dotted} belongs to {' and '.join(owners)}; {chooser} is {chosen_name(chooser, values)}",
+            f'{chooser}="{owners[0]}", or leave it out' + (f"; {same_word}" if same_word else ""),
         )
     if section:
         return UnknownNameError(f"key in {'.'.join(section)}", key, chosen_fields(section, values))

@@ -57,10 +57,10 @@ class Section(BaseModel):
     @classmethod
     def _integers_fit(cls, value: Any, info: ValidationInfo) -> Any:
         """What is beyond is a slip, and overflows or hangs somewhere below; a field's own bound may say otherwise."""
-        own = any(
-            hasattr(bound, "lt") or hasattr(bound, "le") for bound in cls.model_fields[info.field_name or ""].metadata
-        )
-        for item in [] if own else value if isinstance(value, tuple) else (value,):
+        bounds = cls.model_fields[info.field_name or ""].metadata
+        if any(hasattr(bound, "lt") or hasattr(bound, "le") for bound in bounds):
+            return value
+        for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, int) and abs(item) > MOST:
                 raise ValueError(f"must be at most {MOST:,}")
         return value

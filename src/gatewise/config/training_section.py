@@ -88,7 +88,8 @@ class TrainingConfig(Section):
     schedule: ScheduleConfig = CosineConfig()
     early_stopping_patience: int = Field(15, ge=1)
     min_delta: float = Field(1e-4, ge=0)
-    loss: SerializeAsAny[LossConfig] = AutoLoss(name="auto")  # auto: cross-entropy for classes, mse for values
+    # auto: cross_entropy for classes, mse for values, pinball for quantiles.
+    loss: SerializeAsAny[LossConfig] = AutoLoss(name="auto")
     # What epochs are compared by, of validation rows. auto: the loss of `loss: auto`; loss: the one that is trained on.
     monitor: Annotated[Literal["auto", "loss", "cross_entropy", "mse", "mae", "accuracy", "f1"], LATER] = "auto"
     # By the training rows, a number a class in their order, or a number for each by its name.
