@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -76,6 +77,30 @@ def gatewise_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _empty_tracki
     monkeypatch.setenv("GATEWISE_HOME", str(home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return home
+
+
+@pytest.fixture
+def own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder that one stands in: parts of one's own are found there, and forgotten after the test."""
+    from gatewise import parts
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(parts, "_LOADED", {})
+    importlib.invalidate_caches()
+    yield tmp_path
+    for name, module in [*sys.modules.items()]:
+        if str(getattr(module, "__file__", None)).startswith(f"{tmp_path}{os.sep}"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def mypkg(own_modules: Path) -> Path:
+    """An empty package of one's own."""
+    folder = own_modules / "mypkg"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    return folder
 
 
 @dataclass(frozen=True)

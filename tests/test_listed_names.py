@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gatewise import parts
 from gatewise.cli.flags import translate
 from gatewise.config.fields import chosen_sections
 from gatewise.config.load import load_config, to_yaml
@@ -36,14 +32,9 @@ Mine = LossSpec("Mine", "me", None, config=MineConfig)
 
 
 @pytest.fixture
-def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    (tmp_path / "ownlisted.py").write_text(OWN, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(parts, "_LOADED", {})
-    importlib.invalidate_caches()
-    yield "ownlisted"
-    sys.modules.pop("ownlisted", None)
+def own_module(own_modules: Path) -> str:
+    (own_modules / "ownlisted.py").write_text(OWN, encoding="utf-8")
+    return "ownlisted"
 
 
 def hint_of(**said: object) -> str:

@@ -6,9 +6,7 @@ The page's own examples are what is tried: written into a package beside, named 
 from __future__ import annotations
 
 import importlib
-import re
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -24,15 +22,15 @@ from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, UnknownNameError
 from gatewise.features.build import resolve_features
 from gatewise.feeds.table import FEEDS
+from page_examples import example
 
-PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 CONV = "mypkg.nets:Conv"
 EXAMPLES = {
-    "How to add a model": "nets",
-    "How to add a feature": "features",
-    "How to add a model of one row": "nearest",
-    "How to add a loss": "losses",
-    "How to add a feed": "feeds",
+    "nets": "model",
+    "features": "feature",
+    "nearest": "model of one row",
+    "losses": "loss",
+    "feeds": "feed",
 }
 SHORT = (
     *("--source", "sp500", "--seq-len", "8", "--batch-size", "256", "--quiet", "--json", "--max-epochs", "1"),
@@ -43,22 +41,11 @@ FOLDS = ("--horizons", "3", "--n-splits", "2", "--models", CONV)
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The page's examples as modules of `mypkg` in the folder that one stands in."""
-    folder = tmp_path / "mypkg"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    for title, name in EXAMPLES.items():
-        section = PAGE.read_text(encoding="utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
-        (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        (folder / f"{name}.py").write_text(example, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(parts, "_LOADED", {})
-    importlib.invalidate_caches()
-    yield folder
-    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
-        del sys.modules[name]
+def package(mypkg: Path) -> Path:
+    """The page's examples as modules of `mypkg`."""
+    for name, part in EXAMPLES.items():
+        (mypkg / f"{name}.py").write_text(example(part), encoding="utf-8")
+    return mypkg
 
 
 def test_the_pages_model_holds_to_every_law(package: Path) -> None:

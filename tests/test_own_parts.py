@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -29,8 +27,8 @@ from gatewise.selection.tuning.space_file import load_space
 from gatewise.selection.tuning.study import study_terms
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.make import make_labels
+from page_examples import example
 
-PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 TARGET = "mypkg.targets:BigMove"
 SPLITTER = "mypkg.splits:Yearly"
 SHORT = (
@@ -42,22 +40,11 @@ CV = [*SHORT[:4], "--horizons", "3", *SHORT[6:8], "--models", "logistic", *SHORT
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The page's examples as modules of `mypkg` in the folder that one stands in."""
-    folder = tmp_path / "mypkg"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    for part, module in (("target", "targets"), ("splitter", "splits")):
-        section = PAGE.read_text(encoding="utf-8").split(f"## How to add a {part}\n")[1].split("\n## ")[0]
-        (example,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-        (folder / f"{module}.py").write_text(example, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(parts, "_LOADED", {})
-    importlib.invalidate_caches()
-    yield folder
-    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
-        del sys.modules[name]
+def package(mypkg: Path) -> Path:
+    """The page's examples as modules of `mypkg`."""
+    for name, part in (("targets", "target"), ("splits", "splitter")):
+        (mypkg / f"{name}.py").write_text(example(part), encoding="utf-8")
+    return mypkg
 
 
 def experiment(kind: str, **overrides: object) -> ExperimentConfig:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gatewise import parts
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.errors import BundleError, ConfigError
@@ -38,16 +35,10 @@ A = only(TABLE, "A")
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def package(own_modules: Path) -> Path:
     for name, code in (("ownnets", CODE), ("ownrows", ROWS)):
-        (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(parts, "_LOADED", {})
-    importlib.invalidate_caches()
-    yield tmp_path
-    sys.modules.pop("ownnets", None)
-    sys.modules.pop("ownrows", None)
+        (own_modules / f"{name}.py").write_text(code, encoding="utf-8")
+    return own_modules
 
 
 def lone() -> str:

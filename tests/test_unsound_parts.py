@@ -5,10 +5,7 @@ The page's own example is spoilt in one place each.
 
 from __future__ import annotations
 
-import importlib
 import re
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +13,6 @@ import pytest
 import torch
 
 from conftest import Cli
-from gatewise import parts
 from gatewise.audit.laws.check import check_law
 from gatewise.audit.laws.tiny import Tiny
 from gatewise.config.load import load_config
@@ -24,8 +20,8 @@ from gatewise.data.table import OHLCV
 from gatewise.errors import ConfigError
 from gatewise.features.build import resolve_features
 from gatewise.learners.neural import build
+from page_examples import example
 
-PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 HEAD = "self.head(self.dropout(states))"
 SPOILT = {
     "one output too many": ("linear(config.channels, num_outputs,", "linear(config.channels, num_outputs + 1,"),
@@ -47,29 +43,14 @@ SPOILT = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path / "mypkg"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(parts, "_LOADED", {})
-    importlib.invalidate_caches()
-    yield folder
-    for name in [name for name in sys.modules if name.split(".")[0] == "mypkg"]:
-        del sys.modules[name]
-
-
-def write_model(folder: Path, spoilt: str | None = None) -> str:
+def write_model(mypkg: Path, spoilt: str | None = None) -> str:
     """The page's model, spoilt; its import path."""
-    section = PAGE.read_text(encoding="utf-8").split("\n## How to add a model\n")[1].split("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    code = example("model")
     if spoilt:
         good, bad = SPOILT[spoilt]
         assert good in code
         code = code.replace(good, bad)
-    (folder / "nets.py").write_text(code, encoding="utf-8")
+    (mypkg / "nets.py").write_text(code, encoding="utf-8")
     return "mypkg.nets:Conv"
 
 
@@ -92,8 +73,8 @@ def write_model(folder: Path, spoilt: str | None = None) -> str:
         ("no Network", "must build a Network; got ConvNet"),
     ],
 )
-def test_an_unsound_network_is_refused_before_it_is_trained(folder: Path, spoilt: str, message: str) -> None:
-    tiny = Tiny(write_model(folder, spoilt))
+def test_an_unsound_network_is_refused_before_it_is_trained(mypkg: Path, spoilt: str, message: str) -> None:
+    tiny = Tiny(write_model(mypkg, spoilt))
     with pytest.raises(ConfigError, match=message) as refused:
         tiny.planted.train(tiny.config(), "classes")
     assert refused.value.hint
@@ -101,8 +82,8 @@ def test_an_unsound_network_is_refused_before_it_is_trained(folder: Path, spoilt
 
 @pytest.mark.parametrize("embedding", [0, 2])
 @pytest.mark.parametrize("supervise", ["last", "every"])
-def test_a_sound_one_is_built_as_ever_and_moves_no_generator(folder: Path, embedding: int, supervise: str) -> None:
-    tiny = Tiny(write_model(folder))
+def test_a_sound_one_is_built_as_ever_and_moves_no_generator(mypkg: Path, embedding: int, supervise: str) -> None:
+    tiny = Tiny(write_model(mypkg))
     config, before = tiny.config(symbol_embedding=embedding), torch.get_rng_state()
     windows = config.windows.model_copy(update={"supervise": supervise})
     network = build(config.model_copy(update={"windows": windows}), tiny.planted.data("classes")[0])
@@ -111,15 +92,15 @@ def test_a_sound_one_is_built_as_ever_and_moves_no_generator(folder: Path, embed
 
 
 @pytest.mark.parametrize("spoilt", ["raises when built", "raises when asked", "a layer that is refused"])
-def test_what_can_not_be_checked_is_said_once_with_its_hint(folder: Path, cli: Cli, spoilt: str) -> None:
-    answer = cli("models", "check", write_model(folder, spoilt), "--json")
+def test_what_can_not_be_checked_is_said_once_with_its_hint(mypkg: Path, cli: Cli, spoilt: str) -> None:
+    answer = cli("models", "check", write_model(mypkg, spoilt), "--json")
     assert answer.code == 2
     assert set(answer.json["error"]) == {"type", "message", "hint"}
     assert answer.json["error"]["hint"]
 
 
-def test_a_law_that_is_broken_by_an_exception_names_its_place(folder: Path) -> None:
-    found = check_law(write_model(folder, "raises when asked"), "shapes")
+def test_a_law_that_is_broken_by_an_exception_names_its_place(mypkg: Path) -> None:
+    found = check_law(write_model(mypkg, "raises when asked"), "shapes")
     assert re.search(r"RuntimeError: .* \(mypkg.nets\.py:\d+\)$", found.detail)
 
 
@@ -135,11 +116,10 @@ def test_a_law_that_is_broken_by_an_exception_names_its_place(folder: Path) -> N
         ),
     ],
 )
-def test_an_unsound_model_of_one_row_is_refused(folder: Path, spoilt: tuple[str, str], message: str) -> None:
-    section = PAGE.read_text(encoding="utf-8").split("\n## How to add a model of one row\n")[1].split("\n## ")[0]
-    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+def test_an_unsound_model_of_one_row_is_refused(mypkg: Path, spoilt: tuple[str, str], message: str) -> None:
+    code = example("model of one row")
     assert spoilt[0] in code
-    (folder / "nearest.py").write_text(code.replace(*spoilt), encoding="utf-8")
+    (mypkg / "nearest.py").write_text(code.replace(*spoilt), encoding="utf-8")
     tiny = Tiny("mypkg.nearest:Nearest")
     with pytest.raises(ConfigError, match=message):
         tiny.planted.train(tiny.config(), "classes")
@@ -157,15 +137,15 @@ def test_an_unsound_model_of_one_row_is_refused(folder: Path, spoilt: tuple[str,
         ),
     ],
 )
-def test_an_unsound_feature_set_is_refused(folder: Path, code: str, message: str) -> None:
-    (folder / "sets.py").write_text(code, encoding="utf-8")
+def test_an_unsound_feature_set_is_refused(mypkg: Path, code: str, message: str) -> None:
+    (mypkg / "sets.py").write_text(code, encoding="utf-8")
     config = load_config(overrides={"features.sets": ["mypkg.sets:mine"]})
     with pytest.raises(ConfigError, match=message) as refused:
         resolve_features(config.features, list(OHLCV), timedelta(minutes=1))
     assert refused.value.hint
 
 
-def test_a_part_of_another_kind_is_named_beside_what_is_wanted(folder: Path) -> None:
-    (folder / "losses.py").write_text("class Mine:\n    pass\n", encoding="utf-8")
+def test_a_part_of_another_kind_is_named_beside_what_is_wanted(mypkg: Path) -> None:
+    (mypkg / "losses.py").write_text("class Mine:\n    pass\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="must be a LossSpec; got the class Mine"):
         load_config(overrides={"training.loss": "mypkg.losses:Mine"})
