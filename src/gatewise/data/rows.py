@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from gatewise.config.schema import DataConfig, format_duration
+from gatewise.data.blocks import block_starts
 from gatewise.data.columns.interval_column import hold_intervals
 from gatewise.data.files.part import Part
 from gatewise.data.knowable import months_late, timed, wall_clock
@@ -118,7 +119,8 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
                 )
                 raise UnknownNameError("symbol", symbol, few)
         frame = frame.filter(pl.col(SYMBOL).is_in(spec.symbols))
-    notes += _one_in_two_cases(frame[SYMBOL].unique().sort().to_list())
+    symbols = frame[SYMBOL].gather(block_starts(frame[SYMBOL])).unique().sort().to_list()
+    notes += _one_in_two_cases(symbols)
     steps = steps_of(frame)
     wall = wall_clock(parts)
     common, share = most_frequent_whole(steps)
@@ -135,7 +137,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
     notes += hold_intervals(named, timeframe, given=spec.timeframe is not None)
     other_steps: tuple[OtherStep, ...] = ()
     if timeframe is not None:
-        if spec.timeframe is not None or (frame[SYMBOL] != frame[SYMBOL][0]).any() or len(files) > 1:
+        if spec.timeframe is not None or len(symbols) > 1 or len(files) > 1:
             other_steps = find_other_steps(steps, timeframe)
         if spec.timeframe is not None:
             if unsteady:

@@ -16,6 +16,7 @@ from gatewise.data.columns.spellings import normalise
 from gatewise.data.names.intervals import read_interval
 from gatewise.data.rows import Rows
 from gatewise.data.stamps.day_counts import part_of_time
+from gatewise.data.stamps.turned_back import TO_HOURS
 from gatewise.data.table import FILE, OHLCV, ROW, STAMP, SYMBOL
 
 _KEEP_ONE = 'data.on_duplicate="first" or data.on_duplicate="last" keeps one row of each time'
@@ -38,10 +39,7 @@ _ZONES = (
 )
 _SHARE = 10  # one time in so many is shared where values name series side by side
 _LEAST_TWICE, _FEWEST_DAYS = 0.2, 3  # of the times of a clock of 12 hours come twice; on so many days
-_HALVES = (
-    "write hours of 0 to 23, or AM and PM behind the time or in a column beside it; of two series a file each, or "
-    "data.symbol_column"
-)
+_HALVES = f"{TO_HOURS}; of two series a file each, or data.symbol_column"
 # What rows of one instrument and time differ by: words in names of columns, and values.
 _KINDS = {"side", "session", "status", "state", "phase", "adjustment", "adjusted", "type", "minutes", "seconds"}
 _KINDS_OF_ROWS = (

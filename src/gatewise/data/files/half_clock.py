@@ -10,11 +10,13 @@ import numpy as np
 import polars as pl
 
 from gatewise.data.order import in_order
+from gatewise.data.stamps.turned_back import TO_HOURS
 from gatewise.data.table import STAMP, SYMBOL
 from gatewise.errors import AmbiguousError
 
 _FEWEST_DATES, _LEAST_SHARE, _MUCH_NEARER = 10, 0.9, 0.1
 _LEAST_REST = 2  # hours without a row between the afternoon and the morning
+_FIRST_ROWS = 10_000
 
 
 def refuse_half_clock(name: str, frame: pl.DataFrame, zone: str) -> None:
@@ -28,7 +30,7 @@ def refuse_half_clock(name: str, frame: pl.DataFrame, zone: str) -> None:
     Raises:
         AmbiguousError: they do.
     """
-    if not {"open", "close"} <= {*frame.columns} or not _may_be_half(frame[STAMP].dt.convert_time_zone(zone).dt.hour()):
+    if not {"open", "close"} <= {*frame.columns} or not _may_be_half(frame[STAMP], zone):
         return
     date = pl.col(STAMP).dt.convert_time_zone(zone).dt.date().alias("date")
     days = in_order(frame.select(SYMBOL, STAMP, "open", "close")).group_by(SYMBOL, date, maintain_order=True)
@@ -45,13 +47,20 @@ def refuse_half_clock(name: str, frame: pl.DataFrame, zone: str) -> None:
         raise AmbiguousError(
             f"{name}: {nearer} of {int(clear.sum())} dates open where their own last row closed, and no hour is above "
             "12: the clock counts 12 hours, nothing says AM or PM, and afternoons stand ahead of mornings",
-            "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
+            TO_HOURS,
         )
 
 
-def _may_be_half(hour: pl.Series) -> bool:
+def _may_be_half(stamp: pl.Series, zone: str) -> bool:
     """Whether rows stand at 12 and 1, at no hour above 12 or at midnight, and a rest parts the two halves."""
-    if hour.max() != 12 or hour.min() != 1:  # most files end here
+    if not _hours(stamp.head(_FIRST_ROWS), zone).is_between(1, 12).all():  # most files end here
+        return False
+    hour = _hours(stamp, zone)
+    if hour.max() != 12 or hour.min() != 1:
         return False
     gaps = np.diff(np.unique(hour.to_numpy()).astype(np.int64))
     return int((gaps > _LEAST_REST).sum()) == 1 and bool((gaps[gaps <= _LEAST_REST] == 1).all())
+
+
+def _hours(stamp: pl.Series, zone: str) -> pl.Series:
+    return stamp.dt.convert_time_zone(zone).dt.hour()

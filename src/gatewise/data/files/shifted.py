@@ -10,6 +10,7 @@ from collections.abc import Collection
 import numpy as np
 import polars as pl
 
+from gatewise.data.order import in_order
 from gatewise.data.table import OHLC, STAMP, SYMBOL
 from gatewise.errors import AmbiguousError
 
@@ -34,11 +35,8 @@ def refuse_shifted(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> N
     rows = frame.select(SYMBOL, STAMP, *prices)
     if wanted:
         rows = rows.filter(pl.col(SYMBOL).is_in([*wanted]))
-    if rows[STAMP].is_sorted():
-        first = rows.group_by(SYMBOL, maintain_order=True).head(_FIRST_ROWS)
-    else:
-        first = rows.group_by(SYMBOL, maintain_order=True).agg(pl.all().sort_by(STAMP).head(_FIRST_ROWS))
-        first = first.explode(STAMP, *prices)
+    rows = rows if rows[STAMP].is_sorted() else in_order(rows)
+    first = rows.group_by(SYMBOL, maintain_order=True).head(_FIRST_ROWS)
     first = first.filter(pl.any_horizontal(pl.col(prices).is_not_null()))
     series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     starts: dict[bytes, list[str]] = {}

@@ -20,6 +20,7 @@ from gatewise.errors import AmbiguousError
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+TO_HOURS = "write hours of 0 to 23, or AM and PM behind the time or in a column beside it"
 _DAY_US, _HOUR_US = 86_400_000_000, 3_600_000_000
 _LEAST_STEPS = 6  # in all dates that go back: seven rows do by chance once in 840 times
 _LONG = 5  # rows of a date that hardly go back just once by chance
@@ -91,7 +92,7 @@ def turned_back(address: str, wall: pl.Series, rows: pl.Series, turns: Turns, ca
     if turns.twelve:
         return AmbiguousError(
             f"{message}; no hour is above 12, so the clock counts 12 hours, and nothing says AM or PM",
-            "write hours of 0 to 23, or AM and PM behind the time or in a column beside it",
+            TO_HOURS,
         )
     if turns.last and wall[turns.after].time() == time():
         return AmbiguousError(
