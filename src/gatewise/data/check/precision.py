@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.data.blocks import block_starts
 from gatewise.data.check.finding import Finding
 from gatewise.data.rows import Rows
 from gatewise.data.table import SYMBOL
@@ -35,7 +36,7 @@ def find_lost_steps(rows: Rows) -> Finding:
     if rows.frame.height < 2:
         return Finding("lost_steps", 0, False, (), REMEDY)
     frame = rows.frame if rows.frame[SYMBOL].n_unique() == 1 else rows.frame.sort(SYMBOL, maintain_order=True)
-    starts = np.flatnonzero(np.diff(frame[SYMBOL].rle_id().to_numpy(), prepend=-1))
+    starts = block_starts(frame[SYMBOL])
     names = frame[SYMBOL].gather(starts).to_list()
     losses = {name: lost_by_symbol(frame[name].to_numpy(), starts, names) for name in rows.columns}
     lost = {name: loss for name, loss in losses.items() if loss}

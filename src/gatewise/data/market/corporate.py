@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.data.blocks import block_numbers
 from gatewise.data.order import in_order
 from gatewise.data.table import STAMP, SYMBOL
 
@@ -120,7 +121,7 @@ def _day_of(rows: pl.DataFrame) -> npt.NDArray[np.int64]:
     one. A symbol without a nightly pause has the dates.
     """
     stamp = rows[STAMP].dt.epoch("us").to_numpy()
-    date, symbol = stamp // _us(timedelta(days=1)), rows[SYMBOL].rle_id().to_numpy().astype(np.int64)
+    date, symbol = stamp // _us(timedelta(days=1)), block_numbers(rows[SYMBOL])
     step = np.diff(stamp, prepend=stamp[:1])
     new = np.diff(symbol, prepend=-1) != 0
     step[new] = 0

@@ -129,8 +129,8 @@ def _rows_off(levels: Levels, x: Floats) -> tuple[Flags, Floats, Ints, Floats]:
     shift = x[jumps] - levels.x[jumps]
     apart = np.where(
         steps[jumps] > 0,
-        levels.low[jumps] + shift - _before(levels, levels.high - levels.x + x, jumps),
-        _before(levels, levels.low - levels.x + x, jumps) - levels.high[jumps] - shift,
+        levels.low[jumps] + shift - _before(levels.high - levels.x + x, jumps),
+        _before(levels.low - levels.x + x, jumps) - levels.high[jumps] - shift,
     )
     size = np.abs(steps[jumps])
     apart[size > _TRADED] = np.inf
@@ -146,10 +146,10 @@ def _cells(levels: Levels, x: Floats, decades: Ints, off: Flags, ratio: Floats) 
     rows = np.flatnonzero(off)
     deviations: list[tuple[Ints, Floats]] = [(rows, ratio[rows, None] * ~np.isnan(levels.logs(rows)))]
     candidates = _far(levels, x, shift, off)
+    clean = np.where(off, np.nan, x)
     for begin in range(0, candidates.size, BLOCK):
         at = candidates[begin : begin + BLOCK]
         cells = levels.logs(at) - shift[at, None]
-        clean = np.where(off, np.nan, x)
         sides = [middle(levels.window(clean, at, *span)) for span in ((-_NEAR, -1), (1, _NEAR))]
         before, after = (cells - np.where(np.isnan(side), x[at], side)[:, None] for side in sides)
         usual = levels.usual(at, x)[:, None]
@@ -182,7 +182,7 @@ def _far(levels: Levels, x: Floats, shift: Floats, off: Flags) -> Ints:
     return np.flatnonzero((np.maximum(above, below) > least) & ~off)
 
 
-def _before(levels: Levels, values: Floats, at: Ints) -> Floats:
+def _before(values: Floats, at: Ints) -> Floats:
     return values[np.maximum(at - 1, 0)]
 
 

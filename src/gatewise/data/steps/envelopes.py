@@ -59,7 +59,7 @@ class Envelopes:
     inside: int
 
     def describe(self, address: str) -> str:
-        """`X.csv row 1 (X 2024-01-02 00:00:00) holds the prices of the 7 rows of its 1d, like 39 more rows`."""
+        """`X.csv row 1 (X 2024-01-02 00:00:00) spans the 7 rows of its 1d, as do 39 more rows`."""
         more = f", as do {self.count - 1:,} more rows" if self.count > 1 else ""
         return f"{address} spans the {self.inside:,} rows of its {format_duration(self.period)}{more}"
 

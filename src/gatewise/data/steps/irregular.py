@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.durations import format_duration
-from gatewise.data.steps.timeframe import DAY, HOUR, most_frequent
+from gatewise.data.steps.timeframe import DAY, HOUR, STEADY, most_frequent
 from gatewise.data.table import SYMBOL
 from gatewise.errors import SchemaError
 
@@ -23,7 +23,6 @@ _LEAST_WHOLE = 0.5  # of a symbol's steps
 _NEARLY_ALL = 0.9  # of the steps
 _FEW_STEPS = 3  # tell nothing
 _FEWEST_SECONDS = 5  # rows that follow by one
-_STEADY = 1.1  # of clocks that jitter around one step: a factor
 _EXACT, _MOST_EXACT_US = 1_000, 1_000_000  # a step is whole that misses by so small a part of it, a second at most
 _SECOND, _US = timedelta(seconds=1), timedelta(microseconds=1)
 
@@ -88,7 +87,7 @@ def steady(name: str, steps: pl.DataFrame, symbols: tuple[str, ...], common: tim
     """
     length = steps.filter(pl.col(SYMBOL).is_in(symbols))["step"].dt.total_microseconds().to_numpy()
     middle = np.median(length)
-    near = length[(length * _STEADY >= middle) & (length <= middle * _STEADY)]
+    near = length[(length * STEADY >= middle) & (length <= middle * STEADY)]
     if near.size >= _NEARLY_ALL * length.size:
         return int(near.max()) * _US
     raise SchemaError(

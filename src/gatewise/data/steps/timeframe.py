@@ -19,6 +19,7 @@ from gatewise.errors import SchemaError
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _US = timedelta(microseconds=1)
 JITTER = 1.02  # of clocks: a factor
+STEADY = 1.1  # of clocks that jitter more around one step: a factor
 _FEW_STEPS = 3  # fewer are told by what lengths bars usually have
 _RARE = 0.01  # of the steps of the other series may be about as long as these few; weekends are longer than days
 _ALIKE = 1.2

@@ -19,21 +19,17 @@ import polars as pl
 
 from gatewise.config.durations import format_duration, months_of
 from gatewise.data.steps.periods import about_months
-from gatewise.data.steps.timeframe import DAY, one_step
+from gatewise.data.steps.timeframe import DAY, STEADY, one_step
 from gatewise.data.table import FILE, ROW, STAMP, SYMBOL
 
 _WEEK = 7 * DAY
 _JITTER = 0.02  # of clocks: a share of the timeframe
-_FEWEST, _FEWEST_STEPS, _FEWEST_A_TIME = (
-    3,
-    10,
-    3,
-)  # longer steps; steps of all lengths; longer ones from one time of day
+# Longer steps; steps of all lengths; longer ones from one time of day.
+_FEWEST, _FEWEST_STEPS, _FEWEST_A_TIME = 3, 10, 3
 _SHARE, _SHARE_OF_DAY = 0.1, 0.35  # of all steps that are longer ones; within the day longer or shorter
 _OFTEN, _MOST_TIMES = 0.1, 4  # of all steps is each length of those within the day, that begin at a few times
 _FEW_SHORTER = 0.25  # of the longer steps
 _TURNS = 0.9  # of all steps follow one of the other length
-_STEADY = 1.1  # of clocks that jitter around one step: a factor
 _MANY = 0.25  # of all steps are longer or shorter, as no holiday moves periods longer than weeks so often
 
 
@@ -108,7 +104,7 @@ def _taking_turns(steps: pl.DataFrame, timeframe: timedelta) -> Uneven | None:
     step = pl.col("step")
     others = steps.filter(step != timeframe)
     other = others["step"].mode().min()
-    if not isinstance(other, timedelta) or timeframe / _STEADY <= other <= timeframe * _STEADY:
+    if not isinstance(other, timedelta) or timeframe / STEADY <= other <= timeframe * STEADY:
         return None
     both = timeframe + other
     follows = pl.col(SYMBOL) == pl.col(SYMBOL).shift()
