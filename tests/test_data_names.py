@@ -21,7 +21,7 @@ from data_files import as_csv, bars, expected, load, put, zipped
 from gatewise.config.schema import DataConfig
 from gatewise.data.check.rows import check_data
 from gatewise.data.names.dates import names_month
-from gatewise.data.names.grammar import _MARKETS, _PLAIN, _TELLING, _VENUES, name_series, name_symbol, read_name
+from gatewise.data.names.grammar import _MARKETS, _PLAIN, _TELLING, _VENUES, name_series, read_name
 from gatewise.data.names.intervals import read_interval
 from gatewise.errors import AmbiguousError, DataError, QualityError, SchemaError
 
@@ -125,7 +125,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("file", "symbol"), TABLE)
 def test_a_file_without_a_symbol_column_is_named_by_its_path(file: str, symbol: str) -> None:
-    assert name_symbol(PurePath(file)) == symbol
+    assert name_series(PurePath(file)).symbol == symbol
 
 
 SYMBOL = st.sampled_from(

@@ -72,7 +72,7 @@ class Sessions:
 def find_calendar(name: str | None) -> str | None:
     """The code of a calendar, from its code or an alias in any case; `None` for no name and for "none".
 
-    Days that begin at a time, such as `17:00 America/New_York`, are a calendar too; see `data.day_session`.
+    Days that begin at a time, such as `17:00 America/New_York`, are a calendar too; see `day_session`.
 
     Raises:
         UnknownNameError: no such calendar; the nearest are listed.

@@ -123,11 +123,6 @@ def name_series(file: PurePath) -> Named:
     return name_by_folder(file, name) or Named(one_line(_stem(file)), "file", file, name)
 
 
-def name_symbol(file: PurePath) -> str:
-    """`BTCUSDT-1m-2022.parquet` -> BTCUSDT; see `name_series`."""
-    return name_series(file).symbol
-
-
 def name_by_folder(file: PurePath, name: Name) -> Named | None:
     """By the nearest folder or archive named for more than a date or a length: `AAPL/1m`, `symbol=AAPL/year=2024`."""
     for folder in Path(file).absolute().parents:
