@@ -10,6 +10,7 @@ from collections.abc import Collection
 import numpy as np
 import polars as pl
 
+from gatewise.data.blocks import block_starts
 from gatewise.data.order import in_order
 from gatewise.data.table import OHLC, STAMP, SYMBOL
 from gatewise.errors import AmbiguousError
@@ -35,7 +36,11 @@ def refuse_shifted(name: str, frame: pl.DataFrame, wanted: Collection[str]) -> N
     rows = frame.select(SYMBOL, STAMP, *prices)
     if wanted:
         rows = rows.filter(pl.col(SYMBOL).is_in([*wanted]))
-    rows = rows if rows[STAMP].is_sorted() else in_order(rows)
+    if not rows[STAMP].is_sorted():
+        rows = in_order(rows)
+        begins = block_starts(rows[SYMBOL])
+        place = np.arange(rows.height) - np.repeat(begins, np.diff(begins, append=rows.height))
+        rows = rows.filter(pl.Series(place < _FIRST_ROWS))  # grouping all rows takes longer
     first = rows.group_by(SYMBOL, maintain_order=True).head(_FIRST_ROWS)
     first = first.filter(pl.any_horizontal(pl.col(prices).is_not_null()))
     series: dict[str, tuple[np.ndarray, np.ndarray]] = {}
