@@ -37,6 +37,7 @@ ALL = "all"  # the symbol of what was trained on, or judged on, every symbol tog
 Arrays = dict[str, npt.NDArray[Any]]
 _META = "meta.json"
 _TABLE = ("calendar", "any_prices", "late_months")
+_MICROSECOND = timedelta(microseconds=1)
 _FOLD_ROWS = ("train", "val", "test", "purged", "embargoed")
 _SPANS = ("row", "first_us", "time_us", "last_us")
 
@@ -104,18 +105,15 @@ class SharedData:
             labels = {"spec": spec_to_dict(horizon.labels.spec), "lookback": horizon.labels.lookback}
             cutoffs = [fold.cutoff_us for fold in horizon.folds]
             by_ahead[str(ahead)] = {"labels": labels, "reach_rows": horizon.reach_rows, "cutoffs_us": cutoffs}
-        clock = [step // timedelta(microseconds=1) for step in (self.table.timeframe, self.table.gap_tolerance)]
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
-        table = {"clock_us": clock, **{name: getattr(self.table, name) for name in _TABLE}}
-        return arrays, {**table, "features": features, "horizons": by_ahead}
+        return arrays, {**table_settings(self.table), "features": features, "horizons": by_ahead}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> SharedData:
         """What `to_arrays` gave; nothing is copied."""
         frame = pl.from_arrow(pa.ipc.open_file(pa.py_buffer(arrays["table"])).read_all())
         assert isinstance(frame, pl.DataFrame)
-        timeframe, gap_tolerance = (timedelta(microseconds=step) for step in meta["clock_us"])
-        table = Table(frame, timeframe, gap_tolerance, **{name: meta[name] for name in _TABLE})
+        table = make_table(frame, meta)
         names, lookback = tuple(meta["features"]["names"]), meta["features"]["lookback"]
         matrix = FeatureMatrix(arrays["matrix.values"], arrays["matrix.valid"], names, lookback)
         horizons = {}
@@ -138,6 +136,18 @@ class SharedData:
             )
             horizons[int(key)] = Horizon(labels, spans, values["reach_rows"], folds)
         return cls(table, matrix, horizons)
+
+
+def table_settings(table: Table) -> dict[str, Any]:
+    """What a table is beside its rows, as JSON values for another process; without its repairs."""
+    clock = [step // _MICROSECOND for step in (table.timeframe, table.gap_tolerance)]
+    return {"clock_us": clock, **{name: getattr(table, name) for name in _TABLE}}
+
+
+def make_table(frame: pl.DataFrame, settings: Mapping[str, Any]) -> Table:
+    """A table of rows and what `table_settings` gave."""
+    timeframe, gap_tolerance = (step * _MICROSECOND for step in settings["clock_us"])
+    return Table(frame, timeframe, gap_tolerance, **{name: settings[name] for name in _TABLE})
 
 
 def make_shared(configs: Sequence[ExperimentConfig], table: Table) -> SharedData:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,25 +15,17 @@ from gatewise.jobs.spawn import INTERRUPT
 if TYPE_CHECKING:
     from gatewise.per_symbol.task import SymbolTask
 
-_MICROSECOND = timedelta(microseconds=1)
-
 
 def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
     """Writes the symbol's rows and returns the message that asks for its run.
 
     The answer is JSON with `run_id` and `result`, `error` or `interrupted`; reports say `epoch` or `message`.
     """
+    from gatewise.jobs.shared import table_settings
+
     rows = scratch / f"{task.table.fingerprint}.arrow"
     task.table.frame.write_ipc(rows, compression="uncompressed")
-    return {
-        "config": task.config.to_dict(),
-        "rows": str(rows),
-        "timeframe_us": task.table.timeframe // _MICROSECOND,
-        "gap_tolerance_us": task.table.gap_tolerance // _MICROSECOND,
-        "calendar": task.table.calendar,
-        "any_prices": task.table.any_prices,
-        "late_months": task.table.late_months,
-    }
+    return {"config": task.config.to_dict(), "rows": str(rows), **table_settings(task.table)}
 
 
 def main(word: str) -> None:
@@ -46,8 +37,8 @@ def main(word: str) -> None:
     import polars as pl
 
     from gatewise.config.load import build_config
-    from gatewise.data.table import Table
     from gatewise.jobs.jobs import error_to_dict
+    from gatewise.jobs.shared import make_table
     from gatewise.registry.train import train
     from gatewise.training.listeners import Callbacks
 
@@ -55,11 +46,9 @@ def main(word: str) -> None:
         epoch=lambda epoch: parent.report({"epoch": epoch}), message=lambda text: parent.report({"message": text})
     )
     for asked in parent.requests():
-        clock = (asked["timeframe_us"] * _MICROSECOND, asked["gap_tolerance_us"] * _MICROSECOND)
         answer: dict[str, object]
         try:
-            kind = {name: asked[name] for name in ("calendar", "any_prices", "late_months")}
-            table = Table(pl.read_ipc(asked["rows"]), *clock, **kind)
+            table = make_table(pl.read_ipc(asked["rows"]), asked)
             run_id, outcome = train(build_config(asked["config"]), table, listeners=(listener,))
             answer = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:
