@@ -35,5 +35,5 @@ def resident(values: Values, device: torch.device) -> Tensor:
     with _lock:
         _kept[key] = (weakref.ref(values, lambda _: _kept.pop(key, None)), tensor)
         for old in list(_kept)[:-MOST_KEPT]:
-            del _kept[old]
+            _kept.pop(old, None)  # its array may have gone meanwhile
     return tensor
