@@ -72,9 +72,8 @@ def test_a_killed_worker_costs_a_second_try_and_twice_killed_its_fold_alone(capl
     alone = run_cv(plan, table)
     compute = LocalCompute(2)
     with caplog.at_level("WARNING", "gatewise.cv"):
-        found = run_cv(
-            plan, table, compute, Killer(compute, {1: 1, 2: 5})
-        )  # those that come ahead of the work cost no try
+        # Five for two tries: a kill ahead of the work costs none.
+        found = run_cv(plan, table, compute, Killer(compute, {1: 1, 2: 5}))
     for fold in (1, 2):
         assert f"fold {fold} of lstm, horizon 3, seed 42 is gone (killed by SIGKILL); it is tried again" in caplog.text
     assert [(f.job.fold, type(f.error)) for f in found.failures] == [(2, LostWorkerError)]

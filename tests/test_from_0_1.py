@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import torch  # noqa: F401  # this file computes with it
+import torch  # noqa: F401  # by it conftest.py marks what computes with torch
 
 import gatewise
 from conftest import Cli

@@ -32,7 +32,7 @@ def as_numpy(value: object, name: str, hint: str) -> Array:
         )
     try:
         array = np.asarray(_of_tensor(value) if isinstance(value, torch.Tensor) else value)
-    except (ValueError, TypeError, RuntimeError, NotImplementedError) as error:  # ragged lists, sparse tensors
+    except (ValueError, TypeError, RuntimeError) as error:  # of ragged lists, sparse tensors, an object's own __array__
         raise QualityError(f"{name} must be an array; {' '.join(str(error).split())}", hint) from error
     if array.dtype.kind == "T":  # NumPy's text of any length
         return np.asarray(array.tolist(), dtype=object)

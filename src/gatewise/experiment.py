@@ -253,12 +253,12 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     remarks = (*prepared.remarks, *trained.fit.remarks)
     outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())
     bundle.save(outcome.bundle)
-    frames = [
+    frame = pl.concat(
         with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
         for part, rows in parts.items()
-    ]
-    write_frame(outcome.predictions, pl.concat(frames))
-    write_frame(outcome.predictions.with_suffix(".csv"), pl.concat(frames))
+    )
+    write_frame(outcome.predictions, frame)
+    write_frame(outcome.predictions.with_suffix(".csv"), frame)
     write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
     facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
     fit = trained.fit

@@ -137,7 +137,7 @@ def load_sklearn() -> None:
     import random
 
     state = random.getstate()
-    import rich.default_styles  # noqa: F401  # alone: what other threads draw meanwhile is drawn again
+    import rich.default_styles  # noqa: F401  # loaded, and alone: what others draw meanwhile is drawn again
 
     random.setstate(state)
     with traceless():

@@ -113,7 +113,7 @@ class Bundle:
 
     @property
     def predicted_columns(self) -> tuple[str, ...]:
-        """Of what `predict` gives."""
+        """The columns that `predict` gives, in order."""
         nothing = np.empty((0, self.spec.num_outputs))
         return (SYMBOL, TIME, *self.spec.prediction_columns(nothing), *self.spec.decision_columns(nothing))
 
@@ -128,8 +128,8 @@ class Bundle:
         """Scores rows of a table; see `Scorer.predict`.
 
         Returns:
-            symbol, time, then prob_<class> columns and label (the most probable class), or the outputs in their own
-            units; one row for each of `rows`, in their order.
+            symbol, time, then prob_<class> columns and label (the most probable class), or the outputs or their
+            quantiles in the outputs' own units; one row for each of `rows`, in their order.
         """
         chosen = None if rows is None else _row_numbers(rows)
         matrix = self.features(table)
@@ -176,7 +176,7 @@ class Bundle:
     def predict_rows(
         self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
     ) -> npt.NDArray[np.float64]:
-        """Probabilities [len(rows), classes], or values [len(rows), outputs] in the outputs' own units.
+        """Probabilities [len(rows), classes], or values or quantiles [len(rows), spec.num_outputs] in their own units.
 
         The lower half of `predict`, for a matrix of the table that is there already; `rows` must be scorable ones. GPUs
         keep the matrix for the next call, so nothing may write to it.

@@ -44,7 +44,7 @@ def _finite(value: Any) -> Any:
 
 
 # How each field is read from JSON values, and written.
-_NAMES, _TEXT, _MAPPING = _plain(tuple[str, ...]), _plain(str), _plain(dict[str, Any])
+_NAMES, _TEXT = _plain(tuple[str, ...]), _plain(str)
 _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "config": (build_config, ExperimentConfig.to_dict),
     "feature_names": _NAMES,
@@ -60,7 +60,7 @@ _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "metrics": _plain(dict[str, Any], _finite),
     "symbols": _NAMES,
     "data_fingerprint": _TEXT,
-    "provenance": _MAPPING,
+    "provenance": _plain(dict[str, Any]),
     "gatewise_version": _TEXT,
     "created_utc": _plain(datetime, datetime.isoformat),
 }

@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, in worker processes of this machine, or on Ray (ray_compute.py).
+"""Where jobs run: in this process, in worker processes of this machine, or on Ray (ray_place.py).
 
 Whatever the place, a job's numbers are the same, bit for bit on the CPU: training does not depend on how many threads
 share it, and the data is made once.

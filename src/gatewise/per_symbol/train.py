@@ -22,8 +22,9 @@ from gatewise.errors import ConfigError, GatewiseError, Interrupted
 from gatewise.evaluation.verdict import TONES
 from gatewise.files import home, require_place
 from gatewise.host import choose_threads
-from gatewise.jobs.fleet_place import decide_fleet
+from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
 from gatewise.jobs.jobs import error_from_dict, error_to_dict
+from gatewise.jobs.places import InProcess
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
 
 _log = logging.getLogger("gatewise.symbols")
@@ -109,9 +110,9 @@ def train_symbols(
         used, why = False, "each symbol's batch size is to be measured"
     count = min(workers or choose_threads()[0], len(tasks))
     if used:
-        compute = "in this process, members trained as one"
+        compute = FleetCompute.description
     else:
-        compute = "one after the other in this process" if count == 1 else f"{count} processes on this machine"
+        compute = InProcess.description if count == 1 else f"{count} processes on this machine"
     _log.info("one model for each of %d symbols: %s", len(tasks), compute)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
     listener.on_plan([task.symbol for task in tasks], config.training.max_epochs, compute)
