@@ -116,6 +116,20 @@ def test_a_study_of_other_code_is_another(package: Path) -> None:
     assert study_terms(config, space, "rows", "median") != before
 
 
+def test_a_search_goes_on_with_the_same_code_and_not_with_another(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    tuned = cli("tune", *SHORT, "--n-trials", "1", "--n-splits", "2")
+    assert tuned.code == 0, tuned.err
+    resume = ("tune", "--resume", tuned.json["id"], "--json", "--quiet")
+    again = cli(*resume)
+    assert again.code == 0, again.err
+    assert again.json["trials"] == tuned.json["trials"]
+    code = (package / "targets.py").read_text(encoding="utf-8")
+    write(package, "targets", f"{code}\n# another\n")
+    refused = cli(*resume)
+    assert refused.code == 2
+    assert "was begun on other code" in refused.json["error"]["message"]
+
+
 def test_an_entry_point_names_a_target(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     point = {"big_move": [EntryPoint("big_move", TARGET, "gatewise.targets")]}
     monkeypatch.setattr(parts, "_points", lambda group: point if group == "gatewise.targets" else {})

@@ -30,6 +30,7 @@ _TERMS, _ID = "gatewise", "gatewise_id"
 # What a trial's score does not depend on; of the data section the rows themselves are compared.
 _NOT_DECIDING = ("name", "data", "evaluation", "device", "checkpoint_every_epochs")
 _WORDS = {"data": "other rows", "space": "another search space", "config": "another config", "pruner": "another pruner"}
+_WORDS |= {"own_parts": "other code of one's own parts"}
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
     Args:
         data: the key of the samples that trials see.
     """
-    terms = {"config": _deciding(config), "space": space.to_dict(), "pruner": pruner, "data": data}
+    terms: dict[str, Any] = {"config": _deciding(config)}
+    terms |= {"own_parts": config.own_parts} if config.own_parts else {}
+    terms |= {"space": space.to_dict(), "pruner": pruner, "data": data}
     kept: dict[str, Any] = json.loads(json.dumps(terms))
     return kept
 
@@ -158,5 +161,4 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
 def _deciding(config: ExperimentConfig) -> dict[str, Any]:
     settings = {name: value for name, value in config.to_dict().items() if name not in _NOT_DECIDING}
     training = {name: value for name, value in settings["training"].items() if name not in _NOT_DECIDING}
-    own_parts = {"own_parts": config.own_parts} if config.own_parts else {}
-    return settings | {"training": training} | own_parts
+    return settings | {"training": training}
