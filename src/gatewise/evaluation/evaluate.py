@@ -151,7 +151,8 @@ def evaluate_parts(
 
 def _judged(rules: _Rules, part: str, rows: Ints, predicted: npt.NDArray[Any], x: Any, fitted: Any) -> PartResult:
     ground = rules.ground
-    table, judge, score = ground.table, judge_of(ground.labels), judge_of(ground.labels).scorer(ground, rows)
+    table, judge = ground.table, judge_of(ground.labels)
+    score = judge.scorer(ground, rows)
     predictions = np.asarray(predicted, dtype=np.float64).reshape(len(rows), -1)
     model = score(predictions)
     baselines = {name: score(guess) for name, guess in judge.baselines(ground, fitted, rows, x).items()}

@@ -27,7 +27,6 @@ class Metric(NamedTuple):
     in_tables: bool = True
 
 
-# All others are shares, of which more is better.
 METRICS = {
     "log_loss": Metric("log loss", decides=True),
     "accuracy": Metric("accuracy", high=1.0, lower_is_better=False),
@@ -46,6 +45,7 @@ METRICS = {
 }
 
 
+_OTHERS = Metric("", high=1.0, lower_is_better=False)  # shares
 IN_TABLES = tuple(name for name, metric in METRICS.items() if metric.in_tables)
 
 
@@ -56,23 +56,23 @@ def deciding_among(metrics: Iterable[str]) -> str:
 
 def metric_bounds(metric: str) -> tuple[float, float]:
     """The range of a metric of that name."""
-    entry = _found(metric)
-    return (entry[1].low, entry[1].high) if entry else (0.0, 1.0)
+    _, entry = _found(metric)
+    return entry.low, entry.high
 
 
 def best_of(metric: str, values: Iterable[float]) -> float | None:
     """The best of some values; `None` where neither more nor less is better."""
-    entry = _found(metric)
-    lower = entry[1].lower_is_better if entry else False
+    lower = _found(metric)[1].lower_is_better
     return None if lower is None else (min if lower else max)(values)
 
 
 def metric_words(metric: str) -> str:
     """log_loss -> log loss; rmse_close -> RMSE close."""
-    if entry := _found(metric):
-        return f"{entry[1].words}{metric[len(entry[0]) :].replace('_', ' ', 1)}"
+    name, entry = _found(metric)
+    if name:
+        return f"{entry.words}{metric[len(name) :].replace('_', ' ', 1)}"
     return metric.replace("_", " ").replace("f1", "F1", 1)
 
 
-def _found(metric: str) -> tuple[str, Metric] | None:
-    return next((pair for pair in METRICS.items() if metric == pair[0] or metric.startswith(f"{pair[0]}_")), None)
+def _found(metric: str) -> tuple[str, Metric]:
+    return next((pair for pair in METRICS.items() if f"{metric}_".startswith(f"{pair[0]}_")), ("", _OTHERS))

@@ -51,6 +51,11 @@ class Ground:
         """int64 [rows of the table], a number for each symbol, in the order of `table.symbols`."""
         return self.table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
 
+    def train_rows_of(self, symbol: int) -> Ints:
+        """A symbol's own training rows; those of all symbols where it has none."""
+        of_symbol = self.train_rows[self.symbol[self.train_rows] == symbol]
+        return of_symbol if len(of_symbol) else self.train_rows
+
 
 @dataclass(frozen=True)
 class BaselineRows:

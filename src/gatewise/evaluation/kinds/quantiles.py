@@ -68,8 +68,7 @@ class QuantilesJudge:
         return {}
 
     def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
-        of_symbol = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
-        return usual_moves(ground.table, ground.labels, of_symbol if len(of_symbol) else ground.train_rows)
+        return usual_moves(ground.table, ground.labels, ground.train_rows_of(symbol))
 
     def _of_rows(self, ground: Ground, train_rows: Ints, rows: Ints) -> Floats:
         return self.knowing_nothing(Ground(ground.table, ground.labels, train_rows), rows)

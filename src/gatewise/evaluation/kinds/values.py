@@ -77,5 +77,4 @@ class ValuesJudge:
         return outside_training(ground.labels, ground.train_rows, rows)
 
     def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
-        of_symbol = ground.train_rows[ground.symbol[ground.train_rows] == symbol]
-        return usual_moves(ground.table, ground.labels, of_symbol if len(of_symbol) else ground.train_rows)
+        return usual_moves(ground.table, ground.labels, ground.train_rows_of(symbol))
