@@ -124,8 +124,8 @@ def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
         "Each model against the prior on the same rows",
         f"Mean over folds of the difference in {metric}. A line that crosses zero shows nothing either way, "
         "and a point without a line has no interval. The prior knows nothing of the features: it says the training "
-        "part's class shares or mean, or of the next row's columns that mean or the present value, whichever came "
-        "nearer in training.",
+        "part's class shares, mean or quantiles; of the next row's columns these or the present value (with its moves' "
+        "quantiles), whichever came nearer in training.",
         wide=True,
         height=max(200, 90 + 48 * len(page.against_prior)),
     )

@@ -183,14 +183,14 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -
     )
     if len(spec.outputs) > 1:
         notes.append(
-            "RMSE and MAE over several outputs count each one in units of its usual move over the horizon in training."
+            "Errors over several outputs count each one in units of its usual move over the horizon in training."
         )
     if any(result.symbols for result in evaluation.parts.values()):
         notes.append("Each symbol's verdict stands by itself; of many symbols, one in twenty beats luck by luck.")
         if spec.starts:
             notes.append(
-                "RMSE and MAE over all symbols are in the columns' own units, so symbols with large numbers weigh "
-                "most; read them symbol by symbol."
+                "Errors over all symbols are in the columns' own units, so symbols with large numbers weigh most; read "
+                "them symbol by symbol."
             )
     if any(len(result.columns) > 1 for result in evaluation.parts.values()):
         notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")

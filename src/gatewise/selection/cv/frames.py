@@ -52,7 +52,7 @@ class Prediction:
     Attributes:
         seed: `None` for the prior, which draws nothing.
         rows: int64 [n], rows of the table, ascending.
-        values: float64 [n, outputs].
+        values: float64 [n, num_outputs].
         lines: the first over all symbols; one more for each where there are several.
     """
 

@@ -29,7 +29,7 @@ _PRIME = 1_000_003
 
 @dataclass(frozen=True)
 class _Trial:
-    """Means over seeds and paths by row of the table: loss [rows], values [rows, outputs]; seen counts how many.
+    """Means over seeds and paths by row of the table: loss [rows], values [rows, num_outputs]; seen counts how many.
 
     Attributes:
         source: int64 [rows], the same number where the same fitted models predicted.

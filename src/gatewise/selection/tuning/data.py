@@ -44,7 +44,7 @@ class TuneData:
     Attributes:
         shared: the table, its features, its labels, and the inner folds.
         metric: of a fold's test rows; lower is better.
-        prior: the metric of the training labels' shares or mean, fold by fold: what knowing nothing gives.
+        prior: the metric of what training labels alone say, fold by fold: what knowing nothing gives.
         design: how the inner folds are cut, in words.
     """
 

@@ -1,7 +1,7 @@
 """What a model predicts for each row, by kind: one class a kind, which holds what depends on the kind alone.
 
 How predictions are judged and drawn is in tables further down the street, by the same names: `evaluation/kinds`,
-`selection/luck/skill.py`, `report/kinds.py`.
+`selection/luck/skill.py`, `report/kinds`.
 """
 
 from __future__ import annotations
