@@ -5,6 +5,7 @@ A repair that errs is worse than none, as nobody looks at mended rows again.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from gatewise.data.sources import read_source
 from gatewise.data.steps.resample import resample
 from gatewise.errors import SchemaError
 from gatewise.feeds.importing import import_rows
+from gatewise.jobs.shared import make_table, table_settings
 from gatewise.lake.lake import Lake
 from sql_tables import put as put_table
 from sql_tables import sqlite_url
@@ -207,6 +209,9 @@ def test_a_table_is_made_of_mended_rows_and_the_check_lists_what_was_done(cli: C
     made = provenance_of(resample(load(path, repair="hundredfold"), timedelta(days=2)))["repairs"]
     said = cli("data", "check", path, "--repair", "hundredfold", "--json")
     assert made == said.json["repairs"]
+    table = load(path, repair="hundredfold")
+    elsewhere = make_table(table.frame, json.loads(json.dumps(table_settings(table))))  # as another process has it
+    assert provenance_of(elsewhere) == provenance_of(table)
     assert "repairs" not in provenance_of(load(path))
     assert (said.code, said.json["hundredfold"], said.json["ok"]) == (0, 0, True)
     shared = {"kind": "hundredfold", "symbol": "X", "rows": 1, "divided": [], "left": []}

@@ -139,15 +139,20 @@ class SharedData:
 
 
 def table_settings(table: Table) -> dict[str, Any]:
-    """What a table is beside its rows, as JSON values for another process; without its repairs."""
+    """What a table is beside its rows, as JSON values for another process."""
     clock = [step // _MICROSECOND for step in (table.timeframe, table.gap_tolerance)]
-    return {"clock_us": clock, **{name: getattr(table, name) for name in _TABLE}}
+    return {
+        "clock_us": clock,
+        "repairs": [dict(repair) for repair in table.repairs],
+        **{name: getattr(table, name) for name in _TABLE},
+    }
 
 
 def make_table(frame: pl.DataFrame, settings: Mapping[str, Any]) -> Table:
     """A table of rows and what `table_settings` gave."""
     timeframe, gap_tolerance = (step * _MICROSECOND for step in settings["clock_us"])
-    return Table(frame, timeframe, gap_tolerance, **{name: settings[name] for name in _TABLE})
+    repairs = tuple(settings["repairs"])
+    return Table(frame, timeframe, gap_tolerance, repairs=repairs, **{name: settings[name] for name in _TABLE})
 
 
 def make_shared(configs: Sequence[ExperimentConfig], table: Table) -> SharedData:
