@@ -66,7 +66,7 @@ def test_class_weights_change_nothing_about_what_is_monitored() -> None:
 
 
 def members(num_classes: int, **changes: Any) -> list[Member]:
-    return [replace(member, settings=member.settings) for member in various(num_classes=num_classes, **changes)]
+    return various(num_classes=num_classes, **changes)
 
 
 @pytest.mark.parametrize(("monitor", "power"), [("auto", 2), ("mae", 1)])

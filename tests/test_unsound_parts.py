@@ -6,20 +6,23 @@ The page's own example is spoilt in one place each.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from conftest import Cli
 from gatewise.audit.laws.check import check_law
-from gatewise.audit.laws.tiny import Tiny
+from gatewise.audit.laws.tiny import FEATURES, STEPS, Tiny
 from gatewise.config.load import load_config
 from gatewise.data.table import OHLCV
 from gatewise.errors import ConfigError
 from gatewise.features.build import resolve_features
 from gatewise.learners.neural import build
+from gatewise.training.memory import estimate_memory
 from page_examples import example
 
 HEAD = "self.head(self.dropout(states))"
@@ -89,6 +92,24 @@ def test_a_sound_one_is_built_as_ever_and_moves_no_generator(mypkg: Path, embedd
     network = build(config.model_copy(update={"windows": windows}), tiny.planted.data("classes")[0])
     assert network.training
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("set_default", "value", "usual"),
+    [(torch.set_default_dtype, torch.float64, torch.float32), (torch.set_default_device, "meta", None)],
+)
+def test_a_sound_one_is_built_and_accounted_for_whatever_its_program_takes_for_default(
+    mypkg: Path, set_default: Callable[[Any], None], value: Any, usual: Any
+) -> None:
+    tiny = Tiny(write_model(mypkg))
+    config, samples = tiny.config(symbol_embedding=2), tiny.planted.data("classes")[0]
+    account = estimate_memory(config.model, 32, STEPS, FEATURES, threads=1)
+    set_default(value)
+    try:
+        build(config, samples)
+        assert estimate_memory(config.model, 32, STEPS, FEATURES, threads=1) == account
+    finally:
+        set_default(usual)
 
 
 @pytest.mark.parametrize("spoilt", ["raises when built", "raises when asked", "a layer that is refused"])

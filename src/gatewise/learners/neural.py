@@ -58,7 +58,7 @@ class NeuralPredictor:
             raise no_hidden_states(inputs.config.model)
         module, windows = self._placed_with(inputs)
         # They leave the device batch by batch: all of them are a window's length times as large as the outputs.
-        return over_windows(windows, inputs.rows, lambda *inputs: read(*unwrapped(module, *inputs)).cpu())
+        return over_windows(windows, inputs.rows, lambda *tensors: read(*unwrapped(module, *tensors)).cpu())
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}

@@ -48,8 +48,9 @@ def sound_network(
         network, untouched = build(), build()
         if not _same(network.state_dict(), untouched.state_dict()):
             raise _drawn(part, "two of one seed begin with other weights", before)
-        x_BTF = torch.randn(WINDOWS, steps, num_features, generator=seeded(1))
-        inputs = (x_BTF, torch.zeros(WINDOWS, dtype=torch.int64)) if isinstance(network, WithSymbol) else (x_BTF,)
+        x_BTF = torch.randn(WINDOWS, steps, num_features, generator=seeded(1), dtype=torch.float32, device="cpu")
+        symbol_B = torch.zeros(WINDOWS, dtype=torch.int64, device="cpu")
+        inputs = (x_BTF, symbol_B) if isinstance(network, WithSymbol) else (x_BTF,)
         with whose_code(part, "read a window"):
             before = torch.get_rng_state()
             predicted: list[Tensor] = []

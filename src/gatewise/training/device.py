@@ -113,9 +113,10 @@ def cpu_trains_bf16() -> bool:
         for cell, gates in GATES.items():
             # Zeros, as a drawn weight would move the generator of whoever calls.
             sizes = ((gates, 1), (gates, 1), (gates,), (gates,))
-            weights = [torch.zeros(size, requires_grad=True) for size in sizes]
+            weights = [torch.zeros(size, dtype=torch.float32, device="cpu", requires_grad=True) for size in sizes]
             with torch.enable_grad(), bf16.autocast(torch.device("cpu")):
-                out = recurrent(torch.zeros(1, 2, 1), weights, None, StackShape(cell, 1, 1, False), "last", True)
+                x_BTF = torch.zeros(1, 2, 1, dtype=torch.float32, device="cpu")
+                out = recurrent(x_BTF, weights, None, StackShape(cell, 1, 1, False), "last", True)
                 torch.autograd.grad(out.sum(), weights)
     except RuntimeError:  # could not create a primitive descriptor
         return False

@@ -136,7 +136,7 @@ def ask_forward(module: Network, shape: StepShape) -> StepBytes:
         return tensor
 
     module.train()
-    x_BTF = keep(torch.zeros(_ASKED_WINDOWS, shape.steps, shape.features))
+    x_BTF = keep(torch.zeros(_ASKED_WINDOWS, shape.steps, shape.features, dtype=torch.float32, device="cpu"))
     with drawing(0), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         module(x_BTF)
     weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}

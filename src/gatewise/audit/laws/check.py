@@ -10,7 +10,7 @@ from gatewise.audit.laws import learning, networks
 from gatewise.audit.laws.tiny import Tiny
 from gatewise.errors import GatewiseError
 from gatewise.isolation import one_core, plain_numbers
-from gatewise.models.base import ModelSpec, NeuralSpec
+from gatewise.models.base import NeuralSpec
 from gatewise.parts import told, whose_code
 
 
@@ -28,11 +28,7 @@ class Law:
 
 
 def _network(declared: Callable[[NeuralSpec], bool] = lambda spec: True) -> Callable[[Tiny], bool]:
-    def applies(tiny: Tiny) -> bool:
-        spec: ModelSpec = tiny.spec
-        return isinstance(spec, NeuralSpec) and declared(spec)
-
-    return applies
+    return lambda tiny: isinstance(tiny.spec, NeuralSpec) and declared(tiny.spec)
 
 
 LAWS: dict[str, Law] = {

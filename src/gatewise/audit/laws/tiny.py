@@ -69,10 +69,9 @@ class Tiny:
         shape = {"target.kind": "given", "windows.sequence_length": STEPS}
         return load_config(overrides={"model.name": self.name, **shape, **model, **training})
 
-    def network(self, seed: int | None = 1, readout: Readout = "last", **fields: Any) -> Network:
-        """A small one with the initial weights of a seed; `None`: zeros."""
-        generator = None if seed is None else seeded(seed)
-        return build_model(self.config(**fields).model, FEATURES, OUTPUTS, readout, generator=generator)
+    def network(self, seed: int = 1, readout: Readout = "last", **fields: Any) -> Network:
+        """A small one with the initial weights of a seed."""
+        return build_model(self.config(**fields).model, FEATURES, OUTPUTS, readout, generator=seeded(seed))
 
     @cached_property
     def planted(self) -> TinyData:

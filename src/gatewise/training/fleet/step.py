@@ -153,9 +153,7 @@ class FleetTotals:
 
 def _check_alike(first: nn.Module, model: nn.Module, number: int) -> None:
     """Raises ConfigError unless parameters agree in name and shape, and buffers but for dropout's rates in value."""
-    expected, got = (
-        {**dict(tensors.named_parameters()), **dict(tensors.named_buffers())} for tensors in (first, model)
-    )
+    expected, got = ({**dict(module.named_parameters()), **dict(module.named_buffers())} for module in (first, model))
     for name in [*expected, *got]:
         sizes = [list(tensors[name].shape) if name in tensors else "absent" for tensors in (expected, got)]
         if sizes[0] != sizes[1]:
