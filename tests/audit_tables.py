@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gatewise.audit.base import Case, Parts
-from gatewise.audit.run import prepare_case
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig, FeatureConfig
 from gatewise.data.table import Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
+from gatewise.proofs.base import Case, Parts
+from gatewise.proofs.run import prepare_case
 
 MINUTE = timedelta(minutes=1)
 

@@ -12,14 +12,14 @@ import pytest
 
 from audit_tables import random_walk, small_experiment
 from conftest import Cli
-from gatewise.audit import Audit, Check, Parts, run_audit
-from gatewise.audit.base import take_chunk
-from gatewise.audit.corrupt import CORRUPTIONS, corrupt, cut_moments, futures
-from gatewise.audit.run import CHECKS
 from gatewise.config.schema import FeatureConfig
 from gatewise.data.table import Table, require_bars
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
+from gatewise.proofs import Audit, Check, Parts, run_audit
+from gatewise.proofs.base import take_chunk
+from gatewise.proofs.corrupt import CORRUPTIONS, corrupt, cut_moments, futures
+from gatewise.proofs.run import CHECKS
 
 
 @pytest.mark.parametrize("seed", [11, 12])
@@ -109,7 +109,7 @@ def test_the_parts_are_quiet_under_audit_and_speak_again_after_it(caplog: pytest
         run_audit(small_experiment(), random_walk(1_000))
         after = logging.getLogger("gatewise").level
     said = [record.name for record in caplog.records]
-    assert said.count("gatewise.audit") == len(CHECKS)
+    assert said.count("gatewise.proofs") == len(CHECKS)
     assert said.count("gatewise.features") <= 2
     assert after == logging.INFO
 
@@ -136,7 +136,7 @@ def test_the_command_exits_with_1_and_names_what_leaks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     found = Audit((Check("features", False, "rsi_14 looks ahead"), Check("split", True, "fine")))
-    monkeypatch.setattr("gatewise.audit.run_audit", lambda *args, **kwargs: found)
+    monkeypatch.setattr("gatewise.proofs.run_audit", lambda *args, **kwargs: found)
     arguments = ["audit", "--data", as_csv(random_walk(300), tmp_path), "--stamp", "close", *FLAGS]
     said = cli(*arguments, "--json")
     assert (said.code, said.json) == (1, found.to_dict())

@@ -14,10 +14,10 @@ import pytest
 
 from audit_tables import MINUTE, case_of, random_walk, small_experiment
 from conftest import Cli
-from gatewise.audit.features import check_features
-from gatewise.audit.resampling import check_bars
 from gatewise.data.steps.resample import Bars, complete_bars, resample
 from gatewise.data.table import TIME, Table
+from gatewise.proofs.features import check_features
+from gatewise.proofs.resampling import check_bars
 
 STEP = 5 * MINUTE
 

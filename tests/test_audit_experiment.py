@@ -12,9 +12,9 @@ import polars as pl
 import torch
 
 from audit_tables import random_walk, small_experiment
-from gatewise.audit.corrupt import corrupt
 from gatewise.bundle import Bundle
 from gatewise.experiment import prepare, run_experiment
+from gatewise.proofs.corrupt import corrupt
 from gatewise.samples import make_samples
 
 

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from audit_tables import case_of, random_walk, small_experiment, with_feature
-from gatewise.audit.base import Parts
-from gatewise.audit.features import check_features, check_live_parity
 from gatewise.config.schema import FeatureConfig
 from gatewise.data.table import Table
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
+from gatewise.proofs.base import Parts
+from gatewise.proofs.features import check_features, check_live_parity
 
 close = pl.col("close")
 LOOK_AHEAD = {

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from audit_tables import case_of, random_walk, small_experiment
-from gatewise.audit.base import Case, Parts
-from gatewise.audit.fitting import check_scaler, check_training
-from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig, SplitConfig
 from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
+from gatewise.proofs.base import Case, Parts
+from gatewise.proofs.fitting import check_scaler, check_training
+from gatewise.proofs.splitting import check_split
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from audit_tables import case_of, random_walk, small_experiment
-from gatewise.audit.base import Parts
-from gatewise.audit.folds import check_folds
 from gatewise.config.schema import CvConfig, ExperimentConfig, SplitConfig
 from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
+from gatewise.proofs.base import Parts
+from gatewise.proofs.folds import check_folds
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds

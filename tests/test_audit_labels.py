@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from audit_tables import case_of, random_walk, small_experiment
-from gatewise.audit.base import Parts
-from gatewise.audit.labels import check_labels
 from gatewise.config.schema import TargetConfig
 from gatewise.data.table import Table
+from gatewise.proofs.base import Parts
+from gatewise.proofs.labels import check_labels
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
 from gatewise.targets.outputs.classes import Classes

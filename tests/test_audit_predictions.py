@@ -9,16 +9,16 @@ import polars as pl
 import pytest
 
 from audit_tables import case_of, random_walk, small_experiment
-from gatewise.audit.base import Parts
-from gatewise.audit.chance import _nearest, _rank, check_permuted_labels
-from gatewise.audit.fitting import check_training
-from gatewise.audit.predictions import check_predictions
 from gatewise.bundle import Bundle
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.fold import FittedFold
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
+from gatewise.proofs.base import Parts
+from gatewise.proofs.chance import _nearest, _rank, check_permuted_labels
+from gatewise.proofs.fitting import check_training
+from gatewise.proofs.predictions import check_predictions
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listener
@@ -93,7 +93,7 @@ def test_honest_training_is_at_chance(kind: str) -> None:
 
 
 def test_the_p_value_is_uniform_when_labels_are_luck(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatewise.audit.chance.NUM_SHUFFLES", 199)
+    monkeypatch.setattr("gatewise.proofs.chance.NUM_SHUFFLES", 199)
     rng = np.random.default_rng(0)
     p_values = []
     for _ in range(400):

@@ -16,13 +16,13 @@ import pytest
 from audit_tables import case_of, random_walk, small_experiment
 from conftest import TINY, Cli
 from cv_worlds import plan_of
-from gatewise.audit.base import Parts
-from gatewise.audit.labels import check_labels
 from gatewise.config.load import load_config
 from gatewise.config.schema import TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 from gatewise.jobs.shared import make_shared, open_shared, save_shared
+from gatewise.proofs.base import Parts
+from gatewise.proofs.labels import check_labels
 from gatewise.samples import make_samples
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels

@@ -15,13 +15,13 @@ import pytest
 
 from conftest import Cli
 from gatewise import ModelRegistry, parts
-from gatewise.audit.laws.check import check_law, laws_of
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, UnknownNameError
 from gatewise.features.build import resolve_features
 from gatewise.feeds.table import FEEDS
+from gatewise.proofs.laws.check import check_law, laws_of
 from page_examples import example
 
 CONV = "mypkg.nets:Conv"

@@ -16,12 +16,12 @@ import pytest
 from audit_tables import case_of, random_walk
 from conftest import Cli
 from gatewise import parts
-from gatewise.audit.labels import check_labels
 from gatewise.bundle import Bundle
 from gatewise.config.load import build_config, load_config
 from gatewise.config.schema import ExperimentConfig, TargetConfig
 from gatewise.data.load import load_table
 from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError
+from gatewise.proofs.labels import check_labels
 from gatewise.samples import make_samples
 from gatewise.selection.tuning.space_file import load_space
 from gatewise.selection.tuning.study import study_terms

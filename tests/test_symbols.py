@@ -18,9 +18,6 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 from audit_tables import case_of, random_walk, small_experiment
 from cv_worlds import plan_of, run_cv
 from fleet_members import largest_difference, recorders
-from gatewise.audit import run_audit
-from gatewise.audit.base import Parts
-from gatewise.audit.fitting import check_scaler
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, ExperimentConfig, TargetConfig
@@ -35,6 +32,9 @@ from gatewise.jobs.fleet_place import FleetCompute
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.learners.table import train_model
+from gatewise.proofs import run_audit
+from gatewise.proofs.base import Parts
+from gatewise.proofs.fitting import check_scaler
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows

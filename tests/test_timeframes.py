@@ -19,8 +19,6 @@ from audit_tables import case_of, small_experiment
 from audit_tables import random_walk as audited_walk
 from conftest import TINY, Cli
 from feature_tables import MINUTE, random_walk, table_of
-from gatewise.audit import Parts
-from gatewise.audit.features import check_features, check_live_parity
 from gatewise.bundle import Bundle
 from gatewise.config.schema import FeatureConfig
 from gatewise.data.load import load_table
@@ -32,6 +30,8 @@ from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features, resolve_features
 from gatewise.features.evaluate import evaluate
 from gatewise.features.sets import SETS
+from gatewise.proofs import Parts
+from gatewise.proofs.features import check_features, check_live_parity
 
 OHLCV = ("open", "high", "low", "close", "volume")
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)

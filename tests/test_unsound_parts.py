@@ -15,13 +15,13 @@ import pytest
 import torch
 
 from conftest import Cli
-from gatewise.audit.laws.check import check_law
-from gatewise.audit.laws.tiny import FEATURES, STEPS, Tiny
 from gatewise.config.load import load_config
 from gatewise.data.table import OHLCV
 from gatewise.errors import ConfigError
 from gatewise.features.build import resolve_features
 from gatewise.learners.neural import build
+from gatewise.proofs.laws.check import check_law
+from gatewise.proofs.laws.tiny import FEATURES, STEPS, Tiny
 from gatewise.training.memory import estimate_memory
 from page_examples import example
 

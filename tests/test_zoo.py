@@ -14,12 +14,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gatewise.audit.laws.check import LAWS, check_law, laws_of
 from gatewise.config.model_section import RecurrentConfig
 from gatewise.models import registry
 from gatewise.models.base import Network, NeuralSpec
 from gatewise.models.registry import MODELS
 from gatewise.nn.initial import linear, uniform
+from gatewise.proofs.laws.check import LAWS, check_law, laws_of
 
 HELD = [(name, law) for name in MODELS for law in laws_of(name)]
 
@@ -162,8 +162,8 @@ def test_a_law_notices_what_breaks_it(
 
 @pytest.mark.parametrize("law", ["no luck", "same again", "kept", "alone", "last row alone"])
 def test_laws_of_learning_notice_a_model_of_one_row_that_breaks_them(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gatewise.audit.laws import learning
     from gatewise.learners.tabular import TabularPredictor
+    from gatewise.proofs.laws import learning
 
     count, honest = [0], TabularPredictor.predict
 

@@ -26,10 +26,10 @@ def audit(
 
     Example: gatewise audit --data BTCUSDT-1m.parquet --stamp open
     """
-    from gatewise.audit import run_audit
     from gatewise.cli.output import print_checks, set_up_logging
     from gatewise.config.load import load_config
     from gatewise.data.load import load_table
+    from gatewise.proofs import run_audit
 
     set_up_logging(quiet)
     config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)

@@ -120,9 +120,9 @@ def check(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
 
     Example: gatewise models check lstm
     """
-    from gatewise.audit.laws.check import check_model
-    from gatewise.audit.run import Audit
     from gatewise.cli.output import print_checks, set_up_logging
+    from gatewise.proofs.laws.check import check_model
+    from gatewise.proofs.run import Audit
 
     set_up_logging(quiet)
     result = Audit(tuple(check_model(name)))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from gatewise.audit.run import Audit
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.verdict import Judgement
+    from gatewise.proofs.run import Audit
 
 _ADVICE = ("hint", "remedy", "notes", "remarks", "error")  # keys of what the core says of its fields
 

@@ -2,7 +2,7 @@
 
 A capability that is a function is declared by giving it: what is `None` can't be asked for. What follows from a model's
 fields (`consumes`, `targets`, `is_causal`) is declared by its config class, since configs are checked without torch.
-`audit/laws/` proves what is declared.
+`proofs/laws/` proves what is declared.
 """
 
 from __future__ import annotations

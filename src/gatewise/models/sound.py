@@ -1,6 +1,6 @@
 """Whether a network of one's own gives what a network must, asked of a few windows before anything rests on it.
 
-What `audit/laws/` proves takes a minute; what would end in a traceback, or be blamed on something else later, is found
+What `proofs/laws/` proves takes a minute; what would end in a traceback, or be blamed on something else later, is found
 here in a moment.
 """
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gatewise.audit.base import Check
-from gatewise.audit.laws import learning, networks
-from gatewise.audit.laws.tiny import Tiny
 from gatewise.errors import GatewiseError
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.models.base import NeuralSpec
 from gatewise.parts import told, whose_code
+from gatewise.proofs.base import Check
+from gatewise.proofs.laws import learning, networks
+from gatewise.proofs.laws.tiny import Tiny
 
 
 @dataclass(frozen=True)

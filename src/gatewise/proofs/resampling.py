@@ -8,12 +8,12 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from gatewise.audit.base import Check, describe_cover, take_chunk
-from gatewise.audit.corrupt import Future, worlds
 from gatewise.config.schema import format_duration
 from gatewise.data.steps.resample import resample
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError
+from gatewise.proofs.base import Check, describe_cover, take_chunk
+from gatewise.proofs.corrupt import Future, worlds
 from gatewise.quiet import warnings_only
 
 CHUNK_ROWS = 20_000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, describe_cover, name_row, same_bits, some
-from gatewise.audit.corrupt import Future, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import resolve_features
+from gatewise.proofs.base import Case, Check, describe_cover, name_row, same_bits, some
+from gatewise.proofs.corrupt import Future, worlds
 from gatewise.quiet import warnings_only
 
 NUM_LIVE_ROWS = 24

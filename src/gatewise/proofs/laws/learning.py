@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from gatewise.audit.laws.tiny import OUTPUTS, TEST, Tiny, TinyData
 from gatewise.learners.base import Shape
 from gatewise.learners.table import learner_of
+from gatewise.proofs.laws.tiny import OUTPUTS, TEST, Tiny, TinyData
 from gatewise.sealed import read_sealed, write_sealed
 
 # An accuracy over 200 windows of chance leaves 0.5 by 4.5 of its standard errors once in 150,000 times.

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.audit.base import Case, Check, describe_cover, moment, name_row, same_bits
-from gatewise.audit.corrupt import Future, corrupt, worlds
 from gatewise.data.table import Table
 from gatewise.errors import DataError
+from gatewise.proofs.base import Case, Check, describe_cover, moment, name_row, same_bits
+from gatewise.proofs.corrupt import Future, corrupt, worlds
 from gatewise.quiet import warnings_only
 from gatewise.targets.base import Labels
 

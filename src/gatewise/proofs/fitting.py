@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatewise.audit.base import Case, Check, moment, small_config, some
-from gatewise.audit.corrupt import corrupt
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import Scaler
 from gatewise.fold import FittedFold
+from gatewise.proofs.base import Case, Check, moment, small_config, some
+from gatewise.proofs.corrupt import corrupt
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows

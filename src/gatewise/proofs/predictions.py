@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.audit.base import Case, Check, name_row, small_config
-from gatewise.audit.corrupt import cut_moments, futures
-from gatewise.audit.fitting import UNSEEDED
 from gatewise.bundle import Bundle
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.learners.table import learner_of
+from gatewise.proofs.base import Case, Check, name_row, small_config
+from gatewise.proofs.corrupt import cut_moments, futures
+from gatewise.proofs.fitting import UNSEEDED
 from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import torch
 
 from gatewise.arrays import Targets, make_array_samples, window_ends
-from gatewise.audit.base import SMALL_MODEL
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import fit_scaler
@@ -25,6 +24,7 @@ from gatewise.models.base import ModelSpec, Network
 from gatewise.models.registry import build_model, find_spec
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent_op import Readout
+from gatewise.proofs.base import SMALL_MODEL
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listeners

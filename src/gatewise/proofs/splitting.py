@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, name_row
 from gatewise.config.schema import format_duration
+from gatewise.proofs.base import Case, Check, name_row
 from gatewise.splits.base import Rows
 from gatewise.splits.purge import Mask
 

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatewise.audit.laws.tiny import CPU, FEATURES, OUTPUTS, STEPS, Tiny
 from gatewise.models.base import Network, NeuralSpec
 from gatewise.models.registry import build_model, network_spec
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
+from gatewise.proofs.laws.tiny import CPU, FEATURES, OUTPUTS, STEPS, Tiny
 from gatewise.targets.outputs.classes import Classes
 from gatewise.training.device import choose_precision
 from gatewise.training.fit import fit

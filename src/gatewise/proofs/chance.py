@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.audit.base import Case, Check, Parts, small_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import FittedFold, scaled_features
 from gatewise.learners.base import Inputs
 from gatewise.loading import load_sklearn
+from gatewise.proofs.base import Case, Check, Parts, small_config
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gatewise.audit.base import Case, Check, small_config, some
-from gatewise.audit.fitting import changed, garble_outside, train_alike
-from gatewise.audit.splitting import Places, asked_embargo_us, lay_on_grid, say, words_of
 from gatewise.errors import LabelError, NotEnoughRowsError
+from gatewise.proofs.base import Case, Check, small_config, some
+from gatewise.proofs.fitting import changed, garble_outside, train_alike
+from gatewise.proofs.splitting import Places, asked_embargo_us, lay_on_grid, say, words_of
 from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.audit.base import Case, Check, Parts, take_chunk
-from gatewise.audit.chance import check_permuted_labels
-from gatewise.audit.features import check_features, check_live_parity
-from gatewise.audit.fitting import check_scaler, check_training
-from gatewise.audit.folds import check_folds
-from gatewise.audit.labels import check_labels
-from gatewise.audit.predictions import check_predictions
-from gatewise.audit.resampling import check_bars
-from gatewise.audit.splitting import check_split
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.isolation import one_core, plain_numbers
+from gatewise.proofs.base import Case, Check, Parts, take_chunk
+from gatewise.proofs.chance import check_permuted_labels
+from gatewise.proofs.features import check_features, check_live_parity
+from gatewise.proofs.fitting import check_scaler, check_training
+from gatewise.proofs.folds import check_folds
+from gatewise.proofs.labels import check_labels
+from gatewise.proofs.predictions import check_predictions
+from gatewise.proofs.resampling import check_bars
+from gatewise.proofs.splitting import check_split
 
-log = logging.getLogger("gatewise.audit")
+log = logging.getLogger("gatewise.proofs")
 
 CHECKS: dict[str, Callable[[Case], Check]] = {
     "features": check_features,
