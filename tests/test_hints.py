@@ -15,18 +15,8 @@ import typer
 import gatewise
 from conftest import Cli
 from gatewise.cli.app import app
-from gatewise.cli.flags import (
-    ARGUMENT_FLAGS,
-    CV_FLAGS,
-    DATA_FLAGS,
-    FIELD_FLAGS,
-    MODEL_FLAGS,
-    TRAIN_FLAGS,
-    ConfigFlags,
-    Flag,
-    config_flags,
-    translate,
-)
+from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.config.flags import ARGUMENT_FLAGS, CV_FLAGS, DATA_FLAGS, FIELD_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, Flag
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
@@ -174,7 +164,7 @@ def test_no_text_of_the_core_names_a_flag() -> None:
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
         inner = path.relative_to(SOURCE).as_posix()
-        if inner.startswith("cli/"):
+        if inner.startswith("cli/") or inner == "config/flags.py":  # the table of them
             continue
         for line, text in texts(ast.parse(path.read_text(encoding="utf-8"))):
             if re.search(r"(?<![\w-])--[a-z{]", re.sub(r"gatewise [a-z][^;,:()]*", "", text)):

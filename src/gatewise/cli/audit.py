@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags
+from gatewise.cli.flags import ConfigFlags, config_flags
+from gatewise.config.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
 
 
 def register(app: typer.Typer) -> None:

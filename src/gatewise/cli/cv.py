@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS, ConfigFlags, config_flags, translate
+from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.config.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.jobs.places import Compute

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
-from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags, translate
+from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.config.flags import DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.data.check.rows import Report

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags
+from gatewise.cli.flags import ConfigFlags, config_flags
+from gatewise.config.flags import DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.data.sql.load import Loaded

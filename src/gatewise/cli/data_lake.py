@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags, translate
+from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.config.flags import DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig

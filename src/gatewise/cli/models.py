@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gatewise.cli.flags import MODEL_FLAGS, ConfigFlags, config_flags
+from gatewise.cli.flags import ConfigFlags, config_flags
+from gatewise.config.flags import MODEL_FLAGS
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]

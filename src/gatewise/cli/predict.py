@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.flags import DATA_FLAGS, ConfigFlags, config_flags
+from gatewise.cli.flags import ConfigFlags, config_flags
+from gatewise.config.flags import DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
