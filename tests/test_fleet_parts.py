@@ -55,36 +55,6 @@ def test_a_row_moves_to_the_bits_that_its_model_alone_moves_to(name) -> None:
         assert torch.equal(row, state.layout.flatten(model))
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_fleet_kept_by_the_first_version_goes_on_as_if_it_had_been_kept_by_this_one(name) -> None:
-    """0.1 kept a matrix of first moments, or SGD's velocities, one of second moments and float64 steps."""
-    models = [small_model("gru", seed, 0.0, 2) for seed in range(2)]
-    own = [{"momentum": part} if name == "sgd" else {} for part in (0.9, 0.0)]
-    settings = [training_config({}, optimizer=name, **more) for more in own]
-    begun = FleetState.start(models, Layout.of(models[0]), settings)
-    gradients = Gradients([optimizer.parameters for optimizer in begun.optimizers])
-    for step in range(3):
-        gradients.rows_KD.fill_(0.1 * (step + 1))
-        for optimizer in begun.optimizers:
-            optimizer.step()
-    tensors, values = begun.to_tensors()
-    old = {"weights": tensors["weights"], "best": tensors["best"], "steps": torch.full((2,), 3.0, dtype=torch.float64)}
-    for row, (first, second) in {"first": ("first", "velocity"), "second": ("second", "second")}.items():
-        old[row] = torch.zeros_like(begun.weights)
-        for k, optimizer in enumerate(begun.optimizers):
-            kept = [value for path, value in optimizer.tensors().items() if path.split("/")[0] in (first, second)]
-            old[row][k] = torch.cat([value.flatten() for value in kept]) if kept else 0.0
-    gone_on = FleetState.start(models, Layout.of(models[0]), settings)
-    gone_on.load(old, values)
-    again = gone_on.to_tensors()[0]
-    assert again.keys() == tensors.keys()
-    assert all(torch.equal(again[path], tensors[path]) for path in tensors)
-    Gradients([optimizer.parameters for optimizer in gone_on.optimizers]).rows_KD.fill_(1.0)
-    gone_on.optimizers[1].step()
-    moved = (gone_on.weights != tensors["weights"]).any(dim=1)
-    assert moved.tolist() == [False, True], "a row that is at work moves, and no other"
-
-
 def test_a_row_laid_out_and_put_back_is_the_model() -> None:
     source, target = small_model("gru", 1, 0.0, 2), small_model("gru", 2, 0.0, 2)
     layout = Layout.of(source)

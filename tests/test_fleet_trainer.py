@@ -90,6 +90,16 @@ def test_a_fleet_goes_on_from_its_checkpoint_and_refuses_that_of_other_tasks(tmp
         train_fleet(all_tasks[:2], recorders(2), file)
 
 
+def test_a_fleet_of_other_code_is_told_by_the_part_that_changed(tmp_path: Path, own_modules: Path) -> None:
+    code = own_modules / "ownnets.py"
+    code.write_text("from gatewise.models.registry import MODELS\nMine = MODELS['lstm']\n", encoding="utf-8")
+    file, members = tmp_path / "fleet.safetensors", tasks(config_of(model__name="ownnets:Mine"))
+    train_fleet(members, recorders(3), file)
+    code.write_text(f"{code.read_text(encoding='utf-8')}# another\n", encoding="utf-8")
+    with pytest.raises(BundleError, match="ownnets:Mine is other code than trained the model"):
+        train_fleet(members, recorders(3), file)
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

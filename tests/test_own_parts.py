@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +134,22 @@ def test_an_entry_point_names_a_target(package: Path, monkeypatch: pytest.Monkey
     point = {"big_move": [EntryPoint("big_move", TARGET, "gatewise.targets")]}
     monkeypatch.setattr(parts, "_points", lambda group: point if group == "gatewise.targets" else {})
     assert load_config(overrides={"target.kind": "big_move"}).own_parts.keys() == {TARGET}
+
+
+def test_installed_packages_are_read_for_entry_points_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def entry_points(**groups: str) -> EntryPoints:
+        asked.append(str(groups))
+        return EntryPoints([EntryPoint("mine", "mypkg.nets:Conv", "gatewise.models")])
+
+    monkeypatch.setattr(parts, "entry_points", entry_points)
+    parts._every_point.cache_clear()
+    try:
+        assert [parts.own_names(kind) for kind in parts.GROUPS] == [("mine",), (), (), (), ()]
+        assert asked == ["{}"]
+    finally:
+        parts._every_point.cache_clear()
 
 
 VALUES = """

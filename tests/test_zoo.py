@@ -10,17 +10,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from gatewise.config.model_section import RecurrentConfig
 from gatewise.models import registry
-from gatewise.models.base import Network, NeuralSpec
+from gatewise.models.base import Network, NeuralSpec, TabularSpec
 from gatewise.models.registry import MODELS
 from gatewise.nn.initial import linear, uniform
 from gatewise.proofs.laws.check import LAWS, check_law, laws_of
+from gatewise.proofs.laws.tiny import FEATURES
+from gatewise.tabular.base import TrainingRows
+from zoo import ROWS
 
+OF_ROWS = ("last row alone", "symbol columns")
 HELD = [(name, law) for name in MODELS for law in laws_of(name)]
 
 
@@ -142,7 +147,7 @@ FAULTS: list[tuple[str, Callable[[], NeuralSpec]]] = [
 ]
 
 
-@pytest.mark.parametrize("law", [law for law in LAWS if law != "last row alone"])
+@pytest.mark.parametrize("law", [law for law in LAWS if law not in OF_ROWS])
 def test_a_model_without_faults_passes(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.MODELS, "lstm", spec_of(Mean, maps=even))
     check = check_law("lstm", law)
@@ -160,7 +165,7 @@ def test_a_law_notices_what_breaks_it(
     assert "\n" not in check.detail
 
 
-@pytest.mark.parametrize("law", ["no luck", "same again", "kept", "alone", "last row alone"])
+@pytest.mark.parametrize("law", ["no luck", "same again", "kept", "alone", "levels", "last row alone"])
 def test_laws_of_learning_notice_a_model_of_one_row_that_breaks_them(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from gatewise.learners.tabular import TabularPredictor
     from gatewise.proofs.laws import learning
@@ -169,6 +174,8 @@ def test_laws_of_learning_notice_a_model_of_one_row_that_breaks_them(law: str, m
 
     def predict(self: TabularPredictor, inputs: Any) -> Any:
         count[0] += 1
+        if law == "levels":
+            inputs = replace(inputs, values=inputs.values.astype(np.float32))
         said = honest(self, inputs)
         neighbour = inputs.values[inputs.rows - 1, :1]
         return {
@@ -182,6 +189,19 @@ def test_laws_of_learning_notice_a_model_of_one_row_that_breaks_them(law: str, m
     if law == "no luck":
         monkeypatch.setattr(learning, "_score", lambda *_: 0.9)
     assert not check_law("ridge", law).passed
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_model_of_one_row_that_reads_no_symbol_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = cast(TabularSpec, MODELS[name])
+
+    def fit(rows: TrainingRows, config: Any) -> Any:
+        blind = rows.x.copy()
+        blind[:, FEATURES:] = 0
+        return spec.fit(replace(rows, x=blind), config)
+
+    monkeypatch.setitem(registry.MODELS, name, replace(spec, fit=fit))
+    assert not check_law(name, "symbol columns").passed
 
 
 def test_the_command_names_each_law_and_fails_with_it(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:

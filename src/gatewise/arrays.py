@@ -138,11 +138,11 @@ def window_ends(num_samples: int, length: int) -> Rows:
     return np.arange(num_samples) * length + length - 1
 
 
-def make_array_samples(rows: npt.NDArray[np.float32], length: int, targets: Targets) -> tuple[Samples, FittedFold]:
+def make_array_samples(rows: FeatureValues, length: int, targets: Targets) -> tuple[Samples, FittedFold]:
     """What learners eat, and what is fitted; labels stand at the rows that end windows.
 
     Args:
-        rows: float32 [samples · length, features], scaled already.
+        rows: [samples · length, features]; the scaler that is handed back leaves them as they are.
 
     Nothing says when a label of an array is known: it counts as known at its window's end.
     """

@@ -207,12 +207,19 @@ class Configs(Mapping[str, Any]):
         return len(list(iter(self)))
 
 
-@cache
 def _points(group: str) -> dict[str, list[EntryPoint]]:
-    """By name; asked once a process, as every installed package is."""
-    points: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(group=group):
-        points.setdefault(point.name, []).append(point)
+    """By name."""
+    return _every_point()[group]
+
+
+@cache
+def _every_point() -> dict[str, dict[str, list[EntryPoint]]]:
+    """By group and name; asked once a process, as every installed package is."""
+    every, points = entry_points(), dict[str, dict[str, list[EntryPoint]]]()
+    for group in GROUPS.values():
+        by_name = points.setdefault(group, {})
+        for point in every.select(group=group):
+            by_name.setdefault(point.name, []).append(point)
     return points
 
 

@@ -59,7 +59,7 @@ def train_fleet(
 
     Raises:
         ConfigError: tasks that differ in what members must share; the field is named.
-        BundleError: the checkpoint is damaged or of other tasks.
+        BundleError: the checkpoint is damaged, or of other tasks, other code or other data.
         MemoryExhaustedError: see `fit_fleet`.
     """
     first = tasks[0].config
@@ -81,7 +81,8 @@ def train_fleet(
     if members:
         key = _key(tasks, [checkpoint_key(task.config, task.samples) for task in tasks])
         saved = load_checkpoint(checkpoint, key) if checkpoint else None
-        save = partial(save_checkpoint, checkpoint, key=key) if checkpoint else None
+        own_parts = {part: code for task in tasks for part, code in task.config.own_parts.items()}
+        save = partial(save_checkpoint, checkpoint, key=key, own_parts=own_parts) if checkpoint else None
         spec, member_listeners = tasks[0].samples.labels.spec, [listeners[number] for number in members]
         results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):

@@ -45,11 +45,13 @@ LAWS: dict[str, Law] = {
     "fleet": Law(networks.fleet, _network(lambda spec: spec.stacks)),
     "exports": Law(networks.exports, _network(lambda spec: spec.exports)),
     "learns": Law(learning.learns),
+    "levels": Law(learning.levels),
     "no luck": Law(learning.no_luck),
     "same again": Law(learning.same_again),
     "kept": Law(learning.kept),
     "alone": Law(learning.alone),
     "last row alone": Law(learning.last_row_alone, lambda tiny: tiny.spec.consumes == "rows"),
+    "symbol columns": Law(learning.symbol_columns, lambda tiny: tiny.spec.consumes == "rows"),
 }
 
 

@@ -5,7 +5,7 @@ Windows of 6 steps of 3 features, all of them noise; what is planted stands in t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from gatewise.arrays import Targets, make_array_samples, window_ends
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.features.base import Values
 from gatewise.features.scaling import fit_scaler
 from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.base import Inputs, Trained
@@ -103,22 +104,31 @@ class Tiny:
 
 @dataclass(frozen=True)
 class TinyData:
-    """Windows [n, steps, features], and a signal [n] of which labels are made."""
+    """Windows [n, steps, features], and a signal [n] of which labels are made.
+
+    Attributes:
+        level: is added to each feature, and to the signal where values are predicted.
+    """
 
     x: npt.NDArray[np.float64]
     signal: npt.NDArray[np.float64]
+    level: float = 0.0
 
     def data(self, kind: str) -> tuple[Samples, FittedFold]:
         """What learners eat; labels are the signal's sign, or the signal."""
-        rows = self.x.reshape(-1, FEATURES).astype(np.float32)
+        # As the features of a table: float64 where they stand at a level.
+        high = self.x.reshape(-1, FEATURES) + self.level
+        rows: Values = high if self.level else high.astype(np.float32)
         if kind == "classes":
             y = (self.signal > 0).astype(np.int64)
             targets = Targets(np.array(["down", "up"]), None, y, np.ones(2, np.float32), False)
         else:
-            values = self.signal[:, None]
+            values = self.signal[:, None] + self.level
             scaler = fit_scaler("standard", values, np.arange(TRAIN), ("signal",))
             targets = Targets(np.empty(0), scaler, values, np.empty(0, np.float32), True)
-        return make_array_samples(rows, STEPS, targets)
+        samples, fold = make_array_samples(rows, STEPS, targets)
+        scaler = fit_scaler("standard", rows, np.arange(TRAIN * STEPS), samples.matrix.names)
+        return samples, replace(fold, scaler=scaler)
 
     def train(self, config: ExperimentConfig, kind: str) -> tuple[Trained, Inputs]:
         """Trains on the first rows; gives what predicts, and the rows that it never saw."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,18 +71,10 @@ class FleetState:
         self.weights.copy_(tensors["weights"])  # in place: the optimizers' parameters are views
         self.best.copy_(tensors["best"])
         for k, optimizer in enumerate(self.optimizers):
-            optimizer.load(_optimizer_state(tensors, k, self.layout))
+            start = f"optimizer/{k}/"
+            optimizer.load(
+                {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+            )
         for member, saved in zip(self.progress, values["members"], strict=True):
             member.load(saved)
         self.diverged = {int(k): DivergedError(*words) for k, words in values["diverged"].items()}
-
-
-def _optimizer_state(tensors: Mapping[str, Tensor], k: int, layout: Layout) -> dict[str, Tensor]:
-    """A member's; 0.1 kept rows of all members, Adam's moments or as the first SGD's velocity."""
-    if "first" not in tensors:
-        start = f"optimizer/{k}/"
-        return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
-    rows = {"first": tensors["first"][k], "velocity": tensors["first"][k], "second": tensors["second"][k]}
-    pieces = {name: layout.unflatten(row).values() for name, row in rows.items()}
-    state = {f"{name}/{i}": piece for name, of_row in pieces.items() for i, piece in enumerate(of_row)}
-    return {"steps": tensors["steps"][k], **state}
