@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
-from gatewise.config.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+from gatewise.config.flags import (
+    CV_FLAGS,
+    DATA_FLAGS,
+    MACHINE,
+    MODEL,
+    MODEL_FLAGS,
+    SEARCH,
+    SETTINGS,
+    TARGET,
+    TRAIN_FLAGS,
+    TRAINING,
+)
 
 if TYPE_CHECKING:
     from gatewise.jobs.places import Compute
@@ -31,18 +42,55 @@ def register(app: typer.Typer) -> None:
 def cv(
     flags: ConfigFlags,
     models: Annotated[
-        str | None, typer.Option("--models", "--model", "--model-type", help="Models to compare, like lstm,gru.")
+        str | None,
+        typer.Option(
+            "--models",
+            "--model",
+            "--model-type",
+            help="Models to compare, like lstm,gru.",
+            show_default="lstm",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    horizons: Annotated[str | None, typer.Option(help="Rows ahead that the target looks, like 5,20.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Trainings of each model on each fold.")] = None,
-    per_symbol: Annotated[bool, typer.Option("--per-symbol", help="One model for each symbol.")] = False,
-    tune: Annotated[bool, typer.Option("--tune", help="Tune within each fold.")] = False,
-    n_trials: Annotated[int | None, typer.Option(min=1, help="With --tune: trials of each search; 50.")] = None,
-    space: Annotated[str | None, typer.Option(help="With --tune: a search space that ships, or a file.")] = None,
-    compute: Annotated[str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.")] = "local",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; 1 trains in this one.")] = None,
-    fleet: Annotated[str, typer.Option(help="Train models of one shape as one: auto, on, off.")] = "auto",
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a cross-validation.")] = None,
+    horizons: Annotated[
+        str | None,
+        typer.Option(help="Rows ahead that the target looks, like 5,20.", show_default="20", rich_help_panel=TARGET),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings of each model on each fold.", show_default="1", rich_help_panel=TRAINING),
+    ] = None,
+    per_symbol: Annotated[
+        bool, typer.Option("--per-symbol", help="One model for each symbol.", rich_help_panel=TRAINING)
+    ] = False,
+    tune: Annotated[bool, typer.Option("--tune", help="Tune within each fold.", rich_help_panel=SEARCH)] = False,
+    n_trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --tune: trials of each search.", show_default="50", rich_help_panel=SEARCH),
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="With --tune: a search space that ships, or a file.",
+            show_default="the model's",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    compute: Annotated[
+        str, typer.Option(help="local, ray, or a cluster's address like ray://head:10001.", rich_help_panel=MACHINE)
+    ] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes; 1 trains in this one.", show_default="one a core", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    fleet: Annotated[
+        str, typer.Option(help="Train models of one shape as one: auto, on, off.", rich_help_panel=MACHINE)
+    ] = "auto",
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="Go on with a cross-validation.", rich_help_panel=SETTINGS)
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from gatewise.cli import data_cache, data_fetch, data_init_db, data_lake
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
-from gatewise.config.flags import DATA_FLAGS
+from gatewise.config.flags import DATA_FLAGS, OUTPUT
 
 if TYPE_CHECKING:
     from gatewise.data.check.rows import Report
@@ -33,7 +33,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words about how the files were read.")] = False,
     absent: Annotated[
-        Path | None, typer.Option("--absent", help="The lake: lists every run of absent bars here, .csv or .parquet.")
+        Path | None,
+        typer.Option(
+            "--absent", help="The lake: lists every run of absent bars here, .csv or .parquet.", rich_help_panel=OUTPUT
+        ),
     ] = None,
 ) -> None:
     """Count what is wrong with files, or with the lake where none is named, and say where.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA_FLAGS
+from gatewise.config.flags import DATA, DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.data.sql.load import Loaded
@@ -25,8 +25,12 @@ def register(group: typer.Typer) -> None:
 def init_db(
     flags: ConfigFlags,
     files: Annotated[list[str] | None, typer.Argument(help="More files to load, as a glob gives them.")] = None,
-    load: Annotated[list[str] | None, typer.Option("--load", help="File, folder or glob of bars to load.")] = None,
-    sma_rows: Annotated[int, typer.Option("--sma-rows", min=1, help="Rows in the mean of sma_value.")] = 20,
+    load: Annotated[
+        list[str] | None, typer.Option("--load", help="File, folder or glob of bars to load.", rich_help_panel=DATA)
+    ] = None,
+    sma_rows: Annotated[
+        int, typer.Option("--sma-rows", min=1, help="Rows in the mean of sma_value.", rich_help_panel=DATA)
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:

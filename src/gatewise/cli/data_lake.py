@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
-from gatewise.config.flags import DATA_FLAGS
+from gatewise.config.flags import DATA, DATA_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from gatewise.lake.lake import Lake
 
 _MOST_LISTED = 20
-_LAKE = Annotated[str | None, typer.Option("--lake", help="Folder of the lake, if not $GATEWISE_LAKE.")]
+_LAKE = Annotated[
+    str | None, typer.Option("--lake", help="Folder of the lake, if not $GATEWISE_LAKE.", rich_help_panel=DATA)
+]
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
 
 
@@ -63,9 +65,13 @@ def list_series(lake: _LAKE = None, as_json: _JSON = False) -> None:
 def import_files(
     flags: ConfigFlags,
     files: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
-    feed: Annotated[str, typer.Option("--feed", help="The name that the rows are kept under, like binance.")] = "",
+    feed: Annotated[
+        str, typer.Option("--feed", help="The name that the rows are kept under, like binance.", rich_help_panel=DATA)
+    ] = "",
     lake: _LAKE = None,
-    refetch: Annotated[bool, typer.Option("--refetch", help="Take new values for rows that the lake holds.")] = False,
+    refetch: Annotated[
+        bool, typer.Option("--refetch", help="Take new values for rows that the lake holds.", rich_help_panel=DATA)
+    ] = False,
     as_json: _JSON = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words about how the files were read.")] = False,
 ) -> None:

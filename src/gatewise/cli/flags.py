@@ -18,7 +18,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, Flag
+from gatewise.cli.completion import completer
+from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, SETTINGS, Flag
 
 _SECTIONS = "data|features|target|windows|split|cv|model|training|evaluation"
 _SETTING = re.compile(
@@ -92,24 +93,25 @@ def _as_yaml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds --config, --set and `flags` to a command whose first parameter is `flags: ConfigFlags`."""
+def config_flags(*flags: Flag, as_trained: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds --config, --set and `flags` to a command whose first parameter is `flags: ConfigFlags`.
+
+    Args:
+        as_trained: whether what is not given is as a model was trained, and not the config's default.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
         kept = [parameter for name, parameter in signature.parameters.items() if name != "flags"]
         extra = [
-            _parameter("config", Path | None, typer.Option("--config", help="YAML or JSON file."), None),
-            _parameter("set_", list[str], typer.Option("--set", help="Any field: --set model.hidden_size=64."), []),
-            *(
-                _parameter(_identifier(f), f.type | None, typer.Option(f.name, *f.also, help=f.help), None)
-                for f in flags
-            ),
+            _parameter("config", Path | None, _option("--config", help="YAML or JSON file."), None),
+            _parameter("set_", list[str], _option("--set", help="Any field: --set model.hidden_size=64."), []),
+            *(_parameter(flag.keyword, flag.type | None, _flag_option(flag), None) for flag in flags),
         ]
 
         def wrapper(**given: Any) -> None:
             file, assignments = given.pop("config"), tuple(given.pop("set_"))
-            overrides = {f.field: value for f in flags if (value := given.pop(_identifier(f))) not in (None, [])}
+            overrides = {flag.field: value for flag in flags if (value := given.pop(flag.keyword)) not in (None, [])}
             command(flags=ConfigFlags(file, assignments, overrides), **given)
 
         parameters = [*kept, *extra]
@@ -117,9 +119,21 @@ def config_flags(*flags: Flag) -> Callable[[Callable[..., None]], Callable[..., 
         wrapper.__doc__ = command.__doc__
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # Typer reads it; typeshed has none
         wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+        # For the help page.
+        wrapper.__dict__ |= {"flags": {flag.keyword: flag for flag in flags}, "as_trained": as_trained}
         return wrapper
 
     return decorate
+
+
+def _flag_option(flag: Flag) -> Any:
+    return typer.Option(
+        flag.name, *flag.also, help=flag.help, rich_help_panel=flag.group, autocompletion=completer(flag)
+    )
+
+
+def _option(name: str, help: str) -> Any:
+    return typer.Option(name, help=help, rich_help_panel=SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -141,7 +155,3 @@ class ConfigFlags:
 def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=Annotated[annotation, option])
-
-
-def _identifier(flag: Flag) -> str:
-    return flag.name.split("/")[0].lstrip("-").replace("-", "_")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import MODEL_FLAGS
+from gatewise.config.flags import DATA, MACHINE, MODEL_FLAGS
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
@@ -70,10 +70,18 @@ def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
 def memory(
     flags: ConfigFlags,
     name: Annotated[str | None, typer.Argument(help="Model name, as --model.")] = None,
-    features: Annotated[int, typer.Option("--features", min=1, help="Number of input features.")] = 39,
-    rows: Annotated[int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda: whose account to give.")] = "cpu",
-    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    features: Annotated[
+        int, typer.Option("--features", min=1, help="Number of input features.", rich_help_panel=DATA)
+    ] = 39,
+    rows: Annotated[
+        int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.", rich_help_panel=DATA)
+    ] = 0,
+    device: Annotated[
+        str, typer.Option("--device", help="cpu or cuda: whose account to give.", rich_help_panel=MACHINE)
+    ] = "cpu",
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, bf16 or fp16.", rich_help_panel=MACHINE)
+    ] = "fp32",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

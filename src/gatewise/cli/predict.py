@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.cli.completion import run_ids
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA_FLAGS
+from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL, OUTPUT
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -20,13 +21,26 @@ def register(app: typer.Typer) -> None:
     app.command("predict")(predict)
 
 
-@config_flags(*DATA_FLAGS)
+@config_flags(*DATA_FLAGS, as_trained=True)
 def predict(
     flags: ConfigFlags,
-    model: Annotated[str, typer.Option("--model", help="Run id (or enough of its start), run or bundle folder.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.")] = Path("predictions.csv"),
-    model_type: Annotated[str | None, typer.Option("--model-type", help="Which kind the model must be.")] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.")] = "auto",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="Run id (or enough of its start), run or bundle folder.",
+            rich_help_panel=MODEL,
+            autocompletion=run_ids,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.", rich_help_panel=OUTPUT)] = Path(
+        "predictions.csv"
+    ),
+    model_type: Annotated[
+        str | None,
+        typer.Option("--model-type", help="Which kind the model must be.", show_default="any", rich_help_panel=MODEL),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1.", rich_help_panel=MACHINE)] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.cli.completion import run_ids
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -43,7 +45,9 @@ def list_(
 
 
 def show(
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="A run's id, or enough of its start.")],
+    run_id: Annotated[
+        str, typer.Argument(metavar="ID", help="A run's id, or enough of its start.", autocompletion=run_ids)
+    ],
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Show one run: its settings, numbers and files.

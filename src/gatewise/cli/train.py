@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gatewise.cli.completion import run_ids
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
-from gatewise.config.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
@@ -28,14 +29,31 @@ def train(
     flags: ConfigFlags,
     resume: Annotated[
         str | None,
-        typer.Option("--resume", help="Go on with a run that was cut off; takes a lower --learning-rate."),
+        typer.Option(
+            "--resume",
+            help="Go on with a run that was cut off; takes a lower --learning-rate.",
+            rich_help_panel=SETTINGS,
+            autocompletion=run_ids,
+        ),
     ] = None,
     per_symbol: Annotated[
-        bool, typer.Option("--per-symbol", help="One model for each symbol, each its own run.")
+        bool,
+        typer.Option("--per-symbol", help="One model for each symbol, each its own run.", rich_help_panel=TRAINING),
     ] = False,
-    fleet: Annotated[str | None, typer.Option(help="With --per-symbol: train them as one: auto, on, off.")] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            help="With --per-symbol: train them as one: auto, on, off.", show_default="auto", rich_help_panel=MACHINE
+        ),
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="With --per-symbol: processes; 1 trains in this one.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --per-symbol: processes; 1 trains in this one.",
+            show_default="one a core",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
-from gatewise.config.flags import CV_FLAGS, DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+from gatewise.config.flags import CV_FLAGS, DATA_FLAGS, MACHINE, MODEL_FLAGS, SEARCH, SETTINGS, TRAIN_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
@@ -27,15 +27,50 @@ def register(app: typer.Typer) -> None:
 @config_flags(*DATA_FLAGS, *CV_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
 def tune(
     flags: ConfigFlags,
-    space: Annotated[str | None, typer.Option(help="Search space: lstm, gru, wide, or a YAML file.")] = None,
-    n_trials: Annotated[int | None, typer.Option(help="Trials the study is to hold in the end; 50.")] = None,
-    timeout: Annotated[str | None, typer.Option(help="Begin no trial after, like 30m or 2h.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Database to keep the study in: sqlite:///study.db.")] = None,
-    study_name: Annotated[str | None, typer.Option(help="The study's name in the storage.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="median, hyperband or none.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Trials side by side, a process each; 0: in this one.")] = None,
-    fleet: Annotated[str | None, typer.Option(help="Train trials of one shape as one: auto, on, off.")] = None,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with a study.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            help="Search space: lstm, gru, wide, or a YAML file.", show_default="the model's", rich_help_panel=SEARCH
+        ),
+    ] = None,
+    n_trials: Annotated[
+        int | None,
+        typer.Option(help="Trials the study is to hold in the end.", show_default="50", rich_help_panel=SEARCH),
+    ] = None,
+    timeout: Annotated[
+        str | None,
+        typer.Option(help="Begin no trial after, like 30m or 2h.", show_default="none", rich_help_panel=SEARCH),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="Database to keep the study in: sqlite:///study.db.",
+            show_default="in its folder",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    study_name: Annotated[
+        str | None,
+        typer.Option(help="The study's name in the storage.", show_default="the experiment's", rich_help_panel=SEARCH),
+    ] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="median, hyperband or none.", show_default="median", rich_help_panel=SEARCH)
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Trials side by side, a process each; 0: in this one.", show_default="1", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    fleet: Annotated[
+        str | None,
+        typer.Option(
+            help="Train trials of one shape as one: auto, on, off.", show_default="auto", rich_help_panel=MACHINE
+        ),
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="Go on with a study.", rich_help_panel=SETTINGS)
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:

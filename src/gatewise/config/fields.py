@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -85,3 +85,27 @@ def flatten(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
             yield from flatten(value, name)
         else:
             yield name, value
+
+
+def default_at(dotted: str) -> Any:
+    """The default of a field; of one that another option than the default's has, that option's."""
+    *section, name = dotted.split(".")
+    value = value_at(ExperimentConfig(), dotted)
+    return fields_at(section)[name].get_default(call_default_factory=True) if value is None else value
+
+
+def choices_at(dotted: str) -> list[str]:
+    """The words that a field takes, those of the section's options where it chooses one; none where it takes others."""
+    *section, name = dotted.split(".")
+    options = options_at(section)
+    if len(options) > 1 and next(iter(options.values())).chosen_by == name:
+        return [*options]
+    return [*dict.fromkeys(_words_in(fields_at(section)[name].annotation))]
+
+
+def _words_in(annotation: Any) -> Iterator[str]:
+    for arg in get_args(annotation):
+        if isinstance(arg, str):
+            yield arg
+        else:
+            yield from _words_in(arg)

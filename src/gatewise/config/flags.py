@@ -1,90 +1,190 @@
-"""Names of settings for people: which config field each flag sets, and what it is for.
+"""Short words for config fields: what a command line takes as flags and Python as keywords. A table, nothing heavy.
 
-The command line makes options of them, Python keywords: `--seq-len 60` is `seq_len=60`.
+Defaults and choices stand in the config's own schema; here is only what the schema can't say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+GROUPS = (
+    "Settings",
+    "Data",
+    "Time and calendar",
+    "Target",
+    "Model",
+    "Training",
+    "Evaluation",
+    "Search",
+    "Machine",
+    "Output",
+)
+SETTINGS, DATA, TIME, TARGET, MODEL, TRAINING, EVALUATION, SEARCH, MACHINE, OUTPUT = GROUPS
 
 
 @dataclass(frozen=True)
 class Flag:
-    """`name` as typed, the dotted config `field` that it sets, its type and help, and other names for it."""
+    """`name` as typed, the dotted config `field` that it sets, its type and help, and other names for it.
+
+    Attributes:
+        unset: what a field does that is null or empty by default.
+        group: under which it stands in help pages.
+    """
 
     name: str
     field: str
     type: Any
     help: str
     also: tuple[str, ...] = ()
+    unset: str = "none"
+    group: str = ""
+
+    @property
+    def keyword(self) -> str:
+        """As Python writes it: --seq-len is seq_len, --day-first/--month-first day_first."""
+        return self.name.split("/")[0].lstrip("-").replace("-", "_")
+
+
+def _in(group: str, *flags: Flag) -> tuple[Flag, ...]:
+    return tuple(replace(flag, group=group) for flag in flags)
 
 
 DATA_FLAGS = (
-    Flag("--data", "data.paths", list[str], "File, folder or glob; repeat for several."),
-    Flag("--source", "data.source", str, "files, lake, sql, or sp500 / nasdaq: daily bars that come with gatewise."),
-    Flag("--lake", "data.lake", str, "Folder of the lake, if not $GATEWISE_LAKE."),
-    Flag("--feed", "data.feed", str, "Whose rows of the lake, where several feeds hold a symbol."),
-    Flag("--url", "data.url", str, "Database, like sqlite:///bars.db; a password rather in $GATEWISE_SQL_PASSWORD."),
-    Flag("--table", "data.table", str, "Table or view, if not vw_ticker_timeseries."),
-    Flag("--query", "data.query", str, "A SELECT to read instead of a table."),
-    Flag("--symbols", "data.symbols", str, "Keep these, with commas between: BTC-USD,ETH-USD."),
-    Flag("--format", "data.format", str, "auto, csv, json, parquet, feather, kline, lean."),
-    Flag("--encoding", "data.encoding", str, "Of text that isn't UTF-8, like cp949, gbk, shift_jis, cp1252."),
-    Flag("--columns-are", "data.columns_are", str, "The columns' names, in order, where a file has no header."),
-    Flag("--thousands", "data.thousands", str, "Sign that groups digits: , . ' or a blank."),
-    Flag("--decimal", "data.decimal", str, "Decimal sign: . or ,."),
-    Flag("--stamp", "data.stamp", str, "Whether stamps are the bar's open or close."),
-    Flag("--time-column", "data.time_column", str, "Column that holds the time."),
-    Flag("--time-format", "data.time_format", str, "strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns."),
-    Flag("--timezone", "data.timezone", str, "Zone of stamps that carry none, like America/Chicago."),
-    Flag(
-        "--epochs-are", "data.epochs", str, "utc, or wall: epochs of the clock of --timezone, as MetaTrader gives them."
+    *_in(
+        DATA,
+        Flag("--data", "data.paths", list[str], "File, folder or glob; repeat for several."),
+        Flag("--source", "data.source", str, "Where rows come from; sp500, nasdaq: daily bars that come along."),
+        Flag("--symbols", "data.symbols", str, "Keep these, with commas between: BTC-USD,ETH-USD.", unset="all"),
+        Flag("--symbol", "data.symbol", str, "The one to read of a lake or database; names a file that names none."),
+        Flag("--lake", "data.lake", str, "Folder of the lake.", unset="$GATEWISE_LAKE, else $GATEWISE_HOME/lake"),
+        Flag("--feed", "data.feed", str, "Whose rows of the lake, where several feeds hold a symbol."),
+        Flag(
+            "--url",
+            "data.url",
+            str,
+            "Database, like sqlite:///bars.db; a password rather in $GATEWISE_SQL_PASSWORD.",
+            unset="$GATEWISE_SQL_URL",
+        ),
+        Flag("--table", "data.table", str, "Table or view.", unset="vw_ticker_timeseries"),
+        Flag("--query", "data.query", str, "A SELECT to read instead of a table."),
+        Flag("--format", "data.format", str, "Of files."),
+        Flag(
+            "--encoding",
+            "data.encoding",
+            str,
+            "Of text, like cp949, gbk, shift_jis, cp1252.",
+            unset="UTF-8, or UTF-16 with its mark",
+        ),
+        Flag("--columns-are", "data.columns_are", str, "The columns' names, in order.", unset="the file's header"),
+        Flag("--symbol-column", "data.symbol_column", str, "Column that holds the symbol.", unset="by its name"),
+        Flag("--thousands", "data.thousands", str, "Sign that groups digits: , . ' or a blank.", unset="detected"),
+        Flag("--decimal", "data.decimal", str, "Decimal sign: . or ,.", unset="detected"),
+        Flag("--prices", "data.prices", str, "any: back-adjusted ones below 0; returns are differences."),
+        Flag("--repair", "data.repair", str, "Mend what is certain, and say it; several with commas between."),
+        Flag("--on-duplicate", "data.on_duplicate", str, "Which row to keep of those with one time."),
     ),
-    Flag("--day-first/--month-first", "data.day_first", bool, "Settles dates like 03.04.2020."),
-    Flag("--symbol-column", "data.symbol_column", str, "Column that holds the symbol."),
-    Flag("--symbol", "data.symbol", str, "The one symbol to read of a lake or database; names a file that names none."),
-    Flag("--timeframe", "data.timeframe", str, "Length of a bar, like 1m, 1h, 1d."),
-    Flag("--resample", "data.resample", str, "Make longer bars, like 5m or 1h; only complete ones."),
-    Flag("--calendar", "data.calendar", str, "Exchange calendar like XNYS: closed time is no gap, none: no calendar."),
-    Flag(
-        "--session",
-        "data.session",
-        str,
-        "When a day begins on --timezone's clock, like 17:00: days and hours count from it.",
+    *_in(
+        TIME,
+        Flag(
+            "--stamp", "data.stamp", str, "Whether stamps are the bar's open or close.", unset="by its name, else open"
+        ),
+        Flag("--timeframe", "data.timeframe", str, "Length of a bar, like 1m, 1h, 1d.", unset="the most frequent step"),
+        Flag("--resample", "data.resample", str, "Make longer bars, like 5m or 1h; only complete ones."),
+        Flag("--start", "data.start", str, "Rows knowable at or after, UTC, like 2023-11-10.", unset="the first"),
+        Flag("--end", "data.end", str, "Rows knowable before, UTC.", unset="the last"),
+        Flag("--time-column", "data.time_column", str, "Column that holds the time.", unset="by its name"),
+        Flag(
+            "--time-format",
+            "data.time_format",
+            str,
+            "strptime format, or epoch_s, epoch_ms, epoch_us, epoch_ns.",
+            unset="detected",
+        ),
+        Flag(
+            "--timezone",
+            "data.timezone",
+            str,
+            "Zone of stamps that carry none, like America/Chicago.",
+            unset="UTC",
+        ),
+        Flag("--epochs-are", "data.epochs", str, "wall: epochs of the clock of --timezone, as MetaTrader gives them."),
+        Flag("--day-first/--month-first", "data.day_first", bool, "Settles dates like 03.04.2020.", unset="detected"),
+        Flag("--calendar", "data.calendar", str, "Exchange calendar like XNYS: closed time is no gap, none: none."),
+        Flag(
+            "--session",
+            "data.session",
+            str,
+            "When a day begins on --timezone's clock, like 17:00: days and hours count from it.",
+        ),
+        Flag(
+            "--gap-tolerance",
+            "data.gap_tolerance",
+            str,
+            "A longer step is a gap, like 5m or 7d.",
+            unset="one bar; 7d for daily bars",
+        ),
+        Flag("--off-grid", "data.off_grid", str, "Rows off the grid, like a bar that was still running."),
     ),
-    Flag("--gap-tolerance", "data.gap_tolerance", str, "A longer step is a gap, like 5m or 7d."),
-    Flag("--start", "data.start", str, "Rows knowable at or after, UTC, like 2023-11-10."),
-    Flag("--end", "data.end", str, "Rows knowable before, UTC."),
-    Flag("--off-grid", "data.off_grid", str, "keep, or drop: rows off the grid, like a bar that was still running."),
-    Flag("--on-duplicate", "data.on_duplicate", str, "error, first or last."),
-    Flag("--prices", "data.prices", str, "positive, or any: back-adjusted ones below 0; returns are differences."),
-    Flag("--repair", "data.repair", str, "Mend what is certain, and say it: splits,hundredfold or one of them."),
 )
 MODEL_FLAGS = (
-    Flag("--model", "model.name", str, "Model name; see gatewise models list.", ("--model-type",)),
-    Flag("--hidden-size", "model.hidden_size", int, "Units in the recurrent state."),
-    Flag("--num-layers", "model.num_layers", int, "Stacked recurrent layers."),
-    Flag("--dropout", "model.dropout", float, "Between layers and before the head."),
-    Flag("--seq-len", "windows.sequence_length", int, "Rows in a window."),
-    Flag("--batch-size", "training.batch_size", int, "Windows in a step."),
+    *_in(
+        MODEL,
+        Flag("--model", "model.name", str, "Model, or mypkg.nets:Mine; see gatewise models list.", ("--model-type",)),
+        Flag("--hidden-size", "model.hidden_size", int, "Units in the recurrent state."),
+        Flag("--num-layers", "model.num_layers", int, "Stacked recurrent layers."),
+        Flag("--dropout", "model.dropout", float, "Between layers and before the head."),
+        Flag("--bidirectional/--no-bidirectional", "model.bidirectional", bool, "Read each window from both its ends."),
+        Flag("--seq-len", "windows.sequence_length", int, "Rows in a window."),
+    ),
+    *_in(TRAINING, Flag("--batch-size", "training.batch_size", int, "Windows in a step.")),
 )
 TRAIN_FLAGS = (
-    Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
-    Flag("--target", "target.kind", str, "triple_barrier, direction, forward_return, next_row, or mypkg.targets:Mine."),
-    Flag("--learning-rate", "training.learning_rate", float, "Peak learning rate."),
-    Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner.", ("--epochs",)),
-    Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),
-    Flag("--device", "training.device", str, "auto, cpu, cuda, cuda:1."),
-    Flag("--precision", "training.precision", str, "auto, fp32, bf16, fp16."),
-    Flag("--seed", "training.seed", int, "Same seed, same weights."),
+    *_in(
+        TARGET,
+        Flag("--target", "target.kind", str, "What is predicted, or mypkg.targets:Mine."),
+        Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
+    ),
+    *_in(
+        TRAINING,
+        Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner.", ("--epochs",)),
+        Flag(
+            "--patience",
+            "training.early_stopping_patience",
+            int,
+            "Early stopping: epochs without a better one.",
+            ("--early-stopping-patience",),
+        ),
+        Flag("--learning-rate", "training.learning_rate", float, "Peak learning rate.", ("--lr",)),
+        Flag("--scheduler", "training.schedule.name", str, "How the rate changes over epochs.", ("--schedule",)),
+        Flag(
+            "--plateau-patience",
+            "training.schedule.patience",
+            int,
+            "With --scheduler plateau: epochs without a fall before the rate is cut.",
+        ),
+        Flag("--optimizer", "training.optimizer.name", str, "What turns gradients into steps."),
+        Flag("--weight-decay", "training.optimizer.weight_decay", float, "Pull of weights towards 0."),
+        Flag("--gradient-clip", "training.gradient_clip", float, "Largest norm of a step's gradient."),
+        Flag("--loss", "training.loss.name", str, "What is minimised; auto: the target's own. Or mypkg.losses:Mine."),
+        Flag("--class-weights", "training.class_weights", str, "balanced: rare classes count as much as common ones."),
+        Flag("--seed", "training.seed", int, "Same seed, same weights."),
+    ),
+    *_in(
+        MACHINE,
+        Flag("--device", "training.device", str, "cpu, cuda, cuda:1."),
+        Flag("--precision", "training.precision", str, "Of what is computed."),
+        Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),
+    ),
 )
-CV_FLAGS = (
-    Flag("--splitter", "cv.splitter", str, "expanding, sliding, kfold, combinatorial, or mypkg.splits:Mine."),
+CV_FLAGS = _in(
+    EVALUATION,
+    Flag("--splitter", "cv.splitter", str, "How folds are cut, or mypkg.splits:Mine."),
     Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
     Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
 )
-FIELD_FLAGS = {flag.field: flag.name for flag in (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)}
+ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)
+FIELD_FLAGS = {flag.field: flag.name for flag in ALL_FLAGS}
 # Arguments of functions that commands take as flags.
 ARGUMENT_FLAGS = {
     "adjusted": "--adjusted/--raw",
@@ -102,3 +202,4 @@ ARGUMENT_FLAGS = {
     "timeframe": "--timeframe",
     "workers": "--workers",
 }
+NOT_TYPED = ("given",)  # words of the schema that only arrays come with

@@ -1,0 +1,26 @@
+"""What a shell completes of values: words that a flag takes, and ids of runs. Nothing heavy: a person waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gatewise.cli.help import choices
+from gatewise.config.flags import Flag
+
+
+def completer(flag: Flag) -> Callable[[str], Iterator[str]] | None:
+    """Completes the values of a flag that names one of several, of one's own parts too; `None` of others."""
+    if flag.type is not str:
+        return None
+
+    def complete(incomplete: str) -> Iterator[str]:
+        yield from (word for word in choices(flag) if word.startswith(incomplete))
+
+    return complete
+
+
+def run_ids(incomplete: str) -> Iterator[str]:
+    """The runs of this home, the latest first."""
+    from gatewise.registry.folders import run_folders
+
+    return (folder.name for folder in run_folders() if folder.name.startswith(incomplete))
