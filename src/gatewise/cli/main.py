@@ -43,6 +43,8 @@ def run() -> None:
 
 
 def _run(as_json: bool) -> int:
+    from typer.main import get_command
+
     from gatewise.cli.app import UsageError, app  # within, as it takes most of the time until Ctrl-C finds a command
 
     try:
@@ -50,11 +52,13 @@ def _run(as_json: bool) -> int:
     except GatewiseError as error:
         return report_error(type(error).__name__, error.message, error.hint, as_json)
     except UsageError as error:
-        command = error.ctx.command_path if error.ctx else "gatewise"
         if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
             error.show()
             return 2
-        return report_error("UsageError", hide_passwords(error.format_message()), f"{command} --help", as_json)
+        from gatewise.cli.usage import usage_words
+
+        message, hint = usage_words(error, get_command(app), sys.argv[1:])
+        return report_error("UsageError", hide_passwords(message), hide_passwords(hint), as_json)
 
 
 def report_interruption(as_json: bool) -> int:
