@@ -13,6 +13,7 @@ from gatewise.data.check.prices import Prices, find_hundredfold
 from gatewise.data.check.repeats import judge_repeats, repeated
 from gatewise.data.check.steps import refuse_mixed_steps
 from gatewise.data.market.sessions import rests
+from gatewise.data.origin import origin_of
 from gatewise.data.rows import Rows
 from gatewise.data.sources import read_source
 from gatewise.data.steps.resample import resample
@@ -78,9 +79,11 @@ def table_of(rows: Rows, spec: DataConfig) -> Table:
             'data.timeframe="1m" (or whatever a row lasts)',
         )
     _refuse_empty(rows)
-    frame = ordered_rows(rows, spec).drop(STAMP, FILE, ROW)
+    ordered = ordered_rows(rows, spec)
+    frame, origin = ordered.drop(STAMP, FILE, ROW), origin_of(ordered, rows.stamps)
     done = tuple(repair.to_dict() for repair in rows.repairs)
-    return Table(frame, rows.timeframe, rows.gap_tolerance, rows.calendar, spec.prices == "any", done, rows.late_months)
+    clock = (rows.timeframe, rows.gap_tolerance, rows.calendar)
+    return Table(frame, *clock, spec.prices == "any", done, rows.late_months, origin)
 
 
 def ordered_rows(rows: Rows, spec: DataConfig) -> pl.DataFrame:

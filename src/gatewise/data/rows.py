@@ -45,6 +45,7 @@ class Rows:
         other_steps: files and symbols that step otherwise, where nobody says what a row lasts.
         uneven: longer periods that take turns with those of the timeframe, where nobody says what a row lasts.
         off_grid: symbol and `__stamp` of the rows off the timeframe's grid; None where nothing looked for them.
+        stamps: of each file its columns of the time as it holds them (`origin.stamps_of`); none where `time` is all.
         words: of each file the columns of text that are not in `frame`, by `__row`; none where there are none.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         repairs: what was mended after they were read.
@@ -64,6 +65,7 @@ class Rows:
     uneven: Uneven | None = None
     off_grid: pl.DataFrame | None = None
     words: tuple[pl.DataFrame, ...] = ()
+    stamps: tuple[pl.DataFrame, ...] = ()
     zone_assumed: bool = False
     repairs: tuple[Repair, ...] = ()
     symbols_named: bool = False
@@ -184,6 +186,7 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         uneven,
         off_grid,
         words=tuple(part.words for part in parts),
+        stamps=tuple(part.stamps for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),
         symbols_named=any(part.symbols_from is not None for part in parts),
         late_months=late,

@@ -38,6 +38,9 @@ class Table:
         timeframe: the usual step between two rows of a symbol.
         gap_tolerance: a longer step between two rows is a gap, which no feature, window or label may cross.
         calendar: code of an exchange's calendar; steps are then measured in its trading time (`trading_time`).
+        origin: of each row `__file` (UInt32, from 0), `__row` (Int64, from 1, as errors count), then the source's own
+            columns of the time as they stand there; `None`: rows that were made here. It is no part of the
+            fingerprint, and goes where the rows themselves go (`slice`), not to other ones.
         late_months: by how many months rows of months are knowable later than their periods end, as a stamp of a last
             day is read as the next period's start; `None`: some are, and some are not.
         repairs: what was mended when rows were read, as JSON values; a bundle keeps them.
@@ -51,6 +54,7 @@ class Table:
     any_prices: bool = False
     repairs: tuple[Mapping[str, Any], ...] = ()
     late_months: int | None = 0
+    origin: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
         dtypes = dict(self.frame.schema)
@@ -74,6 +78,7 @@ class Table:
         falls[self.symbol_starts[1:] - 1] = False
         if falls.any() or len(set(self.symbols)) != len(self.symbols):
             raise QualityError("rows must be sorted by symbol and time, with no time twice in a symbol")
+        assert self.origin is None or self.origin.height == self.frame.height
 
     @property
     def num_rows(self) -> int:
@@ -92,6 +97,14 @@ class Table:
     def time_us(self) -> npt.NDArray[np.int64]:
         """Microseconds since the epoch at which each row is knowable."""
         return self.frame[TIME].dt.epoch("us").to_numpy()
+
+    @cached_property
+    def source_row(self) -> npt.NDArray[np.int64]:
+        """Each row's place among those of its file, from 0 in the order that the source gave them, int64 [rows].
+
+        A longer bar's is that of the last row in it. Of wide files several symbols' rows share one.
+        """
+        return np.arange(self.num_rows) if self.origin is None else self.origin[ROW].to_numpy() - 1
 
     @cached_property
     def symbol_starts(self) -> npt.NDArray[np.int64]:
@@ -127,7 +140,12 @@ class Table:
 
     def with_frame(self, frame: pl.DataFrame) -> Table:
         """The same clock over other rows."""
-        return replace(self, frame=frame)
+        return replace(self, frame=frame, origin=None)
+
+    def slice(self, first: int, length: int) -> Table:
+        """Rows in a row, with their places in the source."""
+        origin = None if self.origin is None else self.origin.slice(first, length)
+        return replace(self, frame=self.frame.slice(first, length), origin=origin)
 
 
 def require_bars(table: Table) -> None:

@@ -140,7 +140,7 @@ def symbol_tasks(config: ExperimentConfig, table: Table) -> list[SymbolTask]:
     for symbol, first, end in zip(table.symbols, starts[:-1], starts[1:], strict=True):
         data = config.data.model_copy(update={"symbols": (symbol,)})
         symbol_config = config.model_copy(update={"data": data, "training": training})
-        tasks.append(SymbolTask(symbol, symbol_config, table.with_frame(table.frame.slice(first, end - first))))
+        tasks.append(SymbolTask(symbol, symbol_config, table.slice(first, end - first)))
     return tasks
 
 

@@ -37,7 +37,7 @@ from gatewise.data.table import FILE, OHLC, OHLCV, ROW, STAMP, SYMBOL, TIME
 from gatewise.errors import ConfigError, SchemaError
 
 Stamp = Literal["open", "close"]
-_NAMELESS = ("__unnamed_", "__index_level_", "Unnamed: ")  # as the reader and pandas call columns without a name
+NAMELESS = ("__unnamed_", "__index_level_", "Unnamed: ")  # as the reader and pandas call columns without a name
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def find_roles(
     for column in (*taken, *spare):
         names.pop(column, None)
     for column in columns:
-        if column.startswith(_NAMELESS) and column in names and column not in rename.values():
+        if column.startswith(NAMELESS) and column in names and column not in rename.values():
             names.pop(column)
             notes.append("a column without a name left out")
     if len(time) == 1 and plain_spelling(time[0]) in (*OPEN_TIMES, *LOOSE_OPEN_TIMES):
@@ -157,7 +157,7 @@ def _time(
     if {"year", "month", "day"} <= spelled.keys():
         return tuple(spelled[part] for part in CALENDAR if part in spelled)
     typed = [column for column in columns if frame[column].dtype.is_temporal() and frame[column].dtype != pl.Time]
-    nameless = [c for c in columns if c.startswith(_NAMELESS) and _looks_like_dates(frame[c])]
+    nameless = [c for c in columns if c.startswith(NAMELESS) and _looks_like_dates(frame[c])]
     if len(typed or nameless) == 1:
         return tuple(typed or nameless)
     if not typed and not nameless and (periods := find_periods(frame, spelled, may_name)):

@@ -28,6 +28,7 @@ from gatewise.data.files.shifted import refuse_shifted
 from gatewise.data.files.text import Raw
 from gatewise.data.files.unpack import Blob
 from gatewise.data.names.grammar import Named, name_series
+from gatewise.data.origin import stamps_of
 from gatewise.data.stamps.column import Reading, read_stamps
 from gatewise.data.stamps.time_parts import calendar_parts
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
@@ -47,6 +48,7 @@ class Part:
         zone: whose midnights bound days.
         texts: columns left out because they hold no numbers.
         notes: what was assumed or left out.
+        stamps: `__row` and the columns of the time as the file holds them.
         words: `__row` and the columns of text that are not in `frame`, as the file calls them.
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         interval: what a column says of the length of bars, if one does.
@@ -64,6 +66,7 @@ class Part:
     zone: str
     texts: tuple[str, ...]
     notes: tuple[str, ...]
+    stamps: pl.DataFrame
     words: pl.DataFrame
     zone_assumed: bool = False
     interval: Interval | None = None
@@ -151,6 +154,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         zone=stamps.zone,
         texts=texts,
         notes=tuple(notes),
+        stamps=stamps_of(raw, (*roles.time, *stamps.beside)),
         words=word_columns,
         zone_assumed=stamps.zone_assumed,
         interval=interval,

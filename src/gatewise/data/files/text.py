@@ -39,6 +39,7 @@ class Raw:
         notes: what was passed over.
         layout: what named the columns of rows without a header, if something did.
         pieces: the tables that the rows come from, where there are several.
+        written: `__row` and the column of the time as text, where `frame` holds it read already.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Raw:
     notes: tuple[str, ...] = ()
     layout: Layout | None = None
     pieces: tuple[Piece, ...] = ()
+    written: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)

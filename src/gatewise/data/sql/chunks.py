@@ -2,7 +2,7 @@
 
 A chunk's Python objects live until its columns are made, so that memory holds the columns and 20,000 rows. Text stamps
 take five times the room of typed ones: those that begin as ISO dates are read chunk by chunk, each against the first
-stamp of all, so that what is refused in a file is refused here.
+stamp of all, so that what is refused in a file is refused here; as text they are kept for who joins by them.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Chunks:
     def __init__(self, name: str, names: Sequence[str], stamp: str | None, day_first: bool | None) -> None:
         self._name, self._stamp, self._day_first = name, stamp, day_first
         self._parts: dict[str, list[pl.Series | None]] = {name: [] for name in names}
+        self._written: list[pl.Series] = []
         self._first: str | None = None
         self._num_rows = 0
 
@@ -85,6 +86,7 @@ class Chunks:
         for name, values in zip(self._parts, zip(*rows, strict=True), strict=True):
             part = to_series(name, values)
             if name == self._stamp and part is not None and part.dtype == pl.String:
+                self._written.append(part)
                 part = self._read_stamps(part)
             self._parts[name].append(part)
         self._num_rows += len(rows)
@@ -98,6 +100,11 @@ class Chunks:
                 whole.append(pl.concat([part.cast(kind) for part in parts if part is not None], rechunk=True))
             del parts
         return pl.DataFrame(whole).with_row_index(ROW, offset=1)
+
+    def written(self) -> pl.DataFrame | None:
+        """The stamps of all rows as text, where they were read here; `None` where `frame` has them as they came."""
+        text = pl.concat(self._written, rechunk=True) if self._written else None
+        return pl.DataFrame(text).with_row_index(ROW, offset=1) if text is not None and self._stamp else None
 
     def _read_stamps(self, text: pl.Series) -> pl.Series:
         text = text.str.strip_chars(" \t\r\"'")

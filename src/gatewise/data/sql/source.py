@@ -228,7 +228,7 @@ def _read(
     if not num_rows:
         _refuse_unknown_symbols(connection, source, roles.symbol, wanted)
         raise _nothing_between(connection, source, name, stamp, filters[:1] if wanted and roles.symbol else [], spec)
-    raw = Raw(name, chunks.frame())
+    raw = Raw(name, chunks.frame(), written=chunks.written())
     if roles.symbol and wanted:
         symbols_read = raw.frame[roles.symbol].cast(pl.String).str.strip_chars().unique().to_list()
         absent = [symbol for symbol in wanted if symbol not in symbols_read]

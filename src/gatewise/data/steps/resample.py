@@ -182,6 +182,7 @@ def bars_of_symbols(table: Table, step: timedelta) -> Bars:
 def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = None) -> Table:
     """Bars of `step` in the place of shorter rows.
 
+    In the source a bar stands where its last row does.
     An absent row does not undo a bar that has others; an absent bar is absent, and a gap where the tolerance says so.
 
     Args:
@@ -210,7 +211,8 @@ def resample(table: Table, step: timedelta, gap_tolerance: timedelta | None = No
     columns = [bars.column(name, table.frame[name]) for name in table.columns]
     frame = pl.DataFrame([table.frame[SYMBOL].gather(bars.first), time, *columns])
     tolerance = longest_step(gap_tolerance) if gap_tolerance else default_gap_tolerance(step, table.calendar)
-    return replace(table, frame=frame, timeframe=step, gap_tolerance=max(tolerance, longest_step(step)))
+    origin = None if table.origin is None else table.origin[bars.last]
+    return replace(table, frame=frame, origin=origin, timeframe=step, gap_tolerance=max(tolerance, longest_step(step)))
 
 
 def rows_expected(bars: Bars, table: Table) -> Rows:
