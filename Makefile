@@ -27,6 +27,7 @@ lint: .venv/.dev
 	$(BIN)/mypy src --platform win32 --cache-dir .mypy_cache/win32
 
 bench: .venv/.dev
+	$(BIN)/python benchmarks/bench_start.py
 	$(BIN)/python benchmarks/bench_data.py
 	$(BIN)/python benchmarks/bench_features.py
 	$(BIN)/python benchmarks/bench_coverage.py

@@ -32,14 +32,14 @@ OWN = Path(__file__).resolve().parent.parent / "src"
 # Label, module, attribute. What a side does not have is left out of its figures.
 PARTS = (
     ("training, validation", "experiment", "train_model"),
-    ("judging", "experiment", "conclude"),
+    ("judging", "outcome", "conclude"),
     ("  predicting", "bundle", "Bundle.predict_rows"),
     ("  fitting baselines", "evaluation.kinds.classes", "fit_class_baselines"),
     ("    trees", "tabular.xgboost", "Xgboost._train"),
     ("  resampling", "evaluation.evaluate", "judge_part"),
     ("  the naive rule's Sharpe ratio", "evaluation.evaluate", "sharpe_interval"),
-    ("  report", "experiment", "write_report"),
-    ("  files", "experiment", "write_frame"),
+    ("  report", "outcome", "write_report"),
+    ("  files", "outcome", "write_frame"),
 )
 
 CHILD = """

@@ -331,7 +331,7 @@ def test_ctrl_c_while_a_trained_model_is_judged_names_its_weights_and_the_way_on
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("gatewise.experiment.evaluate_parts", interrupt)
+        patched.setattr("gatewise.outcome.evaluate_parts", interrupt)
         said = cli("train", *TINY, "--json", "--quiet")
     assert said.code == 130
     told = re.fullmatch(

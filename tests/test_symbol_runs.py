@@ -122,7 +122,7 @@ def test_a_fleet_that_breaks_off_while_its_first_run_is_judged_leaves_no_run_ope
     def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("gatewise.per_symbol.fleet.conclude", broken)
+    monkeypatch.setattr("gatewise.outcome.conclude", broken)
     with pytest.raises(error):
         run(far_levels(500), "as a fleet")
     assert [info.status for info in list_runs()] == [status, status]

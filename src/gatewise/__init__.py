@@ -10,7 +10,7 @@ _WHERE = {
     "ExperimentConfig": "gatewise.config.schema",
     "GatewiseError": "gatewise.errors",
     "ModelRegistry": "gatewise.estimator",
-    "Outcome": "gatewise.experiment",
+    "Outcome": "gatewise.outcome",
     "SequenceModel": "gatewise.estimator",
     "Table": "gatewise.data.table",
     "load_config": "gatewise.config.load",

@@ -13,7 +13,7 @@ from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TR
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.evaluate import Evaluation
-    from gatewise.experiment import Outcome
+    from gatewise.outcome import Outcome
 
 
 _RATE = "training.learning_rate"

@@ -10,9 +10,10 @@ from functools import partial
 import numpy as np
 
 from gatewise.errors import GatewiseError, Interrupted
-from gatewise.experiment import Prepared, conclude, own_listeners, prepare
+from gatewise.experiment import Prepared, own_listeners, prepare
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import MemberTask, train_fleet
+from gatewise.loading import traceless
 from gatewise.locks import only_process
 from gatewise.per_symbol.processes import Answer
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
@@ -70,6 +71,9 @@ def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: Symbol
 
 
 def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | GatewiseError) -> SymbolRun:
+    with traceless():
+        from gatewise.outcome import conclude
+
     with run:
         if isinstance(trained, GatewiseError):
             raise trained

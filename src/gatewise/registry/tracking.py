@@ -1,6 +1,7 @@
 """The line to MLflow: where the records live, how the client is made quiet, and how its failures become ours.
 
-Importing MLflow takes about 1.7 s, so nothing here does it before a run is started or looked up. The first SQLite
+Importing MLflow takes about 1.7 s, so nothing here does it before a run is started or looked up, and of a run that is
+started it is done while features are made. The first SQLite
 database of a home is migrated through MLflow's whole history of schemas (0.7 s, or 0.5 s without waiting for the disk
 at each step); it is made beside its place and linked into it, so that a process killed meanwhile leaves no half of one.
 """
@@ -58,21 +59,36 @@ def connect() -> Any:
         StorageError: the database can't be made or read. A server is first spoken to, and found missing, by the first
             call inside `talking`.
     """
+    uri = tracking_uri()
+    load_mlflow()
+    with talking(uri):
+        from mlflow.tracking import MlflowClient
+
+        if uri.startswith(_FILE):
+            _ensure_database(Path(uri.removeprefix(_FILE)))
+        return MlflowClient(uri)
+
+
+def load_mlflow() -> None:
+    """Loads MLflow, settled as gatewise needs it.
+
+    It may be called ahead, on a thread, while something else is done that leaves Python's lock alone.
+
+    Raises:
+        StorageError: MLflow, or the driver of a database, can't be imported.
+    """
     if host.is_ours():
         for name, value in _DEFAULTS.items():
             os.environ.setdefault(name, value)
     else:
         with unraised(), traceless():
             _settle_within_mlflow()
-    uri = tracking_uri()
-    with talking(uri):
-        from mlflow.tracking import MlflowClient
+    with talking(tracking_uri()):
+        import mlflow.store.tracking.sqlalchemy_store
+        import mlflow.tracking  # noqa: F401  # loaded for whoever imports it afterwards
 
         if host.is_ours():
             _hush()
-        if uri.startswith(_FILE):
-            _ensure_database(Path(uri.removeprefix(_FILE)))
-        return MlflowClient(uri)
 
 
 def _settle_within_mlflow() -> None:

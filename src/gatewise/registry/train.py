@@ -5,23 +5,29 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
-from gatewise.experiment import Outcome, Prepared, conclude, prepare, run_experiment
+from gatewise.experiment import Prepared, prepare, run_experiment
 from gatewise.files import home, require_place
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Trained
+from gatewise.loading import traceless
 from gatewise.locks import only_process
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import HEADLINE, VERDICT
 from gatewise.registry.kept import kept_training
 from gatewise.registry.runs import Run, find_run, start_run
+from gatewise.registry.tracking import load_mlflow
 from gatewise.training.checkpoint import epochs_done
 from gatewise.training.listeners import Listener, Listeners
+
+if TYPE_CHECKING:
+    from gatewise.outcome import Outcome
 
 
 class Recorder:
@@ -72,7 +78,7 @@ def train(
     require_place(home())
     if resume is None:
         # Rows and settings that can't be trained on leave no run behind.
-        prepared = prepare(config or load_config(), table)
+        prepared = prepare(config or load_config(), table, meanwhile=load_mlflow)
         run = start_run(prepared.config)
         with only_process(run.folder, f"run {run.run_id}"):
             return _trained(run, prepared, listeners)
@@ -98,6 +104,9 @@ def _trained(
         try:
             listener = Listeners((*listeners, Recorder(run)))
             if kept:
+                with traceless():
+                    from gatewise.outcome import conclude
+
                 outcome = conclude(prepared, kept, run.folder, listener)
             else:
                 outcome = run_experiment(prepared, run.folder, listener)

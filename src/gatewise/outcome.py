@@ -1,0 +1,191 @@
+"""What a run made: the second half of an experiment judges the trained model and writes everything.
+
+Loaded when the training has ended: SciPy and plotly take a second that need not pass before the first step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from gatewise import host
+from gatewise.bundle import Bundle, with_targets
+from gatewise.errors import Interrupted
+from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.kinds.base import Units
+from gatewise.evaluation.verdict import Judgement
+from gatewise.features.symbols import symbol_codes
+from gatewise.files import write_frame, write_json
+from gatewise.fold import FittedFold, scaled_features
+from gatewise.interrupts import Uninterrupted
+from gatewise.isolation import plain_numbers
+from gatewise.learners.base import Trained
+from gatewise.report.gather import gather_report
+from gatewise.report.run import write_report
+from gatewise.samples import Samples
+from gatewise.splits.base import Split
+from gatewise.training.listeners import Listener, Listeners
+
+if TYPE_CHECKING:
+    from gatewise.experiment import Prepared
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made.
+
+    Attributes:
+        folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
+        data_fingerprint: of the table.
+        remarks: what people should know of the training and of what it was done on, a sentence each.
+        peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
+    """
+
+    folder: Path
+    trained: Trained
+    split: Split
+    evaluation: Evaluation
+    data_fingerprint: str
+    remarks: tuple[str, ...]
+    peak_memory_mb: float
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.parquet"
+
+    @property
+    def judgement(self) -> Judgement:
+        """The verdict, on test rows where there are some; see `Evaluation.judgement` for val's."""
+        return self.evaluation.judgement
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface of `gatewise train --json`, without the run's id."""
+        fit = self.trained.fit
+        return {
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "predictions": str(self.predictions),
+            "device": self.trained.device,
+            "precision": self.trained.precision.name,
+            "batch_size": self.trained.batch_size,
+            **{name: getattr(fit, name) for name in ("epochs", "best_epoch", "monitor", "ended")},
+            "diverged_epochs": list(fit.diverged_epochs),
+            "remarks": list(self.remarks),
+            "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
+            "windows_per_second": round(fit.windows_per_second, 1),
+            "peak_memory_mb": round(self.peak_memory_mb, 1),
+            "metrics": self.evaluation.metrics(),
+            "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
+            "baselines": self.evaluation.baselines(),
+            "columns": self.evaluation.columns(),
+            **self.judgement.to_dict(),
+            "judged_on": self.evaluation.newest.part,
+            "purged_rows": self.split.purged_rows,
+            "embargo_rows": self.split.embargo_rows,
+        }
+
+
+@plain_numbers()
+def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Listener | None = None) -> Outcome:
+    """The second half of `run_experiment`, for a model that is trained: judges it and writes everything.
+
+    Args:
+        listener: hears what is done next.
+
+    Raises:
+        Interrupted: the training was; the bundle holds the best weights so far.
+        GatewiseError: see the parts.
+    """
+    config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
+    table = samples.table
+    bundle = Bundle.of(config, samples, fold, trained.predictor)
+    bundle_folder = folder / "bundle"
+    with Uninterrupted():  # groups of processes are often told twice
+        bundle.save(bundle_folder)  # before the judging, which takes a while too
+        if trained.fit.ended == "interrupted":
+            raise Interrupted(
+                f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
+                f"go on with: gatewise train --resume {folder.name}"
+            )
+    parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
+    on_message = (listener or Listeners(())).on_message
+    predicted = {}
+    for part, rows in parts.items():
+        on_message(f"Predicting {part}: {len(rows):,} windows")
+        predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
+    evaluation = evaluate_parts(
+        table,
+        samples.labels,
+        split.train,
+        parts,
+        predicted,
+        lambda rows: scaled_features(config, samples, fold, rows),
+        target=config.target,
+        spec=config.evaluation,
+        seed=config.training.seed,
+        units=_units(samples, fold),
+        model=config.model.name,
+        val_chose=trained.fit.ended != "fitted",
+        say=on_message,
+    )
+    on_message("Writing predictions and report")
+    bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
+    remarks = (*prepared.remarks, *trained.fit.remarks)
+    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())
+    bundle.save(outcome.bundle)
+    frame = pl.concat(
+        with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
+        for part, rows in parts.items()
+    )
+    write_frame(outcome.predictions, frame)
+    write_frame(outcome.predictions.with_suffix(".csv"), frame)
+    write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
+    facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
+    fit = trained.fit
+    used = config.training.model_copy(update={"batch_size": trained.batch_size})
+    write_report(
+        outcome.report,
+        gather_report(
+            config.model_copy(update={"training": used}),
+            samples,
+            split,
+            evaluation,
+            predicted,
+            fit.history,
+            fit.best_epoch,
+            facts,
+            remarks,
+        ),
+    )
+    return outcome
+
+
+def _units(samples: Samples, fold: FittedFold) -> Units | None:
+    """The units that labels are learned in."""
+    if fold.target_scaler is None:
+        return None
+    symbols = samples.table.symbols
+    scaler, codes = fold.target_scaler.over(symbols), symbol_codes(samples.table, symbols)
+    return Units(
+        lambda values, rows: scaler.transform(values, codes[rows], np.float64),
+        lambda values, rows: samples.labels.spec.unscaled(values, scaler, codes[rows]),
+    )
+
+
+def _peak_memory_mb() -> float:
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return host.peak_memory() / 2**20
