@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 
 from conftest import TINY, Cli
 from gatewise.bundle import Bundle
-from gatewise.registry.runs import find_info
+from gatewise.registry.listing import find_info
 from gatewise.training.progress import Progress
 
 KEYS = {
@@ -68,6 +68,7 @@ def test_json_is_one_object_with_the_promised_keys_and_every_file_is_there(cli) 
         "predictions.csv",
         "predictions.parquet",
         "report.html",
+        "run.json",
     }
     assert said.err == ""
 
@@ -82,7 +83,7 @@ def test_the_verdict_is_the_same_in_json_in_metrics_on_the_page_and_among_the_ru
     run = value["run_id"]
     shown = cli("runs", "show", run, "--json").json
     assert (shown["verdict"], shown["headline"]) == (said["verdict"], said["headline"])
-    assert f"verdict: {said['headline']}\n" in cli("runs", "show", run).out
+    assert f"{said['headline']}\n" in cli("runs", "show", run).out
     (listed,) = cli("runs", "list", "--json").json["runs"]
     assert {name: listed[name] for name in said} == said
 
@@ -294,7 +295,7 @@ def test_a_disk_that_fills_while_saving_leaves_nothing_half_written_and_the_run_
         "report.html",
     ]
     runs = [path for path in (gatewise_home / "runs").iterdir() if any(path.iterdir())]
-    left = {path.name for run in runs for path in run.glob("[!.]*")} - {"predictions.csv", "metrics.json"}
+    left = {path.name for run in runs for path in run.glob("[!.]*")} - {"predictions.csv", "metrics.json", "run.json"}
     assert left == set(before[: before.index(first)])
     if not left:
         return

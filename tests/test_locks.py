@@ -17,7 +17,7 @@ from conftest import Cli
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, StorageError
 from gatewise.locks import only_process
-from gatewise.registry.runs import list_runs
+from gatewise.registry.listing import list_runs
 from gatewise.registry.train import train
 
 SMALL = {

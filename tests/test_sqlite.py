@@ -22,10 +22,11 @@ from sqlalchemy.pool import NullPool
 
 from gatewise.config.load import load_config
 from gatewise.errors import StorageError
-from gatewise.registry.runs import list_runs, start_run
+from gatewise.registry.runs import start_run
 from gatewise.registry.tracking import connect, talking, tracking_uri
 from gatewise.selection.tuning.storage import file_url, open_storage
 from gatewise.sqlite import _TROUBLES, probe, trouble
+from tracked import tracked_runs
 
 DESTROYS = re.compile(r"\b(move|delete|remove|rm|overwrite|away|drop)\b", re.IGNORECASE)
 KILLED = """
@@ -56,7 +57,7 @@ def test_run_records_in_use_by_another_process_are_to_be_waited_for_and_stay(gat
     writer.execute("ROLLBACK")
     writer.close()
     assert str(refused.value.hint).startswith("wait")
-    assert len(list_runs()) == 1
+    assert len(tracked_runs()) == 1
 
 
 def test_run_records_locked_once_they_are_open_are_told_of_in_the_same_words(gatewise_home: Path) -> None:
@@ -79,7 +80,7 @@ def test_run_records_whose_writer_was_killed_are_whole_again_when_they_are_next_
     database = gatewise_home / "mlflow.db"
     subprocess.run([sys.executable, "-c", KILLED, str(database)], check=False)
     assert database.with_name("mlflow.db-journal").exists()  # else nothing was cut off
-    assert len(list_runs()) == 1
+    assert len(tracked_runs()) == 1
 
 
 def test_a_folder_in_the_place_of_run_records_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_an_empty_file_in_the_place_of_run_records_becomes_them(
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path))
     (tmp_path / "mlflow.db").touch()
     start_run(load_config())
-    assert len(list_runs()) == 1
+    assert len(tracked_runs()) == 1
 
 
 def test_records_of_a_later_mlflow_are_kept_and_a_copy_is_asked_for_before_they_are_changed(
@@ -147,7 +148,7 @@ def test_homes_made_by_several_at_once_keep_every_run(tmp_path: Path, monkeypatc
     begin = "from gatewise.config.load import load_config; from gatewise.registry.runs import start_run as s; "
     begun = [subprocess.Popen([sys.executable, "-c", f"{begin} s(load_config()).finish('FINISHED')"]) for _ in range(2)]
     assert [process.wait() for process in begun] == [0, 0]
-    assert [info.status for info in list_runs()] == ["FINISHED", "FINISHED"]
+    assert [run.info.status for run in tracked_runs()] == ["FINISHED", "FINISHED"]
 
 
 def test_threads_that_begin_runs_in_one_new_home_at_once_all_get_theirs(
@@ -165,7 +166,7 @@ def test_threads_that_begin_runs_in_one_new_home_at_once_all_get_theirs(
     with ThreadPoolExecutor(3) as pool:
         begun = set(pool.map(begin, range(3)))
     assert len(begun) == 3
-    assert {run.run_id for run in list_runs()} == begun
+    assert {run.info.run_id for run in tracked_runs()} == begun
 
 
 def test_a_program_s_own_databases_keep_their_safety_while_run_records_are_made(
@@ -184,7 +185,7 @@ def test_a_program_s_own_databases_keep_their_safety_while_run_records_are_made(
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(connect_again_and_again)
         try:
-            list_runs()
+            tracked_runs()
             with start_run(load_config()):
                 pass
         finally:

@@ -20,7 +20,7 @@ from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
 from gatewise.jobs.process import Spawned
 from gatewise.per_symbol.task import SymbolFailure, SymbolRun
 from gatewise.per_symbol.train import SymbolRuns, train_symbols
-from gatewise.registry.runs import find_info, list_runs
+from gatewise.registry.listing import find_info, list_runs
 from gatewise.registry.train import train
 from symbol_worlds import SMALL, far_levels, only
 
@@ -125,7 +125,11 @@ def test_a_fleet_that_breaks_off_while_its_first_run_is_judged_leaves_no_run_ope
     monkeypatch.setattr("gatewise.outcome.conclude", broken)
     with pytest.raises(error):
         run(far_levels(500), "as a fleet")
-    assert [info.status for info in list_runs()] == [status, status]
+    assert [(info.kind, info.status) for info in list_runs()] == [
+        ("train", status),
+        ("train", status),
+        ("per-symbol", status),
+    ]
 
 
 def test_what_can_not_be_is_refused_before_anything_is_trained(gatewise_home: Path) -> None:
@@ -218,6 +222,6 @@ def test_ctrl_c_told_twice_still_ends_each_run(gatewise_home: Path, monkeypatch:
     long = {"training.max_epochs": 100_000, "training.early_stopping_patience": 100_000}
     with pytest.raises(Interrupted, match=r"A after epoch .*; B after epoch "):
         run(far_levels(500), "side by side", Impatient(), **long)
-    assert [info.status for info in list_runs()] == ["KILLED"] * 2
+    assert [info.status for info in list_runs()] == ["KILLED"] * 3
     for path in gatewise_home.glob("runs/*"):
         Bundle.load(path / "bundle")

@@ -9,16 +9,20 @@ import typer
 from gatewise.cli.completion import run_ids
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rich.text import Text
 
     from gatewise.registry.info import RunInfo
+    from gatewise.registry.live import Usage
 
 _JSON = typer.Option("--json", help="One JSON object instead of a table.")
+_ID = typer.Argument(metavar="ID", help="A run's name, or its id or enough of its start.", autocompletion=run_ids)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the group and the verb `ui`."""
-    group = typer.Typer(help="List and show runs.", no_args_is_help=True)
+    group = typer.Typer(help="List, show, compare, rename and remove runs.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
     app.add_typer(group, name="runs")
@@ -26,44 +30,62 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, latest first.")] = 20,
+    kind: Annotated[str | None, typer.Option("--kind", help="train, cv, tune or per-symbol.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Only runs of this model.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only runs on this symbol.")] = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="better, undecided, worse or too_few.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help="running, finished, failed or killed.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Only runs with this in their name.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Started within 2d, or since 2026-01-31.")] = None,
+    sort: Annotated[str, typer.Option("--sort", help="started, name, model, score or took.")] = "started",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many.")] = 20,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """List runs, latest first.
+    """List runs of all kinds, the latest first: train, cv, tune, and groups of --per-symbol.
 
-    Example: gatewise runs list --limit 5
+    Example: gatewise runs list --symbol BTCUSDT --verdict better --since 7d
     """
-    from gatewise.registry.runs import list_runs
+    from gatewise.registry.chosen import chosen_runs
+    from gatewise.registry.listing import list_runs
+    from gatewise.registry.live import usage
 
-    infos = list_runs(limit)
+    filters = {"kind": kind, "model": model, "symbol": symbol, "verdict": verdict, "status": status, "name": name}
+    every = list_runs()
+    fitting = chosen_runs(every, filters, since, sort)
+    shown = fitting[:limit]
+    live = usage(shown)
     if as_json:
         from gatewise.cli.output import print_json
 
-        print_json({"runs": [info.to_dict() for info in infos]})
+        print_json({"runs": [_plain(info, live) for info in shown]})
+    elif shown:
+        _print_table(shown, live)
+        if len(fitting) > limit:
+            print(f"{len(fitting) - limit} more: --limit {len(fitting)}")
     else:
-        _print_table(infos)
+        print("no run fits" if every else "no runs yet; try: gatewise train --source sp500")
 
 
 def show(
-    run_id: Annotated[
-        str, typer.Argument(metavar="ID", help="A run's id, or enough of its start.", autocompletion=run_ids)
-    ],
+    run_id: Annotated[str, _ID],
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Show one run: its settings, numbers and files.
+    """Show one run of any kind, or a bundle's folder: verdict, numbers, settings, files, and how to go on.
 
     Example: gatewise runs show 3f2a
     """
-    from gatewise.registry.runs import find_info
+    from gatewise.cli.output import print_json
+    from gatewise.cli.runs_show import print_run
+    from gatewise.registry.details import details_of
+    from gatewise.registry.listing import find_info
+    from gatewise.registry.live import usage
 
     info = find_info(run_id)
+    live, details = usage([info]), details_of(info)
     if as_json:
-        from gatewise.cli.output import print_json
-
-        files = [str(path) for path in info.files]
-        print_json({**info.to_dict(), "params": info.params, "tags": info.tags, "files": files})
+        print_json(_plain(info, live) | details.to_dict())
     else:
-        _print_run(info)
+        print_run(info, details, live.get(info.run_id))
 
 
 def ui(
@@ -84,64 +106,39 @@ def ui(
     os.execve(command[0], command, environment)
 
 
-def _print_table(infos: list[RunInfo]) -> None:
-    from gatewise.cli.output import print_table, verdict_text
+def _plain(info: RunInfo, live: Mapping[str, Usage]) -> dict[str, object]:
+    now = live.get(info.run_id)
+    return info.to_dict() | {"live": now and {"cpu_percent": now.cpu_percent, "memory_mb": now.memory_mb}}
 
-    if not infos:
-        from gatewise.registry.folders import run_folders
 
-        if folders := run_folders():
-            print(f"no run is recorded here, yet {folders[0].parent} holds folders of runs: {len(folders)}")
-        else:
-            print("no runs yet; try: gatewise train --source sp500")
-        return
+def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
+    from gatewise.cli.output import print_table
+    from gatewise.cli.runs_show import live_words, outcome_words, way_on
+    from gatewise.evaluation.metric_names import metric_words
+
+    head = ["name", "id", "verdict", "score", "best baseline", "age", "kind", "model", "target", "judged by", "symbols"]
     rows: list[list[str | Text]] = []
     for info in infos:
-        started = f"{info.started_utc:%Y-%m-%d %H:%M}"
-        parts = [_metric(info.key_metric(part)) for part in ("val", "test")]
-        took = _took(info)
-        verdict = verdict_text(info.judgement) if info.judgement else ""
-        rows.append([info.run_id[:8], info.name, info.model, info.status.lower(), started, took, *parts, verdict])
-    print_table("", ["id", "name", "model", "status", "started (UTC)", "took", "val", "test", "verdict"], rows)
-    if killed := [info for info in infos if info.status == "KILLED"]:
-        print(f"killed runs go on: {_way_on(killed[0])}")
+        score, subject = info.score, info.subject
+        value, beside, by = "", "", ""
+        if score:
+            value, beside = f"{score.value:.5g}", f"{score.baseline_value:.5g} {score.baseline}"
+            by = f"{metric_words(score.metric)}, {score.part}"
+        about = [info.kind, subject.model, subject.aim, by, subject.rows]
+        rows.append([info.name, info.run_id[:8], outcome_words(info), value, beside, _age(info), *about])
+    print_table("", head, rows)
+    for info in infos:
+        if info.run_id in live:
+            print(f"{info.run_id[:8]} runs: {live_words(info, live[info.run_id])}")
+    if killed := next((info for info in infos if info.status == "KILLED" and way_on(info)), None):
+        print(f"killed runs go on: {way_on(killed)}")
 
 
-def _print_run(info: RunInfo) -> None:
-    took = _took(info)
-    print(f"run {info.run_id} ({info.status.lower()})")
-    print(f"experiment {info.name}, model {info.model}, started {info.started_utc:%Y-%m-%d %H:%M:%S} UTC, took {took}")
-    if info.status == "KILLED":
-        print(f"it goes on: {_way_on(info)}")
-    if info.headline:
-        print(f"verdict: {info.headline}")
-    print("\nnumbers (the last of each)")
-    for name, value in sorted(info.metrics.items()):
-        print(f"  {name:<32} {value:.6g}")
-    print("\nsettings that say something (all of them: config.yaml)")
-    for name, text in info.params.items():
-        if text not in ("null", "[]"):
-            print(f"  {name:<32} {text}")
-    print(f"\nfiles in {info.folder}")
-    for path in info.files:
-        print(f"  {path.relative_to(info.folder)}")
+def _age(info: RunInfo) -> str:
+    from datetime import UTC, datetime
 
-
-def _metric(metric: tuple[str, float] | None) -> str:
-    if metric is None:
-        return ""
-    name = metric[0].replace("/", "_").split("_", 1)[1].removeprefix("macro_")
-    return f"{name} {metric[1]:.4g}"
-
-
-def _way_on(info: RunInfo) -> str:
-    return f"gatewise train --resume {info.run_id[:8]}"
-
-
-def _took(info: RunInfo) -> str:
-    seconds = info.duration_seconds
-    if seconds is None:
-        return "still runs" if info.status == "RUNNING" else "its process is gone"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s" if minutes else f"{seconds:.1f}s"
+    seconds = (datetime.now(UTC) - info.started_utc).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{max(seconds, 0):.0f}s"

@@ -55,6 +55,12 @@ def train(
             rich_help_panel=MACHINE,
         ),
     ] = None,
+    run_name: Annotated[
+        str | None,
+        typer.Option(
+            "--run-name", help="The run's name.", show_default="of data, model and target", rich_help_panel=SETTINGS
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
@@ -75,6 +81,8 @@ def train(
 
     set_up_logging(quiet)
     rate = flags.overrides.get(_RATE)
+    if resume and run_name:
+        raise ConfigError("--resume goes on with a run, which has a name", "gatewise runs rename ID NAME")
     if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol):
         raise ConfigError(
             "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",
@@ -86,7 +94,7 @@ def train(
         overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
         config = load_config(flags.file, flags.assignments, overrides, typed=True)
     if config.training.per_symbol:
-        train_per_symbol(config, fleet or "auto", workers, quiet, as_json)
+        train_per_symbol(config, fleet or "auto", workers, run_name, quiet, as_json)
         return
     if fleet or workers:
         raise ConfigError("--fleet and --workers say how --per-symbol trains; it was not given", "--per-symbol")
@@ -94,7 +102,11 @@ def train(
 
     with EpochProgress(config.training.max_epochs, quiet) as progress:
         run_id, outcome = train_and_record(
-            None if resume else config, listeners=(progress,), resume=resume, learning_rate=rate if resume else None
+            None if resume else config,
+            listeners=(progress,),
+            resume=resume,
+            learning_rate=rate if resume else None,
+            name=run_name,
         )
     if as_json:
         print_json({"run_id": run_id, **outcome.to_dict()})

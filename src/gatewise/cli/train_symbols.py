@@ -21,7 +21,9 @@ _MOST_REMARKS = 10
 _NOT_SHOWN = ("brier", "ece")  # a symbol's line is long
 
 
-def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, quiet: bool, as_json: bool) -> None:
+def train_per_symbol(
+    config: ExperimentConfig, fleet: str, workers: int | None, name: str | None, quiet: bool, as_json: bool
+) -> None:
     """Trains one model for each symbol and says what came of them.
 
     Raises:
@@ -32,7 +34,7 @@ def train_per_symbol(config: ExperimentConfig, fleet: str, workers: int | None, 
     from gatewise.per_symbol.train import failure_words, train_symbols
 
     with SymbolsProgress(quiet) as progress:
-        runs = train_symbols(config, progress, fleet=fleet, workers=workers)
+        runs = train_symbols(config, progress, fleet=fleet, workers=workers, name=name)
     error = failure_words(runs.failures) if runs.failures else None
     if as_json:
         import typer

@@ -135,9 +135,11 @@ class TargetPart:
 
     Attributes:
         config: the class of its section.
+        short: a word for it in names of runs, ahead of the horizon: `tb20`.
     """
 
     config: type[TargetSection] = field(default=TargetSection, kw_only=True)
+    short: str = field(default="", kw_only=True)
 
 
 TARGET_CONFIGS: dict[str, type[TargetSection]] = dict.fromkeys(

@@ -17,8 +17,9 @@ from gatewise.loading import traceless
 from gatewise.locks import only_process
 from gatewise.per_symbol.processes import Answer
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
-from gatewise.registry.runs import Run, start_run
+from gatewise.registry.runs import start_run
 from gatewise.registry.train import Recorder, record
+from gatewise.registry.writer import Run
 from gatewise.training.listeners import Callbacks, Listeners
 
 
@@ -32,7 +33,11 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
             yield SymbolFailure(task.symbol, error)
     if not ready:
         return
-    runs = {symbol: start_run(prepared.config) for symbol, prepared in ready.items()}
+    runs = {
+        task.symbol: start_run(ready[task.symbol].config, task.table, task.name, parent=task.group)
+        for task in tasks
+        if task.symbol in ready
+    }
     with ExitStack() as held:
         for run in runs.values():
             held.enter_context(only_process(run.folder, f"run {run.run_id}"))

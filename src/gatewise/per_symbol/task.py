@@ -10,6 +10,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import GatewiseError
 from gatewise.jobs.jobs import error_to_dict
+from gatewise.registry.info import Group
 
 
 class SymbolListener(Protocol):
@@ -30,11 +31,18 @@ class SymbolListener(Protocol):
 
 @dataclass(frozen=True)
 class SymbolTask:
-    """One symbol's training: its rows, and the config of a run on them alone."""
+    """One symbol's training: its rows, and the config of a run on them alone.
+
+    Attributes:
+        name: of its run; `None`: made of data, model and target.
+        group: that its run belongs to.
+    """
 
     symbol: str
     config: ExperimentConfig
     table: Table
+    name: str | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,12 @@ from gatewise.host import choose_threads
 from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
 from gatewise.jobs.jobs import error_from_dict, error_to_dict
 from gatewise.jobs.places import InProcess
+from gatewise.locks import only_process
 from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
+from gatewise.registry.info import Group
+from gatewise.registry.runs import start_run
+from gatewise.registry.subject import checked_name
+from gatewise.registry.writer import Run
 
 _log = logging.getLogger("gatewise.symbols")
 
@@ -79,6 +84,7 @@ def train_symbols(
     table: Table | None = None,
     fleet: str = "auto",
     workers: int | None = None,
+    name: str | None = None,
 ) -> SymbolRuns:
     """Trains, judges and records a run for each symbol.
 
@@ -87,6 +93,7 @@ def train_symbols(
         table: the rows of all; `None` loads what `config.data` names.
         fleet: auto, on or off.
         workers: processes; 1 trains in this one, `None` takes one a core.
+        name: of the group of runs, and with its symbol of each; `None`: made of data, model and target.
 
     Raises:
         ConfigError: invalid settings.
@@ -103,6 +110,7 @@ def train_symbols(
     require_place(home())
     table = load_table(config.data) if table is None else table
     tasks = symbol_tasks(config, table)
+    name = checked_name(name)
     used, why = decide_fleet(config.training, len(tasks), fleet, [config.model])
     if used and config.training.auto_batch_size:
         if fleet == "on":
@@ -117,19 +125,33 @@ def train_symbols(
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
     listener.on_plan([task.symbol for task in tasks], config.training.max_epochs, compute)
     answers: dict[str, SymbolRun | SymbolFailure] = {}
-    try:
-        for answer in _answers(tasks, listener, used, count):
-            answers[answer.symbol] = answer
-            listener.on_end(answer.symbol, answer)
-    except Interrupted as error:
-        done = ", ".join(f"{name} ({a.run_id[:8]})" for name, a in answers.items() if isinstance(a, SymbolRun))
-        raise Interrupted(f"{error}; done before: {done or 'none'}") from None
-    in_order = [answers[task.symbol] for task in tasks]
-    runs = tuple(answer for answer in in_order if isinstance(answer, SymbolRun))
-    failures = tuple(answer for answer in in_order if isinstance(answer, SymbolFailure))
-    if not runs:
-        raise failure_words(failures)
-    return SymbolRuns(runs, failures, {"used": used, "why": why}, compute)
+    group = start_run(config, table, name, kind="per-symbol", steps=len(tasks))
+    with only_process(group.folder, f"group {group.run_id}"), group:
+        member = Group(group.run_id, group.info.mlflow_run_id)
+        tasks = [replace(task, name=name and f"{name} {task.symbol}", group=member) for task in tasks]
+        try:
+            for answer in _answers(tasks, listener, used, count):
+                answers[answer.symbol] = answer
+                listener.on_end(answer.symbol, answer)
+                group.log(len(answers), {})
+        except Interrupted as error:
+            done = ", ".join(f"{name} ({a.run_id[:8]})" for name, a in answers.items() if isinstance(a, SymbolRun))
+            raise Interrupted(f"{error}; done before: {done or 'none'}") from None
+        in_order = [answers[task.symbol] for task in tasks]
+        runs = tuple(answer for answer in in_order if isinstance(answer, SymbolRun))
+        failures = tuple(answer for answer in in_order if isinstance(answer, SymbolFailure))
+        if not runs:
+            raise failure_words(failures)
+        outcome = SymbolRuns(runs, failures, {"used": used, "why": why}, compute)
+        _record(group, outcome)
+    return outcome
+
+
+def _record(group: Run, outcome: SymbolRuns) -> None:
+    overall = outcome.overall()
+    means = {f"{part}/{name}": value for part, metrics in overall["mean"].items() for name, value in metrics.items()}
+    group.log(len(outcome.runs) + len(outcome.failures), means)
+    group.judge(None, f"{overall['verdict']['better']} of {len(outcome.runs)} better", None)
 
 
 def symbol_tasks(config: ExperimentConfig, table: Table) -> list[SymbolTask]:

@@ -25,7 +25,8 @@ def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
 
     rows = scratch / f"{task.table.fingerprint}.arrow"
     task.table.frame.write_ipc(rows, compression="uncompressed")
-    return {"config": task.config.to_dict(), "rows": str(rows), **table_settings(task.table)}
+    asked = {"config": task.config.to_dict(), "rows": str(rows), "name": task.name, "group": task.group}
+    return asked | table_settings(task.table)
 
 
 def main(word: str) -> None:
@@ -39,6 +40,7 @@ def main(word: str) -> None:
     from gatewise.config.load import build_config
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.jobs.shared import make_table
+    from gatewise.registry.info import Group
     from gatewise.registry.train import train
     from gatewise.training.listeners import Callbacks
 
@@ -49,7 +51,8 @@ def main(word: str) -> None:
         answer: dict[str, object]
         try:
             table = make_table(pl.read_ipc(asked["rows"]), asked)
-            run_id, outcome = train(build_config(asked["config"]), table, listeners=(listener,))
+            config, group = build_config(asked["config"]), asked["group"] and Group(*asked["group"])
+            run_id, outcome = train(config, table, listeners=(listener,), name=asked["name"], parent=group)
             answer = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:
             answer = {"error": error_to_dict(error)}

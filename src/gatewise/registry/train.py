@@ -19,10 +19,12 @@ from gatewise.loading import traceless
 from gatewise.locks import only_process
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
-from gatewise.registry.info import HEADLINE, VERDICT
+from gatewise.registry.info import Group, Score
 from gatewise.registry.kept import kept_training
-from gatewise.registry.runs import Run, find_run, start_run
+from gatewise.registry.runs import find_run, start_run
+from gatewise.registry.subject import checked_name
 from gatewise.registry.tracking import load_mlflow
+from gatewise.registry.writer import Run
 from gatewise.training.checkpoint import epochs_done
 from gatewise.training.listeners import Listener, Listeners
 
@@ -57,15 +59,19 @@ def train(
     listeners: Sequence[Listener] = (),
     resume: str | None = None,
     learning_rate: float | None = None,
+    name: str | None = None,
+    parent: Group | None = None,
 ) -> tuple[str, Outcome]:
     """Runs and records an experiment; returns the run's id and what it made.
 
     Args:
         config: what to run; with `resume` it is read from the run's folder and must be left out.
         table: the rows; `None` loads what `config.data` names.
-        resume: id (or its start) of a run that was cut off; it ends as if it had not been. One that has ended gives
-            what it gave, and is not trained again.
+        resume: id (or its start, or the name) of a run that was cut off; it ends as if it had not been. One that has
+            ended gives what it gave, and is not trained again.
         learning_rate: with `resume`, a lower one from here on, as a training that diverged wants; the run says so.
+        name: of a new run; `None`: made of data, model, target and horizon.
+        parent: the group that a new run belongs to.
 
     Raises:
         RunNotFoundError: nothing to resume.
@@ -76,10 +82,11 @@ def train(
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
     """
     require_place(home())
+    name = checked_name(name)
     if resume is None:
         # Rows and settings that can't be trained on leave no run behind.
         prepared = prepare(config or load_config(), table, meanwhile=load_mlflow)
-        run = start_run(prepared.config)
+        run = start_run(prepared.config, prepared.samples.table, name, parent=parent)
         with only_process(run.folder, f"run {run.run_id}"):
             return _trained(run, prepared, listeners)
     folder = find_run_folder(resume)
@@ -156,12 +163,17 @@ def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> Experimen
 def record(run: Run, outcome: Outcome) -> None:
     """What MLflow gets to know of a run's end."""
     run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
-    run.set_tag(VERDICT, outcome.judgement.verdict)
-    run.set_tag(HEADLINE, outcome.judgement.headline)
+    run.judge(outcome.judgement.verdict, outcome.judgement.headline, _score(outcome))
     run.set_tag("gatewise.ended", outcome.trained.fit.ended)
     run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
     for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
         run.log_artifacts(path)
+
+
+def _score(outcome: Outcome) -> Score:
+    result = outcome.evaluation.newest
+    metric, best = result.deciding_metric, result.best_baseline
+    return Score(result.part, metric, result.metrics[metric].value, best, result.baselines[best][metric].value)
 
 
 def flat_metrics(outcome: Outcome) -> dict[str, float]:

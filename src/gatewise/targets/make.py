@@ -71,6 +71,11 @@ def make_labels(table: Table, spec: TargetSection) -> Labels:
     return labels
 
 
+def short_name(kind: str) -> str:
+    """The word for a kind of target in names of runs; of one's own that has none, its own name: `bigmove`."""
+    return find_part("target", kind, KINDS, TargetSpec).short or kind.rpartition(":")[2].lower()
+
+
 def _labels_of_ones_own(table: Table, spec: TargetSection) -> Labels:
     target = find_part("target", spec.kind, KINDS, TargetSpec)
     with whose_code(f"target {spec.kind}", "label these rows"):
@@ -143,10 +148,10 @@ def _numbers(spec: TargetConfig, y: npt.NDArray[np.float64], known: Rows, names:
 
 
 KINDS: dict[str, TargetSpec] = {
-    "triple_barrier": TargetSpec(_triple_barrier, config=TargetConfig),
-    "direction": TargetSpec(_direction, config=TargetConfig),
-    "forward_return": TargetSpec(_forward_return, config=TargetConfig),
-    "next_row": TargetSpec(_next_row, config=TargetConfig),
+    "triple_barrier": TargetSpec(_triple_barrier, config=TargetConfig, short="tb"),
+    "direction": TargetSpec(_direction, config=TargetConfig, short="dir"),
+    "forward_return": TargetSpec(_forward_return, config=TargetConfig, short="ret"),
+    "next_row": TargetSpec(_next_row, config=TargetConfig, short="row"),
 }
 
 
