@@ -241,6 +241,8 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_key_that_is_no_text_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ConfigError, match="keys must be text"):
+        load_config(overrides={"training.loss": {1: 2}})
+    with pytest.raises(ConfigError, match="keys must be text"):
         load_config(tmp_path / "bad.yaml")
 
 

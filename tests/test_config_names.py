@@ -191,6 +191,14 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, text: str) ->
         load_config(file)
 
 
+@pytest.mark.parametrize("text", ["train_split: .nan", "training: {learning_rate: .nan}", '{"max_epochs": NaN}'])
+def test_no_number_is_refused_as_what_it_is_and_not_as_two_values(tmp_path: Path, text: str) -> None:
+    file = tmp_path / ("mine.json" if text.startswith("{") else "mine.yaml")
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="got nan"):
+        load_config(file)
+
+
 def test_what_is_said_again_with_one_value_or_in_a_later_layer_counts(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("epochs: 3\nepochs: 3\ntraining: {max_epochs: 3}\n")

@@ -20,6 +20,7 @@ from gatewise.data.table import OHLCV
 from gatewise.errors import ConfigError
 from gatewise.features.build import resolve_features
 from gatewise.learners.neural import build
+from gatewise.learners.table import train_model
 from gatewise.proofs.laws.check import check_law
 from gatewise.proofs.laws.tiny import FEATURES, STEPS, Tiny
 from gatewise.training.memory import estimate_memory
@@ -32,6 +33,13 @@ SPOILT = {
     "an axis more": (HEAD, f"{HEAD}.unsqueeze(-1)"),
     "every step always": ("states = states[:, -1]", "pass"),
     "a tuple": (HEAD, f"({HEAD}, states)"),
+    "no gradient": (HEAD, f"{HEAD}.detach()"),
+    "whole numbers": (HEAD, f"{HEAD}.long()"),
+    "no numbers": (HEAD, f"{HEAD} * float('nan')"),
+    "other windows": (HEAD, "self.head(self.dropout(states - states.mean(0, keepdim=True)))"),
+    "spoils its input": ("padded_BFT = functional", "x_BTF *= 2\n        padded_BFT = functional"),
+    "a nameless annotation": ("channels: int =", "shape: 'Nowhere' = None\n    channels: int ="),
+    "raises for other batches": ("padded_BFT = functional", "assert len(x_BTF) == 4\n        padded_BFT = functional"),
     "raises when built": ("super().__init__()", "super().__init__(); 1 / 0"),
     "raises when asked": ("states = self.states(x_BTF)", "states = self.states(x_BTF) @ self.weight"),
     "no output_bias": ("@property\n    def output_bias", "def bias_of"),
@@ -65,6 +73,13 @@ def write_model(mypkg: Path, spoilt: str | None = None) -> str:
         ("an axis more", r"must give \[4, 2\] .*got \[4, 2, 1\]"),
         ("every step always", r"must give \[4, 2\] .*got \[4, 6, 2\]"),
         ("a tuple", r"must give \[4, 2\] .*got tuple"),
+        ("no gradient", r"can't be trained: its outputs, torch\.float32, have no gradient"),
+        ("whole numbers", r"can't be trained: its outputs, torch\.int64, have no gradient"),
+        ("no numbers", "gives numbers that are not finite"),
+        ("other windows", "other numbers for a window where other windows stand beside it"),
+        ("spoils its input", "changes the windows that it reads"),
+        ("a nameless annotation", "can't make its config: .*Nowhere"),
+        ("raises for other batches", r"code of one's own raised AssertionError: *\(mypkg.nets\.py:\d+\)"),
         ("raises when built", r"can't be built: ZeroDivisionError: division by zero \(mypkg.nets\.py:\d+\)"),
         ("raises when asked", r"can't read a window: RuntimeError: .*\(mypkg.nets\.py:\d+\)"),
         ("no output_bias", "can't be built: TypeError: .*output_bias"),
@@ -81,6 +96,20 @@ def test_an_unsound_network_is_refused_before_it_is_trained(mypkg: Path, spoilt:
     with pytest.raises(ConfigError, match=message) as refused:
         tiny.planted.train(tiny.config(), "classes")
     assert refused.value.hint
+
+
+def test_what_is_raised_elsewhere_while_ones_own_model_trains_is_not_blamed_on_it(mypkg: Path) -> None:
+    class Ear:
+        def on_epoch(self, *_: Any) -> None:
+            raise RuntimeError("the ear's own")
+
+        def on_step(self, *_: Any) -> None: ...
+        def on_message(self, *_: Any) -> None: ...
+
+    tiny = Tiny(write_model(mypkg))
+    samples, fold = tiny.planted.data("classes")
+    with pytest.raises(RuntimeError, match="the ear's own"):
+        train_model(tiny.config(), samples, fold, *tiny.rows, Ear())
 
 
 @pytest.mark.parametrize("embedding", [0, 2])

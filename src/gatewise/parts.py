@@ -18,6 +18,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
 from typing import Any, TypeVar, cast
 
 from gatewise.errors import BundleError, ConfigError, GatewiseError, UnknownNameError, one_line
@@ -149,6 +150,23 @@ def whose_code(part: str, doing: str) -> Iterator[None]:
         raise ConfigError(f"{part} can't {doing}: {told(error)}", "mend its code") from error
 
 
+@contextmanager
+def own_code() -> Iterator[None]:
+    """Tells in one line what parts of one's own raise anywhere within; what did not come through them is raised.
+
+    Raises:
+        ConfigError: one of them raised something that is none of gatewise's errors.
+    """
+    try:
+        yield
+    except GatewiseError:
+        raise
+    except Exception as error:  # its author's, if it came through their code
+        if not _own_frames(error):
+            raise
+        raise ConfigError(f"code of one's own raised {told(error)}", "mend its code") from error
+
+
 def model_code(name: str, doing: str) -> AbstractContextManager[None]:
     """`whose_code` of a model of one's own; of gatewise's own, what is raised is raised."""
     return nullcontext() if path_of("model", name) is None else whose_code(f"model {name}", doing)
@@ -157,16 +175,20 @@ def model_code(name: str, doing: str) -> AbstractContextManager[None]:
 def told(error: Exception) -> str:
     """An exception in one line, with the last place in parts of one's own that it came through."""
     words = f"{type(error).__name__}: {' '.join(one_line(str(error)).split())[:300]}"
-    packages = {path.partition(":")[0].split(".")[0]
-                for kind, found in _LOADED.items() for name in found if (path := path_of(kind, name))}  # fmt: skip
-    frames = [(frame, line) for frame, line in walk_tb(error.__traceback__)
-              if str(frame.f_globals.get("__name__")).split(".")[0] in packages]  # fmt: skip
-    if not frames:
+    if not (frames := _own_frames(error)):
         return words
     frame, line = frames[-1]
     file = Path(frame.f_code.co_filename)
     here = Path.cwd()
     return f"{words} ({file.relative_to(here) if file.is_relative_to(here) else file}:{line})"
+
+
+def _own_frames(error: Exception) -> list[tuple[FrameType, int]]:
+    """Where an exception came through parts of one's own, with the lines, the last one last."""
+    packages = {path.partition(":")[0].split(".")[0]
+                for kind, found in _LOADED.items() for name in found if (path := path_of(kind, name))}  # fmt: skip
+    return [(frame, line) for frame, line in walk_tb(error.__traceback__)
+            if str(frame.f_globals.get("__name__")).split(".")[0] in packages]  # fmt: skip
 
 
 class Configs(Mapping[str, Any]):
@@ -195,6 +217,8 @@ class Configs(Mapping[str, Any]):
                 f"the config of {self._kind} {name} must be a {self._base.__name__}; got {got}",
                 f"derive it from {self._derive_from}",
             )
+        with whose_code(f"{self._kind} {name}", "make its config"):
+            cast(Any, part.config).model_rebuild()  # finds an annotation that names nothing
         return part.config
 
     def __contains__(self, name: object) -> bool:

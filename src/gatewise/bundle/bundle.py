@@ -34,6 +34,7 @@ from gatewise.fold import FittedFold
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Inputs, Predictor, Shape
 from gatewise.learners.table import learner_of
+from gatewise.parts import own_code
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.targets.outputs.base import OutputSpec
@@ -191,7 +192,8 @@ class Bundle:
         scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
         inputs = Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
         target_scaler = record.target_scaler and record.target_scaler.over(record.symbols)
-        predicted = self.predictor.predict(inputs)
+        with own_code():
+            predicted = self.predictor.predict(inputs)
         return self.spec.unscaled(predicted, target_scaler, None if codes is None else codes[rows])
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:

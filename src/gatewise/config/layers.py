@@ -122,7 +122,7 @@ def _require_one_value(said: _Said, former: dict[Path, _Said]) -> None:
     """Refuses another value than an earlier one of a layer, whose values by their paths are `former`."""
     for path, value in _inner(said.path, said.value):
         other = former.setdefault(path, said._replace(value=value))
-        if other.value != value:
+        if other.value is not value and other.value != value:  # NaN is no other value than itself
             names = f"{other.name} and {said.name} say" if other.name != said.name else f"{said.name} says"
             raise ConfigError(f"{names} two values of {'.'.join(path)}: {other.value!r} and {value!r}", ONE_OF_THEM)
 

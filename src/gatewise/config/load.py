@@ -55,6 +55,7 @@ def load_config(
         ConfigError: a key that is no text or not known, two values of one setting, a wrong type or a value out of
             range; the nearest valid name is in the hint.
     """
+    _require_text_keys("overrides", overrides)
     written = _read(file) if file else {}
     ticker = is_ticker(written)
     layers = read_layer((translate(written) if ticker else written).items())

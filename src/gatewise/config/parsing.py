@@ -35,7 +35,8 @@ def parse_json(text: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, value in pairs:
-        if values.setdefault(key, value) != value:
+        first = values.setdefault(key, value)
+        if first is not value and first != value:  # NaN is no other value than itself
             raise ConfigError(f"{key} is given twice, with two values", ONE_OF_THEM)
     return values
 

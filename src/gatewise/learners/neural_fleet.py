@@ -16,6 +16,7 @@ from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.base import Trained
 from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key
+from gatewise.parts import own_code
 from gatewise.resident import resident
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -84,7 +85,8 @@ def train_fleet(
         own_parts = {part: code for task in tasks for part, code in task.config.own_parts.items()}
         save = partial(save_checkpoint, checkpoint, key=key, own_parts=own_parts) if checkpoint else None
         spec, member_listeners = tasks[0].samples.labels.spec, [listeners[number] for number in members]
-        results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph)
+        with own_code():
+            results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph)
         for (number, member), result in zip(members.items(), results, strict=True):
             if isinstance(result, FitResult):
                 predictor = NeuralPredictor(member.model, tasks[number].samples.labels.spec, tasks[number].fold.floor)

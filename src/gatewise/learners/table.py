@@ -12,6 +12,7 @@ from gatewise.learners.neural import Neural
 from gatewise.learners.tabular import Tabular
 from gatewise.models.base import ModelSpec, NeuralSpec, TabularSpec
 from gatewise.models.registry import find_spec
+from gatewise.parts import own_code
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listener
@@ -45,4 +46,5 @@ def train_model(
     checkpoint: Path | None = None,
 ) -> Trained:
     """See `Learner.train`."""
-    return learner_of(config.model).train(config, samples, fold, train_rows, val_rows, listener, checkpoint)
+    with own_code():
+        return learner_of(config.model).train(config, samples, fold, train_rows, val_rows, listener, checkpoint)

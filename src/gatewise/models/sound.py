@@ -40,7 +40,8 @@ def sound_network(
         steps, num_features: of a window, as the matrix has them.
 
     Raises:
-        ConfigError: it raises, gives another shape, or draws from torch's global generator.
+        ConfigError: it raises, gives another shape, numbers without a gradient or that are not finite, changes what it
+            reads, lets windows of a batch see each other, or draws from torch's global generator.
     """
     part = f"model {name}"
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -48,22 +49,42 @@ def sound_network(
         network, untouched = build(), build()
         if not _same(network.state_dict(), untouched.state_dict()):
             raise _drawn(part, "two of one seed begin with other weights", before)
-        x_BTF = torch.randn(WINDOWS, steps, num_features, generator=seeded(1), dtype=torch.float32, device="cpu")
+        x_BTF, others_BTF = (
+            torch.randn(WINDOWS, steps, num_features, generator=seeded(seed), dtype=torch.float32, device="cpu")
+            for seed in (1, 2)
+        )
+        others_BTF[0] = x_BTF[0]
         symbol_B = torch.zeros(WINDOWS, dtype=torch.int64, device="cpu")
-        inputs = (x_BTF, symbol_B) if isinstance(network, WithSymbol) else (x_BTF,)
-        with whose_code(part, "read a window"):
-            before = torch.get_rng_state()
-            predicted: list[Tensor] = []
-            trained: list[Tensor] = []
-            for passes, training in ((predicted, False), (predicted, False), (trained, True), (trained, True)):
-                with drawing(1):
-                    passes.append(network.train(training)(*inputs))
+        read_BTF = x_BTF.clone()
+
+        def outputs(training: bool, x_BTF: Tensor = read_BTF) -> Tensor:
+            with whose_code(part, "read a window"), drawing(1), torch.set_grad_enabled(training):
+                inputs = (x_BTF, symbol_B) if isinstance(network, WithSymbol) else (x_BTF,)
+                returned: Tensor = network.train(training)(*inputs)
+            return returned
+
+        before = torch.get_rng_state()
+        predicted, trained = [outputs(False), outputs(False)], [outputs(True), outputs(True)]
+        if not torch.equal(read_BTF, x_BTF):
+            raise ConfigError(f"{part} changes the windows that it reads", "work on a copy: x = 2 * x, not x *= 2")
         alone, every = [WINDOWS, num_outputs], [WINDOWS, steps, num_outputs]
         _require_shape(part, "when it predicts", predicted[0], [alone])
         _require_shape(part, "in training", trained[0], [every] if readout == "every" else [alone, every])
         for passes in (predicted, trained):
             if not _same({"outputs": passes[0]}, {"outputs": passes[1]}):
                 raise _drawn(part, "the same windows give two outputs", before)
+        if not predicted[0].isfinite().all():
+            raise ConfigError(f"{part} gives numbers that are not finite for windows of noise", "mend its code")
+        if not torch.allclose(outputs(False, others_BTF)[0], predicted[0][0], atol=1e-5):
+            raise ConfigError(
+                f"{part} predicts other numbers for a window where other windows stand beside it in the batch",
+                "take means over a window's own steps and features, never over the batch",
+            )
+        if not (trained[0].is_floating_point() and trained[0].requires_grad):
+            raise ConfigError(
+                f"{part} can't be trained: its outputs, {trained[0].dtype}, have no gradient",
+                "return floats that were computed from nn.Parameter, neither detached nor rounded",
+            )
         with whose_code(part, "give its output_bias"):
             bias = network.output_bias
         _require_shape(part, "as its output_bias", bias, [[num_outputs]])
