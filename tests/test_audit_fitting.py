@@ -209,6 +209,14 @@ def test_a_split_that_moves_with_later_prices_is_caught() -> None:
     assert result.detail.startswith("split: train changes with prices after")
 
 
+CHANGES = {
+    "target__kind": "next_row",
+    "target__learn": "relative",
+    "features__sets": [],
+    "features__columns_as": "changes",
+}
+CHANGES |= {"features__columns": ["close", "volume"]}
+
 HONEST: dict[str, Callable[[], Case]] = {
     "plain": lambda: case_of(random_walk(seed=1)),
     "symbols, gaps and missing values": lambda: case_of(random_walk(1_800, 2, "ABC", gaps=4, missing=4)),
@@ -216,6 +224,7 @@ HONEST: dict[str, Callable[[], Case]] = {
     "no test": lambda: case_of(config=small_experiment(split__train=0.8, split__val=0.2, split__test=0)),
     "every step scored": lambda: case_of(config=small_experiment(windows__supervise="every", windows__burn_in=2)),
     "regression": lambda: case_of(config=small_experiment(target__kind="next_row", features__scaler="robust")),
+    "changes of columns": lambda: case_of(config=small_experiment(**CHANGES)),
     "embargo in time": lambda: case_of(
         config=small_experiment(split__embargo="2h", split__embargo_rows=None, split__purge_rows=30)
     ),

@@ -53,11 +53,13 @@ def test_a_prediction_that_depends_on_its_batch_is_caught_by_scoring_it_alone() 
     assert "scored alone" in check.detail
 
 
-@pytest.mark.parametrize("kind", ["triple_barrier", "next_row"])
+@pytest.mark.parametrize(
+    ("kind", "learn"), [("triple_barrier", "levels"), ("next_row", "levels"), ("next_row", "relative")]
+)
 @pytest.mark.parametrize("symbols", ["A", "AB"])
-def test_the_bundle_passes(kind: str, symbols: str) -> None:
+def test_the_bundle_passes(kind: str, learn: str, symbols: str) -> None:
     table = random_walk(1_500, seed=3, symbols=symbols, gaps=3, missing=3)
-    check = check_predictions(case_of(table, config=small_experiment(target__kind=kind)))
+    check = check_predictions(case_of(table, config=small_experiment(target__kind=kind, target__learn=learn)))
     assert check.passed, check.detail
 
 
@@ -69,9 +71,11 @@ def trains_on_what_is_judged(
     return train_model(larger, samples, fold, np.union1d(train, val), val, listener)
 
 
-@pytest.mark.parametrize("kind", ["direction", "forward_return"])
-def test_training_on_judged_samples_is_caught_by_permuted_labels(kind: str) -> None:
-    config = small_experiment(target__kind=kind)
+@pytest.mark.parametrize(
+    ("kind", "learn"), [("direction", "levels"), ("forward_return", "levels"), ("next_row", "relative")]
+)
+def test_training_on_judged_samples_is_caught_by_permuted_labels(kind: str, learn: str) -> None:
+    config = small_experiment(target__kind=kind, target__learn=learn)
     check = check_permuted_labels(case_of(config=config, parts=Parts(train=trains_on_what_is_judged)))
     assert not check.passed
     assert check.detail.startswith("a small lstm predicts labels that were permuted")
@@ -85,9 +89,11 @@ def test_judged_samples_in_the_training_part_are_caught_by_the_tree_that_remembe
     assert check.detail.startswith("a tree that remembers predicts labels that were permuted")
 
 
-@pytest.mark.parametrize("kind", ["triple_barrier", "direction", "forward_return", "next_row"])
+@pytest.mark.parametrize("kind", ["triple_barrier", "direction", "forward_return", "next_row", "relative changes"])
 def test_honest_training_is_at_chance(kind: str) -> None:
-    case = case_of(random_walk(1_500, seed=1, stale=0.2), config=small_experiment(target__kind=kind))
+    kinds = {"relative changes": {"target__kind": "next_row", "target__learn": "relative"}}
+    config = small_experiment(**kinds.get(kind, {"target__kind": kind}))
+    case = case_of(random_walk(1_500, seed=1, stale=0.2), config=config)
     check = check_permuted_labels(case)
     assert check.passed, check.detail
 

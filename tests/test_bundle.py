@@ -364,7 +364,7 @@ def tampered(change: Callable[[dict[str, Any], dict[str, torch.Tensor]], object]
 
 
 TAMPERED: dict[str, tuple[str, Callable[[dict[str, Any], dict[str, torch.Tensor]], object]]] = {
-    "a later format": ("got gatewise-bundle/3", lambda v, w: v.update(format="gatewise-bundle/3")),
+    "a later format": ("got gatewise-bundle/99", lambda v, w: v.update(format="gatewise-bundle/99")),
     "no format": ("got None", lambda v, w: v.pop("format")),
     "a shorter window": ("schema hash", lambda v, w: v["config"]["windows"].update(sequence_length=11)),
     "another timeframe": ("schema hash", lambda v, w: v.update(timeframe="5m")),
@@ -395,7 +395,7 @@ def test_content_that_does_not_fit_itself_is_refused_even_under_good_hashes(fold
 
 def test_a_document_that_is_no_mapping_is_refused(folder: Path) -> None:
     write_sealed(folder, {"bundle": [1, 2]}, {})
-    with pytest.raises(BundleError, match="gatewise-bundle/2"):
+    with pytest.raises(BundleError, match="gatewise-bundle/3"):
         Bundle.load(folder)
 
 

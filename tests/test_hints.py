@@ -53,6 +53,7 @@ CHOICES: dict[str, Any] = {
     "data.url": "sqlite:///bars of 2023.db",
     "model.name": "gru",
     "target.kind": "next_row",
+    "target.learn": "relative",
     "training.schedule.name": "step",
     "training.optimizer.name": "adam",
     "training.loss.name": "cross_entropy",

@@ -26,7 +26,7 @@ from gatewise.data.check.precision import lost_steps
 from gatewise.data.check.rows import check_data
 from gatewise.data.table import Table
 from gatewise.errors import LabelError
-from gatewise.evaluation.reference import mean_or_present, start_values, usual_moves
+from gatewise.evaluation.reference import mean_or_present, usual_moves
 from gatewise.evaluation.scoring import score
 from gatewise.experiment import prepare
 from gatewise.features.build import build_features
@@ -34,6 +34,7 @@ from gatewise.fold import fit_fold, make_windows, scaled_features
 from gatewise.learners.table import learner_of
 from gatewise.levels import lost_levels
 from gatewise.samples import Samples, make_samples
+from gatewise.targets.learned import start_values
 from symbol_worlds import config_of
 
 CPU = torch.device("cpu")
@@ -63,7 +64,7 @@ def seen(level: float, scale: float, kind: str) -> list[Numbers]:
     fold = fit_fold(chosen, samples, train)
     windows = make_windows(chosen, samples, fold, CPU)
     batch = windows.batch(torch.from_numpy(test))
-    present = start_values(table, samples.labels, test)
+    present = start_values(table, samples.labels.spec, test)
     value = present + 0.5 * scale
     numbers = score(table, samples.labels, train, test, value)
     assert fold.target_scaler is not None

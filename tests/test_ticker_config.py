@@ -47,7 +47,9 @@ DEFAULTS = {
     "split.test": 0.0,
     "windows.sequence_length": 10,
     "windows.supervise": "last",
-    "features.scaler": "minmax",
+    "features.scaler": "standard",
+    "features.columns_as": "changes",
+    "target.learn": "relative",
     "features.sets": (),
     "target.kind": "next_row",
     "target.horizon": 1,
@@ -185,7 +187,7 @@ def test_preset_gives_way_to_file_file_to_set_and_set_to_flags(tmp_path: Path) -
 def test_another_model_keeps_the_rest_of_the_preset(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL, model__name="gru")
     assert (config.model.name, field(config, "model.hidden_size")) == ("gru", 64)
-    assert config.features.scaler == "minmax"
+    assert config.target.learn == "relative"
 
 
 def test_a_symbol_said_beside_the_file_takes_the_tickers_place(tmp_path: Path) -> None:

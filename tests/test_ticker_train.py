@@ -112,7 +112,7 @@ def test_a_saved_model_predicts_rows_of_another_file_in_price_units(cli, world: 
     cli("predict", "--model", value["run_id"][:8], "--data", world / "one.csv", "-o", out, "--quiet")
     frame = pl.read_csv(out)
     assert frame.columns == ["symbol", "time", "close", "volume"]
-    assert frame.height == DAYS - 9
+    assert frame.height == DAYS - 10, "a window of 10 changes"
     assert 75 < frame["close"].mean() < 300
 
 
@@ -279,7 +279,8 @@ def test_scaling_is_fitted_on_training_rows_alone(cli, tmp_path: Path) -> None:
         pl.when(pl.int_range(DAYS) >= 220).then(pl.col("close") * 3).otherwise("close").alias("close")
     )
     rising.write_csv(tmp_path / "rising.csv")
-    value = cli("train", "--data", tmp_path / "rising.csv", "--config", ticker(tmp_path), *QUICK).json
+    levels = ("--set", "features.columns_as=levels", "--set", "features.scaler=minmax", "--learn", "levels")
+    value = cli("train", "--data", tmp_path / "rising.csv", "--config", ticker(tmp_path), *levels, *QUICK).json
     scaler = Bundle.load(Path(value["bundle"])).record.scaler
     seen = rising["close"].to_numpy()[: value["windows"]["train"] + 9].astype(np.float32)
     scaled = scaler.transform(np.stack([seen, np.zeros_like(seen)], axis=1))[:, 0]

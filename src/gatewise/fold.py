@@ -20,6 +20,7 @@ from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.learned import Units
 from gatewise.windows import Windows
 
 _log = logging.getLogger("gatewise.fold")
@@ -56,7 +57,7 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
         weights = class_weights(config.training.class_weights, counts, labels.classes)
         return FittedFold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
-    values = np.asarray(labels.y, np.float64)
+    values = np.asarray(labels.learned, np.float64)
     target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
     require_movement(values[train_rows], labels.outputs)
     return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
@@ -91,17 +92,25 @@ def trained_labels(samples: Samples, fold: FittedFold, dtype: npt.DTypeLike = np
 
     NaN where a symbol had no training label.
     """
+    units, labels = label_units(samples, fold), samples.labels
+    if units is None:
+        return labels.y.astype(np.int64)
+    scaled = units.scale(labels.y, dtype=dtype)
+    scaled[~labels.valid] = 0  # there is no label; what stands in its place may be far from all of them
+    return scaled
+
+
+def label_units(samples: Samples, fold: FittedFold) -> Units | None:
+    """What the labels' numbers are learned in; `None` for classes."""
     if fold.target_scaler is None:
-        return samples.labels.y.astype(np.int64)
-    symbols = samples.table.symbols
+        return None
+    labels, symbols = samples.labels, samples.table.symbols
     scaler = fold.target_scaler.over(symbols)
     codes: Codes | None = None
     if scaler.symbols:  # in a fleet of symbols, labels reach beyond the rows of the one symbol at hand
         several = len(symbols) > 1
-        codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(samples.labels.y), np.int32)
-    scaled = scaler.transform(samples.labels.y, codes, dtype)
-    scaled[~samples.labels.valid] = 0  # there is no label; what stands in its place may be far from all of them
-    return scaled
+        codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(labels.y), np.int32)
+    return Units(labels.spec, scaler, codes, labels.start)
 
 
 def require_movement(y: npt.NDArray[np.float64], names: Sequence[str], hint: str | None = None) -> None:

@@ -39,8 +39,9 @@ def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
             centred = config.features.scaler != "none"
             if losses := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
                 lost[name] = losses
+    learned = labels.learned
     for number, name in enumerate(labels.outputs):
-        values = np.where(labels.valid, labels.y[:, number], np.nan)
+        values = np.where(labels.valid, learned[:, number], np.nan)
         if losses := lost_by_symbol(values, starts, table.symbols, apart=apart):
             lost.setdefault(name, losses)
     if not lost:

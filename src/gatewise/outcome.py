@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -17,17 +16,14 @@ from gatewise import host
 from gatewise.bundle import Bundle, with_targets
 from gatewise.errors import Interrupted
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
-from gatewise.evaluation.kinds.base import Units
 from gatewise.evaluation.verdict import Judgement
-from gatewise.features.symbols import symbol_codes
 from gatewise.files import write_frame, write_json
-from gatewise.fold import FittedFold, scaled_features
+from gatewise.fold import label_units, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Trained
 from gatewise.report.gather import gather_report
 from gatewise.report.run import write_report
-from gatewise.samples import Samples
 from gatewise.splits.base import Split
 from gatewise.training.listeners import Listener, Listeners
 
@@ -136,7 +132,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         target=config.target,
         spec=config.evaluation,
         seed=config.training.seed,
-        units=_units(samples, fold),
+        units=label_units(samples, fold),
         model=config.model.name,
         val_chose=trained.fit.ended != "fitted",
         say=on_message,
@@ -171,18 +167,6 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         ),
     )
     return outcome
-
-
-def _units(samples: Samples, fold: FittedFold) -> Units | None:
-    """The units that labels are learned in."""
-    if fold.target_scaler is None:
-        return None
-    symbols = samples.table.symbols
-    scaler, codes = fold.target_scaler.over(symbols), symbol_codes(samples.table, symbols)
-    return Units(
-        lambda values, rows: scaler.transform(values, codes[rows], np.float64),
-        lambda values, rows: samples.labels.spec.unscaled(values, scaler, codes[rows]),
-    )
 
 
 def _peak_memory_mb() -> float:

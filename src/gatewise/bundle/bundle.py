@@ -37,6 +37,7 @@ from gatewise.learners.table import learner_of
 from gatewise.parts import own_code
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
+from gatewise.targets.learned import Units, start_values
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
@@ -166,12 +167,21 @@ class Bundle:
         return matrix
 
     def scorable_rows(self, table: Table, matrix: FeatureMatrix) -> npt.NDArray[np.int64]:
-        """Rows with a full gap-free window, ascending, at least one.
+        """Rows with a full gap-free window, and the values that predictions are added to; ascending, at least one.
 
         Raises:
             NotEnoughRowsError: there is none.
         """
-        return require_windows(table, matrix.valid, self.record.config.windows.sequence_length, self.record.lookback)
+        rows = require_windows(table, matrix.valid, self.record.config.windows.sequence_length, self.record.lookback)
+        if not self.spec.learn:
+            return rows
+        rows = rows[np.isfinite(start_values(table, self.spec, rows)).all(axis=1)]
+        if not len(rows):
+            raise NotEnoughRowsError(
+                "predictions are added to present values, which no row with a full window has of all of "
+                f"{', '.join(dict.fromkeys(self.spec.starts))}"
+            )
+        return rows
 
     @plain_numbers()
     def predict_rows(
@@ -191,10 +201,13 @@ class Bundle:
             return np.empty((0, self.spec.num_outputs))
         scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
         inputs = Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
-        target_scaler = record.target_scaler and record.target_scaler.over(record.symbols)
         with own_code():
             predicted = self.predictor.predict(inputs)
-        return self.spec.unscaled(predicted, target_scaler, None if codes is None else codes[rows])
+        if record.target_scaler is None:
+            return predicted
+        start = start_values(table, self.spec, rows) if self.spec.learn else None
+        target_scaler = record.target_scaler.over(record.symbols)
+        return Units(self.spec, target_scaler, None if codes is None else codes[rows], start).unscale(predicted)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""
@@ -206,7 +219,7 @@ class Bundle:
     def spec(self) -> OutputSpec:
         """What is predicted."""
         record = self.record
-        return output_spec(record.config.target, record.classes or record.outputs, record.unit)
+        return output_spec(record.config.target, record.classes or record.outputs, record.unit, record.learn)
 
     def _codes(self, table: Table, rows: npt.NDArray[np.int64]) -> Codes | None:
         """Each row's place among the symbols trained on; `None` where nothing is fitted to them."""

@@ -30,11 +30,12 @@ class Record:
     Attributes:
         config: of the experiment; its data section says how files of the same kind are read.
         feature_names: the matrix's columns, in order.
-        required_columns: the table's columns that the features read; others are ignored.
+        required_columns: the table's columns that features read or predictions are added to; others are ignored.
         lookback: rows that the longest feature depends on.
         timeframe: the step between rows; a table of another one is refused.
         classes: class names in order of the probabilities; empty for regression.
         outputs, unit: names of the regression outputs and their unit; empty for classes.
+        learn: in which form each output is learned, see `OutputSpec`; empty: as it is.
         scaler: of the features, for all rows or one a symbol. target_scaler: of the regression outputs, likewise;
             `None` for classes.
         unseen: classes that training never saw, and the share that every prediction gives them.
@@ -57,6 +58,7 @@ class Record:
     classes: tuple[str, ...]
     outputs: tuple[str, ...]
     unit: str
+    learn: tuple[str, ...]
     scaler: Scaler
     target_scaler: Scaler | None
     unseen: Mapping[str, float]
@@ -81,6 +83,8 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
     table, matrix, labels = samples.table, samples.matrix, samples.labels
     features = resolve_features(config.features, table.columns, table.timeframe)
     read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
+    if labels.spec.learn:
+        read |= dict.fromkeys(labels.spec.starts)
     return Record(
         config=with_calendar(config, table),
         feature_names=matrix.names,
@@ -90,6 +94,7 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
         classes=labels.classes,
         outputs=labels.outputs,
         unit=labels.spec.unit,
+        learn=labels.spec.learn,
         scaler=fold.scaler,
         target_scaler=fold.target_scaler,
         unseen={name: float(share) for name, share in zip(labels.classes, fold.floor, strict=True) if share},

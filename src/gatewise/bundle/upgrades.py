@@ -15,7 +15,7 @@ from typing import Any
 from gatewise.errors import BundleError
 from gatewise.sealed import DAMAGE
 
-VERSION = 2
+VERSION = 3
 _NAME = "gatewise-bundle/"
 FORMAT = f"{_NAME}{VERSION}"
 Values = dict[str, Any]
@@ -31,7 +31,12 @@ def _to_2(values: Values) -> Values:
     return {"unseen": {}, **values, "config": {**config, **idle}}
 
 
-UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2}
+def _to_3(values: Values) -> Values:
+    """Columns of the next row were learned as they are."""
+    return {**values, "learn": []}
+
+
+UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3}
 
 
 def upgraded(values: object) -> Values:

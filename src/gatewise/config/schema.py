@@ -24,7 +24,7 @@ from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import model_config as model_config
-from gatewise.config.section import Fraction, Section
+from gatewise.config.section import LATER, Fraction, Section
 from gatewise.config.target_section import TargetConfig as TargetConfig
 from gatewise.config.target_section import TargetSection as TargetSection
 from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
@@ -37,7 +37,9 @@ class FeatureConfig(Section):
     """Which columns of numbers the model eats, and how they are scaled (fitted on training rows only)."""
 
     sets: tuple[str, ...] = ("market39",)
-    columns: tuple[str, ...] = ()  # raw columns of the table, as they are, after the sets
+    columns: tuple[str, ...] = ()  # raw columns of the table, after the sets
+    # columns: as they are, or by how much they differ from the row before, as a fraction of the two rows' mean
+    columns_as: Annotated[Literal["levels", "changes"], LATER] = "levels"
     timeframes: tuple[Step, ...] = ()  # the sets again on bars of these lengths, joined when the longer bar has closed
     symbol_onehot: bool = False  # a 0/1 number for each symbol, joined to every step's input
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"

@@ -107,6 +107,8 @@ class TargetConfig(TargetSection):
     on_both: Literal["down", "up", "flat"] = "down"  # a bar that touches both barriers; down is the cautious reading
     cost: float = Field(0.0, ge=0)  # round-trip cost as a fraction of the price, added to both barriers' distance
     columns: tuple[str, ...] = ()  # next_row: the columns to predict; empty: all of the table
+    # next_row: what is learned of them: levels, changes from the present value, or those as fractions of it
+    learn: Annotated[Literal["levels", "changes", "relative"], LATER] = "levels"
 
     @property
     def output_kind(self) -> str | None:

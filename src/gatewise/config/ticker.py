@@ -2,7 +2,7 @@
 
     {"ticker": "AAPL", "f_cols": ["open", "high", "low", "close", "volume"], "epochs": 100, "patience": 15}
 
-The model reads the columns `f_cols` as they are and predicts the same ones in the next row, or `target_col` alone.
+The model reads the columns `f_cols` and predicts the same ones in the next row, or `target_col` alone.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ FIELDS: dict[str, str] = {
     "checkpoint_frequency": "training.checkpoint_every_epochs",
     "tensorboard": "training.tensorboard",
     "train_split": "train_split",
+    "learn": "target.learn",
 }
 # Values in words, whatever their case; PyTorch's own class names are understood too.
 CHOICES: dict[str, tuple[str, dict[str, str]]] = {

@@ -19,11 +19,12 @@ from gatewise.evaluation.baselines import choose_rows
 from gatewise.evaluation.by_symbol import judge_symbols
 from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
-from gatewise.evaluation.kinds.base import BaselineRows, Ground, Units
+from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.tabular.base import Say, say_nothing
 from gatewise.targets.base import Labels
+from gatewise.targets.learned import Units
 
 _log = logging.getLogger("gatewise.evaluation")
 
@@ -143,7 +144,7 @@ def evaluate_parts(
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
         parts[part] = _judged(rules, part, rows, predictions[part], features_at(rows), fitted)
-        if note := outside_note(part, parts[part].columns):
+        if not labels.spec.learn and (note := outside_note(part, parts[part].columns)):
             notes.append(note)
             _log.info("%s", note)
     return Evaluation(parts, len(chosen), tuple(notes), val_chose)

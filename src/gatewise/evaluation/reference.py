@@ -9,14 +9,7 @@ import numpy as np
 from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.targets.base import Labels
-
-
-def start_values(table: Table, labels: Labels, rows: Ints) -> Floats:
-    """The present values (NaN: missing) of what labels continue, zero where they are changes: [rows, outputs]."""
-    if not labels.spec.starts:
-        return np.zeros((len(rows), len(labels.outputs)))
-    present = [table.frame[name].to_numpy()[rows] for name in labels.spec.starts]
-    return np.column_stack(present).astype(np.float64)
+from gatewise.targets.learned import start_values
 
 
 def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Ints, Ints], Floats]) -> Floats:
@@ -48,15 +41,15 @@ def nearer_of_mean_and_present(table: Table, labels: Labels, train_rows: Ints, r
     A column's present value or its mean over training, whichever came nearer in training: the mean of a price over
     years is a guess that everything beats, and so is the last value of what returns to its mean.
     """
-    seen, truth = start_values(table, labels, train_rows), np.asarray(labels.y[train_rows], np.float64)
-    present, mean = start_values(table, labels, rows), truth.mean(axis=0)
+    seen, truth = start_values(table, labels.spec, train_rows), np.asarray(labels.y[train_rows], np.float64)
+    present, mean = start_values(table, labels.spec, rows), truth.mean(axis=0)
     returns = np.square(truth - mean).mean(axis=0) < np.nanmean(np.square(truth - seen), axis=0)
     return np.where(returns | ~np.isfinite(present), mean, present)
 
 
 def usual_moves(table: Table, labels: Labels, rows: Ints) -> Floats:
     """How far each output usually moves on `rows`: float64 [outputs], root mean square; 1 where it never moves."""
-    moved = labels.y[rows] - start_values(table, labels, rows)
+    moved = labels.y[rows] - start_values(table, labels.spec, rows)
     spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
     return np.where(spread > 0, spread, 1.0)
 
@@ -69,7 +62,7 @@ def price_positions(table: Table, labels: Labels, rows: Ints, values: Floats) ->
     """
     if (price := labels.spec.price) is None:
         return None
-    return np.sign(values[:, price] - start_values(table, labels, rows)[:, price])
+    return np.sign(values[:, price] - start_values(table, labels.spec, rows)[:, price])
 
 
 def outside_training(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, float]:

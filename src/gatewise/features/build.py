@@ -17,7 +17,7 @@ from gatewise.data.table import OHLCV, Table, require_bars
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.features.base import Feature, FeatureMatrix, matrix_dtype
 from gatewise.features.fill import fill
-from gatewise.features.sets import SETS, SMA_VALUE, FeatureSet, raw
+from gatewise.features.sets import OF_COLUMN, SETS, SMA_VALUE, FeatureSet
 from gatewise.features.timeframes import Longer, fill_longer
 from gatewise.parts import find_part, whose_code
 
@@ -64,7 +64,7 @@ def _resolve(
         if name not in table_columns:
             raise UnknownNameError("feature column", name, table_columns)
     chosen = _of_sets(spec, sets, table_columns, timeframe)
-    of_rows = (*chosen, *(raw(name) for name in spec.columns))
+    of_rows = (*chosen, *(OF_COLUMN[spec.columns_as](name) for name in spec.columns))
     on_longer = tuple(
         _longer(step, timeframe, calendar, _of_sets(spec, sets, table_columns, step)) for step in spec.timeframes
     )

@@ -31,6 +31,24 @@ def raw(column: str) -> Feature:
     )
 
 
+def change(column: str) -> Feature:
+    """By how much a column of the table differs from the row before, in units that know neither its level nor zero."""
+    now, before = pl.col(column), pl.col(column).shift(1)
+    step = pl.when(now == before).then(0.0).otherwise(2 * (now - before) / (now.abs() + before.abs()))
+    return Feature(
+        name=f"{column}_change",
+        lookback=2,
+        expression=step,
+        requires=(column,),
+        formula="2 (x[t] - x[t-1]) / (|x[t]| + |x[t-1]|), 0 where both are equal",
+        unit="fraction of the two rows' mean, -2 to 2",
+        source="Törnqvist, Vartia & Vartia (1985), The American Statistician 39(1)",
+    )
+
+
+# What `features.columns_as` makes of a column.
+OF_COLUMN: dict[str, Callable[[str], Feature]] = {"levels": raw, "changes": change}
+
 SMA_VALUE = Feature(
     name="sma_value",
     lookback=20,

@@ -91,16 +91,19 @@ def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[MemberTask], d
     """The fleet's tasks, and what was prepared with its matrices as views of the one that they share."""
     every = [prepared.samples for prepared in ready.values()]
     values = np.concatenate([samples.matrix.values for samples in every])
+    starts = [samples.labels.start for samples in every if samples.labels.start is not None]
     labels = replace(
         every[0].labels,
         y=np.concatenate([samples.labels.y for samples in every]),
         valid=np.concatenate([samples.labels.valid for samples in every]),
+        start=np.concatenate(starts) if starts else None,
     )
     tasks, viewed, first = [], {}, 0
     for symbol, prepared in ready.items():
         samples, split = prepared.samples, prepared.split
         end = first + samples.table.num_rows
-        whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
+        own_labels = replace(labels, spec=samples.labels.spec)
+        whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=own_labels)
         tasks.append(MemberTask(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
         viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
         viewed[symbol] = replace(prepared, samples=viewed_samples)

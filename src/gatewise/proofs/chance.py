@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.symbols import Codes, symbol_codes
-from gatewise.fold import FittedFold, scaled_features
+from gatewise.fold import FittedFold, label_units, scaled_features
 from gatewise.learners.base import Inputs
 from gatewise.loading import load_sklearn
 from gatewise.proofs.base import Case, Check, Parts, small_config
@@ -52,10 +52,8 @@ class LearningTask:
 
     def trained(self, y: Y, rows: Rows) -> npt.NDArray[Any]:
         """Labels of rows, or others in their place, as they are trained on."""
-        scaler = self.fold.target_scaler
-        if scaler is None:
-            return y
-        return scaler.over(self.samples.table.symbols).transform(y, self.symbols(rows))
+        units = label_units(self.samples, self.fold)
+        return y if units is None else units.scale(y, rows, np.float32)
 
 
 def check_permuted_labels(case: Case) -> Check:
@@ -99,7 +97,8 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
 
 def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> LearningTask:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
-    samples, labels = replace(case.samples, steps_scored=1), case.samples.labels
+    samples = replace(case.samples, steps_scored=1)
+    labels = replace(samples.labels, y=samples.labels.learned, start=None)  # what is learned is permuted
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)
     y = labels.y.copy()

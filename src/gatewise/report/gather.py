@@ -14,10 +14,10 @@ from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
-from gatewise.evaluation.reference import start_values
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
+from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.base import OutputSpec
 
 _MOST_LANES = 8
@@ -77,7 +77,7 @@ def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> P
         labels.y[at].astype(np.float64),
         np.asarray(predictions, dtype=np.float64).reshape(len(rows), -1)[some],
         table.time_us[np.broadcast_to(labels.settled_by_output[at], labels.y[at].shape)],
-        start_values(table, labels, at) if one_series else None,
+        start_values(table, labels.spec, at) if one_series else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
 from gatewise.targets.check import FLOAT32_MAX, require_labels
 from gatewise.targets.forward_return import forward_change, forward_return
+from gatewise.targets.learned import start_values
 from gatewise.targets.next_row import next_row
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
 from gatewise.targets.spec import output_spec
@@ -135,16 +136,35 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
         _refuse(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
     y = np.concatenate([next_row(columns, column) for column in known.T], axis=1)
-    return _numbers(spec, y, known, tuple(names), "the column's own")
+    learn = _forms(spec.learn, names, columns) * len(spec.ahead)
+    labels = _numbers(spec, y, known, tuple(names), "the column's own", learn)
+    return replace(labels, start=start_values(table, labels.spec, np.arange(table.num_rows)) if learn else None)
 
 
-def _numbers(spec: TargetConfig, y: npt.NDArray[np.float64], known: Rows, names: tuple[str, ...], unit: str) -> Labels:
+def _forms(learn: str, names: Sequence[str], columns: Sequence[npt.NDArray[np.float64]]) -> tuple[str, ...]:
+    """In which form each column is learned: of one that is not always positive there is no relative change."""
+    if learn == "levels":
+        return ()
+    without = [name for name, column in zip(names, columns, strict=True) if (column <= 0).any()]
+    if learn == "relative" and without:
+        log.info("not always positive, so learned as changes that are not relative: %s", ", ".join(without))
+    return tuple("changes" if name in without else learn for name in names)
+
+
+def _numbers(
+    spec: TargetConfig,
+    y: npt.NDArray[np.float64],
+    known: Rows,
+    names: tuple[str, ...],
+    unit: str,
+    learn: tuple[str, ...] = (),
+) -> Labels:
     """Labels of numbers [rows, horizons · names], horizon by horizon; `known` [rows, horizons] says when they are."""
     by_output = None
     if len(spec.ahead) > 1:
         names = tuple(f"{name}_{ahead}" for ahead in spec.ahead for name in names)
         by_output = np.repeat(known, len(names) // len(spec.ahead), axis=1)
-    return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit), known_by_output=by_output)
+    return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit, learn), known_by_output=by_output)
 
 
 KINDS: dict[str, TargetSpec] = {

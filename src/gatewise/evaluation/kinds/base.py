@@ -8,27 +8,15 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.tabular.base import Features, Say, say_nothing
 from gatewise.targets.base import Labels
+from gatewise.targets.learned import Units
 
 # From predictions on some rows, as the model gives them, to scores.
 Scorer = Callable[[Any], PredictionScores]
-
-
-@dataclass(frozen=True)
-class Units:
-    """What numbers are learned in; baselines learn in it too.
-
-    Attributes:
-        scale, unscale: (values, rows int64 [n]) -> labels [n, outputs] in that unit, and predictions back.
-    """
-
-    scale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
-    unscale: Callable[[npt.NDArray[Any], Ints], npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)

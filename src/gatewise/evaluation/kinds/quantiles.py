@@ -11,8 +11,9 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.quantile_metrics import quantile_scores
-from gatewise.evaluation.reference import by_symbol, start_values, usual_moves
+from gatewise.evaluation.reference import by_symbol, usual_moves
 from gatewise.tabular.base import Features
+from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.quantiles import Quantiles, empirical_quantiles, pinball
 
 
@@ -33,7 +34,7 @@ class QuantilesJudge:
         plain = empirical_quantiles(y, spec.levels)
         if not spec.starts:
             return np.tile(plain.ravel(), (len(rows), 1))
-        seen, present = (start_values(ground.table, labels, some) for some in (ground.train_rows, rows))
+        seen, present = (start_values(ground.table, spec, some) for some in (ground.train_rows, rows))
         there = np.isfinite(seen).all(axis=1)
         moves = empirical_quantiles((y - seen)[there], spec.levels)
         continued = pinball(moves + seen[there, :, None], y[there], spec.levels).mean(axis=(0, 2))
@@ -59,7 +60,7 @@ class QuantilesJudge:
         if spec.price is None or 0.5 not in spec.levels:
             return None
         median = spec.apart(predictions)[:, spec.price, spec.levels.index(0.5)]
-        return np.sign(median - start_values(ground.table, ground.labels, rows)[:, spec.price])
+        return np.sign(median - start_values(ground.table, spec, rows)[:, spec.price])
 
     def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
         return {}

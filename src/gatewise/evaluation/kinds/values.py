@@ -15,11 +15,11 @@ from gatewise.evaluation.reference import (
     nearer_of_mean_and_present,
     outside_training,
     price_positions,
-    start_values,
     usual_moves,
 )
 from gatewise.evaluation.value_metrics import value_scores
 from gatewise.tabular.base import Features
+from gatewise.targets.learned import start_values
 
 
 class ValuesJudge:
@@ -30,7 +30,7 @@ class ValuesJudge:
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         table, labels = ground.table, ground.labels
-        y, start, symbol = labels.y[rows], start_values(table, labels, rows), ground.symbol[rows]
+        y, start, symbol = labels.y[rows], start_values(table, labels.spec, rows), ground.symbol[rows]
         scale = usual_moves(table, labels, ground.train_rows)
 
         def score(predicted: Floats) -> PredictionScores:
@@ -64,7 +64,7 @@ class ValuesJudge:
             predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
         if ground.labels.spec.starts:
             predicted["prior"] = mean_or_present(ground.table, ground.labels, ground.train_rows, rows)
-        start = start_values(ground.table, ground.labels, rows)
+        start = start_values(ground.table, ground.labels.spec, rows)
         return predicted | {"persistence": np.where(np.isfinite(start), start, predicted["prior"])}
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:

@@ -6,14 +6,12 @@ How predictions are judged and drawn is in tables further down the street, by th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-
-from gatewise.features.scaling import Scaler
-from gatewise.features.symbols import Codes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -32,6 +30,7 @@ class OutputSpec(Protocol):
         outputs: names of the columns of y; empty for classes.
         unit: of y, for people.
         starts: columns of the table that the columns of y continue, one each; empty where y are changes or classes.
+        learn: in which form each is learned, `changes` or `relative`, see `targets/learned.py`; empty: as it is.
         price: which column of y says where the price goes, for the naive rule; `None` where none does.
         num_outputs: numbers that a model predicts for a row.
     """
@@ -51,6 +50,8 @@ class OutputSpec(Protocol):
     @property
     def starts(self) -> tuple[str, ...]: ...
     @property
+    def learn(self) -> tuple[str, ...]: ...
+    @property
     def price(self) -> int | None: ...
     @property
     def num_outputs(self) -> int: ...
@@ -62,11 +63,11 @@ class OutputSpec(Protocol):
             floor: float64 [classes], what classes that training never saw are given; empty for numbers.
         """
 
-    def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
-        """Predictions in y's own unit, of those in the unit of `scaler`, which y was scaled by; `None`: it never was.
+    def unscaled(self, predictions: Floats, restore: Callable[[Floats], Floats]) -> Floats:
+        """Predictions in y's own unit.
 
         Args:
-            codes: int32 [n], the symbol of each row, where the scaler has several.
+            restore: does it for numbers [n, outputs], one for each column of y.
         """
 
     def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:

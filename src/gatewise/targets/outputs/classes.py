@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.features.scaling import Scaler
-from gatewise.features.symbols import Codes
 from gatewise.targets.outputs.base import Flags, Floats, Ints
 
 
@@ -25,6 +24,7 @@ class Classes:
     outputs: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     starts: ClassVar[tuple[str, ...]] = ()
+    learn: ClassVar[tuple[str, ...]] = ()
     price: ClassVar[int | None] = None
 
     @property
@@ -38,7 +38,7 @@ class Classes:
     def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
         return probabilities(raw, floor)
 
-    def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
+    def unscaled(self, predictions: Floats, restore: Callable[[Floats], Floats]) -> Floats:
         return predictions
 
     def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:

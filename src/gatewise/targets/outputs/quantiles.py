@@ -9,6 +9,7 @@ Shapes: n rows, C columns of y, Q levels; predictions are [n, C·Q], column by c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,8 +18,6 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.config.target_section import level_name as level_name
-from gatewise.features.scaling import Scaler
-from gatewise.features.symbols import Codes
 from gatewise.targets.outputs.base import Flags, Floats, Ints, random_values, value_columns
 
 
@@ -35,6 +34,7 @@ class Quantiles:
     unit: str = ""
     starts: tuple[str, ...] = ()
     price: int | None = None
+    learn: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "quantiles"
     loss: ClassVar[str] = "pinball"
@@ -57,10 +57,8 @@ class Quantiles:
     def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
         return np.sort(self.apart(raw.astype(np.float64)), axis=2).reshape(raw.shape)
 
-    def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
-        if scaler is None:
-            return predictions
-        each = [scaler.inverse(values, codes) for values in np.moveaxis(self.apart(predictions), 2, 0)]
+    def unscaled(self, predictions: Floats, restore: Callable[[Floats], Floats]) -> Floats:
+        each = [restore(values) for values in np.moveaxis(self.apart(predictions), 2, 0)]
         return np.stack(each, axis=2).reshape(predictions.shape)
 
     def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.features.scaling import Scaler
-from gatewise.features.symbols import Codes
 from gatewise.targets.outputs.base import Flags, Floats, Ints, random_values, value_columns
 
 
@@ -22,6 +21,7 @@ class Values:
     unit: str = ""
     starts: tuple[str, ...] = ()
     price: int | None = None
+    learn: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "values"
     loss: ClassVar[str] = "mse"
@@ -38,8 +38,8 @@ class Values:
     def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
         return raw.astype(np.float64)
 
-    def unscaled(self, predictions: Floats, scaler: Scaler | None, codes: Codes | None) -> Floats:
-        return predictions if scaler is None else scaler.inverse(predictions, codes)
+    def unscaled(self, predictions: Floats, restore: Callable[[Floats], Floats]) -> Floats:
+        return restore(predictions)
 
     def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
         return np.asarray(np.square(predictions - y).mean(axis=1))

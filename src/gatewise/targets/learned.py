@@ -1,0 +1,88 @@
+"""What is learned of numbers: their levels, or how they move on from the row's present values; then scaled.
+
+Present values are known at the row's own time, so nothing is given away, and a model that has learned nothing says the
+last value again, or nearly: what is hard to beat is where it begins. A model of levels must learn to repeat its input
+first, and can't once a price has left the range of its training.
+
+A relative change is one of the present value: that of a price that has grown tenfold moves as it did before.
+
+Changes are taken and added back in float64: what a price moves in a row may be lost in float32 at the price's level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.data.table import Table
+from gatewise.features.scaling import Scaler
+from gatewise.features.symbols import Codes
+from gatewise.targets.outputs.base import Floats, OutputSpec
+from gatewise.targets.paths import Rows
+
+
+def start_values(table: Table, spec: OutputSpec, rows: Rows) -> Floats:
+    """The present values (NaN: missing) of what y continues, zero where y are changes: float64 [rows, outputs]."""
+    if not spec.starts:
+        return np.zeros((len(rows), len(spec.outputs)))
+    return np.column_stack([table.frame[name].to_numpy()[rows] for name in spec.starts]).astype(np.float64)
+
+
+def moved(spec: OutputSpec, y: npt.NDArray[Any], start: Floats | None) -> npt.NDArray[Any]:
+    """What is learned of y [n, outputs], before it is scaled: its change, `relative` ones as a fraction of the start.
+
+    Args:
+        start: float64 [n, outputs], present values; `None`: y is learned as it is.
+    """
+    if start is None:
+        return y
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows without a label
+        return (y - start) / _step(spec, start)
+
+
+def restored(spec: OutputSpec, moves: Floats, start: Floats | None) -> Floats:
+    """Undoes `moved`."""
+    return moves if start is None else start + moves * _step(spec, start)
+
+
+def _step(spec: OutputSpec, start: Floats) -> Floats:
+    return np.where(np.array(spec.learn) == "relative", start, 1.0)
+
+
+@dataclass(frozen=True)
+class Units:
+    """What numbers are learned in; baselines learn in it too.
+
+    Attributes:
+        scaler: of what is learned, for all rows or one a symbol.
+        codes: int32 [rows], the symbol of each row, where the scaler has several.
+        start: float64 [rows, outputs], present values; `None`: y is learned as it is.
+    """
+
+    spec: OutputSpec
+    scaler: Scaler
+    codes: Codes | None
+    start: Floats | None
+
+    def scale(
+        self, y: npt.NDArray[Any], rows: Rows | slice = slice(None), dtype: npt.DTypeLike = np.float64
+    ) -> npt.NDArray[Any]:
+        """y [n, outputs] of `rows` as it is learned."""
+        codes, start = self._at(rows)
+        return self.scaler.transform(moved(self.spec, y, start), codes, dtype)
+
+    def unscale(self, predictions: Floats, rows: Rows | slice = slice(None)) -> Floats:
+        """Predictions [n, num_outputs] for `rows` in y's own unit, of those in the unit that is learned."""
+        codes, start = self._at(rows)
+        return self.spec.unscaled(
+            predictions, lambda values: restored(self.spec, self.scaler.inverse(values, codes), start)
+        )
+
+    def _at(self, rows: Rows | slice) -> tuple[Codes | None, Floats | None]:
+        return (
+            None if self.codes is None else self.codes[rows],
+            None if self.start is None else self.start[rows],
+        )
