@@ -36,8 +36,9 @@ from gatewise.jobs import places as compute
 from gatewise.jobs.jobs import Job, JobResult, make_job, run_job
 from gatewise.jobs.places import InProcess
 from gatewise.jobs.shared import ALL, make_shared, open_shared, save_shared
-from gatewise.jobs.store import JobStore, find_cv_folder
+from gatewise.jobs.store import JobStore
 from gatewise.learners.table import train_model
+from gatewise.registry.folders import find_folder
 from gatewise.selection.cv import results
 from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
 from gatewise.selection.cv.frames import Prediction, gather
@@ -377,11 +378,11 @@ def test_two_processes_may_not_work_on_one_cross_validation() -> None:
 
 def test_a_cross_validation_is_found_by_the_start_of_its_id() -> None:
     folders = [start_cv(plan_of()) for _ in range(2)]
-    assert find_cv_folder(folders[0].name[:12]) == folders[0]
+    assert find_folder(folders[0].name[:12], "cv") == folders[0]
     with pytest.raises(RunNotFoundError, match="no cross-validation"):
-        find_cv_folder("zz")
+        find_folder("zz", "cv")
     with pytest.raises(RunNotFoundError):
-        find_cv_folder("")
+        find_folder("", "cv")
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from gatewise.jobs.jobs import Job, make_job
 from gatewise.jobs.shared import make_shared
 from gatewise.jobs.store import JobStore
 from gatewise.learners import neural_fleet
+from gatewise.registry.folders import find_folder
 from gatewise.selection.tuning import runners
 from gatewise.selection.tuning.data import widest
-from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
+from gatewise.selection.tuning.folder import StudyRequest, read_request
 from gatewise.selection.tuning.nested import tune_on
 from gatewise.selection.tuning.runners import FLEET_SLOTS, FleetRunner, fleet_choice
 from gatewise.selection.tuning.trial_runner import TrialFold
@@ -160,7 +161,7 @@ def test_a_search_that_was_interrupted_goes_on_to_the_table_of_one_that_was_not(
             patch.setattr(Callbacks, "on_step", stop_at_a_step)
         with pytest.raises(Interrupted) as stopped:
             search(n_trials=5, pruner="none")
-    study = find_study_folder(str(stopped.value).rpartition("--resume ")[2])
+    study = find_folder(str(stopped.value).rpartition("--resume ")[2], "tune")
     assert read_request(study)[2].fleet == "on"
     epochs: list[int] = []
     with monkeypatch.context() as patch:

@@ -21,8 +21,9 @@ import pytest
 
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, DivergedError, GatewiseError, Interrupted, StorageError, TrainingError
+from gatewise.registry.folders import find_folder
 from gatewise.selection.tuning import trial_runner
-from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
+from gatewise.selection.tuning.folder import StudyRequest, read_request
 from gatewise.selection.tuning.tune import Tuned, tune
 from tune_worlds import bowl, pretended, small_config, small_data, small_space, small_table
 
@@ -344,7 +345,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(search, pretend, 
         search(pruner="none")
     (folder,) = (path for path in (home / "tune").iterdir() if path.is_dir())
     assert load_config(folder / "best.yaml")
-    config, space, request = read_request(find_study_folder(folder.name[:6]))
+    config, space, request = read_request(find_folder(folder.name[:6], "tune"))
     assert (config, space, request.n_trials, request.pruner) == (CONFIG, SPACE, 14, "none")
     resumed = tune(config, space, request, table=small_table())
     assert resumed.folder == folder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name, translate
 from gatewise.config.flags import (
     CV_FLAGS,
     DATA_FLAGS,
@@ -91,6 +91,7 @@ def cv(
     resume: Annotated[
         str | None, typer.Option("--resume", help="Go on with a cross-validation.", rich_help_panel=SETTINGS)
     ] = None,
+    run_name: Annotated[str | None, RUN_NAME] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
@@ -104,17 +105,19 @@ def cv(
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.errors import ConfigError
     from gatewise.jobs.jobs import error_to_dict
-    from gatewise.jobs.store import find_cv_folder
-    from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
+    from gatewise.registry.cv import cross_validate
+    from gatewise.registry.folders import find_folder
+    from gatewise.selection.cv.cv import resume_cv, start_cv
 
     set_up_logging(quiet)
     anything = flags.file or flags.assignments or flags.overrides or models or horizons or seeds or per_symbol or tune
     if not tune and (n_trials or space):
         raise ConfigError("--n-trials and --space say how --tune searches; it was not given", "--tune --n-trials 50")
+    refuse_name(run_name, resume)
     trials = (n_trials or 50) if tune else 0
     plan = _plan(flags, models, horizons, seeds, per_symbol, trials, space) if anything or not resume else None
     if resume is not None:
-        folder = find_cv_folder(resume)
+        folder = find_folder(resume, "cv")
         plan = resume_cv(folder, plan)
     assert plan is not None
     place, fleet_choice = make_compute(compute, workers, plan, fleet)
@@ -126,7 +129,7 @@ def cv(
     if any(config.training.tensorboard for config in plan.models.values()):
         log.info("training.tensorboard is gatewise train's: a cross-validation writes no event files")
     with CvProgress(quiet) as progress:
-        outcome = cross_validate(plan, folder, place, progress, fleet_choice)
+        outcome = cross_validate(plan, folder, place, progress, fleet_choice, name=run_name)
     from gatewise.selection.cv.outcome import failure_words  # with all that judges, which only now is loaded
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None

@@ -155,3 +155,20 @@ class ConfigFlags:
 def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=Annotated[annotation, option])
+
+
+RUN_NAME = typer.Option(
+    "--run-name", help="The run's name.", show_default="of data, model and target", rich_help_panel=SETTINGS
+)
+
+
+def refuse_name(run_name: str | None, resume: str | None) -> None:
+    """What goes on has a name.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if run_name is not None and resume is not None:
+        from gatewise.errors import ConfigError
+
+        raise ConfigError("--resume goes on with a run, which has a name", f"gatewise runs rename {resume} NEW_NAME")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gatewise.cli.completion import run_ids
-from gatewise.cli.flags import ConfigFlags, config_flags, translate
+from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name, translate
 from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
 
 if TYPE_CHECKING:
@@ -55,12 +55,7 @@ def train(
             rich_help_panel=MACHINE,
         ),
     ] = None,
-    run_name: Annotated[
-        str | None,
-        typer.Option(
-            "--run-name", help="The run's name.", show_default="of data, model and target", rich_help_panel=SETTINGS
-        ),
-    ] = None,
+    run_name: Annotated[str | None, RUN_NAME] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
@@ -81,8 +76,7 @@ def train(
 
     set_up_logging(quiet)
     rate = flags.overrides.get(_RATE)
-    if resume and run_name:
-        raise ConfigError("--resume goes on with a run, which has a name", "gatewise runs rename ID NAME")
+    refuse_name(run_name, resume)
     if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol):
         raise ConfigError(
             "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",

@@ -51,7 +51,13 @@ def tune(
     ] = None,
     study_name: Annotated[
         str | None,
-        typer.Option(help="The study's name in the storage.", show_default="the experiment's", rich_help_panel=SEARCH),
+        typer.Option(
+            "--run-name",
+            "--study-name",
+            help="The run's name, and the study's in --storage, where it goes on.",
+            show_default="of data, model and target",
+            rich_help_panel=SEARCH,
+        ),
     ] = None,
     pruner: Annotated[
         str | None, typer.Option(help="median, hyperband or none.", show_default="median", rich_help_panel=SEARCH)
@@ -81,8 +87,9 @@ def tune(
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.tune_progress import TuneProgress
     from gatewise.errors import ConfigError
-    from gatewise.selection.tuning.folder import find_study_folder, read_request
-    from gatewise.selection.tuning.tune import tune as search
+    from gatewise.registry.folders import find_folder
+    from gatewise.registry.tune import tune as search
+    from gatewise.selection.tuning.folder import read_request
 
     set_up_logging(quiet)
     asked = {
@@ -104,11 +111,11 @@ def tune(
                 "--resume takes the study's own config and space; leave other settings out",
                 "--n-trials, --timeout, --storage, --workers and --fleet may be changed",
             )
-        folder = find_study_folder(resume)
+        folder = find_folder(resume, "tune")
         config, search_space, request = read_request(folder)
         request, study_id = request.updated(asked), folder.name
     with TuneProgress(quiet) as progress:
-        outcome = search(config, search_space, request, progress, study_id=study_id)
+        outcome = search(config, search_space, request, progress, study_id=study_id, name=study_name)
     if as_json:
         print_json(outcome.to_dict())
     else:

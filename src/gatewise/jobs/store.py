@@ -10,7 +10,6 @@ from pathlib import Path
 
 from gatewise.errors import BundleError
 from gatewise.files import atomic_file, home, make_folder
-from gatewise.jobs.ids import find_folder
 from gatewise.jobs.jobs import JobResult
 from gatewise.locks import only_process
 
@@ -88,12 +87,3 @@ class JobStore:
 def cv_folder(cv_id: str) -> Path:
     """`$GATEWISE_HOME/cv/<id>`."""
     return home() / "cv" / cv_id
-
-
-def find_cv_folder(text: str) -> Path:
-    """The folder of the cross-validation whose id is or starts with `text`.
-
-    Raises:
-        RunNotFoundError: none of this home, or more than one.
-    """
-    return find_folder(home() / "cv", "plan.json", "cross-validation", text)

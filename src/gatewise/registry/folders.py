@@ -56,7 +56,7 @@ def find_folder(text: str, *kinds: Kind) -> Path:
                 raise RunNotFoundError(
                     f"{text!r} is a {PLACES[kind][2]}; a {wanted} is asked for here", f"gatewise runs show {text!r}"
                 )
-    return folders[match_id(text, list(folders), names)]
+    return folders[match_id(text, list(folders), names, PLACES[kinds[0]][2] if len(kinds) == 1 else "run")]
 
 
 def _named(kinds: Sequence[Kind]) -> tuple[dict[str, Path], dict[str, str | None]]:
@@ -82,7 +82,7 @@ def find_run_folder(text: str) -> Path:
     return find_folder(text, "train")
 
 
-def match_id(text: str, ids: list[str], names: Mapping[str, str | None] | None = None) -> str:
+def match_id(text: str, ids: list[str], names: Mapping[str, str | None] | None = None, what: str = "run") -> str:
     """The one id that starts with `text`, or whose name it is; `ids` come latest first.
 
     Raises:
@@ -96,11 +96,11 @@ def match_id(text: str, ids: list[str], names: Mapping[str, str | None] | None =
         named = any(names.get(run_id) == text for run_id in fitting)
         shown = ", ".join(run_id[:8] if named else run_id for run_id in fitting[:3]) + ", …" * (len(fitting) > 3)
         hint = "give an id in place of the name" if named else "give more of the id"
-        raise RunNotFoundError(f"{text!r} must fit one run; it fits {len(fitting)}: {shown}", hint)
+        raise RunNotFoundError(f"{text!r} must fit one {what}; it fits {len(fitting)}: {shown}", hint)
     near = difflib.get_close_matches(text, [*ids, *filter(None, names.values())], n=1, cutoff=0.7)
     guess = f"did you mean {near[0]}? " if near else f"the latest: {', '.join(ids[:3])}; " if ids else ""
     raise RunNotFoundError(
-        f"no run has the name {text!r} or an id that starts with it", f"{guess}see: gatewise runs list"
+        f"no {what} has the name {text!r} or an id that starts with it", f"{guess}see: gatewise runs list"
     )
 
 

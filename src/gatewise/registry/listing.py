@@ -60,6 +60,8 @@ def _earlier(folder: Path) -> RunInfo | None:
 
     kind: Kind = next((kind for kind, (place, *_) in PLACES.items() if place == folder.parent.name), "train")
     path, results = folder / "config.yaml", folder / {"train": "metrics.json", "cv": "summary.json"}.get(kind, "")
+    if kind == "cv" and not any(folder.glob("jobs/*.safetensors")):
+        return None  # refused before anything was trained
     try:
         config = load_config(path)
         values = json.loads(results.read_bytes()) if results.is_file() else {}

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import StorageError
 from gatewise.files import write_text
 from gatewise.registry.info import HEADLINE, VERDICT, RunInfo, Score, this_process, write_info
-from gatewise.registry.limits import metric_name
+from gatewise.registry.limits import flat_params, metric_name
 from gatewise.registry.tracking import talking
 
 _log = logging.getLogger("gatewise.runs")
@@ -100,6 +100,29 @@ class Run:
         if now or time.monotonic() >= self._write_at:
             write_info(self.info)
             self._write_at = time.monotonic() + _PAUSE_SECONDS
+
+    def log_nested(
+        self, name: str, params: Mapping[str, Any], steps: Sequence[tuple[int, Mapping[str, float]]]
+    ) -> None:
+        """Records in MLflow a run that was a part of this one, with its numbers at their steps; once a name."""
+        from mlflow.entities import Metric, Param
+
+        now_ms = time.time_ns() // 1_000_000
+        metrics = [Metric(metric_name(m), float(v), now_ms, step) for step, values in steps for m, v in values.items()]
+        ours = self.info.mlflow_run_id
+        try:
+            with talking(self._uri):
+                experiment = self._client.get_run(ours).info.experiment_id
+                known = f"tags.`mlflow.parentRunId` = '{ours}' AND attributes.run_name = '{name}'"
+                for old in self._client.search_runs([experiment], known):
+                    self._client.delete_run(old.info.run_id)
+                nested = self._client.create_run(experiment, tags={"mlflow.parentRunId": ours}, run_name=name)
+                self._client.log_batch(
+                    nested.info.run_id, metrics[:_METRICS_PER_BATCH], [Param(*pair) for pair in flat_params(params)]
+                )
+                self._client.set_terminated(nested.info.run_id)
+        except StorageError as error:
+            _log.warning("%s; %s is not recorded there", error.message, name)
 
     def log_artifacts(self, path: Path) -> None:
         """Hands a file or folder to MLflow under its own name.

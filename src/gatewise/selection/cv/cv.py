@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,6 +95,7 @@ def cross_validate(
     listener: CvListener,
     fleet: Mapping[str, Any] | None = None,
     table: Table | None = None,
+    on_open: Callable[[Path, Table], None] = lambda folder, table: None,
 ) -> CvOutcome:
     """Runs what of a plan is not done yet, and sums everything up.
 
@@ -103,6 +104,7 @@ def cross_validate(
         compute: where jobs run; entered and left here.
         fleet: used and why, to be told with the outcome.
         table: the rows; `None` loads what the plan's data section names.
+        on_open: is called with the folder and the rows once they are known to be its own, before anything is trained.
 
     Raises:
         NotEnoughRowsError: more splits than the data carries, or folds emptied by the purge.
@@ -118,6 +120,7 @@ def cross_validate(
             compute.start(plan.most_jobs - store.num_results)
             table = load_table(plan.base.data) if table is None else table
             _require_same_data(folder, table)
+            on_open(folder, table)
             shared = make_shared(plan.configs(), table)
             tuned: dict[Place, ExperimentConfig | GatewiseError] = {}
             if plan.tuning is not None:

@@ -53,6 +53,7 @@ class CvOutcome:
     resumed: int
     compute: str
     fleet: dict[str, Any]
+    deciding_metric: str
 
     @property
     def report(self) -> Path:

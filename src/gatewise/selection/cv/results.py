@@ -76,6 +76,7 @@ def write_results(
         resumed=resumed,
         compute=compute,
         fleet=fleet,
+        deciding_metric=deciding,
     )
     write_frame(folder / "folds.parquet", outcome.frame)
     write_frame(outcome.out_of_fold, out_of_fold)

@@ -16,7 +16,6 @@ from gatewise.config.load import load_config, to_yaml
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
 from gatewise.files import home, write_frame, write_json, write_text
-from gatewise.jobs.ids import find_folder
 from gatewise.selection.tuning.space import Choice, Range, SearchSpace
 from gatewise.selection.tuning.space_file import parse_space
 from gatewise.selection.tuning.trials import TrialRow
@@ -70,15 +69,6 @@ class StudyRequest:
 def study_folder(study_id: str) -> Path:
     """`$GATEWISE_HOME/tune/<id>`."""
     return home() / "tune" / study_id
-
-
-def find_study_folder(text: str) -> Path:
-    """The folder of the study whose id is or starts with `text`.
-
-    Raises:
-        RunNotFoundError: none of this home, or more than one.
-    """
-    return find_folder(home() / "tune", _REQUEST, "study", text)
 
 
 def write_request(folder: Path, config: ExperimentConfig, space: SearchSpace, request: StudyRequest) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,6 +100,7 @@ def tune(
     listener: TuneListener | None = None,
     table: Table | None = None,
     study_id: str | None = None,
+    on_open: Callable[[Path, Table], None] = lambda folder, table: None,
 ) -> Tuned:
     """Searches a space on the samples before the test part, scored on the inner folds that `config.cv` cuts.
 
@@ -108,6 +109,7 @@ def tune(
     Args:
         table: the rows; `None` loads what `config.data` names.
         study_id: of a study in the default storage that goes on.
+        on_open: is called with the study's folder and the rows before any trial.
 
     Raises:
         MissingExtraError: Optuna is absent.
@@ -146,6 +148,7 @@ def tune(
         store = JobStore(folder)
         with store.lock():
             write_request(folder, config, space, replace(request, storage=request.storage and shown))
+            on_open(folder, table)
             before = rows_of(study)
             resumed = sum(row.state != RUNNING for row in before)
             if before:
