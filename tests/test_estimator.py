@@ -69,7 +69,7 @@ def test_a_model_of_one_row_answers_bit_for_bit_from_its_folder_and_reads_the_la
         else:
             with pytest.raises(ConfigError, match=f"{name} predicts") as caught:
                 model_of(name, y)
-            assert "y_train.astype" in (caught.value.hint or "")
+            assert "y.astype" in (caught.value.hint or "")
 
 
 def test_hidden_states_and_settings_of_networks_are_no_affair_of_a_model_of_one_row() -> None:
@@ -81,7 +81,7 @@ def test_hidden_states_and_settings_of_networks_are_no_affair_of_a_model_of_one_
 
 def test_hints_name_settings_as_create_takes_them() -> None:
     with pytest.raises(ConfigError) as caught:
-        gatewise.ModelRegistry.create("lstm").fit(X[:200], SIGN[:200], X[200:], SIGN[200:])
+        gatewise.ModelRegistry.create("lstm", batch_size=512).fit(X[:200], SIGN[:200], X[200:], SIGN[200:])
     assert (caught.value.hint or "").startswith("batch_size=200 ")
 
 
@@ -97,7 +97,7 @@ def test_hidden_states_have_the_promised_shape_and_end_in_what_the_head_reads(bi
     model = fitted(SIGN, bidirectional=bidirectional, max_epochs=1)
     states = model.get_hidden_states(X[:7])
     assert states.shape == (7, 6, width)
-    head = model._fitted().module.head
+    head = model._fitted.predictor.module.head
     logits = states[:, -1] @ head.weight.detach().numpy().T + head.bias.detach().numpy()
     odds = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(odds / odds.sum(1, keepdims=True), model.predict_proba(X[:7]), atol=1e-5)
@@ -140,15 +140,15 @@ def test_the_scaler_sees_the_training_part_alone(classifier) -> None:
     model = gatewise.ModelRegistry.create("lstm", **SMALL).fit(
         changed[:200], SIGN[:200], changed[200:250], SIGN[200:250]
     )
-    np.testing.assert_array_equal(model._scaler.center, classifier._scaler.center)
-    np.testing.assert_allclose(model._scaler.center, X[:200].reshape(-1, 4).mean(0), rtol=1e-6)
+    np.testing.assert_array_equal(model._fitted.scaler.center, classifier._fitted.scaler.center)
+    np.testing.assert_allclose(model._fitted.scaler.center, X[:200].reshape(-1, 4).mean(0), rtol=1e-6)
 
 
 SPOILT = X.copy()
 SPOILT[3, 2, 1] = np.nan
 WHOLE = (X[:, -1, 0] > 5).astype(int)
 BAD_X: dict[str, tuple[Any, str]] = {
-    "two axes": (X[:, 0], "sequence_length"),
+    "one axis": (X[:, 0, 0], "sequence_length"),
     "a gap": (SPOILT, "finite"),
     "beyond float32": (X * 1e300, "finite"),
     "text": (X.astype(str), "numbers"),
@@ -164,10 +164,10 @@ BAD_X: dict[str, tuple[Any, str]] = {
     "a missing number among objects": (np.where(X > 5, X.astype(object), None), "finite"),
     "masked numbers": (np.ma.masked_greater(X, 5), "masked"),
 }
-# y_train, y_val: None where it is as it should be
+# y, y_val: None where it is as it should be
 BAD_Y: dict[str, tuple[Any, Any, str]] = {
-    "one label less": (SIGN[:-1], None, "y_train"),
-    "a class that y_train lacks": (None, np.where(SIGN == "up", "up", "sideways"), "sideways"),
+    "one label less": (SIGN[:-1], None, "y must be"),
+    "a class that y lacks": (None, np.where(SIGN == "up", "up", "sideways"), "sideways"),
     "one class": (np.full(300, "up"), np.full(300, "up"), "at least two classes"),
     "labels in a column": (WHOLE[:, None], WHOLE[:, None], r"one label a sample.*\(300, 1\)"),
     "labels in two columns": (np.stack([WHOLE, WHOLE], 1), None, "one label a sample"),
@@ -178,8 +178,8 @@ BAD_Y: dict[str, tuple[Any, Any, str]] = {
     "no outputs": (VALUE.reshape(300, 1)[:, :0], None, "samples, outputs"),
     "outputs of two widths": (np.stack([VALUE, VALUE], 1), VALUE, "equal outputs"),
     "text for numbers": (VALUE, SIGN, "must hold numbers"),
-    "text for labels of numbers": (WHOLE, SIGN, "y_train's type"),
-    "numbers for labels of text": (SIGN, WHOLE, "y_train's type"),
+    "text for labels of numbers": (WHOLE, SIGN, "y's type"),
+    "numbers for labels of text": (SIGN, WHOLE, "y's type"),
     "mixed labels": (["up", 1] * 150, None, "one type; got int, str"),
     "mixed labels in an array": (np.array(["up", 1] * 150, object), None, "one type; got int, str"),
     "missing labels": (np.array(["up", None] * 150, object), None, "a label for every sample; 150 of 300 are missing"),
@@ -306,7 +306,7 @@ def test_a_value_that_is_missing_is_no_missing_label() -> None:
 def test_a_few_whole_numbers_as_floats_are_values_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     assert fitted(WHOLE * 2.0, max_epochs=1).predict(X).dtype == np.float64
     assert [record.getMessage() for record in caplog.records if record.name == "gatewise.arrays"] == [
-        "y_train holds 2 different whole numbers as floats (0, 2): they are taken as values to be predicted; "
+        "y holds 2 different whole numbers as floats (0, 2): they are taken as values to be predicted; "
         "y.astype(int) makes classes of them"
     ]
     caplog.clear()
@@ -433,12 +433,12 @@ def test_a_model_can_be_fitted_anew_as_another_kind(tmp_path: Path) -> None:
     model.fit(X, SIGN, X, SIGN)
     assert set(model.predict(X)) <= {"up", "down"}
     loaded = gatewise.SequenceModel.load(model.save(tmp_path / "model"))
-    assert loaded._target_scaler is None
+    assert loaded._fitted.target_scaler is None
     np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
 def test_hidden_states_leave_the_models_mode_alone(classifier) -> None:
-    module = classifier._fitted().module
+    module = classifier._fitted.predictor.module
     for training in (True, False):
         module.train(training)
         states = classifier.get_hidden_states(X[:70])
@@ -454,7 +454,7 @@ def test_hidden_states_leave_the_models_mode_alone(classifier) -> None:
 def test_hidden_states_are_read_on_a_gpu_too() -> None:
     model = fitted(SIGN, device="cuda", max_epochs=2)
     states = model.get_hidden_states(X)
-    model._fitted().module.cpu()
+    model._fitted.predictor.module.cpu()
     model._device = "cpu"
     np.testing.assert_allclose(states, model.get_hidden_states(X), atol=1e-4)
 

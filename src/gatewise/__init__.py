@@ -11,6 +11,7 @@ _WHERE = {
     "GatewiseError": "gatewise.errors",
     "ModelRegistry": "gatewise.estimator",
     "Outcome": "gatewise.outcome",
+    "PurgedFolds": "gatewise.splits.protocol",
     "SequenceModel": "gatewise.estimator",
     "Table": "gatewise.data.table",
     "load_config": "gatewise.config.load",

@@ -2,7 +2,8 @@
 
 A message says what must hold, what came instead and, in `hint`, what to do about it, in config fields and arguments as
 Python has them (`training.batch_size=512`). The command line prints both on one line each, the hint in flags, and exits
-with code 2; nothing below raises a bare exception at a user.
+with code 2; nothing below raises a bare exception at a user. What is wrong with values is a ValueError, too, as Python
+and scikit-learn have it.
 
     GatewiseError
     ├── ConfigError             an invalid value or key
@@ -124,7 +125,7 @@ class SchemaError(DataError):
     """Columns missing or renamed, or another timeframe than asked for."""
 
 
-class QualityError(DataError):
+class QualityError(DataError, ValueError):
     """Rows that break a rule of the table: duplicates, OHLC order, infinite or negative values."""
 
 
@@ -132,11 +133,11 @@ class FeedError(DataError):
     """A source outside this machine can't be reached, refuses, or answers with what it should not."""
 
 
-class NotEnoughRowsError(DataError):
+class NotEnoughRowsError(DataError, ValueError):
     """Fewer rows than a window needs, or a part of the split is left empty."""
 
 
-class LabelError(GatewiseError):
+class LabelError(GatewiseError, ValueError):
     """Labels outside their range, or a class that training never sees."""
 
 

@@ -149,7 +149,7 @@ def place_windows(
 
 
 def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, device: torch.device) -> Windows:
-    """The series of `place_windows`, supervised: labels scaled, class weights and missing labels as row weights."""
+    """The series of `place_windows`, supervised: labels scaled, all weights and missing labels as row weights."""
     labels, symbols = samples.labels, samples.table.symbols
     scaler, codes = fold.scaler, None
     if config.reads_symbol or (scaler.symbols and len(symbols) > 1):
@@ -158,4 +158,6 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, d
     y, weight = trained_labels(samples, fold), labels.valid.astype(np.float32)
     if len(fold.class_weights):
         weight *= fold.class_weights[y]
+    if samples.weight is not None:
+        weight *= samples.weight
     return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights))

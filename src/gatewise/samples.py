@@ -36,6 +36,8 @@ class Samples:
         rows: int64, ascending; rows with a full gap-free window and a valid label.
         reach_rows: rows before a sample's own that its input depends on: window and feature lookback.
         steps_scored: how many of a training window's last steps are supervised.
+        weight: float32 [table rows], how much each row's label counts in training; `None`: all alike. Validation
+            leaves out what has 0, and counts the rest alike.
     """
 
     table: Table
@@ -45,6 +47,7 @@ class Samples:
     spans: Spans
     reach_rows: int
     steps_scored: int
+    weight: npt.NDArray[np.float32] | None = None
 
 
 def make_samples(

@@ -116,6 +116,10 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
 def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:
     table, labels = samples.table, samples.labels
     rows = rows[np.argsort(table.time_us[rows], kind="stable")]
+    weight = None
+    if samples.weight is not None:
+        rows = rows[samples.weight[rows] > 0]
+        weight = samples.weight[rows].astype(np.float64)
     training_rows = TrainingRows(
         scaled_features(config, samples, fold, rows),
         trained_labels(samples, fold, np.float64)[rows],
@@ -123,6 +127,7 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Row
         table.time_us[rows],
         table.time_us[labels.known_at[rows]],
         config.training.seed,
+        weight,
     )
     name, wanted = config.model.name, (1, labels.spec.num_outputs)
     with model_code(name, "be fitted"):

@@ -30,6 +30,7 @@ class TrainingRows:
         num_classes: of the target; 0 for numbers.
         time_us, known_us: int64 [n], when each row is predicted and when its label is known.
         seed: of what is drawn.
+        weight: float64 [n], above 0, how much each row counts, as so many equal rows would; `None`: all alike.
     """
 
     x: Features
@@ -38,6 +39,11 @@ class TrainingRows:
     time_us: Ints
     known_us: Ints
     seed: int
+    weight: Floats | None = None
+
+    def weight_of(self, rows: Ints) -> Floats | None:
+        """Of some positions."""
+        return None if self.weight is None else self.weight[rows]
 
     def older_and_newest(self) -> tuple[Ints, Ints]:
         """Positions of the newest sixth, by which settings are chosen, and of rows whose label is known before it.

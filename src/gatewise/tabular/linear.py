@@ -37,16 +37,20 @@ class Design:
 
     Args:
         x: float [n, features].
+        weight: float64 [n], how much each row counts in sums and means; `None`: all alike.
     """
 
-    def __init__(self, x: npt.NDArray[np.floating]) -> None:
+    def __init__(self, x: npt.NDArray[np.floating], weight: Floats | None = None) -> None:
         self.rows, self.width = len(x), x.shape[1] + 1
+        self.weight = weight
+        self.total = self.rows if weight is None else float(weight.sum())
         self._block_rows = max(1, _ELEMENTS // self.width)  # however few rows: products of one shape round alike
         blocks = max(1, -(-self.rows // self._block_rows))
         padded = np.zeros((blocks * self._block_rows, self.width))
         padded[: self.rows, :-1] = x
         padded[: self.rows, -1] = 1
         self._blocks = padded.reshape(-1, self._block_rows, self.width)
+        self._weights = None if weight is None else self.cut(weight[:, None])
 
     def cut(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """[blocks, columns, rows of a block] of [n, columns]."""
@@ -68,7 +72,9 @@ class Design:
         return np.concatenate([np.matmul(weights.T[some], across) for some in _some(weights.shape[1])], axis=1)
 
     def sums(self, values: Floats) -> Floats:
-        """Each feature times each column, summed over rows: [features + 1, columns]."""
+        """Each feature times each column, summed over rows as they count: [features + 1, columns]."""
+        if self._weights is not None:
+            values = values * self._weights
         pieces = [np.matmul(values[:, some], self._blocks).sum(axis=0) for some in _some(values.shape[1])]
         return np.concatenate(pieces).T
 
@@ -86,12 +92,12 @@ def fit_softmax(design: Design, y: Ints, strengths: Sequence[float]) -> Iterator
         y: int64 [n], 0 to the number of classes - 1; each occurs.
         strengths: rising for the fewest steps.
     """
-    shares, gram = np.bincount(y) / design.rows, design.gram() / design.rows
+    shares, gram = np.bincount(y, design.weight) / design.total, design.gram() / design.total
     weights = np.zeros((design.width, len(shares)))
     weights[-1] = np.log(shares)
     truth = design.cut(y[:, None])
     for strength in strengths:
-        penalty = np.full((design.width, 1), 1 / (strength * design.rows))
+        penalty = np.full((design.width, 1), 1 / (strength * design.total))
         penalty[-1] = 0  # the constant is free
         if len(shares) == 2:  # each class holds half of the weights that scikit-learn bounds
             penalty *= 2
@@ -137,6 +143,11 @@ def fit_ridge(design: Design, y: Floats, penalties: Sequence[float]) -> Iterator
         yield np.einsum("cf,ck->fk", root, np.einsum("cf,fk->ck", root, moments))
 
 
+def mean(values: Floats, weight: Floats | None) -> float:
+    """Of values [n, columns], rows as they count."""
+    return float(values.mean() if weight is None else np.average(values.mean(axis=1), weights=weight))
+
+
 def inverse_root(matrix: Floats) -> Floats:
     """The lower triangular r with r @ matrix @ r.T = 1 and r.T @ r its inverse; Cholesky's, of a positive matrix."""
     size = len(matrix)
@@ -151,9 +162,9 @@ def _softmax_loss(design: Design, truth: Ints, weights: Floats) -> tuple[float, 
     """Mean log loss, and its slope [features + 1, classes]."""
     logits = design.times(weights)
     prob, log_total = _probabilities(logits)
-    value = float(design.joined(log_total - np.take_along_axis(logits, truth, axis=1)).mean())
+    value = mean(design.joined(log_total - np.take_along_axis(logits, truth, axis=1)), design.weight)
     np.put_along_axis(prob, truth, np.take_along_axis(prob, truth, axis=1) - 1, axis=1)
-    return value, design.sums(prob) / design.rows
+    return value, design.sums(prob) / design.total
 
 
 def _probabilities(logits: Floats) -> tuple[Floats, Floats]:

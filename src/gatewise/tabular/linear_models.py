@@ -20,7 +20,7 @@ from gatewise.tabular.base import (
     unit_variance,
     with_absent_classes,
 )
-from gatewise.tabular.linear import Design, fit_ridge, fit_softmax, softmax
+from gatewise.tabular.linear import Design, fit_ridge, fit_softmax, mean, softmax
 
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # logistic's C
 _PENALTIES = (1.0, 1e1, 1e2, 1e3, 1e4)  # ridge's alpha
@@ -53,7 +53,7 @@ class Logistic:
         if len(classes) < 2:  # nothing to tell apart
             return cls(scaler, np.zeros((x.shape[1] + 1, len(classes))), classes, prior)
         strength = config.strength or _strength(x, rows)
-        return cls(scaler, _kept(next(fit_softmax(Design(x), code, [strength]))), classes, prior)
+        return cls(scaler, _kept(next(fit_softmax(Design(x, rows.weight), code, [strength]))), classes, prior)
 
     def predict(self, x: Features) -> Floats:
         prob = softmax(Design(_standard(self.scaler, x)), self.weights)
@@ -88,7 +88,7 @@ class Ridge:
         scaler, outputs = unit_variance(rows.x), unit_variance(rows.y)
         x, y = _standard(scaler, rows.x), outputs.transform(rows.y, dtype=np.float64)
         penalty = config.penalty or _penalty(x, y, rows)
-        return cls(scaler, outputs, _kept(next(fit_ridge(Design(x), y, [penalty]))))
+        return cls(scaler, outputs, _kept(next(fit_ridge(Design(x, rows.weight), y, [penalty]))))
 
     def predict(self, x: Features) -> Floats:
         return self.outputs.inverse(Design(_standard(self.scaler, x)).predict(self.weights))
@@ -111,9 +111,9 @@ def _strength(x: Floats, rows: TrainingRows) -> float:
 
     def loss(weights: Floats) -> float:
         prob = np.take_along_axis(softmax(design, weights), truth, axis=1)
-        return float(-np.log(np.maximum(prob, 1e-15)).mean())
+        return mean(-np.log(np.maximum(prob, 1e-15)), rows.weight_of(newest))
 
-    losses = [loss(weights) for weights in fit_softmax(Design(x[older]), code, _STRENGTHS)]
+    losses = [loss(weights) for weights in fit_softmax(Design(x[older], rows.weight_of(older)), code, _STRENGTHS)]
     return _STRENGTHS[int(np.argmin(losses))]
 
 
@@ -122,8 +122,8 @@ def _penalty(x: Floats, y: Floats, rows: TrainingRows) -> float:
     if not len(newest):
         return _PENALTIES[2]
     design = Design(x[newest])
-    fits = fit_ridge(Design(x[older]), y[older], _PENALTIES)
-    losses = [np.square(design.predict(weights) - y[newest]).mean() for weights in fits]
+    fits = fit_ridge(Design(x[older], rows.weight_of(older)), y[older], _PENALTIES)
+    losses = [mean(np.square(design.predict(weights) - y[newest]), rows.weight_of(newest)) for weights in fits]
     return _PENALTIES[int(np.argmin(losses))]
 
 

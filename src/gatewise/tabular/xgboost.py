@@ -63,8 +63,9 @@ class Xgboost:
             outputs = unit_variance(rows.y)
             y = outputs.transform(rows.y, dtype=np.float64)
         shell = cls(None, classes, prior, outputs)
+        every = np.arange(len(rows.x))
         rounds = config.rounds or shell._choose_rounds(rows, y, config)
-        booster = shell._train(rows.x, y, config, len(rows.x), rows.seed, rounds)
+        booster = shell._train(rows, every, y, config, rounds)
         return cls(booster, classes, prior, outputs)
 
     def predict(self, x: Features) -> Floats:
@@ -107,29 +108,29 @@ class Xgboost:
         if self.outputs is None and len(np.unique(y[older])) < len(self.classes):  # one comes among the newest alone
             present, code = np.unique(y[older], return_inverse=True)
             part = Xgboost(None, self.classes[present], self.prior, None)
-            ahead = (rows.x[newest], np.searchsorted(present, y[newest]))
-            trial = part._train(rows.x[older], code, config, len(rows.x), rows.seed, config.most_rounds, ahead)
+            ahead = (newest, np.searchsorted(present, y[newest]))
+            trial = part._train(rows, older, code, config, config.most_rounds, ahead)
         else:
-            ahead = (rows.x[newest], y[newest])
-            trial = self._train(rows.x[older], y[older], config, len(rows.x), rows.seed, config.most_rounds, ahead)
+            ahead = (newest, y[newest])
+            trial = self._train(rows, older, y[older], config, config.most_rounds, ahead)
         return int(trial.best_iteration) + 1
 
     def _train(
         self,
-        x: Features,
+        rows: TrainingRows,
+        some: Ints,
         y: npt.NDArray[Any],
         config: XgboostConfig,
-        num_rows: int,
-        seed: int,
         rounds: int,
-        ahead: tuple[Features, npt.NDArray[Any]] | None = None,
+        ahead: tuple[Ints, npt.NDArray[Any]] | None = None,
     ) -> Booster:
+        """On some of the rows, and with the rest of them ahead as what stops it; y belongs to each."""
         import xgboost
 
         count = len(self.classes)
         objective = "reg:squarederror" if self.outputs else "binary:logistic" if count == 2 else "multi:softprob"
         # Leaves are measured by their curvature: 1 a row for squares, about a fifth for classes.
-        least = config.min_rows or int(np.clip(num_rows // 500, 20, 200))
+        least = config.min_rows or int(np.clip(len(rows.x) // 500, 20, 200))
         settings = {
             "objective": objective,
             "eta": config.eta,
@@ -141,23 +142,24 @@ class Xgboost:
             "min_child_weight": least if self.outputs else least / 5,
             "reg_lambda": config.l2,
             "base_score": 0.0 if self.outputs else 0.5,
-            "seed": seed % _LARGEST_SEED,
+            "seed": rows.seed % _LARGEST_SEED,
             "nthread": 1,
             "verbosity": 0,
         } | ({"num_class": count} if count > 2 else {})
-        train = self._matrix(x, y)
+        train = self._matrix(rows.x[some], y, rows.weight_of(some))
         if ahead is None:
             return xgboost.train(settings, train, rounds)
-        watched = [(self._matrix(*ahead), "newest")]
+        newest, truth = ahead
+        watched = [(self._matrix(rows.x[newest], truth, rows.weight_of(newest)), "newest")]
         return xgboost.train(
             settings, train, rounds, evals=watched, early_stopping_rounds=_PATIENCE, verbose_eval=False
         )
 
-    def _matrix(self, x: Features, y: npt.NDArray[Any] | None = None) -> DMatrix:
+    def _matrix(self, x: Features, y: npt.NDArray[Any] | None = None, weight: Floats | None = None) -> DMatrix:
         """Rows that begin at the prior."""
         import xgboost
 
-        matrix = xgboost.DMatrix(x, label=y, nthread=1)
+        matrix = xgboost.DMatrix(x, label=y, weight=weight, nthread=1)
         if self.outputs is None:
             share = np.log(self.prior[self.classes])
             margin = np.full(len(x), share[1] - share[0]) if len(share) == 2 else np.tile(share, (len(x), 1))

@@ -121,11 +121,11 @@ class TinyData:
         rows: Values = high if self.level else high.astype(np.float32)
         if kind == "classes":
             y = (self.signal > 0).astype(np.int64)
-            targets = Targets(np.array(["down", "up"]), None, y, np.ones(2, np.float32), False)
+            targets = Targets(np.array(["down", "up"]), None, y, np.ones(2, np.float32), np.zeros(2), False)
         else:
             values = self.signal[:, None] + self.level
             scaler = fit_scaler("standard", values, np.arange(TRAIN), ("signal",))
-            targets = Targets(np.empty(0), scaler, values, np.empty(0, np.float32), True)
+            targets = Targets(np.empty(0), scaler, values, np.empty(0, np.float32), np.empty(0), True)
         samples, fold = make_array_samples(rows, STEPS, targets)
         scaler = fit_scaler("standard", rows, np.arange(TRAIN * STEPS), samples.matrix.names)
         return samples, replace(fold, scaler=scaler)
