@@ -120,8 +120,8 @@ def cross_validate(
             compute.start(plan.most_jobs - store.num_results)
             table = load_table(plan.base.data) if table is None else table
             _require_same_data(folder, table)
-            on_open(folder, table)
             shared = make_shared(plan.configs(), table)
+            on_open(folder, table)
             tuned: dict[Place, ExperimentConfig | GatewiseError] = {}
             if plan.tuning is not None:
                 from gatewise.selection.cv.tuned_folds import tune_folds  # brings Optuna, an extra
