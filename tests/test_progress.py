@@ -98,7 +98,7 @@ def test_how_a_run_ended_is_told() -> None:
     ):
         progress = started(**fields)
         see(progress, *losses)
-        ended[name] = progress.result(interrupted=name == "interrupted").ended
+        ended[name] = progress.result("interrupted" if name == "interrupted" else None).ended
     assert all(name == found for name, found in ended.items())
 
 

@@ -167,7 +167,7 @@ def test_people_read_a_line_a_trial_a_table_and_what_to_type_next(cli, tmp_path)
         (["--space", "none.yaml"], "can't read"),
         (["--space", "wied"], "unknown search space"),
         (["--timeout", "soon"], "a number and a unit"),
-        (["--timeout", "0s"], "above 0"),
+        (["--timeout", "0s"], "longer than 0s"),
         (["--storage", "study.db"], "URL"),
         (["--pruner", "medium"], "unknown pruner"),
         (["--workers", "-1"], "0 or more"),

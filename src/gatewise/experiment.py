@@ -26,6 +26,7 @@ from gatewise.loading import traceless
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.event_file import EventFile, require_tensorboard
 from gatewise.training.listeners import Listener, Listeners
 
@@ -116,12 +117,15 @@ def _require_two_classes(samples: Samples, train_rows: Rows) -> None:
 
 
 @plain_numbers()
-def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None = None) -> Outcome:
+def run_experiment(
+    prepared: Prepared, folder: Path, listener: Listener | None = None, budget: Budget = WHOLE
+) -> Outcome:
     """Trains, judges and writes what was prepared; a checkpoint found in `folder` is gone on from.
 
     Args:
         folder: where everything goes.
         listener: hears every number on the way.
+        budget: what may end the training early; it is judged as any other, and a later call goes on with it.
 
     Raises:
         GatewiseError: see the parts; what was written before stays whole.
@@ -130,7 +134,7 @@ def run_experiment(prepared: Prepared, folder: Path, listener: Listener | None =
     rows = prepared.split.train, prepared.split.val
     checkpoint = folder / "checkpoint.safetensors"
     listeners = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
-    trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, listeners, checkpoint)
+    trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, listeners, checkpoint, budget)
     with traceless():
         from gatewise.outcome import conclude
 

@@ -36,6 +36,21 @@ def train(
             autocompletion=run_ids,
         ),
     ] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop between epochs, like 10m; --resume goes on.", show_default="none", rich_help_panel=TRAINING
+        ),
+    ] = None,
+    stop_after_epoch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Stop there, on the schedule of --max-epochs; --resume goes on.",
+            show_default="none",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     per_symbol: Annotated[
         bool,
         typer.Option("--per-symbol", help="One model for each symbol, each its own run.", rich_help_panel=TRAINING),
@@ -73,8 +88,10 @@ def train(
     from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_run_folder
+    from gatewise.training.budget import Budget
 
     set_up_logging(quiet)
+    budget = Budget.of(max_time, stop_after_epoch)
     rate = flags.overrides.get(_RATE)
     refuse_name(run_name, resume)
     if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol):
@@ -88,7 +105,7 @@ def train(
         overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
         config = load_config(flags.file, flags.assignments, overrides, typed=True)
     if config.training.per_symbol:
-        train_per_symbol(config, fleet or "auto", workers, run_name, quiet, as_json)
+        train_per_symbol(config, fleet or "auto", workers, run_name, quiet, as_json, budget)
         return
     if fleet or workers:
         raise ConfigError("--fleet and --workers say how --per-symbol trains; it was not given", "--per-symbol")
@@ -101,6 +118,7 @@ def train(
             resume=resume,
             learning_rate=rate if resume else None,
             name=run_name,
+            budget=budget,
         )
     if as_json:
         print_json({"run_id": run_id, **outcome.to_dict()})

@@ -16,13 +16,20 @@ if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig, ExperimentConfig
     from gatewise.per_symbol.task import SymbolFailure, SymbolRun
     from gatewise.per_symbol.train import SymbolRuns
+    from gatewise.training.budget import Budget
 
 _MOST_REMARKS = 10
 _NOT_SHOWN = ("brier", "ece")  # a symbol's line is long
 
 
 def train_per_symbol(
-    config: ExperimentConfig, fleet: str, workers: int | None, name: str | None, quiet: bool, as_json: bool
+    config: ExperimentConfig,
+    fleet: str,
+    workers: int | None,
+    name: str | None,
+    quiet: bool,
+    as_json: bool,
+    budget: Budget,
 ) -> None:
     """Trains one model for each symbol and says what came of them.
 
@@ -34,7 +41,7 @@ def train_per_symbol(
     from gatewise.per_symbol.train import failure_words, train_symbols
 
     with SymbolsProgress(quiet) as progress:
-        runs = train_symbols(config, progress, fleet=fleet, workers=workers, name=name)
+        runs = train_symbols(config, progress, fleet=fleet, workers=workers, name=name, budget=budget)
     error = failure_words(runs.failures) if runs.failures else None
     if as_json:
         import typer

@@ -86,6 +86,7 @@ def tune(
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.tune_progress import TuneProgress
+    from gatewise.config.durations import seconds_of
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_folder
     from gatewise.registry.tune import tune as search
@@ -94,7 +95,7 @@ def tune(
     set_up_logging(quiet)
     asked = {
         "n_trials": n_trials,
-        "timeout_seconds": _seconds(timeout),
+        "timeout_seconds": seconds_of("timeout", timeout) if timeout else None,
         "storage": storage,
         "study_name": study_name,
         "pruner": pruner,
@@ -134,22 +135,6 @@ def _from_words(
     adapt = "cv.n_splits" not in flags.fields
     request = StudyRequest(study_name=config.name, adapt=adapt).updated(asked)
     return config, load_space(space, config, flags.fields), request
-
-
-def _seconds(text: str | None) -> float | None:
-    from datetime import timedelta
-
-    from gatewise.config.schema import parse_duration
-    from gatewise.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        value = parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"--timeout: {error}; got {text!r}", "--timeout 30m") from error
-    assert isinstance(value, timedelta)
-    return value.total_seconds()
 
 
 def _print_outcome(outcome: Tuned) -> None:

@@ -13,6 +13,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
+from gatewise.errors import ConfigError
+
 MONTH = timedelta(seconds=2_629_746)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
 _OF_CALENDAR = ("mo", "q", "y")
@@ -40,6 +42,22 @@ def parse_duration(value: object) -> object:
     if match[2] in _OF_CALENDAR and length % MONTH:
         raise ValueError("months, quarters and years are counted whole, like 1mo, 1q or 1y")
     return length
+
+
+def seconds_of(name: str, value: object) -> float:
+    """Seconds of a length of time that is said outside of a config, as text or timedelta; `name` is the argument's.
+
+    Raises:
+        ConfigError: it is none, or no longer than 0 s.
+    """
+    try:
+        length = parse_duration(value)
+        if not isinstance(length, timedelta):
+            raise ValueError("a duration is a number and a unit, as a text like 30m")
+        _not_nothing(length)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}; got {value!r}", f'{name}="30m"') from error
+    return length.total_seconds()
 
 
 def format_duration(value: timedelta) -> str:

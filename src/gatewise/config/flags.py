@@ -193,14 +193,17 @@ ARGUMENT_FLAGS = {
     "end": "--end",
     "fleet": "--fleet",
     "horizons": "--horizons",
+    "max_time": "--max-time",
     "n_trials": "--n-trials",
     "num_seeds": "--seeds",
     "port": "--port",
     "space": "--space",
     "start": "--start",
     "storage": "--storage",
+    "stop_after_epoch": "--stop-after-epoch",
     "study_name": "--study-name",
     "timeframe": "--timeframe",
+    "timeout": "--timeout",
     "workers": "--workers",
 }
 NOT_TYPED = ("given",)  # words of the schema that only arrays come with

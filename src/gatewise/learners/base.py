@@ -20,6 +20,7 @@ from gatewise.fold import FittedFold
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import OutputSpec
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
@@ -141,11 +142,13 @@ class Learner(Protocol):
         val_rows: Rows,
         listener: Listener,
         checkpoint: Path | None = None,
+        budget: Budget = WHOLE,
     ) -> Trained:
         """Trains the configured model; the same config and rows give the same one.
 
         Args:
             checkpoint: where the state of a long training is kept; if it is there already, training goes on from it.
+            budget: what may end it early; a model that is fitted once is fitted whole.
         """
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:

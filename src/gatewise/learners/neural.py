@@ -28,6 +28,7 @@ from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.batch_size import BatchSizeChoice
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
@@ -110,12 +111,14 @@ class Neural:
         val_rows: Rows,
         listener: Listener,
         checkpoint: Path | None = None,
+        budget: Budget = WHOLE,
     ) -> Trained:
         """Trains the configured model; the same config, rows and thread count give the same weights.
 
         Args:
             checkpoint: where to keep the state after each epoch; if the file is there already, training goes on from
                 it, with another learning rate from the best epoch's weights in it.
+            budget: see `fit`.
 
         Raises:
             ConfigError: an invalid device, precision or batch size.
@@ -162,7 +165,7 @@ class Neural:
             speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
             listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
         listener.on_message(f"Batch size: {settings.batch_size}")
-        result = fit(model, windows, rows, val_rows, settings, precision, spec, listener, saved, save)
+        result = fit(model, windows, rows, val_rows, settings, precision, spec, listener, saved, save, budget)
         predictor = NeuralPredictor(model, spec, fold.floor)
         return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
 

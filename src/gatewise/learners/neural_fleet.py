@@ -20,6 +20,7 @@ from gatewise.parts import own_code
 from gatewise.resident import resident
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.fit import check_batch_size
@@ -45,14 +46,18 @@ class MemberTask:
 
 @within_memory()
 def train_fleet(
-    tasks: Sequence[MemberTask], listeners: Sequence[Listener], checkpoint: Path | None = None, graph: bool = False
+    tasks: Sequence[MemberTask],
+    listeners: Sequence[Listener],
+    checkpoint: Path | None = None,
+    graph: bool = False,
+    budget: Budget = WHOLE,
 ) -> list[Trained | GatewiseError]:
     """Trains each task's model to the weights that `Neural.train` would give it, to float tolerance.
 
     Args:
         listeners: one a task.
         checkpoint: where to keep the fleet's state; if the file is there already, training goes on from it.
-        graph: see `fit_fleet`.
+        graph, budget: see `fit_fleet`.
 
     Returns:
         For each task its model, or the error that it alone came to: no finite epoch (DivergedError), a fold
@@ -86,7 +91,7 @@ def train_fleet(
         save = partial(save_checkpoint, checkpoint, key=key, own_parts=own_parts) if checkpoint else None
         spec, member_listeners = tasks[0].samples.labels.spec, [listeners[number] for number in members]
         with own_code():
-            results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph)
+            results = fit_fleet(list(members.values()), precision, spec, member_listeners, saved, save, graph, budget)
         for (number, member), result in zip(members.items(), results, strict=True):
             if isinstance(result, FitResult):
                 predictor = NeuralPredictor(member.model, tasks[number].samples.labels.spec, tasks[number].fold.floor)

@@ -15,6 +15,7 @@ from gatewise.models.registry import find_spec
 from gatewise.parts import own_code
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.listeners import Listener
 
 LEARNERS: dict[type[ModelSpec], Learner] = {NeuralSpec: Neural(), TabularSpec: Tabular()}
@@ -44,7 +45,8 @@ def train_model(
     val_rows: Rows,
     listener: Listener,
     checkpoint: Path | None = None,
+    budget: Budget = WHOLE,
 ) -> Trained:
     """See `Learner.train`."""
     with own_code():
-        return learner_of(config.model).train(config, samples, fold, train_rows, val_rows, listener, checkpoint)
+        return learner_of(config.model).train(config, samples, fold, train_rows, val_rows, listener, checkpoint, budget)

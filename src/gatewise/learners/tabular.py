@@ -25,6 +25,7 @@ from gatewise.samples import Samples
 from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
 from gatewise.tabular.base import State, TabularModel, TrainingRows
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
@@ -75,6 +76,7 @@ class Tabular:
         val_rows: Rows,
         listener: Listener,
         checkpoint: Path | None = None,
+        budget: Budget = WHOLE,
     ) -> Trained:
         started, rows = time.perf_counter(), train_rows[:: config.windows.stride]
         names = ", ".join(f"{name}={value}" for name, value in config.model if value is not None and name != "name")

@@ -20,6 +20,7 @@ from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, S
 from gatewise.registry.runs import start_run
 from gatewise.registry.train import Recorder, record
 from gatewise.registry.writer import Run
+from gatewise.training.budget import Budget
 from gatewise.training.listeners import Callbacks, Listeners
 
 
@@ -41,10 +42,12 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
     with ExitStack() as held:
         for run in runs.values():
             held.enter_context(only_process(run.folder, f"run {run.run_id}"))
-        yield from _train(runs, ready, listener)
+        yield from _train(runs, ready, listener, tasks[0].budget)
 
 
-def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: SymbolListener) -> Iterator[Answer]:
+def _train(
+    runs: Mapping[str, Run], ready: dict[str, Prepared], listener: SymbolListener, budget: Budget
+) -> Iterator[Answer]:
     open_runs, kept = dict(runs), []
     try:
         for symbol in runs:
@@ -54,7 +57,7 @@ def _train(runs: Mapping[str, Run], ready: dict[str, Prepared], listener: Symbol
             epochs = Callbacks(partial(listener.on_epoch, symbol))
             listeners.append(Listeners((epochs, Recorder(run), *own_listeners(ready[symbol].config, run.folder))))
         members, ready = _over_one_matrix(ready)
-        results = train_fleet(members, listeners)
+        results = train_fleet(members, listeners, budget=budget)
         for (symbol, run), trained in zip(runs.items(), results, strict=True):
             del open_runs[symbol]  # it ends by itself
             try:

@@ -29,7 +29,9 @@ def train_in_turn(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iter
         listener.on_start(task.symbol)
         try:
             epochs = Callbacks(partial(listener.on_epoch, task.symbol))
-            run_id, outcome = train(task.config, task.table, listeners=(epochs,), name=task.name, parent=task.group)
+            run_id, outcome = train(
+                task.config, task.table, listeners=(epochs,), budget=task.budget, name=task.name, parent=task.group
+            )
             yield SymbolRun(task.symbol, run_id, outcome.to_dict())
         except GatewiseError as error:
             yield SymbolFailure(task.symbol, error)

@@ -11,6 +11,7 @@ from gatewise.data.table import Table
 from gatewise.errors import GatewiseError
 from gatewise.jobs.jobs import error_to_dict
 from gatewise.registry.info import Group
+from gatewise.training.budget import WHOLE, Budget
 
 
 class SymbolListener(Protocol):
@@ -43,6 +44,7 @@ class SymbolTask:
     table: Table
     name: str | None = None
     group: Group | None = None
+    budget: Budget = WHOLE
 
 
 @dataclass(frozen=True)

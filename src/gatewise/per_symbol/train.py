@@ -31,6 +31,7 @@ from gatewise.registry.info import Group
 from gatewise.registry.runs import start_run
 from gatewise.registry.subject import checked_name
 from gatewise.registry.writer import Run
+from gatewise.training.budget import WHOLE, Budget
 
 _log = logging.getLogger("gatewise.symbols")
 
@@ -85,6 +86,7 @@ def train_symbols(
     fleet: str = "auto",
     workers: int | None = None,
     name: str | None = None,
+    budget: Budget = WHOLE,
 ) -> SymbolRuns:
     """Trains, judges and records a run for each symbol.
 
@@ -94,6 +96,7 @@ def train_symbols(
         fleet: auto, on or off.
         workers: processes; 1 trains in this one, `None` takes one a core.
         name: of the group of runs, and with its symbol of each; `None`: made of data, model and target.
+        budget: what may end each symbol's training early.
 
     Raises:
         ConfigError: invalid settings.
@@ -108,8 +111,9 @@ def train_symbols(
             "leave out features.symbol_onehot and model.symbol_embedding",
         )
     require_place(home())
+    budget.require_ahead(config.training.max_epochs)
     table = load_table(config.data) if table is None else table
-    tasks = symbol_tasks(config, table)
+    tasks = symbol_tasks(config, table, budget)
     name = checked_name(name)
     used, why = decide_fleet(config.training, len(tasks), fleet, [config.model])
     if used and config.training.auto_batch_size:
@@ -154,7 +158,7 @@ def _record(group: Run, outcome: SymbolRuns) -> None:
     group.judge(None, f"{overall['verdict']['better']} of {len(outcome.runs)} better", None)
 
 
-def symbol_tasks(config: ExperimentConfig, table: Table) -> list[SymbolTask]:
+def symbol_tasks(config: ExperimentConfig, table: Table, budget: Budget = WHOLE) -> list[SymbolTask]:
     """A task a symbol: its own rows of the table, and a config that `gatewise train` makes the same run of."""
     training = config.training.model_copy(update={"per_symbol": False})
     starts = [*table.symbol_starts.tolist(), table.num_rows]
@@ -162,7 +166,7 @@ def symbol_tasks(config: ExperimentConfig, table: Table) -> list[SymbolTask]:
     for symbol, first, end in zip(table.symbols, starts[:-1], starts[1:], strict=True):
         data = config.data.model_copy(update={"symbols": (symbol,)})
         symbol_config = config.model_copy(update={"data": data, "training": training})
-        tasks.append(SymbolTask(symbol, symbol_config, table.slice(first, end - first)))
+        tasks.append(SymbolTask(symbol, symbol_config, table.slice(first, end - first), budget=budget))
     return tasks
 
 

@@ -26,6 +26,7 @@ def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
     rows = scratch / f"{task.table.fingerprint}.arrow"
     task.table.frame.write_ipc(rows, compression="uncompressed")
     asked = {"config": task.config.to_dict(), "rows": str(rows), "name": task.name, "group": task.group}
+    asked["budget"] = task.budget.to_dict()
     return asked | table_settings(task.table)
 
 
@@ -42,6 +43,7 @@ def main(word: str) -> None:
     from gatewise.jobs.shared import make_table
     from gatewise.registry.info import Group
     from gatewise.registry.train import train
+    from gatewise.training.budget import Budget
     from gatewise.training.listeners import Callbacks
 
     listener = Callbacks(
@@ -52,7 +54,8 @@ def main(word: str) -> None:
         try:
             table = make_table(pl.read_ipc(asked["rows"]), asked)
             config, group = build_config(asked["config"]), asked["group"] and Group(*asked["group"])
-            run_id, outcome = train(config, table, listeners=(listener,), name=asked["name"], parent=group)
+            budget = Budget(**asked["budget"])
+            run_id, outcome = train(config, table, (listener,), budget=budget, name=asked["name"], parent=group)
             answer = {"run_id": run_id, "result": outcome.to_dict()}
         except GatewiseError as error:
             answer = {"error": error_to_dict(error)}

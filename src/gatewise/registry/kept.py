@@ -13,6 +13,7 @@ from gatewise.learners.base import Trained
 from gatewise.learners.neural import kept_state
 from gatewise.registry.history import History
 from gatewise.sealed import DAMAGE
+from gatewise.training.budget import STOPS
 from gatewise.training.device import DTYPES, Precision
 from gatewise.training.monitor import monitored_number
 from gatewise.training.progress import FitResult
@@ -38,6 +39,8 @@ def kept_training(prepared: Prepared, folder: Path) -> Trained | None:
         return None
     try:
         values = json.loads((folder / "metrics.json").read_bytes())
+        if values["ended"] in STOPS:  # there is more to train
+            return None
         return _trained(bundle, values, _epochs(folder, values["epochs"]), prepared.remarks)
     except (GatewiseError, OSError, *DAMAGE) as error:
         raise BundleError(

@@ -25,6 +25,7 @@ from gatewise.registry.runs import find_run, start_run
 from gatewise.registry.subject import checked_name
 from gatewise.registry.tracking import load_mlflow
 from gatewise.registry.writer import Run
+from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.checkpoint import epochs_done
 from gatewise.training.listeners import Listener, Listeners
 
@@ -61,6 +62,7 @@ def train(
     learning_rate: float | None = None,
     name: str | None = None,
     parent: Group | None = None,
+    budget: Budget = WHOLE,
 ) -> tuple[str, Outcome]:
     """Runs and records an experiment; returns the run's id and what it made.
 
@@ -72,11 +74,13 @@ def train(
         learning_rate: with `resume`, a lower one from here on, as a training that diverged wants; the run says so.
         name: of a new run; `None`: made of data, model, target and horizon.
         parent: the group that a new run belongs to.
+        budget: what may end the training before its schedule does, for this time; `resume` goes on with it.
 
     Raises:
         RunNotFoundError: nothing to resume.
         ConfigError: the run to resume is alive, in another process or thread; a learning rate that is not lower than
-            the run's, or with which no epoch is left to train; the run stays as it is.
+            the run's, or with which no epoch is left to train; an epoch to stop after that is behind; the run stays as
+            it is.
         BundleError: what the run to resume kept is of another config, other code or other data; the run stays as it is.
         GatewiseError: see `prepare`, and `run_experiment`: the run is then marked FAILED.
         Interrupted: Ctrl-C; the run is marked KILLED and can be resumed.
@@ -85,10 +89,12 @@ def train(
     name = checked_name(name)
     if resume is None:
         # Rows and settings that can't be trained on leave no run behind.
-        prepared = prepare(config or load_config(), table, meanwhile=load_mlflow)
+        config = config or load_config()
+        budget.require_ahead(config.training.max_epochs)
+        prepared = prepare(config, table, meanwhile=load_mlflow)
         run = start_run(prepared.config, prepared.samples.table, name, parent=parent)
         with only_process(run.folder, f"run {run.run_id}"):
-            return _trained(run, prepared, listeners)
+            return _trained(run, prepared, listeners, budget)
     folder = find_run_folder(resume)
     with only_process(folder, f"run {folder.name}"):
         run = find_run(folder.name)
@@ -96,16 +102,17 @@ def train(
         if learning_rate is not None:
             _require_epochs(config, folder)
             config = with_lower_rate(config, learning_rate)
+        budget.require_ahead(config.training.max_epochs, epochs_done(folder / "checkpoint.safetensors"))
         prepared = prepare(config, table)
         kept = kept_training(prepared, folder)  # before anything is touched: what is refused changes nothing
         run.reopen()
         if learning_rate is not None:
             run.change_config(prepared.config)
-        return _trained(run, prepared, listeners, kept)
+        return _trained(run, prepared, listeners, budget, kept)
 
 
 def _trained(
-    run: Run, prepared: Prepared, listeners: Sequence[Listener], kept: Trained | None = None
+    run: Run, prepared: Prepared, listeners: Sequence[Listener], budget: Budget, kept: Trained | None = None
 ) -> tuple[str, Outcome]:
     with run:
         try:
@@ -116,7 +123,7 @@ def _trained(
 
                 outcome = conclude(prepared, kept, run.folder, listener)
             else:
-                outcome = run_experiment(prepared, run.folder, listener)
+                outcome = run_experiment(prepared, run.folder, listener, budget)
             record(run, outcome)
         except KeyboardInterrupt:
             if not (bundle := run.folder / "bundle").exists():

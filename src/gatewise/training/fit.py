@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from gatewise.isolation import plain_numbers
 from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
 from gatewise.targets.outputs.base import OutputSpec
+from gatewise.training.budget import WHOLE, Budget, Stop
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
@@ -49,6 +50,7 @@ def fit(
     listener: Listener,
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[TrainState], None] | None = None,
+    budget: Budget = WHOLE,
 ) -> FitResult:
     """Trains `model` in place and leaves the best epoch's weights in it.
 
@@ -57,7 +59,8 @@ def fit(
         spec: what is predicted.
         saved: a `TrainState` as tensors and values, to go on from; the result is that of an undisturbed run.
         save: called with the state after every `settings.checkpoint_every_epochs` epochs, and where a loss is no longer
-            finite: the best weights of before are then what is gone on from.
+            finite: the best weights of before are then what is gone on from; and where the budget ends the training.
+        budget: what may end it before its schedule does.
 
     Raises:
         ConfigError: the batch is larger than the training part.
@@ -86,12 +89,13 @@ def fit(
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
     listener.on_message(f"Threads: {threads} ({reason})")
-    interrupted = False
+    cut: Literal["interrupted"] | Stop | None = None
+    began = budget.clock()
     with crew(threads) as members:
         clip = settings.gradient_clip
         step = Step(model, optimizer, scaler, windows, objective, clip, listener, piece, members)
         try:
-            while not progress.finished:
+            while not progress.finished and cut is None:
                 trained, validated, seconds, speed = _fit_epoch(state, step, train, val, len(spec.classes))
                 with Uninterrupted():  # model, record, history and checkpoint tell of the same epoch
                     try:
@@ -112,7 +116,9 @@ def fit(
                         state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
                     state.loss_scale = scaler.state_dict()
                     listener.on_epoch(progress.epoch, progress.history[-1])
-                    if save is not None and progress.epoch % settings.checkpoint_every_epochs == 0:
+                    if not progress.finished:
+                        cut = budget.stop(progress.epoch, budget.clock() - began, seconds)
+                    if save is not None and (cut or progress.epoch % settings.checkpoint_every_epochs == 0):
                         save(state)
             if progress.stopping.should_stop:
                 listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
@@ -121,9 +127,9 @@ def fit(
         except KeyboardInterrupt:
             if not state.best:
                 raise
-            interrupted = True
+            cut = "interrupted"
     model.load_state_dict(state.best)
-    return progress.result(interrupted)
+    return progress.result(cut)
 
 
 def check_batch_size(settings: TrainingConfig, num_train: int) -> None:

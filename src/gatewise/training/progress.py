@@ -10,11 +10,12 @@ from typing import Any, Literal
 from gatewise.config.schema import TrainingConfig
 from gatewise.config.training_section import PlateauConfig
 from gatewise.errors import DivergedError
+from gatewise.training.budget import STOPS, Stop
 from gatewise.training.monitor import LOSS, monitored_number
 from gatewise.training.schedules import Plateau, make_schedule
 from gatewise.training.stopping import EarlyStopping
 
-Ending = Literal["max_epochs", "early_stopping", "diverged", "interrupted", "fitted"]
+Ending = Literal["max_epochs", "early_stopping", "diverged", "interrupted", "fitted"] | Stop
 GROWTH = 1e-3  # of the first epoch's training loss; less is noise
 
 
@@ -28,7 +29,7 @@ class FitResult:
         windows_per_second: median over epochs of training windows a second, validation not counted.
         ended: why there are no further epochs; `fitted`: the model knows none, and is fitted once; `interrupted`:
             Ctrl-C came after the first whole epoch; `diverged`: a loss was no longer finite, and the epochs before it
-            count.
+            count; `max_time`, `stop_after_epoch`: the budget, see `training.budget`.
         remarks: what people should know of it, a sentence each.
         diverged_epochs: those whose loss was no longer finite, counted from 1: of the end, and of ends before it that a
             lower learning rate went on from.
@@ -131,22 +132,28 @@ class Progress:
             return None
         return f"Learning rate lowered to {self.settings.learning_rate * plateau.scale:g} (patience={plateau.patience})"
 
-    def result(self, interrupted: bool = False) -> FitResult:
-        """What a run that ends here has to say; at least one epoch must be done."""
+    def result(self, cut: Literal["interrupted"] | Stop | None = None) -> FitResult:
+        """What a run that ends here has to say; at least one epoch must be done.
+
+        Args:
+            cut: why it ends, if not by itself.
+        """
         speed = median(epoch["windows_per_second"] for epoch in self.history)
-        ended: Ending = (
-            "interrupted"
-            if interrupted
-            else "diverged"
-            if self.diverged
-            else "early_stopping"
-            if self.stopping.should_stop
-            else "max_epochs"
+        ended: Ending = cut or (
+            "diverged" if self.diverged else "early_stopping" if self.stopping.should_stop else "max_epochs"
         )
+        stopped = (self.stop_remark,) if cut in STOPS else ()
         best = self.stopping
         diverged = tuple(epoch for epoch, _ in self.divergences) + ((self.epoch + 1,) if self.diverged else ())
         return FitResult(
-            self.history, best.best_epoch, best.best_loss, speed, ended, self.remarks, diverged, self.monitor
+            self.history,
+            best.best_epoch,
+            best.best_loss,
+            speed,
+            ended,
+            (*self.remarks, *stopped),
+            diverged,
+            self.monitor,
         )
 
     @property
@@ -182,6 +189,14 @@ class Progress:
         if later and (min(later) > bound or (self.stopping.best_epoch == 1 and later[-1] > bound)):
             return f"The training loss only grew, from {first:.4g} to {later[-1]:.4g}: lower the learning rate"
         return None
+
+    @property
+    def stop_remark(self) -> str:
+        """Of a training that its budget ended."""
+        return (
+            f"The training was stopped after epoch {self.epoch} of at most {self.settings.max_epochs}: "
+            f"stop_after_epoch={self.epoch} with the same settings repeats it, gatewise train --resume goes on with it"
+        )
 
     def takes_another_rate(self) -> bool:
         """Whether the settings hold another learning rate than the record and there are epochs left to train with it.

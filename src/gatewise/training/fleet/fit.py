@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from gatewise.isolation import plain_numbers
 from gatewise.models.base import Network
 from gatewise.nn.dropout import epoch_key
 from gatewise.targets.outputs.base import OutputSpec
+from gatewise.training.budget import WHOLE, Budget, Stop
 from gatewise.training.crew import crew
 from gatewise.training.device import Precision
 from gatewise.training.fit import check_batch_size
@@ -74,6 +75,7 @@ def fit_fleet(
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[FleetState], None] | None = None,
     graph: bool = False,
+    budget: Budget = WHOLE,
 ) -> list[FitResult | DivergedError]:
     """Trains all members in place and leaves in each the weights of its best epoch.
 
@@ -83,6 +85,7 @@ def fit_fleet(
         saved: a `FleetState` as tensors and values, to go on from.
         save: called with the state after every `checkpoint_every_epochs` epochs (of the first member's settings).
         graph: captures the training step in a CUDA graph; not measured yet.
+        budget: of all members, which stop after the same epoch.
 
     Returns:
         For each member how its fit ended; a member that diverges does not stop the rest; it keeps its
@@ -95,23 +98,26 @@ def fit_fleet(
     fleet = _Fleet(members, precision, spec, listeners, graph, saved)
     state = fleet.state
     every = members[0].settings.checkpoint_every_epochs
-    epochs, interrupted = max(progress.epoch for progress in state.progress), False
+    epochs = max(progress.epoch for progress in state.progress)
+    cut: Literal["interrupted"] | Stop | None = None
+    began = budget.clock()
     try:
         with crew(1):  # for torch's threads: on a CPU they spin against each other and win nothing here
-            while running := state.running:
-                fleet.fit_epoch(running)
+            while (running := state.running) and cut is None:
+                seconds = fleet.fit_epoch(running)
                 epochs += 1
-                if save is not None and epochs % every == 0:
+                cut = budget.stop(epochs, budget.clock() - began, seconds)
+                if save is not None and (cut or epochs % every == 0):
                     save(state)
     except KeyboardInterrupt:
         if any(state.progress[k].epoch == 0 for k in state.running):
             raise
-        interrupted = True
+        cut = "interrupted"
     results: list[FitResult | DivergedError] = []
     for k, (member, progress) in enumerate(zip(members, state.progress, strict=True)):
         if k not in state.diverged:
             fleet.step.ensemble.layout.put(state.best[k], member.model)
-        results.append(state.diverged.get(k) or progress.result(interrupted and not progress.finished))
+        results.append(state.diverged.get(k) or progress.result(None if progress.finished else cut))
     return results
 
 
@@ -168,8 +174,8 @@ class _Fleet:
         objective = make_objective(first, precision, spec, self.state.progress[0].monitor)
         self.step = FleetStep(ensemble, objective, listeners[0])
 
-    def fit_epoch(self, running: Sequence[int]) -> None:
-        """An epoch of every running member: trains, validates, moves the state on."""
+    def fit_epoch(self, running: Sequence[int]) -> float:
+        """An epoch of every running member: trains, validates, moves the state on; the seconds that it took."""
         started = time.perf_counter()
         trained = self._train(running)
         train_seconds = time.perf_counter() - started
@@ -199,6 +205,7 @@ class _Fleet:
                     self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
                 if progress.finished and progress.growth_remark:
                     self.listeners[k].on_message(progress.growth_remark)
+        return seconds
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:
         size, progress = self.settings[0].batch_size, self.state.progress
