@@ -15,6 +15,7 @@ import torch
 from gatewise import host
 from gatewise.bundle import Bundle, with_targets
 from gatewise.errors import Interrupted
+from gatewise.evaluation.base import beats
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_frame, write_json
@@ -25,6 +26,7 @@ from gatewise.learners.base import Trained
 from gatewise.report.gather import gather_report
 from gatewise.report.run import write_report
 from gatewise.splits.base import Split
+from gatewise.training.curves import Curves, read_curves
 from gatewise.training.listeners import Listener, Listeners
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Outcome:
         folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
         data_fingerprint: of the table.
         remarks: what people should know of the training and of what it was done on, a sentence each.
+        curves: what the losses of the epochs show; `None` where nothing can be said of them.
         peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
     """
 
@@ -48,6 +51,7 @@ class Outcome:
     evaluation: Evaluation
     data_fingerprint: str
     remarks: tuple[str, ...]
+    curves: Curves | None
     peak_memory_mb: float
 
     @property
@@ -80,6 +84,7 @@ class Outcome:
             **{name: getattr(fit, name) for name in ("epochs", "best_epoch", "monitor", "ended")},
             "diverged_epochs": list(fit.diverged_epochs),
             "remarks": list(self.remarks),
+            "curves": self.curves and self.curves.to_dict(),
             "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
@@ -140,7 +145,9 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     on_message("Writing predictions and report")
     bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
     remarks = (*prepared.remarks, *trained.fit.remarks)
-    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, _peak_memory_mb())
+    learned = beats(evaluation.parts["val"].differences["prior"]) is True
+    curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, learned)
+    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, curves, _peak_memory_mb())
     bundle.save(outcome.bundle)
     frame = pl.concat(
         with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
@@ -164,6 +171,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             fit.best_epoch,
             facts,
             remarks,
+            curves.sentence if curves else "",
         ),
     )
     return outcome

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gatewise.evaluation.verdict import Judgement
     from gatewise.proofs.run import Audit
 
-_ADVICE = ("hint", "remedy", "notes", "remarks", "error")  # keys of what the core says of its fields
+_ADVICE = ("hint", "remedy", "notes", "remarks", "sentence", "error")  # keys of what the core says of its fields
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -146,6 +146,8 @@ def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     print_headline(outcome.evaluation.judgement)
     for result in outcome.evaluation.parts.values():
         print_sentence(result.summary)
+    if outcome.curves:
+        print_sentence(f"{translate(outcome.curves.sentence)}.")
     for remark in outcome.remarks:
         print_sentence(f"note: {translate(remark)}")
     print(

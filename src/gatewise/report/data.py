@@ -56,6 +56,7 @@ class ReportData:
         spec: what is predicted.
         history: one mapping an epoch: train_loss, val_loss, learning_rate.
         best_epoch: counted from 1; its weights were kept.
+        curves: what the history shows, in words; empty where it shows nothing.
         stretches: the split in time.
         class_counts: {part: int64 [classes]}, train among the parts; empty for numbers.
         predicted: {part: rows}; empty for classes.
@@ -69,6 +70,7 @@ class ReportData:
     spec: OutputSpec
     history: Sequence[Mapping[str, float]]
     best_epoch: int
+    curves: str
     stretches: tuple[Stretch, ...]
     class_counts: Mapping[str, Ints]
     predicted: Mapping[str, Predicted]

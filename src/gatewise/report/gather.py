@@ -33,6 +33,7 @@ def gather_report(
     best_epoch: int,
     run: Mapping[str, str],
     remarks: Sequence[str] = (),
+    curves: str = "",
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -40,7 +41,7 @@ def gather_report(
         predictions: {part: [n, classes] or [n, outputs]} on the rows of `split.val` and `split.test`.
         history, best_epoch: of the fit; epochs count from 1.
         run: more facts in words, such as {"Run": id, "Device": "cpu"}.
-        remarks: sentences on the training, which head the notes.
+        remarks: sentences on the training, which head the notes. curves: what the history shows, in words.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -54,6 +55,7 @@ def gather_report(
         spec=labels.spec,
         history=history,
         best_epoch=best_epoch,
+        curves=curves,
         stretches=split_stretches(table, samples.rows, split),
         class_counts={part: labels.counts(r) for part, r in rows.items()} if labels.classes else {},
         predicted={part: _predicted(samples, rows[part], predictions[part]) for part in numbers},

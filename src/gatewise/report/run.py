@@ -52,7 +52,7 @@ def render(report: ReportData) -> str:
         _header(report),
         section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
-        section("Training", [_training(report, pictures)]),
+        section("Training", _training(report, pictures)),
         section("The split", _split(report, pictures)),
         section("What was run", [facts(report.facts)]),
         section("Read this with the numbers", [bullets(report.notes)]),
@@ -122,8 +122,8 @@ def _amount(rule: Backtest, value: float, sign: str = "") -> str:
     return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
 
 
-def _training(report: ReportData, pictures: Pictures) -> str:
-    return pictures.add(
+def _training(report: ReportData, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
         run_figures.learning_curves(report.history, report.best_epoch),
         "Loss and learning rate by epoch",
         "Training loss is measured while dropout is on and the weights still move, validation loss after the epoch. "
@@ -131,6 +131,8 @@ def _training(report: ReportData, pictures: Pictures) -> str:
         wide=True,
         height=400,
     )
+    if report.curves:
+        yield paragraph(f"{report.curves}.")
 
 
 def _split(report: ReportData, pictures: Pictures) -> Iterator[str]:
