@@ -25,6 +25,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="List, show, compare, rename and remove runs.", no_args_is_help=True)
     group.command("list")(list_)
     group.command("show")(show)
+    group.command("compare")(compare)
+    group.command("rename")(rename)
+    group.command("rm")(remove)
     app.add_typer(group, name="runs")
     app.command("ui")(ui)
 
@@ -86,6 +89,82 @@ def show(
         print_json(_plain(info, live) | details.to_dict())
     else:
         print_run(info, details, live.get(info.run_id))
+
+
+def compare(
+    ids: Annotated[list[str], typer.Argument(metavar="A B ...", help="Names or ids; each is set beside the first.")],
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Compare runs: what differs in settings and data, and their metrics on the rows that all predicted.
+
+    Differences are paired over those rows, with the intervals by which a run is judged beside its baselines.
+
+    Example: gatewise runs compare 3f2a 9c00
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.cli.runs_compare import print_comparison
+    from gatewise.registry.compare import compare_runs
+    from gatewise.registry.listing import find_info
+
+    comparison = compare_runs([find_info(text) for text in ids])
+    if as_json:
+        print_json(comparison.to_dict())
+    else:
+        print_comparison(comparison)
+
+
+def rename(
+    run_id: Annotated[str, _ID],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called.")],
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Give a run another name, here and in MLflow.
+
+    Example: gatewise runs rename 3f2a "before the split"
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.registry.listing import find_info
+    from gatewise.registry.remove import rename_run
+
+    before = find_info(run_id)
+    info = rename_run(before, name)
+    if as_json:
+        print_json({"run_id": info.run_id, "name": info.name})
+    else:
+        print(f"{info.run_id[:8]} is called {info.name!r}, no longer {before.name!r}")
+
+
+def remove(
+    ids: Annotated[list[str], typer.Argument(metavar="ID ...", help="Names or ids.", autocompletion=run_ids)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """Remove runs for good: folders, MLflow's runs, artifacts; with a group of --per-symbol its runs too.
+
+    It asks on a terminal. A run that a process works on is refused.
+
+    Example: gatewise runs rm 3f2a 9c00
+    """
+    import sys
+
+    from gatewise.cli.output import print_json
+    from gatewise.errors import ConfigError
+    from gatewise.registry.listing import find_info
+    from gatewise.registry.remove import remove_runs, with_members
+
+    infos = with_members(find_info(text) for text in ids)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ConfigError("runs are removed for good, and there is no terminal to ask on", "--yes")
+        for info in infos:
+            print(f"  {info.run_id[:8]}  {info.kind:<10}  {info.name}", file=sys.stderr)
+        if not typer.confirm(f"Remove {len(infos)} for good?", err=True):
+            raise typer.Exit(1)
+    remove_runs(infos)
+    if as_json:
+        print_json({"removed": [info.run_id for info in infos]})
+    else:
+        print(f"removed: {', '.join(info.run_id[:8] for info in infos)}")
 
 
 def ui(

@@ -156,7 +156,7 @@ def judge_part(
     when = moments(time_us, symbol)
     reason = too_few(when, horizon)
     everyone = {name: Influence(scores, when) for name, scores in {"model": model, **baselines}.items()}
-    precise = _Precise(when, horizon, memory_rows, {name: judged.scores for name, judged in everyone.items()})
+    precise = Precise(when, horizon, memory_rows, {name: judged.scores for name, judged in everyone.items()})
 
     def intervals(name: str) -> dict[str, Interval]:
         values = everyone[name].values
@@ -206,7 +206,7 @@ def judge_part(
     return replace(result, summary=_summary(result, chose))
 
 
-class _Precise:
+class Precise:
     """How much evidence the moments hold for each metric and difference; each memory is measured once."""
 
     def __init__(self, when: Moments, horizon: int, memory_rows: int | None, scores: Mapping[str, Scores]) -> None:

@@ -54,6 +54,12 @@ def usual_moves(table: Table, labels: Labels, rows: Ints) -> Floats:
     return np.where(spread > 0, spread, 1.0)
 
 
+def spread(y: Floats) -> Floats:
+    """The standard deviation of each column of y [n, outputs]; 1 where it never varies."""
+    deviation = y.std(axis=0)
+    return np.where(deviation > 0, deviation, 1.0)
+
+
 def price_positions(table: Table, labels: Labels, rows: Ints, values: Floats) -> Floats | None:
     """The naive rule's side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
 

@@ -78,6 +78,14 @@ class Judge(Protocol):
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         """What scores predictions on `rows`."""
 
+    def kept_scores(self, spec: Any, y: Any, predictions: Floats, symbol: Ints) -> PredictionScores:
+        """Scores of predictions that a run kept beside their labels, without its table: several outputs are put
+        together in units of their spread on these rows, and directions are told of changes alone.
+
+        Args:
+            spec: of the outputs. y: class numbers [n], or [n, outputs]. symbol: int64 [n], a number for each.
+        """
+
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         """What training labels alone say of `rows`, [rows, num_outputs]; the reference of folds and of searches."""
 

@@ -26,6 +26,9 @@ class ClassesJudge:
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         return partial(_scores, ground.labels.y[rows].astype(np.int64), ground.labels.classes)
 
+    def kept_scores(self, spec: Any, y: Ints, predictions: Floats, symbol: Ints) -> PredictionScores:
+        return _scores(y, spec.classes, predictions)
+
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         return np.tile(_prior(ground), (len(rows), 1))
 

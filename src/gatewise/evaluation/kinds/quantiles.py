@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.quantile_metrics import quantile_scores
-from gatewise.evaluation.reference import by_symbol, usual_moves
+from gatewise.evaluation.reference import by_symbol, spread, usual_moves
 from gatewise.tabular.base import Features
 from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.quantiles import Quantiles, empirical_quantiles, pinball
@@ -26,6 +26,9 @@ class QuantilesJudge:
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         scale = usual_moves(ground.table, ground.labels, ground.train_rows)
         return partial(quantile_scores, ground.labels.y[rows], spec=_spec(ground), scale=scale)
+
+    def kept_scores(self, spec: Any, y: Floats, predictions: Floats, symbol: Ints) -> PredictionScores:
+        return quantile_scores(y, predictions, spec, spread(y))
 
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         """Quantiles of the training labels; of columns that continue those, or of their moves, whichever lost less."""

@@ -15,6 +15,7 @@ from gatewise.evaluation.reference import (
     nearer_of_mean_and_present,
     outside_training,
     price_positions,
+    spread,
     usual_moves,
 )
 from gatewise.evaluation.value_metrics import value_scores
@@ -37,6 +38,10 @@ class ValuesJudge:
             return value_scores(y, predicted, labels.outputs, start, scale, symbol)
 
         return score
+
+    def kept_scores(self, spec: Any, y: Floats, predictions: Floats, symbol: Ints) -> PredictionScores:
+        start = None if spec.starts else np.zeros_like(y)
+        return value_scores(y, predictions, spec.outputs, start, spread(y), symbol)
 
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         if ground.labels.spec.starts:
