@@ -27,6 +27,8 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.training.budget import WHOLE, Budget
+from gatewise.training.checkpoint import epochs_done
+from gatewise.training.estimate import Estimate
 from gatewise.training.event_file import EventFile, require_tensorboard
 from gatewise.training.listeners import Listener, Listeners
 
@@ -133,12 +135,24 @@ def run_experiment(
     """
     rows = prepared.split.train, prepared.split.val
     checkpoint = folder / "checkpoint.safetensors"
-    listeners = Listeners((listener or Listeners(()), *own_listeners(prepared.config, folder)))
+    heard = listener or Listeners(())
+    estimate = _estimate(prepared, budget, epochs_done(checkpoint), heard)
+    listeners = Listeners((heard, *own_listeners(prepared.config, folder), estimate))
     trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, listeners, checkpoint, budget)
     with traceless():
         from gatewise.outcome import conclude
 
     return conclude(prepared, trained, folder, listeners)
+
+
+def _estimate(prepared: Prepared, budget: Budget, done: int, listener: Listener) -> Estimate:
+    training, stride = prepared.config.training, prepared.config.windows.stride
+    windows, least = len(prepared.split.train[::stride]), training.batch_size
+    each = min(windows, training.windows_per_epoch or windows)
+    ways = {f"windows.stride={4 * stride}": -(-windows // 4), "training.windows_per_epoch=20000": 20_000}
+    quicker = [(way, fewer) for way, fewer in ways.items() if least <= fewer <= each / 2]
+    last = min(training.max_epochs, budget.stop_after_epoch or training.max_epochs)
+    return Estimate(listener.on_message, each, len(prepared.split.val), last - done, quicker)
 
 
 def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:

@@ -34,6 +34,7 @@ class CvProgress:
         self.done: dict[str, float] = {}  # of each job's size, by its epochs
         self.total = self.ended = self.work = 0
         self.began = 0.0
+        self.is_estimated = False
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -63,6 +64,10 @@ class CvProgress:
         if job.key in self.running:
             self.bar.update(self.running[job.key], completed=epoch, words=f"epoch {epoch}/{most}")
         self._draw_overall()
+        # Each that runs has told of its pace.
+        if not self.is_estimated and all(self.done.values()) and (left := self._left()):
+            self.is_estimated = True
+            self._say(f"At this pace at most {left.removeprefix(', ')}; trainings may stop early")
 
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self.ended += 1

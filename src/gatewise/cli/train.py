@@ -111,7 +111,7 @@ def train(
         raise ConfigError("--fleet and --workers say how --per-symbol trains; it was not given", "--per-symbol")
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
-    with EpochProgress(config.training.max_epochs, quiet) as progress:
+    with EpochProgress(config.training, quiet) as progress:
         run_id, outcome = train_and_record(
             None if resume else config,
             listeners=(progress,),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gatewise.config.durations import rough_duration
 
 if TYPE_CHECKING:
     from gatewise.selection.tuning.trials import TrialRow
@@ -27,6 +30,8 @@ class TuneProgress:
         self._num_trials = 0
         self._num_folds = 1
         self._best: TrialRow | None = None
+        self._began = 0.0
+        self._ended = 0  # in this process
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -36,7 +41,7 @@ class TuneProgress:
         self.bar.stop()
 
     def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
-        self._num_trials, self._num_folds = num_trials, num_folds
+        self._num_trials, self._num_folds, self._began = num_trials, num_folds, time.monotonic()
         ended = [row for row in rows if row.state != "RUNNING"]
         for row in ended:
             self._note(row)
@@ -51,6 +56,14 @@ class TuneProgress:
         self.bar.advance(self.task)
         if self.quiet:
             return
+        if self._ended == 0 and (left := self.bar.tasks[self.task].remaining):
+            each = time.monotonic() - self._began
+            self.console.print(
+                f"About {rough_duration(each)} a trial, at most {rough_duration(each * left)} more; "
+                "trials may be pruned or stop early",
+                markup=False,
+            )
+        self._ended += 1
         best = f"  best {self._best.value:.6g} (trial {self._best.number})" if self._best else ""
         self.console.print(
             f"Trial {row.number} of {self._num_trials}:  {_what(row)}{best}  {_settings(row)}", markup=False
