@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHARED_OPTIONS := --constraint constraints.txt
 
-.PHONY: demo test test-variants soak lint bench docs clean
+.PHONY: demo test test-variants test-wheel dist soak lint bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/gatewise train --source sp500 --config examples/sp500.yaml
@@ -15,6 +15,15 @@ test: .venv/.dev
 test-variants: .venv/.dev
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/pytest --numprocesses 2 -m "trains and not soak"
 	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 -m "trains and not soak"
+
+# What is handed on: a source archive, and a wheel that is built from it.
+dist: .venv/.dev
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+
+# The wheel in an empty environment, without extras and with all; minutes, most of them pip's.
+test-wheel: dist
+	$(BIN)/python .ci/check_wheel.py dist/*.whl
 
 # Longer proofs of laws that `make test` holds in short.
 soak: .venv/.dev

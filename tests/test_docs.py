@@ -10,9 +10,7 @@ import typer
 
 import gatewise
 from gatewise.cli.app import app
-
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+from page_examples import PAGES, ROOT
 
 
 def commands() -> dict[str, typer.core.TyperCommand]:

@@ -22,17 +22,14 @@ from gatewise.targets.outputs.classes import Classes
 from gatewise.training.device import choose_precision
 from gatewise.training.listeners import Listeners
 from gatewise.windows import Windows
+from page_examples import PAGES as SHOWN
+from page_examples import python_blocks
 from tune_worlds import small_config, small_table
 
-ROOT = Path(__file__).parents[1]
 Names = dict[str, Any]
 
 
-def blocks(page: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-
-
-PAGES = [page for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if blocks(page)]
+PAGES = [page for page in SHOWN if python_blocks(page)]
 
 
 def readme(_: Path) -> Names:
@@ -131,14 +128,14 @@ def test_every_block_of_python_on_a_page_runs_in_order(
     monkeypatch.setenv("GATEWISE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     names = GIVEN[page.stem](tmp_path)
-    for number, code in enumerate(blocks(page), start=1):
+    for number, code in enumerate(python_blocks(page), start=1):
         for whole, small in SMALLER.items():
             code = code.replace(whole, small)
         exec(compile(code, f"{page.name}, block {number}", "exec"), names)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", SHOWN[1:], ids=lambda path: path.stem)
 def test_python_is_shown_in_blocks_that_are_run(page: Path) -> None:
     indented = re.findall(r"^ {4}(?:from \S+ import|import) .*$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    shown = "\n".join(blocks(page))
+    shown = "\n".join(python_blocks(page))
     assert [line for line in indented if line not in shown] == []
