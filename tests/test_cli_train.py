@@ -112,11 +112,11 @@ def test_people_read_epochs_a_table_and_what_to_type_next(cli) -> None:
     said = cli("train", *TINY)
     assert "Epoch 1/3:  train_loss=" in said.err
     assert "val_f1=" in said.err
-    assert "baseline" in said.out
-    sentence = (
-        r"(?m)^(Better than every baseline|Not shown to be better|Worse than \w+|Too few independent rows to tell)$"
-    )
-    assert re.search(sentence, said.out)
+    best = re.search(r"(?m)^Best epoch: (\d), val_loss=(\S+), val_f1=(\S+)$", said.err)
+    assert best
+    assert re.search(rf"(?m)^Epoch {best[1]}/3:  .*val_loss={best[2]}  val_f1={best[3]}  ", said.err)
+    head = r"Better than every baseline|Not shown to be better|Worse than \w+|Too few independent rows to tell"
+    assert re.match(rf"\n({head}): log loss \d\.\d{{4}} against (\w+'s )?\d\.\d{{4}}\n\ntest, \d+ rows ", said.out)
     assert "gatewise predict --model" in said.out
 
 

@@ -272,7 +272,7 @@ def test_failed_folds_are_an_error_beside_a_whole_result(cli: Cli, tmp_path: Pat
 def test_a_run_says_what_it_found_and_a_resumed_one_the_same(cli: Cli) -> None:
     first = cli("cv", *CV, "--workers", "1", "--max-epochs", "1")
     assert first.code == 0, first.err
-    for words in ("lstm@3", "gru@3", "prior@3", "95% interval", "out of fold", "report"):
+    for words in ("lstm@3", "gru@3", "prior@3", "95% interval", "out_of_fold.parquet", "report.html"):
         assert words in first.out
     assert "12 trainings to run" in first.err
     assert "[12/12] fold 1 of gru, horizon 3, seed 43: log loss" in first.err

@@ -159,16 +159,16 @@ def test_every_picture_has_its_frame_and_data_that_are_json(page: str) -> None:
 def test_the_page_says_the_verdict_and_holds_every_number_that_the_evaluation_found(
     report: ReportData, page: str
 ) -> None:
-    text = Elements(page).text.replace("−", "-")
+    text = Elements(page).text
     test = report.evaluation.parts["test"]
     assert test.summary in text
     assert test.headline in text
     for result in report.evaluation.parts.values():
         for found in (result.metrics, *result.baselines.values()):
-            for name in ("accuracy", "log_loss", "macro_f1", "brier", "precision_up"):
-                assert f"{found[name].value:.4f}" in text
+            for name, digits in {"log_loss": ".4f", "brier": ".4f", "macro_f1": ".3f", "accuracy": ".1%"}.items():
+                assert f"{found[name].value:{digits}}" in text
                 if found[name].low is not None:
-                    assert f"{found[name].low:.4f} to {found[name].high:.4f}" in text
+                    assert f"{found[name].low:{digits}} to {found[name].high:{digits}}" in text
     for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "indicative"):
         assert words in text, words
 
@@ -200,8 +200,8 @@ def test_a_missing_interval_has_its_reason_once_and_names_metrics_and_whose_they
         "last": {"log_loss": flat, "f1_up": whole, "ece": few},
     }
     assert without_interval(everyone, ["log_loss", "f1_up", "ece"]) == [
-        "No interval of f1_up, ece (model); of ece (prior, last): too few.",
-        "No interval of log_loss (prior, last): no spread.",
+        "No interval of F1 up, calibration error (model); of calibration error (prior, last): too few.",
+        "No interval of log loss (prior, last): no spread.",
     ]
     lacking = {"val": {"rmse": few, "r2": few}, "test": {"rmse": few, "r2": few}}
     assert without_interval(lacking, ["rmse", "r2"]) == ["No interval: too few."]
@@ -212,7 +212,7 @@ def test_a_baseline_without_an_interval_has_its_reason_on_the_page() -> None:
     report = make_report()
     test = report.evaluation.parts["test"]
     test.baselines["prior"]["log_loss"] = Interval(1.0, reason="the prior never moves")
-    assert "No interval of log_loss (prior): the prior never moves." in Elements(render(report)).text
+    assert "No interval of log loss (prior): the prior never moves." in Elements(render(report)).text
 
 
 def test_names_from_data_cannot_break_out_of_the_page() -> None:

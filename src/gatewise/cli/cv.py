@@ -54,7 +54,13 @@ def cv(
     ] = None,
     horizons: Annotated[
         str | None,
-        typer.Option(help="Rows ahead that the target looks, like 5,20.", show_default="20", rich_help_panel=TARGET),
+        typer.Option(
+            "--horizons",
+            "--horizon",
+            help="Rows ahead that the target looks, like 5,20.",
+            show_default="20",
+            rich_help_panel=TARGET,
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
@@ -228,37 +234,28 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 
 def _print_outcome(outcome: CvOutcome) -> None:
-    from gatewise.cli.output import print_headline, print_sentence, print_table
-    from gatewise.evaluation.base import enough, fixed
-    from gatewise.evaluation.interval_words import bounds_text
-    from gatewise.evaluation.metric_names import IN_TABLES
+    from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
+    from gatewise.evaluation.metric_names import IN_TABLES, metric_head, metric_interval, metric_spread
     from gatewise.selection.cv.verdict import measures
 
+    print()
+    print_headline(outcome.verdict.judgement)
     print()
     shown = [name for name in IN_TABLES if name in outcome.summaries[0].metrics]
     rows = []
     for summary in outcome.summaries:
-        estimates = [summary.metrics[name] for name in shown]
-        places = [enough(e.mean, 3) for e in estimates]
-        cells = [
-            fixed(e.mean, n) + ("" if e.std is None else f" ± {e.std:.{n}f}")
-            for e, n in zip(estimates, places, strict=True)
-        ]
+        estimates = {name: summary.metrics[name] for name in shown}
+        cells = [metric_spread(name, e.mean, e.std) for name, e in estimates.items()]
         rows.append([summary.name, str(summary.folds), *cells])
-        if any(e.low is not None for e in estimates):
+        if any(e.low is not None for e in estimates.values()):
             confidence = outcome.plan.base.evaluation.confidence
-            bounds = [bounds_text(e, n) for e, n in zip(estimates, places, strict=True)]
+            bounds = [metric_interval(name, e, abs(e.mean)) for name, e in estimates.items()]
             rows.append([f"  {confidence:.0%} interval", "", *bounds])
-    print_table("", ["model@horizon", "folds", *shown], rows)
+    print_table("", ["model@horizon", "folds", *map(metric_head, shown)], rows)
     print()
-    print_headline(outcome.verdict.judgement)
     for line in outcome.verdict.lines:
         print_sentence(translate(line), "- ")
     for name, value, meaning in measures(outcome.overfitting):
         print_sentence(f"{name} {value}: {meaning}.", "- ")
-    print(
-        f"\ncv           {outcome.folder.name}"
-        f"\nreport       {outcome.report}"
-        f"\nfolds        {outcome.folder / 'folds.parquet'}"
-        f"\nout of fold  {outcome.out_of_fold}"
-    )
+    files = (outcome.report, outcome.folder / "folds.parquet", outcome.out_of_fold)
+    print_places({"cv": outcome.folder.name}, files)

@@ -24,7 +24,7 @@ class CvProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
@@ -95,7 +95,7 @@ class CvProgress:
 
 
 def _outcome(answer: JobResult | JobFailure) -> str:
-    from gatewise.evaluation.metric_names import deciding_among, metric_words
+    from gatewise.evaluation.metric_names import deciding_among, metric_text, metric_words
     from gatewise.jobs.jobs import JobFailure
 
     if isinstance(answer, JobFailure):
@@ -104,4 +104,4 @@ def _outcome(answer: JobResult | JobFailure) -> str:
     epochs = f"{answer.epochs} epoch{'s' if answer.epochs > 1 else ''}, best {answer.best_epoch}"
     if answer.ended == "diverged":
         epochs += ", then diverged"
-    return f"{metric_words(metric)} {answer.metrics[metric]:.4g}, {epochs}, {answer.seconds:.1f}s"
+    return f"{metric_words(metric)} {metric_text(metric, answer.metrics[metric])}, {epochs}, {answer.seconds:.1f}s"

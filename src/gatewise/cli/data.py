@@ -71,40 +71,46 @@ def check(
 
 
 def _print_report(report: Report, quiet: bool, place: str) -> None:
+    import sys
+
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from gatewise.cli.output import print_sentence, terminal_width
     from gatewise.config.schema import format_duration
     from gatewise.errors import one_line
 
-    console, errors = Console(), Console(stderr=True)
+    console, errors = Console(highlight=False, markup=False), Console(stderr=True)
     for note in () if quiet else report.notes:
-        errors.print(escape(translate(note)), style="dim", highlight=False, soft_wrap=True)
-    names = ", ".join(map(one_line, report.symbols[:6])) + (
-        f", … ({len(report.symbols)})" if len(report.symbols) > 6 else ""
-    )
-    timeframe = "unknown" if report.timeframe is None else format_duration(report.timeframe)
-    console.print(
-        escape(
-            f"{report.rows:,} row{'' if report.rows == 1 else 's'} of {names} in {place}, timeframe {timeframe}\n"
-            f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}"
-        ),
-        highlight=False,
-        soft_wrap=True,
-    )
-    table = Table()
-    table.add_column("finding")
-    table.add_column("count", justify="right")
-    table.add_column("where (the first ones; gaps: the longest), and what to do", overflow="fold")
-    for finding in report.findings:
-        bad = finding.count > 0 and finding.blocks
-        lines = [*finding.examples, f"→ {translate(finding.remedy)}"] if finding.count else []
-        style = "red" if bad else ("yellow" if finding.count else "green")
-        table.add_row(finding.kind.replace("_", " "), f"{finding.count:,}", escape("\n".join(lines)), style=style)
-    console.print(table)
+        errors.print(escape(translate(note)), style="dim", highlight=False, soft_wrap=not sys.stderr.isatty())
     why = "see the rows in red" if report.timeframe is not None else "its timeframe is unknown (--timeframe)"
     doubts = [finding.kind.replace("_", " ") for finding in report.findings if finding.count and finding.doubtful]
     fit = f"fit to train on, if these are as they should be: {', '.join(doubts)}" if doubts else "fit to train on"
     verdict = fit if report.ok else f"not fit to train on as it is: {why}"
-    console.print(verdict, style="green" if report.ok else "bold red", highlight=False)
+    style = "bold yellow" if report.ok and doubts else "bold green" if report.ok else "bold red"
+    print()
+    console.print(verdict, style=style, soft_wrap=terminal_width() is None)
+    names = ", ".join(map(one_line, report.symbols[:6])) + (
+        f", … ({len(report.symbols)})" if len(report.symbols) > 6 else ""
+    )
+    timeframe = "unknown" if report.timeframe is None else format_duration(report.timeframe)
+    rows = f"{report.rows:,} row{'' if report.rows == 1 else 's'}"
+    print_sentence(f"{rows} of {names} in {place}, timeframe {timeframe}")
+    print_sentence(f"stamped {report.first_stamp} to {report.last_stamp}; knowable {report.start} to {report.end}")
+    print()
+    if any(finding.count for finding in report.findings):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("finding", no_wrap=True)
+        table.add_column("count", justify="right", no_wrap=True)
+        table.add_column("where (the first ones; gaps: the longest), and what to do", overflow="fold")
+        for finding in report.findings:
+            if finding.count:
+                lines = [*finding.examples, f"→ {translate(finding.remedy)}"]
+                color = "red" if finding.blocks else "yellow"
+                kind = finding.kind.replace("_", " ")
+                table.add_row(kind, f"{finding.count:,}", escape("\n".join(lines)), style=color)
+        console.print(table)
+        print()
+    none = [finding.kind.replace("_", " ") for finding in report.findings if not finding.count]
+    print_sentence(f"nothing of: {', '.join(none)}")

@@ -23,7 +23,7 @@ class FetchProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),

@@ -76,9 +76,11 @@ def report_error(kind: str, message: str, hint: str | None, as_json: bool) -> in
     if as_json:
         print(json.dumps({"error": {"type": kind, "message": message, "hint": hint}}))
     else:
-        print(f"error: {message}", file=sys.stderr)
+        from gatewise.cli.output import wrapped
+
+        print(wrapped(f"error: {message}", sys.stderr), file=sys.stderr)
         if hint:
-            print(f"hint: {hint}", file=sys.stderr)
+            print(wrapped(f"hint: {hint}", sys.stderr), file=sys.stderr)
     return 2
 
 

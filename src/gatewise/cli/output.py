@@ -7,9 +7,10 @@ import logging
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from gatewise.cli.flags import translate
 
@@ -35,9 +36,16 @@ def print_checks(audit: Audit, as_json: bool, passed: str, failed: str) -> None:
     if as_json:
         print_json(audit.to_dict())
         return
+    from rich.console import Console
+
+    failures = [check.name for check in audit.checks if not check.passed]
+    head = f"failed: {failed} ({', '.join(failures)})" if failures else f"passed: {passed} ({len(audit.checks)} checks)"
+    console = Console(highlight=False, markup=False)
+    console.print(head, style="bold red" if failures else "bold green", soft_wrap=terminal_width() is None)
+    print()
+    width = max((len(check.name) for check in audit.checks), default=0)
     for check in audit.checks:
-        print(f"{'pass' if check.passed else 'FAIL'}  {check.name:<16} {check.detail}")
-    print(f"passed: {passed}" if audit.passed else f"FAILED: {failed}")
+        print_sentence(check.detail, f"{'pass' if check.passed else 'FAIL'}  {check.name:<{width}}  ")
 
 
 def _advice_in_flags(value: Any, advises: bool = False) -> Any:
@@ -60,26 +68,28 @@ def set_up_logging(quiet: bool) -> None:
 
 class _InFlags(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return translate(super().format(record))
+        return wrapped(translate(super().format(record)), sys.stderr)
 
 
-def terminal_width() -> int | None:
-    """Characters in a line of the terminal that stdout is; `None` where stdout goes elsewhere, which has no width."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Characters in a line of the terminal that a stream is, stdout by default; `None` where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def wrapped(text: str, stream: TextIO | None = None, bullet: str = "") -> str:
+    """Words for people as a stream shows them: on a terminal wrapped between words."""
+    width = terminal_width(stream)
+    if width is None:
+        return bullet + text
+    indent = " " * len(bullet)
+    return textwrap.fill(
+        text, width, initial_indent=bullet, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def print_sentence(text: str, bullet: str = "") -> None:
-    """Words for people on stdout, on a terminal wrapped between words."""
-    width = terminal_width()
-    if width is not None:
-        text = textwrap.fill(
-            text,
-            width - len(bullet),
-            subsequent_indent=" " * len(bullet),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    print(bullet + text)
+    """Words for people on stdout."""
+    print(wrapped(text, bullet=bullet))
 
 
 def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:
@@ -132,12 +142,33 @@ def _numeric(rows: Sequence[Sequence[str | Text]], number: int) -> bool:
     return any(cells) and all(cell[0] in "0123456789+-[" for cell in cells if cell)
 
 
-def print_headline(judgement: Judgement) -> None:
-    """The verdict in a line of its own, on a terminal in its tone's colour."""
+def print_headline(judgement: Judgement, numbers: str = "") -> None:
+    """The verdict in a line of its own, on a terminal in its tone's colour; with its numbers, if there is room."""
     from rich.console import Console
 
-    line = verdict_text(judgement, judgement.headline)
-    Console(highlight=False, markup=False).print(line, style="bold", soft_wrap=True)
+    line = f"{judgement.headline}: {numbers}" if numbers else judgement.headline
+    line = line if len(line) <= (terminal_width() or len(line)) else judgement.headline
+    Console(highlight=False, markup=False).print(verdict_text(judgement, line), style="bold", soft_wrap=True)
+
+
+def print_places(ids: Mapping[str, str], files: Sequence[Path], *commands: str) -> None:
+    """What was made is called, where its files lie, all in one folder, and what can be done with it."""
+    names = [f"{file.name}/" if file.is_dir() else file.name for file in files]
+    lines = {**ids, "files": f"{from_here(files[0].parent)}/", "": ", ".join(names)}
+    width = max(map(len, lines)) + 2
+    print()
+    for name, text in lines.items():
+        print(f"{name:<{width}}{text}")
+    if commands:
+        print("\nnext:")
+        for command in commands:
+            print(f"  {command}")
+
+
+def from_here(path: Path) -> Path:
+    """A path as one would type it, if it lies below where one stands."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def verdict_text(judgement: Judgement, text: str | None = None) -> Text:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from gatewise.cli.completion import run_ids
-from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name, translate
+from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name
 from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
-
-if TYPE_CHECKING:
-    from gatewise.config.schema import DataConfig
-    from gatewise.evaluation.evaluate import Evaluation
-    from gatewise.outcome import Outcome
-
 
 _RATE = "training.learning_rate"
 
@@ -123,101 +117,6 @@ def train(
     if as_json:
         print_json({"run_id": run_id, **outcome.to_dict()})
     else:
-        _print_outcome(run_id, outcome, config.data)
+        from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 
-
-def _print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
-    from gatewise.cli.output import newer_rows, print_headline, print_sentence, print_table
-
-    print()
-    columns, rows, why = _comparison(outcome.evaluation)
-    print_table("", columns, rows)
-    for line in why:
-        print_sentence(line)
-    print()
-    if rows := _column_rows(outcome.evaluation):
-        print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), rows)
-        print()
-    if rows := _symbol_rows(outcome.evaluation):
-        metric = next(iter(outcome.evaluation.parts.values())).deciding_metric
-        head = ["part", "symbol", "rows", metric, "best baseline's", "difference", "verdict"]
-        print_table("symbol by symbol, beside the best baseline", head, rows)
-        print()
-    print_headline(outcome.evaluation.judgement)
-    for result in outcome.evaluation.parts.values():
-        print_sentence(result.summary)
-    if outcome.curves:
-        print_sentence(f"{translate(outcome.curves.sentence)}.")
-    for remark in outcome.remarks:
-        print_sentence(f"note: {translate(remark)}")
-    print(
-        f"\nrun          {run_id}"
-        f"\nreport       {outcome.report}"
-        f"\npredictions  {outcome.predictions}"
-        f"\nbundle       {outcome.bundle}"
-        "\n\nnext:"
-        f"\n  gatewise predict --model {run_id[:8]} {newer_rows(data)} -o predictions.csv"
-        f"\n  gatewise runs show {run_id[:8]}"
-        "\n  gatewise ui"
-    )
-
-
-_COLUMN_HEAD = ("part", "column", "rmse", "last value's", "difference", "mae", "last value's", "direction", "verdict")
-
-
-def _column_rows(evaluation: Evaluation) -> list[list[str]]:
-    """Errors of each predicted column beside persistence's, part by part; none where no column is predicted."""
-    from gatewise.evaluation.base import decimals, shown
-    from gatewise.evaluation.interval_words import bounds_text
-
-    rows = []
-    for part, result in evaluation.parts.items():
-        for name, column in result.columns.items():
-            model, last, by = column.metrics, column.persistence, column.difference
-            cells = []
-            for metric in ("rmse", "mae"):
-                places = decimals(max(model[metric].value, last[metric].value))
-                cells += [shown(metrics[metric].value, places, ",") for metrics in (model, last)]
-                if metric == "rmse":
-                    cells.append(f"{by.value:+,.{places}f} {bounds_text(by, places, sign='+,')}".rstrip())
-            direction = f"{model['directional_accuracy'].value:.3f}"
-            rows.append([part, name, *cells, direction, column.words])
-    return rows
-
-
-def _symbol_rows(evaluation: Evaluation) -> list[list[str]]:
-    """The newest part's verdict for each symbol; none where there is but one."""
-    from gatewise.evaluation.base import decimals, shown, signed
-
-    part, result = list(evaluation.parts.items())[-1]
-    rows = []
-    for name, judged in result.symbols.items():
-        deciding = judged.deciding_metric
-        metric, best = judged.metrics[deciding], judged.baselines[judged.best_baseline][deciding]
-        places = decimals(max(metric.value, best.value))
-        beside = f"{shown(best.value, places, ',')} {judged.best_baseline}"
-        difference = signed(judged.differences[judged.best_baseline], places)
-        rows.append(
-            [part, name, f"{judged.rows:,}", shown(metric.value, places, ","), beside, difference, judged.short]
-        )
-    return rows
-
-
-def _comparison(evaluation: Evaluation) -> tuple[list[str], list[list[str]], list[str]]:
-    """The deciding metrics of model and baselines, part by part, with the model's interval, or why there is none."""
-    from gatewise.evaluation.base import enough, shown
-    from gatewise.evaluation.interval_words import bounds_text, without_interval
-    from gatewise.evaluation.metric_names import IN_TABLES
-
-    first = next(iter(evaluation.parts.values()))
-    names = [name for name in IN_TABLES if name in first.metrics]
-    rows = []
-    for part, result in evaluation.parts.items():
-        for who, metrics in {"model": result.metrics, **result.baselines}.items():
-            intervals = [metrics[name] for name in names]
-            rows.append([part, who, *(shown(interval.value, 3) for interval in intervals)])
-            bounds = [bounds_text(interval, enough(interval.value, 3)) for interval in intervals]
-            if who == "model" and any(bounds):
-                rows.append(["", f"  {result.confidence:.0%} interval", *bounds])
-    why = without_interval({part: result.metrics for part, result in evaluation.parts.items()}, names)
-    return ["part", "who", *names], rows, why
+        print_outcome(run_id, outcome, config.data)

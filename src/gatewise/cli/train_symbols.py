@@ -60,7 +60,7 @@ class SymbolsProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns,
@@ -101,7 +101,7 @@ class SymbolsProgress:
 
 
 def _words(answer: SymbolRun | SymbolFailure) -> str:
-    from gatewise.evaluation.metric_names import deciding_among, metric_words
+    from gatewise.evaluation.metric_names import deciding_among, metric_text, metric_words
     from gatewise.per_symbol.task import SymbolFailure
 
     if isinstance(answer, SymbolFailure):
@@ -110,7 +110,8 @@ def _words(answer: SymbolRun | SymbolFailure) -> str:
     metric = deciding_among(metrics)
     epochs = f"{answer.result['epochs']} epoch{'' if answer.result['epochs'] == 1 else 's'}"
     epochs += f", best {answer.result['best_epoch']}{', then diverged' * (answer.result['ended'] == 'diverged')}"
-    return f"{part} {metric_words(metric)} {metrics[metric]['value']:.4g}, {epochs}, run {answer.run_id[:8]}"
+    value = metric_text(metric, metrics[metric]["value"])
+    return f"{part} {metric_words(metric)} {value}, {epochs}, run {answer.run_id[:8]}"
 
 
 def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
@@ -121,7 +122,7 @@ def _judged(result: dict[str, Any]) -> tuple[str, dict[str, dict[str, float]]]:
 def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     from gatewise.cli.flags import translate
     from gatewise.cli.output import newer_rows, print_sentence, print_table, verdict_text
-    from gatewise.evaluation.metric_names import IN_TABLES
+    from gatewise.evaluation.metric_names import IN_TABLES, metric_head, metric_text
     from gatewise.evaluation.verdict import read_judgement
 
     judged = [_judged(run.result) for run in runs.runs]
@@ -129,16 +130,16 @@ def _print_runs(runs: SymbolRuns, data: DataConfig) -> None:
     shown = [name for name in metrics_shown if all(name in metrics for _, metrics in judged)]
     rows: list[list[str | Text]] = []
     for run, (part, metrics) in zip(runs.runs, judged, strict=True):
-        cells = [f"{metrics[name]['value']:.4g}" for name in shown]
+        cells = [metric_text(name, metrics[name]["value"]) for name in shown]
         windows = f"{run.result['windows'].get(part, 0):,}"
         verdict = verdict_text(read_judgement(run.result["verdict"], run.result["headline"]))
-        rows.append([run.symbol, part, windows, *cells, verdict, run.run_id])
+        rows.append([run.symbol, part, windows, *cells, verdict, run.run_id[:8]])
     overall = runs.overall()
     means = overall["mean"][judged[0][0]]
     count = f"{overall['verdict']['better']} of {overall['symbols']} better"
-    rows.append(["mean", judged[0][0], "", *(f"{means[name]:.4g}" for name in shown), count, ""])
+    rows.append(["mean", judged[0][0], "", *(metric_text(name, means[name]) for name in shown), count, ""])
     print()
-    print_table("", ["symbol", "part", "windows", *shown, "verdict", "run"], rows)
+    print_table("", ["symbol", "part", "windows", *map(metric_head, shown), "verdict", "run"], rows)
     remarked = [(run.symbol, remark) for run in runs.runs for remark in run.result["remarks"]]
     for symbol, remark in remarked[:_MOST_REMARKS]:
         print_sentence(f"note: {symbol}: {translate(remark)}")

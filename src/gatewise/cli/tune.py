@@ -138,20 +138,34 @@ def _from_words(
 
 
 def _print_outcome(outcome: Tuned) -> None:
-    from gatewise.cli.output import print_headline, print_sentence, print_table, setting_words
+    from gatewise.cli.output import (
+        from_here,
+        print_headline,
+        print_places,
+        print_sentence,
+        print_table,
+        setting_words,
+    )
     from gatewise.evaluation.base import count
+    from gatewise.evaluation.metric_names import metric_text, metric_words
 
     result = outcome.result
     ranked = sorted((row for row in result.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
     names = list(result.best.params)
     print()
+    print_headline(result.verdict.judgement)
+    print()
+
+    def metric(value: float | None) -> str:
+        return "" if value is None else metric_text(result.metric, value)
+
     print_table(
-        f"{result.metric}, mean over inner folds; the prior comes to {result.prior_value:.6g}",
-        ["trial", result.metric, *names],
+        f"{metric_words(result.metric)}, mean over inner folds; the prior comes to {metric(result.prior_value)}",
+        ["trial", metric_words(result.metric), *names],
         [
             [
                 f"{row.number}{', diverged' * bool(row.diverged)}",
-                f"{row.value:.6g}",
+                metric(row.value),
                 *(setting_words(row.params[name]) for name in names),
             ]
             for row in ranked[:_MOST_LINES]
@@ -160,7 +174,6 @@ def _print_outcome(outcome: Tuned) -> None:
     states = [row.state for row in result.rows]
     counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in dict.fromkeys(sorted(states)))
     print()
-    print_headline(result.verdict.judgement)
     print_sentence(result.line)
     print_sentence(f"{count(len(states), 'trial')}: {counts}{'; time was up' if outcome.out_of_time else ''}")
     if result.diverged:
@@ -170,13 +183,10 @@ def _print_outcome(outcome: Tuned) -> None:
     print_sentence(
         "The best of many looks better than it is; train it to have it judged on the test part, which no trial saw."
     )
-    print(
-        f"\nstudy        {outcome.folder.name}"
-        f"\nbest config  {outcome.best_config}"
-        f"\nreport       {outcome.report}"
-        f"\ntrials       {outcome.table}"
-        f"\nstorage      {outcome.storage}"
-        f"\n\nnext:\n  gatewise train --config {outcome.best_config}"
-    )
+    commands = [f"gatewise train --config {from_here(outcome.best_config)}"]
     if outcome.out_of_time:
-        print(f"  gatewise tune --resume {outcome.folder.name[:8]} --timeout 30m")
+        commands.append(f"gatewise tune --resume {outcome.folder.name[:8]} --timeout 30m")
+    ids = {"study": outcome.folder.name}
+    if str(outcome.folder) not in outcome.storage:  # else it is one of the files
+        ids["storage"] = outcome.storage
+    print_places(ids, (outcome.best_config, outcome.report, outcome.table), *commands)

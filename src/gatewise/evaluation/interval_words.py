@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from gatewise.evaluation.base import Estimate, Interval, fixed
+from gatewise.evaluation.metric_names import metric_words
 
 
 def bounds_text(interval: Interval | Estimate, places: int, between: str = "[{}, {}]", sign: str = "") -> str:
@@ -42,6 +43,6 @@ def _which(lacking: Mapping[str, Sequence[str]], everyone: int, every: int) -> s
         alike.setdefault(tuple(names), []).append(whose)
     phrases = []
     for names, some in alike.items():
-        what = "" if len(names) == every else f" of {', '.join(names)}"
+        what = "" if len(names) == every else f" of {', '.join(map(metric_words, names))}"
         phrases.append(what + ("" if len(some) == everyone else f" ({', '.join(some)})"))
     return ";".join(phrases)

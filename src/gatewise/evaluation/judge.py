@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.backtest import Backtest, RuleScores
-from gatewise.evaluation.base import Interval, Ints, Scores, beats, decimals, shown, signed
+from gatewise.evaluation.base import Interval, Ints, Scores, beats, shown, signed
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
 from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
-from gatewise.evaluation.metric_names import metric_words
+from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
 from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
 
@@ -246,7 +246,7 @@ def sharpe_interval(rule: Backtest, horizon: int, confidence: float) -> Interval
 def _summary(result: PartResult, chose: bool) -> str:
     metric = result.deciding_metric
     beside = result.judgement.baseline or result.best_baseline
-    places = decimals(result.metrics[metric].value)
+    places = metric_places(metric, result.metrics[metric].value)
     verdict = {
         "better": f"the model is better than every baseline, of which {beside} is nearest",
         "undecided": f"it is not shown that the model is better than {beside}, the best baseline",
@@ -281,7 +281,7 @@ def _beside_chance(result: PartResult) -> str:
     """How the model stands beside what knows nothing, where the verdict has not said it."""
     if result.verdict == "better" or result.chance == result.best_baseline:
         return ""
-    places = decimals(result.metrics[result.deciding_metric].value)
+    places = metric_places(result.deciding_metric, result.metrics[result.deciding_metric].value)
     stands = {True: "It is better than", False: "It is worse than", None: "Nor is it shown to be better than"}
     apart = signed(result.differences[result.chance], places)
     return f"{stands[result.beats_chance]} {result.chance}, which knows nothing: difference {apart}."

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gatewise.evaluation.base import Estimate, Interval, decimals, enough, shown
+
 
 class Metric(NamedTuple):
     """A metric, and those of its parts: `rmse` and `rmse_close`.
@@ -17,6 +19,9 @@ class Metric(NamedTuple):
         lower_is_better: a loss, not a skill; `None`: neither more nor less of it is.
         decides: of its kind of prediction it is the deciding metric, see `evaluation.kinds`.
         in_tables: it stands in the short tables of terminals.
+        places: after the point, of its values; `None`: about four digits, by their size.
+        percent: it is a share, shown in percent with so many places.
+        short: for people who have little room.
     """
 
     words: str
@@ -25,27 +30,33 @@ class Metric(NamedTuple):
     lower_is_better: bool | None = True
     decides: bool = False
     in_tables: bool = True
+    places: int | None = None
+    percent: bool = False
+    short: str = ""
 
 
 METRICS = {
-    "log_loss": Metric("log loss", decides=True),
-    "accuracy": Metric("accuracy", high=1.0, lower_is_better=False),
-    "macro_f1": Metric("macro F1", high=1.0, lower_is_better=False),
-    "brier": Metric("Brier score", high=2.0),
-    "ece": Metric("calibration error", high=1.0),
+    "log_loss": Metric("log loss", decides=True, places=4),
+    "accuracy": Metric("accuracy", high=1.0, lower_is_better=False, places=1, percent=True),
+    "macro_f1": Metric("macro F1", high=1.0, lower_is_better=False, places=3),
+    "f1": Metric("F1", high=1.0, lower_is_better=False, in_tables=False, places=3),
+    "brier": Metric("Brier score", high=2.0, places=4, short="Brier"),
+    "ece": Metric("calibration error", high=1.0, places=1, percent=True, short="ECE"),
     "rmse": Metric("RMSE", decides=True),
     "mae": Metric("MAE"),
     "pinball": Metric("pinball loss", decides=True),
-    "coverage_error": Metric("coverage error", high=1.0),
-    "coverage": Metric("coverage", high=1.0, lower_is_better=None, in_tables=False),
+    "coverage_error": Metric("coverage error", high=1.0, places=1, percent=True, short="cov. error"),
+    "coverage": Metric("coverage", high=1.0, lower_is_better=None, in_tables=False, places=1, percent=True),
     "width": Metric("width", lower_is_better=None, in_tables=False),
-    "r2": Metric("R²", low=-np.inf, high=1.0, lower_is_better=False),
-    "directional_accuracy": Metric("directional accuracy", high=1.0, lower_is_better=False),
-    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False, in_tables=False),
+    "r2": Metric("R²", low=-np.inf, high=1.0, lower_is_better=False, places=3),
+    "directional_accuracy": Metric(
+        "directional accuracy", high=1.0, lower_is_better=False, places=1, percent=True, short="direction"
+    ),
+    "sharpe": Metric("sharpe", low=-np.inf, lower_is_better=False, in_tables=False, places=2),
 }
 
 
-_OTHERS = Metric("", high=1.0, lower_is_better=False)  # shares
+_OTHERS = Metric("", high=1.0, lower_is_better=False, places=1, percent=True)  # shares
 IN_TABLES = tuple(name for name, metric in METRICS.items() if metric.in_tables)
 
 
@@ -71,7 +82,47 @@ def metric_words(metric: str) -> str:
     name, entry = _found(metric)
     if name:
         return f"{entry.words}{metric[len(name) :].replace('_', ' ', 1)}"
-    return metric.replace("_", " ").replace("f1", "F1", 1)
+    return metric.replace("_", " ")
+
+
+def metric_head(metric: str) -> str:
+    """`metric_words` where there is little room: directional_accuracy -> direction."""
+    return _found(metric)[1].short or metric_words(metric)
+
+
+def metric_places(metric: str, size: float) -> int:
+    """Places after the point of a metric's values side by side, the largest of which is `size`."""
+    places = _found(metric)[1].places
+    return decimals(size) if places is None else places
+
+
+def metric_text(metric: str, value: float, size: float | None = None, sign: str = "") -> str:
+    """A metric's value as people read it, wherever it stands: 1.0310, 50.5%, 12,345.
+
+    Args:
+        size: of the largest value that it stands beside; `None`: it stands alone.
+        sign: `+` shows it always.
+    """
+    if _found(metric)[1].percent:
+        return f"{shown(100 * value, metric_places(metric, value), sign)}%"
+    return shown(value, metric_places(metric, value if size is None else size), f"{sign},")
+
+
+def metric_spread(metric: str, mean: float, std: float | None, size: float | None = None) -> str:
+    """A mean and the standard deviation around it likewise: 1.0310 ± 0.0021."""
+    text = metric_text(metric, mean, size)
+    if std is None:
+        return text
+    if _found(metric)[1].percent:
+        return f"{text} ± {100 * std:.{metric_places(metric, mean)}f}%"
+    return f"{text} ± {std:,.{enough(mean, metric_places(metric, mean if size is None else size))}f}"
+
+
+def metric_interval(metric: str, interval: Interval | Estimate, size: float, between: str = "[{}, {}]") -> str:
+    """The bounds of a metric's value likewise; nothing where there are none, or where it can't come out otherwise."""
+    if interval.low is None or interval.high is None or np.isclose(interval.low, interval.high, rtol=1e-9, atol=0):
+        return ""
+    return between.format(*(metric_text(metric, bound, size) for bound in (interval.low, interval.high)))
 
 
 def _found(metric: str) -> tuple[str, Metric]:

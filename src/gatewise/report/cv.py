@@ -9,9 +9,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from gatewise.evaluation.base import Estimate, Interval, count, decimals, enough, fixed, shown
-from gatewise.evaluation.interval_words import bounds_text
-from gatewise.evaluation.metric_names import best_of, metric_words
+from gatewise.evaluation.base import Estimate, Interval, count
+from gatewise.evaluation.metric_names import best_of, metric_interval, metric_spread, metric_text, metric_words
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_text
 from gatewise.report import figures
@@ -161,25 +160,29 @@ def _table(horizon: HorizonPage, metrics: Sequence[str], page: CvPage) -> Markup
 def _line(metric: str, estimates: Sequence[Estimate]) -> Line:
     means = [estimate.mean for estimate in estimates]
     best = best_of(metric, means)
-    places = decimals(max(abs(mean) for mean in means))
-    return Line(metric_words(metric), [_cell(estimate, places, estimate.mean == best) for estimate in estimates])
-
-
-def _cell(estimate: Estimate, places: int, best: bool) -> Cell:
-    places = enough(estimate.mean, places)
-    spread = "" if estimate.std is None else f" ± {estimate.std:.{places}f}"
-    bounds = bounds_text(estimate, places, "{} to {}").replace("-", "−")
-    text = f"{fixed(estimate.mean, places)}{spread}".replace("-", "−")
-    return Cell(text, bounds, bold=True, style="best" * best)
+    size = max(abs(mean) for mean in means)
+    cells = [
+        Cell(
+            metric_spread(metric, estimate.mean, estimate.std, size),
+            metric_interval(metric, estimate, size, "{} to {}"),
+            bold=True,
+            style="best" * (estimate.mean == best),
+        )
+        for estimate in estimates
+    ]
+    return Line(metric_words(metric), cells)
 
 
 def _symbols(horizon: HorizonPage, page: CvPage) -> Markup:
     models = list(next(iter(horizon.by_symbol.values())))
-    places = decimals(max(abs(value) for means in horizon.by_symbol.values() for value in means.values()))
+    size = max(abs(value) for means in horizon.by_symbol.values() for value in means.values())
     lines = [
         Line(
             symbol,
-            [Cell(shown(means[name], places), bold=True) if name in means else Cell("–") for name in models],
+            [
+                Cell(metric_text(page.deciding, means[name], size), bold=True) if name in means else Cell("–")
+                for name in models
+            ],
         )
         for symbol, means in horizon.by_symbol.items()
     ]

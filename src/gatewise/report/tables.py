@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from gatewise.evaluation.base import Interval, decimals, enough, fixed, shown
+from gatewise.evaluation.base import Interval, decimals, fixed, shown
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
-from gatewise.evaluation.metric_names import best_of, metric_words
+from gatewise.evaluation.metric_names import best_of, metric_interval, metric_places, metric_text, metric_words
 from gatewise.evaluation.verdict import TONES, Tone, column_tone
 from gatewise.report.html import Cell, Line, table
 
@@ -21,9 +21,9 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
     columns = {"model": result.metrics, **result.baselines}
     lines = [_metric_line(metric, {name: values[metric] for name, values in columns.items()}) for metric in metrics]
     if differences:
-        label = f"{metric_words(result.deciding_metric)}: model − baseline, paired"
-        places = decimals(result.metrics[result.deciding_metric].value)
-        cells = [_cell(result.differences[name], places, "+") for name in result.baselines]
+        label = f"{metric_words(result.deciding_metric)}: model minus baseline, paired"
+        places = metric_places(result.deciding_metric, result.metrics[result.deciding_metric].value)
+        cells = [_difference_cell(result.differences[name], places) for name in result.baselines]
         lines.append(Line(label, [Cell("–", style="model"), *cells], "difference"))
     some = any(values[name].low is not None for values in columns.values() for name in metrics)
     intervals = f", {result.confidence:.0%} intervals." if some else "."
@@ -43,10 +43,10 @@ def column_table(result: PartResult, caption: str) -> Markup:
             _verdict_cell(column.words, column_tone(column.words)),
             Cell(shown(model["rmse"].value, rmse, ","), bold=True),
             Cell(shown(last["rmse"].value, rmse, ",")),
-            _cell(column.difference, rmse, "+"),
+            _difference_cell(column.difference, rmse),
             Cell(shown(model["mae"].value, mae, ","), bold=True),
             Cell(shown(last["mae"].value, mae, ",")),
-            Cell(f"{model['directional_accuracy'].value:.3f}"),
+            Cell(metric_text("directional_accuracy", model["directional_accuracy"].value)),
             Cell(f"{column.outside_training:.0%}"),
         ]
         lines.append(Line(name, cells))
@@ -65,14 +65,14 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> Ma
     lines = []
     for name, part in {"all": result, **dict(list(result.symbols.items())[:_MOST_SYMBOLS])}.items():
         best = part.baselines[part.best_baseline][deciding]
-        places = decimals(max(part.metrics[deciding].value, best.value))
+        size = max(part.metrics[deciding].value, best.value)
         cells = [
             _verdict_cell(part.short, TONES[part.verdict]),
             Cell(f"{part.rows:,}"),
-            _cell(part.metrics[deciding], places),
-            Cell(shown(best.value, places, ","), part.best_baseline, bold=True),
-            _cell(part.differences[part.best_baseline], places, "+"),
-            *(Cell(f"{part.metrics[metric].value:,.{decimals(part.metrics[metric].value)}f}") for metric in more),
+            _cell(deciding, part.metrics[deciding], size),
+            Cell(metric_text(deciding, best.value, size), part.best_baseline, bold=True),
+            _difference_cell(part.differences[part.best_baseline], metric_places(deciding, size)),
+            *(Cell(metric_text(metric, part.metrics[metric].value)) for metric in more),
         ]
         lines.append(Line(name, cells))
     compared = (metric_words(deciding), "best baseline's", "difference, paired")
@@ -85,18 +85,21 @@ def symbol_table(result: PartResult, metrics: Sequence[str], caption: str) -> Ma
 def _metric_line(metric: str, columns: Mapping[str, Interval]) -> Line:
     values = [interval.value for interval in columns.values()]
     best = best_of(metric, values)
-    places = decimals(max(abs(value) for value in values))
+    size = max(abs(value) for value in values)
     cells = [
-        _cell(interval, places, style=" ".join(["model"] * (name == "model") + ["best"] * (interval.value == best)))
+        _cell(metric, interval, size, " ".join(["model"] * (name == "model") + ["best"] * (interval.value == best)))
         for name, interval in columns.items()
     ]
     return Line(metric_words(metric), cells)
 
 
-def _cell(interval: Interval, places: int, sign: str = "", style: str = "") -> Cell:
-    places = places if sign else enough(interval.value, places)  # what is left of a difference may well be 0
-    bounds = bounds_text(interval, places, "{} to {}", f"{sign},").replace("-", "−")
-    return Cell(fixed(interval.value, places, f"{sign},").replace("-", "−"), bounds, bold=True, style=style)
+def _cell(metric: str, interval: Interval, size: float, style: str = "") -> Cell:
+    bounds = metric_interval(metric, interval, size, "{} to {}")
+    return Cell(metric_text(metric, interval.value, size), bounds, bold=True, style=style)
+
+
+def _difference_cell(interval: Interval, places: int) -> Cell:
+    return Cell(fixed(interval.value, places, "+,"), bounds_text(interval, places, "{} to {}", "+,"), bold=True)
 
 
 def _verdict_cell(text: str, tone: Tone) -> Cell:

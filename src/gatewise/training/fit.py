@@ -120,10 +120,8 @@ def fit(
                         cut = budget.stop(progress.epoch, budget.clock() - began, seconds)
                     if save is not None and (cut or progress.epoch % settings.checkpoint_every_epochs == 0):
                         save(state)
-            if progress.stopping.should_stop:
-                listener.on_message(f"Early stopping triggered (patience={settings.early_stopping_patience})")
-            if progress.growth_remark:
-                listener.on_message(progress.growth_remark)
+            for line in progress.ending:
+                listener.on_message(line)
         except KeyboardInterrupt:
             if not state.best:
                 raise

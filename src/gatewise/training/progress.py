@@ -157,6 +157,17 @@ class Progress:
         )
 
     @property
+    def ending(self) -> tuple[str, ...]:
+        """The last lines of a log: why it ended early, the epoch that is kept with its numbers, and what was odd."""
+        patience, best = self.settings.early_stopping_patience, self.stopping.best_epoch
+        early = (f"Early stopping triggered (patience={patience})",) if self.stopping.should_stop else ()
+        values = self.history[best - 1]
+        names = [name for name in dict.fromkeys((f"val_{self.monitor}", "val_f1")) if name in values]
+        numbers = "".join(f", {name}={values[name]:.4f}" for name in names)
+        growth = (self.growth_remark,) if self.growth_remark else ()
+        return (*early, f"Best epoch: {best}{numbers}", *growth)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What people should know of the epochs so far."""
         return (*self.past_remarks, *(remark for remark in (self._diverged_remark, self.growth_remark) if remark))

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gatewise.evaluation.base import decimals, fixed, shown
+from gatewise.evaluation.base import fixed, shown
 from gatewise.evaluation.interval_words import bounds_text
-from gatewise.evaluation.metric_names import metric_words
+from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import SHORT, Judgement
 from gatewise.selection.cv.summary import Summary
@@ -101,7 +101,7 @@ def _shades(models: Sequence[Summary], judgement: Judgement, snooping: Snooping,
 
 def _line(summary: Summary, deciding: str, confidence: float) -> str:
     mean, apart = summary.metrics[deciding].mean, summary.against_prior
-    places = decimals(mean)
+    places = metric_places(deciding, mean)
     chance = mean - apart.mean  # the prior's on the same folds: some of the model's may have failed
     compared = f"{summary.name}: {metric_words(deciding)} {mean:.{places}f}; the prior's is {shown(chance, places)}"
     if apart.low is None or apart.high is None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatewise.evaluation.base import Floats, Interval, decimals, shown, signed
-from gatewise.evaluation.metric_names import metric_words
+from gatewise.evaluation.base import Floats, Interval, shown, signed
+from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.verdict import Judgement, judge_differences
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS, corrected_half_width
@@ -42,7 +42,7 @@ class TuneVerdict:
 
     def line(self, number: int, metric: str, prior_value: float) -> str:
         """The numbers behind it in a sentence; `number` is the best trial's."""
-        places = decimals(prior_value) + 1
+        places = metric_places(metric, prior_value)
         apart = self.against_prior
         how = f"at {self.confidence:.0%}, the choice counted"
         if apart.low is None:

@@ -200,11 +200,8 @@ class _Fleet:
                 if is_best:
                     self.state.best[k] = self.state.weights[k]
                 self.listeners[k].on_epoch(progress.epoch, progress.history[-1])
-                if progress.stopping.should_stop:
-                    patience = self.settings[k].early_stopping_patience
-                    self.listeners[k].on_message(f"Early stopping triggered (patience={patience})")
-                if progress.finished and progress.growth_remark:
-                    self.listeners[k].on_message(progress.growth_remark)
+                for line in progress.ending if progress.finished else ():
+                    self.listeners[k].on_message(line)
         return seconds
 
     def _train(self, running: Sequence[int]) -> list[dict[str, float]]:

@@ -1,0 +1,121 @@
+"""What commands answer people: the verdict first, tables that a terminal of 80 columns holds, digits by metric.
+
+A line that a terminal breaks by itself breaks in the middle of a number, and that reads as two others.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from audit_tables import random_walk
+from conftest import TINY, Cli
+from gatewise.evaluation.base import Estimate, Interval
+from gatewise.evaluation.metric_names import METRICS, metric_head, metric_interval, metric_spread, metric_text
+
+HEADLINES = "Better than every baseline|Not shown to be better|Worse than \\w+|Too few independent rows to tell"
+SAID = re.compile(r"\x1b\[[0-9;]*m")
+# Paths and commands are to be copied, so they are never broken.
+PLACES = re.compile(r"^(files|  gatewise|gatewise )|/", re.MULTILINE)
+
+
+def answer(cli: Cli, monkeypatch: pytest.MonkeyPatch, *words: object) -> list[str]:
+    """The lines on stdout of a terminal of 80 columns, colours left out."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    said = cli(*words)
+    assert said.code in (0, 1), said.err
+    return SAID.sub("", said.out).strip("\n").split("\n")
+
+
+def require_narrow(lines: list[str]) -> None:
+    assert not [line for line in lines if len(line.rstrip()) > 80 and not PLACES.search(line)]
+
+
+@pytest.mark.parametrize("target", ["triple_barrier", "forward_return", "next_row"])
+def test_the_answer_of_a_training_begins_with_the_verdict_and_fits_80_columns(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    lines = answer(cli, monkeypatch, "train", *TINY, "--target", target, "--max-epochs", 1, "-q")
+    require_narrow(lines)
+    assert re.match(HEADLINES, lines[0])
+    assert lines[2].startswith("test, ")
+    assert lines.index("next:") > len(lines) - 6
+
+
+def test_the_answer_of_a_cross_validation_fits_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = answer(cli, monkeypatch, "cv", *TINY, "--n-splits", 3, "--workers", 1, "-q", "--max-epochs", 1)
+    require_narrow(lines)
+    assert re.match(HEADLINES, lines[0])
+    assert " ± " in lines[3]
+
+
+@pytest.mark.parametrize("fault", ["", "\n2023-11-10 00:01,3"])
+def test_the_answer_of_a_check_begins_with_whether_rows_are_fit_to_train_on(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
+) -> None:
+    file = tmp_path / "X.csv"
+    file.write_text("time,close\n2023-11-10 00:00,1\n2023-11-10 00:01,2\n2023-11-10 00:02,1" + fault, encoding="utf-8")
+    lines = answer(cli, monkeypatch, "data", "check", file, "-q")
+    require_narrow(lines)
+    assert lines[0].startswith("not fit to train on" if fault else "fit to train on")
+    assert any(line.startswith("duplicates") for line in lines) is bool(fault)
+    assert any("duplicates" in line for line in lines[-6:]) is not bool(fault)
+
+
+def test_many_symbols_and_models_fit_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    random_walk(400, 0, "AB").frame.write_parquet(file)
+    words = (
+        *("train", "--data", file, "--stamp", "close", "--horizon", 1, "--seq-len", 3, "--target", "direction"),
+        *("--model", "logistic", "--set", "features.sets=[ohlcv]", "--set", "split.embargo_rows=2", "-q"),
+    )
+    together = answer(cli, monkeypatch, *words)
+    require_narrow(together)
+    assert any(line.startswith("symbol by symbol") for line in together)
+    require_narrow(answer(cli, monkeypatch, *words, "--per-symbol", "--workers", 1))
+    require_narrow(answer(cli, monkeypatch, "models", "list"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("log_loss", 1.03096, "1.0310"),
+        ("accuracy", 0.50543, "50.5%"),
+        ("precision_up", 0.3333, "33.3%"),
+        ("macro_f1", 0.33119, "0.331"),
+        ("f1_up", 0.33119, "0.331"),
+        ("brier", 0.61788, "0.6179"),
+        ("ece", 0.0902, "9.0%"),
+        ("rmse", 12345.678, "12,346"),
+        ("rmse_close", 0.012345, "0.01235"),
+        ("r2", -0.5, "-0.500"),
+        ("directional_accuracy_close", 0.5, "50.0%"),
+        ("ece", 0.00004, "0.00400%"),
+    ],
+)
+def test_a_metric_has_its_digits_wherever_it_stands(metric: str, value: float, text: str) -> None:
+    assert metric_text(metric, value) == text
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_its_spread_and_its_bounds_are_written_alike(metric: str) -> None:
+    unit = "%" if METRICS[metric].percent else ""
+    text = metric_text(metric, 0.5)
+    bounds = metric_interval(metric, Interval(0.5, 0.25, 0.75), 0.5)
+    assert re.fullmatch(rf"\[[\d.]+{unit}, [\d.]+{unit}\]", bounds)
+    assert len(bounds) == 2 * len(text) + 4
+    mean, _, std = metric_spread(metric, 0.5, 0.25).partition(" ± ")
+    assert (mean, len(std)) == (text, len(text))
+    assert metric_interval(metric, Estimate(0.5, None, None, None), 0.5) == ""
+    assert metric_spread(metric, 0.5, None) == text
+    assert len(metric_head(metric)) <= 12
+
+
+def test_people_read_one_minus_sign() -> None:
+    source = Path(__file__).parents[1] / "src" / "gatewise"
+    assert not [path for path in source.rglob("*.py") if "\u2212" in path.read_text(encoding="utf-8")]
+    assert not [path for path in source.rglob("*.html") if "\u2212" in path.read_text(encoding="utf-8")]
