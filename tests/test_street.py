@@ -21,7 +21,7 @@ STREET = (
     " | targets | rows splits | samples class_weights levels | isolation resident windows sealed | fold nn tabular"
     " | models | training | as_numpy arrays | learners | estimator | evaluation | report | bundle"
     " | outcome experiment | jobs | selection | registry | per_symbol | runtime | serving | export proofs | cli"
-    " | __main__"
+    " | api | __main__"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}
 BEFORE_TORCH = [name for name, place in PLACE.items() if place < PLACE["windows"]]

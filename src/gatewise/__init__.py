@@ -14,9 +14,15 @@ _WHERE = {
     "PurgedFolds": "gatewise.splits.protocol",
     "SequenceModel": "gatewise.estimator",
     "Table": "gatewise.data.table",
+    "audit": "gatewise.api.check",
+    "check": "gatewise.api.check",
+    "cv": "gatewise.api.cv",
+    "fit": "gatewise.api.fit",
+    "load": "gatewise.api.fit",
     "load_config": "gatewise.config.load",
     "load_table": "gatewise.data.load",
     "run_experiment": "gatewise.experiment",
+    "tune": "gatewise.api.tune",
     "train": "gatewise.registry.train",
 }
 __all__ = sorted(_WHERE)

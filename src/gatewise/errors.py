@@ -7,7 +7,9 @@ and scikit-learn have it.
 
     GatewiseError
     ├── ConfigError             an invalid value or key
+    │   ├── ArgumentError       an argument of a type that a function does not take; a TypeError too
     │   └── UnknownNameError    a name that is in no table; the nearest ones are listed
+    │       └── UnknownKeywordError  a keyword that a function does not take; a TypeError too
     ├── DataError               what is wrong with rows
     │   ├── ReadError           a file that is not what its name says, empty, or unreadable
     │   ├── AmbiguousError      a column or stamp with two readings; the setting that settles it is named
@@ -62,6 +64,8 @@ class GatewiseError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:  # below the message of a traceback, where nobody else prints it
+            self.add_note(f"hint: {hint}")
 
 
 class Interrupted(BaseException):
@@ -73,6 +77,10 @@ class Interrupted(BaseException):
 
 class ConfigError(GatewiseError):
     """An invalid key or value of the configuration."""
+
+
+class ArgumentError(ConfigError, TypeError):
+    """An argument of a type that a function of Python's does not take."""
 
 
 class UnknownNameError(ConfigError):
@@ -93,6 +101,17 @@ class UnknownNameError(ConfigError):
         near = difflib.get_close_matches(name.lower(), of_low, n=1, cutoff=0.5)
         guess = f"did you mean {of_low[near[0]]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}", f"{guess}valid: {', '.join(names)}")
+
+
+class UnknownKeywordError(UnknownNameError, TypeError):
+    """A keyword that a function of Python's does not take; there are too many that it does to list all."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        near = difflib.get_close_matches(name.lower(), sorted({*known} - {name}), n=3, cutoff=0.6)
+        guess = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        GatewiseError.__init__(
+            self, f"unknown keyword {name!r}", f"{guess}settings are those that gatewise config show prints"
+        )
 
 
 def entry(kind: str, name: str, table: Mapping[str, Entry]) -> Entry:

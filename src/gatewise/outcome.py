@@ -14,6 +14,7 @@ import torch
 
 from gatewise import host
 from gatewise.bundle import Bundle, with_targets
+from gatewise.data.sources import how_to_resume
 from gatewise.errors import Interrupted
 from gatewise.evaluation.base import beats
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
@@ -119,7 +120,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         if trained.fit.ended == "interrupted":
             raise Interrupted(
                 f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
-                f"go on with: gatewise train --resume {folder.name}"
+                f"{how_to_resume(config.data, 'train', folder.name)}"
             )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     on_message = (listener or Listeners(())).on_message

@@ -17,11 +17,12 @@ _CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": 
 _STORES = ("lake", "sql")
 # Which sources know what a field is about; from the others it is left out unless it is said anew.
 _KNOWN_TO = {
-    "filter": ("files", "sql"),
+    "format": ("files",),
+    "filter": ("files", "frame", "sql"),
     "encoding": ("files",),
     "columns_are": ("files",),
-    "thousands": ("files", "sql"),
-    "decimal": ("files", "sql"),
+    "thousands": ("files", "frame", "sql"),
+    "decimal": ("files", "frame", "sql"),
     "adjusted": ("files",),
 }
 

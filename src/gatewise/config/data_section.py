@@ -25,7 +25,8 @@ def _as_words(value: Any) -> Any:
 class DataConfig(Section):
     """Where rows come from and how their columns are read. `None` means: detect it, or refuse."""
 
-    source: Literal["files", "lake", "sql", "sp500", "nasdaq"] = "files"  # the last two: bars that arch carries
+    # sp500, nasdaq: bars that arch carries; frame: rows that were handed over in Python, which nothing else can read
+    source: Literal["files", "lake", "sql", "sp500", "nasdaq", "frame"] = "files"
     paths: tuple[str, ...] = ()
     lake: str | None = None  # lake: its folder; None: $GATEWISE_LAKE, else $GATEWISE_HOME/lake
     feed: str | None = None  # lake: whose rows, where several feeds hold a symbol

@@ -43,7 +43,12 @@ class Flag:
     @property
     def keyword(self) -> str:
         """As Python writes it: --seq-len is seq_len, --day-first/--month-first day_first."""
-        return self.name.split("/")[0].lstrip("-").replace("-", "_")
+        return self.keywords[0]
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """All its names, as Python writes them."""
+        return tuple(name.split("/")[0].lstrip("-").replace("-", "_") for name in (self.name, *self.also))
 
 
 def _in(group: str, *flags: Flag) -> tuple[Flag, ...]:
@@ -206,4 +211,4 @@ ARGUMENT_FLAGS = {
     "timeout": "--timeout",
     "workers": "--workers",
 }
-NOT_TYPED = ("given",)  # words of the schema that only arrays come with
+NOT_TYPED = ("frame", "given")  # words of the schema that only rows and arrays of Python's come with

@@ -28,7 +28,7 @@ _MISREAD = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, 
 
 
 def load_config(
-    file: Path | None = None,
+    file: Path | Mapping[str, Any] | None = None,
     assignments: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
     base: Mapping[str, Any] | None = None,
@@ -42,7 +42,7 @@ def load_config(
 
     Args:
         file: YAML or JSON, nested as `gatewise config show` prints it, flat as the shipped presets are, or a ticker
-            config (config/ticker.py), whose preset is then the lowest layer.
+            config (config/ticker.py), whose preset is then the lowest layer; or what such a file holds.
         assignments: `a.b=value` strings, the value read as YAML.
         overrides: dotted names to values; `None` values are skipped, so that flags not given say nothing.
         base: nested values below all of these, such as a saved config's; `None`: the model's preset.
@@ -56,7 +56,8 @@ def load_config(
             range; the nearest valid name is in the hint.
     """
     _require_text_keys("overrides", overrides)
-    written = _read(file) if file else {}
+    written = dict(file) if isinstance(file, Mapping) else _read(file) if file else {}
+    _require_text_keys("config", written)
     ticker = is_ticker(written)
     layers = read_layer((translate(written) if ticker else written).items())
     layers += read_layer(map(_read_assignment, assignments), in_order=True)

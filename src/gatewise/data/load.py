@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.check.market import find_outside_sessions
@@ -23,11 +24,14 @@ from gatewise.errors import NotEnoughRowsError, QualityError
 _log = logging.getLogger("gatewise.data")
 
 
-def load_table(spec: DataConfig) -> Table:
+def load_table(spec: DataConfig, frame: pa.Table | None = None) -> Table:
     """Reads, types, stamps, checks and sorts rows; nothing is filled, and nothing dropped without a word.
 
     What was assumed or left out goes to the log `gatewise.data`. Bars' own rules (OHLC order, positive prices) are
     `require_bars`' to check, as a table need not be bars.
+
+    Args:
+        frame: the rows, as their source gives them, where `spec.source` is frame; see `read_source`.
 
     Raises:
         ConfigError: no data is named, or `data.resample` is no whole multiple of the rows' timeframe.
@@ -37,7 +41,7 @@ def load_table(spec: DataConfig) -> Table:
         QualityError: infinite values, a known column without any value, or a time twice in a symbol.
         NotEnoughRowsError: no row is left, or one row only and no timeframe given.
     """
-    rows = read_source(spec)
+    rows = read_source(spec, frame)
     for note in rows.notes:
         _log.info("%s", note)
     if outside := find_outside_sessions(rows).count:

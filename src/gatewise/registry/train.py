@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.data.sources import how_to_resume
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.experiment import Prepared, prepare, run_experiment
@@ -130,7 +131,7 @@ def _trained(
                 raise
             raise Interrupted(
                 f"before all was written; the best weights so far are in {bundle}; "
-                f"go on with: gatewise train --resume {run.run_id}"
+                f"{how_to_resume(prepared.config.data, 'train', run.run_id)}"
             ) from None
     return run.run_id, outcome
 

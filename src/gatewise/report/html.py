@@ -38,6 +38,11 @@ def render_page(title: str, body: Iterable[str], pictures: Pictures) -> str:
     )
 
 
+def render(template: str, **values: object) -> str:
+    """A template of the folder with its values."""
+    return _TEMPLATES.get_template(template).render(**values)
+
+
 class Pictures:
     """Collects figures: a frame in the page now, the data at its end.
 

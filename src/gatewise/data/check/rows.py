@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from gatewise.config.schema import DataConfig, format_duration
 from gatewise.data.check.finding import SHOWN, Finding, where
@@ -83,13 +84,13 @@ class Report:
         }
 
 
-def check_data(spec: DataConfig) -> Report:
-    """Reads what `load_table` would read and counts what is wrong with it.
+def check_data(spec: DataConfig, frame: pa.Table | None = None) -> Report:
+    """Reads what `load_table` would read and counts what is wrong with it; the arguments are those of `load_table`.
 
     Raises:
         ReadError, AmbiguousError, SchemaError: what can't be read can't be counted either; see `load_table`.
     """
-    return check_rows(read_source(spec), spec)
+    return check_rows(read_source(spec, frame), spec)
 
 
 def check_rows(rows: Rows, spec: DataConfig) -> Report:

@@ -90,12 +90,12 @@ def read_part(blob: Blob, spec: DataConfig, only: str | None = None) -> Part:
     return part_of(read_raw(blob, spec), blob.file, spec, only)
 
 
-def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None) -> Part:
+def part_of(raw: Raw, file: PurePath | None, spec: DataConfig, only: str | None = None) -> Part:
     """Types and stamps raw rows.
 
     Args:
         raw: from a file or another source.
-        file: names the series where neither a column nor `spec.symbol` nor `only` does.
+        file: names the series where neither a column nor `spec.symbol` nor `only` does; `None`: `raw.name` does.
         only: see `read_part`.
 
     Raises:
@@ -106,7 +106,7 @@ def part_of(raw: Raw, file: PurePath, spec: DataConfig, only: str | None = None)
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, columns_to_read(spec)
     )
     rows = raw.frame[ROW]
-    named = None if roles.symbol or spec.symbol else name_series(file)
+    named = None if roles.symbol or spec.symbol or file is None else name_series(file)
     symbols, notes = _symbols(raw, roles.symbol, named, spec.symbol, only)
     reading = Reading(spec.time_format, spec.timezone, spec.day_first, spec.epochs)
     stamps = read_stamps(raw.name, raw.frame, roles.time, rows, symbols, reading, roles.beside)
@@ -211,7 +211,7 @@ def _symbols(
     raw: Raw, column: str | None, named: Named | None, given: str | None, only: str | None
 ) -> tuple[pl.Series, list[str]]:
     if column is None:
-        name, notes = given or only or (named.symbol if named else ""), []
+        name, notes = given or only or (named.symbol if named else raw.name), []
         if named and only not in (None, named.symbol):
             notes.append(
                 f"no symbol column: the rows are taken for {only}'s, the one symbol that is wanted (the {named.by}'s "

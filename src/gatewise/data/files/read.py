@@ -57,10 +57,22 @@ def _columnar(blob: Blob) -> Raw:
         fmt = {"parquet": "Parquet", "feather": "Feather (Arrow IPC)"}[blob.kind]
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ReadError(f"{blob.name} is a damaged or truncated {fmt} file: {reason}", "fetch it again") from error
+    return raw_of(blob.name, table)
+
+
+def raw_of(name: str, table: pa.Table) -> Raw:
+    """Rows that carry their columns' names and types.
+
+    Args:
+        name: how errors call them.
+
+    Raises:
+        ReadError: no row, or a column twice.
+    """
     labels = labels_of_tuples(table.column_names)
-    table = table.rename_columns(unique_names(blob.name, table.column_names))
+    table = table.rename_columns(unique_names(name, table.column_names))
     if table.num_rows == 0:
-        raise ReadError(f"{blob.name} has {table.num_columns} columns and no rows", "fetch or write it again")
+        raise ReadError(f"{name} has {table.num_columns} columns and no rows", "fetch or write it again")
     plain = _plain(table)
     odd = [f"{field.name} ({field.type})" for field in table.schema if field.name not in plain]
     frame = pl.DataFrame(pl.from_arrow(pa.table(plain))).with_row_index(ROW, offset=1)
@@ -68,9 +80,9 @@ def _columnar(blob: Blob) -> Raw:
     if labels is not None:
         kept = [label for label, name in zip(labels, table.column_names, strict=True) if name in plain]
         frame, also = to_long(frame.select(pl.exclude(ROW), ROW), kept)
-        unique_names(blob.name, frame.columns[:-1])
+        unique_names(name, frame.columns[:-1])
         notes += also
-    return Raw(blob.name, frame, tuple(notes))
+    return Raw(name, frame, tuple(notes))
 
 
 def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:

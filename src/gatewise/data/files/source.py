@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
 
 from gatewise.config.schema import DataConfig
 from gatewise.data.columns.unnamed import find_unnamed
 from gatewise.data.files.discover import find_files
 from gatewise.data.files.lean import only_trades
 from gatewise.data.files.part import Part, part_of, read_part, settle_orders
-from gatewise.data.files.read import read_raw
+from gatewise.data.files.read import raw_of, read_raw
 from gatewise.data.files.unpack import Blob, open_blobs
 from gatewise.data.names.series import settle_series
 from gatewise.data.row_filter import held_values, matching, no_such_rows
 from gatewise.data.rows import Rows, rows_of
 from gatewise.errors import ConfigError
 
+FRAME = "frame"  # how rows that come as one are called, and their symbol where nothing names it
 # What a said format insists on where it is no kind of content by its name.
 _KIND_OF = {"auto": None, "kline": "csv", "lean": "csv"}
 
@@ -41,6 +44,27 @@ def read_rows(spec: DataConfig) -> Rows:
         notes += filter_notes
     else:
         parts = [read_part(blob, spec, only) for blob in blobs]
+    return _together(parts, spec, notes)
+
+
+def read_frame(frame: pa.Table, spec: DataConfig) -> Rows:
+    """Types and stamps the rows of a frame, by the rules that hold for a file's.
+
+    Raises:
+        ReadError, AmbiguousError, SchemaError, UnknownNameError, NotEnoughRowsError: see `read_rows`.
+    """
+    raw, notes = raw_of(FRAME, frame), []
+    if spec.filter:
+        kept = matching(raw, spec.filter)
+        if kept.frame.is_empty():
+            raise no_such_rows(FRAME, spec.filter, held_values(raw, spec.filter))
+        notes = [f"data.filter keeps {kept.frame.height:,} of {raw.frame.height:,} rows"]
+        raw = kept
+    part = part_of(raw, None, spec, spec.symbols[0] if len(spec.symbols) == 1 else None)
+    return _together([part], spec, notes)
+
+
+def _together(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str]) -> Rows:
     parts = settle_series(settle_orders(parts), spec.symbols)
     return rows_of(parts, spec, [*notes, *find_unnamed(parts, spec.symbol, spec.symbol_column)])
 

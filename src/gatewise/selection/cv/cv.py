@@ -18,6 +18,7 @@ from gatewise.config.differences import first_difference
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
+from gatewise.data.sources import how_to_resume
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, ReadError
 from gatewise.files import write_json, write_text
@@ -169,7 +170,7 @@ def cross_validate(
             remarks=remarks,
         )
     except KeyboardInterrupt:
-        how = f"go on with: gatewise cv --resume {folder.name}"
+        how = how_to_resume(plan.base.data, "cv", folder.name)
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
 
 

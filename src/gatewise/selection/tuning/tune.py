@@ -17,6 +17,7 @@ from typing import Any
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
+from gatewise.data.sources import how_to_resume
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.files import home, make_folder, require_place
@@ -167,7 +168,7 @@ def tune(
                     write_result(folder, study, config, data, shown, remarks)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
-                    f"with {done} of {request.n_trials} trials done; go on with: gatewise tune --resume {study.id}"
+                    f"with {done} of {request.n_trials} trials done; {how_to_resume(config.data, 'tune', study.id)}"
                 ) from None
     if result is None:
         raise nothing_found(rows_of(study))

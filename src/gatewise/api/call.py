@@ -1,0 +1,81 @@
+"""What all functions of Python's share: rows and settings that they were called with, and how they speak."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gatewise.api.data import Given, given
+from gatewise.api.settings import read_settings, resolve
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import Interrupted
+
+Config = str | Path | Mapping[str, Any] | ExperimentConfig | None
+
+
+class Call:
+    """Rows and settings of a call.
+
+    Args:
+        data, config, settings: see `fit`.
+        said: settings that came as keywords.
+        arguments: the function's own keywords, to be listed beside settings where one is not known.
+
+    Raises:
+        ArgumentError, UnknownKeywordError, ConfigError, ReadError: see `given`, `read_settings` and `resolve`.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        config: Config,
+        settings: Mapping[str, Any] | None,
+        said: Mapping[str, Any],
+        arguments: Iterable[str] = (),
+    ) -> None:
+        self.rows: Given = given(data)
+        self.overrides = read_settings(settings or {}, said, fixed=self.rows.fixed, arguments=arguments)
+        self.rows.refuse(self.overrides)
+        self._config = config
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Dotted names of the settings that were said."""
+        return frozenset(self.overrides.keys() - self.rows.fixed.keys())
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is anything beside rows."""
+        return self._config is not None or bool(self.fields)
+
+    def config(self, compared: Iterable[str] = (), **more: Any) -> ExperimentConfig:
+        """The config; see `resolve`."""
+        return resolve(self._config, self.overrides | more, compared)
+
+
+@contextmanager
+def speaking(progress: bool) -> Iterator[None]:
+    """A block whose notes, on how rows were read above all, go to stderr, if nobody has said where logs go.
+
+    Ctrl-C in it, before there is anything to go on with, is one `Interrupted`.
+    """
+    logger = logging.getLogger("gatewise")
+    before = logger.level
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    speaks = progress and not logger.hasHandlers()
+    if speaks:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("before there was anything to keep") from None
+    finally:
+        if speaks:
+            logger.removeHandler(handler)
+            logger.setLevel(before)

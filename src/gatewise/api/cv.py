@@ -1,0 +1,177 @@
+"""`gatewise.cv`: models compared by purged cross-validation on the rows of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from gatewise.api.call import Call, Config, speaking
+from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.errors import ArgumentError
+from gatewise.evaluation.base import enough, fixed
+from gatewise.evaluation.metric_names import IN_TABLES, metric_words
+from gatewise.evaluation.verdict import Judgement, Verdict
+
+if TYPE_CHECKING:
+    from gatewise.selection.cv.outcome import CvOutcome
+    from gatewise.selection.cv.plan import Plan
+
+_ARGUMENTS = ("data", "models", "horizons", "seeds", "per_symbol", "workers", "fleet", "resume", "progress")
+
+
+class CvResult(Result):
+    """What a cross-validation found; `outcome` holds all of it."""
+
+    def __init__(self, outcome: CvOutcome) -> None:
+        self.outcome = outcome
+
+    @property
+    def judgement(self) -> Judgement:
+        return self.outcome.verdict.judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """Better where some model is so beside the prior and the test against snooping agrees."""
+        return self.judgement.verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence."""
+        return self.judgement.headline
+
+    @property
+    def folds(self) -> pl.DataFrame:
+        """A row for each training: fold, seed, model, horizon, symbol, counts, metrics."""
+        return self.outcome.frame
+
+    @property
+    def out_of_fold(self) -> pl.DataFrame:
+        """Every model's predictions of rows that it was not trained on."""
+        return pl.read_parquet(self.outcome.out_of_fold)
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """{"model@horizon": {metric: {mean, std, low, high}}} over folds."""
+        return dict(self.to_dict()["summary"])
+
+    def report(self) -> Report:
+        """The page: a path, which a notebook shows."""
+        return Report(self.outcome.report)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `gatewise cv --json` says (docs/machine-interface.md)."""
+        return self.outcome.to_dict()
+
+    @property
+    def summary(self) -> Summary:
+        outcome, lines = self.outcome, []
+        names = [name for name in IN_TABLES if name in outcome.summaries[0].metrics]
+        for each in outcome.summaries:
+            cells = []
+            for estimate in (each.metrics[name] for name in names):
+                places = enough(estimate.mean, 3)
+                spread = "" if estimate.std is None else f" ± {estimate.std:.{places}f}"
+                cells.append(fixed(estimate.mean, places) + spread)
+            lines.append([each.name, str(each.folds), *cells])
+        return Summary(
+            self.headline,
+            self.judgement.tone,
+            "mean ± standard deviation over folds of rows that no training saw",
+            ["folds", *map(metric_words, names)],
+            lines,
+            {"cv": outcome.folder.name, "report": near(outcome.report)},
+            ("result.report()", "result.out_of_fold"),
+        )
+
+
+def cv(
+    data: Any = None,
+    *,
+    models: str | Sequence[str] | None = None,
+    horizons: int | Sequence[int] | None = None,
+    seeds: int = 1,
+    per_symbol: bool = False,
+    workers: int | None = None,
+    fleet: str = "auto",
+    resume: str | None = None,
+    config: Config = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    **said: Any,
+) -> CvResult:
+    """Compares models by purged cross-validation, as `gatewise cv` does.
+
+    Args:
+        data, config, settings, progress, said: as of `fit`.
+        models: names, or one with commas between.
+        horizons: rows ahead that the target looks.
+        seeds: trainings of each model on each fold.
+        per_symbol: one model for each symbol.
+        workers: processes; 1 trains in this one, `None` takes one a core.
+        fleet: models of one shape trained as one: auto, on, off.
+        resume: id (or its start) of a cross-validation that was cut off; a frame is given again.
+
+    Raises:
+        GatewiseError: rows or settings that can't be used; the first failure where folds failed.
+        Interrupted: Ctrl-C; the text says how to go on.
+    """
+    call = Call(data, config, settings, said, _ARGUMENTS)
+    with speaking(progress):
+        from gatewise.cli.cv import make_compute
+        from gatewise.cli.cv_progress import CvProgress
+        from gatewise.jobs.store import find_cv_folder
+        from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
+
+        anything = call.says_anything or models or horizons or per_symbol or seeds != 1
+        asked = _plan(call, models, horizons, seeds, per_symbol) if anything or resume is None else None
+        if resume is None:
+            assert asked is not None
+            plan, folder = asked, None
+        else:
+            folder = find_cv_folder(resume)
+            plan = resume_cv(folder, asked)
+        place, choice = make_compute("local", workers, plan, fleet)
+        table = call.rows.load(plan.base.data)
+        with CvProgress(quiet=not progress) as listener:
+            outcome = cross_validate(plan, folder or start_cv(plan), place, listener, choice, table)
+        if outcome.failures:
+            from gatewise.selection.cv.outcome import failure_words
+
+            raise failure_words(outcome.failures, outcome.num_jobs)
+    return CvResult(outcome)
+
+
+def _plan(
+    call: Call,
+    models: str | Sequence[str] | None,
+    horizons: int | Sequence[int] | None,
+    seeds: int,
+    per_symbol: bool,
+) -> Plan:
+    from gatewise.selection.cv.plan import Plan
+
+    names = _listed("models", models, str)
+    if names:
+        configs = {name: call.config(names, **{"model.name": name}) for name in names}
+    else:
+        alone = call.config()
+        configs = {alone.model.name: alone}
+    first = next(iter(configs.values()))
+    ahead = _listed("horizons", horizons, int) or (first.target.horizon,)
+    (count,) = _listed("seeds", seeds, int)[:1]
+    return Plan(configs, ahead, count, per_symbol or first.training.per_symbol)
+
+
+def _listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:
+    """One or several as a tuple; none for `None`."""
+    if isinstance(value, str):
+        values: tuple[Any, ...] = tuple(word.strip() for word in value.split(","))
+    else:
+        values = () if value is None else tuple(value) if isinstance(value, list | tuple | range) else (value,)
+    what = {str: "names", int: "whole numbers"}[kind]
+    if value is not None and (not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values)):
+        example = {"models": 'models=["lstm", "gru"]', "horizons": "horizons=[5, 20]"}.get(name, f"{name}=3")
+        raise ArgumentError(f"{name} are {what}; got {value!r}", example)
+    return values

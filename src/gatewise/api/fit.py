@@ -1,0 +1,78 @@
+"""`gatewise.fit` and `load`: from a frame to a trained, judged, recorded model in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gatewise.api.call import Call, Config, speaking
+from gatewise.api.model import Model
+from gatewise.config.load import load_config
+from gatewise.errors import ConfigError
+from gatewise.registry.folders import find_run_folder
+
+_ARGUMENTS = ("data", "config", "settings", "resume", "progress")
+_RATE = "training.learning_rate"
+
+
+def fit(
+    data: Any = None,
+    *,
+    config: Config = None,
+    settings: Mapping[str, Any] | None = None,
+    resume: str | None = None,
+    progress: bool = True,
+    **said: Any,
+) -> Model:
+    """Trains a model on purged chronological parts, judges it beside baselines and records the run.
+
+    `gatewise.fit(frame, model="lstm", target="triple_barrier", horizon=20, seq_len=60)` does with a frame what
+    `gatewise train` does with a file of the same rows: the same table, the same weights, the same record.
+
+    Args:
+        data: rows: a frame of pandas, polars or Arrow, with the time in a column or in pandas' index, of one symbol or
+            many; a `Table`; paths of files; or `None`, where settings name them (`source="sp500"`).
+        config: a file, what a file would hold, or a whole config.
+        settings: by dotted names, such as {"model.dropout": 0.2}.
+        resume: id (or its start) of a run that was cut off; rows that came as a frame are given again, and of settings
+            none but a lower learning_rate.
+        progress: whether epochs, and notes on how rows were read, are told on stderr.
+        said: settings by the names of flat config files (`sequence_length`, `hidden_size`), the spelling of flags
+            (`seq_len`, `timezone`), or fields' own where only one is called so.
+
+    Raises:
+        GatewiseError: rows or settings that can't be trained on; see `registry.train.train`.
+        Interrupted: Ctrl-C; the text says how to go on.
+    """
+    call = Call(data, config, settings, said, _ARGUMENTS)
+    rate = call.overrides.pop(_RATE, None) if resume is not None else None
+    if resume is None:
+        made = call.config()
+    else:
+        if call.says_anything:
+            raise ConfigError(
+                "a run goes on with its own config; beside resume only a lower learning_rate may be said",
+                "leave other settings out, or start a new run to change them",
+            )
+        made = load_config(find_run_folder(resume) / "config.yaml", overrides=call.rows.fixed)
+    with speaking(progress):
+        from gatewise.cli.progress import EpochProgress
+        from gatewise.registry.train import train
+
+        table = call.rows.load(made.data)
+        with EpochProgress(made.training.max_epochs, quiet=not progress) as listener:
+            _, outcome = train(None if resume else made, table, (listener,), resume=resume, learning_rate=rate)
+    return Model(outcome.folder)
+
+
+def load(model: str | Path) -> Model:
+    """A trained model again: of a run by its id (or enough of its start), or of a bundle's folder.
+
+    Raises:
+        RunNotFoundError: no such run or folder.
+        BundleError: it is damaged, or of a later version.
+    """
+    loaded = Model(Path(model).expanduser())
+    _ = loaded.bundle
+    return loaded

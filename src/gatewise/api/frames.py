@@ -1,0 +1,123 @@
+"""Frames as callers have them: in, whatever library they are of, and predictions back on the caller's own rows.
+
+pandas is looked at only where the caller's object comes from it, so it need not be installed.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from gatewise.errors import ReadError, one_line
+
+_PLACE = "__place"
+
+
+def pandas() -> Any:
+    """The library, where somebody has imported it; else `None`."""
+    return sys.modules.get("pandas")
+
+
+def is_pandas(data: object) -> bool:
+    return pandas() is not None and isinstance(data, pandas().DataFrame)
+
+
+def to_arrow(data: object) -> pa.Table | None:
+    """A frame as Arrow's columns, without a copy where that can be; `None` where it is no frame.
+
+    Args:
+        data: of pandas (what its index says comes first, as columns), polars or Arrow; it is not changed.
+
+    Raises:
+        ReadError: cells that Arrow has no type for; a frame without a row.
+    """
+    try:
+        if is_pandas(data):
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # Arrow's ways with pandas
+                table = _from_pandas(data)
+        elif isinstance(data, pl.DataFrame | pl.LazyFrame):
+            table = data.lazy().collect().to_arrow()
+        elif isinstance(data, pa.Table | pa.RecordBatch):
+            table = data if isinstance(data, pa.Table) else pa.Table.from_batches([data])
+        else:
+            return None
+    except (pa.ArrowException, pl.exceptions.PolarsError, ValueError, TypeError, OverflowError) as error:
+        reason = one_line(str(error.args[0] if error.args else type(error).__name__))
+        raise ReadError(
+            f"a frame's columns must be numbers, text or times, each called once: {reason}",
+            "of a column of mixed cells make one kind, or leave it out: frame.drop(columns=['NAME'])",
+        ) from None
+    if table.num_rows == 0:
+        raise ReadError(f"a frame must have rows; got none, of {table.num_columns} columns", "frame.head() shows it")
+    return table
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    levels = {}
+    for number in range(frame.index.nlevels):
+        level = frame.index.get_level_values(number)
+        if isinstance(level, pandas().PeriodIndex):
+            level = level.to_timestamp()
+        name = _level_name(level, frame.index.nlevels)
+        if name is not None and name not in table.column_names:
+            levels[name] = level
+    index = pa.Table.from_pandas(pandas().DataFrame(levels), preserve_index=False)
+    for name, values in zip(reversed(index.column_names), reversed(index.columns), strict=True):
+        table = table.add_column(0, name, values)
+    return table
+
+
+def _level_name(level: Any, num_levels: int) -> str | None:
+    """What a level of an index is called among columns; `None`: it only numbers the rows."""
+    if level.name is not None:
+        return str(level.name)
+    if isinstance(level, pandas().DatetimeIndex):
+        return "time"
+    if pandas().api.types.is_numeric_dtype(level.dtype):
+        return None
+    return "symbol" if num_levels > 1 else "time"
+
+
+def on_rows_of(data: object, predictions: pl.DataFrame, places: npt.NDArray[np.int64], symbols: pl.Series) -> Any:
+    """Predictions on the rows of the frame that they were made from, in its order; null, in pandas NaN, on the others.
+
+    Args:
+        data: the caller's frame.
+        predictions: a row each.
+        places: int64, the frame's row that each is of, from 0.
+        symbols: whose each is. Where rows of a frame hold several symbols side by side, so that several predictions
+            are of one row, each symbol has columns of its own, `prob_up AAPL`.
+
+    Returns:
+        A frame of the caller's library; of pandas with the caller's index.
+    """
+    placed = predictions.with_columns(pl.Series(_PLACE, places, pl.Int64))
+    if placed[_PLACE].is_duplicated().any():
+        parts = []
+        for name in symbols.unique(maintain_order=True):
+            own = placed.filter(symbols == name)
+            parts.append(own.rename({column: f"{column} {name}" for column in predictions.columns}))
+    else:
+        parts = [placed]
+    table = data.collect() if isinstance(data, pl.LazyFrame) else data
+    joined = pl.DataFrame({_PLACE: np.arange(len(table), dtype=np.int64)})  # type: ignore[arg-type]
+    for part in parts:
+        joined = joined.join(part, on=_PLACE, how="left", maintain_order="left")
+    return like(data, joined.drop(_PLACE))
+
+
+def like(data: object, frame: pl.DataFrame) -> Any:
+    """A frame of the library that `data` is of, of polars where that is none; of pandas with its index if that fits."""
+    if is_pandas(data):
+        made = frame.to_pandas()
+        if len(made) == len(data):  # type: ignore[arg-type]
+            made.index = data.index  # type: ignore[attr-defined]
+        return made
+    return frame.to_arrow() if isinstance(data, pa.Table | pa.RecordBatch) else frame

@@ -1,0 +1,202 @@
+"""A trained model, as `fit` and `load` give it: what predicts frames, and what its run came to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gatewise.api.data import Given, given
+from gatewise.api.frames import on_rows_of
+from gatewise.api.settings import read_settings
+from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.bundle import Bundle
+from gatewise.config.schema import ExperimentConfig
+from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.errors import ReadError, RunNotFoundError
+from gatewise.evaluation.base import Interval, enough, shown
+from gatewise.evaluation.interval_words import bounds_text
+from gatewise.evaluation.metric_names import IN_TABLES
+from gatewise.evaluation.verdict import Judgement, Verdict, read_judgement
+from gatewise.registry.folders import find_bundle
+from gatewise.registry.history import History
+
+
+class Model(Result):
+    """A bundle that predicts frames; of a run it knows the verdict too.
+
+    Args:
+        folder: of a run, or a bundle alone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._bundle_folder = find_bundle(str(folder))
+        is_run = self._bundle_folder.name == "bundle" and (self._bundle_folder.parent / "config.yaml").is_file()
+        self.folder = self._bundle_folder.parent if is_run else None
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """What predicts tables."""
+        return Bundle.load(self._bundle_folder)
+
+    @property
+    def run_id(self) -> str | None:
+        """MLflow's, 32 hex digits; `None` of a bundle that is no run's."""
+        return self.folder.name if self.folder else None
+
+    @property
+    def config(self) -> ExperimentConfig:
+        """The settings that it was trained with."""
+        return self.bundle.record.config
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """What `gatewise train --json` says of the run (docs/machine-interface.md).
+
+        Raises:
+            RunNotFoundError: a bundle alone, or a run that was not judged.
+        """
+        return self._values
+
+    @cached_property
+    def _values(self) -> Mapping[str, Any]:
+        path = self.folder and self.folder / "metrics.json"
+        if path is None or not path.is_file():
+            raise RunNotFoundError(
+                f"{self._bundle_folder} is of no run that was judged", "a model predicts all the same: model.predict"
+            )
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except ValueError as error:
+            raise ReadError(f"{path} must hold a run's numbers: {error}", "train anew") from error
+
+    @property
+    def judgement(self) -> Judgement:
+        return read_judgement(self._values["verdict"], self._values["headline"])
+
+    @property
+    def verdict(self) -> Verdict:
+        """Better, undecided, worse or too_few, beside the baselines on the newest part."""
+        return self.judgement.verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence."""
+        return self.judgement.headline
+
+    @property
+    def metrics(self) -> Mapping[str, Mapping[str, Mapping[str, float | None]]]:
+        """{part: {metric: {value, low, high}}}; bounds are `None` where no interval can be given."""
+        return dict(self._values["metrics"])
+
+    @cached_property
+    def comparison(self) -> pl.DataFrame:
+        """Model and baselines side by side: part, who, metric, value, low, high; a row each."""
+        who = {"model": self._values["metrics"], **self._values["baselines"]}
+        rows = [
+            (part, name, metric, bounds["value"], bounds["low"], bounds["high"])
+            for name, parts in who.items()
+            for part, metrics in parts.items()
+            for metric, bounds in metrics.items()
+        ]
+        names = {"part": pl.String, "who": pl.String, "metric": pl.String}
+        return pl.DataFrame(rows, schema=names | dict.fromkeys(("value", "low", "high"), pl.Float64), orient="row")
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """Every number of every epoch: step (from 1), name, value."""
+        assert self.folder is not None
+        return History.read(self.folder / "history.parquet").frame
+
+    def predict(
+        self, data: Any, *, device: str = "auto", settings: Mapping[str, Any] | None = None, **said: Any
+    ) -> Any:
+        """Scores every row that has a full, gap-free window; rows are read as the training rows were.
+
+        Args:
+            data: a frame of pandas, polars or Arrow; a `Table`; or paths of files.
+            device: auto, cpu, cuda, cuda:1.
+            settings, said: how these rows are read where it is otherwise, as `stamp="close"`.
+
+        Returns:
+            Of a frame: one of its kind, a row for each of its own in their order, of pandas with its index: the
+            prob_<class> columns and label, or the outputs or quantiles in their own units; null, in pandas NaN, where
+            a row has no full window. Of all else: symbol, time (when the prediction is knowable) and the same columns.
+
+        Raises:
+            NotEnoughRowsError: no row has a full window.
+            SchemaError, ReadError, AmbiguousError, ConfigError: see `load_table` and `Bundle.predict`.
+        """
+        rows = given(data)
+        table = self._load(rows, settings or {}, said)
+        return self._placed(data, rows, table, self.bundle.predict(table, device=device))
+
+    def _load(self, rows: Given, settings: Mapping[str, Any], said: Mapping[str, Any]) -> Table:
+        overrides = read_settings(settings, said, fixed=rows.fixed)
+        rows.refuse(overrides)
+        return rows.load(self.bundle.reading(overrides=overrides))
+
+    def _placed(self, data: Any, rows: Given, table: Table, predictions: pl.DataFrame) -> Any:
+        if rows.frame is None:
+            return predictions
+        places = table.frame.select(SYMBOL, TIME).with_columns(pl.Series("__place", table.source_row))
+        keyed = predictions.select(SYMBOL, TIME).join(places, on=[SYMBOL, TIME], how="left", maintain_order="left")
+        values = predictions.drop(SYMBOL, TIME)
+        return on_rows_of(data, values, keyed["__place"].to_numpy(), predictions[SYMBOL])
+
+    def save(self, folder: str | Path) -> Path:
+        """Writes the bundle as one folder, whole or not at all; `gatewise.load` reads it. A bundle there is replaced.
+
+        Raises:
+            StorageError: `folder` holds something else, or the disk is full or not writable.
+        """
+        place = Path(folder).expanduser()
+        self.bundle.save(place)
+        return place
+
+    def report(self) -> Report:
+        """The run's page: a path, which a notebook shows.
+
+        Raises:
+            RunNotFoundError: of a bundle that is no run's.
+        """
+        _ = self._values
+        assert self.folder is not None
+        return Report(self.folder / "report.html")
+
+    @property
+    def summary(self) -> Summary:
+        if self.folder is None or not (self.folder / "metrics.json").is_file():
+            predicted = ", ".join(self.bundle.predicted_columns[2:])
+            return Summary(f"A model that predicts {predicted}", "open", facts={"bundle": str(self._bundle_folder)})
+        part = self._values["judged_on"]
+        everyone = {"model": self._values["metrics"], **self._values["baselines"]}
+        names = [name for name in IN_TABLES if name in everyone["model"][part]]
+        lines = []
+        for who, parts in everyone.items():
+            intervals = [Interval(**parts[part][name]) for name in names]
+            lines.append([who, *(shown(interval.value, 3) for interval in intervals)])
+            bounds = [bounds_text(interval, enough(interval.value, 3)) for interval in intervals]
+            if who == "model" and any(bounds):
+                lines.append(["  interval", *bounds])
+        wins = self._values["windows"]
+        run_id = self.folder.name
+        return Summary(
+            self.headline,
+            self.judgement.tone,
+            f"{self.config.model.name} on {wins[part]:,} {part} rows, {wins['train']:,} to train on; best epoch "
+            f"{self._values['best_epoch']} of {self._values['epochs']}",
+            [name.replace("_", " ") for name in names],
+            lines,
+            {"run": run_id, "report": near(self.folder / "report.html")},
+            ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
+            self._curves(),
+        )
+
+    def _curves(self) -> Mapping[str, list[float]]:
+        frame = self.history
+        names = [name for name in ("train_loss", "val_loss") if name in frame["name"]]
+        return {name: frame.filter(pl.col("name") == name)["value"].to_list() for name in names}

@@ -1,0 +1,186 @@
+"""`gatewise.tune`: the best settings of a model, searched on the rows of a frame before the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from gatewise.api.call import Call, Config, speaking
+from gatewise.api.fit import fit
+from gatewise.api.model import Model
+from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.config.schema import ExperimentConfig, parse_duration
+from gatewise.errors import ArgumentError, ConfigError
+from gatewise.evaluation.verdict import Judgement, Verdict
+
+if TYPE_CHECKING:
+    from gatewise.selection.tuning.space import SearchSpace
+    from gatewise.selection.tuning.tune import Tuned
+
+_ARGUMENTS = ("data", "space", "n_trials", "timeout", "storage", "study_name", "pruner", "workers", "fleet", "resume")
+
+
+class TuneResult(Result):
+    """What a search found; `outcome` holds all of it."""
+
+    def __init__(self, outcome: Tuned) -> None:
+        self.outcome = outcome
+
+    @property
+    def best(self) -> Mapping[str, Any]:
+        """The best trial's settings by their names."""
+        return dict(self.outcome.result.best.params)
+
+    @property
+    def best_config(self) -> ExperimentConfig:
+        """The whole config with them."""
+        return self.outcome.result.config
+
+    def fit(self, data: Any = None, **said: Any) -> Model:
+        """Trains with the best settings, and judges on the test part, which no trial saw; see `gatewise.fit`."""
+        return fit(data, config=self.best_config, **said)
+
+    @property
+    def judgement(self) -> Judgement:
+        return self.outcome.result.verdict.judgement
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the best trial beside the prior, with the choice among all counted."""
+        return self.judgement.verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence."""
+        return self.judgement.headline
+
+    @property
+    def trials(self) -> pl.DataFrame:
+        """A row a trial: number, state, value, the folds' scores, and a column a setting."""
+        return pl.read_parquet(self.outcome.table)
+
+    def report(self) -> Report:
+        """The page: a path, which a notebook shows."""
+        return Report(self.outcome.report)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `gatewise tune --json` says (docs/machine-interface.md)."""
+        return self.outcome.to_dict()
+
+    @property
+    def summary(self) -> Summary:
+        result, outcome = self.outcome.result, self.outcome
+        complete = [row for row in result.rows if row.state == "COMPLETE" and row.value is not None]
+        ranked = sorted(complete, key=lambda row: (row.value, row.number))
+        names = list(result.best.params)
+        lines = [[str(row.number), f"{row.value:.6g}", *(_word(row.params[name]) for name in names)] for row in ranked]
+        return Summary(
+            self.headline,
+            self.judgement.tone,
+            f"{len(complete)} of {len(result.rows)} trials complete; {result.metric}, the mean over inner folds; the "
+            f"prior comes to {result.prior_value:.6g}",
+            [result.metric.replace("_", " "), *names],
+            lines,
+            {"study": outcome.folder.name, "report": near(outcome.report)},
+            ("result.best", "result.fit(rows)  # has the best judged on the test part, which no trial saw"),
+        )
+
+
+def tune(
+    data: Any = None,
+    *,
+    space: str | Path | Mapping[str, Any] | None = None,
+    n_trials: int | None = None,
+    timeout: str | float | timedelta | None = None,
+    storage: str | None = None,
+    study_name: str | None = None,
+    pruner: str | None = None,
+    workers: int | None = None,
+    fleet: str | None = None,
+    resume: str | None = None,
+    config: Config = None,
+    settings: Mapping[str, Any] | None = None,
+    progress: bool = True,
+    **said: Any,
+) -> TuneResult:
+    """Searches a model's settings by purged inner folds before the test part, as `gatewise tune` does.
+
+    Args:
+        data, config, settings, progress, said: as of `fit`.
+        space: one that ships, a file, or a mapping: {"hidden_size": [16, 32], "dropout": {"low": 0.0, "high": 0.5}}.
+        n_trials: how many the study is to hold in the end; 50.
+        timeout: seconds, or like "30m", after which no trial begins.
+        storage: a database's URL.
+        study_name: in the storage.
+        pruner: median, hyperband or none.
+        workers: trials side by side, a process each; 0: in this one.
+        fleet: trials of one shape trained as one: auto, on, off.
+        resume: id (or its start) of a study that was cut off; a frame is given again.
+
+    Raises:
+        MissingExtraError: Optuna is absent.
+        GatewiseError: rows or settings that can't be used, or no trial that came to an end.
+        Interrupted: Ctrl-C; the text says how to go on.
+    """
+    call = Call(data, config, settings, said, _ARGUMENTS)
+    asked = {
+        "n_trials": n_trials,
+        "timeout_seconds": _seconds(timeout),
+        "storage": storage,
+        "study_name": study_name,
+        "pruner": pruner,
+        "workers": workers,
+        "fleet": fleet,
+    }
+    with speaking(progress):
+        from gatewise.cli.tune_progress import TuneProgress
+        from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
+        from gatewise.selection.tuning.tune import tune as search
+
+        study_id = None
+        if resume is None:
+            made = call.config()
+            # A number of folds that was asked for is kept or refused.
+            request = StudyRequest(study_name=made.name, adapt="cv.n_splits" not in call.fields).updated(asked)
+            wanted = _space(space, made, call.fields)
+        else:
+            if call.says_anything or space or study_name or pruner:
+                raise ConfigError(
+                    "a study goes on with its own config and space; leave other settings out",
+                    "n_trials, timeout, storage, workers and fleet may be changed",
+                )
+            folder = find_study_folder(resume)
+            made, wanted, request = read_request(folder)
+            request, study_id = request.updated(asked), folder.name
+        table = call.rows.load(made.data)
+        with TuneProgress(quiet=not progress) as listener:
+            outcome = search(made, wanted, request, listener, table, study_id)
+    return TuneResult(outcome)
+
+
+def _space(space: str | Path | Mapping[str, Any] | None, config: ExperimentConfig, said: frozenset[str]) -> SearchSpace:
+    from gatewise.selection.tuning.space_file import load_space, parse_space
+
+    if isinstance(space, Mapping):
+        return parse_space(dict(space), config)
+    return load_space(None if space is None else str(space), config, said)
+
+
+def _seconds(timeout: str | float | timedelta | None) -> float | None:
+    if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool)):
+        return timeout
+    try:
+        value = parse_duration(timeout) if isinstance(timeout, str) else timeout
+    except ValueError as error:
+        raise ConfigError(f"timeout: {error}; got {timeout!r}", 'timeout="30m"') from None
+    if not isinstance(value, timedelta):
+        raise ArgumentError(f"timeout is seconds or a length of time; got {timeout!r}", 'timeout="30m"')
+    return value.total_seconds()
+
+
+def _word(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
