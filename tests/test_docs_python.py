@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from api_frames import bars
 from audit_tables import small_experiment
 from gatewise.bundle import Bundle
 from gatewise.features.scaling import fit_scaler
@@ -104,11 +105,16 @@ def architecture(_: Path) -> Names:
     return {"__name__": "mypkg.nets"}
 
 
+def python(folder: Path) -> Names:
+    bars().drop("symbol").write_parquet(folder / "bars.parquet")
+    return {}
+
+
 # What the reader has at hand on each page.
 GIVEN: dict[str, Callable[[Path], Names]] = {
     "README": readme, "architecture": architecture,
     "bundle": bundle, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
-    "scikit-learn": lambda _: {}, "tuning": tuning,
+    "python": python, "scikit-learn": lambda _: {}, "tuning": tuning,
 }  # fmt: skip
 
 # Smaller and shorter, or a page's settings would train for minutes.
@@ -117,6 +123,12 @@ SMALLER = {
     '"training.batch_size": 128': '"training.batch_size": 128, "training.max_epochs": 1',
     "[16, 32]": "[2, 3]",
     "n_trials=20": "n_trials=2",
+    "horizon=20, seq_len=60": "horizon=2, seq_len=4, hidden_size=3, num_layers=1, batch_size=64, max_epochs=1",
+    '"max_epochs": 2}': '"max_epochs": 1, "sequence_length": 4, "num_layers": 1, "batch_size": 64}',
+    "gw.audit(frame, horizon=20)": "gw.audit(frame, horizon=2, seq_len=4, hidden_size=3, num_layers=1, sets=['ohlcv'])",
+    "n_splits=3, seeds=2": "n_splits=2, seeds=2, seq_len=4, hidden_size=3, num_layers=1, sets=['ohlcv'], max_epochs=1",
+    "horizons=[5, 20]": "workers=1, horizons=[2, 3]",
+    "n_trials=8)": "n_trials=2, workers=0, horizon=2, seq_len=4, batch_size=64, max_epochs=1, sets=['ohlcv'])",
     '"target.horizon": 5': '"target.horizon": 5, "model.hidden_size": 4',
 }
 

@@ -120,7 +120,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         if trained.fit.ended == "interrupted":
             raise Interrupted(
                 f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
-                f"{how_to_resume(config.data, 'train', folder.name)}"
+                f"{how_to_resume(config.data, folder.name, 'gatewise train --resume', 'gatewise.fit')}"
             )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     on_message = (listener or Listeners(())).on_message

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
     from gatewise.selection.cv.plan import Plan
 
-_ARGUMENTS = ("data", "models", "horizons", "seeds", "per_symbol", "workers", "fleet", "resume", "progress")
+_ARGUMENTS = ("data", "models", "horizons", "seeds", "per_symbol", "workers", "fleet", "run_name", "resume")
 
 
 class CvResult(Result):
@@ -95,6 +95,7 @@ def cv(
     per_symbol: bool = False,
     workers: int | None = None,
     fleet: str = "auto",
+    run_name: str | None = None,
     resume: str | None = None,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
@@ -111,6 +112,7 @@ def cv(
         per_symbol: one model for each symbol.
         workers: processes; 1 trains in this one, `None` takes one a core.
         fleet: models of one shape trained as one: auto, on, off.
+        run_name: `None`: made of data, models, target and horizons.
         resume: id (or its start) of a cross-validation that was cut off; a frame is given again.
 
     Raises:
@@ -121,8 +123,9 @@ def cv(
     with speaking(progress):
         from gatewise.cli.cv import make_compute
         from gatewise.cli.cv_progress import CvProgress
-        from gatewise.jobs.store import find_cv_folder
-        from gatewise.selection.cv.cv import cross_validate, resume_cv, start_cv
+        from gatewise.registry.cv import cross_validate
+        from gatewise.registry.folders import find_folder
+        from gatewise.selection.cv.cv import resume_cv, start_cv
 
         anything = call.says_anything or models or horizons or per_symbol or seeds != 1
         asked = _plan(call, models, horizons, seeds, per_symbol) if anything or resume is None else None
@@ -130,12 +133,12 @@ def cv(
             assert asked is not None
             plan, folder = asked, None
         else:
-            folder = find_cv_folder(resume)
+            folder = find_folder(resume, "cv")
             plan = resume_cv(folder, asked)
         place, choice = make_compute("local", workers, plan, fleet)
         table = call.rows.load(plan.base.data)
         with CvProgress(quiet=not progress) as listener:
-            outcome = cross_validate(plan, folder or start_cv(plan), place, listener, choice, table)
+            outcome = cross_validate(plan, folder or start_cv(plan), place, listener, choice, table, run_name)
         if outcome.failures:
             from gatewise.selection.cv.outcome import failure_words
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gatewise.config.load import load_config
 from gatewise.errors import ConfigError
 from gatewise.registry.folders import find_run_folder
 
-_ARGUMENTS = ("data", "config", "settings", "resume", "progress")
+_ARGUMENTS = ("data", "config", "settings", "run_name", "resume", "max_time", "stop_after_epoch", "progress")
 _RATE = "training.learning_rate"
 
 
@@ -21,7 +22,10 @@ def fit(
     *,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    run_name: str | None = None,
     resume: str | None = None,
+    max_time: str | timedelta | None = None,
+    stop_after_epoch: int | None = None,
     progress: bool = True,
     **said: Any,
 ) -> Model:
@@ -35,8 +39,11 @@ def fit(
             many; a `Table`; paths of files; or `None`, where settings name them (`source="sp500"`).
         config: a file, what a file would hold, or a whole config.
         settings: by dotted names, such as {"model.dropout": 0.2}.
+        run_name: `None`: made of data, model, target and horizon.
         resume: id (or its start) of a run that was cut off; rows that came as a frame are given again, and of settings
             none but a lower learning_rate.
+        max_time: like "10m", after which no epoch begins; the run can go on later.
+        stop_after_epoch: a later sitting goes on from there.
         progress: whether epochs, and notes on how rows were read, are told on stderr.
         said: settings by the names of flat config files (`sequence_length`, `hidden_size`), the spelling of flags
             (`seq_len`, `timezone`), or fields' own where only one is called so.
@@ -59,15 +66,19 @@ def fit(
     with speaking(progress):
         from gatewise.cli.progress import EpochProgress
         from gatewise.registry.train import train
+        from gatewise.training.budget import Budget
+
+        budget = Budget.of(max_time, stop_after_epoch)
 
         table = call.rows.load(made.data)
-        with EpochProgress(made.training.max_epochs, quiet=not progress) as listener:
-            _, outcome = train(None if resume else made, table, (listener,), resume=resume, learning_rate=rate)
+        with EpochProgress(made.training, quiet=not progress) as listener:
+            new = None if resume else made
+            _, outcome = train(new, table, (listener,), resume, rate, run_name, budget=budget)
     return Model(outcome.folder)
 
 
 def load(model: str | Path) -> Model:
-    """A trained model again: of a run by its id (or enough of its start), or of a bundle's folder.
+    """A trained model again: of a run by its id (or enough of its start) or name, or of a bundle's folder.
 
     Raises:
         RunNotFoundError: no such run or folder.

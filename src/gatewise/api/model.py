@@ -24,6 +24,7 @@ from gatewise.evaluation.metric_names import IN_TABLES
 from gatewise.evaluation.verdict import Judgement, Verdict, read_judgement
 from gatewise.registry.folders import find_bundle
 from gatewise.registry.history import History
+from gatewise.registry.info import read_info
 
 
 class Model(Result):
@@ -47,6 +48,11 @@ class Model(Result):
     def run_id(self) -> str | None:
         """MLflow's, 32 hex digits; `None` of a bundle that is no run's."""
         return self.folder.name if self.folder else None
+
+    @property
+    def name(self) -> str | None:
+        """The run's, for people; `None` of a bundle that is no run's."""
+        return read_info(self.folder).name if self.folder else None
 
     @property
     def config(self) -> ExperimentConfig:
@@ -191,7 +197,7 @@ class Model(Result):
             f"{self._values['best_epoch']} of {self._values['epochs']}",
             [name.replace("_", " ") for name in names],
             lines,
-            {"run": run_id, "report": near(self.folder / "report.html")},
+            {"run": f"{run_id[:8]}  {self.name}", "report": near(self.folder / "report.html")},
             ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
             self._curves(),
         )

@@ -13,8 +13,9 @@ from gatewise.api.call import Call, Config, speaking
 from gatewise.api.fit import fit
 from gatewise.api.model import Model
 from gatewise.api.summary import Report, Result, Summary, near
-from gatewise.config.schema import ExperimentConfig, parse_duration
-from gatewise.errors import ArgumentError, ConfigError
+from gatewise.config.durations import seconds_of
+from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError
 from gatewise.evaluation.verdict import Judgement, Verdict
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def tune(
         n_trials: how many the study is to hold in the end; 50.
         timeout: seconds, or like "30m", after which no trial begins.
         storage: a database's URL.
-        study_name: in the storage.
+        study_name: the run's name, and the study's in the storage, where it goes on.
         pruner: median, hyperband or none.
         workers: trials side by side, a process each; 0: in this one.
         fleet: trials of one shape trained as one: auto, on, off.
@@ -138,8 +139,9 @@ def tune(
     }
     with speaking(progress):
         from gatewise.cli.tune_progress import TuneProgress
-        from gatewise.selection.tuning.folder import StudyRequest, find_study_folder, read_request
-        from gatewise.selection.tuning.tune import tune as search
+        from gatewise.registry.folders import find_folder
+        from gatewise.registry.tune import tune as search
+        from gatewise.selection.tuning.folder import StudyRequest, read_request
 
         study_id = None
         if resume is None:
@@ -153,12 +155,12 @@ def tune(
                     "a study goes on with its own config and space; leave other settings out",
                     "n_trials, timeout, storage, workers and fleet may be changed",
                 )
-            folder = find_study_folder(resume)
+            folder = find_folder(resume, "tune")
             made, wanted, request = read_request(folder)
             request, study_id = request.updated(asked), folder.name
         table = call.rows.load(made.data)
         with TuneProgress(quiet=not progress) as listener:
-            outcome = search(made, wanted, request, listener, table, study_id)
+            outcome = search(made, wanted, request, listener, table, study_id, study_name)
     return TuneResult(outcome)
 
 
@@ -173,13 +175,7 @@ def _space(space: str | Path | Mapping[str, Any] | None, config: ExperimentConfi
 def _seconds(timeout: str | float | timedelta | None) -> float | None:
     if timeout is None or (isinstance(timeout, int | float) and not isinstance(timeout, bool)):
         return timeout
-    try:
-        value = parse_duration(timeout) if isinstance(timeout, str) else timeout
-    except ValueError as error:
-        raise ConfigError(f"timeout: {error}; got {timeout!r}", 'timeout="30m"') from None
-    if not isinstance(value, timedelta):
-        raise ArgumentError(f"timeout is seconds or a length of time; got {timeout!r}", 'timeout="30m"')
-    return value.total_seconds()
+    return seconds_of("timeout", timeout)
 
 
 def _word(value: object) -> str:

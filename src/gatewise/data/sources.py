@@ -47,12 +47,11 @@ _OF_TEXT = {
 }
 
 
-def how_to_resume(spec: DataConfig, command: str, work_id: str) -> str:
+def how_to_resume(spec: DataConfig, work_id: str, command: str, function: str) -> str:
     """What a person types to go on with work that was cut off: rows that came as a frame have to be given again."""
     if spec.source != "frame":
-        return f"go on with: gatewise {command} --resume {work_id}"
-    function = {"train": "fit"}.get(command, command)
-    return f'go on with the same rows: gatewise.{function}(rows, resume="{work_id}")'
+        return f"go on with: {command} {work_id}"
+    return f'go on with the same rows: {function}(rows, resume="{work_id}")'
 
 
 def read_source(spec: DataConfig, frame: pa.Table | None = None) -> Rows:

@@ -131,7 +131,7 @@ def _trained(
                 raise
             raise Interrupted(
                 f"before all was written; the best weights so far are in {bundle}; "
-                f"{how_to_resume(prepared.config.data, 'train', run.run_id)}"
+                f"{how_to_resume(prepared.config.data, run.run_id, 'gatewise train --resume', 'gatewise.fit')}"
             ) from None
     return run.run_id, outcome
 

@@ -170,7 +170,7 @@ def cross_validate(
             remarks=remarks,
         )
     except KeyboardInterrupt:
-        how = how_to_resume(plan.base.data, "cv", folder.name)
+        how = how_to_resume(plan.base.data, folder.name, "gatewise cv --resume", "gatewise.cv")
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
 
 

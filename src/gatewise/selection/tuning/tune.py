@@ -168,7 +168,8 @@ def tune(
                     write_result(folder, study, config, data, shown, remarks)
                 done = sum(row.state != RUNNING for row in rows_of(study))
                 raise Interrupted(
-                    f"with {done} of {request.n_trials} trials done; {how_to_resume(config.data, 'tune', study.id)}"
+                    f"with {done} of {request.n_trials} trials done; "
+                    f"{how_to_resume(config.data, study.id, 'gatewise tune --resume', 'gatewise.tune')}"
                 ) from None
     if result is None:
         raise nothing_found(rows_of(study))
