@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -455,7 +456,7 @@ def test_hidden_states_are_read_on_a_gpu_too() -> None:
     model = fitted(SIGN, device="cuda", max_epochs=2)
     states = model.get_hidden_states(X)
     model._fitted.predictor.module.cpu()
-    model._device = "cpu"
+    model._state = replace(model._fitted, device="cpu")
     np.testing.assert_allclose(states, model.get_hidden_states(X), atol=1e-4)
 
 

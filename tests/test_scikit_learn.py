@@ -203,6 +203,20 @@ def test_weights_move_predictions_towards_what_they_stress(name: str) -> None:
     assert share[0] < share[1] < share[2]
 
 
+@pytest.mark.parametrize(("name", "within"), [("logistic", 0.02), ("gru", 0.05)])
+def test_where_inputs_say_nothing_weights_are_counts(name: str, within: float) -> None:
+    y, weight = random.integers(0, 2, 240), random.random(240)
+    fields = {**SMALL, "max_epochs": 60} if name == "gru" else {}
+    model = SequenceModel(name, **fields).fit(np.zeros_like(X), y, np.zeros_like(X), y, sample_weight=weight)
+    share = weight[y == 1].sum() / weight.sum()
+    assert model.predict_proba(np.zeros_like(X[:1]))[0, 1] == pytest.approx(share, abs=within)
+
+
+def test_equal_weights_are_none() -> None:
+    weighed, plain = small().fit(X, UP, sample_weight=np.full(240, 2.0)), small().fit(X, UP)
+    np.testing.assert_array_equal(weighed.predict_proba(X), plain.predict_proba(X))
+
+
 def test_weighted_linear_fits_are_those_of_scikit_learn() -> None:
     x, weight = X[:, -1], random.random(240) * 3
     theirs = LogisticRegression(C=0.5, tol=1e-8, max_iter=1000).fit(x, UP, sample_weight=weight)
@@ -354,6 +368,41 @@ def test_what_is_not_fitted_says_so_as_scikit_learn_does() -> None:
         with pytest.raises(NotFittedError, match="fitted first") as caught:
             ask(small())
         assert isinstance(caught.value, ConfigError)
+
+
+def test_numbers_of_numpy_are_kept_as_numbers(tmp_path: Any) -> None:
+    drawn = {
+        "hidden_size": np.int64(3),
+        "dropout": np.float32(0.25),
+        "horizon": np.int64(2),
+        "val_fraction": np.float64(0.2),
+    }
+    model = SequenceModel("lstm", **{**SMALL, "max_epochs": 1, **drawn}).fit(X, UP)
+    kept = ModelRegistry.load(model.save(tmp_path / "model")).get_params()
+    assert {name: kept[name] for name in drawn} == {name: float(value) for name, value in drawn.items()}
+
+
+def test_an_epoch_is_a_line_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    small().fit(X, UP)
+    assert capsys.readouterr().out == ""
+    small(verbose=True).fit(X, UP)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 3
+    assert "val_loss" in lines[0]
+
+
+def test_rows_without_steps_are_remarked_on_for_networks(caplog: pytest.LogCaptureFixture) -> None:
+    SequenceModel("ridge").fit(X[:, 0], VALUE)
+    small(sequence_length=1).fit(X[:, 0], VALUE)
+    assert not caplog.records
+    small().fit(X[:, 0], VALUE)
+    assert "each row is taken as one step" in caplog.text
+
+
+def test_half_a_validation_part_is_refused() -> None:
+    for half in ({"X_val": X}, {"y_val": UP}):
+        with pytest.raises(QualityError, match="X_val and y_val must come together"):
+            small().fit(X, UP, **half)
 
 
 def test_no_warning_leaves_a_search() -> None:

@@ -60,6 +60,7 @@ class ArrayEstimator(BaseEstimator):
         sequence_length: int | None = None,
         val_fraction: float = 0.15,
         horizon: int | None = None,
+        verbose: bool = False,
         **fields: Any,
     ) -> None:
         require_known(model, fields)
@@ -68,6 +69,7 @@ class ArrayEstimator(BaseEstimator):
         self.sequence_length = sequence_length
         self.val_fraction = val_fraction
         self.horizon = horizon
+        self.verbose = verbose
         self._fields = fields
         self._state: Fitted | None = None
 

@@ -17,7 +17,7 @@ _SETTING = re.compile(r"\b(?:features|model|training|windows)(?:\.[a-z]\w*)+")
 # Fields that mean nothing without a run's folder, or without a table's symbols.
 _OF_RUNS = ("name", "checkpoint_every_epochs", "per_symbol", "symbol_embedding")
 LENGTH = "windows.sequence_length"
-BESIDE = ("task", "val_fraction", "horizon")  # what `SequenceModel` takes that is no field of a config
+BESIDE = ("task", "val_fraction", "horizon", "verbose")  # what `SequenceModel` takes that is no field of a config
 
 
 def resolve(model: str, sequence_length: int | None, fields: Mapping[str, Any]) -> ExperimentConfig:

@@ -16,20 +16,17 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import validate_data
 
-from gatewise.arrays import make_array_samples
 from gatewise.as_numpy import Array
-from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError, QualityError
 from gatewise.estimator.base import ArrayEstimator, OfClassifiers
-from gatewise.estimator.fields import changed_fields, named_as_fields
+from gatewise.estimator.fields import changed_fields
 from gatewise.estimator.fitted import Fitted, at_length
-from gatewise.estimator.holdout import hold_out
 from gatewise.estimator.inputs import check_windows, column_names, is_flat
-from gatewise.estimator.targets import Task, check_targets, check_weights, encode_targets, join_targets
+from gatewise.estimator.parts import given_parts, held_out_parts
+from gatewise.estimator.targets import Task, check_targets, check_weights
+from gatewise.estimator.training import Printed, train_parts
 from gatewise.features.base import Values
-from gatewise.features.scaling import fit_scaler
 from gatewise.isolation import plain_numbers
-from gatewise.learners.table import train_model
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
 from gatewise.training.listeners import Listener, Listeners
 
@@ -53,6 +50,7 @@ class SequenceModel(ArrayEstimator):
             of X are in order of time.
         horizon: samples ahead at which labels are known, of windows one step apart: what is trained on then neither
             shares a step with what is held out nor has a label from there. `None`: not known, and nothing is purged.
+        verbose: whether `fit` prints a line an epoch, where it is given no listener.
         fields: the preset's flat names (hidden_size, dropout, learning_rate, batch_size, ...) and those of the training
             section (seed, device, precision, class_weights, ...). batch_size is at most the training part where it is
             not given. Whether a loss fits is asked in `fit`, of y. class_weights may be {label: weight}.
@@ -98,53 +96,30 @@ class SequenceModel(ArrayEstimator):
                 f"listener must have on_step, on_epoch and on_message; got {type(listener).__name__}",
                 "fit(X, y, X_val, y_val, sample_weight=...) takes weights",
             )
+        if (X_val is None) != (y_val is None):
+            raise QualityError("X_val and y_val must come together; got one of them", "fit(X, y) holds a part of X out")
         x = check_windows(X, "X", self.sequence_length)
         labels, weight = check_targets(y, len(x), "y", self.task), check_weights(sample_weight, len(x))
-        samples, steps, width = x.shape
-        if self.sequence_length not in (None, steps):
+        if self.sequence_length not in (None, x.shape[1]):
             raise QualityError(
-                f"sequence_length must be the steps of X, {steps}; got {self.sequence_length}",
+                f"sequence_length must be the steps of X, {x.shape[1]}; got {self.sequence_length}",
                 f"leave sequence_length out, or cut windows of {self.sequence_length} steps",
             )
         if X_val is None and y_val is None:
-            train, val = hold_out(samples, steps, self.val_fraction, self.horizon)
-            known, joined = labels, labels[np.concatenate([train, val])]
-            parts = x[train], x[val]
-            counted = None if weight is None else weight[np.concatenate([train, val])]
+            parts = held_out_parts(x, labels, weight, self.val_fraction, self.horizon)
         else:
-            parts = x, _validation_windows(X_val, x)
-            train, val, known = np.arange(samples), np.arange(0), None
-            joined = join_targets(labels, check_targets(y_val, len(parts[1]), "y_val", self.task))
-            counted = None if weight is None else np.concatenate([weight, np.ones(len(parts[1]), np.float32)])
-        num_train = len(parts[0])
-        config = at_length(self.config, steps)
-        with named_as_fields(config.model.name):
-            targets = encode_targets(joined, num_train, config, self.task, known)
-            rows, others = (part.reshape(-1, width) for part in parts)
-            names = column_names(X) if is_flat(X) else None
-            named = names if names is not None and steps == 1 else [f"x{number}" for number in range(width)]
-            scaler = fit_scaler(config.features.scaler, rows, np.arange(len(rows)), tuple(map(str, named)))
-            scaled = np.concatenate([scaler.transform(rows), scaler.transform(others)])
-            array_samples, fold = make_array_samples(scaled, steps, targets, counted)
-            ends = array_samples.rows[:num_train], array_samples.rows[num_train:]
-            trained = train_model(
-                self._with_batches_for(num_train, config), array_samples, fold, *ends, listener or Listeners(())
+            parts = given_parts(x, labels, weight, X_val, y_val, self.task)
+        config, flat = at_length(self.config, x.shape[1]), is_flat(X)
+        if flat and self.sequence_length is None and config.model.consumes == "sequences":
+            _log.warning(
+                "X has two axes: each row is taken as one step, and %s sees none before it; sequence_length says how "
+                "many steps stand in a row, or give windows [samples, steps, features]",
+                config.model.name,
             )
-        self._state = Fitted(
-            config,
-            trained.predictor,
-            targets.classes,
-            targets.floor,
-            scaler,
-            targets.scaler,
-            targets.columns,
-            is_flat(X),
-            names,
-            config.training.device,
-            trained.fit,
-            train,
-            val,
-        )
+        names = column_names(X) if flat else None
+        told = listener or (Printed() if self.verbose else Listeners(()))
+        is_chosen = bool(self._fields.keys() & {"batch_size", "auto_batch_size"})
+        self._state = train_parts(parts, config, self.task, flat, names, told, largest_batch=not is_chosen)
         return self
 
     @plain_numbers()
@@ -192,7 +167,8 @@ class SequenceModel(ArrayEstimator):
             StorageError: `folder` holds something else than a saved model, or the disk is full or not writable.
         """
         fitted = self._fitted
-        parameters = {name: getattr(self, name) for name in _PARAMETERS}
+        given = {name: getattr(self, name) for name in _PARAMETERS}
+        parameters = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
         values = {"format": FORMAT, "parameters": parameters, **fitted.to_values()}
         write_sealed(Path(folder), {"model": values}, fitted.predictor.tensors())
         return Path(folder)
@@ -223,15 +199,6 @@ class SequenceModel(ArrayEstimator):
         model._state = fitted
         return model
 
-    def _with_batches_for(self, num_train: int, config: ExperimentConfig) -> ExperimentConfig:
-        """The config with batches of the whole training part, where the preset's are larger and nobody chose any."""
-        training = config.training
-        most = min(num_train, training.windows_per_epoch or num_train)
-        if self._fields.keys() & {"batch_size", "auto_batch_size"} or training.batch_size <= most:
-            return config
-        _log.info("batch_size: %d, all of the training part; the preset's is %d", most, training.batch_size)
-        return config.model_copy(update={"training": training.model_copy(update={"batch_size": most})})
-
     def _windows(self, X: Any) -> Values:
         """X as in `fit`, if it has the columns that it had there."""
         if is_flat(X) and self._fitted.flat:
@@ -240,13 +207,3 @@ class SequenceModel(ArrayEstimator):
             except (ValueError, TypeError) as error:
                 raise QualityError(" ".join(str(error).split()), "give the columns of fit, in their order") from error
         return check_windows(X, "X", self._fitted.steps)
-
-
-def _validation_windows(X_val: Any, x: Values) -> Values:
-    x_val = check_windows(X_val, "X_val", x.shape[1])
-    if x.shape[1:] != x_val.shape[1:]:
-        raise QualityError(
-            f"X and X_val must have equal steps and features; got {x.shape[1:]}, {x_val.shape[1:]}",
-            "cut both into windows of one length, over the same columns",
-        )
-    return x_val

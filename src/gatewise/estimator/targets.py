@@ -37,7 +37,7 @@ def check_targets(y: object, num_samples: int, name: str, task: Task | None = No
         LabelError: labels of mixed types, more than one a sample, or a sample without.
     """
     if y is None:
-        raise QualityError(f"the model requires y to be passed, but the target {name} is None", "model.fit(X, y)")
+        raise QualityError("the model requires y to be passed, but the target y is None", "model.fit(X, y)")
     array = as_numpy(y, name, "one label or one row of numbers a sample")
     if array.dtype.kind == TEXT and not isinstance(y, np.ndarray):  # numbers among text would be text by now
         array = np.asarray(y, dtype=object)

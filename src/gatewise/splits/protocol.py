@@ -202,4 +202,7 @@ def _named_as_keywords() -> Iterator[None]:
 
 def _check_length(spans: Spans, X: Any) -> None:
     if X is not None and len(X) != spans.row.size:
-        raise QualityError(f"X must have one row a span, {spans.row.size}; got {len(X)}")
+        raise QualityError(
+            f"X must have one row a span, {spans.row.size}; got {len(X)}",
+            "folds within a part of the samples take the label_ends of that part, or a horizon",
+        )
