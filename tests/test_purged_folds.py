@@ -222,7 +222,7 @@ def test_what_makes_no_folds_is_refused_with_what_to_do(what: str) -> None:
     with pytest.raises(error, match=words) as caught:
         PurgedFolds(**fields)
     assert caught.value.hint
-    assert "cv." not in f"{caught.value.message} {caught.value.hint}"
+    assert "cv." not in f"{caught.value} {caught.value.message} {caught.value.hint}"
 
 
 def test_samples_that_do_not_match_or_suffice_are_refused() -> None:

@@ -79,18 +79,17 @@ def embargo_of(embargo: Any, are_times: bool | None) -> timedelta:
     Raises:
         ConfigError: of the other kind, or below 0.
     """
-    value = embargo
-    if isinstance(embargo, int | np.integer) and not isinstance(embargo, bool) and (not are_times or embargo == 0):
-        value = timedelta(microseconds=int(embargo))
+    value: Any = None
+    if isinstance(embargo, np.timedelta64):  # NumPy's are integers, too
+        embargo = embargo.astype("timedelta64[us]").item()
+    if isinstance(embargo, int | np.integer) and not isinstance(embargo, bool):
+        value = timedelta(microseconds=int(embargo)) if embargo == 0 or not are_times else None
     elif are_times is not False:
-        if isinstance(embargo, np.timedelta64):
-            value = embargo.astype("timedelta64[us]").item()
-        elif isinstance(embargo, str):
-            try:
-                value = parse_duration(embargo)
-            except ValueError as error:
-                raise ConfigError(f"embargo: {error}; got {embargo!r}", 'embargo="1d"') from error
-    if not isinstance(value, timedelta) or value < timedelta(0) or (value is embargo and are_times is False):
+        try:
+            value = parse_duration(embargo)
+        except ValueError as error:
+            raise ConfigError(f"embargo: {error}; got {embargo!r}", 'embargo="1d"') from error
+    if not isinstance(value, timedelta) or value < timedelta(0):
         wanted, example = ("a length of time", '"1d"') if are_times else ("a number of samples", "5")
         raise ConfigError(f"embargo must be {wanted}, 0 or more; got {embargo!r}", f"embargo={example}")
     return value

@@ -197,6 +197,7 @@ def _named_as_keywords() -> Iterator[None]:
         yield
     except GatewiseError as error:
         error.message, error.hint = error.message.replace("cv.", ""), error.hint and error.hint.replace("cv.", "")
+        error.args = (error.message,)
         raise
 
 
