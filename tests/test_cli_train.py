@@ -99,7 +99,7 @@ def test_a_judging_says_each_of_its_parts_once_on_stderr(cli) -> None:
 def test_the_predictions_file_holds_what_the_metrics_say(cli) -> None:
     value = cli("train", *TINY, "--json", "--quiet").json
     frame = pl.read_parquet(value["predictions"])
-    assert frame.columns == ["symbol", "time", "part", "prob_down", "prob_flat", "prob_up", "label", "target"]
+    assert frame.columns == ["symbol", "time", "Date", "part", "prob_down", "prob_flat", "prob_up", "label", "target"]
     for part in ("val", "test"):
         rows = frame.filter(part=part)
         assert rows.height == value["windows"][part]

@@ -111,7 +111,7 @@ def test_several_horizons_are_trained_judged_and_predicted_at_once(cli: Cli, tmp
     assert test.keys() >= {"rmse", "rmse_forward_return_1", "rmse_forward_return_5", "mae_forward_return_5"}
     assert run.json["baselines"].keys() >= {"prior", "persistence", "ridge"}
     frame = pl.read_parquet(run.json["predictions"]).filter(pl.col("part") == "test")
-    assert frame.columns[3:] == [f"{of}forward_return_{ahead}" for of in ("", "target_") for ahead in (1, 5)]
+    assert frame.columns[4:] == [f"{of}forward_return_{ahead}" for of in ("", "target_") for ahead in (1, 5)]
     for ahead in (1, 5):
         error = frame[f"forward_return_{ahead}"] - frame[f"target_forward_return_{ahead}"]
         assert test[f"rmse_forward_return_{ahead}"]["value"] == pytest.approx(float((error**2).mean()) ** 0.5)
@@ -120,7 +120,7 @@ def test_several_horizons_are_trained_judged_and_predicted_at_once(cli: Cli, tmp
     out = tmp_path / "predictions.parquet"
     said = cli("predict", "--model", run.json["run_id"][:8], "--source", "sp500", "-o", out, "--quiet")
     assert said.code == 0, said.err
-    assert pl.read_parquet(out).columns == ["symbol", "time", "forward_return_1", "forward_return_5"]
+    assert pl.read_parquet(out).columns == ["symbol", "time", "Date", "forward_return_1", "forward_return_5"]
 
 
 def test_they_are_cross_validated_and_tuned(cli: Cli) -> None:
@@ -134,7 +134,7 @@ def test_they_are_cross_validated_and_tuned(cli: Cli) -> None:
 def test_quantiles_of_several_horizons_have_a_column_each(cli: Cli) -> None:
     run = cli("train", *SMALL, *OF_RETURNS, "--set", "target.quantiles=[0.1,0.9]", *QUICK)
     assert run.code == 0, run.err
-    names = pl.read_parquet(run.json["predictions"]).columns[3:7]
+    names = pl.read_parquet(run.json["predictions"]).columns[4:8]
     assert names == [f"forward_return_{ahead}_q{level}" for ahead in (1, 5) for level in (10, 90)]
 
 

@@ -72,11 +72,11 @@ def test_a_file_of_the_same_kind_needs_no_flags(cli: Any, trained: Path, tmp_pat
     said = cli("predict", "--model", trained, "--data", new, "-o", output, "--json", "--quiet")
     assert (said.code, said.json, said.err) == (
         0,
-        {"rows": 51, "output": str(output), "warnings": []},
+        {"rows": 51, "output": str(output), "stamps": {"begin": "begin"}, "warnings": []},
         "",
     )
     frame = pl.read_parquet(output) if suffix == ".parquet" else pl.read_csv(output, try_parse_dates=True)
-    assert frame.columns == ["symbol", "time", "prob_down", "prob_flat", "prob_up", "label"]
+    assert frame.columns == ["symbol", "time", "begin", "prob_down", "prob_flat", "prob_up", "label"]
     assert frame["symbol"].unique().to_list() == ["COIN"]
     # Stamped with the start, usable at the end: the tenth row's bar ends at minute 10.
     assert frame["time"].dt.replace_time_zone(None)[0] == datetime(2025, 5, 5, 0, 10)

@@ -265,7 +265,7 @@ def test_quantiles_are_trained_reported_gone_on_with_and_predicted_by_the_usual_
     page = Path(run["report"]).read_text(encoding="utf-8")
     assert "Share of rows at or below each quantile" in page
     frame = pl.read_parquet(run["predictions"])
-    assert frame.columns == ["symbol", "time", "part", "q10", "q50", "q90", "target_forward_return"]
+    assert frame.columns == ["symbol", "time", "Date", "part", "q10", "q50", "q90", "target_forward_return"]
     assert frame.filter((pl.col("q10") > pl.col("q50")) | (pl.col("q50") > pl.col("q90"))).is_empty()
     tested = frame.filter(pl.col("part") == "test")
     below = tested.select((pl.col("target_forward_return") <= pl.col("q90")).mean()).item()

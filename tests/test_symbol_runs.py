@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -59,9 +60,11 @@ def run(table: Table, way: str, ear: Ear | None = None, **more: object) -> Symbo
 
 
 def a_table_with_a_short_symbol() -> Table:
-    """A and B with enough rows, C with too few."""
+    """A and B with enough rows, C with too few; stamps of their source are the times as text."""
     table = far_levels(500, "ABC")
-    return table.with_frame(pl.concat([only(table, "A").frame, only(table, "B").frame, only(table, "C").frame[:20]]))
+    frame = pl.concat([only(table, "A").frame, only(table, "B").frame, only(table, "C").frame[:20]])
+    places = frame.select(pl.lit(0, pl.UInt32).alias("__file"), pl.int_range(1, pl.len() + 1).alias("__row"))
+    return replace(table, frame=frame, origin=places.with_columns(frame["time"].cast(pl.String).alias("Stamp")))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -92,6 +95,8 @@ def test_every_symbol_gets_the_run_that_it_gets_alone_and_a_failing_one_is_named
         assert {"report.html", "metrics.json", "predictions.csv", "history.parquet", "config.yaml"} <= {
             path.name for path in folder.iterdir()
         }
+        predictions = pl.read_parquet(made.result["predictions"])
+        assert predictions["Stamp"].equals(predictions["time"].cast(pl.String).alias("Stamp"))
         kept = load_config(folder / "config.yaml")
         assert kept.data.symbols == (made.symbol,)
         assert not kept.training.per_symbol

@@ -83,7 +83,8 @@ def test_every_example_runs_as_given_from_the_view_of_a_database(cli, world: Pat
     assert value["verdict"] != "better", "val rows chose the epoch"
     assert value["windows"]["test"] == 0
     frame = pl.read_csv(Path(value["predictions"]).with_suffix(".csv"))
-    assert frame.columns == ["symbol", "time", "part", *wanted, *(f"target_{column}" for column in wanted)]
+    keys = ["symbol", "time", "source_time", "part"]
+    assert frame.columns == [*keys, *wanted, *(f"target_{column}" for column in wanted)]
     assert set(frame["symbol"]) == {"AAPL"}
 
 
@@ -111,7 +112,7 @@ def test_a_saved_model_predicts_rows_of_another_file_in_price_units(cli, world: 
     out = tmp_path / "predictions.csv"
     cli("predict", "--model", value["run_id"][:8], "--data", world / "one.csv", "-o", out, "--quiet")
     frame = pl.read_csv(out)
-    assert frame.columns == ["symbol", "time", "close", "volume"]
+    assert frame.columns == ["symbol", "time", "date", "close", "volume"]
     assert frame.height == DAYS - 10, "a window of 10 changes"
     assert 75 < frame["close"].mean() < 300
 

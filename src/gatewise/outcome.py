@@ -5,6 +5,7 @@ Loaded when the training has ended: SciPy and plotly take a second that need not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import torch
 
 from gatewise import host
 from gatewise.bundle import Bundle, with_targets
+from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.data.sources import how_to_resume
 from gatewise.errors import Interrupted
 from gatewise.evaluation.base import beats
@@ -44,6 +46,7 @@ class Outcome:
         remarks: what people should know of the training and of what it was done on, a sentence each.
         curves: what the losses of the epochs show; `None` where nothing can be said of them.
         peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
+        stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
     """
 
     folder: Path
@@ -54,6 +57,7 @@ class Outcome:
     remarks: tuple[str, ...]
     curves: Curves | None
     peak_memory_mb: float
+    stamps: Mapping[str, str]
 
     @property
     def bundle(self) -> Path:
@@ -79,6 +83,7 @@ class Outcome:
             "bundle": str(self.bundle),
             "report": str(self.report),
             "predictions": str(self.predictions),
+            "stamps": dict(self.stamps),
             "device": self.trained.device,
             "precision": self.trained.precision.name,
             "batch_size": self.trained.batch_size,
@@ -148,12 +153,15 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     remarks = (*prepared.remarks, *trained.fit.remarks)
     learned = beats(evaluation.parts["val"].differences["prior"]) is True
     curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, learned)
-    outcome = Outcome(folder, trained, split, evaluation, table.fingerprint, remarks, curves, _peak_memory_mb())
-    bundle.save(outcome.bundle)
     frame = pl.concat(
         with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
         for part, rows in parts.items()
     )
+    stamps = stamp_names(table, frame.columns)
+    judged = (folder, trained, split, evaluation)
+    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps)
+    bundle.save(outcome.bundle)
+    frame = with_stamps(frame, table)
     write_frame(outcome.predictions, frame)
     write_frame(outcome.predictions.with_suffix(".csv"), frame)
     write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})

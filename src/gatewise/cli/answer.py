@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gatewise.cli.flags import translate
 from gatewise.cli.output import newer_rows, print_headline, print_places, print_sentence, print_table, verdict_text
+from gatewise.data.origin import stamp_words
 from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.metric_names import (
@@ -50,6 +51,7 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
         print_sentence(f"{translate(outcome.curves.sentence)}.")
     for remark in outcome.remarks:
         print_sentence(f"note: {translate(remark)}")
+    print_sentence(f"predictions hold {stamp_words(outcome.stamps)}")
     print_places(
         {"run": run_id},
         (outcome.report, outcome.predictions.with_suffix(".csv"), outcome.predictions, outcome.bundle),

@@ -235,6 +235,7 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
+    from gatewise.data.origin import stamp_words
     from gatewise.evaluation.metric_names import IN_TABLES, metric_head, metric_interval, metric_spread
     from gatewise.selection.cv.verdict import measures
 
@@ -257,5 +258,6 @@ def _print_outcome(outcome: CvOutcome) -> None:
         print_sentence(translate(line), "- ")
     for name, value, meaning in measures(outcome.overfitting):
         print_sentence(f"{name} {value}: {meaning}.", "- ")
+    print_sentence(f"predictions out of fold hold {stamp_words(outcome.stamps)}", "- ")
     files = (outcome.report, outcome.folder / "folds.parquet", outcome.out_of_fold)
     print_places({"cv": outcome.folder.name}, files)

@@ -48,7 +48,7 @@ def predict(
 
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
     """
-    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.output import print_json, print_sentence, set_up_logging
     from gatewise.errors import NotEnoughRowsError, StorageError
     from gatewise.files import require_frame_suffix, write_frame
     from gatewise.registry.folders import find_bundle
@@ -61,6 +61,7 @@ def predict(
 
     from gatewise.bundle import Bundle
     from gatewise.data.load import load_table
+    from gatewise.data.origin import stamp_names, stamp_words, with_stamps
 
     bundle = Bundle.load(folder)
     _require_kind(bundle.record.config.model.name, model_type)
@@ -75,14 +76,16 @@ def predict(
     predictions = bundle.predict(table, device=device, warn=warnings.append)
     for warning in warnings:
         logging.getLogger("gatewise.predict").warning("%s", warning)
+    stamps = stamp_names(table, predictions.columns)
     try:
-        write_frame(output, predictions)
+        write_frame(output, with_stamps(predictions, table))
     except StorageError as error:
         raise StorageError(error.message, "free some space, or name a file elsewhere: -o FILE") from error
     if as_json:
-        print_json({"rows": predictions.height, "output": str(output), "warnings": warnings})
+        print_json({"rows": predictions.height, "output": str(output), "stamps": stamps, "warnings": warnings})
     else:
         print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {output}")
+        print_sentence(stamp_words(stamps))
 
 
 def _require_kind(name: str, wanted: str | None) -> None:

@@ -19,6 +19,7 @@ from gatewise.data.columns.roles import NAMELESS
 from gatewise.data.files.text import Raw
 from gatewise.data.table import FILE, ROW, SYMBOL, TIME, Table
 
+KNOWABLE = "time: when each row is knowable, UTC"
 _TAKEN = ("part", "label", "target")  # columns of predictions; beside these whatever the frame holds
 
 
@@ -117,8 +118,6 @@ def as_read(text: pl.Series) -> pl.Series:
 
 
 def stamp_words(names: Mapping[str, str]) -> str:
-    """Which columns of predictions are whose; empty where there are no stamps of the source."""
-    if not names:
-        return ""
-    listed = ", ".join(name if name == column else f"{name} ({column!r} there)" for name, column in names.items())
-    return f"{listed}: the source's own stamp; time: when each row is knowable, UTC"
+    """Which columns of predictions are the source's stamps, and what `time` is."""
+    listed = ", ".join(name if name == column else f"{name} ({column} there)" for name, column in names.items())
+    return f"{listed}: the source's own stamp; {KNOWABLE}" if names else KNOWABLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
     rows = scratch / f"{task.table.fingerprint}.arrow"
     task.table.frame.write_ipc(rows, compression="uncompressed")
     asked = {"config": task.config.to_dict(), "rows": str(rows), "name": task.name, "group": task.group}
+    if task.table.origin is not None:
+        task.table.origin.write_ipc(origin := str(rows.with_suffix(".origin")), compression="uncompressed")
+        asked["origin"] = origin
     asked["budget"] = task.budget.to_dict()
     return asked | table_settings(task.table)
 
@@ -52,7 +56,8 @@ def main(word: str) -> None:
     for asked in parent.requests():
         answer: dict[str, object]
         try:
-            table = make_table(pl.read_ipc(asked["rows"]), asked)
+            origin = pl.read_ipc(asked["origin"]) if "origin" in asked else None
+            table = replace(make_table(pl.read_ipc(asked["rows"]), asked), origin=origin)
             config, group = build_config(asked["config"]), asked["group"] and Group(*asked["group"])
             budget = Budget(**asked["budget"])
             run_id, outcome = train(config, table, (listener,), budget=budget, name=asked["name"], parent=group)

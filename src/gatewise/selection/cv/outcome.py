@@ -37,6 +37,7 @@ class CvOutcome:
         failures: jobs that came to nothing.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
         compute: where the others ran, in words.
+        stamps: columns of out_of_fold.parquet that are the source's own stamps -> what the source calls them.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class CvOutcome:
     resumed: int
     compute: str
     fleet: dict[str, Any]
+    stamps: dict[str, str]
     deciding_metric: str
 
     @property
@@ -85,6 +87,7 @@ class CvOutcome:
             "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
             **self.overfitting.to_dict(),
             "out_of_fold": str(self.out_of_fold),
+            "stamps": self.stamps,
             "report": str(self.report),
             "fleet": self.fleet,
             "compute": self.compute,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.files import write_frame, write_json
@@ -50,6 +51,7 @@ def write_results(
         raise failure_words(failures, num_jobs)
     coverage = cover(predictions, plan.num_folds)
     frame, out_of_fold = folds_frame(predictions, coverage.compared), out_of_fold_frame(predictions, shared)
+    stamps, out_of_fold = stamp_names(shared.table, out_of_fold.columns), with_stamps(out_of_fold, shared.table)
     if not coverage.compared:
         write_frame(folder / "folds.parquet", frame)
         write_frame(folder / "out_of_fold.parquet", out_of_fold)
@@ -76,6 +78,7 @@ def write_results(
         resumed=resumed,
         compute=compute,
         fleet=fleet,
+        stamps=stamps,
         deciding_metric=deciding,
     )
     write_frame(folder / "folds.parquet", outcome.frame)
