@@ -86,7 +86,7 @@ def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | Gat
         if isinstance(trained, GatewiseError):
             raise trained
         outcome = conclude(prepared, trained, run.folder)
-        record(run, outcome)
+        record(run, outcome, prepared.samples.table)
     return SymbolRun(symbol, run.run_id, outcome.to_dict())
 
 

@@ -19,6 +19,7 @@ from gatewise.evaluation.metric_names import IN_TABLES
 from gatewise.evaluation.paired import Paired, pair
 from gatewise.registry.details import details_of, flat
 from gatewise.registry.info import RunInfo
+from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
 
 _KEYS = ("symbol", "time", "part")
@@ -140,13 +141,11 @@ def _shared_rows(runs: Sequence[RunInfo], configs: Sequence[ExperimentConfig]) -
     if without or len(configs) < len(runs):
         return [], f"no predictions row by row are kept of {', '.join(without) or 'a run'}"
     frames = [pl.read_parquet(info.folder / "predictions.parquet") for info in runs]
-    targets = [[name for name in frame.columns if name.startswith("target")] for frame in frames]
-    columns = [[name for name in frame.columns if name not in _KEYS] for frame in frames]
-    if any(names != columns[0] for names in columns):
-        kinds = " and ".join(
-            dict.fromkeys(f"{config.target.kind} ({info.name})" for config, info in zip(configs, runs, strict=True))
-        )
-        return [], f"they predict different things: {kinds}"
+    specs = [_spec(frame, config) for frame, config in zip(frames, configs, strict=True)]
+    if any((spec.kind, _columns(spec)) != (specs[0].kind, _columns(specs[0])) for spec in specs):
+        kinds = dict.fromkeys(f"{c.target.kind} ({i.name})" for c, i in zip(configs, runs, strict=True))
+        return [], f"they predict different things: {' and '.join(kinds)}"
+    targets = [name for name in frames[0].columns if name.startswith("target")]
     part = "test" if all((frame["part"] == "test").any() for frame in frames) else "val"
     shared = frames[0].filter(pl.col("part") == part).select(_KEYS)
     for frame in frames[1:]:
@@ -155,7 +154,7 @@ def _shared_rows(runs: Sequence[RunInfo], configs: Sequence[ExperimentConfig]) -
         return [], f"their {part} parts share no row"
     aligned = [shared.join(frame, on=_KEYS, how="left", maintain_order="left") for frame in frames]
     for info, frame in zip(runs[1:], aligned[1:], strict=True):
-        if differ := _differing_targets(aligned[0].select(targets[0]), frame.select(targets[0])):
+        if differ := _differing_targets(aligned[0].select(targets), frame.select(targets)):
             words = _target_words(configs[0], configs[runs.index(info)])
             rows = f"{differ:,} of {shared.height:,} rows that they share"
             return [], f"their targets differ on {rows}{words}; numbers on different targets can't be compared"
@@ -178,18 +177,24 @@ def _target_words(one: ExperimentConfig, other: ExperimentConfig) -> str:
     return "".join(f", {name} {a} and {b}" for name, (a, b) in list(fields.items())[:3])
 
 
-def _scores(frame: pl.DataFrame, config: ExperimentConfig) -> PredictionScores:
+def _spec(frame: pl.DataFrame, config: ExperimentConfig) -> OutputSpec:
     classes = tuple(name.removeprefix("prob_") for name in frame.columns if name.startswith("prob_"))
     outputs = tuple(name.removeprefix("target_") for name in frame.columns if name.startswith("target_"))
-    spec = output_spec(config.target, classes or outputs)
+    return output_spec(config.target, classes or outputs)
+
+
+def _columns(spec: OutputSpec) -> list[str]:
+    return list(spec.prediction_columns(np.empty((0, spec.num_outputs))))
+
+
+def _scores(frame: pl.DataFrame, config: ExperimentConfig) -> PredictionScores:
+    spec = _spec(frame, config)
     y: npt.NDArray[Any]
-    if classes:
-        y = np.searchsorted(np.array(sorted(classes)), frame["target"].to_numpy())
-        y = np.array([classes.index(name) for name in sorted(classes)])[y]
+    if spec.classes:
+        y = frame["target"].replace_strict(list(spec.classes), list(range(len(spec.classes)))).to_numpy()
     else:
-        y = frame.select(f"target_{name}" for name in outputs).to_numpy().astype(np.float64)
-    nothing = np.empty((0, spec.num_outputs))
-    predictions = frame.select(list(spec.prediction_columns(nothing))).to_numpy().astype(np.float64)
+        y = frame.select(f"target_{name}" for name in spec.outputs).to_numpy().astype(np.float64)
+    predictions = frame.select(_columns(spec)).to_numpy().astype(np.float64)
     return JUDGES[spec.kind].kept_scores(spec, y, predictions, _symbol_numbers(frame))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Trained
 from gatewise.loading import traceless
 from gatewise.locks import only_process
+from gatewise.registry.flavour import MODEL, model_files
 from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import Group, Score
@@ -125,7 +127,7 @@ def _trained(
                 outcome = conclude(prepared, kept, run.folder, listener)
             else:
                 outcome = run_experiment(prepared, run.folder, listener, budget)
-            record(run, outcome)
+            record(run, outcome, prepared.samples.table)
         except KeyboardInterrupt:
             if not (bundle := run.folder / "bundle").exists():
                 raise
@@ -168,14 +170,19 @@ def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> Experimen
     return config.model_copy(update={"training": training})
 
 
-def record(run: Run, outcome: Outcome) -> None:
-    """What MLflow gets to know of a run's end."""
+def record(run: Run, outcome: Outcome, table: Table) -> None:
+    """What MLflow gets to know of a run's end: the verdict, the numbers, and the model, which it can load."""
     run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
     run.judge(outcome.judgement.verdict, outcome.judgement.headline, _score(outcome))
     run.set_tag("gatewise.ended", outcome.trained.fit.ended)
     run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
-    for path in (outcome.bundle, outcome.report, outcome.predictions.with_suffix(".csv")):
+    for path in (outcome.report, outcome.predictions.with_suffix(".csv")):
         run.log_artifacts(path)
+    run.log_artifacts(outcome.bundle, MODEL)
+    with tempfile.TemporaryDirectory(prefix="gatewise-") as folder:
+        for name, text in model_files(outcome.bundle, table, run.info.mlflow_run_id).items():
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+            run.log_artifacts(Path(folder) / name, MODEL)
 
 
 def _score(outcome: Outcome) -> Score:

@@ -124,8 +124,8 @@ class Run:
         except StorageError as error:
             _log.warning("%s; %s is not recorded there", error.message, name)
 
-    def log_artifacts(self, path: Path) -> None:
-        """Hands a file or folder to MLflow under its own name.
+    def log_artifacts(self, path: Path, under: str = "") -> None:
+        """Hands a file or folder to MLflow under its own name, in the folder `under`.
 
         On this machine the files are linked, not copied, so that a bundle is not stored twice; a server gets a copy.
         """
@@ -133,11 +133,13 @@ class Run:
             with talking(self._uri):
                 uri = urlparse(self._client.get_run(self.info.mlflow_run_id).info.artifact_uri)
                 if uri.scheme in ("", "file"):
-                    _link(path, Path(url2pathname(uri.path)) / path.name)
+                    _link(path, Path(url2pathname(uri.path)) / under / path.name)
                 elif path.is_dir():
-                    self._client.log_artifacts(self.info.mlflow_run_id, str(path), path.name)
+                    self._client.log_artifacts(
+                        self.info.mlflow_run_id, str(path), "/".join(filter(None, (under, path.name)))
+                    )
                 else:
-                    self._client.log_artifact(self.info.mlflow_run_id, str(path))
+                    self._client.log_artifact(self.info.mlflow_run_id, str(path), under or None)
         except StorageError as error:
             _log.warning("%s; %s stays at %s", error.message, path.name, path)
 
