@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.class_weights import weights_remark
+from gatewise.config.quick import quick_remark
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.check.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
 from gatewise.samples import Samples
@@ -14,14 +15,15 @@ _SHOWN = 3
 
 
 def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    """What people should know of what is to be trained on, a sentence each: lost steps, classes without a say.
+    """What people should know of what is to be trained on, a sentence each: a first look, lost steps, classes without
+    a say.
 
     Args:
         rows: int64, those that are learned from, or more of their kind.
     """
     labels = samples.labels
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
-    return tuple(remark for remark in (lost_levels(config, samples), weights) if remark)
+    return tuple(remark for remark in (quick_remark(config), lost_levels(config, samples), weights) if remark)
 
 
 def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:

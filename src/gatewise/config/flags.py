@@ -153,6 +153,7 @@ TRAIN_FLAGS = (
     ),
     *_in(
         TRAINING,
+        Flag("--quick", "training.quick", bool, "A first look: few windows and epochs, small model; flags win."),
         Flag("--max-epochs", "training.max_epochs", int, "Upper bound; early stopping may end sooner.", ("--epochs",)),
         Flag(
             "--patience",

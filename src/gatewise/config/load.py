@@ -1,4 +1,4 @@
-"""From preset, file, `--set` and flags to one ExperimentConfig: preset < file < --set < flags."""
+"""From preset, file, `--set` and flags to one ExperimentConfig: preset < quick < file < --set < flags."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
 from gatewise.config.names import long_name
 from gatewise.config.parsing import parse_json, parse_yaml
+from gatewise.config.quick import quick_values
 from gatewise.config.refusals import config_error
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
 from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
@@ -73,6 +74,8 @@ def load_config(
         model_config(name)
         _leave_to_others(layers, name, compared)
         low = ticker_preset() if ticker else preset(name)
+        if value_at(merge_layers(layers), "training.quick") is True:
+            layers = [*read_layer(quick_values(name).items()), *layers]
     config = _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
     if typed and not any(model_config(other).consumes == "sequences" for other in compared):
         config.model.refuse_unread(config.training)

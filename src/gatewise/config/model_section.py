@@ -91,7 +91,7 @@ class ModelConfig(Section):
         for name in type(training).model_fields:
             value = getattr(training, name)
             unread = value not in ("auto", "cpu") if name == "device" else value != getattr(usual, name)
-            if unread and name not in ("seed", "per_symbol"):
+            if unread and name not in ("seed", "per_symbol", "quick"):
                 raise ConfigError(
                     f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
                     "leave it out",

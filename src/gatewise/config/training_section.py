@@ -98,5 +98,7 @@ class TrainingConfig(Section):
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     seed: int = Field(42, ge=0, lt=MOST_SEEDS)
     per_symbol: bool = False  # one model for each symbol, each a run of its own, instead of one for all
+    # A first look: settings that are left open take small values (config/quick.py).
+    quick: Annotated[bool, LATER] = False
     checkpoint_every_epochs: int = Field(1, ge=1)
     tensorboard: bool = False  # event files in the run's folder; the extra tensorboard

@@ -1,0 +1,35 @@
+"""`training.quick`: small values for what decides how long a run takes; whatever else is said of a setting wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gatewise.config.fields import value_at
+from gatewise.config.schema import ExperimentConfig, model_config
+
+QUICK_TRIALS = 5  # of a search
+_ANY = {"evaluation.baseline_rows": 20_000, "evaluation.bootstrap_samples": 200}
+_NETWORK = {"training.windows_per_epoch": 20_000, "training.max_epochs": 5}
+_ROWS = {"windows.stride": 4}
+_SIZES = {"hidden_size": 32, "num_layers": 1}
+
+
+def quick_values(model: str) -> dict[str, Any]:
+    """By dotted names, for a model by its name.
+
+    Raises:
+        UnknownNameError: no model of that name.
+    """
+    config = model_config(model)
+    if config.consumes != "sequences":
+        return _ANY | _ROWS
+    return _ANY | _NETWORK | {f"model.{name}": size for name, size in _SIZES.items() if name in config.model_fields}
+
+
+def quick_remark(config: ExperimentConfig) -> str | None:
+    """What a first look was made with, in a sentence; `None` where the whole was asked for."""
+    if not config.training.quick:
+        return None
+    values = quick_values(config.model.name).items()
+    taken = ", ".join(f"{name}={value}" for name, value in values if value_at(config, name) == value)
+    return f"A first look, and so is its verdict: training.quick stands for {taken or 'nothing that was left open'}"
