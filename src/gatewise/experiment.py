@@ -20,6 +20,7 @@ from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError
 from gatewise.features.cache import cached_features
 from gatewise.fold import FittedFold, fit_fold
 from gatewise.isolation import plain_numbers
+from gatewise.learners.sizes import size_remarks
 from gatewise.learners.table import check_trainable, train_model
 from gatewise.levels import remarks_on
 from gatewise.loading import traceless
@@ -95,7 +96,7 @@ def prepare(
                 f"the {part} part must hold at least {LEAST_JUDGED} samples to be judged; got {len(rows)}",
                 f"give more rows, or a larger split.{part}",
             )
-    remarks = remarks_on(config, samples, split.train)
+    remarks = (*remarks_on(config, samples, split.train), *size_remarks(config, samples, len(split.train)))
     for remark in remarks:
         _log.warning("%s", remark)
     return Prepared(config, samples, split, fold, remarks)
