@@ -29,6 +29,7 @@ from gatewise.config.names import SHORT
 from gatewise.config.schema import DataConfig
 from gatewise.data.load import load_table
 from gatewise.errors import ArgumentError, GatewiseError, Interrupted
+from gatewise.learners.neural import NeuralPredictor
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,22 @@ def test_rows_that_hold_symbols_side_by_side_get_columns_a_symbol(model: Model) 
             tall.loc[LONG["symbol"] == symbol, "prob_up"].reset_index(drop=True),
             check_names=False,
         )
+
+
+def test_hidden_states_lie_on_the_callers_own_rows(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    states, predictions = model.hidden_states(LONG), model.predict(LONG)
+    assert list(states.columns) == ["state_0", "state_1", "state_2"]
+    assert (states.notna().all(axis=1) == predictions["prob_up"].notna()).all()
+    network = model.bundle.predictor
+    assert isinstance(network, NeuralPredictor)
+    head = dict(network.tensors())  # by which a prediction is read from its state
+    names = [name for name in head if name.startswith("head.")]
+    weight, bias = (next(head[n] for n in names if n.endswith(part)).numpy() for part in ("weight", "bias"))
+    outputs = np.exp(states.dropna().to_numpy() @ weight.T + bias)
+    columns = [name for name in predictions.columns if name.startswith("prob_")]
+    np.testing.assert_allclose(outputs / outputs.sum(1, keepdims=True), predictions[columns].dropna(), atol=1e-5)
+    monkeypatch.setattr("gatewise.bundle.bundle._STATES_AT_ONCE", 100)
+    pd.testing.assert_frame_equal(model.hidden_states(LONG), states)
 
 
 def test_a_saved_model_predicts_what_it_did(model: Model, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,9 @@ def speaking(progress: bool) -> Iterator[None]:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():  # a package of a package's, of a bar that notebooks could have
+            warnings.filterwarnings("ignore", "IProgress not found")
+            yield
     except KeyboardInterrupt:
         raise Interrupted("before there was anything to keep") from None
     finally:

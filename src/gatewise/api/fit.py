@@ -71,7 +71,7 @@ def fit(
         budget = Budget.of(max_time, stop_after_epoch)
 
         table = call.rows.load(made.data)
-        with EpochProgress(made.training, quiet=not progress) as listener:
+        with EpochProgress(made.training, quiet=not progress, words=str) as listener:
             new = None if resume else made
             _, outcome = train(new, table, (listener,), resume, rate, run_name, budget=budget)
     return Model(outcome.folder)

@@ -140,6 +140,20 @@ class Model(Result):
         table = self._load(rows, settings or {}, said)
         return self._placed(data, rows, table, self.bundle.predict(table, device=device))
 
+    def hidden_states(
+        self, data: Any, *, device: str = "auto", settings: Mapping[str, Any] | None = None, **said: Any
+    ) -> Any:
+        """What the network has made of each row's window: the state that its prediction is read from.
+
+        The arguments are `predict`'s, and so is what comes back, with columns state_0, … in place of predictions.
+
+        Raises:
+            ConfigError: a model that has none.
+        """
+        rows = given(data)
+        table = self._load(rows, settings or {}, said)
+        return self._placed(data, rows, table, self.bundle.hidden_states(table, device))
+
     def _load(self, rows: Given, settings: Mapping[str, Any], said: Mapping[str, Any]) -> Table:
         overrides = read_settings(settings, said, fixed=rows.fixed)
         rows.refuse(overrides)
@@ -187,7 +201,7 @@ class Model(Result):
             lines.append([who, *(shown(interval.value, 3) for interval in intervals)])
             bounds = [bounds_text(interval, enough(interval.value, 3)) for interval in intervals]
             if who == "model" and any(bounds):
-                lines.append(["  interval", *bounds])
+                lines.append([f"  {self.config.evaluation.confidence:.0%} interval", *bounds])
         wins = self._values["windows"]
         run_id = self.folder.name
         return Summary(

@@ -43,6 +43,7 @@ from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
 
 _log = logging.getLogger("gatewise.bundle")
+_STATES_AT_ONCE = 2048  # windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,8 +200,8 @@ class Bundle:
         record = self.record
         if not len(rows):
             return np.empty((0, self.spec.num_outputs))
-        scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
-        inputs = Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
+        inputs = self._inputs(table, matrix, rows, device)
+        codes = inputs.codes
         with own_code():
             predicted = self.predictor.predict(inputs)
         if record.target_scaler is None:
@@ -208,6 +209,35 @@ class Bundle:
         start = start_values(table, self.spec, rows) if self.spec.learn else None
         target_scaler = record.target_scaler.over(record.symbols)
         return Units(self.spec, target_scaler, None if codes is None else codes[rows], start).unscale(predicted)
+
+    @plain_numbers()
+    def hidden_states(self, table: Table, device: str = "auto") -> pl.DataFrame:
+        """What a network has made of each row's window: the state that its prediction is read from.
+
+        Returns:
+            symbol, time, then state_0, … (Float32), the top layer's at the window's last step; a row for each row of
+            the table with a full, gap-free window, knowable at its time.
+
+        Raises:
+            ConfigError: a model that has none.
+            SchemaError, NotEnoughRowsError: see `predict`.
+        """
+        choose_device(device)
+        matrix = self.features(table)
+        rows = self.scorable_rows(table, matrix)
+        states = []
+        for first in range(0, len(rows), _STATES_AT_ONCE):  # all their steps are a window's length times as large
+            inputs = self._inputs(table, matrix, rows[first : first + _STATES_AT_ONCE], device)
+            with own_code():
+                states.append(self.predictor.hidden_states(inputs)[:, -1])
+        together = np.concatenate(states)
+        columns = [pl.Series(f"state_{n}", column) for n, column in enumerate(together.T)]
+        return table.frame[rows].select(SYMBOL, TIME).with_columns(columns)
+
+    def _inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str) -> Inputs:
+        record = self.record
+        scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
+        return Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""

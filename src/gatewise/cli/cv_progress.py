@@ -24,7 +24,7 @@ class CvProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty(), force_jupyter=False)
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal

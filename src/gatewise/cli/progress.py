@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,11 +24,12 @@ _BAR_WIDTH = 20  # beside "Epoch 100/100" and the longest words it fits 80 colum
 class EpochProgress:
     """A listener that draws; off a terminal, as in a notebook, it prints the lines alone, and with `quiet` nothing."""
 
-    def __init__(self, settings: TrainingConfig, quiet: bool) -> None:
+    def __init__(self, settings: TrainingConfig, quiet: bool, words: Callable[[str], str] = translate) -> None:
         self.max_epochs = settings.max_epochs
         self.monitor = settings.monitor
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self.words = words
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty(), force_jupyter=False)
         columns = (TextColumn("{task.description}"), BarColumn(_BAR_WIDTH), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
@@ -74,7 +75,7 @@ class EpochProgress:
         self._say(f"Epoch {epoch}/{self.max_epochs}:  {text}  time={values['seconds']:.1f}s")
 
     def on_message(self, text: str) -> None:
-        self._say(translate(text))
+        self._say(self.words(text))
 
     def _monitored(self, values: Mapping[str, float]) -> float:
         """See `training.monitor`: an epoch tells of the loss that it was trained on, and of another if that decides."""

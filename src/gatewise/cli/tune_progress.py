@@ -21,7 +21,7 @@ class TuneProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty(), force_jupyter=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
