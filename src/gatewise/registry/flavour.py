@@ -1,7 +1,7 @@
 """A run's bundle as a model of MLflow's own: `mlflow.pyfunc.load_model("runs:/<id>/model").predict(frame)`.
 
 MLflow's folder holds the bundle as it is, under its hashes, and beside it what tells MLflow how it is loaded: by
-`gatewise.registry.pyfunc`, so that nothing is pickled. Written as text, as MLflow's own writer takes seconds to import.
+`gatewise.api.pyfunc`, so that nothing is pickled. Written as text, as MLflow's own writer takes seconds to import.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gatewise.targets.spec import output_spec
 MODEL = "model"  # its folder among a run's artifacts
 _EXAMPLE = "input_example.json"
 _MOST_ROWS = 500  # of the example; a prediction may take more
-_LOADER = "gatewise.registry.pyfunc"
+_LOADER = "gatewise.api.pyfunc"
 
 
 def model_files(bundle: Path, table: Table, mlflow_run_id: str) -> dict[str, str]:
