@@ -95,9 +95,17 @@ def test_names_are_checked_at_once_and_values_by_fit_or_create() -> None:
     assert "'val_fraction'" in (caught.value.hint or "")
     with pytest.raises(ConfigError, match="hidden_size"):
         ModelRegistry.create("lstm", hidden_size=0)
-    for bad in ({"hidden_size": 0}, {"model": "lstn"}, {"task": "regress"}, {"val_fraction": 1.0}, {"horizon": -1}):
+    for bad in (
+        {"hidden_size": 0},
+        {"model": "lstn"},
+        {"task": "regress"},
+        {"val_fraction": 1.0},
+        {"horizon": -1},
+        {"sequence_length": 0},
+        {"sequence_length": "five"},
+    ):
         with pytest.raises(ConfigError) as refused:
-            small().set_params(**bad).fit(X, UP)
+            small().set_params(**bad).fit(X.reshape(240, -1), UP)
         assert refused.value.hint
 
 
@@ -322,6 +330,8 @@ def test_columns_of_a_frame_keep_their_names_and_their_order(frame: Any) -> None
     assert list(model.feature_names_in_) == ["a", "b"]
     with pytest.raises(QualityError, match="feature names should match"):
         model.predict(table[["b", "a"]])
+    with pytest.raises(QualityError, match="X_val must have equal columns; got a, b and b, a"):
+        model.fit(table, X[:, 0, 0], table[["b", "a"]], X[:, 0, 0])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X[:, 0, :2])
 

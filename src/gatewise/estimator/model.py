@@ -89,12 +89,13 @@ class SequenceModel(ArrayEstimator):
             LabelError: y holds one class only, or y_val one that y does not.
             ConfigError: batch_size is larger than the training part, or a setting does not fit the kind of y.
         """
+        config = self.config
         if self.task not in (None, *get_args(Task)):
             raise ConfigError(f"task must be classification, regression or None; got {self.task!r}", "leave it out")
         if listener is not None and not isinstance(listener, Listener):
             raise ConfigError(
                 f"listener must have on_step, on_epoch and on_message; got {type(listener).__name__}",
-                "fit(X, y, X_val, y_val, sample_weight=...) takes weights",
+                "weights are sample_weight=; gatewise.training.listeners.Callbacks makes a listener of functions",
             )
         if (X_val is None) != (y_val is None):
             raise QualityError("X_val and y_val must come together; got one of them", "fit(X, y) holds a part of X out")
@@ -105,21 +106,22 @@ class SequenceModel(ArrayEstimator):
                 f"sequence_length must be the steps of X, {x.shape[1]}; got {self.sequence_length}",
                 f"leave sequence_length out, or cut windows of {self.sequence_length} steps",
             )
-        if X_val is None and y_val is None:
+        flat = is_flat(X)
+        names = column_names(X) if flat else None
+        if X_val is None:
             parts = held_out_parts(x, labels, weight, self.val_fraction, self.horizon)
         else:
-            parts = given_parts(x, labels, weight, X_val, y_val, self.task)
-        config, flat = at_length(self.config, x.shape[1]), is_flat(X)
+            parts = given_parts(x, names, labels, weight, X_val, y_val, self.task)
         if flat and self.sequence_length is None and config.model.consumes == "sequences":
             _log.warning(
                 "X has two axes: each row is taken as one step, and %s sees none before it; sequence_length says how "
                 "many steps stand in a row, or give windows [samples, steps, features]",
                 config.model.name,
             )
-        names = column_names(X) if flat else None
         told = listener or (Printed() if self.verbose else Listeners(()))
         is_chosen = bool(self._fields.keys() & {"batch_size", "auto_batch_size"})
-        self._state = train_parts(parts, config, self.task, flat, names, told, largest_batch=not is_chosen)
+        settled = at_length(config, x.shape[1])
+        self._state = train_parts(parts, settled, self.task, flat, names, told, largest_batch=not is_chosen)
         return self
 
     @plain_numbers()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gatewise.as_numpy import Array
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError
-from gatewise.estimator.inputs import check_windows
+from gatewise.estimator.inputs import check_windows, column_names
 from gatewise.estimator.targets import Task, check_targets, join_targets
 from gatewise.features.base import Values
 from gatewise.splits.base import Rows
@@ -40,13 +40,23 @@ class Parts:
     val_samples: Rows
 
 
-def given_parts(x: Values, y: Array, weight: Weights | None, X_val: Any, y_val: Any, task: Task | None) -> Parts:
+def given_parts(
+    x: Values, names: Array | None, y: Array, weight: Weights | None, X_val: Any, y_val: Any, task: Task | None
+) -> Parts:
     """All of x is trained on.
+
+    Args:
+        names: of the columns of x, where it was a frame.
 
     Raises:
         QualityError, LabelError: X_val or y_val is not as x and y are.
     """
-    x_val = check_windows(X_val, "X_val", x.shape[1])
+    x_val, names_val = check_windows(X_val, "X_val", x.shape[1]), column_names(X_val)
+    if names is not None and names_val is not None and names.tolist() != names_val.tolist():
+        raise QualityError(
+            f"X and X_val must have equal columns; got {', '.join(names)} and {', '.join(names_val)}",
+            "X_val[X.columns]",
+        )
     if x.shape[1:] != x_val.shape[1:]:
         raise QualityError(
             f"X and X_val must have equal steps and features; got {x.shape[1:]}, {x_val.shape[1:]}",
@@ -84,4 +94,6 @@ def held_out_parts(x: Values, y: Array, weight: Weights | None, fraction: float,
     spans = spans_of_positions(samples, horizon or 0, 1 if horizon is None else steps)
     ((train, val),) = PurgedHoldout(spans, max(fraction, 1 / samples)).split()
     both = np.concatenate([train, val])
-    return Parts(x[train], x[val], y[both], None if weight is None else weight[both], y, train, val)
+    # The samples that are trained on are the oldest, so these are views.
+    older, newer = x[: len(train)], x[samples - len(val) :]
+    return Parts(older, newer, y[both], None if weight is None else weight[both], y, train, val)
