@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,34 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_command_and_flag_that_is_shown_exists(page: Path) -> None:
     for line in re.findall(r"^(?:    |\$ )?gatewise .*$", page.read_text(encoding="utf-8"), re.MULTILINE):
         words = line.split("#")[0].split()[1:]
+        if words[0].startswith("-"):  # asked of gatewise itself; tests/test_docs_shell.py runs it
+            continue
         name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
         assert name in COMMANDS or name in {n.split()[0] for n in COMMANDS}, line
         if name in COMMANDS:
             flags = {opt for param in COMMANDS[name].params for opt in (*param.opts, *param.secondary_opts)}
             shown = {re.split(r"[=|]", word)[0] for word in words if word.startswith("--")}
             assert shown <= flags | {"--help"}, line
+
+
+def test_every_extra_that_is_named_is_one_and_the_readme_names_all() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for page in PAGES:
+        for named in re.findall(r"install[^\n]*?'(?:gatewise|\.)\[([a-z,]+)\]'", page.read_text(encoding="utf-8")):
+            assert set(named.split(",")) <= extras.keys(), (page.name, named)
+    table = set(re.findall(r"^\| `([a-z]+)` \|", PAGES[0].read_text(encoding="utf-8"), re.MULTILINE))
+    assert table == extras.keys() - {"dev"}
+    (every,) = extras["all"]
+    assert set(every.removeprefix("gatewise[").removesuffix("]").split(",")) == table - {"all"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_make_target_and_script_that_is_shown_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"(?:^ {4}|`)make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    for script in re.findall(r"python ((?:benchmarks|examples)/\S+?\.py)", text):
+        assert (ROOT / script).is_file(), script
 
 
 @pytest.mark.parametrize("name", COMMANDS)
