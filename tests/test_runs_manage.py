@@ -120,6 +120,18 @@ def test_runs_are_listed_without_a_heavy_package(gatewise_home: Path) -> None:
     assert done.stdout.split() == []
 
 
+def test_the_list_fits_eighty_columns_and_breaks_no_number(
+    cli: Cli, gatewise_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made("a name that is much longer than a terminal has room for", value=0.0123456)
+    monkeypatch.setattr("gatewise.cli.output.terminal_width", lambda *_: 80)
+    lines = cli("runs", "list").out.splitlines()
+    assert len(lines) == 2
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[0].split()[:7] == ["name", "id", "verdict", "score", "baseline", "age", "kind"]
+    assert "0.012346" in lines[1]
+
+
 # ---- comparisons
 
 

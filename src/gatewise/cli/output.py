@@ -92,11 +92,11 @@ def print_sentence(text: str, bullet: str = "") -> None:
     print(wrapped(text, bullet=bullet))
 
 
-def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]]) -> None:
+def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]], whole: bool = True) -> None:
     """A table for people on stdout; columns of numbers are set to the right, and no number is folded.
 
     What a terminal has no room for is set in several tables below each other, each of which begins with the words
-    that name the rows.
+    that name the rows; of a table that need not be `whole` the first of them is enough.
     """
     from rich.console import Console
 
@@ -105,7 +105,7 @@ def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Te
     console = Console(highlight=False, markup=False)
     width = terminal_width()
     several = [list(range(len(columns)))] if width is None else _fitting(columns, rows, console, width)
-    for number, shown in enumerate(several):
+    for number, shown in enumerate(several if whole else several[:1]):
         if number:
             print()
         table = _table(columns, rows, shown)

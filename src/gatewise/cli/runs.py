@@ -191,21 +191,25 @@ def _plain(info: RunInfo, live: Mapping[str, Usage]) -> dict[str, object]:
 
 
 def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
-    from gatewise.cli.output import print_table
+    from gatewise.cli.output import print_table, terminal_width
     from gatewise.cli.runs_show import live_words, outcome_words, way_on
     from gatewise.evaluation.metric_names import metric_words
 
-    head = ["name", "id", "verdict", "score", "best baseline", "age", "kind", "model", "target", "judged by", "symbols"]
+    # What there is no room for is left out, so what matters most comes first.
+    head = ["name", "id", "verdict", "score", "baseline", "age", "kind", "model", "target", "symbols", "judged by"]
+    most = 22 if (terminal_width() or 200) < 100 else 100
     rows: list[list[str | Text]] = []
     for info in infos:
         score, subject = info.score, info.subject
         value, beside, by = "", "", ""
         if score:
-            value, beside = f"{score.value:.5g}", f"{score.baseline_value:.5g} {score.baseline}"
-            by = f"{metric_words(score.metric)}, {score.part}"
-        about = [info.kind, subject.model, subject.aim, by, subject.rows]
-        rows.append([info.name, info.run_id[:8], outcome_words(info), value, beside, _age(info), *about])
-    print_table("", head, rows)
+            value, beside = f"{score.value:.5g}", f"{score.baseline_value:.5g}"
+            by = f"{metric_words(score.metric)}, {score.part}, beside {score.baseline}"
+        kind = "group" if info.kind == "per-symbol" else info.kind
+        about = [kind, subject.model, subject.aim, subject.rows, by]
+        name = info.name if len(info.name) <= most else info.name[: most - 1] + "…"
+        rows.append([name, info.run_id[:8], outcome_words(info), value, beside, _age(info), *about])
+    print_table("", head, rows, whole=False)
     for info in infos:
         if info.run_id in live:
             print(f"{info.run_id[:8]} runs: {live_words(info, live[info.run_id])}")
