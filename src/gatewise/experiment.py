@@ -22,7 +22,7 @@ from gatewise.fold import FittedFold, fit_fold
 from gatewise.isolation import plain_numbers
 from gatewise.learners.sizes import size_remarks
 from gatewise.learners.table import check_trainable, train_model
-from gatewise.levels import remarks_on
+from gatewise.levels import remarks_on, unread_remark
 from gatewise.loading import traceless
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
@@ -99,6 +99,9 @@ def prepare(
     remarks = (*remarks_on(config, samples, split.train), *size_remarks(config, samples, len(split.train)))
     for remark in remarks:
         _log.warning("%s", remark)
+    if unread := fold.scaler.unread:
+        remarks = (*remarks, unread_remark(unread, len(fold.scaler.names), config.features.drop_correlated))
+        _log.info("%s", remarks[-1])
     return Prepared(config, samples, split, fold, remarks)
 
 

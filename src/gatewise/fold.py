@@ -15,6 +15,7 @@ from gatewise.class_weights import class_floor, class_weights, log_weights
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import LabelError
 from gatewise.features.base import Values
+from gatewise.features.correlated import correlated_columns
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers, scaled_rows
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
@@ -31,7 +32,8 @@ class FittedFold:
     """A training part's fitted state.
 
     Attributes:
-        scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol.
+        scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol. What
+            `features.drop_correlated` takes away is `unread`: so models of all folds, and of a fleet, have one width.
         target_scaler: of numbers to be predicted, likewise, fitted on training labels; `None` for classes.
         class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for numbers.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
@@ -52,6 +54,8 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
+    if config.features.drop_correlated is not None:
+        scaler = scaler.without(correlated_columns(matrix.values, seen, config.features.drop_correlated))
     if labels.classes:
         counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +26,14 @@ def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.
     labels = samples.labels
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
     return tuple(remark for remark in (quick_remark(config), lost_levels(config, samples), weights) if remark)
+
+
+def unread_remark(unread: Sequence[str], num_features: int, bound: float | None) -> str:
+    """Which features `features.drop_correlated` takes away."""
+    return (
+        f"features left unread, {len(unread)} of {num_features}, each correlated by more than {bound} on training rows "
+        f"with one before it: {', '.join(unread)}"
+    )
 
 
 def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:

@@ -141,6 +141,14 @@ MODEL_FLAGS = (
         Flag("--dropout", "model.dropout", float, "Between layers and before the head."),
         Flag("--bidirectional/--no-bidirectional", "model.bidirectional", bool, "Read each window from both its ends."),
         Flag("--seq-len", "windows.sequence_length", int, "Rows in a window."),
+        Flag("--features-only", "features.only", str, "Of the features these, like rsi_*,log_return_*.", unset="all"),
+        Flag("--drop-features", "features.drop", str, "Without these, like macd*,adx_14."),
+        Flag(
+            "--drop-correlated",
+            "features.drop_correlated",
+            float,
+            "Leave the later of two unread that correlate beyond this in training, like 0.98.",
+        ),
     ),
     *_in(TRAINING, Flag("--batch-size", "training.batch_size", int, "Windows in a step.")),
 )

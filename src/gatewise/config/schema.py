@@ -41,10 +41,20 @@ class FeatureConfig(Section):
     # columns: as they are, or by how much they differ from the row before, as a fraction of the two rows' mean
     columns_as: Annotated[Literal["levels", "changes"], LATER] = "levels"
     timeframes: tuple[Step, ...] = ()  # the sets again on bars of these lengths, joined when the longer bar has closed
+    only: Annotated[tuple[str, ...], LATER] = ()  # of all these the ones so called, or like `rsi_*`; empty: all
+    drop: Annotated[tuple[str, ...], LATER] = ()  # without these
+    # of two features whose correlation on training rows is beyond this, either way, the later one is left unread
+    drop_correlated: Annotated[float | None, Field(gt=0, lt=1), LATER] = None
     symbol_onehot: bool = False  # a 0/1 number for each symbol, joined to every step's input
     scaler: Literal["standard", "minmax", "robust", "none"] = "standard"
     scale_by: Literal["all", "symbol"] = "all"  # one scaler for all rows, or one a symbol
     clip: Annotated[float, Field(gt=0)] | None = None  # bound scaled values to ±clip; None: leave them
+
+    @field_validator("only", "drop", mode="before")
+    @classmethod
+    def _comma_list(cls, value: Any) -> Any:
+        """`rsi_*,macd`, as a flag gives it."""
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @field_validator("sets")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -75,7 +76,31 @@ def _resolve(
             f"feature names must differ; twice: {', '.join(twice)}",
             "drop one of the sets, columns or timeframes that bring it",
         )
-    return of_rows, on_longer
+    if not spec.only and not spec.drop:
+        return of_rows, on_longer
+    kept = chosen_names(spec, names)
+    left = (longer.only(kept) for longer in on_longer)
+    return tuple(f for f in of_rows if f.name in kept), tuple(longer for longer in left if longer.of_bars)
+
+
+def chosen_names(spec: FeatureConfig, names: Sequence[str]) -> frozenset[str]:
+    """The names that `features.only` and `features.drop` leave.
+
+    Raises:
+        UnknownNameError: no feature is so called, nor like it.
+        ConfigError: none is left.
+    """
+    for pattern in (*spec.only, *spec.drop):
+        if not fnmatch.filter(names, pattern):
+            raise UnknownNameError("feature", pattern, names)
+    only = [name for pattern in spec.only for name in fnmatch.filter(names, pattern)] if spec.only else names
+    kept = frozenset(only) - {name for pattern in spec.drop for name in fnmatch.filter(names, pattern)}
+    if not kept:
+        raise ConfigError(
+            f"features.only and features.drop must leave a feature; they leave none of {len(names)}",
+            "name fewer in features.drop",
+        )
+    return kept
 
 
 def _of_sets(

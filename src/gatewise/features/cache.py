@@ -48,7 +48,7 @@ _DEFAULT_GB = 4.0
 _META = "meta.json"
 _ARRAYS = ("values", "valid")
 _PIECE_BYTES = 64 << 20
-_LATER = {"scaler", "scale_by", "clip", "symbol_onehot"}
+_LATER = {"scaler", "scale_by", "clip", "symbol_onehot", "drop_correlated"}
 _LEFT_OVER_SECONDS = 3600.0
 CODE = (
     "features/*.py",

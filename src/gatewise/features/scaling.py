@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -40,8 +40,9 @@ class Scaler:
         kind: standard (mean, standard deviation with divisor n), minmax (to [0, 1] on the fitted rows), robust (median,
             interquartile range) or none (0, 1).
         names: the columns, in order.
-        center, scale: float64 [columns]; scale is never 0: a column that does not vary has scale 1. With `symbols`
-            [symbols, columns], a scaler fitted to each.
+        center, scale: float64 [columns]; scale is never 0: a column that does not vary has scale 1, and one that is not
+            to be read (`unread`) an infinite one, so that it is 0 in every row. With `symbols` [symbols, columns], a
+            scaler fitted to each.
         symbols: whose rows of the tables those are, sorted; empty where one scaler serves all rows.
     """
 
@@ -50,6 +51,18 @@ class Scaler:
     center: _Vector
     scale: _Vector
     symbols: tuple[str, ...] = ()
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Columns that are 0 in every row, whatever stands there."""
+        infinite = np.isinf(self.scale.reshape(-1, len(self.names))).all(axis=0)
+        return tuple(self.names[number] for number in np.flatnonzero(infinite))
+
+    def without(self, columns: Sequence[int]) -> Scaler:
+        """The same with these columns unread."""
+        scale = self.scale.copy()
+        scale[..., list(columns)] = np.inf
+        return replace(self, scale=scale)
 
     def transform(
         self, values: _Numbers, symbol: _Codes | None = None, dtype: npt.DTypeLike = np.float32
@@ -88,7 +101,7 @@ class Scaler:
             "kind": self.kind,
             "names": list(self.names),
             "center": self.center.tolist(),
-            "scale": self.scale.tolist(),
+            "scale": np.where(np.isinf(self.scale), np.array(None), self.scale).tolist(),  # JSON has no infinity
             "symbols": list(self.symbols),
         }
 
@@ -103,19 +116,21 @@ class Scaler:
             kind, names = str(state["kind"]), tuple(str(name) for name in state["names"])
             symbols = tuple(str(name) for name in state.get("symbols", ()))
             center, scale = (np.array(state[key], dtype=np.float64) for key in ("center", "scale"))
+            unread = np.array(state["scale"], dtype=object) == np.array(None)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BundleError(
                 f"scaler state must hold kind, names, center and scale; got {error!r}", _REMEDY
             ) from error
         shaped = center.shape == scale.shape == (*([len(symbols)] if symbols else []), len(names))
-        if kind not in KINDS or not shaped or not np.isfinite([center, scale]).all() or not (scale > 0).all():
+        finite = np.isfinite(center).all() and (np.isfinite(scale) | unread).all()
+        if kind not in KINDS or not shaped or not finite or not (unread | (scale > 0)).all():
             raise BundleError(
                 f"scaler state must hold one finite center and one positive scale a name, and a kind of "
                 f"{', '.join(KINDS)}; got {len(names)} names, {center.size} centers, {scale.size} scales, "
                 f"kind {kind!r}",
                 _REMEDY,
             )
-        return cls(kind, names, center, scale, symbols)
+        return cls(kind, names, center, np.where(unread, np.inf, scale), symbols)
 
     def _map(
         self,

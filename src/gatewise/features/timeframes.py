@@ -12,6 +12,7 @@ built on bars costs a ratio-th of what it costs on rows, and one gather.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -47,6 +48,11 @@ class Longer:
     ratio: int
     rows_before: int
     of_bars: tuple[Feature, ...]
+
+    def only(self, names: Collection[str]) -> Longer:
+        """Those that rows see by one of these names."""
+        pairs = zip(self.of_bars, self.features, strict=True)
+        return replace(self, of_bars=tuple(of_bars for of_bars, feature in pairs if feature.name in names))
 
     @property
     def features(self) -> tuple[Feature, ...]:
