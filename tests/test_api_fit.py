@@ -68,6 +68,8 @@ LONG = bars("AAA", "BBB").to_pandas()
         PANDAS.set_index("time").rename_axis(None),
         PANDAS.set_index(PANDAS["time"].dt.tz_localize("UTC")).drop(columns="time"),
         PANDAS.set_index("time", drop=False),
+        PANDAS.set_index(PANDAS["time"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")).drop(columns="time"),
+        PANDAS.set_index(pd.PeriodIndex(PANDAS["time"], freq="h")).drop(columns="time"),
         PANDAS.iloc[::-1],
     ],
     ids=lambda frame: type(frame).__module__.partition(".")[0],

@@ -138,7 +138,8 @@ def test_a_check_of_a_frame_counts_what_that_of_its_file_does(tmp_path: Path) ->
 
 def test_a_summary_of_any_size_fits_a_screen() -> None:
     lines = [[f"line {n}", *(f"{n * m:,}.000 ± 0.001" for m in range(9))] for n in range(99)]
-    many = Summary("Headline", "open", "caption " * 30, [f"column {n}" for n in range(9)], lines, {"run": "x" * 99})
+    head = [f"column {n}" for n in range(9)]
+    many = Summary("Headline", "open", "caption " * 30, head, lines, ["a note"] * 9, {"run": "x" * 99})
     text = many.text().splitlines()
     assert len(text) <= HEIGHT
     assert max(map(len, text)) <= WIDTH

@@ -81,6 +81,7 @@ class CvResult(Result):
             "mean ± standard deviation over folds of rows that no training saw",
             ["folds", *map(metric_words, names)],
             lines,
+            outcome.remarks,
             {"cv": outcome.folder.name, "report": near(outcome.report)},
             ("result.report()", "result.out_of_fold"),
         )

@@ -211,6 +211,7 @@ class Model(Result):
             f"{self._values['best_epoch']} of {self._values['epochs']}",
             [name.replace("_", " ") for name in names],
             lines,
+            [f"{remark.rstrip('.')}." for remark in self._values["remarks"]],
             {"run": f"{run_id[:8]}  {self.name}", "report": near(self.folder / "report.html")},
             ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
             self._curves(),

@@ -25,6 +25,7 @@ class Summary:
         caption: what the table is of.
         head: names of all columns but the first.
         lines: cells as they are shown, the name of the line first; without a head, a name and a sentence each.
+        notes: sentences on what the numbers stand on; those that have no room are left out of the text.
         facts: names and words: where things lie; one that has no room in a line is left out of the text.
         steps: what may be typed next.
         curves: {name: a value an epoch}, for a picture.
@@ -35,6 +36,7 @@ class Summary:
     caption: str = ""
     head: Sequence[str] = ()
     lines: Sequence[Sequence[str]] = ()
+    notes: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     steps: Sequence[str] = ()
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -47,13 +49,19 @@ class Summary:
         ends = [*([""] if facts else []), *facts, *([""] if steps else []), *steps]
         room = HEIGHT - len(ends) - 2 - (caption.count("\n") + 1 if caption else 0)
         table = _aligned(["", *self.head], self.lines, room) if self.head else _hanging(self.lines, room)
+        room -= sum(line.count("\n") + 1 for line in table)
+        notes = [fill(note, WIDTH, break_on_hyphens=False) for note in self.notes]
+        totals = accumulate(note.count("\n") + 1 for note in notes)
+        notes = [note for note, total in zip(notes, totals, strict=True) if total < room]
+        ends = [*([""] if notes else []), *notes, *ends]
         return "\n".join([self.headline, *(["", caption] if caption else [""]), *table, *ends])
 
     def html(self) -> str:
         """For a notebook: the same, with every column and line, and the curves as a picture."""
         from gatewise.report.notebook import notebook_piece
 
-        return notebook_piece(self.headline, self.tone, self.caption, self.head, self.lines, self.facts, self.curves)
+        table = (self.caption, self.head, self.lines)
+        return notebook_piece(self.headline, self.tone, *table, self.notes, self.facts, self.curves)
 
 
 class Result(ABC):

@@ -86,6 +86,7 @@ class TuneResult(Result):
             f"prior comes to {result.prior_value:.6g}",
             [result.metric.replace("_", " "), *names],
             lines,
+            outcome.remarks,
             {"study": outcome.folder.name, "report": near(outcome.report)},
             ("result.best", "result.fit(rows)  # has the best judged on the test part, which no trial saw"),
         )

@@ -24,8 +24,8 @@ def _read_sample(spec: DataConfig) -> Rows:
 def _read_nothing(spec: DataConfig) -> Rows:
     raise ConfigError(
         "rows that came as a frame of Python's can't be read again; they are to be given again",
-        "in Python: gatewise.fit(frame, …); or name files that hold them: data.paths=['FILE'] with "
-        'data.source="files"',
+        "in Python: gatewise.fit(frame, …), or gatewise.fit(frame, resume='ID') to go on; or name files of them: "
+        "data.paths=['FILE'] with data.source=\"files\"",
     )
 
 

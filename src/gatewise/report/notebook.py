@@ -28,6 +28,7 @@ def notebook_piece(
     caption: str,
     head: Sequence[str],
     lines: Sequence[Sequence[str]],
+    notes: Sequence[str],
     facts: Mapping[str, str],
     curves: Mapping[str, Sequence[float]],
 ) -> str:
@@ -39,6 +40,7 @@ def notebook_piece(
         caption=caption,
         head=head,
         lines=lines,
+        notes=notes,
         facts=facts,
         curves=_drawn(curves),
         width=_WIDTH,
