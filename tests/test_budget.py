@@ -14,7 +14,7 @@ import pytest
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError
-from gatewise.per_symbol.train import train_symbols
+from gatewise.group.symbols import train_symbols
 from gatewise.registry.listing import list_runs
 from gatewise.registry.train import train
 from gatewise.training.budget import Budget

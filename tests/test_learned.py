@@ -188,7 +188,7 @@ def test_a_bundle_of_before_goes_on_predicting_levels() -> None:
 
 def test_symbols_trained_as_one_matrix_learn_each_its_own_changes() -> None:
     from gatewise.experiment import prepare
-    from gatewise.per_symbol.fleet import _over_one_matrix
+    from gatewise.group.fleet import _over_one_matrix
 
     chosen = config(split__embargo_rows=0)
     tables = {

@@ -12,7 +12,7 @@ import pytest
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.errors import BundleError, ConfigError
-from gatewise.per_symbol.train import train_symbols
+from gatewise.group.symbols import train_symbols
 from gatewise.registry.listing import find_info
 from gatewise.registry.train import train
 from symbol_worlds import SMALL, far_levels, only

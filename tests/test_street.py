@@ -20,7 +20,7 @@ STREET = (
     "errors config files foreign host interrupts loading locks parts quiet sqlite | lake | data | feeds | features"
     " | targets | rows splits | samples class_weights levels | isolation resident windows sealed | fold nn tabular"
     " | models | training | as_numpy arrays | learners | estimator | evaluation | report | bundle"
-    " | outcome experiment | jobs | selection | registry | per_symbol | runtime | serving | export proofs | cli"
+    " | outcome experiment | jobs | selection | registry | group | runtime | serving | export proofs | cli"
     " | api | __main__"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}

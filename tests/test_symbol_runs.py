@@ -18,9 +18,9 @@ from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted, NotEnoughRowsError
+from gatewise.group.symbols import GroupOutcome, train_symbols
+from gatewise.group.task import GroupFailure, GroupRun
 from gatewise.jobs.process import Spawned
-from gatewise.per_symbol.task import SymbolFailure, SymbolRun
-from gatewise.per_symbol.train import SymbolRuns, train_symbols
 from gatewise.registry.listing import find_info, list_runs
 from gatewise.registry.train import train
 from symbol_worlds import SMALL, far_levels, only
@@ -43,17 +43,17 @@ class Ear:
     def on_plan(self, symbols: Sequence[str], max_epochs: int, compute: str) -> None:
         self.planned = list(symbols)
 
-    def on_start(self, symbol: str) -> None:
-        self.started.append(symbol)
+    def on_start(self, member: str) -> None:
+        self.started.append(member)
 
-    def on_epoch(self, symbol: str, epoch: int) -> None:
-        self.epochs[symbol] = epoch
+    def on_epoch(self, member: str, epoch: int) -> None:
+        self.epochs[member] = epoch
 
-    def on_end(self, symbol: str, answer: SymbolRun | SymbolFailure) -> None:
-        self.ended.append(symbol)
+    def on_end(self, member: str, answer: GroupRun | GroupFailure) -> None:
+        self.ended.append(member)
 
 
-def run(table: Table, way: str, ear: Ear | None = None, **more: object) -> SymbolRuns:
+def run(table: Table, way: str, ear: Ear | None = None, **more: object) -> GroupOutcome:
     config = load_config(overrides=SMALL | RUN | {"training.per_symbol": True} | more)
     fleet, workers = WAYS[way]
     return train_symbols(config, ear or Ear(), table, fleet, workers)
@@ -71,21 +71,21 @@ def a_table_with_a_short_symbol() -> Table:
 def test_every_symbol_gets_the_run_that_it_gets_alone_and_a_failing_one_is_named(way: str, gatewise_home: Path) -> None:
     table, ear = a_table_with_a_short_symbol(), Ear()
     found = run(table, way, ear)
-    assert [failure.symbol for failure in found.failures] == ["C"]
+    assert [failure.member for failure in found.failures] == ["C"]
     assert isinstance(found.failures[0].error, NotEnoughRowsError)
     assert sorted(ear.planned) == sorted(ear.ended) == ["A", "B", "C"]
     assert ear.epochs == {"A": 2, "B": 2}
     assert found.fleet["used"] == (way == "as a fleet")
     lone_config = load_config(overrides=SMALL | RUN)
     for made in found.runs:
-        alone = only(table, made.symbol)
+        alone = only(table, made.member)
         _, lone = train(lone_config, alone)
         ours, theirs = Bundle.load(Path(made.result["bundle"])), Bundle.load(lone.bundle)
         for name, weight in theirs.record.weights.items():
             assert (ours.record.weights[name] - weight).abs().max() < 1e-5
         assert ours.record.scaler.to_dict() == theirs.record.scaler.to_dict()
         assert ours.record.target_scaler.to_dict() == theirs.record.target_scaler.to_dict()
-        assert ours.record.symbols == (made.symbol,)
+        assert ours.record.symbols == (made.member,)
         assert made.result["metrics"]["test"]["rmse"]["value"] == pytest.approx(
             lone.to_dict()["metrics"]["test"]["rmse"]["value"], rel=1e-4
         )
@@ -98,7 +98,7 @@ def test_every_symbol_gets_the_run_that_it_gets_alone_and_a_failing_one_is_named
         predictions = pl.read_parquet(made.result["predictions"])
         assert predictions["Stamp"].equals(predictions["time"].cast(pl.String).alias("Stamp"))
         kept = load_config(folder / "config.yaml")
-        assert kept.data.symbols == (made.symbol,)
+        assert kept.data.symbols == (made.member,)
         assert not kept.training.per_symbol
 
 

@@ -72,7 +72,7 @@ def prepare(
     if config.training.per_symbol:
         raise ConfigError(
             "training.per_symbol makes as many models as there are symbols; an experiment makes one",
-            "gatewise.per_symbol.train.train_symbols, or gatewise train, makes them all",
+            "gatewise.group.symbols.train_symbols, or gatewise train, makes them all",
         )
     if config.split.method == "walk_forward":
         raise ConfigError(

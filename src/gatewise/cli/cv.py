@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name, translate
+from gatewise.cli.flags import RUN_NAME, SEEDS, ConfigFlags, config_flags, refuse_name, seeds_from, translate
 from gatewise.config.flags import (
     CV_FLAGS,
     DATA_FLAGS,
@@ -62,10 +62,7 @@ def cv(
             rich_help_panel=TARGET,
         ),
     ] = None,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trainings of each model on each fold.", show_default="1", rich_help_panel=TRAINING),
-    ] = None,
+    seeds: Annotated[str | None, SEEDS] = None,
     per_symbol: Annotated[
         bool, typer.Option("--per-symbol", help="One model for each symbol.", rich_help_panel=TRAINING)
     ] = False,
@@ -183,12 +180,13 @@ def _plan(
     flags: ConfigFlags,
     models: str | None,
     horizons: str | None,
-    seeds: int | None,
+    seeds: str | None,
     per_symbol: bool,
     trials: int,
     space: str | None,
 ) -> Plan:
     from gatewise.config.load import load_config
+    from gatewise.config.seeds import names_seeds
     from gatewise.selection.cv.plan import Plan, Tuning
     from gatewise.selection.tuning.space_file import load_space
 
@@ -207,7 +205,9 @@ def _plan(
     if trials:
         spaces = {name: load_space(space, config, flags.fields).to_dict() for name, config in configs.items()}
         tuning = Tuning(trials, spaces)
-    return Plan(configs, ahead, seeds or 1, per_symbol or first.training.per_symbol, tuning)
+    chosen = seeds_from(seeds or "1", first, "training.seed" in flags.fields)
+    named = chosen if seeds and names_seeds(seeds) else ()
+    return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, tuning, named)
 
 
 def _listed(flag: str, text: str) -> list[str]:

@@ -14,12 +14,15 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gatewise.cli.completion import completer
-from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, SETTINGS, Flag
+from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, SETTINGS, TRAINING, Flag
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import ExperimentConfig
 
 _SECTIONS = "data|features|target|windows|split|cv|model|training|evaluation"
 _SETTING = re.compile(
@@ -91,6 +94,31 @@ def _as_yaml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(_as_yaml, value))}]"
     return json.dumps(value, ensure_ascii=False)
+
+
+SEEDS = typer.Option(
+    "--seeds",
+    help="A run for each: 3 takes three from --seed upwards, 42,123,456 these.",
+    show_default="1",
+    rich_help_panel=TRAINING,
+)
+
+
+def seeds_from(text: str, config: ExperimentConfig, is_seeded: bool) -> tuple[int, ...]:
+    """The seeds that --seeds says.
+
+    Args:
+        is_seeded: whether the first was said too, which a count takes and a list has no use for.
+
+    Raises:
+        ConfigError: not seeds, or said twice.
+    """
+    from gatewise.config.seeds import names_seeds, read_seeds
+    from gatewise.errors import ConfigError
+
+    if is_seeded and names_seeds(text):
+        raise ConfigError("--seeds names every seed, and so does --seed; got both", "leave out one of the two")
+    return read_seeds(text, config.training.seed)
 
 
 def config_flags(*flags: Flag, as_trained: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:

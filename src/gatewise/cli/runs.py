@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    kind: Annotated[str | None, typer.Option("--kind", help="train, cv, tune or per-symbol.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="train, cv, tune, per-symbol or seeds.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Only runs of this model.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Only runs on this symbol.")] = None,
     verdict: Annotated[str | None, typer.Option("--verdict", help="better, undecided, worse or too_few.")] = None,
@@ -44,7 +44,7 @@ def list_(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many.")] = 20,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """List runs of all kinds, the latest first: train, cv, tune, and groups of --per-symbol.
+    """List runs of all kinds, the latest first: train, cv, tune, and groups of --per-symbol and --seeds.
 
     Example: gatewise runs list --symbol BTCUSDT --verdict better --since 7d
     """
@@ -139,7 +139,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
-    """Remove runs for good: folders, MLflow's runs, artifacts; with a group of --per-symbol its runs too.
+    """Remove runs for good: folders, MLflow's runs, artifacts; with a group of --per-symbol or --seeds its runs too.
 
     It asks on a terminal. A run that a process works on is refused.
 

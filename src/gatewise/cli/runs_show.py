@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from gatewise.registry.info import GROUPS
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from gatewise.registry.info import RunInfo
     from gatewise.registry.live import Usage
 
-_STEPS = {"train": "epoch", "cv": "training", "tune": "trial", "per-symbol": "symbol"}
+_STEPS = {"train": "epoch", "cv": "training", "tune": "trial", "per-symbol": "symbol", "seeds": "seed"}
 _MOST_FILES = 12
 
 
@@ -34,7 +36,7 @@ def live_words(info: RunInfo, now: Usage) -> str:
 
 def way_on(info: RunInfo) -> str:
     """The command by which a run that was cut off goes on; empty for a group, whose runs go on one by one."""
-    return "" if info.kind == "per-symbol" else f"gatewise {info.kind} --resume {info.run_id[:8]}"
+    return "" if info.kind in GROUPS else f"gatewise {info.kind} --resume {info.run_id[:8]}"
 
 
 def print_run(info: RunInfo, details: Details, now: Usage | None) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gatewise.cli.completion import run_ids
-from gatewise.cli.flags import RUN_NAME, ConfigFlags, config_flags, refuse_name
+from gatewise.cli.flags import RUN_NAME, SEEDS, ConfigFlags, config_flags, refuse_name, seeds_from
 from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import ExperimentConfig
+    from gatewise.group.train import GroupOutcome
 
 _RATE = "training.learning_rate"
 
@@ -49,17 +55,20 @@ def train(
         bool,
         typer.Option("--per-symbol", help="One model for each symbol, each its own run.", rich_help_panel=TRAINING),
     ] = False,
+    seeds: Annotated[str | None, SEEDS] = None,
     fleet: Annotated[
         str | None,
         typer.Option(
-            help="With --per-symbol: train them as one: auto, on, off.", show_default="auto", rich_help_panel=MACHINE
+            help="With --per-symbol or --seeds: train them as one: auto, on, off.",
+            show_default="auto",
+            rich_help_panel=MACHINE,
         ),
     ] = None,
     workers: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="With --per-symbol: processes; 1 trains in this one.",
+            help="With --per-symbol or --seeds: processes; 1 trains in this one.",
             show_default="one a core",
             rich_help_panel=MACHINE,
         ),
@@ -70,7 +79,7 @@ def train(
 ) -> None:
     """Train a model on purged chronological parts, judge it beside baselines, save a bundle and a report.
 
-    With --per-symbol exit code 2 also where some symbols failed; the others have their runs all the same.
+    With --per-symbol or --seeds exit code 2 also where some failed; the others have their runs all the same.
 
     Example: gatewise train --data BTCUSDT-1m.parquet --stamp open --model lstm --horizon 20 --seq-len 60
 
@@ -78,7 +87,6 @@ def train(
     """
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.cli.progress import EpochProgress
-    from gatewise.cli.train_symbols import train_per_symbol
     from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_run_folder
@@ -88,7 +96,7 @@ def train(
     budget = Budget.of(max_time, stop_after_epoch)
     rate = flags.overrides.get(_RATE)
     refuse_name(run_name, resume)
-    if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol):
+    if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol or seeds):
         raise ConfigError(
             "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",
             "start a new run to change them",
@@ -98,11 +106,15 @@ def train(
     else:
         overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
         config = load_config(flags.file, flags.assignments, overrides, typed=True)
-    if config.training.per_symbol:
-        train_per_symbol(config, fleet or "auto", workers, run_name, quiet, as_json, budget)
+    if seeds is not None or config.training.per_symbol:
+        from gatewise.cli.train_group import train_and_print
+
+        trainer = _group_trainer(config, seeds, "training.seed" in flags.fields)
+        more = {"fleet": fleet or "auto", "workers": workers, "name": run_name, "budget": budget}
+        train_and_print(lambda listener: trainer(listener=listener, **more), config.data, quiet, as_json)
         return
     if fleet or workers:
-        raise ConfigError("--fleet and --workers say how --per-symbol trains; it was not given", "--per-symbol")
+        raise ConfigError("--fleet and --workers say how --per-symbol and --seeds train; got neither", "--seeds 3")
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
     with EpochProgress(config.training, quiet) as progress:
@@ -120,3 +132,14 @@ def train(
         from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 
         print_outcome(run_id, outcome, config.data)
+
+
+def _group_trainer(config: ExperimentConfig, seeds: str | None, is_seeded: bool) -> Callable[..., GroupOutcome]:
+    """What trains a run for each seed, or else for each symbol."""
+    if seeds is None:
+        from gatewise.group.symbols import train_symbols
+
+        return partial(train_symbols, config)
+    from gatewise.group.seeds import train_seeds
+
+    return partial(train_seeds, config, seeds_from(seeds, config, is_seeded))

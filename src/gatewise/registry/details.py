@@ -11,11 +11,17 @@ from typing import Any
 from gatewise.config.load import build_config, load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import GatewiseError
-from gatewise.registry.info import RunInfo
+from gatewise.registry.info import GROUPS, RunInfo
 from gatewise.registry.limits import flat_params
 from gatewise.registry.listing import list_runs
 
-_RESULTS = {"train": "metrics.json", "cv": "summary.json", "tune": "summary.json", "per-symbol": "summary.json"}
+_RESULTS = {
+    "train": "metrics.json",
+    "cv": "summary.json",
+    "tune": "summary.json",
+    "per-symbol": "summary.json",
+    "seeds": "summary.json",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,8 @@ def details_of(info: RunInfo) -> Details:
     return Details(
         config=config,
         changed={} if config is None else changed_fields(config),
-        results=_json(info.folder / _RESULTS[info.kind]),
-        members=tuple(members[::-1] if info.kind == "per-symbol" else ()),
+        results=_json(info.folder / _RESULTS.get(info.kind, "summary.json")),
+        members=tuple(members[::-1] if info.kind in GROUPS else ()),
         files=info.files,
     )
 

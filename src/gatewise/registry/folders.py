@@ -17,6 +17,7 @@ PLACES: dict[Kind, tuple[str, str, str]] = {
     "cv": ("cv", "plan.json", "cross-validation"),
     "tune": ("tune", "study.json", "study"),
     "per-symbol": ("groups", RECORD, "group of runs"),
+    "seeds": ("seeds", RECORD, "group of seeds"),
 }
 KINDS = tuple(PLACES)
 

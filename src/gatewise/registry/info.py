@@ -18,9 +18,10 @@ from gatewise.files import write_json
 from gatewise.locks import is_abandoned
 from gatewise.registry.subject import Subject
 
-Kind = Literal["train", "cv", "tune", "per-symbol"]
+Kind = Literal["train", "cv", "tune", "per-symbol", "seeds"]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
+GROUPS: tuple[Kind, ...] = ("per-symbol", "seeds")
 RECORD = "run.json"
 VERDICT, HEADLINE = "gatewise.verdict", "gatewise.headline"  # the tags in which a run's verdict is kept
 
@@ -54,7 +55,7 @@ class RunInfo:
 
     Attributes:
         run_id: 32 hex digits; names the folder.
-        kind: train; cv and tune, which train many models; per-symbol: a group of runs of kind train.
+        kind: train; cv and tune, which train many models; per-symbol and seeds: groups of runs of kind train.
         name: for people; need not be unique.
         experiment: MLflow's, `config.name`.
         status: RUNNING, FINISHED, FAILED or KILLED: interrupted, or its process is gone.

@@ -18,7 +18,7 @@ from gatewise.errors import ConfigError, ReadError, StorageError
 from gatewise.files import home
 from gatewise.locks import only_process
 from gatewise.registry.folders import PLACES
-from gatewise.registry.info import RunInfo, read_info, write_info
+from gatewise.registry.info import GROUPS, RunInfo, read_info, write_info
 from gatewise.registry.listing import list_runs
 from gatewise.registry.subject import checked_name
 from gatewise.registry.tracking import connect, talking, tracking_uri
@@ -29,7 +29,7 @@ _ASIDE = ".removed."
 def with_members(infos: Iterable[RunInfo]) -> list[RunInfo]:
     """The runs, each once, and with a group the runs that belong to it."""
     infos = list(infos)
-    groups = {info.run_id for info in infos if info.kind == "per-symbol"}
+    groups = {info.run_id for info in infos if info.kind in GROUPS}
     members = [info for info in list_runs("train") if info.parent in groups] if groups else []
     return list({info.folder: info for info in (*infos, *members)}.values())
 

@@ -133,7 +133,7 @@ def _facts(outcome: CvOutcome, shared: SharedData) -> dict[str, dict[str, str]]:
             "In all": ", ".join(
                 [str(outcome.num_jobs), *(f"{count} {what}" for what, count in apart.items() if count)]
             ),
-            "Seeds": str(plan.num_seeds),
+            "Seeds": ", ".join(map(str, plan.named_seeds)) or str(plan.num_seeds),
             "Where": outcome.compute,
             "Fleet": f"{'yes' if outcome.fleet['used'] else 'no'}: {outcome.fleet['why']}",
             "Id": outcome.folder.name,

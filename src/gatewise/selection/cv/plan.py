@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
@@ -61,6 +61,7 @@ class Plan:
         num_seeds: each model is trained with this many seeds, from `training.seed` upwards.
         per_symbol: one model for each symbol instead of one for all.
         tuning: how each fold is tuned before it is trained; `None`: models are trained as they are configured.
+        named_seeds: the seeds, `num_seeds` of them, instead of those from `training.seed` upwards; empty: those.
     """
 
     models: Mapping[str, ExperimentConfig]
@@ -68,6 +69,7 @@ class Plan:
     num_seeds: int = 1
     per_symbol: bool = False
     tuning: Tuning | None = None
+    named_seeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):
@@ -85,7 +87,7 @@ class Plan:
         if self.num_seeds < 1:
             raise ConfigError(f"cross-validation needs at least one seed; got {self.num_seeds}", "num_seeds=3")
         for name in self.models:
-            if self.seeds(name)[-1] >= MOST_SEEDS:
+            if max(self.seeds(name)) >= MOST_SEEDS:
                 raise ConfigError(
                     f"seeds must be below 2**63; {self.num_seeds} from {self.seeds(name)[0]} upwards are not",
                     "training.seed=42, or any other that leaves room",
@@ -127,8 +129,10 @@ class Plan:
         training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
         return config.model_copy(update={"target": target, "training": training})
 
-    def seeds(self, model: str) -> range:
+    def seeds(self, model: str) -> Sequence[int]:
         """The seeds of a model."""
+        if self.named_seeds:
+            return self.named_seeds
         first = self.models[model].training.seed
         return range(first, first + self.num_seeds)
 
@@ -171,11 +175,14 @@ class Plan:
         """JSON values; `from_dict` reads them back."""
         models = [{"name": name, "config": config.to_dict()} for name, config in self.models.items()]  # in order
         tuning = self.tuning and self.tuning.to_dict()
-        return {**vars(self), "models": models, "horizons": list(self.horizons), "tuning": tuning}
+        values = {**vars(self), "models": models, "horizons": list(self.horizons), "tuning": tuning}
+        seeds = values.pop("named_seeds")  # earlier versions knew none
+        return values | ({"named_seeds": list(seeds)} if seeds else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
         """What `to_dict` gave."""
         models = {named["name"]: build_config(named["config"]) for named in values["models"]}
         tuning = values["tuning"] and Tuning(**values["tuning"])
-        return cls(**{**values, "models": models, "horizons": tuple(values["horizons"]), "tuning": tuning})
+        named = {name: tuple(values.get(name, ())) for name in ("horizons", "named_seeds")}
+        return cls(**{**values, "models": models, "tuning": tuning, **named})

@@ -1,4 +1,4 @@
-"""Symbols' runs whose models are trained as one fleet, over one matrix of all symbols' rows."""
+"""Runs of a group whose models are trained as one fleet, over one matrix of all their rows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 from gatewise.errors import GatewiseError, Interrupted
 from gatewise.experiment import Prepared, own_listeners, prepare
+from gatewise.group.processes import Answer
+from gatewise.group.task import GroupFailure, GroupListener, GroupRun, GroupTask
 from gatewise.learners.base import Trained
 from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.loading import traceless
 from gatewise.locks import only_process
-from gatewise.per_symbol.processes import Answer
-from gatewise.per_symbol.task import SymbolFailure, SymbolListener, SymbolRun, SymbolTask
 from gatewise.registry.runs import start_run
 from gatewise.registry.train import Recorder, record
 from gatewise.registry.writer import Run
@@ -24,20 +24,20 @@ from gatewise.training.budget import Budget
 from gatewise.training.listeners import Callbacks, Listeners
 
 
-def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Iterator[Answer]:
-    """Trains all symbols' models together, then judges and records them one after the other."""
+def train_as_one(tasks: Sequence[GroupTask], listener: GroupListener) -> Iterator[Answer]:
+    """Trains all models together, then judges and records them one after the other."""
     ready: dict[str, Prepared] = {}
     for task in tasks:
         try:
-            ready[task.symbol] = prepare(task.config, task.table)
+            ready[task.member] = prepare(task.config, task.table)
         except GatewiseError as error:
-            yield SymbolFailure(task.symbol, error)
+            yield GroupFailure(task.member, error)
     if not ready:
         return
     runs = {
-        task.symbol: start_run(ready[task.symbol].config, task.table, task.name, parent=task.group)
+        task.member: start_run(ready[task.member].config, task.table, task.name, parent=task.group)
         for task in tasks
-        if task.symbol in ready
+        if task.member in ready
     }
     with ExitStack() as held:
         for run in runs.values():
@@ -46,30 +46,30 @@ def train_as_one(tasks: Sequence[SymbolTask], listener: SymbolListener) -> Itera
 
 
 def _train(
-    runs: Mapping[str, Run], ready: dict[str, Prepared], listener: SymbolListener, budget: Budget
+    runs: Mapping[str, Run], ready: dict[str, Prepared], listener: GroupListener, budget: Budget
 ) -> Iterator[Answer]:
     open_runs, kept = dict(runs), []
     try:
-        for symbol in runs:
-            listener.on_start(symbol)
+        for member in runs:
+            listener.on_start(member)
         listeners = []
-        for symbol, run in runs.items():
-            epochs = Callbacks(partial(listener.on_epoch, symbol))
-            listeners.append(Listeners((epochs, Recorder(run), *own_listeners(ready[symbol].config, run.folder))))
+        for member, run in runs.items():
+            epochs = Callbacks(partial(listener.on_epoch, member))
+            listeners.append(Listeners((epochs, Recorder(run), *own_listeners(ready[member].config, run.folder))))
         members, ready = _over_one_matrix(ready)
         results = train_fleet(members, listeners, budget=budget)
-        for (symbol, run), trained in zip(runs.items(), results, strict=True):
-            del open_runs[symbol]  # it ends by itself
+        for (member, run), trained in zip(runs.items(), results, strict=True):
+            del open_runs[member]  # it ends by itself
             try:
-                yield _concluded(symbol, run, ready[symbol], trained)
+                yield _concluded(member, run, ready[member], trained)
             except GatewiseError as error:
-                yield SymbolFailure(symbol, error)
+                yield GroupFailure(member, error)
             except Interrupted:
-                kept.append(f"{symbol} ({run.run_id[:8]})")
+                kept.append(f"{member} ({run.run_id[:8]})")
     except GatewiseError as error:
-        for symbol, run in open_runs.items():
+        for member, run in open_runs.items():
             run.finish("FAILED")
-            yield SymbolFailure(symbol, error)
+            yield GroupFailure(member, error)
     except BaseException as error:
         for run in open_runs.values():
             run.finish("FAILED" if isinstance(error, Exception) else "KILLED")
@@ -78,7 +78,7 @@ def _train(
         raise Interrupted(f"the best weights so far are in the bundles of {', '.join(kept)}")
 
 
-def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | GatewiseError) -> SymbolRun:
+def _concluded(member: str, run: Run, prepared: Prepared, trained: Trained | GatewiseError) -> GroupRun:
     with traceless():
         from gatewise.outcome import conclude
 
@@ -87,12 +87,19 @@ def _concluded(symbol: str, run: Run, prepared: Prepared, trained: Trained | Gat
             raise trained
         outcome = conclude(prepared, trained, run.folder)
         record(run, outcome, prepared.samples.table)
-    return SymbolRun(symbol, run.run_id, outcome.to_dict())
+    return GroupRun(member, run.run_id, outcome.to_dict())
 
 
 def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[MemberTask], dict[str, Prepared]]:
     """The fleet's tasks, and what was prepared with its matrices as views of the one that they share."""
     every = [prepared.samples for prepared in ready.values()]
+    if len({id(samples.table) for samples in every}) == 1:  # seeds: what is fitted on the same rows is held once
+        first = next(iter(ready.values()))
+        shared = [
+            MemberTask(prepared.config, first.samples, first.fold, prepared.split.train, prepared.split.val)
+            for prepared in ready.values()
+        ]
+        return shared, dict(ready)
     values = np.concatenate([samples.matrix.values for samples in every])
     starts = [samples.labels.start for samples in every if samples.labels.start is not None]
     labels = replace(
@@ -101,14 +108,14 @@ def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[MemberTask], d
         valid=np.concatenate([samples.labels.valid for samples in every]),
         start=np.concatenate(starts) if starts else None,
     )
-    tasks, viewed, first = [], {}, 0
-    for symbol, prepared in ready.items():
+    tasks, viewed, start = [], {}, 0
+    for member, prepared in ready.items():
         samples, split = prepared.samples, prepared.split
-        end = first + samples.table.num_rows
+        end = start + samples.table.num_rows
         own_labels = replace(labels, spec=samples.labels.spec)
         whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=own_labels)
-        tasks.append(MemberTask(prepared.config, whole, prepared.fold, split.train + first, split.val + first))
-        viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[first:end]))
-        viewed[symbol] = replace(prepared, samples=viewed_samples)
-        first = end
+        tasks.append(MemberTask(prepared.config, whole, prepared.fold, split.train + start, split.val + start))
+        viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[start:end]))
+        viewed[member] = replace(prepared, samples=viewed_samples)
+        start = end
     return tasks, viewed

@@ -1,4 +1,4 @@
-"""A worker that trains whole runs (jobs/serve.py), one symbol after the other: each as `gatewise train` on it would."""
+"""A worker that trains whole runs (jobs/serve.py), one after the other: each as `gatewise train` of it would."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gatewise.jobs.serve import Parent
 from gatewise.jobs.spawn import INTERRUPT
 
 if TYPE_CHECKING:
-    from gatewise.per_symbol.task import SymbolTask
+    from gatewise.group.task import GroupTask
 
 
-def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
-    """Writes the symbol's rows and returns the message that asks for its run.
+def request(task: GroupTask, scratch: Path) -> dict[str, object]:
+    """Writes the member's rows and returns the message that asks for its run.
 
     The answer is JSON with `run_id` and `result`, `error` or `interrupted`; reports say `epoch` or `message`.
     """
@@ -35,7 +35,7 @@ def request(task: SymbolTask, scratch: Path) -> dict[str, object]:
 
 
 def main(word: str) -> None:
-    """Serves symbols until the parent has no more. INTERRUPT ends a run as Ctrl-C does."""
+    """Serves members until the parent has no more. INTERRUPT ends a run as Ctrl-C does."""
     signal.signal(INTERRUPT, signal.default_int_handler)  # a shell in the background has it ignored
     parent = Parent(word)
 

@@ -1,4 +1,4 @@
-"""One symbol's training as a task, and what becomes of it."""
+"""One of a group of runs as a task, and what becomes of it: one a symbol, or one a seed."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ from typing import Any, Protocol
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import GatewiseError
-from gatewise.jobs.jobs import error_to_dict
 from gatewise.registry.info import Group
 from gatewise.training.budget import WHOLE, Budget
 
 
-class SymbolListener(Protocol):
-    """Hears how the symbols' trainings go."""
+class GroupListener(Protocol):
+    """Hears how the trainings of a group go; each member is called by its symbol or seed."""
 
-    def on_plan(self, symbols: Sequence[str], max_epochs: int, compute: str) -> None:
+    def on_plan(self, members: Sequence[str], max_epochs: int, compute: str) -> None:
         """These are to be trained."""
 
-    def on_start(self, symbol: str) -> None:
+    def on_start(self, member: str) -> None:
         """Its training begins."""
 
-    def on_epoch(self, symbol: str, epoch: int) -> None:
+    def on_epoch(self, member: str, epoch: int) -> None:
         """So many of its epochs are done."""
 
-    def on_end(self, symbol: str, answer: SymbolRun | SymbolFailure) -> None:
+    def on_end(self, member: str, answer: GroupRun | GroupFailure) -> None:
         """It is done, or came to nothing."""
 
 
 @dataclass(frozen=True)
-class SymbolTask:
-    """One symbol's training: its rows, and the config of a run on them alone.
+class GroupTask:
+    """One member's training: its rows, and the config of a run that `gatewise train` would make of it alone.
 
     Attributes:
         name: of its run; `None`: made of data, model and target.
         group: that its run belongs to.
     """
 
-    symbol: str
+    member: str
     config: ExperimentConfig
     table: Table
     name: str | None = None
@@ -48,20 +47,17 @@ class SymbolTask:
 
 
 @dataclass(frozen=True)
-class SymbolRun:
-    """A symbol's finished run; `result` is what `gatewise train --json` says of it, without the run's id."""
+class GroupRun:
+    """A member's finished run; `result` is what `gatewise train --json` says of it, without the run's id."""
 
-    symbol: str
+    member: str
     run_id: str
     result: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class SymbolFailure:
-    """A symbol whose training came to nothing, and why."""
+class GroupFailure:
+    """A member whose training came to nothing, and why."""
 
-    symbol: str
+    member: str
     error: GatewiseError
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"symbol": self.symbol, "error": error_to_dict(self.error)}
