@@ -158,7 +158,7 @@ def test_of_a_database_another_symbol_than_trainings_one_can_be_named_in_either_
 
 def test_a_target_column_alone_is_predicted_from_all_columns_and_shown_in_the_table(cli, world, tmp_path) -> None:
     said = cli("train", "--data", world / "bars.csv", "--config", ticker(tmp_path, target_col="close"), *QUICK[:-2])
-    assert "column by column, in the columns' own units, beside the last value" in said.out
+    assert "column by column, beside the last value; " in said.out
     (run,) = cli("runs", "list", "--json").json["runs"]
     metrics = json.loads((Path(run["folder"]) / "metrics.json").read_bytes())
     assert list(metrics["columns"]["val"]) == ["close"]

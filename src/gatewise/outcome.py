@@ -98,6 +98,7 @@ class Outcome:
             "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
             "baselines": self.evaluation.baselines(),
             "columns": self.evaluation.columns(),
+            "units": self.evaluation.units.to_dict(),
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
             "purged_rows": self.split.purged_rows,

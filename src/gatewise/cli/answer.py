@@ -37,13 +37,16 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     for result in (newest, *earlier):
         _print_part(result)
     if columns := [row for result in (*earlier, newest) for row in _column_rows(result)]:
-        print_table("column by column, in the columns' own units, beside the last value", list(_COLUMN_HEAD), columns)
+        title = f"column by column, beside the last value; {outcome.evaluation.units.of_columns}"
+        print_table(title, list(_COLUMN_HEAD), columns)
         print()
     if symbols := _symbol_rows(newest):
         metric = metric_words(newest.deciding_metric)
         head = ["symbol", "rows", metric, "best baseline's", "difference", "verdict"]
         print_table(f"symbol by symbol on {newest.part} rows, beside the best baseline", head, symbols)
         print()
+    if unit := outcome.evaluation.units.errors:
+        print_sentence(f"Errors are in {unit}.")
     print_sentence(newest.summary)
     for line in without_interval({newest.part: newest.metrics}, _shown(newest)):
         print_sentence(line)

@@ -21,6 +21,7 @@ from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.units import ErrorUnits, error_units
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.tabular.base import Say, say_nothing
 from gatewise.targets.base import Labels
@@ -37,12 +38,14 @@ class Evaluation:
         parts: by name.
         baseline_rows: training rows that the baselines were fitted on.
         notes: what a reader of the numbers should know.
+        units: of errors.
         val_chose: val rows chose the model's epoch, so they flatter it.
     """
 
     parts: dict[str, PartResult]
     baseline_rows: int
     notes: tuple[str, ...]
+    units: ErrorUnits
     val_chose: bool = True
 
     @property
@@ -147,7 +150,7 @@ def evaluate_parts(
         if not labels.spec.learn and (note := outside_note(part, parts[part].columns)):
             notes.append(note)
             _log.info("%s", note)
-    return Evaluation(parts, len(chosen), tuple(notes), val_chose)
+    return Evaluation(parts, len(chosen), tuple(notes), error_units(table, labels), val_chose)
 
 
 def _judged(rules: _Rules, part: str, rows: Ints, predicted: npt.NDArray[Any], x: Any, fitted: Any) -> PartResult:

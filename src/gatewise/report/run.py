@@ -83,14 +83,18 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
     rest = [m for m in result.metrics if m not in head]
     if result is not report.verdict:
         yield paragraph(result.summary)
-    yield metric_table(result, head, f"{_title(result)}: metrics", differences=True)
+    yield metric_table(
+        result, head, f"{_title(result)}: metrics", differences=True, unit=report.evaluation.units.errors
+    )
     if result.symbols:
         few = [metric for metric in drawing.by_symbol if metric in result.metrics]
         yield symbol_table(result, few, f"{_title(result)}: symbol by symbol")
     if rest:
         yield folded(drawing.rest, metric_table(result, rest, drawing.rest))
     if result.columns:
-        yield column_table(result, f"{_title(result)}: column by column, beside the last value")
+        yield column_table(
+            result, f"{_title(result)}: column by column, beside the last value", report.evaluation.units.of_columns
+        )
     yield from drawing.pictures(report, result, pictures)
     if result.backtest is not None and result.sharpe is not None:
         yield from _rule(result.backtest, result.sharpe, pictures)

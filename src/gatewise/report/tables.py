@@ -16,8 +16,14 @@ from gatewise.report.html import Cell, Line, table
 _MOST_SYMBOLS = 50
 
 
-def metric_table(result: PartResult, metrics: Sequence[str], caption: str, differences: bool = False) -> Markup:
-    """Metrics down, model and baselines across, each with its interval; `differences` adds the paired ones."""
+def metric_table(
+    result: PartResult, metrics: Sequence[str], caption: str, differences: bool = False, unit: str | None = None
+) -> Markup:
+    """Metrics down, model and baselines across, each with its interval; `differences` adds the paired ones.
+
+    Args:
+        unit: of errors, where it is known.
+    """
     columns = {"model": result.metrics, **result.baselines}
     lines = [_metric_line(metric, {name: values[metric] for name, values in columns.items()}) for metric in metrics]
     if differences:
@@ -29,11 +35,17 @@ def metric_table(result: PartResult, metrics: Sequence[str], caption: str, diffe
     intervals = f", {result.confidence:.0%} intervals." if some else "."
     intervals_text = " ".join([intervals, *without_interval(columns, metrics)])
     whole = f"{caption}, {result.rows:,} rows{intervals_text} Underlined: the best of the row."
+    if unit:
+        whole += f" Errors are in {unit}."
     return table(caption, whole, columns, lines)
 
 
-def column_table(result: PartResult, caption: str) -> Markup:
-    """Predicted columns down; the verdict, errors of the model and of the last value, and their difference across."""
+def column_table(result: PartResult, caption: str, units: str) -> Markup:
+    """Predicted columns down; the verdict, errors of the model and of the last value, and their difference across.
+
+    Args:
+        units: of each, in words.
+    """
     head = ("verdict", "RMSE", "last value's", "difference, paired", "MAE", "last value's", "direction", "outside")
     lines = []
     for name, column in result.columns.items():
@@ -51,7 +63,7 @@ def column_table(result: PartResult, caption: str) -> Markup:
         ]
         lines.append(Line(name, cells))
     whole = (
-        f"{caption}, in the columns' own units; differences in RMSE with {result.confidence:.0%} intervals. Direction: "
+        f"{caption}; {units}; differences in RMSE with {result.confidence:.0%} intervals. Direction: "
         "share of rows that moved whose move has the predicted sign. Outside: share of rows whose true value lies "
         "outside of the range that training showed."
     )
