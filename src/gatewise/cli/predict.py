@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL, OUTPUT
 
 if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
+
+
+_WHAT = {"-o": "predictions", "--hidden-states": "hidden states"}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +40,15 @@ def predict(
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.", rich_help_panel=OUTPUT)] = Path(
         "predictions.csv"
     ),
+    hidden_states: Annotated[
+        Path | None,
+        typer.Option(
+            "--hidden-states",
+            help="Write each row's last hidden state too: .parquet or .csv.",
+            show_default="none",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     model_type: Annotated[
         str | None,
         typer.Option("--model-type", help="Which kind the model must be.", show_default="any", rich_help_panel=MODEL),
@@ -47,6 +60,8 @@ def predict(
     """Score every row that has a full, gap-free window; files are read as the training files were.
 
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
+
+    Example: gatewise predict --model 3f2a --data new.parquet --hidden-states states.parquet
     """
     from gatewise.cli.output import print_json, print_sentence, set_up_logging
     from gatewise.errors import NotEnoughRowsError, StorageError
@@ -54,9 +69,13 @@ def predict(
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
-    output = output.expanduser()
-    _refuse_a_place(output)
-    require_frame_suffix(output)
+    places = {"-o": output.expanduser()}
+    if hidden_states is not None:
+        places["--hidden-states"] = hidden_states.expanduser()
+    for flag, place in places.items():
+        _refuse_a_place(place, flag)
+        require_frame_suffix(place)
+    _refuse_one_place(places)
     folder = find_bundle(model)
 
     from gatewise.bundle import Bundle
@@ -66,7 +85,8 @@ def predict(
     bundle = Bundle.load(folder)
     _require_kind(bundle.record.config.model.name, model_type)
     spec = bundle.reading(flags.file, flags.assignments, flags.overrides)
-    _refuse_an_input(output, spec)
+    for flag, place in places.items():
+        _refuse_an_input(place, flag, spec)
     try:
         table = load_table(spec)
     except NotEnoughRowsError as error:
@@ -77,14 +97,24 @@ def predict(
     for warning in warnings:
         logging.getLogger("gatewise.predict").warning("%s", warning)
     stamps = stamp_names(table, predictions.columns)
-    try:
-        write_frame(output, with_stamps(predictions, table))
-    except StorageError as error:
-        raise StorageError(error.message, "free some space, or name a file elsewhere: -o FILE") from error
+    frames = {"-o": predictions}
+    if hidden_states is not None:
+        frames["--hidden-states"] = bundle.hidden_states(table, device)
+    for flag, frame in frames.items():
+        try:
+            write_frame(places[flag], with_stamps(frame, table))
+        except StorageError as error:
+            raise StorageError(error.message, f"free some space, or name a file elsewhere: {flag} FILE") from error
     if as_json:
-        print_json({"rows": predictions.height, "output": str(output), "stamps": stamps, "warnings": warnings})
+        written = {"output": str(places["-o"])}
+        if hidden_states is not None:
+            written["hidden_states"] = str(places["--hidden-states"])
+        print_json({"rows": predictions.height, **written, "stamps": stamps, "warnings": warnings})
     else:
-        print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {output}")
+        print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {places['-o']}")
+        if hidden_states is not None:
+            width = frames["--hidden-states"].width - 2
+            print(f"as many hidden states of {width} units in {places['--hidden-states']}")
         print_sentence(stamp_words(stamps))
 
 
@@ -99,20 +129,30 @@ def _require_kind(name: str, wanted: str | None) -> None:
         )
 
 
-def _refuse_a_place(output: Path) -> None:
+def _refuse_one_place(places: Mapping[str, Path]) -> None:
+    from gatewise.errors import ConfigError
+
+    if len({place.absolute() for place in places.values()}) < len(places):
+        raise ConfigError(
+            f"predictions and hidden states go to a file each; both are to go to {places['-o']}",
+            "name another file: --hidden-states FILE",
+        )
+
+
+def _refuse_a_place(output: Path, flag: str) -> None:
     """Before anything is scored, a file that can't be written."""
     from gatewise.errors import StorageError
     from gatewise.files import require_place
 
     if output.is_dir():
-        raise StorageError(f"predictions go to a file; {output} is a folder", "name a file: -o FILE")
+        raise StorageError(f"{_WHAT[flag]} go to a file; {output} is a folder", f"name a file: {flag} FILE")
     try:
         require_place(output.absolute().parent)
     except StorageError as error:
-        raise StorageError(f"{output}: {error.message}", "name a file elsewhere: -o FILE") from error
+        raise StorageError(f"{output}: {error.message}", f"name a file elsewhere: {flag} FILE") from error
 
 
-def _refuse_an_input(output: Path, spec: DataConfig) -> None:
+def _refuse_an_input(output: Path, flag: str, spec: DataConfig) -> None:
     """Predictions in the place of the rows that they were made from would be the end of those."""
     from gatewise.data.demo_bars import sample_config
     from gatewise.data.files.discover import find_files
@@ -123,6 +163,6 @@ def _refuse_an_input(output: Path, spec: DataConfig) -> None:
     files, _ = find_files(sample_config(spec).paths)
     if output.exists() and any(output.samefile(file) for file in files):
         raise ConfigError(
-            f"predictions must not take the place of the rows they are made from; {output} is one of the files read",
-            f"name another file: -o {output.with_stem(f'{output.stem}-predicted').name}",
+            f"{_WHAT[flag]} must not take the place of the rows they are made from; {output} is one of the files read",
+            f"name another file: {flag} {output.with_stem(f'{output.stem}-predicted').name}",
         )
