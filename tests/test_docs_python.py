@@ -33,10 +33,11 @@ Names = dict[str, Any]
 PAGES = [page for page in SHOWN if python_blocks(page)]
 
 
-def readme(_: Path) -> Names:
+def readme(folder: Path) -> Names:
+    bars().drop("symbol").write_parquet(folder / "BTCUSDT-1m.parquet")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 5, 3)).astype(np.float32), rng.integers(0, 2, 60)
-    return {"X_train": x, "y_train": y, "X_val": x[:20], "y_val": y[:20], "X_test": x[:5]}
+    return {"X_train": x, "y_train": y, "X_test": x[:5]}
 
 
 def bundle(folder: Path) -> Names:
