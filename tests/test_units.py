@@ -20,7 +20,7 @@ def units(table=BARS, **fields) -> ErrorUnits:
 def test_prices_of_bars_are_in_price_units_and_volume_in_its_own() -> None:
     of_bars = units(kind="next_row", columns=("open", "close", "volume"))
     assert of_bars.columns == {"open": "price units", "close": "price units", "volume": None}
-    assert of_bars.errors == "usual moves"
+    assert of_bars.errors == "units of each column's usual move in training"
     assert of_bars.of_columns == "open, close in price units, volume in its own unit"
 
 

@@ -10,7 +10,7 @@ from gatewise.data.table import OHLC, Table
 from gatewise.targets.base import Labels
 
 PRICE = "price units"
-MOVES = "usual moves"  # of several outputs together, each in its own, see `usual_moves`
+MOVES = "units of each column's usual move in training"  # of several together, see `usual_moves`
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,11 @@ def read_curves(fit: FitResult, config: ExperimentConfig, val_labels: int, learn
         if move(train) > -MOVE:
             sentence += f", and training.learning_rate={3 * rate:.2g} tells slow learning from none"
         return Curves("nothing", sentence)
-    return Curves(
-        "settled", f"The curves ask for no other settings: validation loss was lowest at epoch {best} of {fit.epochs}"
-    )
+    if best == fit.epochs:
+        sentence = f"Validation loss was lowest at the last epoch, {best}, and hardly fell over those before it"
+    else:
+        sentence = f"The curves ask for no other settings: validation loss was lowest at epoch {best} of {fit.epochs}"
+    return Curves("settled", sentence)
 
 
 def curves_of(fit: FitResult) -> tuple[Losses, Losses]:
