@@ -212,7 +212,7 @@ def patience() -> Iterator[None]:
         (("--horizons", "5,x"), "ConfigError", "whole numbers"),
         (("--horizons", "0"), "ConfigError", "whole numbers"),
         (("--horizons", ""), "ConfigError", "--horizons"),
-        (("--seeds", "0"), "UsageError", "--seeds"),
+        (("--seeds", "0"), "ConfigError", "a count, from 1"),
         (("--workers", "0"), "UsageError", "--workers"),
         (("--model-type", "nope"), "UnknownNameError", "nope"),
         (("--compute", "moon"), "ConfigError", "ray://"),

@@ -148,3 +148,8 @@ def test_options_and_runs_complete(tmp_path: Path) -> None:
     assert complete("gatewise train --hid", "bash", tmp_path) == ["--hidden-size"]
     assert complete("gatewise runs show 3", "bash", tmp_path) == ["3f2a"]
     assert set(complete("gatewise predict --model ", "bash", tmp_path)) == {"3f2a", "7b11"}
+
+
+def test_no_command_of_a_list_is_told_of_in_half_a_sentence(cli: Cli) -> None:
+    for words in ((), ("runs",), ("models",), ("config",)):
+        assert "..." not in cli(*words, "-h").out.split("Commands:")[1]

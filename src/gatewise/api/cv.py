@@ -92,7 +92,7 @@ def cv(
     *,
     models: str | Sequence[str] | None = None,
     horizons: int | Sequence[int] | None = None,
-    seeds: int = 1,
+    seeds: str | int | Sequence[int] = 1,
     per_symbol: bool = False,
     workers: int | None = None,
     fleet: str = "auto",
@@ -109,7 +109,7 @@ def cv(
         data, config, settings, progress, said: as of `fit`.
         models: names, or one with commas between.
         horizons: rows ahead that the target looks.
-        seeds: trainings of each model on each fold.
+        seeds: trainings of each model on each fold: how many, or a list that names each seed.
         per_symbol: one model for each symbol.
         workers: processes; 1 trains in this one, `None` takes one a core.
         fleet: models of one shape trained as one: auto, on, off.
@@ -151,9 +151,10 @@ def _plan(
     call: Call,
     models: str | Sequence[str] | None,
     horizons: int | Sequence[int] | None,
-    seeds: int,
+    seeds: str | int | Sequence[int],
     per_symbol: bool,
 ) -> Plan:
+    from gatewise.config.seeds import names_seeds, read_seeds
     from gatewise.selection.cv.plan import Plan
 
     names = _listed("models", models, str)
@@ -164,8 +165,9 @@ def _plan(
         configs = {alone.model.name: alone}
     first = next(iter(configs.values()))
     ahead = _listed("horizons", horizons, int) or (first.target.horizon,)
-    (count,) = _listed("seeds", seeds, int)[:1]
-    return Plan(configs, ahead, count, per_symbol or first.training.per_symbol)
+    chosen = read_seeds(seeds, first.training.seed)
+    named = chosen if names_seeds(seeds) else ()
+    return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, named_seeds=named)
 
 
 def _listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:
@@ -176,6 +178,6 @@ def _listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:
         values = () if value is None else tuple(value) if isinstance(value, list | tuple | range) else (value,)
     what = {str: "names", int: "whole numbers"}[kind]
     if value is not None and (not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values)):
-        example = {"models": 'models=["lstm", "gru"]', "horizons": "horizons=[5, 20]"}.get(name, f"{name}=3")
+        example = {"models": 'models=["lstm", "gru"]', "horizons": "horizons=[5, 20]"}[name]
         raise ArgumentError(f"{name} are {what}; got {value!r}", example)
     return values

@@ -21,7 +21,9 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
 ) -> None:
-    """Corrupt the data's future, permute its labels, and show that no past number notices.
+    """Prove on your own data that nothing looks ahead.
+
+    Its future is corrupted, its labels are permuted, and no past number may notice.
 
     Exit code 0: nothing leaks; 1: something does, and the check that failed names it.
 

@@ -98,7 +98,9 @@ def cv(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
-    """Compare models by purged cross-validation: out-of-fold predictions on the same rows, intervals, overfitting.
+    """Compare models by purged cross-validation, on the same rows.
+
+    Out-of-fold predictions, intervals, and how much of a winner is luck.
 
     Exit code 2 also where some folds failed; the others' results are in the report all the same.
 

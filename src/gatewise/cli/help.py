@@ -46,6 +46,14 @@ class Command(TyperCommand):
             with formatter.section(group):
                 formatter.write_dl([(names.ljust(width), text) for _, names, text in rows], col_max=_NAMES)
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """One line for lists of commands; what is too long ends with a clause, not within one."""
+        text = super().get_short_help_str(limit)
+        if not text.endswith("..."):
+            return text
+        whole = re.match(r"(.*?)[:;]", text) or re.match(r"(.*),", text)
+        return f"{whole[1]}." if whole else text
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Writes the words, examples as a shell takes them: a line that goes on ends in a backslash."""
         words, *examples = cleandoc(self.help or "").split("\n\nExample: ")

@@ -57,7 +57,9 @@ def predict(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Score every row that has a full, gap-free window; files are read as the training files were.
+    """Score new rows with a trained model.
+
+    Every row that has a full, gap-free window; files are read as the training files were.
 
     Example: gatewise predict --model 3f2a --data new.parquet -o predictions.csv
 

@@ -77,7 +77,9 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
-    """Train a model on purged chronological parts, judge it beside baselines, save a bundle and a report.
+    """Train a model, judge it beside baselines, save it with a report.
+
+    Parts are chronological and purged; the verdict is that of the test part.
 
     With --per-symbol or --seeds exit code 2 also where some failed; the others have their runs all the same.
 

@@ -80,7 +80,9 @@ def tune(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
-    """Search a model's settings by purged inner folds before the test part; write the best as a config for train.
+    """Search a model's settings without a look at the test part.
+
+    Trials are scored on purged inner folds before it; the best is written as a config for train.
 
     Example: gatewise tune --source sp500 --model lstm --n-trials 50 --timeout 30m --storage sqlite:///study.db
     """
