@@ -305,6 +305,18 @@ def test_a_result_fits_a_screen_and_a_notebook(model: Model) -> None:
     assert model.comparison.filter(pl.col("who") == "model").height == sum(map(len, model.metrics.values()))
 
 
+def test_a_notebook_is_told_in_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its stream calls itself a terminal, but knows no bar that is drawn again."""
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    from gatewise.cli.progress import EpochProgress
+
+    with EpochProgress(gw.load_config().training, quiet=False, words=str) as progress:
+        progress.on_step(1, 1, 2)
+        progress.on_message("training.dropout=0.3 " * 9)
+    assert capsys.readouterr().err == "training.dropout=0.3 " * 9 + "\n"
+
+
 def test_pandas_is_looked_at_only_where_it_is() -> None:
     code = (
         "import sys, gatewise as gw\nfrom api_frames import bars\n"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gatewise.api.call import Call, Config, speaking
-from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.api.summary import Report, Result, Summary
+from gatewise.cli.output import from_here
 from gatewise.errors import ArgumentError
 from gatewise.evaluation.base import enough, fixed
 from gatewise.evaluation.metric_names import IN_TABLES, metric_words
@@ -82,7 +83,7 @@ class CvResult(Result):
             ["folds", *map(metric_words, names)],
             lines,
             outcome.remarks,
-            {"cv": outcome.folder.name, "report": near(outcome.report)},
+            {"cv": outcome.folder.name, "report": str(from_here(outcome.report))},
             ("result.report()", "result.out_of_fold"),
         )
 

@@ -13,8 +13,9 @@ import polars as pl
 from gatewise.api.data import Given, given
 from gatewise.api.frames import on_rows_of
 from gatewise.api.settings import read_settings
-from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.api.summary import Report, Result, Summary
 from gatewise.bundle import Bundle
+from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ReadError, RunNotFoundError
@@ -212,7 +213,7 @@ class Model(Result):
             [name.replace("_", " ") for name in names],
             lines,
             [f"{remark.rstrip('.')}." for remark in self._values["remarks"]],
-            {"run": f"{run_id[:8]}  {self.name}", "report": near(self.folder / "report.html")},
+            {"run": f"{run_id[:8]}  {self.name}", "report": str(from_here(self.folder / "report.html"))},
             ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
             self._curves(),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,11 +76,6 @@ class Result(ABC):
 
     def _repr_html_(self) -> str:
         return self.summary.html()
-
-
-def near(path: Path) -> str:
-    """A path as it is seen from here, where that is shorter."""
-    return min(str(path), os.path.relpath(path), key=len)
 
 
 class Report:

@@ -12,7 +12,8 @@ import polars as pl
 from gatewise.api.call import Call, Config, speaking
 from gatewise.api.fit import fit
 from gatewise.api.model import Model
-from gatewise.api.summary import Report, Result, Summary, near
+from gatewise.api.summary import Report, Result, Summary
+from gatewise.cli.output import from_here
 from gatewise.config.durations import seconds_of
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
@@ -87,7 +88,7 @@ class TuneResult(Result):
             [result.metric.replace("_", " "), *names],
             lines,
             outcome.remarks,
-            {"study": outcome.folder.name, "report": near(outcome.report)},
+            {"study": outcome.folder.name, "report": str(from_here(outcome.report))},
             ("result.best", "result.fit(rows)  # has the best judged on the test part, which no trial saw"),
         )
 

@@ -4,15 +4,14 @@ each that is done. On stderr.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from gatewise.cli.output import progress_console
 from gatewise.config.durations import rough_duration
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class CvProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty(), force_jupyter=False)
+        self.console = progress_console()
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal

@@ -71,6 +71,20 @@ class _InFlags(logging.Formatter):
         return wrapped(translate(super().format(record)), sys.stderr)
 
 
+def progress_console() -> Console:
+    """For what is told on the way, on stderr; in a notebook, whose stream calls itself a terminal, as plain lines."""
+    from rich.console import Console
+
+    notebook = Console().is_jupyter
+    return Console(
+        file=sys.stderr,
+        highlight=False,
+        soft_wrap=notebook or not sys.stderr.isatty(),
+        force_jupyter=False,
+        force_terminal=False if notebook else None,
+    )
+
+
 def terminal_width(stream: TextIO | None = None) -> int | None:
     """Characters in a line of the terminal that a stream is, stdout by default; `None` where it goes elsewhere."""
     return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from gatewise.cli.flags import translate
+from gatewise.cli.output import progress_console
 from gatewise.config.durations import rough_duration
 from gatewise.config.loss_section import CLASS_METRICS, MONITORS
 
@@ -29,7 +28,7 @@ class EpochProgress:
         self.monitor = settings.monitor
         self.quiet = quiet
         self.words = words
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty(), force_jupyter=False)
+        self.console = progress_console()
         columns = (TextColumn("{task.description}"), BarColumn(_BAR_WIDTH), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
             *columns, console=self.console, transient=True, disable=quiet or not self.console.is_terminal
