@@ -75,10 +75,10 @@ def _look_at_start_method() -> Callable[[], None]:
 
 
 def _look_at_settings() -> Callable[[], None]:
-    packages, variables, filters = _packages(), dict(os.environ), list(warnings.filters)
+    modules, variables, filters = set(sys.modules), dict(os.environ), list(warnings.filters)
 
     def put_back() -> None:
-        if loaded := _packages() - packages:
+        if loaded := _packages_of(set(sys.modules) - modules):
             _put_back_variables(variables, {name.upper() for name in loaded} | _NAMELESS_VARIABLES)
             _put_back_filters(filters, loaded)
 
@@ -100,9 +100,9 @@ def traceless() -> Iterator[None]:
         yield
 
 
-def _packages() -> set[str]:
-    """Names of the packages that are loaded, without Python's own."""
-    return {name for name in tuple(sys.modules) if "." not in name} - sys.stdlib_module_names
+def _packages_of(modules: set[str]) -> set[str]:
+    """Names of the packages that modules are of, without Python's own: some load a part at a time, as SciPy does."""
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
 
 
 def _put_back_variables(before: dict[str, str], owners: set[str]) -> None:

@@ -179,7 +179,7 @@ def record(run: Run, outcome: Outcome, table: Table) -> None:
     for path in (outcome.report, outcome.predictions.with_suffix(".csv")):
         run.log_artifacts(path)
     run.log_artifacts(outcome.bundle, MODEL)
-    with tempfile.TemporaryDirectory(prefix="gatewise-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".model-", dir=outcome.bundle.parent) as folder:
         for name, text in model_files(outcome.bundle, table, run.info.mlflow_run_id).items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
             run.log_artifacts(Path(folder) / name, MODEL)
