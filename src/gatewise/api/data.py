@@ -33,9 +33,9 @@ class Given:
     table: Table | None
     fixed: Mapping[str, Any]
 
-    def load(self, spec: DataConfig) -> Table:
+    def load(self, spec: DataConfig, unnamed: str | None = None) -> Table:
         """The table; see `load_table`."""
-        return load_table(spec, self.frame) if self.table is None else self.table
+        return load_table(spec, self.frame, unnamed) if self.table is None else self.table
 
     def refuse(self, fields: Iterable[str]) -> None:
         """Raises ConfigError if settings of these names say how rows are read that are a Table already."""

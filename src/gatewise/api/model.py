@@ -158,7 +158,7 @@ class Model(Result):
     def _load(self, rows: Given, settings: Mapping[str, Any], said: Mapping[str, Any]) -> Table:
         overrides = read_settings(settings, said, fixed=rows.fixed)
         rows.refuse(overrides)
-        return rows.load(self.bundle.reading(overrides=overrides))
+        return rows.load(self.bundle.reading(overrides=overrides), self.bundle.only_symbol)
 
     def _placed(self, data: Any, rows: Given, table: Table, predictions: pl.DataFrame) -> Any:
         if rows.frame is None:

@@ -97,12 +97,18 @@ class Bundle:
     ) -> DataConfig:
         """How files of new rows are read: as the training files were, but for what is said here.
 
-        `load_table(bundle.reading(overrides={"data.paths": ["new.parquet"]}))` gives a table to predict.
+        `load_table(bundle.reading(overrides={"data.paths": ["new.parquet"]}))` gives a table to predict; with
+        `unnamed=bundle.only_symbol` rows of which nothing says whose they are go by the bundle's one symbol.
 
         Raises:
             ConfigError: an invalid setting, or one that concerns anything but data.
         """
         return reading_config(self.record.config, file, assignments, overrides or {})
+
+    @property
+    def only_symbol(self) -> str | None:
+        """The one that it was trained on, whose new rows are where nothing else says it; `None` of several."""
+        return self.record.symbols[0] if len(self.record.symbols) == 1 else None
 
     @property
     def rows_needed(self) -> int:

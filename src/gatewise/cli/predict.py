@@ -90,10 +90,15 @@ def predict(
     for flag, place in places.items():
         _refuse_an_input(place, flag, spec)
     try:
-        table = load_table(spec)
+        table = load_table(spec, unnamed=bundle.only_symbol)
     except NotEnoughRowsError as error:
         needed = f"a prediction of this model takes {bundle.rows_needed} gap-free rows"
         raise NotEnoughRowsError(error.message, f"{needed}; {error.hint}" if error.hint else needed) from error
+    if bundle.only_symbol is not None and bundle.only_symbol not in table.symbols:
+        logging.getLogger("gatewise.predict").info(
+            "the model was trained on %s alone, and these rows are of %s; where they are the same: data.symbol=%r",
+            bundle.only_symbol, ", ".join(table.symbols[:3]), bundle.only_symbol,
+        )  # fmt: skip
     warnings: list[str] = []
     predictions = bundle.predict(table, device=device, warn=warnings.append)
     for warning in warnings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,7 @@ from gatewise.errors import NotEnoughRowsError, QualityError
 _log = logging.getLogger("gatewise.data")
 
 
-def load_table(spec: DataConfig, frame: pa.Table | None = None) -> Table:
+def load_table(spec: DataConfig, frame: pa.Table | None = None, unnamed: str | None = None) -> Table:
     """Reads, types, stamps, checks and sorts rows; nothing is filled, and nothing dropped without a word.
 
     What was assumed or left out goes to the log `gatewise.data`. Bars' own rules (OHLC order, positive prices) are
@@ -32,6 +33,7 @@ def load_table(spec: DataConfig, frame: pa.Table | None = None) -> Table:
 
     Args:
         frame: the rows, as their source gives them, where `spec.source` is frame; see `read_source`.
+        unnamed: whose the rows of one series are, where nothing says it: no column, no setting, no name of a file.
 
     Raises:
         ConfigError: no data is named, or `data.resample` is no whole multiple of the rows' timeframe.
@@ -42,6 +44,8 @@ def load_table(spec: DataConfig, frame: pa.Table | None = None) -> Table:
         NotEnoughRowsError: no row is left, or one row only and no timeframe given.
     """
     rows = read_source(spec, frame)
+    if unnamed is not None and rows.unnamed:
+        rows = _called(rows, unnamed)
     for note in rows.notes:
         _log.info("%s", note)
     if outside := find_outside_sessions(rows).count:
@@ -55,6 +59,14 @@ def load_table(spec: DataConfig, frame: pa.Table | None = None) -> Table:
         table = resample(table, spec.resample, spec.gap_tolerance)
     _log.info("%s", _summary(table))
     return table
+
+
+def _called(rows: Rows, symbol: str) -> Rows:
+    """Rows of one series under another name; those of several as they are."""
+    if rows.frame[SYMBOL].n_unique() > 1:
+        return rows
+    note = f"nothing says whose the rows are: taken for the model's own {symbol} (data.symbol says otherwise)"
+    return replace(rows, frame=rows.frame.with_columns(pl.lit(symbol).alias(SYMBOL)), notes=(*rows.notes, note))
 
 
 def _warn_of_hundredfold(rows: Rows, spec: DataConfig) -> None:

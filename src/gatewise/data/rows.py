@@ -17,6 +17,7 @@ from gatewise.data.columns.interval_column import hold_intervals
 from gatewise.data.files.part import Part
 from gatewise.data.knowable import months_late, timed, wall_clock
 from gatewise.data.market.sessions import find_calendar, said_calendar
+from gatewise.data.names.grammar import says_nothing
 from gatewise.data.order import in_order
 from gatewise.data.repair.mended import Repair
 from gatewise.data.steps.envelopes import Envelopes, find_envelopes
@@ -50,6 +51,7 @@ class Rows:
         zone_assumed: nothing says that the stamps are UTC, as which they were read.
         repairs: what was mended after they were read.
         symbols_named: a column says whose each row is.
+        unnamed: nothing says whose the rows are: no column, no setting, and no name of a file.
         late_months: see `Table`.
         spare: columns that only repairs are decided by; `sources.read_source` leaves them out.
     """
@@ -69,6 +71,7 @@ class Rows:
     zone_assumed: bool = False
     repairs: tuple[Repair, ...] = ()
     symbols_named: bool = False
+    unnamed: bool = False
     late_months: int | None = 0
     spare: frozenset[str] = frozenset()
 
@@ -189,6 +192,8 @@ def rows_of(parts: Sequence[Part], spec: DataConfig, notes: Sequence[str] = ()) 
         stamps=tuple(part.stamps for part in parts),
         zone_assumed=all(part.zone_assumed for part in parts),
         symbols_named=any(part.symbols_from is not None for part in parts),
+        unnamed=not (spec.symbol or spec.symbols)
+        and all(p.symbols_from is None and (p.named is None or says_nothing(p.named)) for p in parts),
         late_months=late,
         spare=frozenset.union(*(part.spare for part in parts)) & {*frame.columns},
     )

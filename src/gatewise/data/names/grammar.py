@@ -58,6 +58,12 @@ _PLAIN = {
     *("ohlc", "ohlcv", "bar", "bars", "candle", "candles", "kline", "klines", "price", "prices", "quotes", "last"),
     *("history", "historical", "historicaldata", "hist", "stock", "stocks", "series", "trade", "trades"),
 }
+# Words by which people call rows of a series that they know: new.csv, latest_data.csv.
+_OF_ROWS = {
+    *("new", "newer", "newest", "next", "latest", "recent", "live", "fresh", "current", "today", "more", "rest"),
+    *("test", "val", "valid", "validation", "train", "holdout", "oos", "unseen", "tail", "head", "rows", "input"),
+    *("inputs", "update", "updates", "updated", "predict", "score", "my", "mydata", "tmp", "temp"),
+}
 _TELLING = {"full", "adjsplit", "adjsplitdiv", "unadjusted", "adjusted", "rth", "eth", "sample", "bid", "ask", "mid"}
 _VENUES = {
     *("binance", "bitfinex", "bitmex", "bitstamp", "bittrex", "bybit", "cexio", "coinbase", "deribit", "ftx", "gemini"),
@@ -121,6 +127,13 @@ def name_series(file: PurePath) -> Named:
     if name.symbol is not None and not _is_day_of_folder(file, name) and not _is_word_of_archive(file, name):
         return Named(one_line(name.symbol), "file", file, name, readings)
     return name_by_folder(file, name) or Named(one_line(_stem(file)), "file", file, name)
+
+
+def says_nothing(named: Named) -> bool:
+    """Whether a file's name says no more of its series than `new.csv` or `data.csv` does; NEW.csv may be a ticker's."""
+    words = re.split(r"[-_ .]+", named.name.symbol or "")
+    of_rows = all(not word.isupper() and (word.lower() in _OF_ROWS or _is_plain(word.lower())) for word in words)
+    return named.by == "file" and (named.name.plain or of_rows)
 
 
 def name_by_folder(file: PurePath, name: Name) -> Named | None:
