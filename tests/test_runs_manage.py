@@ -6,6 +6,7 @@ the evaluation's own on the same losses; what a removal leaves is read back from
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from conftest import Cli
+from conftest import TINY, Cli
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError
 from gatewise.evaluation.base import class_prediction
@@ -118,6 +119,29 @@ def test_runs_are_listed_without_a_heavy_package(gatewise_home: Path) -> None:
     code += "print(*{'mlflow', 'polars', 'torch', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_run_of_an_earlier_version_is_listed_by_what_else_it_left(cli: Cli, gatewise_home: Path) -> None:
+    said = cli("train", *TINY, "--json", "--quiet").json
+    (now,) = cli("runs", "list", "--json").json["runs"]
+    assert now["name"] == said["name"] == "sp500-1d lstm tb3"
+    (gatewise_home / "runs" / said["run_id"] / "run.json").unlink()
+    (before,) = cli("runs", "list", "--json").json["runs"]
+    same = ("run_id", "kind", "status", "verdict", "headline", "beats_baseline", "score", "target", "horizons")
+    assert {name: before[name] for name in same} == {name: now[name] for name in same}
+    assert cli("train", "--resume", said["run_id"], "--json", "--quiet").json["metrics"] == said["metrics"]
+    (again,) = cli("runs", "list", "--json").json["runs"]
+    assert (again["status"], again["mlflow_run_id"]) == ("FINISHED", said["run_id"])
+
+
+def test_a_bundle_that_lies_elsewhere_is_shown_by_its_folder(cli: Cli, gatewise_home: Path, tmp_path: Path) -> None:
+    said = cli("train", *TINY, "--json", "--quiet").json
+    assert cli("runs", "show", said["bundle"], "--json").json["run_id"] == said["run_id"]
+    moved = shutil.copytree(said["bundle"], tmp_path / "elsewhere")
+    shown = cli("runs", "show", moved, "--json").json
+    assert shown["metrics"]["test/log_loss"] == said["metrics"]["test"]["log_loss"]["value"]
+    assert shown["symbols"] == ["SP500"]
+    assert f"gatewise predict --model {moved}" in cli("runs", "show", moved).out
 
 
 def test_the_list_fits_eighty_columns_and_breaks_no_number(

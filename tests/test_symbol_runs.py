@@ -118,6 +118,7 @@ def test_where_every_symbol_fails_the_first_ones_error_names_them_all(way: str, 
     short = table.with_frame(pl.concat([only(table, "A").frame[:15], only(table, "B").frame[:15]]))
     with pytest.raises(NotEnoughRowsError, match=r"A: .*also failed: B"):
         run(short, way)
+    assert list_runs() == [], "rows that can't be trained on leave no run behind, and no group"
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (RuntimeError, "FAILED")])

@@ -20,7 +20,14 @@ def completer(flag: Flag) -> Callable[[str], Iterator[str]] | None:
 
 
 def run_ids(incomplete: str) -> Iterator[str]:
-    """The runs of this home, the latest first."""
+    """The trained models of this home, the latest first."""
     from gatewise.registry.folders import run_folders
 
     return (folder.name for folder in run_folders() if folder.name.startswith(incomplete))
+
+
+def all_run_ids(incomplete: str) -> Iterator[str]:
+    """The runs of any kind, the latest first."""
+    from gatewise.registry.folders import KINDS, run_folders
+
+    return (folder.name for folder in run_folders(*KINDS) if folder.name.startswith(incomplete))

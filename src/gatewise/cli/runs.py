@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import run_ids
+from gatewise.cli.completion import all_run_ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gatewise.registry.live import Usage
 
 _JSON = typer.Option("--json", help="One JSON object instead of a table.")
-_ID = typer.Argument(metavar="ID", help="A run's name, or its id or enough of its start.", autocompletion=run_ids)
+_ID = typer.Argument(metavar="ID", help="A run's name, or its id or enough of its start.", autocompletion=all_run_ids)
 
 
 def register(app: typer.Typer) -> None:
@@ -92,7 +92,12 @@ def show(
 
 
 def compare(
-    ids: Annotated[list[str], typer.Argument(metavar="A B ...", help="Names or ids; each is set beside the first.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B ...", help="Names or ids; each is set beside the first.", autocompletion=all_run_ids
+        ),
+    ],
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Compare runs: what differs in settings and data, and their metrics on the rows that all predicted.
@@ -135,7 +140,7 @@ def rename(
 
 
 def remove(
-    ids: Annotated[list[str], typer.Argument(metavar="ID ...", help="Names or ids.", autocompletion=run_ids)],
+    ids: Annotated[list[str], typer.Argument(metavar="ID ...", help="Names or ids.", autocompletion=all_run_ids)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:

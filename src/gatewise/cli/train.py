@@ -92,6 +92,7 @@ def train(
     from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_run_folder
+    from gatewise.registry.listing import info_of
     from gatewise.training.budget import Budget
 
     set_up_logging(quiet)
@@ -129,7 +130,7 @@ def train(
             budget=budget,
         )
     if as_json:
-        print_json({"run_id": run_id, **outcome.to_dict()})
+        print_json({"run_id": run_id, "name": info_of(outcome.folder).name, **outcome.to_dict()})
     else:
         from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 

@@ -27,6 +27,7 @@ from gatewise.jobs.jobs import error_from_dict, error_to_dict
 from gatewise.jobs.places import InProcess
 from gatewise.locks import only_process
 from gatewise.registry.info import Group, Kind
+from gatewise.registry.remove import remove_runs, with_members
 from gatewise.registry.runs import start_run
 from gatewise.registry.subject import checked_name
 from gatewise.registry.writer import Run
@@ -143,27 +144,41 @@ def train_group(
     _log.info("one model for each of %d %ss: %s", len(tasks), noun, compute)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
     listener.on_plan([task.member for task in tasks], config.training.max_epochs, compute)
-    answers: dict[str, GroupRun | GroupFailure] = {}
     group = start_run(config, table, name, kind=kind, steps=len(tasks))
-    with only_process(group.folder, f"group {group.run_id}"), group:
-        parent = Group(group.run_id, group.info.mlflow_run_id)
-        tasks = [replace(task, name=_member_name(task, kind, name, group), group=parent) for task in tasks]
-        try:
-            for answer in _answers(tasks, listener, used, count):
-                answers[answer.member] = answer
-                listener.on_end(answer.member, answer)
-                group.log(len(answers), {})
-        except Interrupted as error:
-            done = ", ".join(f"{member} ({a.run_id[:8]})" for member, a in answers.items() if isinstance(a, GroupRun))
-            raise Interrupted(f"{error}; done before: {done or 'none'}") from None
-        in_order = [answers[task.member] for task in tasks]
-        runs = tuple(answer for answer in in_order if isinstance(answer, GroupRun))
-        failures = tuple(answer for answer in in_order if isinstance(answer, GroupFailure))
-        if not runs:
-            raise failure_words(failures, noun)
-        outcome = GroupOutcome(kind, runs, failures, {"used": used, "why": why}, compute)
-        _record(group, outcome)
+    parent = Group(group.run_id, group.info.mlflow_run_id)
+    tasks = [replace(task, name=_member_name(task, kind, name, group), group=parent) for task in tasks]
+    try:
+        with only_process(group.folder, f"group {group.run_id}"), group:
+            runs, failures = _train(tasks, listener, group, used, count)
+            if not runs:
+                raise failure_words(failures, noun)
+            outcome = GroupOutcome(kind, runs, failures, {"used": used, "why": why}, compute)
+            _record(group, outcome)
+    except GatewiseError:
+        if with_members([group.info]) == [group.info]:  # what can't be trained on leaves no run behind
+            remove_runs([group.info])
+        raise
     return outcome
+
+
+def _train(
+    tasks: Sequence[GroupTask], listener: GroupListener, group: Run, fleet: bool, count: int
+) -> tuple[tuple[GroupRun, ...], tuple[GroupFailure, ...]]:
+    """Runs and failures, in the order of the tasks."""
+    answers: dict[str, GroupRun | GroupFailure] = {}
+    try:
+        for answer in _answers(tasks, listener, fleet, count):
+            answers[answer.member] = answer
+            listener.on_end(answer.member, answer)
+            group.log(len(answers), {})
+    except Interrupted as error:
+        done = ", ".join(f"{member} ({a.run_id[:8]})" for member, a in answers.items() if isinstance(a, GroupRun))
+        raise Interrupted(f"{error}; done before: {done or 'none'}") from None
+    in_order = [answers[task.member] for task in tasks]
+    return (
+        tuple(answer for answer in in_order if isinstance(answer, GroupRun)),
+        tuple(answer for answer in in_order if isinstance(answer, GroupFailure)),
+    )
 
 
 def _member_name(task: GroupTask, kind: Kind, name: str | None, group: Run) -> str | None:
