@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewise.clocks import stage
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
@@ -81,13 +82,15 @@ def prepare(
         )
     if config.training.tensorboard:
         require_tensorboard()
-    table = load_table(config.data) if table is None else table
+    with stage("loading"):
+        table = load_table(config.data) if table is None else table
     with ThreadPoolExecutor(1) as beside:
         if meanwhile is not None:
             beside.submit(meanwhile)
         samples = make_samples(config, table, cached_features)
-    split = chronological_split(samples.spans, config.split, table.timeframe)
-    fold = fit_fold(config, samples, split.train)
+    with stage("splits and scalers"):
+        split = chronological_split(samples.spans, config.split, table.timeframe)
+        fold = fit_fold(config, samples, split.train)
     _require_two_classes(samples, split.train)
     check_trainable(config, samples, fold, split.train, split.val)
     for part, rows in {"val": split.val, "test": split.test}.items():
@@ -143,7 +146,7 @@ def run_experiment(
     estimate = _estimate(prepared, budget, epochs_done(checkpoint), heard)
     listeners = Listeners((heard, *own_listeners(prepared.config, folder), estimate))
     trained = train_model(prepared.config, prepared.samples, prepared.fold, *rows, listeners, checkpoint, budget)
-    with traceless():
+    with stage("imports"), traceless():
         from gatewise.outcome import conclude
 
     return conclude(prepared, trained, folder, listeners)

@@ -17,6 +17,7 @@ import ctypes
 import math
 import os
 import sys
+import time
 import warnings
 from functools import cache
 from importlib import import_module
@@ -54,6 +55,13 @@ def prepare() -> None:
     set_environment()
     keep_freed_memory()
     warnings.filterwarnings("ignore", module=PACKAGES)
+
+
+def process_seconds() -> float:
+    """Since this process was started; to a hundredth of a second."""
+    import psutil
+
+    return max(0.0, time.time() - float(psutil.Process().create_time()))
 
 
 def is_ours() -> bool:

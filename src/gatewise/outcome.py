@@ -15,6 +15,7 @@ import torch
 
 from gatewise import host
 from gatewise.bundle import Bundle, with_targets
+from gatewise.clocks import stage
 from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.data.sources import how_to_resume
 from gatewise.errors import Interrupted
@@ -131,24 +132,25 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     on_message = (listener or Listeners(())).on_message
     predicted = {}
-    for part, rows in parts.items():
-        on_message(f"Predicting {part}: {len(rows):,} windows")
-        predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
-    evaluation = evaluate_parts(
-        table,
-        samples.labels,
-        split.train,
-        parts,
-        predicted,
-        lambda rows: scaled_features(config, samples, fold, rows),
-        target=config.target,
-        spec=config.evaluation,
-        seed=config.training.seed,
-        units=label_units(samples, fold),
-        model=config.model.name,
-        val_chose=trained.fit.ended != "fitted",
-        say=on_message,
-    )
+    with stage("judging"):
+        for part, rows in parts.items():
+            on_message(f"Predicting {part}: {len(rows):,} windows")
+            predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
+        evaluation = evaluate_parts(
+            table,
+            samples.labels,
+            split.train,
+            parts,
+            predicted,
+            lambda rows: scaled_features(config, samples, fold, rows),
+            target=config.target,
+            spec=config.evaluation,
+            seed=config.training.seed,
+            units=label_units(samples, fold),
+            model=config.model.name,
+            val_chose=trained.fit.ended != "fitted",
+            say=on_message,
+        )
     on_message("Writing predictions and report")
     bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
     remarks = (*prepared.remarks, *trained.fit.remarks)
@@ -161,29 +163,30 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     stamps = stamp_names(table, frame.columns)
     judged = (folder, trained, split, evaluation)
     outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps)
-    bundle.save(outcome.bundle)
-    frame = with_stamps(frame, table)
-    write_frame(outcome.predictions, frame)
-    write_frame(outcome.predictions.with_suffix(".csv"), frame)
-    write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
-    facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
-    fit = trained.fit
-    used = config.training.model_copy(update={"batch_size": trained.batch_size})
-    write_report(
-        outcome.report,
-        gather_report(
-            config.model_copy(update={"training": used}),
-            samples,
-            split,
-            evaluation,
-            predicted,
-            fit.history,
-            fit.best_epoch,
-            facts,
-            remarks,
-            curves.sentence if curves else "",
-        ),
-    )
+    with stage("report"):
+        bundle.save(outcome.bundle)
+        frame = with_stamps(frame, table)
+        write_frame(outcome.predictions, frame)
+        write_frame(outcome.predictions.with_suffix(".csv"), frame)
+        write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
+        facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
+        fit = trained.fit
+        used = config.training.model_copy(update={"batch_size": trained.batch_size})
+        write_report(
+            outcome.report,
+            gather_report(
+                config.model_copy(update={"training": used}),
+                samples,
+                split,
+                evaluation,
+                predicted,
+                fit.history,
+                fit.best_epoch,
+                facts,
+                remarks,
+                curves.sentence if curves else "",
+            ),
+        )
     return outcome
 
 

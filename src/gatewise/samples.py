@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.clocks import BESIDE, stage
 from gatewise.config.durations import format_duration
 from gatewise.config.schema import ExperimentConfig, FeatureConfig, TargetSection
 from gatewise.data.table import Table
@@ -68,8 +69,9 @@ def make_samples(
     scored = config.windows.steps_scored
     # Side by side: both leave Python's lock for most of their time, and neither reads what the other makes.
     with ThreadPoolExecutor(1) as beside:
-        labelled = beside.submit(label, table, config.target)
-        matrix = features(table, config.features)
+        labelled = beside.submit(_counted, label, table, config.target)
+        with stage("features"):
+            matrix = features(table, config.features)
         labels = labelled.result()
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
     rows = window_rows(matrix.valid, table.segment_start, length)
@@ -95,3 +97,8 @@ def make_samples(
         )  # fmt: skip
     spans = make_spans(table, rows, reach, labels.known_at, scored)
     return Samples(table, matrix, labels, rows, spans, reach, scored)
+
+
+def _counted(label: Callable[[Table, TargetSection], Labels], table: Table, target: TargetSection) -> Labels:
+    with stage(BESIDE):
+        return label(table, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,9 @@ def train(
         ),
     ] = None,
     run_name: Annotated[str | None, RUN_NAME] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Say where the time went; also in profile.json.", rich_help_panel=MACHINE)
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no words; only the result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout.")] = False,
 ) -> None:
@@ -87,8 +91,11 @@ def train(
 
     Example: gatewise train --source lake --symbols BTC-USD,ETH-USD --timeframe 1m --horizon 20
     """
+    from gatewise import host
     from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.profile import print_profile
     from gatewise.cli.progress import EpochProgress
+    from gatewise.clocks import counting
     from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.registry.folders import find_run_folder
@@ -110,6 +117,8 @@ def train(
         overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
         config = load_config(flags.file, flags.assignments, overrides, typed=True)
     if seeds is not None or config.training.per_symbol:
+        if profile:
+            raise ConfigError("--profile is of one run; --per-symbol and --seeds make several", "leave out --profile")
         from gatewise.cli.train_group import train_and_print
 
         trainer = _group_trainer(config, seeds, "training.seed" in flags.fields)
@@ -118,9 +127,11 @@ def train(
         return
     if fleet or workers:
         raise ConfigError("--fleet and --workers say how --per-symbol and --seeds train; got neither", "--seeds 3")
+    from gatewise.registry.profile import write_profile
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
-    with EpochProgress(config.training, quiet) as progress:
+    before = host.process_seconds()
+    with EpochProgress(config.training, quiet) as progress, counting() if profile else nullcontext() as clocks:
         run_id, outcome = train_and_record(
             None if resume else config,
             listeners=(progress,),
@@ -129,12 +140,16 @@ def train(
             name=run_name,
             budget=budget,
         )
+    profiled = write_profile(clocks, config, outcome, before) if clocks else None
     if as_json:
-        print_json({"run_id": run_id, "name": info_of(outcome.folder).name, **outcome.to_dict()})
+        answer = {"run_id": run_id, "name": info_of(outcome.folder).name, **outcome.to_dict()}
+        print_json(answer | ({"profile": profiled} if profiled else {}))
     else:
         from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 
         print_outcome(run_id, outcome, config.data)
+        if profiled:
+            print_profile(profiled)
 
 
 def _group_trainer(config: ExperimentConfig, seeds: str | None, is_seeded: bool) -> Callable[..., GroupOutcome]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gatewise.clocks import stage
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.sources import how_to_resume
@@ -95,7 +96,8 @@ def train(
         config = config or load_config()
         budget.require_ahead(config.training.max_epochs)
         prepared = prepare(config, table, meanwhile=load_mlflow)
-        run = start_run(prepared.config, prepared.samples.table, name, parent=parent)
+        with stage("opening the run"):
+            run = start_run(prepared.config, prepared.samples.table, name, parent=parent)
         with only_process(run.folder, f"run {run.run_id}"):
             return _trained(run, prepared, listeners, budget)
     folder = find_run_folder(resume)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gatewise.clocks import stage, trained_on
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, DivergedError
 from gatewise.host import choose_threads
@@ -119,7 +120,8 @@ def fit(
                     if not progress.finished:
                         cut = budget.stop(progress.epoch, budget.clock() - began, seconds)
                     if save is not None and (cut or progress.epoch % settings.checkpoint_every_epochs == 0):
-                        save(state)
+                        with stage("checkpoints"):
+                            save(state)
             for line in progress.ending:
                 listener.on_message(line)
         except KeyboardInterrupt:
@@ -148,9 +150,12 @@ def _fit_epoch(
     progress, settings = state.progress, state.progress.settings
     order = epoch_order(train, settings.seed, progress.epoch, settings.windows_per_epoch)
     key, number = epoch_key(settings.seed, progress.epoch), progress.epoch + 1
-    trained = run_epoch(step, order, settings.batch_size, num_classes, number, progress.learning_rate, key)
+    with stage("training"):
+        trained = run_epoch(step, order, settings.batch_size, num_classes, number, progress.learning_rate, key)
     train_seconds = time.perf_counter() - started
-    validated = run_epoch(step, val, settings.batch_size, num_classes, number)
+    trained_on(len(order))
+    with stage("validation"):
+        validated = run_epoch(step, val, settings.batch_size, num_classes, number)
     seconds = time.perf_counter() - started
     return trained, validated, seconds, len(order) / train_seconds
 

@@ -14,6 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from gatewise.clocks import OPTIMIZER, stage
 from gatewise.errors import MemoryExhaustedError
 from gatewise.nn.dropout import drawing
 from gatewise.training.crew import Crew
@@ -97,11 +98,12 @@ class Step:
                     f"out of memory: batches of {len(rows_B)} now run in pieces of {self.piece}, gradients accumulated"
                 )
         optimizer = cast(torch.optim.Optimizer, self.optimizer)  # it has all that a GradScaler asks of one
-        self.scaler.unscale_(optimizer)
-        if self.gradient_clip is not None:
-            self._sum.clip(self.gradient_clip)
-        self.scaler.step(optimizer)
-        self.scaler.update()
+        with stage(OPTIMIZER):
+            self.scaler.unscale_(optimizer)
+            if self.gradient_clip is not None:
+                self._sum.clip(self.gradient_clip)
+            self.scaler.step(optimizer)
+            self.scaler.update()
         for part in sums:
             totals.add(*part)
 
@@ -119,12 +121,14 @@ class Step:
         sums: list[Sums] = []
 
         def work(index: int) -> tuple[tuple[Tensor | None, ...], Sums]:
-            batch = self.windows.batch(pieces[index])
-            with drawing(key, first_row=index * self.piece):
+            with stage("data"):
+                batch = self.windows.batch(pieces[index])
+            with stage("forward"), drawing(key, first_row=index * self.piece):
                 loss_N, part = self._forward(batch)
-            loss = (loss_N * batch.weight).sum()
-            gradients = torch.autograd.grad(self.scaler.scale(loss / whole), self._sum.parameters, allow_unused=True)
-            return gradients, part
+                loss = (loss_N * batch.weight).sum()
+            with stage("backward"):
+                scaled = self.scaler.scale(loss / whole)
+                return torch.autograd.grad(scaled, self._sum.parameters, allow_unused=True), part
 
         def collect(part: tuple[tuple[Tensor | None, ...], Sums]) -> None:
             (self._sum.add if sums else self._sum.set)(part[0])
