@@ -28,7 +28,8 @@ class ValuesDrawing:
         rows = report.predicted[result.part]
         draw, most = (_predicted, _MOST_OUTPUTS) if rows.start is None else (_levels, _MOST_LEVELS)
         for output, name in enumerate(report.spec.outputs[:most]):
-            yield from draw(rows, output, name, result.rows, pictures)
+            unit = report.evaluation.units.columns.get(name)
+            yield from draw(rows, output, f"{name}, {unit}" if unit else name, result.rows, pictures)
 
 
 def _predicted(rows: Predicted, output: int, name: str, num_rows: int, pictures: Pictures) -> Iterator[str]:
