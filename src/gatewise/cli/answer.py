@@ -25,7 +25,17 @@ if TYPE_CHECKING:
     from gatewise.evaluation.judge import PartResult
     from gatewise.outcome import Outcome
 
-_COLUMN_HEAD = ("part", "column", "rmse", "last value's", "difference", "mae", "last value's", "direction", "verdict")
+_COLUMN_HEAD = (
+    "part",
+    "column",
+    "verdict",
+    "RMSE",
+    "last value's RMSE",
+    "difference",
+    "MAE",
+    "last value's MAE",
+    "direction",
+)
 
 
 def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
@@ -107,7 +117,7 @@ def _column_rows(result: PartResult) -> list[list[str]]:
             if metric == "rmse":
                 cells.append(f"{by.value:+,.{places}f} {bounds_text(by, places, sign='+,')}".rstrip())
         direction = metric_text("directional_accuracy", model["directional_accuracy"].value)
-        rows.append([result.part, name, *cells, direction, column.words])
+        rows.append([result.part, name, column.words, *cells, direction])
     return rows
 
 

@@ -115,7 +115,7 @@ def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Te
     from rich.console import Console
 
     if title:
-        print(title)
+        print_sentence(title)
     console = Console(highlight=False, markup=False)
     width = terminal_width()
     several = [list(range(len(columns)))] if width is None else _fitting(columns, rows, console, width)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from gatewise.registry.info import GROUPS
-
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -36,6 +34,8 @@ def live_words(info: RunInfo, now: Usage) -> str:
 
 def way_on(info: RunInfo) -> str:
     """The command by which a run that was cut off goes on; empty for a group, whose runs go on one by one."""
+    from gatewise.registry.info import GROUPS
+
     return "" if info.kind in GROUPS else f"gatewise {info.kind} --resume {info.run_id[:8]}"
 
 
