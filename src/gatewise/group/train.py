@@ -19,7 +19,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted
 from gatewise.evaluation.verdict import TONES
-from gatewise.files import home, require_place
+from gatewise.files import home, require_place, write_json
 from gatewise.group.task import GroupFailure, GroupListener, GroupRun, GroupTask
 from gatewise.host import choose_threads
 from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
@@ -189,6 +189,7 @@ def _member_name(task: GroupTask, kind: Kind, name: str | None, group: Run) -> s
 
 
 def _record(group: Run, outcome: GroupOutcome) -> None:
+    write_json(group.folder / "summary.json", outcome.to_dict())
     overall = outcome.overall()
     means = {f"{part}/{name}": value for part, metrics in overall["mean"].items() for name, value in metrics.items()}
     group.log(len(outcome.runs) + len(outcome.failures), means)
