@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gatewise.api.call import Call, Config, speaking
-from gatewise.api.summary import Report, Result, Summary
+from gatewise.api.summary import Judged, Report, Summary
 from gatewise.cli.output import from_here
 from gatewise.errors import ArgumentError
 from gatewise.evaluation.base import enough, fixed
 from gatewise.evaluation.metric_names import IN_TABLES, metric_words
-from gatewise.evaluation.verdict import Judgement, Verdict
+from gatewise.evaluation.verdict import Judgement
 
 if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _ARGUMENTS = ("data", "models", "horizons", "seeds", "per_symbol", "workers", "fleet", "run_name", "resume")
 
 
-class CvResult(Result):
+class CvResult(Judged):
     """What a cross-validation found; `outcome` holds all of it."""
 
     def __init__(self, outcome: CvOutcome) -> None:
@@ -30,17 +30,8 @@ class CvResult(Result):
 
     @property
     def judgement(self) -> Judgement:
-        return self.outcome.verdict.judgement
-
-    @property
-    def verdict(self) -> Verdict:
         """Better where some model is so beside the prior and the test against snooping agrees."""
-        return self.judgement.verdict
-
-    @property
-    def headline(self) -> str:
-        """The verdict as a sentence."""
-        return self.judgement.headline
+        return self.outcome.verdict.judgement
 
     @property
     def folds(self) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from gatewise.api.data import Given, given
 from gatewise.api.frames import on_rows_of
 from gatewise.api.settings import read_settings
-from gatewise.api.summary import Report, Result, Summary
+from gatewise.api.summary import Judged, Report, Summary
 from gatewise.bundle import Bundle
 from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
@@ -22,13 +22,13 @@ from gatewise.errors import ReadError, RunNotFoundError
 from gatewise.evaluation.base import Interval, enough, shown
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.metric_names import IN_TABLES
-from gatewise.evaluation.verdict import Judgement, Verdict, read_judgement
+from gatewise.evaluation.verdict import Judgement, read_judgement
 from gatewise.registry.folders import find_bundle
 from gatewise.registry.history import History
 from gatewise.registry.info import read_info
 
 
-class Model(Result):
+class Model(Judged):
     """A bundle that predicts frames; of a run it knows the verdict too.
 
     Args:
@@ -82,17 +82,8 @@ class Model(Result):
 
     @property
     def judgement(self) -> Judgement:
+        """Beside the baselines, on the newest part that was judged."""
         return read_judgement(self._values["verdict"], self._values["headline"])
-
-    @property
-    def verdict(self) -> Verdict:
-        """Better, undecided, worse or too_few, beside the baselines on the newest part."""
-        return self.judgement.verdict
-
-    @property
-    def headline(self) -> str:
-        """The verdict as a sentence."""
-        return self.judgement.headline
 
     @property
     def metrics(self) -> Mapping[str, Mapping[str, Mapping[str, float | None]]]:

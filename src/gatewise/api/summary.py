@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from textwrap import fill
 
-from gatewise.evaluation.verdict import Tone
+from gatewise.evaluation.verdict import Judgement, Tone, Verdict
 
 WIDTH, HEIGHT = 80, 24
 
@@ -76,6 +76,25 @@ class Result(ABC):
 
     def _repr_html_(self) -> str:
         return self.summary.html()
+
+
+class Judged(Result):
+    """A result with a verdict."""
+
+    @property
+    @abstractmethod
+    def judgement(self) -> Judgement:
+        """The verdict, and what it names."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Better, undecided, worse or too_few."""
+        return self.judgement.verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict as a sentence."""
+        return self.judgement.headline
 
 
 class Report:

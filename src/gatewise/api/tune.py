@@ -12,12 +12,12 @@ import polars as pl
 from gatewise.api.call import Call, Config, speaking
 from gatewise.api.fit import fit
 from gatewise.api.model import Model
-from gatewise.api.summary import Report, Result, Summary
+from gatewise.api.summary import Judged, Report, Summary
 from gatewise.cli.output import from_here
 from gatewise.config.durations import seconds_of
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
-from gatewise.evaluation.verdict import Judgement, Verdict
+from gatewise.evaluation.verdict import Judgement
 
 if TYPE_CHECKING:
     from gatewise.selection.tuning.space import SearchSpace
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ARGUMENTS = ("data", "space", "n_trials", "timeout", "storage", "study_name", "pruner", "workers", "fleet", "resume")
 
 
-class TuneResult(Result):
+class TuneResult(Judged):
     """What a search found; `outcome` holds all of it."""
 
     def __init__(self, outcome: Tuned) -> None:
@@ -48,17 +48,8 @@ class TuneResult(Result):
 
     @property
     def judgement(self) -> Judgement:
-        return self.outcome.result.verdict.judgement
-
-    @property
-    def verdict(self) -> Verdict:
         """Of the best trial beside the prior, with the choice among all counted."""
-        return self.judgement.verdict
-
-    @property
-    def headline(self) -> str:
-        """The verdict as a sentence."""
-        return self.judgement.headline
+        return self.outcome.result.verdict.judgement
 
     @property
     def trials(self) -> pl.DataFrame:
