@@ -68,7 +68,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     text.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", text)
     console = Console(file=text, force_terminal=True, width=80, color_system=None)
-    monkeypatch.setattr(drawing, "Console", lambda **_: console)
+    monkeypatch.setattr(drawing, "progress_console", lambda: console)
 
     def look() -> float:
         clock.now += 1.0
