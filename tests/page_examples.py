@@ -24,10 +24,10 @@ def python_blocks(page: Path) -> list[str]:
 
 
 def shell_commands(page: Path) -> list[list[str]]:
-    """The words after `gatewise` of each command line of a page, in order; lines with `…` are no commands."""
+    """The words after `gatewise` of each command line of a page, in order; lines with `…` or `...` are no commands."""
     commands = []
     for line in re.findall(r"^ {4}(gatewise .*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
-        if "…" in line:
+        if "…" in line or "..." in line:
             continue
         words: list[str] = []
         for word in (*shlex.split(line.replace(";", " ; "), comments=True), ";"):

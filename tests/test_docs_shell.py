@@ -39,8 +39,11 @@ SMALL: dict[str, tuple[str, ...]] = {
     "train": (*_DATA, *_MODEL, *_QUICK, "--horizon", "3"),
     "cv": (*_DATA, *_MODEL, *_QUICK, "--horizons", "3", "--n-splits", "2", "--seeds", "1", "--workers", "1"),
     "tune": (*_DATA, *_MODEL, *_QUICK, "--horizon", "3", "--n-splits", "2", "--n-trials", "1", "--workers", "1"),
+    "runs rm": ("--yes",),
     "audit": (*_DATA, *_MODEL[:6], "--horizon", "3"),
 }
+# How pages call a run that is there.
+_A_RUN = ("RUN_ID", "3f2a", "wide barriers")
 # What no test runs from here, and where it is run instead.
 ELSEWHERE: dict[str, Callable[[list[str]], bool]] = {
     "serves pages until Ctrl-C": lambda words: words[0] == "ui",
@@ -84,8 +87,9 @@ def test_every_command_that_is_shown_does_what_it_is_shown_for(
         if any(elsewhere(words) for elsewhere in ELSEWHERE.values()):
             continue
         name, _ = command_of(words)
-        if name in ("predict", "runs show") or "--resume" in words:
-            ids.setdefault("train", run_of(cli, page, words))
+        for key, names in (("train", _A_RUN), ("other", ("9c00",))):
+            if key not in ids and {*names} & {*words}:
+                ids[key] = run_of(cli, page, words)
         with feed_of([_with_ids(word, ids) for word in words], monkeypatch) as given:
             said = cli(*given, *small(name, words), *(("--json",) if name in ("train", "tune") else ()))
         assert said.code in ({0, 1} if name == "data check" else {0}), f"{' '.join(given)}\n{said.out}\n{said.err}"
@@ -109,8 +113,8 @@ def _made(folder: Path) -> Path:
 
 
 def _with_ids(word: str, ids: dict[str, str]) -> str:
-    if word in ("RUN_ID", "3f2a"):
-        return ids["train"]
+    if word in ("RUN_ID", "3f2a", "9c00"):
+        return ids["other" if word == "9c00" else "train"]
     return word.replace("/ID/", f"/{ids.get('tune')}/")
 
 
@@ -121,7 +125,7 @@ def run_of(cli: Cli, page: str, words: list[str]) -> str:
         "sql": ("--source", "sql", "--url", "sqlite:///bars.db"),
         "lake": ("--source", "lake", "--symbols", "BTC-USD,ETH-USD", "--timeframe", "1m", "--gap-tolerance", "5m"),
     }.get("sql" if page == "sql" else source, ("--data", "BTCUSDT-1m.parquet", "--stamp", "open"))
-    said = cli("train", *rows, *SMALL["train"], "--json")
+    said = cli("train", *rows, *SMALL["train"], "--run-name", "wide barriers", "--json")
     assert said.code == 0, said.out
     return str(said.json["run_id"])
 
@@ -134,11 +138,14 @@ def high_bars(rows: int, step: timedelta, seed: int = 7) -> pl.DataFrame:
 def write_files(folder: Path, text: str) -> None:
     """Small files of the names that a page's text holds."""
     minutes = {"EURUSD-1m.csv": 600_000, "AAPL-1m.csv": 30_000, "BTCUSDT-1m.parquet": 12_000}
+    text += "BTCUSDT-1m.parquet"  # on which runs are trained that a page speaks of
     minutes |= dict.fromkeys(("BTCUSDT-1m-2022.parquet", "aapl-1m.parquet", "new.parquet"), 1_500)
     stocks = {name: high_bars(1_500, DAY, seed) for seed, name in enumerate(("AAPL", "MSFT", "TSLA"))}
     files = {name: high_bars(rows, MINUTE) for name, rows in minutes.items() if name in text}
     files |= {f"{name}.csv": rows for name, rows in stocks.items()}
-    files["bars.csv"] = pl.concat([rows.with_columns(symbol=pl.lit(name)) for name, rows in stocks.items()])
+    files["bars.csv"] = files["stocks_daily.csv"] = pl.concat(
+        [rows.with_columns(symbol=pl.lit(name)) for name, rows in stocks.items()]
+    )
     for name, rows in files.items():
         (rows.write_csv if name.endswith(".csv") else rows.write_parquet)(folder / name)
     shutil.copytree(ROOT / "examples", folder / "examples")
