@@ -32,7 +32,7 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def print_checks(audit: Audit, as_json: bool, passed: str, failed: str) -> None:
-    """A line a check and a last one for all, or one JSON object."""
+    """A line for all, then one a check; or one JSON object."""
     if as_json:
         print_json(audit.to_dict())
         return
