@@ -7,6 +7,7 @@ that is known without the code.
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,17 @@ from gatewise.bundle.upgrades import upgraded
 from gatewise.config.target_section import TargetConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError
+from gatewise.experiment import prepare
 from gatewise.features.scaling import fit_symbol_scalers
 from gatewise.fold import FittedFold, fit_fold, label_units, trained_labels
+from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.learners.neural import NeuralPredictor, build
+from gatewise.learners.table import train_model
 from gatewise.samples import Samples, make_samples
-from gatewise.targets.learned import Units, moved, restored
+from gatewise.targets.learned import Units, least_present, moved, restored
 from gatewise.targets.make import make_labels
 from gatewise.targets.outputs.quantiles import Quantiles
-from gatewise.targets.outputs.values import Values
+from gatewise.training.listeners import Listeners
 from symbol_worlds import config_of
 
 DAY = timedelta(days=1)
@@ -76,25 +80,27 @@ def untrained(chosen: Any, table: Table) -> tuple[Bundle, Samples, FittedFold]:
 )
 def test_what_is_taken_off_is_added_back(form: str, pairs: list[tuple[float, float]]) -> None:
     y, start = (np.array(side)[:, None] for side in zip(*pairs, strict=True))
-    spec = Values(("a",), starts=("a",), learn=(form,))
-    np.testing.assert_allclose(restored(spec, moved(spec, y, start), start), y, rtol=1e-9, atol=1e-9 * start.max())
-    np.testing.assert_array_equal(restored(spec, np.zeros_like(y), start), start, "no change is the last value")
+    least = least_present(TargetConfig(kind="next_row", learn=form), start)
+    np.testing.assert_allclose(restored(moved(y, start, least), start, least), y, rtol=1e-9, atol=1e-9 * start.max())
+    np.testing.assert_array_equal(restored(np.zeros_like(y), start, least), start, "no change is the last value")
 
 
 def test_the_two_forms_by_hand() -> None:
     y, start = np.array([[110.0, 3.0]]), np.array([[100.0, -1.0]])
-    spec = Values(("a", "b"), starts=("a", "b"), learn=("relative", "changes"))
-    assert moved(spec, y, start).tolist() == [[pytest.approx(0.1), 4.0]]
-    assert moved(spec, y, None) is y
+    assert moved(y, start, (50.0, 0.0)).tolist() == [[pytest.approx(0.1), 4.0]]
+    assert moved(y, None, ()) is y
+    gone = np.array([[0.0], [-3.0], [1e-9], [0.5]])
+    np.testing.assert_allclose(moved(gone + 1, gone, (4.0,)), [[0.25], [0.25], [0.25], [2.0]])
+    np.testing.assert_allclose(restored(moved(gone + 1, gone, (4.0,)), gone, (4.0,)), gone + 1)
 
 
 def test_units_go_there_and_back_with_quantiles_and_a_scaler_a_symbol() -> None:
     rng = np.random.default_rng(0)
     start, codes = rng.uniform(1, 1e6, (100, 2)), np.repeat(np.array([0, 1], np.int32), 50)
     y = start * np.exp(rng.normal(0, 0.02, (100, 2)))
-    spec = Quantiles(("a", "b"), (0.25, 0.75), starts=("a", "b"), learn=("relative", "changes"))
-    scaler = fit_symbol_scalers("standard", moved(spec, y, start), np.arange(100), ("a", "b"), codes, ("X", "Y"))
-    units, rows = Units(spec, scaler, codes, start), np.array([3, 70, 51])
+    spec, least = Quantiles(("a", "b"), (0.25, 0.75), starts=("a", "b")), (1.0, 0.0)
+    scaler = fit_symbol_scalers("standard", moved(y, start, least), np.arange(100), ("a", "b"), codes, ("X", "Y"))
+    units, rows = Units(spec, scaler, codes, start, least), np.array([3, 70, 51])
     scaled = units.scale(y[rows], rows)
     assert np.abs(scaled).max() < 5
     np.testing.assert_allclose(units.unscale(np.repeat(scaled, 2, axis=1), rows), np.repeat(y[rows], 2, axis=1))
@@ -112,16 +118,71 @@ def test_labels_stay_in_the_columns_own_unit_and_start_at_their_own_row(form: st
     rows = np.flatnonzero(labels.valid)
     ahead = np.stack([close[rows + 1], close[rows + 5]], axis=1)
     unit = close[rows, None] if form == "relative" else 1.0
-    np.testing.assert_allclose(labels.learned[rows], (ahead - close[rows, None]) / unit, rtol=1e-12)
+    assert labels.start is not None
+    least = least_present(TargetConfig(**target, learn=form), labels.start[rows])
+    learned = moved(labels.y, labels.start, least)
+    np.testing.assert_allclose(learned[rows], (ahead - close[rows, None]) / unit, rtol=1e-12)
 
 
-def test_columns_that_are_not_always_positive_have_plain_changes() -> None:
+def test_columns_that_are_not_always_positive_in_training_have_plain_changes() -> None:
     volume = np.where(np.arange(ROWS) % 7 == 0, 0.0, 50.0) + np.arange(ROWS)
-    volume[0] = 0
-    table = table_of({"close": walk(0), "volume": volume, "spread": np.random.default_rng(1).normal(size=ROWS)})
-    labels = make_labels(table, TargetConfig(kind="next_row", horizon=1, learn="relative"))
-    assert labels.spec.learn == ("relative", "changes", "changes")
-    assert np.isfinite(labels.learned[labels.valid]).all()
+    volume[:70:7] = 0
+    columns = {"close": walk(0), "volume": volume, "spread": np.random.default_rng(1).normal(size=ROWS)}
+    chosen = config(features__columns=["close"], target__columns=list(columns))
+    _, samples, fold = untrained(chosen, table_of(columns))
+    assert fold.least == (columns["close"][samples.rows[:150]].min(), 0, 0)
+    assert np.isfinite(trained_labels(samples, fold, np.float64)).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_column_that_turns_to_nothing_or_below_after_training_changes_nothing_that_is_trained(form: str) -> None:
+    """The form of a column must be chosen as on the day of training, when nobody knew."""
+    chosen = config(target__learn=form, training__max_epochs=3)
+    close, volume = walk(0, 40.0), walk(1, 1e6)
+    sunk, none = close.copy(), volume.copy()
+    sunk[-40:] -= sunk[-40:].max() + 5
+    none[-40::3] = 0
+    assert config().split.test * ROWS > 42, "all of it lies in the test part"
+    found = []
+    for columns in ({"close": close, "volume": volume}, {"close": sunk, "volume": none}):
+        ready = prepare(chosen, table_of(columns))
+        trained = train_model(chosen, ready.samples, ready.fold, ready.split.train, ready.split.val, Listeners(()))
+        bundle = Bundle.of(chosen, ready.samples, ready.fold, trained.predictor)
+        found.append((ready, trained, bundle, bundle.predict(table_of(columns))))
+    (one, before, plain, _), (other, after, turned, predicted) = found
+    assert one.fold.least == other.fold.least
+    assert (min(one.fold.least) > 0) is (form == "relative")
+    assert before.fit.best_epoch == after.fit.best_epoch
+    for name, weight in before.predictor.tensors().items():
+        np.testing.assert_array_equal(weight, after.predictor.tensors()[name])
+    assert plain.record.least == turned.record.least
+    for name, last in (("close", sunk), ("volume", none)):
+        moves = predicted[name].to_numpy() - last[-len(predicted) :]
+        assert np.isfinite(moves).all()
+        assert np.abs(moves).max() < (0.1 * walk(0, 40.0).max() if name == "close" else 0.1 * volume.max())
+
+
+def test_each_fold_chooses_by_its_own_training_rows() -> None:
+    volume = walk(1, 1e6)
+    volume[200:210] = 0
+    table, chosen = table_of({"close": walk(0), "volume": volume}), config()
+    samples = make_samples(chosen, table)
+    early, late = (fit_fold(chosen, samples, samples.rows[samples.rows < end]) for end in (150, 250))
+    assert early.least[1] > 0
+    assert late.least[1] == 0
+
+
+def test_labels_travel_to_other_processes_with_all_that_is_learned_of_them() -> None:
+    chosen = config(cv__n_splits=2, target__horizon=2, target__horizons=[1, 2])
+    shared = make_shared([chosen], table_of({"close": walk(0), "volume": walk(1)}))
+    arrays, meta = shared.to_arrays()
+    there = SharedData.from_arrays(arrays, json.loads(json.dumps(meta)))
+    ours, theirs = (one.horizons[2].labels for one in (shared, there))
+    for field in fields(ours):
+        here, got = getattr(ours, field.name), getattr(theirs, field.name)
+        assert here is not None, f"{field.name} is tried"
+        np.testing.assert_array_equal(got, here, field.name) if isinstance(here, np.ndarray) else None
+        assert isinstance(here, np.ndarray) or got == here
 
 
 def test_the_scaler_is_that_of_the_training_changes() -> None:
@@ -146,11 +207,12 @@ def test_of_relative_changes_a_price_in_other_units_is_predicted_as_the_same_in_
 def test_a_bundle_predicts_what_units_of_the_training_say_and_keeps_the_form(tmp_path: Path) -> None:
     table = table_of({"close": walk(0), "volume": np.maximum(walk(1) - 90, 0)})
     bundle, samples, fold = untrained(config(), table)
-    assert bundle.record.learn == ("relative", "changes")
+    assert bundle.record.least[0] > 0
+    assert bundle.record.least[1] == 0
     bundle.save(tmp_path / "bundle")
     loaded = Bundle.load(tmp_path / "bundle")
     positive = table.with_frame(table.frame.with_columns(volume=pl.col("volume") + 1))
-    assert loaded.spec.learn == ("relative", "changes"), "another table's signs change nothing"
+    assert loaded.record.least == bundle.record.least, "another table's signs change nothing"
     assert np.isfinite(loaded.predict(positive)["volume"].to_numpy()).all()
     units = label_units(samples, fold)
     assert units is not None
@@ -178,7 +240,7 @@ def test_a_bundle_of_before_goes_on_predicting_levels() -> None:
     values = json.loads(json.dumps(to_json(bundle.record)))
     for section, name in (("target", "learn"), ("features", "columns_as")):
         del values["config"][section][name]
-    del values["learn"]
+    del values["least"]
     from gatewise.bundle.state import schema_hash
 
     values |= {"format": "gatewise-bundle/2", "schema_hash": schema_hash(values, False)}
@@ -187,7 +249,6 @@ def test_a_bundle_of_before_goes_on_predicting_levels() -> None:
 
 
 def test_symbols_trained_as_one_matrix_learn_each_its_own_changes() -> None:
-    from gatewise.experiment import prepare
     from gatewise.group.fleet import _over_one_matrix
 
     chosen = config(split__embargo_rows=0)

@@ -176,7 +176,7 @@ def test_symbols_of_one_model_far_apart_are_told_of_and_a_scaler_a_symbol_mends_
     table, told = two_levels(high), {}
     for scale_by in ("all", "symbol"):
         chosen = config(features__scale_by=scale_by)
-        told[scale_by] = lost_levels(chosen, make_samples(chosen, table))
+        told[scale_by] = lost_levels(chosen, samples := make_samples(chosen, table), samples.rows)
     assert (told["all"] is None) is (high < 1e9)
     assert told["symbol"] is None
     if told["all"]:
@@ -200,7 +200,7 @@ def test_what_is_not_centred_loses_steps_at_any_level_and_a_mean_taken_off_mends
     said = {}
     for kind in ("none", "standard"):
         chosen, _, samples = world(1e9, 1.0, features__scaler=kind)
-        said[kind] = lost_levels(chosen, samples)
+        said[kind] = lost_levels(chosen, samples, samples.rows)
     assert "float32 holds steps of" in str(said["none"])
     assert said["standard"] is None
 

@@ -13,6 +13,7 @@ import torch
 
 from gatewise.class_weights import class_floor, class_weights, log_weights
 from gatewise.config.schema import ExperimentConfig
+from gatewise.config.target_section import TargetConfig
 from gatewise.errors import LabelError
 from gatewise.features.base import Values
 from gatewise.features.correlated import correlated_columns
@@ -21,7 +22,7 @@ from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
-from gatewise.targets.learned import Units
+from gatewise.targets.learned import Least, Units, least_present, moved
 from gatewise.windows import Windows
 
 _log = logging.getLogger("gatewise.fold")
@@ -37,12 +38,14 @@ class FittedFold:
         target_scaler: of numbers to be predicted, likewise, fitted on training labels; `None` for classes.
         class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for numbers.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
+        least: see `least_present`, of the training rows; empty where numbers are learned as they are, and for classes.
     """
 
     scaler: Scaler
     target_scaler: Scaler | None
     class_weights: npt.NDArray[np.float32]
     floor: npt.NDArray[np.float64]
+    least: Least = ()
 
 
 def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
@@ -61,10 +64,15 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
         weights = class_weights(config.training.class_weights, counts, labels.classes)
         return FittedFold(scaler, None, weights, class_floor(counts))
     kind = "standard" if config.features.scaler == "none" else config.features.scaler
-    values = np.asarray(labels.learned, np.float64)
+    start = labels.start
+    least = least_present(config.target, None if start is None else start[train_rows])
+    without = [name for name, value in zip(labels.outputs, least, strict=False) if not value]
+    if without and isinstance(config.target, TargetConfig) and config.target.learn == "relative":
+        _log.info("not always positive in training, so learned as plain changes: %s", ", ".join(without))
+    values = np.asarray(moved(labels.y, start, least), np.float64)
     target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
     require_movement(values[train_rows], labels.outputs)
-    return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0))
+    return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0), least)
 
 
 def _fit(
@@ -114,7 +122,7 @@ def label_units(samples: Samples, fold: FittedFold) -> Units | None:
     if scaler.symbols:  # in a fleet of symbols, labels reach beyond the rows of the one symbol at hand
         several = len(symbols) > 1
         codes = symbol_codes(samples.table, symbols) if several else np.zeros(len(labels.y), np.int32)
-    return Units(labels.spec, scaler, codes, labels.start)
+    return Units(labels.spec, scaler, codes, labels.start, fold.least)
 
 
 def require_movement(y: npt.NDArray[np.float64], names: Sequence[str], hint: str | None = None) -> None:

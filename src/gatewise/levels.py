@@ -12,6 +12,7 @@ from gatewise.config.quick import quick_remark
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.check.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
 from gatewise.samples import Samples
+from gatewise.targets.learned import least_present, moved
 
 _SHOWN = 3
 
@@ -25,7 +26,7 @@ def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.
     """
     labels = samples.labels
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
-    return tuple(remark for remark in (quick_remark(config), lost_levels(config, samples), weights) if remark)
+    return tuple(remark for remark in (quick_remark(config), lost_levels(config, samples, rows), weights) if remark)
 
 
 def unread_remark(unread: Sequence[str], num_features: int, bound: float | None) -> str:
@@ -36,11 +37,14 @@ def unread_remark(unread: Sequence[str], num_features: int, bound: float | None)
     )
 
 
-def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
+def lost_levels(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64]) -> str | None:
     """A sentence on the columns whose steps float32 does not hold once scaled, and what to do; `None` where all stay.
 
     It is what `gatewise data check` calls lost_steps, asked of what is read: features that keep their level, and
     numbers to be predicted.
+
+    Args:
+        rows: see `remarks_on`.
     """
     table, matrix, labels = samples.table, samples.matrix, samples.labels
     apart, starts = config.features.scale_by == "symbol", table.symbol_starts
@@ -51,7 +55,8 @@ def lost_levels(config: ExperimentConfig, samples: Samples) -> str | None:
             centred = config.features.scaler != "none"
             if losses := lost_by_symbol(values, starts, table.symbols, centred=centred, apart=apart):
                 lost[name] = losses
-    learned = labels.learned
+    start = labels.start
+    learned = moved(labels.y, start, least_present(config.target, None if start is None else start[rows]))
     for number, name in enumerate(labels.outputs):
         values = np.where(labels.valid, learned[:, number], np.nan)
         if losses := lost_by_symbol(values, starts, table.symbols, apart=apart):

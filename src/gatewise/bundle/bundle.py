@@ -180,7 +180,7 @@ class Bundle:
             NotEnoughRowsError: there is none.
         """
         rows = require_windows(table, matrix.valid, self.record.config.windows.sequence_length, self.record.lookback)
-        if not self.spec.learn:
+        if not self.record.least:
             return rows
         rows = rows[np.isfinite(start_values(table, self.spec, rows)).all(axis=1)]
         if not len(rows):
@@ -212,9 +212,10 @@ class Bundle:
             predicted = self.predictor.predict(inputs)
         if record.target_scaler is None:
             return predicted
-        start = start_values(table, self.spec, rows) if self.spec.learn else None
+        start = start_values(table, self.spec, rows) if record.least else None
         target_scaler = record.target_scaler.over(record.symbols)
-        return Units(self.spec, target_scaler, None if codes is None else codes[rows], start).unscale(predicted)
+        units = Units(self.spec, target_scaler, None if codes is None else codes[rows], start, record.least)
+        return units.unscale(predicted)
 
     @plain_numbers()
     def hidden_states(self, table: Table, device: str = "auto") -> pl.DataFrame:
@@ -255,7 +256,7 @@ class Bundle:
     def spec(self) -> OutputSpec:
         """What is predicted."""
         record = self.record
-        return output_spec(record.config.target, record.classes or record.outputs, record.unit, record.learn)
+        return output_spec(record.config.target, record.classes or record.outputs, record.unit)
 
     def _codes(self, table: Table, rows: npt.NDArray[np.int64]) -> Codes | None:
         """Each row's place among the symbols trained on; `None` where nothing is fitted to them."""

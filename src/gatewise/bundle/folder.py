@@ -61,6 +61,8 @@ def _require_fit(record: Record) -> None:
         raise BundleError("the scaler must be for the features; it is for other columns", REMEDY)
     if record.target_scaler is not None and record.target_scaler.names != record.outputs:
         raise BundleError("the target scaler must be for the outputs", REMEDY)
+    if record.least and len(record.least) != len(record.outputs):
+        raise BundleError("least must hold a number for each output", REMEDY)
     symbols = tuple(sorted(record.symbols)) if record.config.features.scale_by == "symbol" else ()
     if any(scaler and scaler.symbols != symbols for scaler in (record.scaler, record.target_scaler)):
         raise BundleError(f"there must be scalers for {', '.join(symbols) or 'all rows'}", REMEDY)

@@ -19,6 +19,7 @@ from gatewise.features.scaling import Scaler
 from gatewise.fold import FittedFold
 from gatewise.learners.base import Predictor
 from gatewise.samples import Samples
+from gatewise.targets.learned import Least
 
 _PACKAGES = ("torch", "numpy", "polars", "safetensors")
 
@@ -35,7 +36,7 @@ class Record:
         timeframe: the step between rows; a table of another one is refused.
         classes: class names in order of the probabilities; empty for regression.
         outputs, unit: names of the regression outputs and their unit; empty for classes.
-        learn: in which form each output is learned, see `OutputSpec`; empty: as it is.
+        least: of outputs that are learned as changes, see `least_present`; empty: they are learned as they are.
         scaler: of the features, for all rows or one a symbol. target_scaler: of the regression outputs, likewise;
             `None` for classes.
         unseen: classes that training never saw, and the share that every prediction gives them.
@@ -58,7 +59,7 @@ class Record:
     classes: tuple[str, ...]
     outputs: tuple[str, ...]
     unit: str
-    learn: tuple[str, ...]
+    least: Least
     scaler: Scaler
     target_scaler: Scaler | None
     unseen: Mapping[str, float]
@@ -83,7 +84,7 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
     table, matrix, labels = samples.table, samples.matrix, samples.labels
     features = resolve_features(config.features, table.columns, table.timeframe)
     read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
-    if labels.spec.learn:
+    if fold.least:
         read |= dict.fromkeys(labels.spec.starts)
     return Record(
         config=with_calendar(config, table),
@@ -94,7 +95,7 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
         classes=labels.classes,
         outputs=labels.outputs,
         unit=labels.spec.unit,
-        learn=labels.spec.learn,
+        least=fold.least,
         scaler=fold.scaler,
         target_scaler=fold.target_scaler,
         unseen={name: float(share) for name, share in zip(labels.classes, fold.floor, strict=True) if share},

@@ -54,7 +54,7 @@ _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "classes": _NAMES,
     "outputs": _NAMES,
     "unit": _TEXT,
-    "learn": _NAMES,
+    "least": _plain(tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...]),
     "scaler": (Scaler.from_dict, Scaler.to_dict),
     "target_scaler": (_or_none(Scaler.from_dict), _or_none(Scaler.to_dict)),
     "unseen": _plain(dict[str, float], dict),

@@ -33,7 +33,7 @@ def _to_2(values: Values) -> Values:
 
 def _to_3(values: Values) -> Values:
     """Columns of the next row were learned as they are."""
-    return {**values, "learn": []}
+    return {**values, "least": []}
 
 
 UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3}

@@ -147,7 +147,7 @@ def evaluate_parts(
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
         parts[part] = _judged(rules, part, rows, predictions[part], features_at(rows), fitted)
-        if not labels.spec.learn and (note := outside_note(part, parts[part].columns)):
+        if labels.start is None and (note := outside_note(part, parts[part].columns)):
             notes.append(note)
             _log.info("%s", note)
     return Evaluation(parts, len(chosen), tuple(notes), error_units(table, labels), val_chose)

@@ -112,8 +112,7 @@ def _over_one_matrix(ready: Mapping[str, Prepared]) -> tuple[list[MemberTask], d
     for member, prepared in ready.items():
         samples, split = prepared.samples, prepared.split
         end = start + samples.table.num_rows
-        own_labels = replace(labels, spec=samples.labels.spec)
-        whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=own_labels)
+        whole = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
         tasks.append(MemberTask(prepared.config, whole, prepared.fold, split.train + start, split.val + start))
         viewed_samples = replace(samples, matrix=replace(samples.matrix, values=values[start:end]))
         viewed[member] = replace(prepared, samples=viewed_samples)

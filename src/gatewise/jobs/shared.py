@@ -39,6 +39,7 @@ _META = "meta.json"
 _TABLE = ("calendar", "any_prices", "late_months")
 _MICROSECOND = timedelta(microseconds=1)
 _FOLD_ROWS = ("train", "val", "test", "purged", "embargoed")
+_MAYBE = ("known_by_output", "start")  # arrays of labels that not all have
 _SPANS = ("row", "first_us", "time_us", "last_us")
 
 
@@ -100,8 +101,8 @@ class SharedData:
             arrays |= {f"{ahead}.spans.{name}": getattr(horizon.spans, name) for name in _SPANS}
             for fold in horizon.folds:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
-            if horizon.labels.known_by_output is not None:
-                arrays[f"{ahead}.known_by_output"] = horizon.labels.known_by_output
+            given = {name: getattr(horizon.labels, name) for name in _MAYBE}
+            arrays |= {f"{ahead}.{name}": array for name, array in given.items() if array is not None}
             labels = {"spec": spec_to_dict(horizon.labels.spec), "lookback": horizon.labels.lookback}
             cutoffs = [fold.cutoff_us for fold in horizon.folds]
             by_ahead[str(ahead)] = {"labels": labels, "reach_rows": horizon.reach_rows, "cutoffs_us": cutoffs}
@@ -125,7 +126,7 @@ class SharedData:
                 valid=arrays[f"{key}.valid"],
                 spec=spec_from_dict(label_values["spec"]),
                 lookback=label_values["lookback"],
-                known_by_output=arrays.get(f"{key}.known_by_output"),
+                **{name: arrays.get(f"{key}.{name}") for name in _MAYBE},
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))
             folds = tuple(

@@ -25,6 +25,7 @@ from gatewise.proofs.base import Case, Check, Parts, small_config
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.learned import least_present, moved
 from gatewise.training.listeners import Listeners
 
 NUM_TRAIN, NUM_JUDGED = 4_000, 2_000
@@ -98,7 +99,10 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
 def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> LearningTask:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     samples = replace(case.samples, steps_scored=1)
-    labels = replace(samples.labels, y=samples.labels.learned, start=None)  # what is learned is permuted
+    labels = samples.labels
+    if labels.start is not None:  # what is learned is permuted
+        least = least_present(config.target, labels.start[case.split.train])
+        labels = replace(labels, y=moved(labels.y, labels.start, least), start=None)
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)
     y = labels.y.copy()

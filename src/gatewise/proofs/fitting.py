@@ -17,6 +17,7 @@ from gatewise.proofs.corrupt import corrupt
 from gatewise.quiet import warnings_only
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.outputs.base import random_values
 from gatewise.training.listeners import Listeners
 
 NUM_TRAINED = 2_000
@@ -55,7 +56,12 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
     unlabelled[rows] = False
     y = samples.labels.y.copy()
     y[unlabelled] = samples.labels.spec.random_labels(rng, int(unlabelled.sum()))
-    garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=replace(samples.labels, y=y))
+    start = samples.labels.start
+    if start is not None:
+        start = start.copy()
+        start[unlabelled] = random_values(rng, int(unlabelled.sum()), start.shape[1])
+    labels = replace(samples.labels, y=y, start=start)
+    garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
     return garbled, int(outside.sum())
 
 
@@ -123,6 +129,8 @@ def changed(before: FittedFold, after: FittedFold, samples: Samples) -> str | No
         moved = [name for name, same in zip(names, _same(was, now), strict=True) if not same]
         if moved:
             return f"{what} ({some(moved)})"
+    if before.least != after.least:
+        return "which columns are learned as relative changes"
     return None if np.array_equal(before.class_weights, after.class_weights) else "class weights"
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.targets.learned import moved
 from gatewise.targets.outputs.base import OutputSpec
 
 
@@ -24,8 +22,8 @@ class Labels:
         spec: what a model of them predicts.
         known_by_output: int64 [rows, outputs], as known_at, which is the latest, of each column of y; `None`: they are
             settled together.
-        start: float64 [rows, outputs], values at the row itself that y is learned as a change from; `None`: it is
-            learned as it is.
+        start: float64 [rows, outputs], values at the row itself that y is learned as a change from, see
+            `targets/learned.py`; `None`: it is learned as it is.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
     """
 
@@ -46,11 +44,6 @@ class Labels:
     def outputs(self) -> tuple[str, ...]:
         """Names of the columns of y; empty for classes."""
         return self.spec.outputs
-
-    @property
-    def learned(self) -> npt.NDArray[Any]:
-        """y as it is learned, before it is scaled."""
-        return moved(self.spec, self.y, self.start)
 
     @property
     def settled_by_output(self) -> npt.NDArray[np.int64]:

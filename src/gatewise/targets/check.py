@@ -35,6 +35,8 @@ def require_labels(labels: object, table: Table, config: TargetSection) -> Label
         config, labels.classes or labels.outputs, spec.unit
     ):
         raise ConfigError(f"{name} must say by output_spec(config, names, unit) what it predicts; got {spec!r}", _HINT)
+    if labels.start is not None:
+        raise ConfigError(f"{name}: start must be None; changes are learned of next_row's columns alone", _HINT)
     if config.horizons and labels.known_by_output is None:
         raise ConfigError(f"{name} predicts one horizon; got target.horizons", "leave out target.horizons")
     _require_arrays(name, labels, table.num_rows)

@@ -136,19 +136,9 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
         _refuse(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
     y = np.concatenate([next_row(columns, column) for column in known.T], axis=1)
-    learn = _forms(spec.learn, names, columns) * len(spec.ahead)
-    labels = _numbers(spec, y, known, tuple(names), "the column's own", learn)
-    return replace(labels, start=start_values(table, labels.spec, np.arange(table.num_rows)) if learn else None)
-
-
-def _forms(learn: str, names: Sequence[str], columns: Sequence[npt.NDArray[np.float64]]) -> tuple[str, ...]:
-    """In which form each column is learned: of one that is not always positive there is no relative change."""
-    if learn == "levels":
-        return ()
-    without = [name for name, column in zip(names, columns, strict=True) if (column <= 0).any()]
-    if learn == "relative" and without:
-        log.info("not always positive, so learned as changes that are not relative: %s", ", ".join(without))
-    return tuple("changes" if name in without else learn for name in names)
+    labels = _numbers(spec, y, known, tuple(names), "the column's own")
+    start = None if spec.learn == "levels" else start_values(table, labels.spec, np.arange(table.num_rows))
+    return replace(labels, start=start)
 
 
 def _numbers(
@@ -157,14 +147,13 @@ def _numbers(
     known: Rows,
     names: tuple[str, ...],
     unit: str,
-    learn: tuple[str, ...] = (),
 ) -> Labels:
     """Labels of numbers [rows, horizons · names], horizon by horizon; `known` [rows, horizons] says when they are."""
     by_output = None
     if len(spec.ahead) > 1:
         names = tuple(f"{name}_{ahead}" for ahead in spec.ahead for name in names)
         by_output = np.repeat(known, len(names) // len(spec.ahead), axis=1)
-    return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit, learn), known_by_output=by_output)
+    return Labels(y, known[:, -1], known[:, -1] >= 0, output_spec(spec, names, unit), known_by_output=by_output)
 
 
 KINDS: dict[str, TargetSpec] = {

@@ -11,15 +11,12 @@ from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.values import Values
 
 
-def output_spec(
-    target: TargetSection, names: tuple[str, ...], unit: str = "", learn: tuple[str, ...] = ()
-) -> OutputSpec:
+def output_spec(target: TargetSection, names: tuple[str, ...], unit: str = "") -> OutputSpec:
     """What a model of a target predicts.
 
     Args:
         names: of the classes, or of the columns of y: of several horizons each name ends with the rows ahead.
         unit: of y, for people.
-        learn: see `OutputSpec`.
     """
     if target.output_kind == "classes":
         return Classes(names)
@@ -31,5 +28,5 @@ def output_spec(
         starts = tuple(name.removesuffix(f"_{rows}" * several) for name, rows in zip(names, ahead, strict=True))
         price = starts.index("close") if "close" in starts else None
     if target.quantiles:
-        return Quantiles(names, target.quantiles, unit, starts, price, learn)
-    return Values(names, unit, starts, price, learn)
+        return Quantiles(names, target.quantiles, unit, starts, price)
+    return Values(names, unit, starts, price)

@@ -30,7 +30,6 @@ class OutputSpec(Protocol):
         outputs: names of the columns of y; empty for classes.
         unit: of y, for people.
         starts: columns of the table that the columns of y continue, one each; empty where y are changes or classes.
-        learn: in which form each is learned, `changes` or `relative`, see `targets/learned.py`; empty: as it is.
         price: which column of y says where the price goes, for the naive rule; `None` where none does.
         num_outputs: numbers that a model predicts for a row.
     """
@@ -49,8 +48,6 @@ class OutputSpec(Protocol):
     def unit(self) -> str: ...
     @property
     def starts(self) -> tuple[str, ...]: ...
-    @property
-    def learn(self) -> tuple[str, ...]: ...
     @property
     def price(self) -> int | None: ...
     @property

@@ -24,7 +24,6 @@ class Classes:
     outputs: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     starts: ClassVar[tuple[str, ...]] = ()
-    learn: ClassVar[tuple[str, ...]] = ()
     price: ClassVar[int | None] = None
 
     @property

@@ -34,7 +34,6 @@ class Quantiles:
     unit: str = ""
     starts: tuple[str, ...] = ()
     price: int | None = None
-    learn: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "quantiles"
     loss: ClassVar[str] = "pinball"

@@ -21,7 +21,6 @@ class Values:
     unit: str = ""
     starts: tuple[str, ...] = ()
     price: int | None = None
-    learn: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "values"
     loss: ClassVar[str] = "mse"
