@@ -90,11 +90,12 @@ def test_many_symbols_and_models_fit_80_columns(cli: Cli, monkeypatch: pytest.Mo
         ("f1_up", 0.33119, "0.331"),
         ("brier", 0.61788, "0.6179"),
         ("ece", 0.0902, "9.0%"),
+        ("ece", 0.00659, "0.7%"),
         ("rmse", 12345.678, "12,346"),
         ("rmse_close", 0.012345, "0.01235"),
         ("r2", -0.5, "-0.500"),
         ("directional_accuracy_close", 0.5, "50.0%"),
-        ("ece", 0.00004, "0.00400%"),
+        ("ece", 0.00004, "0.004%"),
     ],
 )
 def test_a_metric_has_its_digits_wherever_it_stands(metric: str, value: float, text: str) -> None:

@@ -293,7 +293,8 @@ def test_a_result_fits_a_screen_and_a_notebook(model: Model) -> None:
     lines = str(model).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
-    assert lines[0] == model.headline == json.loads((model.folder / "metrics.json").read_bytes())["headline"]  # type: ignore[operator]
+    assert lines[0].startswith(f"{model.headline}: ")
+    assert model.headline == json.loads((model.folder / "metrics.json").read_bytes())["headline"]  # type: ignore[operator]
     assert f"{str(model.run_id)[:8]}  2 symbols 1h lstm tb2" in str(model)
     page = model._repr_html_()
     assert model.headline in page

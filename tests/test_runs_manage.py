@@ -153,7 +153,7 @@ def test_the_list_fits_eighty_columns_and_breaks_no_number(
     assert len(lines) == 2
     assert all(len(line) <= 80 for line in lines)
     assert lines[0].split()[:7] == ["name", "id", "verdict", "score", "baseline", "age", "kind"]
-    assert "0.012346" in lines[1]
+    assert " 0.0123 " in lines[1]
 
 
 # ---- comparisons

@@ -11,8 +11,7 @@ from gatewise.api.call import Call, Config, speaking
 from gatewise.api.summary import Judged, Report, Summary
 from gatewise.cli.output import from_here
 from gatewise.errors import ArgumentError
-from gatewise.evaluation.base import enough, fixed
-from gatewise.evaluation.metric_names import IN_TABLES, metric_words
+from gatewise.evaluation.side_by_side import over_folds
 from gatewise.evaluation.verdict import Judgement
 
 if TYPE_CHECKING:
@@ -58,22 +57,16 @@ class CvResult(Judged):
 
     @property
     def summary(self) -> Summary:
-        outcome, lines = self.outcome, []
-        names = [name for name in IN_TABLES if name in outcome.summaries[0].metrics]
-        for each in outcome.summaries:
-            cells = []
-            for estimate in (each.metrics[name] for name in names):
-                places = enough(estimate.mean, 3)
-                spread = "" if estimate.std is None else f" ± {estimate.std:.{places}f}"
-                cells.append(fixed(estimate.mean, places) + spread)
-            lines.append([each.name, str(each.folds), *cells])
+        outcome = self.outcome
+        summaries = ((each.name, each.folds, each.metrics) for each in outcome.summaries)
+        head, lines = over_folds(summaries, outcome.plan.base.evaluation.confidence)
         return Summary(
             self.headline,
             self.judgement.tone,
             "mean ± standard deviation over folds of rows that no training saw",
-            ["folds", *map(metric_words, names)],
+            head,
             lines,
-            outcome.remarks,
+            [f"{remark.rstrip('.')}." for remark in outcome.remarks],
             {"cv": outcome.folder.name, "report": str(from_here(outcome.report))},
             ("result.report()", "result.out_of_fold"),
         )

@@ -13,15 +13,13 @@ import polars as pl
 from gatewise.api.data import Given, given
 from gatewise.api.frames import on_rows_of
 from gatewise.api.settings import read_settings
-from gatewise.api.summary import Judged, Report, Summary
+from gatewise.api.summary import WIDTH, Judged, Report, Summary
 from gatewise.bundle import Bundle
 from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ReadError, RunNotFoundError
-from gatewise.evaluation.base import Interval, enough, shown
-from gatewise.evaluation.interval_words import bounds_text
-from gatewise.evaluation.metric_names import IN_TABLES
+from gatewise.evaluation.side_by_side import against, best_first, read_part, side_by_side
 from gatewise.evaluation.verdict import Judgement, read_judgement
 from gatewise.registry.folders import find_bundle
 from gatewise.registry.history import History
@@ -185,23 +183,17 @@ class Model(Judged):
             predicted = ", ".join(self.bundle.predicted_columns[2:])
             return Summary(f"A model that predicts {predicted}", "open", facts={"bundle": str(self._bundle_folder)})
         part = self._values["judged_on"]
-        everyone = {"model": self._values["metrics"], **self._values["baselines"]}
-        names = [name for name in IN_TABLES if name in everyone["model"][part]]
-        lines = []
-        for who, parts in everyone.items():
-            intervals = [Interval(**parts[part][name]) for name in names]
-            lines.append([who, *(shown(interval.value, 3) for interval in intervals)])
-            bounds = [bounds_text(interval, enough(interval.value, 3)) for interval in intervals]
-            if who == "model" and any(bounds):
-                lines.append([f"  {self.config.evaluation.confidence:.0%} interval", *bounds])
+        model, baselines = read_part(self._values, part)
+        head, lines = side_by_side(model, baselines, self.config.evaluation.confidence, best_first(baselines))
+        long = against(self.judgement, model, baselines)
         wins = self._values["windows"]
         run_id = self.folder.name
         return Summary(
-            self.headline,
+            long if len(long) <= WIDTH else self.headline,
             self.judgement.tone,
             f"{self.config.model.name} on {wins[part]:,} {part} rows, {wins['train']:,} to train on; best epoch "
             f"{self._values['best_epoch']} of {self._values['epochs']}",
-            [name.replace("_", " ") for name in names],
+            head,
             lines,
             [f"{remark.rstrip('.')}." for remark in self._values["remarks"]],
             {"run": f"{run_id[:8]}  {self.name}", "report": str(from_here(self.folder / "report.html"))},

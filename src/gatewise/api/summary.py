@@ -53,7 +53,8 @@ class Summary:
         totals = accumulate(note.count("\n") + 1 for note in notes)
         notes = [note for note, total in zip(notes, totals, strict=True) if total < room]
         ends = [*([""] if notes else []), *notes, *ends]
-        return "\n".join([self.headline, *(["", caption] if caption else [""]), *table, *ends])
+        middle = [*([caption] if caption else []), *table]
+        return "\n".join([self.headline, *([""] if middle else []), *middle, *ends])
 
     def html(self) -> str:
         """For a notebook: the same, with every column and line, and the curves as a picture."""

@@ -9,14 +9,8 @@ from gatewise.cli.output import newer_rows, print_headline, print_places, print_
 from gatewise.data.origin import stamp_words
 from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
-from gatewise.evaluation.metric_names import (
-    IN_TABLES,
-    metric_head,
-    metric_interval,
-    metric_places,
-    metric_text,
-    metric_words,
-)
+from gatewise.evaluation.metric_names import metric_places, metric_text, metric_words
+from gatewise.evaluation.side_by_side import against, best_first, in_tables, side_by_side
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -42,10 +36,13 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     """Of the newest part all, of an earlier one, which chose the epoch, its table."""
     *earlier, newest = outcome.evaluation.parts.values()
     print()
-    print_headline(outcome.evaluation.judgement, _numbers(newest))
+    judgement = outcome.evaluation.judgement
+    print_headline(judgement, against(judgement, newest.metrics, newest.baselines))
     print()
     for result in (newest, *earlier):
-        _print_part(result)
+        head, lines = side_by_side(result.metrics, result.baselines, result.confidence, best_first(newest.baselines))
+        print_table("", [f"{result.part}, {result.rows:,} rows", *head], lines)
+        print()
     if columns := [row for result in (*earlier, newest) for row in _column_rows(result)]:
         title = f"column by column, beside the last value; {outcome.evaluation.units.of_columns}"
         print_table(title, list(_COLUMN_HEAD), columns)
@@ -58,7 +55,7 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
     if unit := outcome.evaluation.units.errors:
         print_sentence(f"Errors are in {unit}.")
     print_sentence(newest.summary)
-    for line in without_interval({newest.part: newest.metrics}, _shown(newest)):
+    for line in without_interval({newest.part: newest.metrics}, in_tables(newest.metrics)):
         print_sentence(line)
     if outcome.curves:
         print_sentence(f"{translate(outcome.curves.sentence)}.")
@@ -72,37 +69,6 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
         f"gatewise runs show {run_id[:8]}",
         "gatewise ui",
     )
-
-
-def _numbers(result: PartResult) -> str:
-    """The two numbers behind a verdict, in as many words as a line has room for."""
-    metric, beside = result.deciding_metric, result.judgement.baseline or result.best_baseline
-    model, other = result.metrics[metric].value, result.baselines[beside][metric].value
-    whose = "" if result.judgement.baseline else f"{beside}'s "
-    numbers = (metric_text(metric, value, max(model, other)) for value in (model, other))
-    return f"{metric_words(metric)} {next(numbers)} against {whose}{next(numbers)}"
-
-
-def _shown(result: PartResult) -> list[str]:
-    return [name for name in IN_TABLES if name in result.metrics]
-
-
-def _print_part(result: PartResult) -> None:
-    """Metrics down, the model with its interval and the baselines across."""
-    everyone = {"model": result.metrics, **result.baselines}
-    rows, some = [], False
-    for name in _shown(result):
-        intervals = {who: metrics[name] for who, metrics in everyone.items()}
-        size = max(abs(interval.value) for interval in intervals.values())
-        texts = [metric_text(name, interval.value, size) for interval in intervals.values()]
-        bounds = metric_interval(name, intervals["model"], size)
-        some |= bool(bounds)
-        rows.append([metric_head(name), texts[0], bounds, *texts[1:]])
-    head = [f"{result.part}, {result.rows:,} rows", "model", f"{result.confidence:.0%} interval", *result.baselines]
-    if not some:
-        head, rows = [head[0], head[1], *head[3:]], [[row[0], row[1], *row[3:]] for row in rows]
-    print_table("", head, rows)
-    print()
 
 
 def _column_rows(result: PartResult) -> list[list[str]]:

@@ -238,23 +238,15 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
     from gatewise.data.origin import stamp_words
-    from gatewise.evaluation.metric_names import IN_TABLES, metric_head, metric_interval, metric_spread
+    from gatewise.evaluation.side_by_side import over_folds
     from gatewise.selection.cv.verdict import measures
 
     print()
     print_headline(outcome.verdict.judgement)
     print()
-    shown = [name for name in IN_TABLES if name in outcome.summaries[0].metrics]
-    rows = []
-    for summary in outcome.summaries:
-        estimates = {name: summary.metrics[name] for name in shown}
-        cells = [metric_spread(name, e.mean, e.std) for name, e in estimates.items()]
-        rows.append([summary.name, str(summary.folds), *cells])
-        if any(e.low is not None for e in estimates.values()):
-            confidence = outcome.plan.base.evaluation.confidence
-            bounds = [metric_interval(name, e, abs(e.mean)) for name, e in estimates.items()]
-            rows.append([f"  {confidence:.0%} interval", "", *bounds])
-    print_table("", ["model@horizon", "folds", *map(metric_head, shown)], rows)
+    summaries = ((each.name, each.folds, each.metrics) for each in outcome.summaries)
+    head, lines = over_folds(summaries, outcome.plan.base.evaluation.confidence)
+    print_table("", ["model@horizon", *head], lines)
     print()
     for line in outcome.verdict.lines:
         print_sentence(translate(line), "- ")

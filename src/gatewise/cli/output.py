@@ -156,12 +156,11 @@ def _numeric(rows: Sequence[Sequence[str | Text]], number: int) -> bool:
     return any(cells) and all(cell[0] in "0123456789+-[" for cell in cells if cell)
 
 
-def print_headline(judgement: Judgement, numbers: str = "") -> None:
-    """The verdict in a line of its own, on a terminal in its tone's colour; with its numbers, if there is room."""
+def print_headline(judgement: Judgement, long: str = "") -> None:
+    """The verdict in a line of its own, on a terminal in its tone's colour; `long`, with numbers, if it has room."""
     from rich.console import Console
 
-    line = f"{judgement.headline}: {numbers}" if numbers else judgement.headline
-    line = line if len(line) <= (terminal_width() or len(line)) else judgement.headline
+    line = long if long and len(long) <= (terminal_width() or len(long)) else judgement.headline
     Console(highlight=False, markup=False).print(verdict_text(judgement, line), style="bold", soft_wrap=True)
 
 

@@ -197,7 +197,7 @@ def _plain(info: RunInfo, live: Mapping[str, Usage]) -> dict[str, object]:
 
 def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
     from gatewise.cli.output import print_table, terminal_width
-    from gatewise.cli.runs_show import live_words, outcome_words, way_on
+    from gatewise.cli.runs_show import live_words, outcome_words, score_texts, way_on
     from gatewise.evaluation.metric_names import metric_words
 
     # What there is no room for is left out, so what matters most comes first.
@@ -208,7 +208,7 @@ def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
         score, subject = info.score, info.subject
         value, beside, by = "", "", ""
         if score:
-            value, beside = f"{score.value:.5g}", f"{score.baseline_value:.5g}"
+            value, beside = score_texts(score)
             by = f"{metric_words(score.metric)}, {score.part}, beside {score.baseline}"
         kind = "group" if info.kind == "per-symbol" else info.kind
         about = [kind, subject.model, subject.aim, subject.rows, by]

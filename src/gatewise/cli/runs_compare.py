@@ -16,8 +16,7 @@ def print_comparison(comparison: Comparison) -> None:
     """Runs are A, B, C, ... in the order in which they were named."""
     from gatewise.cli.output import print_sentence, print_table
     from gatewise.cli.runs_show import outcome_words
-    from gatewise.evaluation.base import decimals, shown, signed
-    from gatewise.evaluation.metric_names import metric_words
+    from gatewise.evaluation.metric_names import metric_difference, metric_text, metric_words
 
     letters = ascii_uppercase[: len(comparison.runs)]
     head = ["", "run", "id", "kind", "verdict"]
@@ -39,9 +38,9 @@ def print_comparison(comparison: Comparison) -> None:
     first = comparison.paired[0].other_values
     for name in comparison.paired[0].differences:
         values = [first[name], *(paired.values[name] for paired in comparison.paired)]
-        places = decimals(max(map(abs, values)))
-        differences = [signed(paired.differences[name], places) for paired in comparison.paired]
-        rows.append([metric_words(name), *(shown(value, places, ",") for value in values), *differences])
+        size = max(map(abs, values))
+        differences = [metric_difference(name, paired.differences[name], size) for paired in comparison.paired]
+        rows.append([metric_words(name), *(metric_text(name, value, size) for value in values), *differences])
     title = f"on the {comparison.rows:,} {comparison.part} rows that all predicted{flatter}"
     print_table(title, ["metric", *letters, *apart], rows)
     print()

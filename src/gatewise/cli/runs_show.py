@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from gatewise.registry.details import Details
-    from gatewise.registry.info import RunInfo
+    from gatewise.registry.info import RunInfo, Score
     from gatewise.registry.live import Usage
 
 _STEPS = {"train": "epoch", "cv": "training", "tune": "trial", "per-symbol": "symbol", "seeds": "seed"}
@@ -77,26 +77,26 @@ def print_run(info: RunInfo, details: Details, now: Usage | None) -> None:
 
 def _numbers(info: RunInfo, details: Details) -> tuple[list[str], list[list[str | Text]]]:
     """The table of its kind: metrics beside baselines, lines of a comparison, runs of a group, or the last numbers."""
-    from gatewise.evaluation.base import shown
-    from gatewise.evaluation.metric_names import IN_TABLES
+    from gatewise.config.schema import ExperimentConfig
+    from gatewise.evaluation.side_by_side import best_first, over_folds, read_folds, read_part, side_by_side
 
     results: dict[str, Any] = dict(details.results)
     if details.members:
         rows = [
-            [m.name, m.run_id[:8], outcome_words(m), f"{m.score.value:.5g}" if m.score else ""] for m in details.members
+            [m.name, m.run_id[:8], outcome_words(m), score_texts(m.score)[0] if m.score else ""]
+            for m in details.members
         ]
         return ["run", "id", "verdict", "score"], rows
+    config = details.config or ExperimentConfig()
     if info.kind == "train" and "baselines" in results:
         part = results["judged_on"]
-        lines = {"model": results["metrics"][part], **{name: by[part] for name, by in results["baselines"].items()}}
-        head, value = f"who, on {part}", "value"
-    elif info.kind == "cv" and "summary" in results:
-        lines, head, value = results["summary"], "model@horizon", "mean"
-    else:
-        return ["number", "last"], [[name, f"{number:.6g}"] for name, number in sorted(info.metrics.items())]
-    names = [name for name in IN_TABLES if all(name in metrics for metrics in lines.values())]
-    cells = [[who, *(shown(metrics[name][value], 4) for name in names)] for who, metrics in lines.items()]
-    return [head, *names], [*cells]
+        model, baselines = read_part(results, part)
+        head, lines = side_by_side(model, baselines, config.evaluation.confidence, best_first(baselines))
+        return [f"{part}, {results['windows'][part]:,} rows", *head], [[*line] for line in lines]
+    if info.kind == "cv" and "summary" in results:
+        head, lines = over_folds(read_folds(results), config.evaluation.confidence)
+        return ["model@horizon", *head], [[*line] for line in lines]
+    return ["number", "last"], [[name, f"{number:.6g}"] for name, number in sorted(info.metrics.items())]
 
 
 def _score_words(info: RunInfo) -> str:
@@ -104,10 +104,17 @@ def _score_words(info: RunInfo) -> str:
 
     score = info.score
     assert score is not None
-    return (
-        f"{metric_words(score.metric)} on {score.part} {score.value:.5g}, "
-        f"against {score.baseline_value:.5g} of {score.baseline}"
-    )
+    ours, beside = score_texts(score)
+    return f"{metric_words(score.metric)} on {score.part} {ours}, against {beside} of {score.baseline}"
+
+
+def score_texts(score: Score) -> tuple[str, str]:
+    """Its value and its baseline's, with the digits of their metric."""
+    from gatewise.evaluation.metric_names import metric_text
+
+    values = score.value, score.baseline_value
+    ours, beside = (metric_text(score.metric, value, max(map(abs, values))) for value in values)
+    return ours, beside
 
 
 def _data_words(details: Details) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from gatewise.evaluation.base import Estimate, Interval, decimals, enough, shown
+from gatewise.evaluation.base import Estimate, Interval, decimals, enough, fixed, shown
 
 
 class Metric(NamedTuple):
@@ -104,7 +105,7 @@ def metric_text(metric: str, value: float, size: float | None = None, sign: str 
         sign: `+` shows it always.
     """
     if _found(metric)[1].percent:
-        return f"{shown(100 * value, metric_places(metric, value), sign)}%"
+        return f"{_share(100 * value, metric_places(metric, value), sign)}%"
     return shown(value, metric_places(metric, value if size is None else size), f"{sign},")
 
 
@@ -123,6 +124,24 @@ def metric_interval(metric: str, interval: Interval | Estimate, size: float, bet
     if interval.low is None or interval.high is None or np.isclose(interval.low, interval.high, rtol=1e-9, atol=0):
         return ""
     return between.format(*(metric_text(metric, bound, size) for bound in (interval.low, interval.high)))
+
+
+def metric_difference(metric: str, difference: Interval, size: float) -> str:
+    """A difference of two such values likewise, with its bounds: -0.0201 [-0.0310, -0.0092], +1.2%."""
+
+    def signed(value: float) -> str:
+        return metric_text(metric, value, size, "+")
+
+    if difference.low is None or difference.high is None:
+        return signed(difference.value)
+    return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
+
+
+def _share(percent: float, places: int, sign: str) -> str:
+    """With its places, and with more only where nothing but zeros would be left of it."""
+    if percent and abs(percent) < 0.5 * 10.0**-places:
+        places = -math.floor(math.log10(abs(percent)))
+    return fixed(percent, places, sign)
 
 
 def _found(metric: str) -> tuple[str, Metric]:
