@@ -154,6 +154,23 @@ def test_rows_that_hold_symbols_side_by_side_get_columns_a_symbol(model: Model) 
         )
 
 
+def test_symbols_side_by_side_have_their_columns_though_one_has_no_full_window(model: Model) -> None:
+    wide = LONG.pivot(index="time", columns="symbol")
+    whole = model.predict(wide)
+    wide.loc[wide.index[2:], [column for column in wide.columns if column[1] == "BBB"]] = np.nan
+    predictions = model.predict(wide)
+    assert list(predictions.columns) == list(whole.columns)
+    assert predictions["prob_up BBB"].isna().all()
+    pd.testing.assert_series_equal(predictions["prob_up AAA"], whole["prob_up AAA"])
+
+
+def test_what_a_frame_holds_beside_numbers_is_left_out(recwarn: pytest.WarningsRecorder) -> None:
+    frame = PANDAS.assign(bin=pd.cut(PANDAS["close"], 3))
+    frame.attrs["anything"] = object()
+    assert fingerprint(frame) == fingerprint(PANDAS)
+    assert not recwarn.list
+
+
 def test_hidden_states_lie_on_the_callers_own_rows(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     states, predictions = model.hidden_states(LONG), model.predict(LONG)
     assert list(states.columns) == ["state_0", "state_1", "state_2"]
@@ -217,6 +234,7 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no time": (PANDAS.drop(columns="time"), {}, "no column is known to hold the time"),
     "no rows": (PANDAS.iloc[:0], {}, "a frame must have rows"),
     "mixed cells": (PANDAS.assign(x=[1, "a"] * 500), {}, "Could not convert"),
+    "index and column": (PANDAS.set_index(PANDAS["time"] + pd.Timedelta("5h")), {}, "they differ"),
     "two columns": (PANDAS.rename(columns={"open": "close"}), {}, "each called once"),
     "horizon": (PANDAS, {"horizon": "x"}, "target.horizon"),
     "model": (PANDAS, {"model": 3}, "model.name must be text"),
@@ -226,6 +244,14 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "two sources": (PANDAS, {"source": "sp500"}, "two values of data.source"),
     "config": (PANDAS, {"config": 3}, "got int"),
     "settings": (PANDAS, {"settings": [3]}, "a mapping of names"),
+    "two levels": (
+        LONG.assign(x="a").set_index(["x", "symbol"]).rename_axis([None, None]),
+        {},
+        "two levels of the index",
+    ),
+    "name": (PANDAS, {"run_name": 5}, "run_name is a text"),
+    "resume": (PANDAS, {"resume": 5}, "resume is a text"),
+    "last epoch": (PANDAS, {"stop_after_epoch": "1"}, "stop_after_epoch is a whole number"),
     "file": ("absent.csv", {}, "does not exist"),
     "rows": (None, {}, "no data is named"),
 }
@@ -242,7 +268,8 @@ def test_what_can_not_be_trained_on_is_one_line_and_a_hint(gatewise_home: Path, 
     assert "\n" not in error.message + error.hint
     assert f"hint: {error.hint}" in error.__notes__
     assert isinstance(error, TypeError) == (
-        case in ("number", "array", "nothing", "series", "unknown", "config", "settings")
+        case
+        in ("number", "array", "nothing", "series", "unknown", "config", "settings", "name", "resume", "last epoch")
     )
     assert not list((gatewise_home / "runs").glob("*"))
 

@@ -13,7 +13,7 @@ from typing import Any
 from gatewise.api.data import Given, given
 from gatewise.api.settings import read_settings, resolve
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import Interrupted
+from gatewise.errors import ArgumentError, Interrupted
 
 Config = str | Path | Mapping[str, Any] | ExperimentConfig | None
 
@@ -56,6 +56,20 @@ class Call:
     def config(self, compared: Iterable[str] = (), **more: Any) -> ExperimentConfig:
         """The config; see `resolve`."""
         return resolve(self._config, self.overrides | more, compared)
+
+
+def are_texts(**said: object) -> None:
+    """Raises ArgumentError unless each of a call's own arguments is a text or `None`."""
+    for name, value in said.items():
+        if value is not None and not isinstance(value, str):
+            raise ArgumentError(f"{name} is a text; got {value!r}", f'{name}="{value}"')
+
+
+def are_counts(**said: object) -> None:
+    """Raises ArgumentError unless each of a call's own arguments is a whole number from 0 or `None`."""
+    for name, value in said.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise ArgumentError(f"{name} is a whole number from 0; got {value!r}", f"{name}=1, or leave it out")
 
 
 @contextmanager

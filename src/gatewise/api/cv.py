@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gatewise.api.call import Call, Config, speaking
+from gatewise.api.call import Call, Config, are_counts, are_texts, speaking
 from gatewise.api.summary import Judged, Report, Summary
 from gatewise.cli.output import from_here
-from gatewise.errors import ArgumentError
+from gatewise.errors import ArgumentError, ConfigError
 from gatewise.evaluation.side_by_side import over_folds
 from gatewise.evaluation.verdict import Judgement
 
@@ -105,6 +105,8 @@ def cv(
         GatewiseError: rows or settings that can't be used; the first failure where folds failed.
         Interrupted: Ctrl-C; the text says how to go on.
     """
+    are_texts(run_name=run_name, resume=resume)
+    are_counts(workers=workers)
     call = Call(data, config, settings, said, _ARGUMENTS)
     with speaking(progress):
         from gatewise.cli.cv import make_compute
@@ -150,6 +152,8 @@ def _plan(
         configs = {alone.model.name: alone}
     first = next(iter(configs.values()))
     ahead = _listed("horizons", horizons, int) or (first.target.horizon,)
+    if names_seeds(seeds) and "training.seed" in call.fields:
+        raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
     chosen = read_seeds(seeds, first.training.seed)
     named = chosen if names_seeds(seeds) else ()
     return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, named_seeds=named)

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gatewise.api.call import Call, Config, speaking
+from gatewise.api.call import Call, Config, are_counts, are_texts, speaking
 from gatewise.api.model import Model
 from gatewise.config.load import load_config
-from gatewise.errors import ConfigError
+from gatewise.errors import ArgumentError, ConfigError
 from gatewise.registry.folders import find_run_folder
 
 _ARGUMENTS = ("data", "config", "settings", "run_name", "resume", "max_time", "stop_after_epoch", "progress")
@@ -52,6 +52,8 @@ def fit(
         GatewiseError: rows or settings that can't be trained on; see `registry.train.train`.
         Interrupted: Ctrl-C; the text says how to go on.
     """
+    are_texts(run_name=run_name, resume=resume)
+    are_counts(stop_after_epoch=stop_after_epoch)
     call = Call(data, config, settings, said, _ARGUMENTS)
     rate = call.overrides.pop(_RATE, None) if resume is not None else None
     if resume is None:
@@ -81,9 +83,12 @@ def load(model: str | Path) -> Model:
     """A trained model again: of a run by its id (or enough of its start) or name, or of a bundle's folder.
 
     Raises:
+        ArgumentError: neither a text nor a path.
         RunNotFoundError: no such run or folder.
         BundleError: it is damaged, or of a later version.
     """
+    if not isinstance(model, str | Path):
+        raise ArgumentError(f"a model is a run's id or name, or a folder; got {model!r}", 'gatewise.load("ID")')
     loaded = Model(Path(model).expanduser())
     _ = loaded.bundle
     return loaded

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def to_arrow(data: object) -> pa.Table | None:
     """
     try:
         if is_pandas(data):
-            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # Arrow's ways with pandas
+            with warnings.catch_warnings(action="ignore"):  # Arrow's ways with pandas, and attrs that it can't write
                 table = _from_pandas(data)
         elif isinstance(data, pl.DataFrame | pl.LazyFrame):
             table = data.lazy().collect().to_arrow()
@@ -66,12 +67,27 @@ def _from_pandas(frame: Any) -> pa.Table:
         if isinstance(level, pandas().PeriodIndex):
             level = level.to_timestamp()
         name = _level_name(level, frame.index.nlevels)
+        if name in levels:
+            raise ValueError(f"two levels of the index are {name}")
+        if name in table.column_names and not _same(level, table[name].to_pandas()):
+            raise ValueError(f"{name} is of the index and a column, and they differ")
         if name is not None and name not in table.column_names:
             levels[name] = level
     index = pa.Table.from_pandas(pandas().DataFrame(levels), preserve_index=False)
     for name, values in zip(reversed(index.column_names), reversed(index.columns), strict=True):
         table = table.add_column(0, name, values)
     return table
+
+
+def _same(level: Any, column: Any) -> bool:
+    """Whether a column holds what the level of an index does that is called as it is."""
+    if not isinstance(level, pandas().DatetimeIndex):
+        return bool((level.astype(str) == column.astype(str)).all())
+    try:
+        stamps = pandas().to_datetime(column, utc=True)
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return bool((stamps == pandas().to_datetime(level, utc=True)).all())
 
 
 def _level_name(level: Any, num_levels: int) -> str | None:
@@ -85,27 +101,31 @@ def _level_name(level: Any, num_levels: int) -> str | None:
     return "symbol" if num_levels > 1 else "time"
 
 
-def on_rows_of(data: object, predictions: pl.DataFrame, places: npt.NDArray[np.int64], symbols: pl.Series) -> Any:
+def on_rows_of(
+    data: object,
+    predictions: pl.DataFrame,
+    places: npt.NDArray[np.int64],
+    symbols: pl.Series,
+    beside: Sequence[str] = (),
+) -> Any:
     """Predictions on the rows of the frame that they were made from, in its order; null, in pandas NaN, on the others.
 
     Args:
         data: the caller's frame.
         predictions: a row each.
         places: int64, the frame's row that each is of, from 0.
-        symbols: whose each is. Where rows of a frame hold several symbols side by side, so that several predictions
-            are of one row, each symbol has columns of its own, `prob_up AAPL`.
+        symbols: whose each is.
+        beside: the symbols that rows of the frame hold side by side: each has columns of its own, `prob_up AAPL`,
+            also one without any prediction.
 
     Returns:
         A frame of the caller's library; of pandas with the caller's index.
     """
     placed = predictions.with_columns(pl.Series(_PLACE, places, pl.Int64))
-    if placed[_PLACE].is_duplicated().any():
-        parts = []
-        for name in symbols.unique(maintain_order=True):
-            own = placed.filter(symbols == name)
-            parts.append(own.rename({column: f"{column} {name}" for column in predictions.columns}))
-    else:
-        parts = [placed]
+    parts = [placed] if not beside else []
+    for name in beside:
+        own = placed.filter(symbols == name)
+        parts.append(own.rename({column: f"{column} {name}" for column in predictions.columns}))
     table = data.collect() if isinstance(data, pl.LazyFrame) else data
     joined = pl.DataFrame({_PLACE: np.arange(len(table), dtype=np.int64)})  # type: ignore[arg-type]
     for part in parts:

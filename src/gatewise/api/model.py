@@ -155,7 +155,8 @@ class Model(Judged):
         places = table.frame.select(SYMBOL, TIME).with_columns(pl.Series("__place", table.source_row))
         keyed = predictions.select(SYMBOL, TIME).join(places, on=[SYMBOL, TIME], how="left", maintain_order="left")
         values = predictions.drop(SYMBOL, TIME)
-        return on_rows_of(data, values, keyed["__place"].to_numpy(), predictions[SYMBOL])
+        beside = table.symbols if places["__place"].is_duplicated().any() else ()
+        return on_rows_of(data, values, keyed["__place"].to_numpy(), predictions[SYMBOL], beside)
 
     def save(self, folder: str | Path) -> Path:
         """Writes the bundle as one folder, whole or not at all; `gatewise.load` reads it. A bundle there is replaced.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gatewise.api.call import Call, Config, speaking
+from gatewise.api.call import Call, Config, are_counts, are_texts, speaking
 from gatewise.api.fit import fit
 from gatewise.api.model import Model
 from gatewise.api.summary import Judged, Report, Summary
@@ -120,6 +120,8 @@ def tune(
         GatewiseError: rows or settings that can't be used, or no trial that came to an end.
         Interrupted: Ctrl-C; the text says how to go on.
     """
+    are_texts(study_name=study_name, pruner=pruner, resume=resume)
+    are_counts(n_trials=n_trials, workers=workers)
     call = Call(data, config, settings, said, _ARGUMENTS)
     asked = {
         "n_trials": n_trials,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 
 from gatewise.config.training_section import MOST_SEEDS
 from gatewise.errors import ConfigError
@@ -19,7 +20,7 @@ def read_seeds(seeds: str | int | Sequence[int], first: int) -> tuple[int, ...]:
     """
     try:
         words = seeds.split(",") if isinstance(seeds, str) else [seeds] if isinstance(seeds, int) else [*seeds]
-        numbers = [int(word) for word in words]
+        numbers = [int(word) if isinstance(word, str) else index(word) for word in words]
     except (TypeError, ValueError) as error:
         raise ConfigError(f"seeds are whole numbers; got {seeds!r}", _HINT) from error
     if isinstance(seeds, int) or (isinstance(seeds, str) and len(numbers) == 1):

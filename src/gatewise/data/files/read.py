@@ -89,7 +89,7 @@ def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     """Columns of numbers, text and times; decimals as text, dictionaries spelled out."""
     kept = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_dictionary(column.type):
+        if pa.types.is_dictionary(column.type) and not _is_odd(column.type.value_type):
             column = column.cast(column.type.value_type)
         if pa.types.is_decimal(column.type):
             column = column.cast(pa.string())  # Arrow's own cast to floats is off by one bit in places
@@ -98,3 +98,8 @@ def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
         if text or pa.types.is_null(kind) or (pa.types.is_primitive(kind) and not pa.types.is_interval(kind)):
             kept[name] = column
     return kept
+
+
+def _is_odd(kind: pa.DataType) -> bool:
+    """Whether Arrow can't spell out a dictionary of this, as of pandas' intervals."""
+    return isinstance(kind, pa.BaseExtensionType) or pa.types.is_nested(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ class StudyRequest:
     def __post_init__(self) -> None:
         if self.n_trials < 1:
             raise ConfigError(f"a search needs at least one trial; got n_trials {self.n_trials}", "n_trials=50")
-        if self.timeout_seconds is not None and self.timeout_seconds <= 0:
+        if self.timeout_seconds is not None and not 0 < self.timeout_seconds < inf:
             raise ConfigError(
-                f"the timeout must be above 0 seconds; got {self.timeout_seconds:g}", "leave it out for no bound"
+                f"the timeout must be above 0 seconds and finite; got {self.timeout_seconds:g}",
+                "leave it out for no bound",
             )
         if self.workers < 0:
             raise ConfigError(f"workers must be 0 or more; got {self.workers}", "workers=0 trains in this process")
