@@ -13,8 +13,10 @@ import pytest
 
 from audit_tables import random_walk
 from conftest import TINY, Cli
+from gatewise.cli.tune_progress import TuneProgress
 from gatewise.evaluation.base import Estimate, Interval
 from gatewise.evaluation.metric_names import METRICS, metric_head, metric_interval, metric_spread, metric_text
+from gatewise.selection.tuning.trials import TrialRow
 
 HEADLINES = "Better than every baseline|Not shown to be better|Worse than \\w+|Too few independent rows to tell"
 SAID = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,11 +41,13 @@ def require_narrow(lines: list[str]) -> None:
 def test_the_answer_of_a_training_begins_with_the_verdict_and_fits_80_columns(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    lines = answer(cli, monkeypatch, "train", *TINY, "--target", target, "--max-epochs", 1, "-q")
+    named = ("--run-name", f"a {target}")
+    lines = answer(cli, monkeypatch, "train", *TINY, "--target", target, "--max-epochs", 1, "-q", *named)
     require_narrow(lines)
     assert re.match(HEADLINES, lines[0])
     assert lines[2].startswith("test, ")
     assert lines.index("next:") > len(lines) - 6
+    assert any(re.fullmatch(rf"run +[0-9a-f]{{32}}  a {target}", line) for line in lines)
 
 
 def test_the_answer_of_a_cross_validation_fits_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +55,7 @@ def test_the_answer_of_a_cross_validation_fits_80_columns(cli: Cli, monkeypatch:
     require_narrow(lines)
     assert re.match(HEADLINES, lines[0])
     assert " ± " in lines[3]
+    assert any(re.match(r"cv +[0-9a-f]{32}  \S+", line) for line in lines)
 
 
 @pytest.mark.parametrize("fault", ["", "\n2023-11-10 00:01,3"])
@@ -114,6 +119,19 @@ def test_a_metric_its_spread_and_its_bounds_are_written_alike(metric: str) -> No
     assert metric_interval(metric, Estimate(0.5, None, None, None), 0.5) == ""
     assert metric_spread(metric, 0.5, None) == text
     assert len(metric_head(metric)) <= 12
+
+
+def test_a_score_that_is_no_number_is_shown_as_that() -> None:
+    assert metric_text("log_loss", float("nan"), 0.89) == metric_text("rmse", float("nan")) == "nan"
+
+
+@pytest.mark.parametrize(("metric", "text"), [("log_loss", "0.6904"), ("rmse", "82.456"), ("pinball", "1.3213")])
+def test_a_trial_is_told_in_its_metrics_digits(capsys: pytest.CaptureFixture[str], metric: str, text: str) -> None:
+    row = TrialRow(1, "COMPLETE", float(f"{text}0001"), {}, (1.0,), None)
+    with TuneProgress(quiet=False) as progress:
+        progress.on_study(3, 1, [], metric)
+        progress.on_trial(row)
+    assert f"Trial 1 of 3:  {text}  best {text} (trial 1)" in capsys.readouterr().err
 
 
 def test_people_read_one_minus_sign() -> None:

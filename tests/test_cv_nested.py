@@ -82,7 +82,7 @@ def test_a_search_in_a_fold_says_which_trial_it_is_at_and_how_long_all_searches_
     monkeypatch.setattr(nested_cv._log, "info", lambda text, *words: said.append(text % words))
     row = TrialRow(1, "COMPLETE", 0.5, {}, (0.5,), None)
     first, second = (nested_cv._TrialLog(f"fold {number}", 3, pace) for number in (1, 2))
-    first.on_study(3, 1, [row, replace(row, state="RUNNING")])
+    first.on_study(3, 1, [row, replace(row, state="RUNNING")], "log_loss")
     first.on_trial(row)
     first.on_trial(replace(row, number=2, state="PRUNED", value=None))
     second.leave_out()

@@ -69,6 +69,27 @@ def with_predictions(name: str, frame: pl.DataFrame, **fields: Any) -> RunInfo:
 # ---- lists
 
 
+def test_scores_of_one_target_have_their_metrics_digits_alike(cli: Cli, gatewise_home: Path) -> None:
+    for value in (1.0584, 0.69043, 0.6, 10.2):
+        made("one", value=value)
+    lines = cli("runs", "list").out.splitlines()[1:]
+    assert [line.split()[3:5] for line in lines] == [
+        [text, "0.9000"] for text in ("10.2000", "0.6000", "0.6904", "1.0584")
+    ]
+    words = cli("runs", "show", lines[2].split()[1]).out
+    assert "log loss on test 0.6904, against 0.9000 of prior" in words
+
+
+def test_a_name_that_has_no_room_keeps_its_end(cli: Cli, gatewise_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in (42, 43):
+        made(f"BTCUSDT-1m lstm tb20 seed {seed}")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    said = cli("runs", "list").out
+    assert "BTCUSDT-1m…b20 seed 42 " in said
+    assert "BTCUSDT-1m…b20 seed 43 " in said
+
+
 def test_filters_and_orders_choose_what_is_listed(cli: Cli, gatewise_home: Path) -> None:
     first = made("first lstm", "worse", 1.2)
     second = made("second gru", "better", 0.8, model__name="gru", target__horizon=5)

@@ -32,7 +32,7 @@ _COLUMN_HEAD = (
 )
 
 
-def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
+def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) -> None:
     """Of the newest part all, of an earlier one, which chose the epoch, its table."""
     *earlier, newest = outcome.evaluation.parts.values()
     print()
@@ -63,7 +63,7 @@ def print_outcome(run_id: str, outcome: Outcome, data: DataConfig) -> None:
         print_sentence(f"note: {translate(remark)}")
     print_sentence(f"predictions hold {stamp_words(outcome.stamps)}")
     print_places(
-        {"run": run_id},
+        {"run": f"{run_id}  {name}"},
         (outcome.report, outcome.predictions.with_suffix(".csv"), outcome.predictions, outcome.bundle),
         f"gatewise predict --model {run_id[:8]} {newer_rows(data)} -o predictions.csv",
         f"gatewise runs show {run_id[:8]}",

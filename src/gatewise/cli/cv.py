@@ -239,6 +239,7 @@ def _print_outcome(outcome: CvOutcome) -> None:
     from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
     from gatewise.data.origin import stamp_words
     from gatewise.evaluation.side_by_side import over_folds
+    from gatewise.registry.listing import info_of
     from gatewise.selection.cv.verdict import measures
 
     print()
@@ -254,4 +255,4 @@ def _print_outcome(outcome: CvOutcome) -> None:
         print_sentence(f"{name} {value}: {meaning}.", "- ")
     print_sentence(f"predictions out of fold hold {stamp_words(outcome.stamps)}", "- ")
     files = (outcome.report, outcome.folder / "folds.parquet", outcome.out_of_fold)
-    print_places({"cv": outcome.folder.name}, files)
+    print_places({"cv": f"{outcome.folder.name}  {info_of(outcome.folder).name}"}, files)

@@ -198,6 +198,12 @@ def newer_rows(data: DataConfig) -> str:
     return f"--source {data.source}" if data.source in ("lake", "sql") else "--data NEW_ROWS.csv"
 
 
+def cut_in_the_middle(text: str, most: int) -> str:
+    """At most so many characters: names differ at their ends more often than before them."""
+    head = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
 def setting_words(value: object) -> str:
     """A setting as a person would type it: 0.000523, true, none."""
     if isinstance(value, bool):

@@ -196,7 +196,7 @@ def _plain(info: RunInfo, live: Mapping[str, Usage]) -> dict[str, object]:
 
 
 def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
-    from gatewise.cli.output import print_table, terminal_width
+    from gatewise.cli.output import cut_in_the_middle, print_table, terminal_width
     from gatewise.cli.runs_show import live_words, outcome_words, score_texts, way_on
     from gatewise.evaluation.metric_names import metric_words
 
@@ -212,7 +212,7 @@ def _print_table(infos: Sequence[RunInfo], live: Mapping[str, Usage]) -> None:
             by = f"{metric_words(score.metric)}, {score.part}, beside {score.baseline}"
         kind = "group" if info.kind == "per-symbol" else info.kind
         about = [kind, subject.model, subject.aim, subject.rows, by]
-        name = info.name if len(info.name) <= most else info.name[: most - 1] + "…"
+        name = cut_in_the_middle(info.name, most)
         rows.append([name, info.run_id[:8], outcome_words(info), value, beside, _age(info), *about])
     print_table("", head, rows, whole=False)
     for info in infos:

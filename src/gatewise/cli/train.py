@@ -141,13 +141,14 @@ def train(
             budget=budget,
         )
     profiled = write_profile(clocks, config, outcome, before) if clocks else None
+    called = info_of(outcome.folder).name
     if as_json:
-        answer = {"run_id": run_id, "name": info_of(outcome.folder).name, **outcome.to_dict()}
+        answer = {"run_id": run_id, "name": called, **outcome.to_dict()}
         print_json(answer | ({"profile": profiled} if profiled else {}))
     else:
         from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 
-        print_outcome(run_id, outcome, config.data)
+        print_outcome(run_id, called, outcome, config.data)
         if profiled:
             print_profile(profiled)
 

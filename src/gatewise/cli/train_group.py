@@ -148,15 +148,16 @@ def _print_outcome(outcome: GroupOutcome, data: DataConfig) -> None:
         soft_wrap=True,
     )
     print()
+    sizes = {name: max(abs(metrics[name]["value"]) for _, metrics in judged) for name in shown}
     rows: list[list[str | Text]] = []
     for run, (run_part, metrics) in zip(outcome.runs, judged, strict=True):
-        cells = [metric_text(name, metrics[name]["value"]) for name in shown]
+        cells = [metric_text(name, metrics[name]["value"], sizes[name]) for name in shown]
         windows = f"{run.result['windows'].get(run_part, 0):,}"
         verdict = verdict_text(read_judgement(run.result["verdict"], run.result["headline"]))
         rows.append([run.member, windows, *cells, verdict, run.run_id[:8]])
-    rows.append(["mean", "", *(metric_text(name, means[name]) for name in shown), "", ""])
+    rows.append(["mean", "", *(metric_text(name, means[name], sizes[name]) for name in shown), "", ""])
     if spreads:  # of one seed there is none
-        stds = {name: "" if spreads[name] is None else metric_text(name, spreads[name]) for name in shown}
+        stds = {name: "" if spreads[name] is None else metric_text(name, spreads[name], sizes[name]) for name in shown}
         rows.append(["std", "", *stds.values(), "", ""])
     print_table("", [noun, f"{part} rows", *map(metric_head, shown), "verdict", "run"], rows)
     print()

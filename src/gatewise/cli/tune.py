@@ -153,6 +153,7 @@ def _print_outcome(outcome: Tuned) -> None:
     )
     from gatewise.evaluation.base import count
     from gatewise.evaluation.metric_names import metric_text, metric_words
+    from gatewise.registry.listing import info_of
 
     result = outcome.result
     ranked = sorted((row for row in result.rows if row.state == "COMPLETE"), key=lambda row: (row.value, row.number))
@@ -191,7 +192,7 @@ def _print_outcome(outcome: Tuned) -> None:
     commands = [f"gatewise train --config {from_here(outcome.best_config)}"]
     if outcome.out_of_time:
         commands.append(f"gatewise tune --resume {outcome.folder.name[:8]} --timeout 30m")
-    ids = {"study": outcome.folder.name}
+    ids = {"study": f"{outcome.folder.name}  {info_of(outcome.folder).name}"}
     if str(outcome.folder) not in outcome.storage:  # else it is one of the files
         ids["storage"] = outcome.storage
     print_places(ids, (outcome.best_config, outcome.report, outcome.table), *commands)

@@ -28,6 +28,7 @@ class TuneProgress:
         self.task = self.bar.add_task("", visible=False)
         self._num_trials = 0
         self._num_folds = 1
+        self._metric = ""
         self._best: TrialRow | None = None
         self._began = 0.0
         self._ended = 0  # in this process
@@ -39,8 +40,9 @@ class TuneProgress:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self.bar.stop()
 
-    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
         self._num_trials, self._num_folds, self._began = num_trials, num_folds, time.monotonic()
+        self._metric = metric
         ended = [row for row in rows if row.state != "RUNNING"]
         for row in ended:
             self._note(row)
@@ -63,9 +65,10 @@ class TuneProgress:
                 markup=False,
             )
         self._ended += 1
-        best = f"  best {self._best.value:.6g} (trial {self._best.number})" if self._best else ""
+        best = f"  best {_value(self._metric, self._best)} (trial {self._best.number})" if self._best else ""
         self.console.print(
-            f"Trial {row.number} of {self._num_trials}:  {_what(row)}{best}  {_settings(row)}", markup=False
+            f"Trial {row.number} of {self._num_trials}:  {_what(self._metric, row)}{best}  {_settings(row)}",
+            markup=False,
         )
 
     def _note(self, row: TrialRow) -> None:
@@ -74,11 +77,17 @@ class TuneProgress:
             self._best = row if leads else self._best
 
 
-def _what(row: TrialRow) -> str:
+def _what(metric: str, row: TrialRow) -> str:
     if row.error:
         return f"failed: {row.error['message']}"
-    text = f"pruned after fold {len(row.scores)}" if row.value is None else f"{row.value:.6g}"
+    text = f"pruned after fold {len(row.scores)}" if row.value is None else _value(metric, row)
     return text + (f" (fold {' and '.join(map(str, row.diverged))} diverged)" if row.diverged else "")
+
+
+def _value(metric: str, row: TrialRow) -> str:
+    from gatewise.evaluation.metric_names import metric_text
+
+    return "" if row.value is None else metric_text(metric, row.value)
 
 
 def _settings(row: TrialRow) -> str:

@@ -109,7 +109,7 @@ def beats(difference: Interval) -> bool | None:
 
 def decimals(size: float) -> int:
     """Places after the point that show a number of this size to about four digits."""
-    digits = math.floor(math.log10(abs(size))) if size else 0
+    digits = math.floor(math.log10(abs(size))) if size and math.isfinite(size) else 0
     return min(12, max(0, 4 - digits if digits >= 0 else 4 if digits == -1 else 3 - digits))
 
 
@@ -132,7 +132,7 @@ def enough(value: float, places: int) -> int:
 
     Numbers side by side share the places of the largest; one that is much smaller than that is no 0 for it.
     """
-    if not value or abs(value) >= 10.0 ** (1 - places):
+    if not value or not math.isfinite(value) or abs(value) >= 10.0 ** (1 - places):
         return places
     return max(places, 2 - math.floor(math.log10(abs(value))))
 

@@ -70,10 +70,10 @@ class _Trials:
         self._listener, self._record = listener, record
         self._done = 0
 
-    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
         self._done = sum(row.state != RUNNING for row in rows)
         self._record.run.log(self._done, {}, num_trials)
-        self._listener.on_study(num_trials, num_folds, rows)
+        self._listener.on_study(num_trials, num_folds, rows, metric)
 
     def on_epoch(self, trial: int, fold: int, epoch: int) -> None:
         self._listener.on_epoch(trial, fold, epoch)

@@ -14,6 +14,7 @@ import numpy as np
 from gatewise.config.durations import rough_duration
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import GatewiseError
+from gatewise.evaluation.metric_names import metric_text
 from gatewise.files import write_json
 from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv.plan import Place, Plan
@@ -43,15 +44,16 @@ class _TrialLog(Silent):
     def __init__(self, where: str, num_trials: int, pace: _Pace) -> None:
         self.where = where
         self.num_trials = self._left = num_trials
-        self.pace = pace
+        self.pace, self.metric = pace, ""
 
-    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
+        self.metric = metric
         self.leave_out(sum(row.state != RUNNING for row in rows))
 
     def on_trial(self, row: TrialRow) -> None:
         self.leave_out(1)
         self.pace.done += 1
-        value = row.state.lower() if row.value is None else f"{row.value:.6g}"
+        value = row.state.lower() if row.value is None else metric_text(self.metric, row.value)
         _log.info(
             "tuning %s: trial %d of %d: %s%s", self.where, row.number, self.num_trials, value, self.pace.remaining
         )

@@ -76,7 +76,7 @@ def tune_on(
         with store.lock(), storage_errors(url or "in memory"):
             seed = config.training.seed
             study = open_study(url, "inner", space, terms, data.num_folds, seed, uuid.uuid4().hex)
-            listener.on_study(n_trials, data.num_folds, rows_of(study))
+            listener.on_study(n_trials, data.num_folds, rows_of(study), data.metric)
             used, _ = fleet_choice(config, space, request.n_trials, request.fleet)
             runner = make_runner(request.workers, request.n_trials, used, data.shared, store, listener)
             try:

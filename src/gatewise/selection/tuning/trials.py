@@ -55,7 +55,7 @@ class TrialRow:
 class TuneListener(TrialListener, Protocol):
     """Hears how a search goes."""
 
-    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
         """It begins, or goes on with these trials behind it."""
 
     def on_trial(self, row: TrialRow) -> None:
@@ -65,7 +65,7 @@ class TuneListener(TrialListener, Protocol):
 class Silent:
     """A listener that says nothing."""
 
-    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow]) -> None:
+    def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
         """Nothing."""
 
     def on_epoch(self, trial: int, fold: int, epoch: int) -> None:

@@ -156,7 +156,7 @@ def tune(
                 _log.info("study %s goes on: %d trials are done", study.id, resumed)
             deadline = None if request.timeout_seconds is None else started + request.timeout_seconds
             try:
-                listener.on_study(request.n_trials, data.num_folds, before)
+                listener.on_study(request.n_trials, data.num_folds, before, data.metric)
                 runner = make_runner(request.workers, request.n_trials, used, data.shared, store, listener)
                 try:
                     out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
