@@ -228,7 +228,7 @@ def test_the_log_says_a_line_a_fold_with_sizes_and_what_was_dropped(caplog: pyte
 def test_more_splits_than_samples_are_refused(num_samples: int, cv: CvConfig) -> None:
     spans = take_spans(plain_spans(30, 0, 1), np.arange(num_samples))
     with pytest.raises(
-        NotEnoughRowsError, match=f"stretches of time need as many samples; got {num_samples}$"
+        NotEnoughRowsError, match=f"(?m)stretches of time need as many samples; got {num_samples}$"
     ) as caught:
         make_folds(spans, cv, NO_EMBARGO, MINUTE)
     assert caught.value.hint == "lower cv.n_splits, or give more rows"

@@ -130,7 +130,7 @@ def train(
     from gatewise.registry.profile import write_profile
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
-    before = host.process_seconds()
+    before = host.process_seconds() if profile else 0.0
     with EpochProgress(config.training, quiet) as progress, counting() if profile else nullcontext() as clocks:
         run_id, outcome = train_and_record(
             None if resume else config,
