@@ -218,7 +218,8 @@ def test_a_model_that_is_not_there_is_refused(cli: Any, tmp_path: Path, gatewise
     new = write_bars(tmp_path / "new.csv", 60)
     (gatewise_home / "runs" / "abc").mkdir(parents=True)
     (gatewise_home / "runs" / "abc" / "config.yaml").write_text("")
-    refused = {"zzz": "no run has the name 'zzz' or an id that starts with it", "abc": "no bundle", tmp_path: "manifest.json", new: "is a file"}
+    nameless = "no run has the name 'zzz' or an id that starts with it"
+    refused = {"zzz": nameless, "abc": "no bundle", tmp_path: "manifest.json", new: "is a file"}
     for name, words in refused.items():
         said = cli("predict", "--model", name, "--data", new, "-o", tmp_path / "out.csv")
         assert said.code == 2
