@@ -6,6 +6,7 @@ The reference for correlations is pandas on the training rows alone.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from gatewise.features.cache import cache_key
 from gatewise.features.correlated import correlated_columns
 from gatewise.features.scaling import Scaler, fit_scaler
 from gatewise.fold import fit_fold
+from gatewise.levels import unread_in_folds
 from gatewise.proofs.base import Parts
 from gatewise.proofs.fitting import check_scaler
 from gatewise.rows import rows_in_windows
@@ -95,6 +97,25 @@ def test_the_choice_is_a_folds_and_what_is_unread_is_zero_to_all_models() -> Non
     assert np.array_equal(again.scale, scaler.scale)
 
 
+def test_what_each_fold_leaves_unread_is_said_fold_by_fold() -> None:
+    said = unread_in_folds({1: [1, 2], 2: [2], 3: [2, 1], 4: [2, 3]}, ("a", "b", "c", "d"), 0.9) or ""
+    assert said.endswith(": in all 4 folds c; in folds 1 and 3 b; in fold 4 d")
+    assert unread_in_folds({1: [], 2: []}, ("a", "b"), 0.9) is None
+
+
+def test_a_search_says_what_its_best_trial_left_unread_and_which_of_its_sizes_are_far_off(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "space.yaml").write_text("learning_rate: [1e-3]\n")
+    words = ("--source", "sp500", "--horizon", "3", "--seq-len", "4", "--hidden-size", "4", "--num-layers", "3")
+    words = (*words, "--set", "data.start=2015-01-01T00:00:00Z", "--set", "features.sets=[ohlcv]", "--max-epochs", "1")
+    space = ("--space", tmp_path / "space.yaml", "--n-trials", "1", "--workers", "0", "--n-splits", "2")
+    said = cli("tune", *words, *space, "--drop-correlated", "0.9", "--batch-size", "16", "--json", "--quiet")
+    assert said.code == 0, said.err + said.out
+    assert any("features left unread" in remark and " in all 2 folds " in remark for remark in said.json["remarks"])
+    assert sum("3 layers are many" in remark and "--num-layers 2" in remark for remark in said.json["remarks"]) == 1
+
+
 def test_a_choice_that_looks_at_other_rows_than_training_ones_is_found() -> None:
     config = small_experiment(features__sets=["market39"], features__drop_correlated=0.9)
 
@@ -104,7 +125,9 @@ def test_a_choice_that_looks_at_other_rows_than_training_ones_is_found() -> None
         plain = fit_scaler("standard", samples.matrix.values, rows, samples.matrix.names)
         return replace(fold, scaler=replace(fold.scaler, scale=plain.scale).without(everywhere))
 
-    assert check_scaler(case_of(random_walk(3_000), config=config)).passed
+    check = check_scaler(case_of(random_walk(3_000), config=config))
+    assert check.passed
+    assert re.search(r"as are the \d+ features left unread \(\w+", check.detail)
     assert not check_scaler(case_of(random_walk(3_000), Parts(fit_fold=looks_ahead), config)).passed
 
 
@@ -129,10 +152,15 @@ def test_they_are_chosen_by_flags_kept_in_the_bundle_and_predicted_with(model: s
 
 def test_each_fold_of_a_cross_validation_and_each_member_of_a_fleet_has_its_own_choice(cli: Cli) -> None:
     words = ("--source", "sp500", "--horizons", "3", "--seq-len", "4", "--set", "evaluation.bootstrap_samples=50")
-    words = (*words, "--hidden-size", "4", "--max-epochs", "1", "--batch-size", "512", "--n-splits", "2")
+    words = (*words, "--hidden-size", "4", "--max-epochs", "1", "--batch-size", "64", "--n-splits", "2")
+    words = (*words, "--num-layers", "3", "--set", "data.start=2015-01-01T00:00:00Z")
     answers = []
     for fleet in ("on", "off"):
         said = cli("cv", *words, "--models", "lstm", "--drop-correlated", "0.9", "--fleet", fleet, "--json", "--quiet")
         assert said.code == 0, said.err + said.out
         answers.append([fold["metrics"]["log_loss"] for fold in said.json["folds"]])
+        (remark,) = (remark for remark in said.json["remarks"] if "features left unread" in remark)
+        assert "each correlated by more than 0.9 on its fold's training rows" in remark
+        assert "in all 2 folds " in remark
+        assert sum("3 layers are many" in remark for remark in said.json["remarks"]) == 1
     assert answers[0] == pytest.approx(answers[1], rel=1e-4)

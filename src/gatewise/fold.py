@@ -16,9 +16,9 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.config.target_section import TargetConfig
 from gatewise.errors import LabelError
 from gatewise.features.base import Values
-from gatewise.features.correlated import correlated_columns
 from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers, scaled_rows
 from gatewise.features.symbols import Codes, symbol_codes
+from gatewise.levels import unread_columns
 from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -57,8 +57,8 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     matrix, labels = samples.matrix, samples.labels
     seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
-    if config.features.drop_correlated is not None:
-        scaler = scaler.without(correlated_columns(matrix.values, seen, config.features.drop_correlated))
+    if unread := unread_columns(config, samples, train_rows):
+        scaler = scaler.without(unread)
     if labels.classes:
         counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ from gatewise.class_weights import weights_remark
 from gatewise.config.quick import quick_remark
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.check.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
+from gatewise.features.correlated import correlated_columns
+from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.targets.learned import least_present, moved
 
@@ -35,6 +37,48 @@ def unread_remark(unread: Sequence[str], num_features: int, bound: float | None)
         f"features left unread, {len(unread)} of {num_features}, each correlated by more than {bound} on training rows "
         f"with one before it: {', '.join(unread)}"
     )
+
+
+def unread_columns(config: ExperimentConfig, samples: Samples, train_rows: npt.NDArray[np.int64]) -> list[int]:
+    """Numbers of the features that `features.drop_correlated` takes away from what is trained on these rows.
+
+    Args:
+        train_rows: int64, samples that are learned from; their windows are looked at, and nothing else.
+    """
+    if config.features.drop_correlated is None:
+        return []
+    seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
+    return correlated_columns(samples.matrix.values, seen, config.features.drop_correlated)
+
+
+def unread_in_folds(unread: Mapping[int, Collection[int]], names: Sequence[str], bound: float | None) -> str | None:
+    """Which features each fold leaves unread, in a sentence; `None` where none does.
+
+    Args:
+        unread: {number of a fold: numbers of features}.
+        names: of all features.
+    """
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for column, name in enumerate(names):
+        if folds := tuple(fold for fold, columns in unread.items() if column in columns):
+            alike.setdefault(folds, []).append(name)
+    if not alike:
+        return None
+    said = [
+        f"in {_folds(folds, len(unread))} {', '.join(left)}"
+        for folds, left in sorted(alike.items(), key=lambda entry: -len(entry[0]))
+    ]
+    return (
+        f"features left unread, of {len(names)}, each correlated by more than {bound} on its fold's training rows with "
+        f"one before it: {'; '.join(said)}"
+    )
+
+
+def _folds(folds: Sequence[int], num_folds: int) -> str:
+    if len(folds) == num_folds and num_folds > 1:
+        return f"all {num_folds} folds"
+    *most, last = map(str, folds)
+    return f"folds {', '.join(most)} and {last}" if most else f"fold {last}"
 
 
 def lost_levels(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64]) -> str | None:

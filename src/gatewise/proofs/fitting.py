@@ -33,11 +33,13 @@ def check_scaler(case: Case) -> Check:
         before, after = (case.parts.fit_fold(case.config, s, train) for s in (samples, garbled))
     if offence := changed(before, after, samples):
         return Check("scaler", False, f"fitted on rows outside training: {offence}")
+    unread = before.scaler.unread
+    left = f", as are the {len(unread)} features left unread ({', '.join(unread)})" if unread else ""
     return Check(
         "scaler",
         True,
         f"scaler{'' if before.target_scaler is None else 's'} and class weights unchanged with garbage in the "
-        f"{num_garbled:,} of {case.table.num_rows:,} rows outside training windows",
+        f"{num_garbled:,} of {case.table.num_rows:,} rows outside training windows{left}",
     )
 
 

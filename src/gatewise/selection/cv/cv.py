@@ -157,6 +157,7 @@ def cross_validate(
         # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
         with traceless():
             from gatewise.selection.cv.results import write_results
+            from gatewise.selection.cv.trained import of_trainings
 
         return write_results(
             plan,
@@ -167,7 +168,7 @@ def cross_validate(
             resumed=resumed,
             compute=compute.description,
             fleet=dict(fleet or {"used": False, "why": compute.description}),
-            remarks=remarks,
+            remarks=[*remarks, *of_trainings([job for job in jobs if job.key in done], shared)],
         )
     except KeyboardInterrupt:
         how = how_to_resume(plan.base.data, folder.name, "gatewise cv --resume", "gatewise.cv")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,10 +23,10 @@ from gatewise.errors import ConfigError, Interrupted
 from gatewise.files import home, make_folder, require_place
 from gatewise.isolation import plain_numbers
 from gatewise.jobs.store import JobStore
-from gatewise.levels import remarks_on
-from gatewise.selection.tuning.data import tune_data
+from gatewise.levels import remarks_on, unread_columns, unread_in_folds
+from gatewise.selection.tuning.data import TuneData, tune_data
 from gatewise.selection.tuning.folder import StudyRequest, study_folder, write_request
-from gatewise.selection.tuning.result import SearchResult, nothing_found, write_result
+from gatewise.selection.tuning.result import SearchResult, find_best, nothing_found, write_result
 from gatewise.selection.tuning.runners import fleet_choice, make_runner
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.selection.tuning.storage import file_url, require_optuna, resolve_url, shown_url, storage_errors
@@ -162,6 +162,7 @@ def tune(
                     out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
                 finally:
                     runner.close()
+                remarks = (*remarks, *_of_best(find_best(study, config, data), data))
                 result = write_result(folder, study, config, data, shown, remarks)
             except KeyboardInterrupt:
                 with suppress(KeyboardInterrupt):  # groups of processes are often told twice
@@ -174,3 +175,16 @@ def tune(
     if result is None:
         raise nothing_found(rows_of(study))
     return Tuned(result, folder, resumed, out_of_time, shown, remarks, {"used": used, "why": why})
+
+
+def _of_best(best: SearchResult | None, data: TuneData) -> Iterator[str]:
+    """What people should know of the best trial's trainings: sizes far from the data's, and what they left unread."""
+    if best is None:
+        return
+    from gatewise.learners.sizes import size_remarks  # builds the network, with torch
+
+    config, samples = best.config, data.shared.samples(best.config)
+    yield from size_remarks(config, samples, max(fold.train.size for fold in data.folds))
+    unread = {fold.number: unread_columns(config, samples, fold.train) for fold in data.folds}
+    if remark := unread_in_folds(unread, samples.matrix.names, config.features.drop_correlated):
+        yield remark
