@@ -14,11 +14,18 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from audit_tables import random_walk
 from conftest import TINY
 from gatewise.clocks import OPTIMIZER, PARTS, Clocks, counting, stage, trained_on
+from gatewise.config.target_section import TargetSection
+from gatewise.data.table import Table
+from gatewise.samples import make_samples
+from gatewise.targets.base import Labels
+from gatewise.targets.make import make_labels
 from gatewise.training import utilization
 from gatewise.training.crew import Crew
 from gatewise.training.utilization import training_operations
+from symbol_worlds import config_of
 from test_training import TRAIN, run, same, settings, small_model, weights
 
 
@@ -52,6 +59,16 @@ def test_stages_and_what_is_left_add_up_to_all(monkeypatch: pytest.MonkeyPatch) 
                 now += seconds
             now += 0.5
     assert clocks.stages(now) == {"loading": 4.0, "training": 5.0, "other": 1.5}
+
+
+def test_what_labels_take_longer_than_features_counts_as_features() -> None:
+    def slowly(table: Table, target: TargetSection) -> Labels:
+        time.sleep(0.2)
+        return make_labels(table, target)
+
+    with counting() as clocks:
+        make_samples(config_of(features__columns=["close"]), random_walk(300), label=slowly)
+    assert clocks.seconds["features"] >= 0.2
 
 
 def test_a_stage_that_fails_is_counted_too() -> None:
@@ -95,9 +112,16 @@ def test_the_command_says_it_and_keeps_it(cli, gatewise_home: Path) -> None:
     profile = answer["profile"]
     assert json.loads((gatewise_home / "runs" / answer["run_id"] / "profile.json").read_text()) == profile
     assert sum(profile["stages"].values()) == pytest.approx(profile["total_seconds"])
-    assert {"imports", "loading", "features", "opening the run", "training", "judging", "report"} <= profile[
-        "stages"
-    ].keys()
+    assert {
+        "imports",
+        "loading",
+        "features",
+        "opening the run",
+        "training",
+        "judging",
+        "report",
+        "recording",
+    } <= profile["stages"].keys()
     assert profile["arithmetic"]["share"] > 0
     assert "profile" not in json.loads(cli(*words, "--json", "-q").out)
     text = cli(*words, "--profile", "-q").out

@@ -1,8 +1,8 @@
 """Where the time of a run goes: seconds by stage, counted while `counting` is on and nobody's cost while it is off.
 
 Stages follow one another on the thread that runs the run, so they and what is left add up to the time on the clock.
-`labels` are made beside `features`, and the parts of a training step run on all threads of the crew, so these stand
-apart.
+`labels` are made beside `features`, which last until both are there, and the parts of a training step run on all
+threads of the crew, so these stand apart.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 STAGES = (
     "imports", "loading", "features", "splits and scalers", "opening the run", "training", "validation", "checkpoints",
-    "judging", "report",
+    "judging", "report", "recording",
 )  # fmt: skip
 BESIDE = "labels"
 PARTS = ("data", "forward", "backward")  # of a training step, on any thread; "optimizer" is on the run's own

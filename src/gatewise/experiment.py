@@ -88,6 +88,8 @@ def prepare(
         if meanwhile is not None:
             beside.submit(meanwhile)
         samples = make_samples(config, table, cached_features)
+        with stage("imports"):
+            beside.shutdown()
     with stage("splits and scalers"):
         split = chronological_split(samples.spans, config.split, table.timeframe)
         fold = fit_fold(config, samples, split.train)

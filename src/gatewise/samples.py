@@ -72,7 +72,7 @@ def make_samples(
         labelled = beside.submit(_counted, label, table, config.target)
         with stage("features"):
             matrix = features(table, config.features)
-        labels = labelled.result()
+            labels = labelled.result()
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
     rows = window_rows(matrix.valid, table.segment_start, length)
     rows = rows[labels.valid[rows] & (rows - reach >= table.segment_start[rows])]

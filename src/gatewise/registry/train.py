@@ -129,7 +129,8 @@ def _trained(
                 outcome = conclude(prepared, kept, run.folder, listener)
             else:
                 outcome = run_experiment(prepared, run.folder, listener, budget)
-            record(run, outcome, prepared.samples.table)
+            with stage("recording"):
+                record(run, outcome, prepared.samples.table)
         except KeyboardInterrupt:
             if not (bundle := run.folder / "bundle").exists():
                 raise
