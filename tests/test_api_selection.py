@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gatewise.api.check import AuditResult
 from gatewise.api.cv import CvResult
 from gatewise.api.summary import HEIGHT, WIDTH, Result, Summary
 from gatewise.api.tune import TuneResult
-from gatewise.errors import GatewiseError
+from gatewise.errors import ArgumentError, GatewiseError
 from gatewise.proofs import Audit
 
 FEW = {name: value for name, value in TINY.items() if name != "hidden_size"}
@@ -157,3 +157,13 @@ def test_a_summary_of_any_size_fits_a_screen() -> None:
     assert max(map(len, text)) <= WIDTH
     assert text[-1] == "… and 84 more" or text[-1].startswith("… and ")
     assert pd.Series(text).str.contains("line 0").sum() == 1
+
+
+@pytest.mark.parametrize("call", [gw.cv, gw.tune])
+@pytest.mark.parametrize("name", ["max_time", "stop_after_epoch"])
+def test_a_budget_of_one_training_is_refused_where_several_are_made_and_what_there_is_instead_is_named(
+    call: Callable[..., object], name: str
+) -> None:
+    with pytest.raises(ArgumentError, match=f"{name} ends one training") as refused:
+        call("rows.csv", **{name: 3})
+    assert "quick=True" in str(refused.value.hint)

@@ -20,6 +20,7 @@ from gatewise.group.seeds import train_seeds
 from gatewise.group.train import GroupOutcome
 from gatewise.registry.listing import find_info
 from gatewise.registry.train import train
+from gatewise.training.budget import Budget
 from symbol_worlds import SMALL, far_levels
 from test_symbol_runs import Ear
 
@@ -117,3 +118,12 @@ def test_cross_validation_takes_named_seeds_and_goes_on_with_them(cli: Cli) -> N
     again = cli("cv", "--resume", value["id"], "-q", "--json").json
     assert again["resumed"] == 4
     assert again["folds"] == value["folds"]
+
+
+def test_a_budget_is_each_seeds_own_and_the_plan_counts_to_where_it_ends(gatewise_home: Path) -> None:
+    config, ear = load_config(overrides=SMALL | RUN | {"training.max_epochs": 5}), Ear()
+    planned = []
+    ear.on_plan = lambda members, epochs, compute: planned.append(epochs)  # type: ignore[method-assign]
+    group = train_seeds(config, SEEDS, ear, far_levels(500, "A"), "off", 1, budget=Budget(stop_after_epoch=2))
+    assert planned == [2]
+    assert [(made.result["epochs"], made.result["ended"]) for made in group.runs] == [(2, "stop_after_epoch")] * 2

@@ -29,6 +29,9 @@ def keywords() -> Mapping[str, str]:
     return alone | dict(SHORT) | flags
 
 
+_OF_ONE_TRAINING = ("max_time", "stop_after_epoch")
+
+
 def resolve(
     config: str | Path | Settings | ExperimentConfig | None,
     overrides: Settings,
@@ -97,4 +100,9 @@ def _field(name: str, value: Any, arguments: Iterable[str]) -> str:
         return long_name(name)
     if name in keywords():
         return keywords()[name]
+    if name in _OF_ONE_TRAINING:
+        raise ArgumentError(
+            f"{name} ends one training, that of gatewise.fit; this call makes several",
+            "max_epochs=20 or quick=True makes each shorter; gatewise.tune takes a timeout",
+        )
     raise UnknownKeywordError(name, {*keywords(), *sections, *OTHERS, *arguments})

@@ -5,7 +5,7 @@ each that is done. On stderr.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class CvProgress:
     """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.quiet, self.clock = quiet, clock
         self.console = progress_console()
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
@@ -43,7 +43,7 @@ class CvProgress:
         self.bar.stop()
 
     def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
-        self.total, self.began = len(jobs), time.monotonic()
+        self.total, self.began = len(jobs), self.clock()
         before = f", {resumed} finished before" if resumed else ""
         self._say(f"{len(jobs)} training{'' if len(jobs) == 1 else 's'} to run{before}")
         if jobs:
@@ -52,7 +52,7 @@ class CvProgress:
 
     def on_start(self, job: Job) -> None:
         if not self.done:  # what came before was workers getting ready
-            self.began = time.monotonic()
+            self.began = self.clock()
         self.done[job.key] = 0.0
         if job.key not in self.running:  # a lost worker's job starts twice
             self.running[job.key] = self.bar.add_task(job.label, total=job.config.training.max_epochs, words="")
@@ -86,7 +86,7 @@ class CvProgress:
         done = sum(self.done.values())
         if not done or self.ended == self.total:
             return ""
-        return f", {rough_duration((time.monotonic() - self.began) * (self.work - done) / done)} left"
+        return f", {rough_duration((self.clock() - self.began) * (self.work - done) / done)} left"
 
     def _say(self, text: str) -> None:
         if not self.quiet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from gatewise.config.durations import rough_duration
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -57,8 +60,8 @@ def train_and_print(
 class GroupProgress:
     """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.quiet, self.clock = quiet, clock
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
         self.bar = Progress(
@@ -71,6 +74,9 @@ class GroupProgress:
         self.overall: TaskID | None = None
         self.running: dict[str, TaskID] = {}
         self.total = self.ended = self.max_epochs = 0
+        self.done: dict[str, int] = {}  # epochs
+        self.began = 0.0
+        self.is_estimated = False
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -84,13 +90,25 @@ class GroupProgress:
         self.overall = self.bar.add_task("all", total=self.total, words=f"0/{self.total}")
 
     def on_start(self, member: str) -> None:
+        if not self.done:  # what came before was workers getting ready
+            self.began = self.clock()
+        self.done[member] = 0
         self.running[member] = self.bar.add_task(member, total=self.max_epochs, words="")
 
     def on_epoch(self, member: str, epoch: int) -> None:
         self.bar.update(self.running[member], completed=epoch, words=f"epoch {epoch}/{self.max_epochs}")
+        self.done[member] = epoch
+        if not self.is_estimated and all(self.done.values()):  # each that runs has told of its pace
+            self.is_estimated = True
+            done = sum(self.done.values())
+            seconds = (self.clock() - self.began) * (self.total * self.max_epochs - done) / done
+            if seconds and not self.quiet:
+                left = rough_duration(max(seconds, 1))
+                self.console.print(f"At this pace at most {left} left; trainings may stop early", markup=False)
 
     def on_end(self, member: str, answer: GroupRun | GroupFailure) -> None:
         self.ended += 1
+        self.done[member] = self.max_epochs
         if member in self.running:
             self.bar.remove_task(self.running.pop(member))
         if self.overall is not None:

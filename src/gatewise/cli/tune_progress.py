@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 class TuneProgress:
     """A listener that draws; off a terminal it prints the lines alone, and with `quiet` nothing."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self.quiet, self.clock = quiet, clock
         self.console = progress_console()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bar = Progress(
@@ -41,7 +42,7 @@ class TuneProgress:
         self.bar.stop()
 
     def on_study(self, num_trials: int, num_folds: int, rows: list[TrialRow], metric: str) -> None:
-        self._num_trials, self._num_folds, self._began = num_trials, num_folds, time.monotonic()
+        self._num_trials, self._num_folds, self._began = num_trials, num_folds, self.clock()
         self._metric = metric
         ended = [row for row in rows if row.state != "RUNNING"]
         for row in ended:
@@ -58,7 +59,7 @@ class TuneProgress:
         if self.quiet:
             return
         if self._ended == 0 and (left := self.bar.tasks[self.task].remaining):
-            each = time.monotonic() - self._began
+            each = self.clock() - self._began
             self.console.print(
                 f"About {rough_duration(each)} a trial, at most {rough_duration(each * left)} more; "
                 "trials may be pruned or stop early",

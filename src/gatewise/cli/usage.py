@@ -14,6 +14,20 @@ from gatewise.errors import one_line
 _MUST_BE = {"a valid integer": "a whole number", "a valid number": "a number", "a finite number": "a finite number"}
 
 
+# Options of other commands, and what there is instead: {command: {option: hint}}.
+_INSTEAD = {
+    "gatewise cv": dict.fromkeys(
+        ("--max-time", "--stop-after-epoch"),
+        "each training of a cross-validation has all its epochs: --max-epochs 20 gives fewer, --quick a first look; "
+        "Ctrl-C keeps what is finished, --resume goes on",
+    ),
+    "gatewise tune": {
+        "--max-time": "--timeout 30m ends the search",
+        "--stop-after-epoch": "--max-epochs 20 gives each trial fewer",
+    },
+}
+
+
 def usage_words(error: Any, command: Any, words: Sequence[str]) -> tuple[str, str]:
     """Message and hint.
 
@@ -31,9 +45,9 @@ def usage_words(error: Any, command: Any, words: Sequence[str]) -> tuple[str, st
         case "NoArgsIsHelpError":
             return f"{name} takes a command", f"one of {', '.join(command.commands)}: {help_page}"
         case "NoSuchOption":
-            return f"unknown option {one_line(error.option_name)}", _nearest_option(
-                error.option_name, command, help_page
-            )
+            instead = _INSTEAD.get(name, {}).get(error.option_name)
+            hint = instead or _nearest_option(error.option_name, command, help_page)
+            return f"unknown option {one_line(error.option_name)}", hint
         case "BadOptionUsage":
             takes = "takes no value" if "does not take" in error.message else "takes a value"
             return f"{error.option_name} {takes}", help_page

@@ -143,7 +143,8 @@ def train_group(
         compute = InProcess.description if count == 1 else f"{count} processes on this machine"
     _log.info("one model for each of %d %ss: %s", len(tasks), noun, compute)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
-    listener.on_plan([task.member for task in tasks], config.training.max_epochs, compute)
+    epochs = min(config.training.max_epochs, tasks[0].budget.stop_after_epoch or config.training.max_epochs)
+    listener.on_plan([task.member for task in tasks], epochs, compute)
     group = start_run(config, table, name, kind=kind, steps=len(tasks))
     parent = Group(group.run_id, group.info.mlflow_run_id)
     tasks = [replace(task, name=_member_name(task, kind, name, group), group=parent) for task in tasks]
