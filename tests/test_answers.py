@@ -5,6 +5,7 @@ A line that a terminal breaks by itself breaks in the middle of a number, and th
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -93,12 +94,15 @@ def test_many_symbols_and_models_fit_80_columns(cli: Cli, monkeypatch: pytest.Mo
         ("precision_up", 0.3333, "33.3%"),
         ("macro_f1", 0.33119, "0.331"),
         ("f1_up", 0.33119, "0.331"),
+        ("weighted_f1", 0.33119, "0.331"),
         ("brier", 0.61788, "0.6179"),
         ("ece", 0.0902, "9.0%"),
         ("ece", 0.00659, "0.7%"),
         ("rmse", 12345.678, "12,346"),
         ("rmse_close", 0.012345, "0.01235"),
         ("r2", -0.5, "-0.500"),
+        ("r2", -0.00591, "-0.006"),
+        ("r2", 0.00002, "0.00002"),
         ("directional_accuracy_close", 0.5, "50.0%"),
         ("ece", 0.00004, "0.004%"),
     ],
@@ -132,6 +136,16 @@ def test_a_trial_is_told_in_its_metrics_digits(capsys: pytest.CaptureFixture[str
         progress.on_study(3, 1, [], metric)
         progress.on_trial(row)
     assert f"Trial 1 of 3:  {text}  best {text} (trial 1)" in capsys.readouterr().err
+
+
+def test_people_read_one_percent_sign() -> None:
+    source = Path(__file__).parents[1] / "src" / "gatewise"
+    for path in source.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        notes = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant | ast.JoinedStr) and id(n) not in notes]
+        apart = [text for text in map(ast.unparse, texts) if re.search(r"[\d}] %(?![-\w%(])", text)]
+        assert not apart, f"{path.name}: 2 % beside 2.0%"
 
 
 def test_people_read_one_minus_sign() -> None:

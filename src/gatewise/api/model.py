@@ -187,6 +187,8 @@ class Model(Judged):
         model, baselines = read_part(self._values, part)
         head, lines = side_by_side(model, baselines, self.config.evaluation.confidence, best_first(baselines))
         long = against(self.judgement, model, baselines)
+        unit = self._values["units"].get("errors")
+        units = [f"Errors are in {unit}."] if unit else []
         wins = self._values["windows"]
         run_id = self.folder.name
         return Summary(
@@ -196,7 +198,7 @@ class Model(Judged):
             f"{self._values['best_epoch']} of {self._values['epochs']}",
             head,
             lines,
-            [f"{remark.rstrip('.')}." for remark in self._values["remarks"]],
+            [*units, *(f"{remark.rstrip('.')}." for remark in self._values["remarks"])],
             {"run": f"{run_id[:8]}  {self.name}", "report": str(from_here(self.folder / "report.html"))},
             ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
             self._curves(),

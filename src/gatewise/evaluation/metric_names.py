@@ -40,6 +40,7 @@ METRICS = {
     "log_loss": Metric("log loss", decides=True, places=4),
     "accuracy": Metric("accuracy", high=1.0, lower_is_better=False, places=1, percent=True),
     "macro_f1": Metric("macro F1", high=1.0, lower_is_better=False, places=3),
+    "weighted_f1": Metric("weighted F1", high=1.0, lower_is_better=False, in_tables=False, places=3),
     "f1": Metric("F1", high=1.0, lower_is_better=False, in_tables=False, places=3),
     "brier": Metric("Brier score", high=2.0, places=4, short="Brier"),
     "ece": Metric("calibration error", high=1.0, places=1, percent=True, short="ECE"),
@@ -104,8 +105,10 @@ def metric_text(metric: str, value: float, size: float | None = None, sign: str 
         size: of the largest value that it stands beside; `None`: it stands alone.
         sign: `+` shows it always.
     """
-    if _found(metric)[1].percent:
-        return f"{_share(100 * value, metric_places(metric, value), sign)}%"
+    entry = _found(metric)[1]
+    if entry.places is not None:
+        own = _with_places(100 * value if entry.percent else value, entry.places, f"{sign},")
+        return f"{own}%" if entry.percent else own
     return shown(value, metric_places(metric, value if size is None else size), f"{sign},")
 
 
@@ -137,11 +140,11 @@ def metric_difference(metric: str, difference: Interval, size: float) -> str:
     return f"{signed(difference.value)} [{signed(difference.low)}, {signed(difference.high)}]"
 
 
-def _share(percent: float, places: int, sign: str) -> str:
+def _with_places(value: float, places: int, sign: str) -> str:
     """With its places, and with more only where nothing but zeros would be left of it."""
-    if percent and abs(percent) < 0.5 * 10.0**-places:
-        places = -math.floor(math.log10(abs(percent)))
-    return fixed(percent, places, sign)
+    if value and abs(value) < 0.5 * 10.0**-places:
+        places = -math.floor(math.log10(abs(value)))
+    return fixed(value, places, sign)
 
 
 def _found(metric: str) -> tuple[str, Metric]:

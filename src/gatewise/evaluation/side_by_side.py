@@ -33,7 +33,7 @@ def in_tables(metrics: Iterable[str]) -> list[str]:
 def best_first(baselines: Mapping[str, Metrics]) -> list[str]:
     """Names of baselines, the lowest in the deciding metric first."""
     deciding = {name: metrics[deciding_among(metrics)].value for name, metrics in baselines.items()}
-    return sorted(deciding, key=lambda name: deciding[name])
+    return sorted(deciding, key=lambda name: (deciding[name], name))
 
 
 def read_part(results: Mapping[str, Any], part: str) -> tuple[Metrics, dict[str, Metrics]]:

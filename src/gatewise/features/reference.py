@@ -23,7 +23,7 @@ Every feature of row *t* is a function of exactly the last *lookback* rows of it
 knowable at the row's `time`. What follows from that:
 
 - **Averages are windowed.** An exponential average of span n is cut at 3n rows and its weights are divided by their
-  sum (the cut drops 0.25 % of the endless average's weight). RSI, ATR and ADX take plain means, Cutler's way, in place
+  sum (the cut drops 0.25% of the endless average's weight). RSI, ATR and ADX take plain means, Cutler's way, in place
   of Wilder's endless smoothing. Values therefore differ a little from charting programs whose averages start at the
   file's first row, and they don't depend on where a file starts.
 - **Batch equals live.** A buffer of *lookback* rows gives the number that the whole table gave; window sums are taken

@@ -31,7 +31,7 @@ def embargo_us(spec: SplitConfig, timeframe: timedelta, spans: Spans) -> tuple[i
     most = int(spans.time_us.max() - spans.time_us.min()) * LARGEST_SHARE_PERCENT // 100 if spans.row.size else 0
     if usual <= most:
         return usual, "default: five days, or five rows where a row is a day or longer"
-    return most // step * step, f"default: five days, capped at {LARGEST_SHARE_PERCENT} % of the series"
+    return most // step * step, f"default: five days, capped at {LARGEST_SHARE_PERCENT}% of the series"
 
 
 def purge_us(spec: SplitConfig, timeframe: timedelta) -> int:

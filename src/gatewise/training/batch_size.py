@@ -74,7 +74,7 @@ def measure_batch_size(
             reason = f"{size} windows do not fit in memory"
             break
         if len(speeds) > 1 and speeds[size] < WORTH_IT * speeds[size // 2]:
-            reason = f"{size} windows are less than 5 % faster than {size // 2}"
+            reason = f"{size} windows are less than 5% faster than {size // 2}"
             break
         if size * 2 > largest:
             if largest == num_windows:

@@ -27,11 +27,11 @@ class ClassesDrawing:
         yield pictures.add(
             figures.confusion(result.confusion, report.spec.classes),
             "Confusion matrix",
-            "Each row is a true class; its shares add up to 100 %.",
+            "Each row is a true class; its shares add up to 100%.",
         )
         yield pictures.add(
             figures.reliability_diagram(result.reliability),
             "Reliability",
-            "Where the model says 40 %, is it right 40 % of the time? Below the dashed line it promises too much. Each "
+            "Where the model says 40%, is it right 40% of the time? Below the dashed line it promises too much. Each "
             "dot stands for a bin of rows, by how sure the model was.",
         )
