@@ -60,15 +60,3 @@ def test_a_run_says_that_it_is_a_first_look(cli, gatewise_home: Path) -> None:
     assert answer["remarks"][0].startswith("A first look, and so is its verdict: --quick stands for")
     assert "--hidden-size 32" in answer["remarks"][0]
     assert "--max-epochs" not in answer["remarks"][0]
-
-
-def test_a_first_looks_search_trains_what_is_fewer_than_a_batch_as_one(
-    cli, gatewise_home: Path, tmp_path: Path
-) -> None:
-    """Its inner folds are small, and no trial of it fails for the size of batches that the space holds."""
-    space = tmp_path / "space.yaml"
-    space.write_text("batch_size: [4096]\n")
-    words = f"tune --source sp500 --quick --space {space} --seq-len 5 --max-epochs 1 --n-trials 1 --workers 1 --json -q"
-    answer = cli(*words.split())
-    assert answer.code == 0, answer.err
-    assert [trial["state"] for trial in json.loads(answer.out)["trials"]] == ["COMPLETE"]

@@ -301,6 +301,24 @@ def test_ctrl_c_while_the_findings_are_written_says_how_to_go_on(search, monkeyp
     assert search().resumed == 14
 
 
+def test_a_fold_that_is_smaller_than_a_batch_is_one_batch_unless_every_fold_is(search, pretend) -> None:
+    """Early folds are small: batches that the last one has room for are no failure, as they are none of `cv`'s."""
+    config = small_config()
+    folds = {number: small_data().shared.fold(3, number).train.size for number in (1, 2, 3)}
+    first, second, last = (-(-size // config.windows.stride) for size in folds.values())
+    assert first < second < last
+    batches = set()
+
+    def score(config: Any, fold: int) -> float:
+        batches.add((fold, config.training.batch_size))
+        return bowl(config, fold)
+
+    pretend(score)
+    search(config, small_space(config, {"batch_size": [last, last + 1]}), n_trials=8, pruner="none")
+    too_large = {(fold, last + 1) for fold in folds}  # which training refuses
+    assert batches == {(1, first), (2, second), (3, last)} | too_large
+
+
 def test_settings_that_can_not_be_together_fail_the_trial_alone(search) -> None:
     config = small_config(windows__burn_in=2, windows__supervise="every")
     space = small_space(config, {"sequence_length": [4, 6], "windows.burn_in": [1, 5], "windows.supervise": ["every"]})

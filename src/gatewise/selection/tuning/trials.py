@@ -90,8 +90,8 @@ class Search:
     Args:
         base: the config whose fields trials set.
         store: keeps checkpoints.
-        small_batches: train a fold that is smaller than a trial's batch as one batch, as `gatewise cv` does; else the
-            trial fails, as `gatewise train` would.
+        small_batches: a fold that is smaller than a trial's batch is one batch, as `gatewise cv` has it, even where no
+            fold is as large; else the trial fails then, as `gatewise train` might with what it found.
     """
 
     def __init__(
@@ -163,9 +163,11 @@ class Search:
         self._advance(_Running(trial, jobs, scores, diverged, set(frozen.intermediate_values)))
 
     def _config(self, config: ExperimentConfig, fold: int) -> ExperimentConfig:
-        if not self.small_batches:
+        shared, horizon = self.data.shared, config.target.horizon
+        largest = max(shared.fold(horizon, number).train.size for number in range(1, self.data.num_folds + 1))
+        if not self.small_batches and fitting_batch(config, largest) < config.training.batch_size:
             return config
-        batch = fitting_batch(config, self.data.shared.fold(config.target.horizon, fold).train.size)
+        batch = fitting_batch(config, shared.fold(horizon, fold).train.size)
         training = config.training.model_copy(update={"batch_size": batch})
         return config.model_copy(update={"training": training})
 

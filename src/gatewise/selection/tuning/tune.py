@@ -159,10 +159,7 @@ def tune(
                 listener.on_study(request.n_trials, data.num_folds, before, data.metric)
                 runner = make_runner(request.workers, request.n_trials, used, data.shared, store, listener)
                 try:
-                    # A first look's windows are few by its own stride, whatever batches the space holds.
-                    quick = config.training.quick
-                    search = Search(study, config, data, runner, listener, store, small_batches=quick)
-                    out_of_time = search.run(request.n_trials, deadline)
+                    out_of_time = Search(study, config, data, runner, listener, store).run(request.n_trials, deadline)
                 finally:
                     runner.close()
                 remarks = (*remarks, *_of_best(find_best(study, config, data), data))
