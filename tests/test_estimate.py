@@ -25,11 +25,13 @@ class Clock:
         return self.now
 
 
-def told(step_seconds: float, num_steps: int, epochs: int = 10, val: int = 0, quicker=()) -> list[str]:
+def told(
+    step_seconds: float, num_steps: int, epochs: int = 10, val: int = 0, quicker=(), most: float | None = None
+) -> list[str]:
     """What is said over two epochs of 10 windows a step, the first step of which takes a minute."""
     said: list[str] = []
     clock = Clock()
-    estimate = Estimate(said.append, 10 * num_steps, val, epochs, quicker, clock)
+    estimate = Estimate(said.append, 10 * num_steps, val, epochs, quicker, clock, most)
     for epoch in (1, 2):
         began = clock.now
         for step in range(1, num_steps + 1):
@@ -53,6 +55,12 @@ def test_what_would_be_quicker_is_reckoned_from_the_same_steps_and_said_of_long_
     ways = [("windows.stride=4", 250)]
     assert "windows.stride=4 (about 25s an epoch)" in told(1.0, 100, quicker=ways)[1]
     assert len(told(1.0, 100, epochs=1, quicker=ways)) == 1
+
+
+def test_no_more_time_is_announced_than_is_given() -> None:
+    (said,) = told(1.0, 100, most=250.0, quicker=[("windows.stride=4", 250)])
+    assert said == "About 1m 40s an epoch, up to 4m 10s in all (the time that it is given; 10 epochs would take longer)"
+    assert told(1.0, 100, most=5000.0) == told(1.0, 100)
 
 
 def test_a_model_that_is_fitted_once_is_not_estimated() -> None:

@@ -127,3 +127,10 @@ def test_a_budget_is_each_seeds_own_and_the_plan_counts_to_where_it_ends(gatewis
     group = train_seeds(config, SEEDS, ear, far_levels(500, "A"), "off", 1, budget=Budget(stop_after_epoch=2))
     assert planned == [2]
     assert [(made.result["epochs"], made.result["ended"]) for made in group.runs] == [(2, "stop_after_epoch")] * 2
+
+
+def test_what_the_clock_ended_is_said_beside_the_spread(cli: Cli) -> None:
+    said = cli("train", *TINY, "--seeds", 2, "--workers", 1, "--max-epochs", 3, "--max-time", "0.001s")
+    assert said.code in (0, 1), said.err
+    assert said.err.count("1 epoch, best 1, then time was up") == 2
+    assert "--max-time ended 2 of 2 trainings, after 1, 1 epochs" in said.out

@@ -161,7 +161,8 @@ def _estimate(prepared: Prepared, budget: Budget, done: int, listener: Listener)
     ways = {f"windows.stride={4 * stride}": -(-windows // 4), "training.windows_per_epoch=20000": 20_000}
     quicker = [(way, fewer) for way, fewer in ways.items() if least <= fewer <= each / 2]
     last = min(training.max_epochs, budget.stop_after_epoch or training.max_epochs)
-    return Estimate(listener.on_message, each, len(prepared.split.val), last - done, quicker)
+    val = len(prepared.split.val)
+    return Estimate(listener.on_message, each, val, last - done, quicker, max_seconds=budget.max_seconds)
 
 
 def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:

@@ -126,7 +126,8 @@ def _words(answer: GroupRun | GroupFailure) -> str:
     part, metrics = _judged(answer.result)
     metric = deciding_among(metrics)
     epochs = f"{answer.result['epochs']} epoch{'' if answer.result['epochs'] == 1 else 's'}"
-    epochs += f", best {answer.result['best_epoch']}{', then diverged' * (answer.result['ended'] == 'diverged')}"
+    ended = {"diverged": ", then diverged", "max_time": ", then time was up"}.get(answer.result["ended"], "")
+    epochs += f", best {answer.result['best_epoch']}{ended}"
     value = metric_text(metric, metrics[metric]["value"])
     return f"{part} {metric_words(metric)} {value}, {epochs}, run {answer.run_id[:8]}"
 
@@ -183,6 +184,12 @@ def _print_outcome(outcome: GroupOutcome, data: DataConfig) -> None:
         print_sentence(
             "std: what another seed changes on these rows; how far other rows would move the numbers, each run's own "
             "intervals say."
+        )
+    timed = [str(run.result["epochs"]) for run in outcome.runs if run.result["ended"] == "max_time"]
+    if timed:
+        print_sentence(
+            f"note: --max-time ended {len(timed)} of {len(outcome.runs)} trainings, after {', '.join(timed)} epochs: "
+            f"the {noun}s differ by what the clock allowed too; --stop-after-epoch ends all alike"
         )
     remarked = [(run.member, remark) for run in outcome.runs for remark in run.result["remarks"]]
     for member, remark in remarked[:_MOST_REMARKS]:

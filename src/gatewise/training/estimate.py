@@ -23,6 +23,7 @@ class Estimate:
         train_windows, val_windows: of an epoch.
         epochs: at most, that this sitting trains.
         quicker: (what would be done, the windows that an epoch would train on then).
+        max_seconds: that this sitting may take; `None`: as many as it takes.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class Estimate:
         epochs: int,
         quicker: Sequence[tuple[str, int]] = (),
         clock: Callable[[], float] = time.perf_counter,
+        max_seconds: float | None = None,
     ) -> None:
-        self.say, self.clock = say, clock
+        self.say, self.clock, self.max_seconds = say, clock, max_seconds
         self.train_windows, self.val_windows, self.epochs = train_windows, val_windows, epochs
         self.quicker = quicker
         self._began = 0.0
@@ -69,7 +71,10 @@ class Estimate:
         total = epoch_seconds * self.epochs
         text = f"About {rough_duration(max(epoch_seconds, 1))} an epoch"
         if self.epochs > 1:
-            text += f", up to {rough_duration(max(total, 1))} in all ({self.epochs} epochs; it may stop early)"
+            ends = f"{self.epochs} epochs; it may stop early"
+            if self.max_seconds is not None and total > self.max_seconds:
+                total, ends = self.max_seconds, f"the time that it is given; {self.epochs} epochs would take longer"
+            text += f", up to {rough_duration(max(total, 1))} in all ({ends})"
         self.say(text)
         if total >= LONG_SECONDS and self.quicker:
             seconds = [(what, window_seconds * self._weighed(windows)) for what, windows in self.quicker]
