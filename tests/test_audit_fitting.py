@@ -23,6 +23,7 @@ from gatewise.proofs.splitting import check_split
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
+from gatewise.targets.learned import least_present
 from gatewise.training.listeners import Listener
 
 STEP_US = 60_000_000
@@ -216,6 +217,18 @@ CHANGES = {
     "features__columns_as": "changes",
 }
 CHANGES |= {"features__columns": ["close", "volume"]}
+
+
+def test_a_form_of_learning_that_is_chosen_by_all_rows_is_caught() -> None:
+    def peeking(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
+        assert samples.labels.start is not None
+        fold = fit_fold(config, samples, train_rows)
+        return replace(fold, least=least_present(config.target, samples.labels.start[samples.rows]))
+
+    result = check_scaler(case_of(config=small_experiment(**CHANGES), parts=Parts(fit_fold=peeking)))
+    assert not result.passed
+    assert "relative changes" in result.detail
+
 
 HONEST: dict[str, Callable[[], Case]] = {
     "plain": lambda: case_of(random_walk(seed=1)),
