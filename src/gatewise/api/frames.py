@@ -81,13 +81,16 @@ def _from_pandas(frame: Any) -> pa.Table:
 
 def _same(level: Any, column: Any) -> bool:
     """Whether a column holds what the level of an index does that is called as it is."""
+    if isinstance(level, pandas().RangeIndex):  # numbers rows alone, whatever it is called
+        return True
     if not isinstance(level, pandas().DatetimeIndex):
         return bool((level.astype(str) == column.astype(str)).all())
     try:
         stamps = pandas().to_datetime(column, utc=True)
     except (ValueError, TypeError, OverflowError):
         return False
-    return bool((stamps == pandas().to_datetime(level, utc=True)).all())
+    times = pandas().to_datetime(level, utc=True)
+    return bool(((stamps == times) | (stamps.isna() & times.isna())).all())
 
 
 def _level_name(level: Any, num_levels: int) -> str | None:
