@@ -164,3 +164,10 @@ def test_each_fold_of_a_cross_validation_and_each_member_of_a_fleet_has_its_own_
         assert "in all 2 folds " in remark
         assert sum("3 layers are many" in remark for remark in said.json["remarks"]) == 1
     assert answers[0] == pytest.approx(answers[1], rel=1e-4)
+
+
+def test_what_a_cross_validation_advises_can_be_typed_as_it_stands(cli: Cli) -> None:
+    words = ("--source", "sp500", "--horizons", "3", "--seq-len", "4", "--set", "data.start=2015-01-01T00:00:00Z")
+    words = (*words, "--hidden-size", "4", "--num-layers", "3", "--max-epochs", "1", "--batch-size", "64")
+    said = cli("cv", *words, "--n-splits", "2", "--workers", "1", "--quiet")
+    assert re.search(r"--num-layers 2$", said.out, re.MULTILINE), said.out + said.err

@@ -62,7 +62,7 @@ def write_results(
     summaries = summarize(compared, deciding, confidence)
     overfitting = measure_overfitting(compared, shared, plan.base)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
-    notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *(f"{remark}." for remark in remarks))
+    notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
     outcome = CvOutcome(
         plan=plan,
         folder=folder,
