@@ -82,7 +82,7 @@ def checked_name(name: str | None) -> str | None:
     if not text or len(text) > _MOST_CHARACTERS or not text.isprintable():
         raise ConfigError(
             f"a run's name must be 1 to {_MOST_CHARACTERS} characters that print; got {name[:_MOST_CHARACTERS]!r}",
-            "leave it out for one made of data, model and target",
+            'say a short one on one line, like "wide barriers"',
         )
     return text
 
