@@ -87,7 +87,7 @@ def test_a_search_in_a_fold_says_which_trial_it_is_at_and_how_long_all_searches_
     first.on_trial(replace(row, number=2, state="PRUNED", value=None))
     second.leave_out()
     assert said == [
-        "tuning fold 1: trial 1 of 3: 0.5, 6m 40s of tuning left",
+        "tuning fold 1: trial 1 of 3: 0.5000, 6m 40s of tuning left",
         "tuning fold 1: trial 2 of 3: pruned, 5m 00s of tuning left",
     ]
     assert pace.left == 0

@@ -161,7 +161,7 @@ def test_the_smallest_batch_within_five_percent_of_the_best_speed_is_chosen() ->
     assert list(speeds) == [32, 64, 128, 256]  # 256 is 3.8 % faster than 128
     assert choice.batch_size == 128
     assert speeds[128] == pytest.approx(128 / (0.001 + 0.0128))
-    assert "5 %" in choice.reason
+    assert "5%" in choice.reason
 
 
 @settings(deadline=None)
