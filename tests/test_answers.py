@@ -14,7 +14,9 @@ import pytest
 
 from audit_tables import random_walk
 from conftest import TINY, Cli
+from gatewise.cli.output import newer_rows
 from gatewise.cli.tune_progress import TuneProgress
+from gatewise.config.schema import DataConfig
 from gatewise.evaluation.base import Estimate, Interval
 from gatewise.evaluation.metric_names import METRICS, metric_head, metric_interval, metric_spread, metric_text
 from gatewise.selection.tuning.trials import TrialRow
@@ -152,3 +154,16 @@ def test_people_read_one_minus_sign() -> None:
     source = Path(__file__).parents[1] / "src" / "gatewise"
     assert not [path for path in source.rglob("*.py") if "\u2212" in path.read_text(encoding="utf-8")]
     assert not [path for path in source.rglob("*.html") if "\u2212" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize(
+    ("source", "flags"),
+    [
+        ("files", "--data NEW_ROWS.csv"),
+        ("frame", "--data NEW_ROWS.csv"),
+        ("lake", "--source lake"),
+        ("sp500", "--source sp500"),
+    ],
+)
+def test_what_to_do_next_reads_newer_rows_of_the_source_that_was_trained_on(source: str, flags: str) -> None:
+    assert newer_rows(DataConfig.model_construct(source=source)) == flags

@@ -195,7 +195,7 @@ def verdict_text(judgement: Judgement, text: str | None = None) -> Text:
 
 def newer_rows(data: DataConfig) -> str:
     """The flags by which `gatewise predict` reads newer rows of the source that a model was trained on."""
-    return f"--source {data.source}" if data.source in ("lake", "sql") else "--data NEW_ROWS.csv"
+    return "--data NEW_ROWS.csv" if data.source in ("files", "frame") else f"--source {data.source}"
 
 
 def cut_in_the_middle(text: str, most: int) -> str:
