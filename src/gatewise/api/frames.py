@@ -105,7 +105,7 @@ def _level_name(level: Any, num_levels: int) -> str | None:
 
 
 def on_rows_of(
-    data: object,
+    data: Any,
     predictions: pl.DataFrame,
     places: npt.NDArray[np.int64],
     symbols: pl.Series,
@@ -130,17 +130,17 @@ def on_rows_of(
         own = placed.filter(symbols == name)
         parts.append(own.rename({column: f"{column} {name}" for column in predictions.columns}))
     table = data.collect() if isinstance(data, pl.LazyFrame) else data
-    joined = pl.DataFrame({_PLACE: np.arange(len(table), dtype=np.int64)})  # type: ignore[arg-type]
+    joined = pl.DataFrame({_PLACE: np.arange(len(table), dtype=np.int64)})
     for part in parts:
         joined = joined.join(part, on=_PLACE, how="left", maintain_order="left")
     return like(data, joined.drop(_PLACE))
 
 
-def like(data: object, frame: pl.DataFrame) -> Any:
+def like(data: Any, frame: pl.DataFrame) -> Any:
     """A frame of the library that `data` is of, of polars where that is none; of pandas with its index if that fits."""
     if is_pandas(data):
         made = frame.to_pandas()
-        if len(made) == len(data):  # type: ignore[arg-type]
-            made.index = data.index  # type: ignore[attr-defined]
+        if len(made) == len(data):
+            made.index = data.index
         return made
     return frame.to_arrow() if isinstance(data, pa.Table | pa.RecordBatch) else frame
