@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from gatewise.evaluation.base import PredictionScores
 from gatewise.evaluation.kinds.table import JUDGES
 from gatewise.evaluation.metric_names import IN_TABLES
 from gatewise.evaluation.paired import Paired, pair
-from gatewise.registry.details import details_of, flat
+from gatewise.registry.details import config_of, flat
 from gatewise.registry.info import RunInfo
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
@@ -84,14 +84,14 @@ def compare_runs(runs: Sequence[RunInfo]) -> Comparison:
     """
     if len(runs) < 2:
         raise ConfigError("a comparison takes two runs or more", "gatewise runs compare A B")
-    configs = [details_of(info).config for info in runs]
+    configs = [config_of(info) for info in runs]
+    known = [config for config in configs if config is not None]
     settings = _differing([{} if config is None else flat(config.to_dict()) for config in configs])
     data = _differing([_data_facts(info) for info in runs])
     plain = Comparison(tuple(runs), settings, data)
-    frames, reason = _shared_rows(runs, [config for config in configs if config is not None])
+    frames, reason = _shared_rows(runs, known)
     if reason is not None:
-        return Comparison(**{**vars(plain), "reason": reason})
-    known = [config for config in configs if config is not None]
+        return replace(plain, reason=reason)
     part = str(frames[0]["part"][0])
     scores = [_scores(frame, config) for frame, config in zip(frames, known, strict=True)]
     judge = JUDGES[str(known[0].target.output_kind)]
@@ -113,8 +113,14 @@ def compare_runs(runs: Sequence[RunInfo]) -> Comparison:
         )
         for other in scores[1:]
     )
-    shared = {"part": part, "rows": frames[0].height, "paired": paired, "deciding_metric": judge.deciding_metric}
-    return Comparison(**{**vars(plain), **shared, "confidence": known[0].evaluation.confidence})
+    return replace(
+        plain,
+        part=part,
+        rows=frames[0].height,
+        paired=paired,
+        deciding_metric=judge.deciding_metric,
+        confidence=known[0].evaluation.confidence,
+    )
 
 
 def _differing(of_runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:

@@ -15,14 +15,6 @@ from gatewise.registry.info import GROUPS, RunInfo
 from gatewise.registry.limits import flat_params
 from gatewise.registry.listing import list_runs
 
-_RESULTS = {
-    "train": "metrics.json",
-    "cv": "summary.json",
-    "tune": "summary.json",
-    "per-symbol": "summary.json",
-    "seeds": "summary.json",
-}
-
 
 @dataclass(frozen=True)
 class Details:
@@ -54,13 +46,13 @@ class Details:
 
 def details_of(info: RunInfo) -> Details:
     """Reads them; what is missing or damaged is left out."""
-    config = _config(info.folder)
-    members = [member for member in list_runs("train") if info.run_id and member.parent == info.run_id]
+    config = config_of(info)
+    runs = list_runs("train") if info.kind in GROUPS else []
     return Details(
         config=config,
         changed={} if config is None else changed_fields(config),
-        results=_json(info.folder / _RESULTS.get(info.kind, "summary.json")),
-        members=tuple(members[::-1] if info.kind in GROUPS else ()),
+        results=_json(info.folder / ("metrics.json" if info.kind == "train" else "summary.json")),
+        members=tuple(run for run in reversed(runs) if run.parent == info.run_id),
         files=info.files,
     )
 
@@ -81,11 +73,12 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return fields
 
 
-def _config(folder: Path) -> ExperimentConfig | None:
+def config_of(info: RunInfo) -> ExperimentConfig | None:
+    """A run's, or a lone bundle's; `None` where it can't be read."""
     try:
-        if (folder / "config.yaml").is_file():
-            return load_config(folder / "config.yaml")
-        return build_config(json.loads((folder / "bundle.json").read_bytes())["config"])
+        if (info.folder / "config.yaml").is_file():
+            return load_config(info.folder / "config.yaml")
+        return build_config(json.loads((info.folder / "bundle.json").read_bytes())["config"])
     except (GatewiseError, OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,9 +1,9 @@
 """The line to MLflow: where the records live, how the client is made quiet, and how its failures become ours.
 
-Importing MLflow takes about 1.7 s, so nothing here does it before a run is started or looked up, and of a run that is
-started it is done while features are made. The first SQLite
-database of a home is migrated through MLflow's whole history of schemas (0.7 s, or 0.5 s without waiting for the disk
-at each step); it is made beside its place and linked into it, so that a process killed meanwhile leaves no half of one.
+Importing MLflow takes about 1.7 s, so nothing here does it before a run is written, and of a run that is started it is
+done while features are made. The first SQLite database of a home is migrated through MLflow's whole history of schemas
+(0.7 s, or 0.5 s without waiting for the disk at each step); it is made beside its place and linked into it, so that a
+process killed meanwhile leaves no half of one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gatewise.registry.folders import run_folders
 from gatewise.sqlite import WAIT, probe, trouble
 
 # Chosen only where the user has not chosen. No telemetry leaves the machine, nothing is printed among our words, and a
-# server that is down is given up after seconds instead of MLflow's four minutes: runs.py keeps the values and retries.
+# server that is down is given up after seconds instead of MLflow's four minutes: writer.py keeps values and retries.
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
