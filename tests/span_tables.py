@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,10 @@ def make_table(minutes_by_symbol: dict[str, list[int]], timeframe: timedelta = M
     rows = [(s, start + m * timeframe, 1.0) for s in sorted(minutes_by_symbol) for m in minutes_by_symbol[s]]
     schema = {"symbol": pl.String, "time": pl.Datetime("us", "UTC"), "close": pl.Float64}
     return Table(pl.DataFrame(rows, schema=schema, orient="row"), timeframe, timeframe)
+
+
+def as_lists(pairs: Any) -> list[tuple[list[int], list[int]]]:
+    return [(train.tolist(), test.tolist()) for train, test in pairs]
 
 
 def plain_spans(num_rows: int, reach: int, horizon: int, step_us: int = MINUTE_US) -> Spans:

@@ -20,17 +20,13 @@ from gatewise.splits.base import Spans
 from gatewise.splits.combinatorial import combinatorial, combinatorial_paths
 from gatewise.splits.folds import backtest_paths, fold_masks, make_folds
 from gatewise.splits.protocol import PurgedFolds, purged_pair
-from span_tables import MINUTE, MINUTE_US, plain_spans
+from span_tables import MINUTE, MINUTE_US, as_lists, plain_spans
 
 SPANS = [(0, 1), (3, 2), (0, 7)]
 
 
 def samples(size: int, reach: int, horizon: int) -> Spans:
     return plain_spans(size + reach + horizon, reach, horizon)
-
-
-def as_lists(pairs: object) -> list[tuple[list[int], list[int]]]:
-    return [(train.tolist(), test.tolist()) for train, test in pairs]
 
 
 @pytest.mark.parametrize("sliding", [False, True])

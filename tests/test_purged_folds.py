@@ -24,14 +24,10 @@ from gatewise.config.schema import CvConfig
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, UnknownNameError
 from gatewise.splits.base import Spans
 from gatewise.splits.protocol import PurgedFolds
-from span_tables import meets
+from span_tables import as_lists, meets
 
 START = np.datetime64("2024-01-01T00:00", "us")
 HOUR = np.timedelta64(1, "h")
-
-
-def as_lists(pairs: Any) -> list[tuple[list[int], list[int]]]:
-    return [(train.tolist(), test.tolist()) for train, test in pairs]
 
 
 def of(**fields: Any) -> dict[str, Any]:
