@@ -221,10 +221,10 @@ def test_settings_come_by_keyword_mapping_file_or_config(home: Path, tmp_path: P
     from gatewise.api.call import Call
 
     for config in (tmp_path / "mine.yaml", str(tmp_path / "mine.yaml"), flat, whole):
-        made = Call(None, config, {"target.horizon": 7}, {"hidden_size": np.int64(5)}).config()
+        made = Call(None, config, {"target.horizon": 7}, {"hidden_size": np.int64(5)}, gw.fit).config()
         assert (made.model.name, made.windows.sequence_length, made.target.horizon) == ("gru", 9, 7)
         assert made.model.model_dump()["hidden_size"] == 5
-    assert Call(None, None, None, {"target": {"kind": "direction"}}).config().target.kind == "direction"
+    assert Call(None, None, None, {"target": {"kind": "direction"}}, gw.fit).config().target.kind == "direction"
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {

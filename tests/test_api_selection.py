@@ -123,6 +123,13 @@ def test_wrong_arguments_are_one_line_and_a_hint(
     assert "\n" not in refused.value.message + refused.value.hint
 
 
+@pytest.mark.parametrize("call", [gw.fit, gw.cv, gw.tune, gw.audit, gw.check])
+def test_an_argument_that_is_misspelt_is_named(call: Any) -> None:
+    with pytest.raises(GatewiseError) as refused:
+        call(confg="mine.yaml")
+    assert "'config'" in str(refused.value.hint)
+
+
 def test_an_audit_of_a_frame_is_true_where_nothing_looks_ahead(gatewise_home: Path) -> None:
     audit = gw.audit(bars(), **TINY)
     assert audit

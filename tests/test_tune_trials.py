@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from gatewise.config.load import load_config
+from gatewise.config.quick import QUICK_TRIALS
 from gatewise.errors import ConfigError, DivergedError, GatewiseError, Interrupted, StorageError, TrainingError
 from gatewise.registry.folders import find_folder
 from gatewise.selection.tuning import trial_runner
@@ -338,6 +339,12 @@ def test_when_every_trial_fails_the_first_reason_is_the_error(search, pretend, h
     assert error.value.hint == "lower it"
     (table,) = home.glob("tune/*/trials.parquet")
     assert pl.read_parquet(table)["state"].to_list() == ["FAIL"] * 3
+
+
+def test_a_first_look_makes_few_trials_unless_a_number_is_said() -> None:
+    quick = load_config(overrides={"training.quick": True})
+    assert StudyRequest.of(quick, (), {"n_trials": None}).n_trials == QUICK_TRIALS
+    assert StudyRequest.of(quick, (), {"n_trials": 7}).n_trials == 7
 
 
 def test_time_that_is_up_stops_the_trial_under_way_but_never_before_one_is_complete(search, pretend) -> None:

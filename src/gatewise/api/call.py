@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Call:
     Args:
         data, config, settings: see `fit`.
         said: settings that came as keywords.
-        arguments: the function's own keywords, to be listed beside settings where one is not known.
+        function: that was called, whose own keywords are listed beside settings where one is not known.
 
     Raises:
         ArgumentError, UnknownKeywordError, ConfigError, ReadError: see `given`, `read_settings` and `resolve`.
@@ -36,9 +37,10 @@ class Call:
         config: Config,
         settings: Mapping[str, Any] | None,
         said: Mapping[str, Any],
-        arguments: Iterable[str] = (),
+        function: Callable[..., object],
     ) -> None:
         self.rows: Given = given(data)
+        arguments = signature(function).parameters.keys() - {"said"}
         self.overrides = read_settings(settings or {}, said, fixed=self.rows.fixed, arguments=arguments)
         self.rows.refuse(self.overrides)
         self._config = config

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from gatewise.data.check.rows import Report
     from gatewise.proofs import Audit, Check
 
-_ARGUMENTS = ("data", "config", "settings", "progress")
-
 
 class AuditResult(Result):
     """The checks of an audit; true where all passed."""
@@ -115,7 +113,7 @@ def audit(
     Raises:
         GatewiseError: rows or settings that can't be trained on at all.
     """
-    call = Call(data, config, settings, said, _ARGUMENTS)
+    call = Call(data, config, settings, said, audit)
     made = call.config()
     with speaking(progress):
         from gatewise.proofs import run_audit
@@ -140,7 +138,7 @@ def check(
     """
     from gatewise.data.check.rows import check_data
 
-    call = Call(data, config, settings, said, _ARGUMENTS)
+    call = Call(data, config, settings, said, check)
     if call.rows.table is not None:
         raise ArgumentError("a gatewise.Table was checked when it was made", "check the rows that it was made of")
     with speaking(False):

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
     from gatewise.selection.cv.plan import Plan
 
-_ARGUMENTS = ("data", "models", "horizons", "seeds", "per_symbol", "workers", "fleet", "run_name", "resume")
-
 
 class CvResult(Judged):
     """What a cross-validation found; `outcome` holds all of it."""
@@ -107,7 +105,7 @@ def cv(
     """
     are_texts(run_name=run_name, resume=resume)
     are_counts(workers=workers)
-    call = Call(data, config, settings, said, _ARGUMENTS)
+    call = Call(data, config, settings, said, cv)
     with speaking(progress):
         from gatewise.cli.cv import make_compute
         from gatewise.cli.cv_progress import CvProgress

@@ -46,11 +46,6 @@ class Given:
                 "leave it out, or say it where the table is loaded",
             )
 
-    @property
-    def is_here(self) -> bool:
-        """Whether the rows are in this process alone, where nothing can read them again."""
-        return self.frame is not None or self.table is not None
-
 
 def given(data: object) -> Given:
     """What a call was handed.

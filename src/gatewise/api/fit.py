@@ -13,7 +13,6 @@ from gatewise.config.load import load_config
 from gatewise.errors import ArgumentError, ConfigError
 from gatewise.registry.folders import find_run_folder
 
-_ARGUMENTS = ("data", "config", "settings", "run_name", "resume", "max_time", "stop_after_epoch", "progress")
 _RATE = "training.learning_rate"
 
 
@@ -54,7 +53,7 @@ def fit(
     """
     are_texts(run_name=run_name, resume=resume)
     are_counts(stop_after_epoch=stop_after_epoch)
-    call = Call(data, config, settings, said, _ARGUMENTS)
+    call = Call(data, config, settings, said, fit)
     rate = call.overrides.pop(_RATE, None) if resume is not None else None
     if resume is None:
         made = call.config()

@@ -103,7 +103,8 @@ class Model(Judged):
 
     @property
     def history(self) -> pl.DataFrame:
-        """Every number of every epoch: step (from 1), name, value."""
+        """Every number of every epoch: step (from 1), name, value; see `to_dict` for the error."""
+        _ = self._values
         assert self.folder is not None
         return History.read(self.folder / "history.parquet").frame
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from gatewise.selection.tuning.space import SearchSpace
     from gatewise.selection.tuning.tune import Tuned
 
-_ARGUMENTS = ("data", "space", "n_trials", "timeout", "storage", "study_name", "pruner", "workers", "fleet", "resume")
-
 
 class TuneResult(Judged):
     """What a search found; `outcome` holds all of it."""
@@ -106,7 +104,7 @@ def tune(
     Args:
         data, config, settings, progress, said: as of `fit`.
         space: one that ships, a file, or a mapping: {"hidden_size": [16, 32], "dropout": {"low": 0.0, "high": 0.5}}.
-        n_trials: how many the study is to hold in the end; 50.
+        n_trials: how many the study is to hold in the end; 50, with `quick` 5.
         timeout: seconds, or like "30m", after which no trial begins.
         storage: a database's URL.
         study_name: the run's name, and the study's in the storage, where it goes on.
@@ -122,7 +120,7 @@ def tune(
     """
     are_texts(study_name=study_name, pruner=pruner, resume=resume)
     are_counts(n_trials=n_trials, workers=workers)
-    call = Call(data, config, settings, said, _ARGUMENTS)
+    call = Call(data, config, settings, said, tune)
     asked = {
         "n_trials": n_trials,
         "timeout_seconds": _seconds(timeout),
@@ -141,9 +139,7 @@ def tune(
         study_id = None
         if resume is None:
             made = call.config()
-            # A number of folds that was asked for is kept or refused.
-            request = StudyRequest(study_name=made.name, adapt="cv.n_splits" not in call.fields).updated(asked)
-            wanted = _space(space, made, call.fields)
+            request, wanted = StudyRequest.of(made, call.fields, asked), _space(space, made, call.fields)
         else:
             if call.says_anything or space or study_name or pruner:
                 raise ConfigError(

@@ -129,16 +129,11 @@ def _from_words(
     flags: ConfigFlags, space: str | None, asked: Mapping[str, object]
 ) -> tuple[ExperimentConfig, SearchSpace, StudyRequest]:
     from gatewise.config.load import load_config
-    from gatewise.config.quick import QUICK_TRIALS
     from gatewise.selection.tuning.folder import StudyRequest
     from gatewise.selection.tuning.space_file import load_space
 
     config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
-    # A number of folds that was asked for is kept or refused.
-    adapt = "cv.n_splits" not in flags.fields
-    if config.training.quick and asked["n_trials"] is None:
-        asked = {**asked, "n_trials": QUICK_TRIALS}
-    request = StudyRequest(study_name=config.name, adapt=adapt).updated(asked)
+    request = StudyRequest.of(config, flags.fields, asked)
     return config, load_space(space, config, flags.fields), request
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import inf
 from pathlib import Path
@@ -14,6 +14,7 @@ import yaml
 
 from gatewise.config.alike import require_fleet_choice
 from gatewise.config.load import load_config, to_yaml
+from gatewise.config.quick import QUICK_TRIALS
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
 from gatewise.files import home, write_frame, write_json, write_text
@@ -62,6 +63,12 @@ class StudyRequest:
         require_fleet_choice(self.fleet)
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, said: Collection[str], asked: Mapping[str, Any]) -> StudyRequest:
+        """What is asked of a config whose fields `said` were said: their number of folds is kept or refused."""
+        usual = QUICK_TRIALS if config.training.quick else cls.n_trials
+        return cls(usual, study_name=config.name, adapt="cv.n_splits" not in said).updated(asked)
 
     def updated(self, changes: Mapping[str, Any]) -> StudyRequest:
         """The same with what was said, which is all that is not `None`."""
