@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from gatewise.cli.output import progress_console
 
 if TYPE_CHECKING:
     from gatewise.feeds.fetch import FetchOutcome
@@ -23,7 +23,7 @@ class FetchProgress:
 
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self.console = progress_console()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),

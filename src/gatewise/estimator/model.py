@@ -203,7 +203,7 @@ class SequenceModel(ArrayEstimator):
 
     def _windows(self, X: Any) -> Values:
         """X as in `fit`, if it has the columns that it had there."""
-        if is_flat(X) and self._fitted.flat:
+        if self._fitted.flat and is_flat(X):
             try:
                 validate_data(self, X, reset=False, skip_check_array=True)
             except (ValueError, TypeError) as error:
