@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
+from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
@@ -93,7 +94,7 @@ def split_stretches(table: Table, rows: Ints, split: Split) -> tuple[Stretch, ..
     kind = np.zeros(len(rows), dtype=np.int64)
     for number, part in enumerate((split.train, split.val, split.test), start=1):
         kind[np.isin(rows, part, assume_unique=True)] = number
-    lane = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)[rows]
+    lane = block_numbers(table.frame[SYMBOL])[rows]
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(kind) != 0) | (np.diff(lane) != 0)]))
     ends = np.concatenate([starts[1:], [len(rows)]])
     shown = np.unique(lane)[:_MOST_LANES]

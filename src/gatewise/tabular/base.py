@@ -41,7 +41,7 @@ class TrainingRows:
     seed: int
     weight: Floats | None = None
 
-    def weight_of(self, rows: Ints) -> Floats | None:
+    def weight_of(self, rows: Ints | slice) -> Floats | None:
         """Of some positions."""
         return None if self.weight is None else self.weight[rows]
 

@@ -63,9 +63,8 @@ class Xgboost:
             outputs = unit_variance(rows.y)
             y = outputs.transform(rows.y, dtype=np.float64)
         shell = cls(None, classes, prior, outputs)
-        every = np.arange(len(rows.x))
         rounds = config.rounds or shell._choose_rounds(rows, y, config)
-        booster = shell._train(rows, every, y, config, rounds)
+        booster = shell._train(rows, slice(None), y, config, rounds)
         return cls(booster, classes, prior, outputs)
 
     def predict(self, x: Features) -> Floats:
@@ -118,7 +117,7 @@ class Xgboost:
     def _train(
         self,
         rows: TrainingRows,
-        some: Ints,
+        some: Ints | slice,
         y: npt.NDArray[Any],
         config: XgboostConfig,
         rounds: int,

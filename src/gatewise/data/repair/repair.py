@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.schema import DataConfig
+from gatewise.data.blocks import block_starts
 from gatewise.data.check.finding import SHOWN
 from gatewise.data.check.prices import Prices, find_level_jumps, mended, shifted
 from gatewise.data.repair.companions import at_errors, at_split, beside_of, others
@@ -84,7 +85,7 @@ def _steps(prices: Prices) -> Ints:
     """Rows with which a symbol, or another level of its prices, begins, and the number of rows."""
     keys = prices.frame.select(SYMBOL, pl.col(STAMP).alias("time")).with_row_index("row")
     split = keys.join(prices.splits.select(SYMBOL, "time"), on=[SYMBOL, "time"], how="semi")["row"].to_numpy()
-    fresh = np.flatnonzero(np.diff(keys[SYMBOL].rle_id().to_numpy(), prepend=-1))
+    fresh = block_starts(keys[SYMBOL])
     return np.unique(np.concatenate([fresh, split, prices.faults.jump_row, [keys.height]])).astype(np.int64)
 
 

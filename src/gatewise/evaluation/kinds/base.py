@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-import numpy as np
-
+from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.tabular.base import Features, Say, say_nothing
@@ -37,7 +36,7 @@ class Ground:
     @cached_property
     def symbol(self) -> Ints:
         """int64 [rows of the table], a number for each symbol, in the order of `table.symbols`."""
-        return self.table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
+        return block_numbers(self.table.frame[SYMBOL])
 
     def train_rows_of(self, symbol: int) -> Ints:
         """A symbol's own training rows; those of all symbols where it has none."""

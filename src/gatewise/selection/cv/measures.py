@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatewise.config.schema import ExperimentConfig
+from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL
 from gatewise.evaluation.backtest import backtest
 from gatewise.evaluation.base import Floats, Ints
@@ -58,7 +59,7 @@ def measure_overfitting(
         of_model = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
         trials[horizon, model] = _average(of_model, shared)
     rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
-    symbol = table.frame[SYMBOL].rle_id().to_numpy().astype(np.int64)
+    symbol = block_numbers(table.frame[SYMBOL])
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
     names = {key: f"{key[1]}@{key[0]}" for key in models}
     priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
