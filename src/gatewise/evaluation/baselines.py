@@ -21,7 +21,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
-from gatewise.models.registry import tabular_spec
 from gatewise.tabular.base import Features, Say, TabularModel, TrainingRows, class_prior, say_nothing
 
 ClassPredictor = Callable[[Features], ClassPrediction]
@@ -82,6 +81,8 @@ def fit_value_baselines(
 
 
 def _fitted(names: Sequence[str], rows: TrainingRows, say: Say, without: str) -> Iterator[tuple[str, TabularModel]]:
+    from gatewise.models.registry import tabular_spec  # brings torch, and workers are to start without that
+
     for name in names:
         if name != without:
             say(f"Fitting {name}: {len(rows.x):,} rows")
