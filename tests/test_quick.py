@@ -60,3 +60,11 @@ def test_a_run_says_that_it_is_a_first_look(cli, gatewise_home: Path) -> None:
     assert answer["remarks"][0].startswith("A first look, and so is its verdict: --quick stands for")
     assert "--hidden-size 32" in answer["remarks"][0]
     assert "--max-epochs" not in answer["remarks"][0]
+
+
+def test_what_a_search_decides_is_no_part_of_what_its_first_look_stands_for() -> None:
+    config = load_config(overrides={"training.quick": True})
+    whole, searched = quick_remark(config), quick_remark(config, {"model.hidden_size"})
+    assert whole is not None
+    assert "model.hidden_size=32, " in whole
+    assert searched == whole.replace("model.hidden_size=32, ", "")

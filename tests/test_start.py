@@ -74,3 +74,9 @@ def test_the_way_to_the_first_step_loads_nothing_of_judging_and_pictures(start: 
 
 def test_mlflow_is_loaded_beside_the_thread_that_prepares_rows(start: dict[str, list[str]]) -> None:
     assert start["mlflow"] == [False]
+
+
+def test_who_plans_many_trainings_and_leaves_them_to_others_loads_no_torch() -> None:
+    code = "import sys, gatewise.group.train, gatewise.registry.cv, gatewise.registry.tune; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "mlflow"} & set(done.stdout.split())

@@ -19,16 +19,19 @@ from gatewise.targets.learned import least_present, moved
 _SHOWN = 3
 
 
-def remarks_on(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
+def remarks_on(
+    config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64], searched: Collection[str] = ()
+) -> tuple[str, ...]:
     """What people should know of what is to be trained on, a sentence each: a first look, lost steps, classes without
     a say.
 
     Args:
         rows: int64, those that are learned from, or more of their kind.
+        searched: dotted names of what a search decides.
     """
-    labels = samples.labels
+    labels, first_look = samples.labels, quick_remark(config, searched)
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
-    return tuple(remark for remark in (quick_remark(config), lost_levels(config, samples, rows), weights) if remark)
+    return tuple(remark for remark in (first_look, lost_levels(config, samples, rows), weights) if remark)
 
 
 def unread_remark(unread: Sequence[str], num_features: int, bound: float | None) -> str:

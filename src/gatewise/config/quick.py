@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gatewise.config.fields import value_at
@@ -26,10 +27,14 @@ def quick_values(model: str) -> dict[str, Any]:
     return _ANY | _NETWORK | {f"model.{name}": size for name, size in _SIZES.items() if name in config.model_fields}
 
 
-def quick_remark(config: ExperimentConfig) -> str | None:
-    """What a first look was made with, in a sentence; `None` where the whole was asked for."""
+def quick_remark(config: ExperimentConfig, searched: Collection[str] = ()) -> str | None:
+    """What a first look was made with, in a sentence; `None` where the whole was asked for.
+
+    Args:
+        searched: dotted names of what a search decides.
+    """
     if not config.training.quick:
         return None
-    values = quick_values(config.model.name).items()
-    taken = ", ".join(f"{name}={value}" for name, value in values if value_at(config, name) == value)
+    values = {name: value for name, value in quick_values(config.model.name).items() if name not in searched}
+    taken = ", ".join(f"{name}={value}" for name, value in values.items() if value_at(config, name) == value)
     return f"A first look, and so is its verdict: training.quick stands for {taken or 'nothing that was left open'}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.sources import how_to_resume
@@ -137,7 +138,8 @@ def tune(
     table = load_table(config.data) if table is None else table
     data = tune_data(config, space, table, adapt=request.adapt)
     samples = data.shared.samples(config)
-    remarks = remarks_on(config, samples, samples.rows)
+    searched = {long_name(parameter.name) for parameter in space.parameters}
+    remarks = remarks_on(config, samples, samples.rows, searched)
     for remark in remarks:
         _log.warning("%s", remark)
     terms = study_terms(config, space, data.key, request.pruner)
