@@ -98,6 +98,7 @@ def test_a_search_gives_settings_that_fit_takes(searched: TuneResult) -> None:
         (gw.cv, {"run_name": 5}, "run_name is a text"),
         (gw.cv, {"resume": 5}, "resume is a text"),
         (gw.cv, {"resume": "abc"}, "abc"),
+        (gw.cv, {"max_time": 10}, "max_time"),
         (gw.cv, {"modles": "lstm"}, "unknown keyword"),
         (gw.tune, {"timeout": "soon"}, "timeout"),
         (gw.tune, {"timeout": True}, "timeout"),
@@ -166,8 +167,9 @@ def test_a_summary_of_any_size_fits_a_screen() -> None:
     assert pd.Series(text).str.contains("line 0").sum() == 1
 
 
-@pytest.mark.parametrize("call", [gw.cv, gw.tune])
-@pytest.mark.parametrize("name", ["max_time", "stop_after_epoch"])
+@pytest.mark.parametrize(
+    ("call", "name"), [(gw.cv, "stop_after_epoch"), (gw.tune, "max_time"), (gw.tune, "stop_after_epoch")]
+)
 def test_a_budget_of_one_training_is_refused_where_several_are_made_and_what_there_is_instead_is_named(
     call: Callable[..., object], name: str
 ) -> None:

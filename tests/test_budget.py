@@ -58,6 +58,20 @@ def test_no_epoch_is_begun_that_would_pass_the_time_but_one_is_trained() -> None
     assert run(small_model(), settings(), budget=Budget(max_seconds=1e-9)).epochs == 1
 
 
+def test_over_sittings_the_time_of_earlier_ones_counts_and_no_epoch_is_begun_beyond_it() -> None:
+    kept: list[object] = []
+    first = run(small_model(), settings(max_epochs=6), save=keep_in(kept), budget=Budget(stop_after_epoch=2))
+    tensors, values = kept[-1]  # type: ignore[misc]
+    for epoch in values["history"]:
+        epoch["seconds"] = 4.0
+    spent = Budget(10.0, over_sittings=True)
+    assert spent.spent(values["history"]) == 8.0
+    again = run(small_model(), settings(max_epochs=6), saved=(tensors, values), budget=spent)
+    assert (again.ended, again.epochs, again.best_epoch) == ("max_time", 2, first.best_epoch)
+    more = run(small_model(), settings(max_epochs=6), saved=(tensors, values), budget=Budget(10.0))
+    assert (more.ended, more.epochs) == ("max_epochs", 6)
+
+
 def test_a_run_that_ends_by_itself_there_says_so() -> None:
     assert run(small_model(), settings(max_epochs=2), budget=Budget(stop_after_epoch=2)).ended == "max_epochs"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -76,6 +77,7 @@ def cv(
     models: str | Sequence[str] | None = None,
     horizons: int | Sequence[int] | None = None,
     seeds: str | int | Sequence[int] = 1,
+    max_time: str | timedelta | None = None,
     per_symbol: bool = False,
     workers: int | None = None,
     fleet: str = "auto",
@@ -93,6 +95,7 @@ def cv(
         models: names, or one with commas between.
         horizons: rows ahead that the target looks.
         seeds: trainings of each model on each fold: how many, or a list that names each seed.
+        max_time: of each training, like "10m"; it ends between epochs.
         per_symbol: one model for each symbol.
         workers: processes; 1 trains in this one, `None` takes one a core.
         fleet: models of one shape trained as one: auto, on, off.
@@ -113,8 +116,8 @@ def cv(
         from gatewise.registry.folders import find_folder
         from gatewise.selection.cv.cv import resume_cv, start_cv
 
-        anything = call.says_anything or models or horizons or per_symbol or seeds != 1
-        asked = _plan(call, models, horizons, seeds, per_symbol) if anything or resume is None else None
+        anything = call.says_anything or models or horizons or per_symbol or seeds != 1 or max_time is not None
+        asked = _plan(call, models, horizons, seeds, per_symbol, max_time) if anything or resume is None else None
         if resume is None:
             assert asked is not None
             plan, folder = asked, None
@@ -138,9 +141,11 @@ def _plan(
     horizons: int | Sequence[int] | None,
     seeds: str | int | Sequence[int],
     per_symbol: bool,
+    max_time: str | timedelta | None,
 ) -> Plan:
     from gatewise.config.seeds import names_seeds, read_seeds
     from gatewise.selection.cv.plan import Plan
+    from gatewise.training.budget import Budget
 
     names = _listed("models", models, str)
     if names:
@@ -154,7 +159,9 @@ def _plan(
         raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
     chosen = read_seeds(seeds, first.training.seed)
     named = chosen if names_seeds(seeds) else ()
-    return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, named_seeds=named)
+    per_symbol = per_symbol or first.training.per_symbol
+    max_seconds = Budget.of(max_time).max_seconds
+    return Plan(configs, ahead, len(chosen), per_symbol, named_seeds=named, max_seconds=max_seconds)
 
 
 def _listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:

@@ -103,6 +103,6 @@ def _field(name: str, value: Any, arguments: Iterable[str]) -> str:
     if name in _OF_ONE_TRAINING:
         raise ArgumentError(
             f"{name} ends one training, that of gatewise.fit; this call makes several",
-            "max_epochs=20 or quick=True makes each shorter; gatewise.tune takes a timeout",
+            "max_epochs=20 or quick=True makes each shorter; gatewise.cv takes max_time, gatewise.tune a timeout",
         )
     raise UnknownKeywordError(name, {*keywords(), *sections, *OTHERS, *arguments})

@@ -63,6 +63,12 @@ def cv(
         ),
     ] = None,
     seeds: Annotated[str | None, SEEDS] = None,
+    max_time: Annotated[
+        str | None,
+        typer.Option(
+            help="Of each training, like 10m; it stops between epochs.", show_default="none", rich_help_panel=TRAINING
+        ),
+    ] = None,
     per_symbol: Annotated[
         bool, typer.Option("--per-symbol", help="One model for each symbol.", rich_help_panel=TRAINING)
     ] = False,
@@ -115,12 +121,14 @@ def cv(
     from gatewise.selection.cv.cv import resume_cv, start_cv
 
     set_up_logging(quiet)
-    anything = flags.file or flags.assignments or flags.overrides or models or horizons or seeds or per_symbol or tune
+    settings = flags.file, flags.assignments, flags.overrides, models, horizons, seeds, max_time, per_symbol, tune
     if not tune and (n_trials or space):
         raise ConfigError("--n-trials and --space say how --tune searches; it was not given", "--tune --n-trials 50")
     refuse_name(run_name, resume)
     trials = (n_trials or 50) if tune else 0
-    plan = _plan(flags, models, horizons, seeds, per_symbol, trials, space) if anything or not resume else None
+    plan = None
+    if any(settings) or not resume:
+        plan = _plan(flags, models, horizons, seeds, per_symbol, trials, space, max_time)
     if resume is not None:
         folder = find_folder(resume, "cv")
         plan = resume_cv(folder, plan)
@@ -162,9 +170,8 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     require_fleet_choice(fleet)
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
-        used, why = decide_fleet(
-            plan.base.training, plan.most_jobs, fleet, [config.model for config in plan.models.values()]
-        )
+        models = [config.model for config in plan.models.values()]
+        used, why = decide_fleet(plan.base.training, plan.most_jobs, fleet, models, plan.max_seconds is not None)
         if used:
             return FleetCompute(fleet), {"used": True, "why": why}
         return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}
@@ -186,11 +193,13 @@ def _plan(
     per_symbol: bool,
     trials: int,
     space: str | None,
+    max_time: str | None,
 ) -> Plan:
     from gatewise.config.load import load_config
     from gatewise.config.seeds import names_seeds
     from gatewise.selection.cv.plan import Plan, Tuning
     from gatewise.selection.tuning.space_file import load_space
+    from gatewise.training.budget import Budget
 
     def config(compared: Sequence[str] = (), **more: Any) -> Any:
         return load_config(flags.file, flags.assignments, flags.overrides | more, compared=compared, typed=True)
@@ -209,7 +218,8 @@ def _plan(
         tuning = Tuning(trials, spaces)
     chosen = seeds_from(seeds or "1", first, "training.seed" in flags.fields)
     named = chosen if seeds and names_seeds(seeds) else ()
-    return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, tuning, named)
+    budget = Budget.of(max_time)
+    return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, tuning, named, budget.max_seconds)
 
 
 def _listed(flag: str, text: str) -> list[str]:

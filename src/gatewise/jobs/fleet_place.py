@@ -57,7 +57,11 @@ class FleetCompute:
 
 
 def decide_fleet(
-    training: TrainingConfig, num_jobs: int, choice: str, models: Iterable[ModelConfig] = ()
+    training: TrainingConfig,
+    num_jobs: int,
+    choice: str,
+    models: Iterable[ModelConfig] = (),
+    timed: bool = False,
 ) -> tuple[bool, str]:
     """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
 
@@ -65,11 +69,16 @@ def decide_fleet(
         training: says the device and the precision.
         choice: auto, on or off.
         models: all that are to be trained.
+        timed: whether each training has a time of its own.
 
     Raises:
         ConfigError: a device or precision that this machine does not have; a fleet is asked for, and a model can be in
-            none.
+            none, or each has its own time.
     """
+    if timed and choice == "on":
+        raise ConfigError("members of a fleet train in step, so max_time can't end one of them", 'fleet="off"')
+    if timed:
+        return False, "max_time gives each training its own time, and members of a fleet train in step"
     if choice == "auto" and (training.device == "cpu" or not any(Path(name).exists() for name in _GPU_FILES)):
         # Known without torch, which takes the seconds in which workers could start.
         return False, "no GPU: on a CPU members gain nothing from one stack; they run side by side in processes"

@@ -29,6 +29,7 @@ from gatewise.jobs.shared import ALL, SharedData
 from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
+from gatewise.training.budget import Budget
 from gatewise.training.listeners import Listener
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Job:
         model: the name under which results are shown.
         symbol: the one symbol that it learns and is judged on, or `all`.
         size: training samples, by which it is guessed how long it will take.
+        max_seconds: that it may train for, over all sittings; see `Budget`.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Job:
     horizon: int
     symbol: str = ALL
     size: int = 1
+    max_seconds: float | None = None
 
     @property
     def label(self) -> str:
@@ -161,18 +164,29 @@ class JobListener(Protocol):
         """So many epochs are done; several may have passed since the last word."""
 
 
-def make_job(config: ExperimentConfig, shared: SharedData, fold: int, model: str, symbol: str = ALL) -> Job:
+def make_job(
+    config: ExperimentConfig,
+    shared: SharedData,
+    fold: int,
+    model: str,
+    symbol: str = ALL,
+    max_seconds: float | None = None,
+) -> Job:
     """A job with its key; `config` carries the seed and the horizon."""
     horizon = config.target.horizon
     split = shared.fold(horizon, fold, symbol)
-    key = job_key(config, shared, split)
-    return Job(key, config, fold, config.training.seed, model, horizon, symbol, max(1, split.train.size))
+    key, size = job_key(config, shared, split, max_seconds), max(1, split.train.size)
+    return Job(key, config, fold, config.training.seed, model, horizon, symbol, size, max_seconds)
 
 
-def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit) -> str:
-    """The hash of everything that decides a job's result: settings, data, rows, versions of what computes."""
+def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit, max_seconds: float | None = None) -> str:
+    """The hash of everything that decides a job's result: settings, data, rows, versions of what computes.
+
+    Where a time is given the clock decides too: what was made in that time is then the result.
+    """
     settings = {name: value for name, value in config.without_later().items() if name not in _NOT_DECIDING}
     settings |= {"own_parts": config.own_parts} if config.own_parts else {}
+    settings |= {} if max_seconds is None else {"max_seconds": max_seconds}
     clock = str(shared.table.timeframe)
     versions = {name: version(name) for name in _VERSIONS} | {"results": _RESULTS}
     digest = hashlib.sha256(json.dumps([settings, shared.table.fingerprint, clock, versions], sort_keys=True).encode())
@@ -199,7 +213,8 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
     started = time.perf_counter()
     fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
     fitted = fit_job(job, shared)
-    trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint)
+    budget = Budget(job.max_seconds, over_sittings=True)
+    trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint, budget)
     if trained.fit.ended == "interrupted":  # the best weights so far are no result; the checkpoint goes on from here
         raise KeyboardInterrupt
     return judge_job(job, shared, fitted, trained, started)

@@ -7,7 +7,7 @@ run that was stopped goes on as if it had not been. A clock decides nothing that
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,16 +20,18 @@ STOPS: tuple[Stop, ...] = ("max_time", "stop_after_epoch")
 
 @dataclass(frozen=True)
 class Budget:
-    """Ends a training between two epochs; the first epoch of a sitting is always trained.
+    """Ends a training between two epochs; the first epoch of a sitting (`over_sittings`: of all) is always trained.
 
     Attributes:
         max_seconds: from the beginning of `fit`. No epoch is begun that would pass it if it took as long as the last.
         stop_after_epoch: counted from 1, over all sittings of a run. The schedule stays that of `max_epochs`.
+        over_sittings: whether `max_seconds` holds for all sittings together, by what their epochs took.
         clock: seconds that only grow.
     """
 
     max_seconds: float | None = None
     stop_after_epoch: int | None = None
+    over_sittings: bool = False
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
@@ -65,12 +67,16 @@ class Budget:
                 else "leave it out: the run has had all its epochs",
             )
 
+    def spent(self, history: Sequence[Mapping[str, float]]) -> float:
+        """Seconds that count already when a sitting begins after these epochs."""
+        return sum(epoch["seconds"] for epoch in history) if self.over_sittings else 0.0
+
     def stop(self, epoch: int, seconds: float, epoch_seconds: float) -> Stop | None:
         """Why no epoch follows this one, if so.
 
         Args:
             epoch: done, counted from 1.
-            seconds: since this sitting began.
+            seconds: since this sitting began; `over_sittings` with those of earlier ones.
             epoch_seconds: that the last epoch took.
         """
         if self.stop_after_epoch is not None and epoch >= self.stop_after_epoch:

@@ -91,7 +91,10 @@ def fit(
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
     listener.on_message(f"Threads: {threads} ({reason})")
     cut: Literal["interrupted"] | Stop | None = None
-    began = budget.clock()
+    spent = budget.spent(progress.history)
+    if spent and not progress.finished:
+        cut = budget.stop(progress.epoch, spent, progress.history[-1]["seconds"])
+    began = budget.clock() - spent
     with crew(threads) as members:
         clip = settings.gradient_clip
         step = Step(model, optimizer, scaler, windows, objective, clip, listener, piece, members)

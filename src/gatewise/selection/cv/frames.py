@@ -107,9 +107,9 @@ def folds_frame(predictions: Sequence[Prediction], compared: Sequence[int]) -> p
     """A line for each fold, seed and model over all symbols, and one for each symbol where there are several.
 
     Columns fold, seed, model, horizon, symbol, cutoff (UTC, the first test moment), n_train, n_val, n_test, epochs,
-    best_epoch, seconds, ended (how training did: max_epochs, early_stopping or diverged), compared (whether the fold is
-    in the tables), unseen (classes that never occurred in training), then metrics. n_train
-    and n_val of a symbol's line are those of the model, which learned them all.
+    best_epoch, seconds, ended (see `FitResult`), compared (whether the fold is in the tables), unseen (classes that
+    never occurred in training), then metrics. n_train and n_val of a symbol's line are those of the model, which
+    learned them all.
 
     Args:
         compared: numbers of the folds that are in the tables.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from gatewise.config.durations import format_duration
 from gatewise.errors import GatewiseError
 from gatewise.evaluation.base import count
 from gatewise.jobs.jobs import Job, JobFailure, error_from_dict, error_to_dict
@@ -106,6 +108,24 @@ def diverged_words(diverged: Sequence[tuple[Job, int]], num_jobs: int) -> list[s
     more = f"; and {len(diverged) - _MOST_NAMED} more" if len(diverged) > _MOST_NAMED else ""
     are = "is judged by its best epoch" if len(diverged) == 1 else "are judged by their best epochs"
     return [f"{len(diverged)} of {count(num_jobs, 'training')} diverged and {are} before that: {named}{more}."]
+
+
+def timed_words(timed: Sequence[tuple[Job, int]], num_jobs: int) -> list[str]:
+    """A sentence on trainings that their budget ended; none where it ended none.
+
+    Args:
+        timed: these and how many epochs each had.
+    """
+    if not timed:
+        return []
+    length = format_duration(timedelta(seconds=timed[0][0].max_seconds or 0.0))
+    epochs = [epochs for _, epochs in timed]
+    span = str(min(epochs)) if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
+    are = "was ended by its" if len(timed) == 1 else "were ended by their"
+    return [
+        f'{len(timed)} of {count(num_jobs, "training")} {are} budget (max_time="{length}") after {span} '
+        f"epoch{'s' * (max(epochs) > 1)}: judged by the best so far."
+    ]
 
 
 def failure_words(failures: Sequence[JobFailure], num_jobs: int, ahead: str = "") -> GatewiseError:

@@ -62,6 +62,7 @@ class Plan:
         per_symbol: one model for each symbol instead of one for all.
         tuning: how each fold is tuned before it is trained; `None`: models are trained as they are configured.
         named_seeds: the seeds, `num_seeds` of them, instead of those from `training.seed` upwards; empty: those.
+        max_seconds: that each training may take, over all sittings.
     """
 
     models: Mapping[str, ExperimentConfig]
@@ -70,6 +71,7 @@ class Plan:
     per_symbol: bool = False
     tuning: Tuning | None = None
     named_seeds: tuple[int, ...] = ()
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):
@@ -82,6 +84,11 @@ class Plan:
             raise ConfigError(
                 "target.horizons predict several horizons at once, horizons of a cross-validation one after another; "
                 f"got {', '.join(map(str, self.horizons))}",
+                "leave out one of the two",
+            )
+        if self.tuning is not None and self.max_seconds is not None:
+            raise ConfigError(
+                "max_time is a budget of each fold's one training, and a search in each fold makes many; got both",
                 "leave out one of the two",
             )
         if self.num_seeds < 1:
@@ -169,15 +176,15 @@ class Plan:
                         _log.info(f"fold %d, horizon %d: {text}", fold.number, horizon, batch, asked)
                     training = config.training.model_copy(update={"seed": seed, "batch_size": batch})
                     job_config = config.model_copy(update={"training": training})
-                    yield make_job(job_config, shared, fold.number, model, symbol)
+                    yield make_job(job_config, shared, fold.number, model, symbol, self.max_seconds)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `from_dict` reads them back."""
         models = [{"name": name, "config": config.to_dict()} for name, config in self.models.items()]  # in order
         tuning = self.tuning and self.tuning.to_dict()
         values = {**vars(self), "models": models, "horizons": list(self.horizons), "tuning": tuning}
-        seeds = values.pop("named_seeds")  # earlier versions knew none
-        return values | ({"named_seeds": list(seeds)} if seeds else {})
+        later = {"named_seeds": list(values.pop("named_seeds")), "max_seconds": values.pop("max_seconds")}
+        return values | {name: value for name, value in later.items() if value}  # earlier versions knew neither
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:

@@ -16,7 +16,7 @@ from gatewise.report.cv import write_cv_report
 from gatewise.selection.cv.coverage import cover
 from gatewise.selection.cv.frames import folds_frame, gather, out_of_fold_frame
 from gatewise.selection.cv.measures import measure_overfitting
-from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words
+from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
 from gatewise.selection.cv.page import gather_page
 from gatewise.selection.cv.plan import Plan
 from gatewise.selection.cv.summary import summarize
@@ -62,6 +62,8 @@ def write_results(
     summaries = summarize(compared, deciding, confidence)
     overfitting = measure_overfitting(compared, shared, plan.base)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
+    timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
+    remarks = [*timed_words(timed, num_jobs), *remarks]
     notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
     outcome = CvOutcome(
         plan=plan,
@@ -71,7 +73,7 @@ def write_results(
         summaries=summaries,
         overfitting=overfitting,
         verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
-        remarks=list(remarks),
+        remarks=remarks,
         diverged=diverged,
         failures=list(failures),
         num_jobs=num_jobs,
