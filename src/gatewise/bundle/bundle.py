@@ -278,7 +278,7 @@ class Bundle:
         """The model itself."""
         record = self.record
         floor = np.array([record.unseen.get(name, 0.0) for name in record.classes])
-        shape = Shape(len(record.feature_names), self.spec, len(record.symbols), floor)
+        shape = Shape(record.feature_names, self.spec, len(record.symbols), floor)
         return learner_of(record.config.model).restore(record.config, shape, record.weights, record.model_state)
 
 

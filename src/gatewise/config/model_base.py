@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gatewise.config.section import OUTPUT_KINDS, Section
+from gatewise.config.section import LATER, OUTPUT_KINDS, Section
 from gatewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ class ModelConfig(Section):
     def learned_width(self) -> int:
         """Of the vector that it learns for each symbol; 0 for none."""
         return 0
+
+    def require_length(self, sequence_length: int) -> None:
+        """Refuses windows whose length it can't read.
+
+        Raises:
+            ConfigError: a field, and what to do.
+        """
 
     def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
         """Refuses what models can be asked for, and this can't.
@@ -99,15 +106,70 @@ class ModelConfig(Section):
 
 
 class NetworkConfig(ModelConfig):
-    """Base of networks' sections."""
+    """Base of networks' sections: what any network can be given, the frame around it (`models/frame.py`) among it."""
 
     # Width of a learned vector a symbol, joined to every step's input; 0: none.
     symbol_embedding: int = Field(0, ge=0, le=WIDEST)
     input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
+    # The window's last value of each forecast column is taken off before the network, and put back on its forecasts.
+    last_value: Annotated[bool, LATER] = False
+    # Likewise its mean and standard deviation over the window, with a learned affine map (Kim et al. 2022).
+    revin: Annotated[bool, LATER] = False
+    input_patch: Annotated[int, Field(ge=1), LATER] = 1  # so many steps are folded into one
+    channel_independent: Annotated[bool, LATER] = False  # each column is a series of its own; weights are shared
 
     @property
     def learned_width(self) -> int:
         return self.symbol_embedding
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether something stands around the network."""
+        return bool(self.continues) or self.input_patch > 1
+
+    @property
+    def continues(self) -> str:
+        """The first of its settings that must know which features its forecasts continue; empty: none."""
+        return next((name for name in ("last_value", "revin", "channel_independent") if getattr(self, name)), "")
+
+    @property
+    def is_causal(self) -> bool:
+        return not (self.last_value or self.revin or self.input_patch > 1)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The fields of this network alone, for the module that it names."""
+        return {name: value for name, value in self if name not in NetworkConfig.model_fields}
+
+    def require_length(self, sequence_length: int) -> None:
+        if rest := sequence_length % self.input_patch:
+            raise ConfigError(
+                f"model.input_patch must divide windows.sequence_length, {sequence_length}; got {self.input_patch}",
+                f"windows.sequence_length={sequence_length - rest or self.input_patch}, or "
+                f"model.input_patch={widest_divisor(sequence_length, self.input_patch)}",
+            )
+
+    def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
+        if self.continues and output_kind not in ("values", "sequences"):
+            raise ConfigError(
+                f"model.{self.continues} is for columns of the rows ahead; this target is of {output_kind}",
+                f'model.{self.continues}=false, or target.kind="next_row" without target.quantiles',
+            )
+        super().require(output_kind, supervise, training)
+
+    @model_validator(mode="after")
+    def _one_level_is_taken_off(self) -> Self:
+        if self.last_value and self.revin:
+            raise ConfigError(
+                "model.last_value and model.revin both take a window's level off; one of them can",
+                "model.last_value=false, or model.revin=false",
+            )
+        return self
+
+
+def widest_divisor(length: int, most: int) -> int:
+    """The largest number up to `most` that divides a length."""
+    return next(width for width in range(min(most, length), 0, -1) if length % width == 0)
 
 
 class TabularConfig(ModelConfig):

@@ -25,7 +25,7 @@ class RecurrentConfig(NetworkConfig):
 
     @property
     def is_causal(self) -> bool:
-        return not self.bidirectional
+        return super().is_causal and not self.bidirectional
 
 
 class LogisticConfig(TabularConfig):

@@ -22,6 +22,7 @@ from gatewise.config.durations import parse_duration as parse_duration
 from gatewise.config.loss_section import require_computable
 from gatewise.config.model_section import MODEL_CONFIGS as MODEL_CONFIGS
 from gatewise.config.model_section import ModelConfig as ModelConfig
+from gatewise.config.model_section import NetworkConfig as NetworkConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import model_config as model_config
 from gatewise.config.section import LATER, Fraction, Section
@@ -147,6 +148,7 @@ class ExperimentConfig(Section):
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
         output_kind = self.target.output_kind
+        self.model.require_length(self.windows.sequence_length)
         if self.training.class_weights != "none" and output_kind not in ("classes", None):
             raise ConfigError(
                 f"training.class_weights need classes; target.kind is {self.target.kind}",
@@ -157,6 +159,11 @@ class ExperimentConfig(Section):
             predicted += ", of which quantiles are asked" * (output_kind == "quantiles")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
+        if isinstance(self.model, NetworkConfig) and self.model.continues and self.features.drop_correlated:
+            raise ConfigError(
+                f"model.{self.model.continues} reads each forecast column; features.drop_correlated may drop some",
+                f"features.drop_correlated=null, or model.{self.model.continues}=false",
+            )
         if self.data.prices == "any":
             self.target.refuse_fractions()
         if self.training.per_symbol and self.reads_symbol:

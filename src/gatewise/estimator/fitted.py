@@ -128,7 +128,7 @@ class Fitted:
         floor = np.asarray(values.get("floor") or np.zeros(len(classes)), np.float64)
         # Without target_scaler there are classes: they say so themselves where both are absent.
         spec = output_spec(classes, () if len(classes) else tuple(values["target_scaler"]["names"]))
-        shape = Shape(len(scaler.names), spec, 0, floor)
+        shape = Shape(scaler.names, spec, 0, floor)
         return cls(
             config,
             learner_of(config.model).restore(config, shape, tensors, values.get("state", {})),

@@ -31,13 +31,13 @@ class Shape:
     """What a model is made for, beside its config.
 
     Attributes:
-        num_features: of the matrix.
+        features: of the matrix, by name.
         spec: what it predicts.
         num_symbols: that it was trained on.
         floor: float64 [classes], what classes that training never saw are given, 0 for the others; empty for numbers.
     """
 
-    num_features: int
+    features: tuple[str, ...]
     spec: OutputSpec
     num_symbols: int
     floor: npt.NDArray[np.float64]

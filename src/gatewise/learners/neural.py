@@ -18,10 +18,11 @@ from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import FittedFold, make_windows, place_windows
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
+from gatewise.learners.forecast import forecast_of
 from gatewise.models.base import Network
+from gatewise.models.frame import side_by_side, unwrapped
 from gatewise.models.registry import build_model, network_spec
 from gatewise.models.sound import sound_network
-from gatewise.models.symbol import unwrapped
 from gatewise.nn.initial import seeded
 from gatewise.parts import path_of
 from gatewise.samples import Samples
@@ -59,7 +60,11 @@ class NeuralPredictor:
             raise no_hidden_states(inputs.config.model)
         module, windows = self._placed_with(inputs)
         # They leave the device batch by batch: all of them are a window's length times as large as the outputs.
-        return over_windows(windows, inputs.rows, lambda *tensors: read(*unwrapped(module, *tensors)).cpu())
+        return over_windows(
+            windows,
+            inputs.rows,
+            lambda *tensors: side_by_side(read(*unwrapped(module, *tensors)), len(tensors[0])).cpu(),
+        )
 
     def tensors(self) -> Mapping[str, Tensor]:
         return {name: value.detach().cpu().clone() for name, value in self.module.state_dict().items()}
@@ -141,9 +146,8 @@ class Neural:
         model = build(config, samples).to(device)
         weights = sum(parameter.numel() for parameter in model.parameters())
         unset = {"name": config.model.name, "symbol_embedding": 0}
-        shape = ", ".join(
-            f"{name}={value}" for name, value in config.model if value is not None and unset.get(name) != value
-        )
+        shown = config.model.without_later().items()
+        shape = ", ".join(f"{name}={value}" for name, value in shown if value is not None and unset.get(name) != value)
         listener.on_message(f"Initializing {config.model.name}: {shape}, "
                             f"seq_len={config.windows.sequence_length}; {weights:,} weights")  # fmt: skip
         listener.on_message(f"Device: {device_words}")
@@ -180,10 +184,11 @@ class Neural:
     ) -> NeuralPredictor:
         module = build_model(
             config.model,
-            shape.num_features,
+            len(shape.features),
             shape.spec.num_outputs,
             num_symbols=shape.num_symbols,
             symbol_onehot=config.features.symbol_onehot,
+            forecast=forecast_of(config, shape.features, shape.spec),
         )
         wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
         got = {name: tuple(value.shape) for name, value in tensors.items()}
@@ -231,6 +236,7 @@ def build(config: ExperimentConfig, samples: Samples) -> Network:
     """The configured model on the CPU, with the initial weights of its seed; one's own is asked whether it is sound."""
     name, readout, num_features = config.model.name, config.windows.supervise, len(samples.matrix.names)
     num_outputs = samples.labels.spec.num_outputs
+    forecast = forecast_of(config, samples.matrix.names, samples.labels.spec)
 
     def built() -> Network:
         return build_model(
@@ -241,6 +247,7 @@ def build(config: ExperimentConfig, samples: Samples) -> Network:
             len(samples.table.symbols),
             config.features.symbol_onehot,
             seeded(config.training.seed),
+            forecast,
         )
 
     if path_of("model", name) is None:
@@ -267,6 +274,7 @@ def _measure_batch_size(
             windows.sequence_length,
             windows.matrix.shape[1] + num_onehot,
             precision=precision.name,
+            num_outputs=spec.num_outputs,
         ).total
 
     device = windows.matrix.device

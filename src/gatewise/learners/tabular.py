@@ -112,7 +112,7 @@ class Tabular:
 
 
 def _width(config: ExperimentConfig, shape: Shape) -> int:
-    return shape.num_features + (shape.num_symbols if config.reads_symbol else 0)
+    return len(shape.features) + (shape.num_symbols if config.reads_symbol else 0)
 
 
 def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:

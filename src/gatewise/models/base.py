@@ -34,6 +34,19 @@ class Network(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
+class Forecast:
+    """What a network's outputs continue: outputs view as [batch, steps, columns].
+
+    Attributes:
+        steps: ahead.
+        columns: for each forecast column the place in x of the feature that it continues, in the same unit as y.
+    """
+
+    steps: int
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class StepShape:
     """What a training step is made of.
 

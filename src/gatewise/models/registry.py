@@ -17,7 +17,8 @@ from gatewise.config.model_section import (
     XgboostConfig,
 )
 from gatewise.errors import ConfigError
-from gatewise.models.base import ModelSpec, Network, NeuralSpec, TabularSpec
+from gatewise.models.base import Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
+from gatewise.models.frame import Framed, inner_widths, require_forecast
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
@@ -36,8 +37,9 @@ def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
         readout: Readout,
         generator: torch.Generator | None,
     ) -> Network:
-        fields = config.model_dump(exclude={"name", "input_features", "symbol_embedding"})
-        return RecurrentNet(cell, num_features, num_outputs, readout=readout, generator=generator, **fields)
+        return RecurrentNet(
+            cell, num_features, num_outputs, readout=readout, generator=generator, **config.architecture
+        )
 
     states, step_bytes = RecurrentNet.hidden_states, partial(recurrent_step_bytes, cell)
     return NeuralSpec(summary, source, RecurrentConfig, build, states, step_bytes=step_bytes)
@@ -101,6 +103,7 @@ def build_model(
     num_symbols: int = 0,
     symbol_onehot: bool = False,
     generator: torch.Generator | None = None,
+    forecast: Forecast | None = None,
 ) -> Network:
     """The module that a config describes, on the CPU.
 
@@ -108,11 +111,12 @@ def build_model(
         num_features: of the matrix.
         num_symbols: whose numbers may come; needed for `symbol_onehot` and `config.symbol_embedding`, and else unread.
         generator: of the initial weights (`gatewise.nn.initial.seeded`); `None` leaves them zero, to be loaded.
+        forecast: what the outputs continue; needed where `config.continues`, and else unread.
 
     Raises:
         UnknownNameError: no model of that name.
-        ConfigError: `input_features` is given and disagrees with the features, the model is no network, raises, or
-            holds a layer that `nn.allowed` refuses.
+        ConfigError: `input_features` is given and disagrees with the features, the model is no network, raises,
+            holds a layer that `nn.allowed` refuses, or has a frame that the forecast does not fit.
     """
     spec = network_spec(config)
     assert isinstance(config, NetworkConfig)
@@ -123,15 +127,18 @@ def build_model(
         )
     embedding = config.learned_width
     width = told_width(num_symbols, symbol_onehot, embedding)
+    if config.continues:
+        require_forecast(config, forecast, num_features)
+    inner_features, inner_outputs = inner_widths(config, num_features, num_outputs)
     with model_code(config.name, "be built"):
-        inner = spec.build(config, num_features + width, num_outputs, readout, generator)
+        inner = spec.build(config, inner_features + width, inner_outputs, readout, generator)
     if not isinstance(inner, Network):
         raise ConfigError(
             f"model {config.name} must build a Network; got {type(inner).__name__}",
             "derive its class from gatewise.models.base.Network",
         )
     require_allowed(inner, config.name)
-    if not width:
-        return inner
-    assert num_symbols
-    return WithSymbol(inner, num_symbols, symbol_onehot, embedding, generator)
+    if width:
+        assert num_symbols
+        inner = WithSymbol(inner, num_symbols, symbol_onehot, embedding, generator)
+    return Framed(inner, config, forecast, num_features) if config.is_framed else inner

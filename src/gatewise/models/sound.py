@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatewise.errors import ConfigError
 from gatewise.models.base import Network
-from gatewise.models.symbol import WithSymbol
+from gatewise.models.frame import reads_symbol
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent_op import Readout
@@ -59,7 +59,7 @@ def sound_network(
 
         def outputs(training: bool, x_BTF: Tensor = read_BTF) -> Tensor:
             with whose_code(part, "read a window"), drawing(1), torch.set_grad_enabled(training):
-                inputs = (x_BTF, symbol_B) if isinstance(network, WithSymbol) else (x_BTF,)
+                inputs = (x_BTF, symbol_B) if reads_symbol(network) else (x_BTF,)
                 returned: Tensor = network.train(training)(*inputs)
             return returned
 

@@ -62,8 +62,3 @@ class WithSymbol(Network):
 def told_width(num_symbols: int, onehot: bool, embedding: int) -> int:
     """How many numbers a step gains."""
     return (num_symbols if onehot else 0) + embedding
-
-
-def unwrapped(module: Network, x_BTF: Tensor, *symbol: Tensor) -> tuple[Network, Tensor]:
-    """The network that its spec speaks of, and what it eats."""
-    return (module.model, module.joined(x_BTF, *symbol)) if isinstance(module, WithSymbol) else (module, x_BTF)

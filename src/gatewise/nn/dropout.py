@@ -63,6 +63,19 @@ def drawing(key: Tensor | int, first_row: int = 0) -> Iterator[None]:
         _PASS.reset(token)
 
 
+@contextmanager
+def cut_rows(parts: int) -> Iterator[None]:
+    """What is drawn within is for rows that are each cut into so many, one after the other."""
+    current = _PASS.get()
+    if current is not None:
+        current.first_row *= parts
+    try:
+        yield
+    finally:
+        if current is not None:
+            current.first_row //= parts
+
+
 def epoch_key(seed: int, epoch: int) -> int:
     """What an epoch's masks come from; the key of its step n is this plus n."""
     return mix_seed(seed, ~epoch & 0xFFFFFFFF) >> 1

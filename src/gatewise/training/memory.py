@@ -6,16 +6,18 @@ windows is asked which tensors it saves. Measured peaks beside such accounts are
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gatewise.config.model_base import NetworkConfig
 from gatewise.config.schema import ModelConfig
 from gatewise.errors import ConfigError
 from gatewise.host import choose_threads
 from gatewise.models.base import Network, StepBytes, StepShape
+from gatewise.models.frame import inner_shape, inner_widths
 from gatewise.models.registry import network_spec
 from gatewise.nn.dropout import drawing
 from gatewise.parts import model_code
@@ -100,16 +102,20 @@ def estimate_memory(
         raise ConfigError(f"a memory account needs device cpu or cuda; got {device!r}")
     if precision not in ("fp32", "bf16", "fp16"):
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
-    spec, width, where = network_spec(model), num_features + model.learned_width, torch.device(device)
+    spec, where = network_spec(model), torch.device(device)
+    assert isinstance(model, NetworkConfig)
+    width, outputs = inner_widths(model, num_features, num_outputs)
+    width += model.learned_width
     with model_code(model.name, "be built"):
-        module = spec.build(model, width, num_outputs, "last", None)
+        module = spec.build(model, width, outputs, "last", None)
     weights = sum(parameter.numel() for parameter in module.parameters())
     piece = piece_rows(batch_size, sequence_length, weights, where)
     threads = choose_threads()[0] if threads is None else threads
     on_cpu = where.type == "cpu"
     side_by_side = min(threads, -(-batch_size // piece)) if on_cpu else 1
     windows = min(batch_size, windows_at_once or side_by_side * piece)
-    shape = StepShape(windows, sequence_length, width, 4 if precision == "fp32" else 2, where.type)
+    shape = StepShape(windows, sequence_length, num_features, 4 if precision == "fp32" else 2, where.type)
+    shape = replace(inner_shape(model, shape), features=width)
     kept, workspace = spec.step_bytes(model, shape) if spec.step_bytes else ask_forward(module, shape)
     return MemoryAccount(
         weights=4 * weights * (2 if on_cpu else 3),  # cuDNN reads all weights from one buffer, made anew from ours
@@ -117,7 +123,7 @@ def estimate_memory(
         optimizer_state=8 * weights,
         activations=kept,
         workspace=workspace,
-        resident_data=num_rows * (4 * width + 12),
+        resident_data=num_rows * (4 * (num_features + model.learned_width) + 12),
         context=CPU_CONTEXT_BYTES if on_cpu else CUDA_CONTEXT_BYTES,
         is_measured=on_cpu and spec.step_bytes is not None,
     )

@@ -62,12 +62,13 @@ def kept(tiny: Tiny) -> str | None:
     for kind in tiny.kinds():
         config = tiny.config()
         trained, inputs = tiny.planted.train(config, kind)
-        spec = tiny.planted.data(kind)[0].labels.spec
+        samples = tiny.planted.data(kind)[0]
+        spec = samples.labels.spec
         with TemporaryDirectory() as folder:
             place = Path(folder) / "model"
             write_sealed(place, {"model": dict(trained.predictor.state())}, trained.predictor.tensors())
             documents, tensors = read_sealed(place)
-        shape = Shape(inputs.values.shape[1], spec, 1, np.zeros(len(spec.classes)))
+        shape = Shape(samples.matrix.names, spec, 1, np.zeros(len(spec.classes)))
         restored = learner_of(config.model).restore(config, shape, tensors, documents["model"])
         if (restored.predict(inputs) != trained.predictor.predict(inputs)).any():
             return f"{kind}: other predictions than before"
