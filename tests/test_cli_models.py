@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewise.config.load import preset
+from gatewise.config.load import model_preset
 from gatewise.models.registry import MODELS
 
 
@@ -17,9 +17,9 @@ def test_the_list_holds_every_model(cli) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_show_gives_the_preset(cli, name) -> None:
-    assert cli("models", "show", name, "--json").json["preset"] == preset(name)
-    field = next(iter(preset(name)))
-    assert f"{field}: {preset(name)[field]}" in cli("models", "show", name).out
+    assert cli("models", "show", name, "--json").json["preset"] == model_preset(name)
+    field = next(iter(model_preset(name)))
+    assert f"{field}: {model_preset(name)[field]}" in cli("models", "show", name).out
 
 
 def test_the_memory_account_of_the_training_guides_example_is_neither_the_guides_nor_its_formulas(cli) -> None:

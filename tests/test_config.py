@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewise.config.fields import value_at
-from gatewise.config.load import build_config, load_config, preset, to_yaml
+from gatewise.config.load import build_config, load_config, model_preset, to_yaml
 from gatewise.config.names import PRESET
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, ModelConfig, format_duration, parse_duration
 from gatewise.config.section import MOST
@@ -42,14 +42,14 @@ SEED_000 = {
 
 
 def test_the_lstm_preset_is_that_of_the_training_guide_field_by_field() -> None:
-    assert preset("lstm") == SEED_000
+    assert model_preset("lstm") == SEED_000
 
 
 @pytest.mark.parametrize("model", MODEL_CONFIGS)
 def test_every_presets_fields_reach_the_config(model) -> None:
     target = {"target.kind": "forward_return"} if model == "ridge" else {}
     config = load_config(overrides={"model.name": model, **target})
-    for key, value in preset(model).items():
+    for key, value in model_preset(model).items():
         assert value_at(config, PRESET[key]) == value
 
 

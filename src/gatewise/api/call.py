@@ -23,7 +23,7 @@ class Call:
     """Rows and settings of a call.
 
     Args:
-        data, config, settings: see `fit`.
+        data, config, settings, preset: see `fit`.
         said: settings that came as keywords.
         function: that was called, whose own keywords are listed beside settings where one is not known.
 
@@ -38,12 +38,13 @@ class Call:
         settings: Mapping[str, Any] | None,
         said: Mapping[str, Any],
         function: Callable[..., object],
+        preset: str | Path | None = None,
     ) -> None:
         self.rows: Given = given(data)
         arguments = signature(function).parameters.keys() - {"said"}
         self.overrides = read_settings(settings or {}, said, fixed=self.rows.fixed, arguments=arguments)
         self.rows.refuse(self.overrides)
-        self._config = config
+        self._config, self._preset = config, preset
 
     @property
     def fields(self) -> frozenset[str]:
@@ -53,11 +54,11 @@ class Call:
     @property
     def says_anything(self) -> bool:
         """Whether there is anything beside rows."""
-        return self._config is not None or bool(self.fields)
+        return self._config is not None or self._preset is not None or bool(self.fields)
 
     def config(self, compared: Iterable[str] = (), **more: Any) -> ExperimentConfig:
         """The config; see `resolve`."""
-        return resolve(self._config, self.overrides | more, compared)
+        return resolve(self._config, self.overrides | more, compared, self._preset)
 
 
 def are_texts(**said: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatewise.api.call import Call, Config, speaking
@@ -102,18 +103,19 @@ def audit(
     *,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None,
     progress: bool = True,
     **said: Any,
 ) -> AuditResult:
     """Corrupts the data's future, permutes its labels, and shows that no past number notices; as `gatewise audit`.
 
     Args:
-        data, config, settings, progress, said: as of `fit`.
+        data, config, settings, preset, progress, said: as of `fit`.
 
     Raises:
         GatewiseError: rows or settings that can't be trained on at all.
     """
-    call = Call(data, config, settings, said, audit)
+    call = Call(data, config, settings, said, audit, preset)
     made = call.config()
     with speaking(progress):
         from gatewise.proofs import run_audit

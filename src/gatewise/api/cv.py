@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -85,13 +86,14 @@ def cv(
     resume: str | None = None,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None,
     progress: bool = True,
     **said: Any,
 ) -> CvResult:
     """Compares models by purged cross-validation, as `gatewise cv` does.
 
     Args:
-        data, config, settings, progress, said: as of `fit`.
+        data, config, settings, preset, progress, said: as of `fit`.
         models: names, or one with commas between.
         horizons: rows ahead that the target looks.
         seeds: trainings of each model on each fold: how many, or a list that names each seed.
@@ -108,7 +110,7 @@ def cv(
     """
     are_texts(run_name=run_name, resume=resume)
     are_counts(workers=workers)
-    call = Call(data, config, settings, said, cv)
+    call = Call(data, config, settings, said, cv, preset)
     with speaking(progress):
         from gatewise.cli.cv import make_compute
         from gatewise.cli.cv_progress import CvProgress

@@ -21,6 +21,7 @@ def fit(
     *,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None,
     run_name: str | None = None,
     resume: str | None = None,
     max_time: str | timedelta | None = None,
@@ -38,6 +39,8 @@ def fit(
             many; a `Table`; paths of files; or `None`, where settings name them (`source="sp500"`).
         config: a file, what a file would hold, or a whole config.
         settings: by dotted names, such as {"model.dropout": 0.2}.
+        preset: settings of a whole experiment, below all of these: a name that `gatewise config presets` lists, or a
+            file.
         run_name: `None`: made of data, model, target and horizon.
         resume: id (or its start) of a run that was cut off; rows that came as a frame are given again, and of settings
             none but a lower learning_rate.
@@ -53,7 +56,7 @@ def fit(
     """
     are_texts(run_name=run_name, resume=resume)
     are_counts(stop_after_epoch=stop_after_epoch)
-    call = Call(data, config, settings, said, fit)
+    call = Call(data, config, settings, said, fit, preset)
     rate = call.overrides.pop(_RATE, None) if resume is not None else None
     if resume is None:
         made = call.config()

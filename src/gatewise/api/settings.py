@@ -36,18 +36,24 @@ def resolve(
     config: str | Path | Settings | ExperimentConfig | None,
     overrides: Settings,
     compared: Iterable[str] = (),
+    preset: str | Path | None = None,
 ) -> ExperimentConfig:
     """The config that a call asks for.
 
     Args:
         config: a file, what a file would hold, or a whole config; the lowest layer above the model's preset.
         overrides: what `read_settings` gives.
-        compared: models for which the same settings are resolved; see `load_config`.
+        compared, preset: see `load_config`.
 
     Raises:
-        ArgumentError: a config that is neither.
+        ArgumentError: a config that is neither; a preset beside a whole config, or one that is no name or file.
         ConfigError, ReadError: see `load_config`.
     """
+    if preset is not None and (isinstance(config, ExperimentConfig) or not isinstance(preset, str | Path)):
+        raise ArgumentError(
+            f"preset is a name or a file, and lies below a config that says a part; got {preset!r}",
+            "leave out one of preset and config",
+        )
     if isinstance(config, ExperimentConfig):
         made = load_config(base=config.to_dict(), overrides=overrides, compared=compared)
         if "data.url" not in overrides:  # whose password no dump holds
@@ -59,7 +65,7 @@ def resolve(
             'config="mine.yaml"',
         )
     file = Path(config).expanduser() if isinstance(config, str | Path) else config
-    return load_config(file, overrides=overrides, compared=compared, typed=True)
+    return load_config(file, overrides=overrides, compared=compared, typed=True, preset=preset)
 
 
 def read_settings(*given: Settings, fixed: Settings | None = None, arguments: Iterable[str] = ()) -> dict[str, Any]:

@@ -96,13 +96,14 @@ def tune(
     resume: str | None = None,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None,
     progress: bool = True,
     **said: Any,
 ) -> TuneResult:
     """Searches a model's settings by purged inner folds before the test part, as `gatewise tune` does.
 
     Args:
-        data, config, settings, progress, said: as of `fit`.
+        data, config, settings, preset, progress, said: as of `fit`.
         space: one that ships, a file, or a mapping: {"hidden_size": [16, 32], "dropout": {"low": 0.0, "high": 0.5}}.
         n_trials: how many the study is to hold in the end; 50, with `quick` 5.
         timeout: seconds, or like "30m", after which no trial begins.
@@ -120,7 +121,7 @@ def tune(
     """
     are_texts(study_name=study_name, pruner=pruner, resume=resume)
     are_counts(n_trials=n_trials, workers=workers)
-    call = Call(data, config, settings, said, tune)
+    call = Call(data, config, settings, said, tune, preset)
     asked = {
         "n_trials": n_trials,
         "timeout_seconds": _seconds(timeout),

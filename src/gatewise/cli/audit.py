@@ -30,12 +30,11 @@ def audit(
     Example: gatewise audit --data BTCUSDT-1m.parquet --stamp open
     """
     from gatewise.cli.output import print_checks, set_up_logging
-    from gatewise.config.load import load_config
     from gatewise.data.load import load_table
     from gatewise.proofs import run_audit
 
     set_up_logging(quiet)
-    config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
+    config = flags.config(typed=True)
     rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
     result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
     print_checks(result, as_json, "nothing looks ahead", "something looks ahead")

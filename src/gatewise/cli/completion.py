@@ -19,6 +19,13 @@ def completer(flag: Flag) -> Callable[[str], Iterator[str]] | None:
     return complete
 
 
+def preset_names(incomplete: str) -> Iterator[str]:
+    """The built-in presets of experiments."""
+    from gatewise.config.preset_layer import preset_summaries
+
+    return (name for name in preset_summaries() if name.startswith(incomplete))
+
+
 def run_ids(incomplete: str) -> Iterator[str]:
     """The trained models of this home, the latest first."""
     from gatewise.registry.folders import run_folders

@@ -121,7 +121,7 @@ def cv(
     from gatewise.selection.cv.cv import resume_cv, start_cv
 
     set_up_logging(quiet)
-    settings = flags.file, flags.assignments, flags.overrides, models, horizons, seeds, max_time, per_symbol, tune
+    settings = flags.says_anything, models, horizons, seeds, max_time, per_symbol, tune
     if not tune and (n_trials or space):
         raise ConfigError("--n-trials and --space say how --tune searches; it was not given", "--tune --n-trials 50")
     refuse_name(run_name, resume)
@@ -195,14 +195,13 @@ def _plan(
     space: str | None,
     max_time: str | None,
 ) -> Plan:
-    from gatewise.config.load import load_config
     from gatewise.config.seeds import names_seeds
     from gatewise.selection.cv.plan import Plan, Tuning
     from gatewise.selection.tuning.space_file import load_space
     from gatewise.training.budget import Budget
 
     def config(compared: Sequence[str] = (), **more: Any) -> Any:
-        return load_config(flags.file, flags.assignments, flags.overrides | more, compared=compared, typed=True)
+        return flags.config(more, compared=compared, typed=True)
 
     if models is not None:
         listed = _listed("--models", models)

@@ -48,13 +48,11 @@ def check(
     Example: gatewise data check --symbols BTC-USD
     """
     from gatewise.cli.output import print_json
-    from gatewise.config.load import load_config
     from gatewise.data.check.rows import check_data
     from gatewise.errors import ConfigError
 
     paths = [*(files or []), *flags.overrides.get("data.paths", [])]
-    overrides = {**flags.overrides, "data.paths": paths or None}
-    spec = load_config(flags.file, flags.assignments, overrides).data
+    spec = flags.config({"data.paths": paths or None}).data
     if spec.source == "lake" or (spec.source == "files" and not spec.paths):
         data_lake.check_series(spec, as_json, absent)
         return

@@ -39,7 +39,6 @@ def init_db(
     Example: gatewise data init-db --url sqlite:///bars.db --load AAPL.csv --load MSFT.csv
     """
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.config.load import load_config
     from gatewise.data.files.discover import find_files
     from gatewise.data.sql.connect import open_database
     from gatewise.data.sql.load import load_bars
@@ -47,7 +46,7 @@ def init_db(
     from gatewise.data.sql.url import resolve_url, shown
 
     set_up_logging(quiet)
-    spec = load_config(flags.file, flags.assignments, flags.overrides).data
+    spec = flags.config().data
     named = (*(load or []), *(files or []))
     paths = find_files(named)[0] if named else []
     url = resolve_url(spec.url)

@@ -82,7 +82,6 @@ def import_files(
     import logging
 
     from gatewise.cli.output import print_json, print_table, set_up_logging
-    from gatewise.config.load import load_config
     from gatewise.errors import ConfigError
     from gatewise.feeds.importing import import_rows
     from gatewise.lake.lake import Lake
@@ -90,7 +89,7 @@ def import_files(
     set_up_logging(quiet)
     if not feed:
         raise ConfigError("imported rows need a name to be kept under", "--feed binance (or any other name)")
-    spec = load_config(flags.file, flags.assignments, {**flags.overrides, "data.paths": files or None}).data
+    spec = flags.config({"data.paths": files or None}).data
     if spec.source == "files" and not spec.paths:
         raise ConfigError("no file to import is named", f"gatewise data import FILES --feed {feed}")
     place = Lake.default(lake)

@@ -11,19 +11,21 @@ import inspect
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.completion import completer
+from gatewise.cli.completion import completer, preset_names
+from gatewise.cli.presets import print_presets
 from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, SETTINGS, TRAINING, Flag
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
 
+LIST = "list"  # of --preset: says what there is
 _SECTIONS = "data|features|target|windows|split|cv|model|training|evaluation"
 _SETTING = re.compile(
     rf"""(?<![\w.$/'"`=-])(?<!--set\ )                 # words of their own, not a part of a command or path
@@ -122,25 +124,30 @@ def seeds_from(text: str, config: ExperimentConfig, is_seeded: bool) -> tuple[in
 
 
 def config_flags(*flags: Flag, as_trained: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds --config, --set and `flags` to a command whose first parameter is `flags: ConfigFlags`.
+    """Adds --preset, --config, --set and `flags` to a command whose first parameter is `flags: ConfigFlags`.
 
     Args:
-        as_trained: whether what is not given is as a model was trained, and not the config's default.
+        as_trained: whether what is not given is as a model was trained, and not the config's default; then no preset.
     """
+    preset = _option("--preset", "Settings of an experiment, or a YAML of one's own; list: which.", preset_names)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command, eval_str=True)
         kept = [parameter for name, parameter in signature.parameters.items() if name != "flags"]
         extra = [
-            _parameter("config", Path | None, _option("--config", help="YAML or JSON file."), None),
-            _parameter("set_", list[str], _option("--set", help="Any field: --set model.hidden_size=64."), []),
+            *([] if as_trained else [_parameter("preset", str | None, preset, None)]),
+            _parameter("config", Path | None, _option("--config", "YAML or JSON file."), None),
+            _parameter("set_", list[str], _option("--set", "Any field: --set model.hidden_size=64."), []),
             *(_parameter(flag.keyword, flag.type | None, _flag_option(flag), None) for flag in flags),
         ]
 
         def wrapper(**given: Any) -> None:
-            file, assignments = given.pop("config"), tuple(given.pop("set_"))
+            file, assignments, preset = given.pop("config"), tuple(given.pop("set_")), given.pop("preset", None)
             overrides = {flag.field: value for flag in flags if (value := given.pop(flag.keyword)) not in (None, [])}
-            command(flags=ConfigFlags(file, assignments, overrides), **given)
+            if preset == LIST:
+                print_presets(given.get("as_json", False))
+            else:
+                command(flags=ConfigFlags(file, assignments, overrides, preset), **given)
 
         parameters = [*kept, *extra]
         wrapper.__name__ = command.__name__
@@ -160,17 +167,34 @@ def _flag_option(flag: Flag) -> Any:
     )
 
 
-def _option(name: str, help: str) -> Any:
-    return typer.Option(name, help=help, rich_help_panel=SETTINGS)
+def _option(name: str, help: str, completed: Callable[[str], Iterator[str]] | None = None) -> Any:
+    return typer.Option(name, help=help, rich_help_panel=SETTINGS, autocompletion=completed)
 
 
 @dataclass(frozen=True)
 class ConfigFlags:
-    """What the command line says about the config: a file, --set assignments, and flags as dotted overrides."""
+    """What the command line says about the config: a preset, a file, --set assignments, flags as dotted overrides."""
 
     file: Path | None
     assignments: tuple[str, ...]
     overrides: dict[str, Any]
+    preset: str | None = None
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether any of it is given."""
+        return bool(self.preset or self.file or self.assignments or self.overrides)
+
+    def config(self, more: Mapping[str, Any] | None = None, **how: Any) -> ExperimentConfig:
+        """The config that it resolves to.
+
+        Args:
+            more: dotted overrides of the command's own.
+            how: see `load_config`.
+        """
+        from gatewise.config.load import load_config
+
+        return load_config(self.file, self.assignments, {**self.overrides, **(more or {})}, preset=self.preset, **how)
 
     @property
     def fields(self) -> frozenset[str]:

@@ -53,11 +53,11 @@ def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
     Example: gatewise models show lstm
     """
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.config.load import preset
+    from gatewise.config.load import model_preset
     from gatewise.models.registry import find_spec
 
     set_up_logging(quiet)
-    spec, fields = find_spec(name), preset(name)
+    spec, fields = find_spec(name), model_preset(name)
     if as_json:
         print_json({"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields})
         return
@@ -90,7 +90,6 @@ def memory(
     Example: gatewise models memory --model lstm --batch-size 512 --seq-len 60 --features 25 --hidden-size 256
     """
     from gatewise.cli.output import print_json, print_table, set_up_logging
-    from gatewise.config.load import load_config
     from gatewise.errors import ConfigError, UnknownNameError
     from gatewise.training.memory import estimate_memory
 
@@ -100,8 +99,7 @@ def memory(
             raise UnknownNameError(kind, word, known)
     if name is not None and flags.overrides.get("model.name", name) != name:
         raise ConfigError(f"the model is named twice: {name} and {flags.overrides['model.name']}", "name it once")
-    overrides = flags.overrides | ({} if name is None else {"model.name": name})
-    config = load_config(flags.file, flags.assignments, overrides)
+    config = flags.config({"model.name": name})
     account = estimate_memory(
         config.model,
         batch_size=config.training.batch_size,

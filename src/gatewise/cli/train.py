@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +107,8 @@ def train(
     budget = Budget.of(max_time, stop_after_epoch)
     rate = flags.overrides.get(_RATE)
     refuse_name(run_name, resume)
-    if resume and (flags.file or flags.assignments or flags.overrides.keys() - {_RATE} or per_symbol or seeds):
+    settings = replace(flags, overrides={name: value for name, value in flags.overrides.items() if name != _RATE})
+    if resume and (settings.says_anything or per_symbol or seeds):
         raise ConfigError(
             "--resume takes the run's own config, and a lower --learning-rate; leave other settings out",
             "start a new run to change them",
@@ -114,8 +116,7 @@ def train(
     if resume:
         config = load_config(find_run_folder(resume) / "config.yaml")
     else:
-        overrides = flags.overrides | ({"training.per_symbol": True} if per_symbol else {})
-        config = load_config(flags.file, flags.assignments, overrides, typed=True)
+        config = flags.config({"training.per_symbol": True} if per_symbol else None, typed=True)
     if seeds is not None or config.training.per_symbol:
         if profile:
             raise ConfigError("--profile is of one run; --per-symbol and --seeds make several", "leave out --profile")

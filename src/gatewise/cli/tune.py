@@ -109,7 +109,7 @@ def tune(
     if resume is None:
         config, search_space, request = _from_words(flags, space, asked)
     else:
-        if flags.file or flags.assignments or flags.overrides or space or study_name or pruner:
+        if flags.says_anything or space or study_name or pruner:
             raise ConfigError(
                 "--resume takes the study's own config and space; leave other settings out",
                 "--n-trials, --timeout, --storage, --workers and --fleet may be changed",
@@ -128,11 +128,10 @@ def tune(
 def _from_words(
     flags: ConfigFlags, space: str | None, asked: Mapping[str, object]
 ) -> tuple[ExperimentConfig, SearchSpace, StudyRequest]:
-    from gatewise.config.load import load_config
     from gatewise.selection.tuning.folder import StudyRequest
     from gatewise.selection.tuning.space_file import load_space
 
-    config = load_config(flags.file, flags.assignments, flags.overrides, typed=True)
+    config = flags.config(typed=True)
     request = StudyRequest.of(config, flags.fields, asked)
     return config, load_space(space, config, flags.fields), request
 

@@ -1,4 +1,7 @@
-"""From preset, file, `--set` and flags to one ExperimentConfig: preset < quick < file < --set < flags."""
+"""From presets, file, `--set` and flags to one ExperimentConfig.
+
+Layers, the lowest first: the model's preset, the experiment's, quick, file, --set, flags.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,16 @@ from pydantic import ValidationError
 from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
 from gatewise.config.names import long_name
-from gatewise.config.parsing import parse_json, parse_yaml
+from gatewise.config.parsing import MISREAD, parse_yaml, read_mapping, require_text_keys
+from gatewise.config.preset_layer import fit_to_model, preset_layers
 from gatewise.config.quick import quick_values
 from gatewise.config.refusals import config_error
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
-from gatewise.config.ticker import fields_of, follow_symbol, is_ticker, ticker_preset, translate
-from gatewise.errors import ConfigError, ReadError
+from gatewise.config.ticker import PRESET, fields_of, follow_symbol, is_ticker, translate
+from gatewise.errors import ConfigError
 
 _OF_WORDS = ("data.filter", "data.symbol")  # what begins so holds texts of cells, whatever YAML takes them for
 _EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", re.ASCII)
-_A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
-# Beside YAMLError: what PyYAML's and json's own constructors let through, as for the date 2020-13-45 or `!!bool x`.
-_MISREAD = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
 
 
 def load_config(
@@ -35,6 +36,7 @@ def load_config(
     base: Mapping[str, Any] | None = None,
     compared: Iterable[str] = (),
     typed: bool = False,
+    preset: str | Path | None = None,
 ) -> ExperimentConfig:
     """Resolves a config.
 
@@ -43,22 +45,24 @@ def load_config(
 
     Args:
         file: YAML or JSON, nested as `gatewise config show` prints it, flat as the shipped presets are, or a ticker
-            config (config/ticker.py), whose preset is then the lowest layer; or what such a file holds.
+            config (config/ticker.py), which takes the preset ticker if no other is named; or what such a file holds.
         assignments: `a.b=value` strings, the value read as YAML.
         overrides: dotted names to values; `None` values are skipped, so that flags not given say nothing.
         base: nested values below all of these, such as a saved config's; `None`: the model's preset.
         compared: models for which the same settings are resolved: what is said of the model and is a field of another
             of these alone, is left to that one.
         typed: whether a person says all this of the model, so that what it does not read is an error.
+        preset: the name of a preset of whole experiments, or a file; it lies on the model's own. What only the model
+            that it was written for reads is left out where another is named. With `base` none is read.
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
         ConfigError: a key that is no text or not known, two values of one setting, a wrong type or a value out of
             range; the nearest valid name is in the hint.
     """
-    _require_text_keys("overrides", overrides)
-    written = dict(file) if isinstance(file, Mapping) else _read(file) if file else {}
-    _require_text_keys("config", written)
+    require_text_keys("overrides", overrides)
+    written = dict(file) if isinstance(file, Mapping) else read_mapping(file, "config") if file else {}
+    require_text_keys("config", written)
     ticker = is_ticker(written)
     layers = read_layer((translate(written) if ticker else written).items())
     layers += read_layer(map(_read_assignment, assignments), in_order=True)
@@ -67,16 +71,19 @@ def load_config(
         for layer in layers:
             follow_symbol(layer.values)
     if base is not None:
-        low = dict(base)
+        low = read_layer(base.items())
     else:
-        model = value_at(merge_layers(layers), "model.name")
+        chosen = preset or (PRESET if ticker else None)
+        below = preset_layers(chosen) if chosen else []
+        model = value_at(merge_layers([*below, *layers]), "model.name")
         name = "lstm" if model is None else model
         model_config(name)
         _leave_to_others(layers, name, compared)
-        low = ticker_preset() if ticker else preset(name)
-        if value_at(merge_layers(layers), "training.quick") is True:
-            layers = [*read_layer(quick_values(name).items()), *layers]
-    config = _build([*read_layer(low.items()), *layers], fields_of(written) if ticker else {})
+        fit_to_model(below, name)
+        low = [*read_layer(model_preset(name).items()), *below]
+        if value_at(merge_layers([*low, *layers]), "training.quick") is True:
+            low += read_layer(quick_values(name).items())
+    config = _build([*low, *layers], fields_of(written) if ticker else {})
     if typed and not any(model_config(other).consumes == "sequences" for other in compared):
         config.model.refuse_unread(config.training)
     return config
@@ -134,7 +141,7 @@ def _read_assignment(text: str) -> tuple[str, Any]:
     return key.strip(), _parse_value(key, value)
 
 
-def preset(model: str) -> dict[str, Any]:
+def model_preset(model: str) -> dict[str, Any]:
     """The flat values of config/models/<model>.yaml; of one's own model its fields' defaults, by dotted names."""
     if model not in MODEL_CONFIGS:
         fields = model_config(model).model_fields.items()
@@ -148,44 +155,17 @@ def to_yaml(config: ExperimentConfig) -> str:
     return yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ReadError(f"can't read config {file}: {reason}", _A_CONFIG) from error
-    try:
-        value = parse_json(text) if file.suffix == ".json" else parse_yaml(text)
-    except ConfigError as error:
-        raise ConfigError(f"config {file}: {error.message}", error.hint) from error
-    except _MISREAD as error:
-        kind, first = "JSON" if file.suffix == ".json" else "YAML", " ".join(str(error).split())
-        raise ReadError(f"config {file} is not valid {kind}: {first}", _A_CONFIG) from error
-    if not isinstance(value, dict):
-        raise ReadError(f"config {file} must hold a mapping of sections; got {type(value).__name__}", _A_CONFIG)
-    _require_text_keys(f"config {file}", value)
-    return value
-
-
-def _require_text_keys(place: str, value: object) -> None:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if not isinstance(key, str):
-                raise ConfigError(f"{place}: keys must be text; got {key!r}", "gatewise config show prints every field")
-            _require_text_keys(place, inner)
-
-
 def _parse_value(key: str, text: str) -> Any:
     try:
         value = parse_yaml(text)
         if key.strip().startswith(_OF_WORDS) and text.strip() not in ("", "~", "null"):  # 000001, NO, NULL are words
             return yaml.load(text, Loader=yaml.BaseLoader)
-    except _MISREAD as error:
+    except MISREAD as error:
         shown = text if len(text) <= 80 else f"{text[:79]}…"
         reason = f": {error}" if type(error) is ValueError else ""  # of a date that there is not
         raise ConfigError(
             f"{key}: {shown!r} is not a YAML value{reason}", f'for text, quote it: {long_name(key)}="…"'
         ) from error
-    _require_text_keys(key, value)
+    require_text_keys(key, value)
     # YAML reads 1e-3 as a string, as its 1.1 grammar wants a dot; people mean the number, unless they quote it.
     return float(text) if isinstance(value, str) and _EXPONENT.fullmatch(text.strip()) else value

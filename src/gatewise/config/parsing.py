@@ -3,13 +3,54 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from gatewise.errors import ConfigError
+from gatewise.errors import ConfigError, ReadError
 
 ONE_OF_THEM = "leave one of them out"
+_A_CONFIG = "gatewise config show > mine.yaml writes one to start from"
+# Beside YAMLError: what PyYAML's and json's own constructors let through, as for the date 2020-13-45 or `!!bool x`.
+MISREAD = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
+
+
+def read_mapping(file: Path, kind: str) -> dict[str, Any]:
+    """What a YAML or JSON file holds.
+
+    Args:
+        kind: of the file, for the words: `config`.
+
+    Raises:
+        ReadError: it can't be read, is not valid, or holds no mapping.
+        ConfigError: a key that is no text, or one with two values.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ReadError(f"can't read {kind} {file}: {reason}", _A_CONFIG) from error
+    try:
+        value = parse_json(text) if file.suffix == ".json" else parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"{kind} {file}: {error.message}", error.hint) from error
+    except MISREAD as error:
+        form, first = "JSON" if file.suffix == ".json" else "YAML", " ".join(str(error).split())
+        raise ReadError(f"{kind} {file} is not valid {form}: {first}", _A_CONFIG) from error
+    if not isinstance(value, dict):
+        raise ReadError(f"{kind} {file} must hold a mapping of sections; got {type(value).__name__}", _A_CONFIG)
+    require_text_keys(f"{kind} {file}", value)
+    return value
+
+
+def require_text_keys(place: str, value: object) -> None:
+    """Raises ConfigError where a key of a mapping, at any depth, is no text."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{place}: keys must be text; got {key!r}", "gatewise config show prints every field")
+            require_text_keys(place, inner)
 
 
 def parse_yaml(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""The flat file of ticker forecasting: its own names for a config that lies on top of config/presets/ticker.yaml.
+"""The flat file of ticker forecasting: its own names for a config that lies on top of the preset ticker.
 
     {"ticker": "AAPL", "f_cols": ["open", "high", "low", "close", "volume"], "epochs": 100, "patience": 15}
 
@@ -10,10 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any, cast
-
-import yaml
+from typing import Any
 
 from gatewise.errors import ConfigError, UnknownNameError
 
@@ -62,6 +59,7 @@ CHOICES: dict[str, tuple[str, dict[str, str]]] = {
         {"fixed": "fixed", "walk_forward": "walk_forward", "walk-forward": "walk_forward"},
     ),
 }
+PRESET = "ticker"  # that such a file lies on
 _OWN = ("ticker", "f_cols", "target_col", "attention")
 NAMES = frozenset((*FIELDS, *CHOICES, *_OWN))
 _EXAMPLE = '{"ticker": "AAPL", "f_cols": ["open", "high", "low", "close", "volume"]} is the shortest such file'
@@ -70,12 +68,6 @@ _EXAMPLE = '{"ticker": "AAPL", "f_cols": ["open", "high", "low", "close", "volum
 def is_ticker(values: Mapping[str, Any]) -> bool:
     """Whether a config file speaks these names: `f_cols` or `ticker` at its top, which no other config knows."""
     return "f_cols" in values or "ticker" in values
-
-
-def ticker_preset() -> dict[str, Any]:
-    """The values of config/presets/ticker.yaml."""
-    text = resources.files("gatewise.config").joinpath("presets", "ticker.yaml").read_text(encoding="utf-8")
-    return cast(dict[str, Any], yaml.safe_load(text))
 
 
 def translate(values: Mapping[str, Any]) -> dict[str, Any]:
