@@ -22,6 +22,38 @@ def test_show_gives_the_preset(cli, name) -> None:
     assert f"{field}: {model_preset(name)[field]}" in cli("models", "show", name).out
 
 
+SEED_003 = ("hidden_size=64", "head_hidden=64", "single_logit=true")
+
+
+@pytest.mark.parametrize(
+    ("more", "parts", "total"),
+    [
+        (("bidirectional=true",), {"rnn": 148_992, "head": 8_321}, 157_313),
+        ((), {"rnn": 58_112, "head": 4_225}, 62_337),
+    ],
+)
+def test_show_counts_seed_003s_printed_layers_and_the_smaller_ones_that_it_states(cli, more, parts, total) -> None:
+    settings = [word for field in SEED_003 + more for word in ("--set", f"model.{field}")]
+    weights = cli("models", "show", "lstm", "--features", 31, "--outputs", 2, *settings, "--json").json["weights"]
+    assert weights == {"features": 31, "outputs": 2, "parts": parts, "total": total}
+    assert f"{total:,}" in cli("models", "show", "lstm", "--features", 31, "--outputs", 2, *settings).out
+
+
+def test_show_counts_within_a_frame_and_a_symbols_vector(cli) -> None:
+    framed = ("--set", "model.revin=true", "--set", "model.channel_independent=true", "--set", "model.input_patch=4")
+    settings = (*framed, "--set", "model.hidden_size=8", "--set", "model.num_layers=1")
+    weights = cli("models", "show", "gru", "--features", 7, "--outputs", 21, *settings, "--json").json["weights"]
+    assert weights["parts"] == {"level": 14, "model.rnn": 3 * 8 * (4 + 8 + 2), "model.head": 3 * 9}
+    answer = cli("models", "show", "gru", "--features", 7, "--outputs", 20, *settings)
+    assert (answer.code, "--outputs 21" in answer.err) == (2, True)
+    symbols = cli("models", "show", "gru", "--set", "model.symbol_embedding=5", "--json").json["weights"]["parts"]
+    assert [*symbols] == ["embedding", "model.rnn", "model.head"]
+
+
+def test_show_counts_nothing_of_a_model_of_one_row(cli) -> None:
+    assert cli("models", "show", "ridge", "--json").json["weights"] is None
+
+
 def test_the_memory_account_of_the_training_guides_example_is_neither_the_guides_nor_its_formulas(cli) -> None:
     # Seed 000 says 3.8 GB for this shape, and its own formula gives 0.15 GB. Measured on a CPU: docs/performance.md.
     words = ("--batch-size", 512, "--seq-len", 60, "--features", 25, "--hidden-size", 256, "--num-layers", 2)

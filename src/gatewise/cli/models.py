@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.config.flags import DATA, MACHINE, MODEL_FLAGS
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import ExperimentConfig
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
@@ -47,23 +50,56 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
         print("One's own is named by its import path: --model mypkg.nets:Conv")
 
 
-def show(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Show a model's preset: every field with its default.
+@config_flags()
+def show(
+    flags: ConfigFlags,
+    name: str,
+    features: Annotated[
+        int, typer.Option("--features", min=1, help="Number of input features.", rich_help_panel=DATA)
+    ] = 39,
+    outputs: Annotated[
+        int | None,
+        typer.Option(
+            "--outputs",
+            min=1,
+            help="Numbers predicted: classes, or columns times steps.",
+            show_default="3, or the features where each is forecast",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show a model's preset, and how many weights each part of a network has as it is configured.
 
-    Example: gatewise models show lstm
+    Example: gatewise models show lstm --features 31 --outputs 2 --set model.head_hidden=64
     """
-    from gatewise.cli.output import print_json, set_up_logging
+    from gatewise.cli.output import print_json, print_table, set_up_logging
     from gatewise.config.load import model_preset
+    from gatewise.config.model_base import NetworkConfig
+    from gatewise.models.counts import weight_counts
     from gatewise.models.registry import find_spec
 
     set_up_logging(quiet)
     spec, fields = find_spec(name), model_preset(name)
+    model, weights = _config_of(flags, name).model, None
+    if isinstance(model, NetworkConfig):
+        outputs = outputs or (features if model.continues else 3)
+        parts = weight_counts(model, features, outputs)
+        weights = {"features": features, "outputs": outputs, "parts": parts, "total": sum(parts.values())}
     if as_json:
-        print_json({"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields})
+        described = {"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields}
+        print_json(described | {"weights": weights})
         return
     print(f"{name}: {spec.summary} ({spec.source}); consumes {spec.consumes}")
     for key, value in fields.items():
         print(f"  {key}: {'null' if value is None else str(value).lower() if isinstance(value, bool) else value}")
+    if weights:
+        print_table(
+            f"{features} features, {outputs} outputs",
+            ["part", "weights"],
+            [[part, f"{count:,}"] for part, count in {**parts, "total": weights["total"]}.items()],
+        )
 
 
 @config_flags(*MODEL_FLAGS)
@@ -99,7 +135,7 @@ def memory(
             raise UnknownNameError(kind, word, known)
     if name is not None and flags.overrides.get("model.name", name) != name:
         raise ConfigError(f"the model is named twice: {name} and {flags.overrides['model.name']}", "name it once")
-    config = flags.config({"model.name": name})
+    config = _config_of(flags, name)
     account = estimate_memory(
         config.model,
         batch_size=config.training.batch_size,
@@ -118,6 +154,13 @@ def memory(
             ["item", "MB"],
             [[item, f"{value:,.1f}"] for item, value in items.items()],
         )
+
+
+def _config_of(flags: ConfigFlags, name: str | None) -> ExperimentConfig:
+    """The config of a model that nothing is trained on: it predicts what it can, where no target is said."""
+    said: dict[str, Any] = {} if name is None else {"model.name": name}
+    elsewhere = flags.preset or flags.file or any(field.startswith("target.") for field in flags.fields)
+    return flags.config(said if elsewhere else said | {"target.kind": "given"})
 
 
 def check(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:

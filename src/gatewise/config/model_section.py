@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
-from gatewise.config.section import Fraction
+from gatewise.config.section import LATER, Fraction
 from gatewise.errors import ConfigError
 from gatewise.parts import Configs
+
+if TYPE_CHECKING:
+    from gatewise.config.schema import TrainingConfig
 
 __all__ = ["MODEL_CONFIGS", "Consumes", "ModelConfig", "ModelPart", "NetworkConfig", "TabularConfig", "model_config"]
 
@@ -22,10 +25,20 @@ class RecurrentConfig(NetworkConfig):
     num_layers: int = Field(2, ge=1, le=1_000)
     dropout: Fraction = 0.3
     bidirectional: bool = False
+    head_hidden: Annotated[int | None, Field(ge=1, le=WIDEST), LATER] = None  # units of a second layer in the head
+    single_logit: Annotated[bool, LATER] = False  # of two classes: one output, trained on binary cross entropy
 
     @property
     def is_causal(self) -> bool:
         return super().is_causal and not self.bidirectional
+
+    def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
+        if self.single_logit and output_kind != "classes":
+            raise ConfigError(
+                f"model.single_logit is for two classes; this target is of {output_kind}",
+                'model.single_logit=false, or target.kind="direction"',
+            )
+        super().require(output_kind, supervise, training)
 
 
 class LogisticConfig(TabularConfig):

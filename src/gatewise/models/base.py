@@ -30,7 +30,10 @@ class Network(nn.Module, ABC):
     @property
     @abstractmethod
     def output_bias(self) -> Tensor:
-        """The parameter [outputs] that is added last; training with class weights begins with it lowered."""
+        """The parameter [outputs] that is added last; training with class weights begins with it lowered.
+
+        [1] where outputs are (0, z); of a series' outputs where each column is one.
+        """
 
 
 @dataclass(frozen=True)

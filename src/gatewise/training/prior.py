@@ -16,4 +16,7 @@ from gatewise.models.base import Network
 
 def start_below(model: Network, log_weight_K: Tensor) -> None:
     """Lowers an untrained model's outputs by the log weights."""
-    model.output_bias.data.sub_(log_weight_K)
+    bias = model.output_bias
+    if len(bias) == 1 < len(log_weight_K):  # one logit: that of the second class beside the first's, which stays 0
+        log_weight_K = log_weight_K[1:] - log_weight_K[:1]
+    bias.data.sub_(log_weight_K)
