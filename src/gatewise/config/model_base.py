@@ -24,13 +24,22 @@ class ModelConfig(Section):
     Attributes:
         consumes: windows, or the rows that end them. What eats rows reads nothing of the training section but the seed.
         targets: kinds of outputs (`targets/outputs`) that it predicts.
+        tiny: values of its fields with which it is proved in moments; names that are no fields of it are left out.
+        quick: those of a first look (`training.quick`), likewise.
     """
 
     options: ClassVar[Mapping[str, type[ModelConfig]]] = {}
     consumes: ClassVar[Consumes] = "sequences"
     targets: ClassVar[tuple[str, ...]] = OUTPUT_KINDS
+    tiny: ClassVar[Mapping[str, Any]] = {}
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     name: str
+
+    @classmethod
+    def sized(cls, sizes: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some values (`tiny`, `quick`) whose fields it has."""
+        return {name: value for name, value in sizes.items() if name in cls.model_fields}
 
     @property
     def is_causal(self) -> bool:
@@ -107,6 +116,9 @@ class ModelConfig(Section):
 
 class NetworkConfig(ModelConfig):
     """Base of networks' sections: what any network can be given, the frame around it (`models/frame.py`) among it."""
+
+    tiny: ClassVar[Mapping[str, Any]] = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0}
+    quick: ClassVar[Mapping[str, Any]] = {"hidden_size": 32, "num_layers": 1}
 
     # Width of a learned vector a symbol, joined to every step's input; 0: none.
     symbol_embedding: int = Field(0, ge=0, le=WIDEST)

@@ -41,6 +41,32 @@ class RecurrentConfig(NetworkConfig):
         super().require(output_kind, supervise, training)
 
 
+class TcnConfig(NetworkConfig):
+    """tcn."""
+
+    tiny: ClassVar = {"channels": 16, "num_layers": 2, "dropout": 0.0}
+    quick: ClassVar = {"channels": 32}  # fewer layers would see fewer steps
+
+    channels: int = Field(64, ge=1, le=WIDEST)
+    num_layers: int = Field(4, ge=1, le=20)  # residual blocks; layer n reads steps that lie 2^n apart
+    kernel_size: int = Field(3, ge=2, le=1_000)
+    dropout: Fraction = 0.2
+
+    @property
+    def receptive_field(self) -> int:
+        """How many steps of a window the last one's output depends on, itself among them."""
+        return 1 + 2 * (self.kernel_size - 1) * ((1 << self.num_layers) - 1)
+
+
+class MinLstmConfig(NetworkConfig):
+    """minlstm."""
+
+    hidden_size: int = Field(128, ge=1, le=WIDEST)
+    num_layers: int = Field(3, ge=1, le=1_000)
+    expansion: int = Field(1, ge=1, le=100)  # units of a layer's state for each of its output
+    dropout: Fraction = 0.2
+
+
 class LogisticConfig(TabularConfig):
     """logistic: for classes."""
 
@@ -59,6 +85,8 @@ class XgboostConfig(TabularConfig):
     """xgboost: for classes and values."""
 
     targets: ClassVar = ("classes", "values")
+    tiny: ClassVar = {"most_rounds": 40}
+
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best
     most_rounds: int = Field(150, ge=1)  # tried where rounds is None
     eta: float = Field(0.05, gt=0, le=1)  # how much of each tree counts
@@ -71,6 +99,8 @@ class XgboostConfig(TabularConfig):
 MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "lstm": RecurrentConfig,
     "gru": RecurrentConfig,
+    "tcn": TcnConfig,
+    "minlstm": MinLstmConfig,
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,

@@ -12,7 +12,6 @@ QUICK_TRIALS = 5  # of a search
 _ANY = {"evaluation.baseline_rows": 20_000, "evaluation.bootstrap_samples": 200}
 _NETWORK = {"training.windows_per_epoch": 20_000, "training.max_epochs": 5}
 _ROWS = {"windows.stride": 4}
-_SIZES = {"hidden_size": 32, "num_layers": 1}
 
 
 def quick_values(model: str) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def quick_values(model: str) -> dict[str, Any]:
     config = model_config(model)
     if config.consumes != "sequences":
         return _ANY | _ROWS
-    return _ANY | _NETWORK | {f"model.{name}": size for name, size in _SIZES.items() if name in config.model_fields}
+    return _ANY | _NETWORK | {f"model.{name}": size for name, size in config.sized(config.quick).items()}
 
 
 def quick_remark(config: ExperimentConfig, searched: Collection[str] = ()) -> str | None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 
 from gatewise.config.model_section import (
     MODEL_CONFIGS,
     LogisticConfig,
+    MinLstmConfig,
     ModelConfig,
     NetworkConfig,
     RecurrentConfig,
     RidgeConfig,
     TabularConfig,
+    TcnConfig,
     XgboostConfig,
 )
 from gatewise.errors import ConfigError
 from gatewise.models.base import Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
 from gatewise.models.frame import Framed, inner_widths, require_forecast
+from gatewise.models.minlstm import MinLstmNet
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
+from gatewise.models.tcn import TcnNet
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
 from gatewise.parts import find_part, model_code
@@ -29,20 +35,27 @@ from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 
 
-def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
+def _neural(
+    make: Callable[..., Network], config: type[NetworkConfig], summary: str, source: str, **declared: Any
+) -> NeuralSpec:
+    """The entry of what is made with the fields of its section that not every network has."""
+
     def build(
-        config: RecurrentConfig,
+        config: NetworkConfig,
         num_features: int,
         num_outputs: int,
         readout: Readout,
         generator: torch.Generator | None,
     ) -> Network:
-        return RecurrentNet(
-            cell, num_features, num_outputs, readout=readout, generator=generator, **config.architecture
-        )
+        return make(num_features, num_outputs, readout=readout, generator=generator, **config.architecture)
 
+    return NeuralSpec(summary, source, config, build, **declared)
+
+
+def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
     states, step_bytes = RecurrentNet.hidden_states, partial(recurrent_step_bytes, cell)
-    return NeuralSpec(summary, source, RecurrentConfig, build, states, step_bytes=step_bytes)
+    make = partial(RecurrentNet, cell)
+    return _neural(make, RecurrentConfig, summary, source, hidden_states=states, step_bytes=step_bytes)
 
 
 def _tabular(
@@ -54,6 +67,20 @@ def _tabular(
 MODELS: dict[str, ModelSpec] = {
     "lstm": _recurrent("lstm", "Long short-term memory", "Hochreiter & Schmidhuber 1997; Gers et al. 2000"),
     "gru": _recurrent("gru", "Gated recurrent unit", "Cho et al. 2014"),
+    "tcn": _neural(
+        TcnNet,
+        TcnConfig,
+        "Temporal convolutional network",
+        "Bai, Kolter & Koltun 2018",
+        hidden_states=TcnNet.hidden_states,
+    ),
+    "minlstm": _neural(
+        MinLstmNet,
+        MinLstmConfig,
+        "LSTM whose gates read the input alone, by a parallel scan",
+        "Feng et al. 2024",
+        hidden_states=MinLstmNet.hidden_states,
+    ),
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
     "xgboost": _tabular(Xgboost, XgboostConfig, "Boosted trees on one row", "Chen & Guestrin 2016"),

@@ -35,6 +35,17 @@ def linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None)
     return layer
 
 
+def conv1d(
+    num_inputs: int, num_outputs: int, kernel_size: int, generator: torch.Generator | None, dilation: int = 1
+) -> nn.Conv1d:
+    """`nn.Conv1d`, which pads nothing, with torch's own distributions (He et al. 2015, a = √5)."""
+    layer = nn.Conv1d(num_inputs, num_outputs, kernel_size, dilation=dilation, device="meta", dtype=torch.float32)
+    bound = 1 / math.sqrt(num_inputs * kernel_size)
+    layer.weight = uniform((num_outputs, num_inputs, kernel_size), bound, generator)
+    layer.bias = uniform((num_outputs,), bound, generator)
+    return layer
+
+
 def embedding(count: int, width: int, generator: torch.Generator | None) -> nn.Embedding:
     """`nn.Embedding` of standard normal vectors."""
     vectors = _zeros(count, width)

@@ -35,8 +35,6 @@ from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
 from gatewise.training.listeners import Listener
 
-# Whichever of these fields a model has.
-SMALL_MODEL = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0}
 # One epoch: there is no best one to choose, so nothing is selected on the judged samples.
 SHORT_TRAINING = TrainingConfig(
     batch_size=64,
@@ -149,10 +147,9 @@ def same_bits(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> npt.NDArray[np.
 def small_config(config: ExperimentConfig, seed: int, num_train: int) -> ExperimentConfig:
     """The experiment with a small model and a short training, scored at the last step; all else as it is."""
     batch = min(SHORT_TRAINING.batch_size, num_train)
-    fields = {name: value for name, value in SMALL_MODEL.items() if name in type(config.model).model_fields}
     return config.model_copy(
         update={
-            "model": config.model.model_copy(update=fields),
+            "model": config.model.model_copy(update=config.model.sized(config.model.tiny)),
             "training": SHORT_TRAINING.model_copy(update={"seed": seed, "batch_size": batch}),
             "windows": config.windows.model_copy(update={"supervise": "last", "burn_in": 0, "stride": 1}),
         }

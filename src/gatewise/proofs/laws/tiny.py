@@ -25,7 +25,6 @@ from gatewise.models.base import ModelSpec, Network
 from gatewise.models.registry import build_model, find_spec
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent_op import Readout
-from gatewise.proofs.base import SMALL_MODEL
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listeners
@@ -34,8 +33,6 @@ from gatewise.windows import Windows
 STEPS, FEATURES, OUTPUTS = 6, 3, 2
 TRAIN, VAL, TEST = 320, 80, 200  # windows
 CPU = torch.device("cpu")
-# Whichever of these fields a model has: small, and without dropout but where a law asks for it.
-_SMALL = SMALL_MODEL | {"hidden_size": 8, "most_rounds": 40}
 _TRAINING = {
     "batch_size": 32,
     "max_epochs": 3,
@@ -64,9 +61,9 @@ class Tiny:
         Args:
             fields: of the model or, by short names, of the training, that shall be others.
         """
-        known = self.spec.config.model_fields
-        model = {f"model.{key}": value for key, value in (_SMALL | fields).items() if key in known}
-        training = _TRAINING | {key: value for key, value in fields.items() if key not in known}
+        section = self.spec.config
+        model = {f"model.{key}": value for key, value in section.sized({**section.tiny, **fields}).items()}
+        training = _TRAINING | {key: value for key, value in fields.items() if key not in section.model_fields}
         shape = {"target.kind": "given", "windows.sequence_length": STEPS}
         return load_config(overrides={"model.name": self.name, **shape, **model, **training})
 
