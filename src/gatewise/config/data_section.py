@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PlainSerializer, field_validator, model_validator
 
 from gatewise.config.database_url import masked_url
-from gatewise.config.durations import Step
+from gatewise.config.durations import Step, months_of
 from gatewise.config.section import LATER, Section
 from gatewise.config.written import require_encoding, require_signs
 from gatewise.errors import ConfigError
@@ -51,6 +51,8 @@ class DataConfig(Section):
     timezone: str | None = None  # IANA name of the stamps' zone where they carry none
     # With wall epochs count from 1970 on the clock of `timezone`, as MetaTrader's.
     epochs: Annotated[Literal["utc", "wall"], LATER] = "utc"
+    # Of rows without stamps: the first row's, UTC; each later one lies a timeframe on.
+    numbered_from: Annotated[datetime | None, LATER] = None
     day_first: bool | None = None
     stamp: Literal["open", "close"] | None = None  # None: a name may tell; else open, the later and so the safe reading
     symbol_column: str | None = None
@@ -107,6 +109,22 @@ class DataConfig(Section):
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         require_signs(self.thousands, self.decimal)
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_are_of_rows_without_stamps(self) -> Self:
+        if self.numbered_from is None:
+            return self
+        if self.source not in ("files", "frame") or self.time_column is not None:
+            stamped = f"source is {self.source}" if self.time_column is None else f"time_column is {self.time_column}"
+            raise ConfigError(
+                f"data.numbered_from is for rows without stamps; data.{stamped}", "leave one of the two out"
+            )
+        if self.timeframe is None or months_of(self.timeframe) is not None:
+            raise ConfigError(
+                "data.numbered_from takes a data.timeframe in days or less, as rows are numbered by it",
+                'data.timeframe="1d" (or whatever a row lasts)',
+            )
         return self
 
     @model_validator(mode="after")

@@ -171,7 +171,8 @@ def _time(
     )
     raise SchemaError(
         f"{name}: no column is known to hold the time; columns: {_listed(columns)}",
-        f'{hint} (or parts: data.time_column="year,month,day,hour"); rows without a time can\'t be used',
+        f'{hint} (or parts: data.time_column="year,month,day,hour"); rows without a time are numbered by '
+        'data.numbered_from="2000-01-01" and a data.timeframe',
     )
 
 

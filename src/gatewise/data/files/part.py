@@ -30,6 +30,7 @@ from gatewise.data.files.unpack import Blob
 from gatewise.data.names.grammar import Named, name_series
 from gatewise.data.origin import stamps_of
 from gatewise.data.stamps.column import Reading, read_stamps
+from gatewise.data.stamps.numbered import numbered
 from gatewise.data.stamps.time_parts import calendar_parts
 from gatewise.data.table import OHLCV, ROW, STAMP, SYMBOL
 from gatewise.errors import ReadError, SchemaError
@@ -101,7 +102,7 @@ def part_of(raw: Raw, file: PurePath | None, spec: DataConfig, only: str | None 
     Raises:
         ReadError, AmbiguousError, SchemaError: see `read_part`.
     """
-    raw = without_running(without_fixed_point(in_rows_of_symbols(raw, spec)))
+    raw, spec = numbered(without_running(without_fixed_point(in_rows_of_symbols(raw, spec))), spec)
     roles = find_roles(
         raw.name, raw.frame, spec.time_column, spec.symbol_column, spec.rename, spec.symbol, columns_to_read(spec)
     )
