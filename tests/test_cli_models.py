@@ -71,12 +71,32 @@ def test_the_memory_account_of_the_training_guides_example_is_neither_the_guides
         (("--rows", -5), "--rows"),
         (("--device", "tpu"), "valid: cpu, cuda"),
         (("--precision", "fp8"), "valid: bf16, fp16, fp32"),
+        (("--fits", "eleven"), "like --fits 11GB"),
+        (("--fits", "-3GB"), "like --fits 11GB"),
+        (("--fits", "11GB", "--batch-size", 64), "leave out one of the two"),
+        (("--fits", "1MB", "--device", "cpu"), "not one window fits 1MB"),
     ],
 )
 def test_an_account_of_what_can_not_be_is_refused(cli, words, said) -> None:
     answer = cli("models", "memory", *words)
     assert answer.code == 2
     assert said in answer.err
+
+
+def test_the_batch_that_fits_a_card_is_told_with_its_account(cli) -> None:
+    words = ("models", "memory", "--features", 25, "--fits")
+    small, large, same = (cli(*words, size, "--json").json for size in ("4GB", "11GB", "11000000000 b"))
+    assert same == large
+    assert large["fits"] == {"bytes": 11 * 10**9, "batch_size": large["batch_size"]}
+    assert small["batch_size"] < large["batch_size"]
+    assert large["megabytes"]["total"] * 2**20 <= 11 * 10**9
+    assert large["is_measured"] is False
+    assert f"--batch-size {large['batch_size']} fits 11GB" in cli(*words, "11GB").out
+    on_cpu = cli(*words, "11GB", "--device", "cpu", "--json").json
+    assert on_cpu["fits"]["batch_size"] is None  # a batch runs in pieces
+    assert cli(*words, "1MB").code == 2
+    least = next(word for word in cli(*words, "1MB").err.split() if word.endswith("MB,"))[:-1]
+    assert cli(*words, least).code == 0  # the hint can be followed
 
 
 @pytest.mark.parametrize(

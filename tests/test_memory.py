@@ -6,21 +6,24 @@ tensors that it saves. Peaks of whole processes are in benchmarks/bench_account.
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from fleet_members import require_bf16
 from gatewise.config.model_section import RecurrentConfig, RidgeConfig
 from gatewise.errors import ConfigError, MemoryExhaustedError
-from gatewise.models.base import StepShape
+from gatewise.models.base import Network, StepShape
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import onednn_lstm_workspace, recurrent_step_bytes
 from gatewise.nn.dropout import drawing
 from gatewise.training.batch_size import measure_batch_size
-from gatewise.training.memory import MemoryAccount, ask_forward, estimate_memory
+from gatewise.training.live_bytes import live_bytes
+from gatewise.training.memory import MemoryAccount, batch_that_fits, memory_of
 
 HAS_ONEDNN = torch.backends.mkldnn.is_available()
 
@@ -83,8 +86,8 @@ def test_activations_are_what_autograd_saves(cell: str, layers: int, bidirection
     )
     shape = StepShape(windows, steps, features)
     assert recurrent_step_bytes(name, config, shape)[0] == pytest.approx(kept, rel=0.08)
-    # What nothing is declared of is asked of two windows, and grows with them but for what all windows share.
-    assert ask_forward(model, shape)[0] == pytest.approx(kept, rel=0.1)
+    # What nothing is declared of is asked of steps of few windows, and grows with them but for what all windows share.
+    assert live_bytes(model, steps, features)(shape)[0] == pytest.approx(kept, rel=0.1)
     assert out.requires_grad
     assert len(alive) >= len(saved)
 
@@ -100,7 +103,7 @@ def test_activations_are_what_autograd_saves(cell: str, layers: int, bidirection
 def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, device: str, precision: str) -> None:
     def total(batch: int = batch, steps: int = steps, layers: int = 2, rows: int = 0) -> int:
         config = RecurrentConfig(name="lstm", hidden_size=hidden, num_layers=layers)
-        account = estimate_memory(config, batch, steps, 20, rows, device, precision, threads=1, windows_at_once=batch)
+        account = memory_of(config, steps, 20, rows, device, precision, threads=1)(batch, batch)
         assert account.total == sum(account.items.values())
         return account.total
 
@@ -109,31 +112,72 @@ def test_more_of_anything_never_takes_less(batch: int, steps: int, hidden: int, 
 
 def test_the_configured_model_is_accounted_as_its_fields_say() -> None:
     config = RecurrentConfig(name="lstm")
-    whole = estimate_memory(config, 512, 60, 25, threads=1, windows_at_once=512)
+    whole = memory_of(config, 60, 25, threads=1)(512, 512)
     assert 1.2 < whole.total / 2**30 < 1.45  # 1.23 GiB measured; four gates a step alone would make it 0.15
-    on_one, on_two = (estimate_memory(config, 512, 60, 25, threads=threads) for threads in (1, 2))
+    on_one, on_two = (memory_of(config, 60, 25, threads=threads)(512) for threads in (1, 2))
     weights = RecurrentNet("lstm", 25, 3)
     count = sum(parameter.numel() for parameter in weights.parameters())
     assert on_one.weights == on_one.gradients * 2 == on_one.optimizer_state == 8 * count
     assert on_two.gradients == 3 * on_one.gradients
     for account, windows in ((on_one, 64), (on_two, 128)):
         assert account.activations == recurrent_step_bytes("lstm", config, StepShape(windows, 60, 25))[0]
-    account = estimate_memory(config, 512, 60, 25, threads=100)
+    account = memory_of(config, 60, 25, threads=100)(512)
     assert account.activations == whole.activations
     words = account.to_dict()
     assert words["megabytes"]["total"] == round(account.total / 2**20, 1)
     assert words["is_measured"] is True
-    assert estimate_memory(config, 512, 60, 25, device="cuda:0").is_measured is False
+    assert memory_of(config, 60, 25, device="cuda:0")(512).is_measured is False
 
 
 def test_what_has_no_account_is_refused() -> None:
     config = RecurrentConfig(name="lstm")
     with pytest.raises(ConfigError, match="device"):
-        estimate_memory(config, 1, 1, 1, device="tpu")
+        memory_of(config, 1, 1, device="tpu")
     with pytest.raises(ConfigError, match="precision"):
-        estimate_memory(config, 1, 1, 1, precision="int8")
+        memory_of(config, 1, 1, precision="int8")
     with pytest.raises(ConfigError, match="no network"):
-        estimate_memory(RidgeConfig(name="ridge"), 1, 1, 1)
+        memory_of(RidgeConfig(name="ridge"), 1, 1)
+
+
+class Chain(Network):
+    """Whose tensors are counted by hand: two hidden layers of 7 and 5 units, tanh between, on the last step alone."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(features, 7), nn.Tanh(), nn.Linear(7, 5), nn.Tanh(), nn.Linear(5, 3))
+
+    @property
+    def output_bias(self) -> Tensor:
+        return cast(nn.Linear, self.layers[4]).bias
+
+    def forward(self, x_BTF: Tensor) -> Tensor:
+        out: Tensor = self.layers(x_BTF[:, -1])
+        return out
+
+
+@pytest.mark.parametrize("element_bytes", [2, 4])
+def test_what_lives_in_a_step_is_what_is_counted_by_hand(element_bytes: int) -> None:
+    windows, steps, features = 1000, 11, 4
+    told = live_bytes(Chain(features), steps, features)(StepShape(windows, steps, features, element_bytes))
+    batch, hidden, outputs = steps * features, 7 + 5, 3
+    assert told[0] == windows * (batch + hidden + outputs) * element_bytes  # the products before tanh are gone
+    # Backward's most: gradients of a layer's states and of what tanh made of them, all that is kept still there.
+    assert windows * 7 * element_bytes <= told[1] <= windows * 3 * 7 * element_bytes
+
+
+def test_the_batch_that_fits_is_the_largest_power_of_two_whose_account_is_no_more() -> None:
+    def account(batch: int) -> MemoryAccount:
+        return MemoryAccount(0, 0, 0, 10 * batch, 0, 0, 100, is_measured=True)
+
+    assert [batch_that_fits(account, size) for size in (109, 110, 119, 120, 740, 10_340, 1 << 40)] == [
+        *(0, 1, 1, 2, 64, 1024, None)
+    ]
+    on_gpu = memory_of(RecurrentConfig(name="lstm"), 60, 25, device="cuda")
+    fitting = batch_that_fits(on_gpu, 11 * 10**9)
+    assert fitting
+    assert on_gpu(fitting).total <= 11 * 10**9 < on_gpu(2 * fitting).total
+    # On a CPU pieces run that are as large for any batch.
+    assert batch_that_fits(memory_of(RecurrentConfig(name="lstm"), 60, 25, threads=2), 11 * 10**9) is None
 
 
 class Machine:

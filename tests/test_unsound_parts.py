@@ -23,7 +23,7 @@ from gatewise.learners.neural import build
 from gatewise.learners.table import train_model
 from gatewise.proofs.laws.check import check_law
 from gatewise.proofs.laws.tiny import FEATURES, STEPS, Tiny
-from gatewise.training.memory import estimate_memory
+from gatewise.training.memory import memory_of
 from page_examples import example
 
 HEAD = "self.head(self.dropout(states))"
@@ -132,11 +132,11 @@ def test_a_sound_one_is_built_and_accounted_for_whatever_its_program_takes_for_d
 ) -> None:
     tiny = Tiny(write_model(mypkg))
     config, samples = tiny.config(symbol_embedding=2), tiny.planted.data("classes")[0]
-    account = estimate_memory(config.model, 32, STEPS, FEATURES, threads=1)
+    account = memory_of(config.model, STEPS, FEATURES, threads=1)(32)
     set_default(value)
     try:
         build(config, samples)
-        assert estimate_memory(config.model, 32, STEPS, FEATURES, threads=1) == account
+        assert memory_of(config.model, STEPS, FEATURES, threads=1)(32) == account
     finally:
         set_default(usual)
 

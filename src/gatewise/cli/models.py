@@ -1,20 +1,17 @@
-"""`gatewise models`: what the zoo holds, what a model's fields are, and how much memory it takes."""
+"""`gatewise models`: what the zoo holds, what a model's fields and parts are, and whether it holds to the laws."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA, MACHINE, MODEL_FLAGS
-
-if TYPE_CHECKING:
-    from gatewise.config.schema import ExperimentConfig
+from gatewise.cli.models_memory import config_of, memory
+from gatewise.config.flags import DATA
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
-DEVICES, PRECISIONS = ("cpu", "cuda"), ("fp32", "bf16", "fp16")
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +79,7 @@ def show(
 
     set_up_logging(quiet)
     spec, fields = find_spec(name), model_preset(name)
-    model, weights = _config_of(flags, name).model, None
+    model, weights = config_of(flags, name).model, None
     if isinstance(model, NetworkConfig):
         outputs = outputs or (features if model.continues else 3)
         parts = weight_counts(model, features, outputs)
@@ -100,67 +97,6 @@ def show(
             ["part", "weights"],
             [[part, f"{count:,}"] for part, count in {**parts, "total": weights["total"]}.items()],
         )
-
-
-@config_flags(*MODEL_FLAGS)
-def memory(
-    flags: ConfigFlags,
-    name: Annotated[str | None, typer.Argument(help="Model name, as --model.")] = None,
-    features: Annotated[
-        int, typer.Option("--features", min=1, help="Number of input features.", rich_help_panel=DATA)
-    ] = 39,
-    rows: Annotated[
-        int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.", rich_help_panel=DATA)
-    ] = 0,
-    device: Annotated[
-        str, typer.Option("--device", help="cpu or cuda: whose account to give.", rich_help_panel=MACHINE)
-    ] = "cpu",
-    precision: Annotated[
-        str, typer.Option("--precision", help="fp32, bf16 or fp16.", rich_help_panel=MACHINE)
-    ] = "fp32",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Account for the memory that a training step takes, item by item.
-
-    Example: gatewise models memory --model lstm --batch-size 512 --seq-len 60 --features 25 --hidden-size 256
-    """
-    from gatewise.cli.output import print_json, print_table, set_up_logging
-    from gatewise.errors import ConfigError, UnknownNameError
-    from gatewise.training.memory import estimate_memory
-
-    set_up_logging(quiet)
-    for kind, word, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
-        if word not in known:
-            raise UnknownNameError(kind, word, known)
-    if name is not None and flags.overrides.get("model.name", name) != name:
-        raise ConfigError(f"the model is named twice: {name} and {flags.overrides['model.name']}", "name it once")
-    config = _config_of(flags, name)
-    account = estimate_memory(
-        config.model,
-        batch_size=config.training.batch_size,
-        sequence_length=config.windows.sequence_length,
-        num_features=features,
-        num_rows=rows,
-        device=device,
-        precision=precision,
-    )
-    if as_json:
-        print_json(account.to_dict())
-    else:
-        items = account.to_dict()["megabytes"]
-        print_table(
-            f"{config.model.name}: a training step on {device}, {precision}",
-            ["item", "MB"],
-            [[item, f"{value:,.1f}"] for item, value in items.items()],
-        )
-
-
-def _config_of(flags: ConfigFlags, name: str | None) -> ExperimentConfig:
-    """The config of a model that nothing is trained on: it predicts what it can, where no target is said."""
-    said: dict[str, Any] = {} if name is None else {"model.name": name}
-    elsewhere = flags.preset or flags.file or any(field.startswith("target.") for field in flags.fields)
-    return flags.config(said if elsewhere else said | {"target.kind": "given"})
 
 
 def check(name: str, as_json: AsJson = False, quiet: Quiet = False) -> None:

@@ -35,7 +35,7 @@ from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.inference import over_windows, predict_outputs
 from gatewise.training.listeners import Listener
-from gatewise.training.memory import estimate_memory
+from gatewise.training.memory import memory_of
 from gatewise.training.step import within_memory
 from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows
@@ -267,17 +267,7 @@ def _measure_batch_size(
 ) -> BatchSizeChoice:
     """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""
 
-    def memory_bytes(batch_size: int) -> int:
-        return estimate_memory(
-            config.model,
-            batch_size,
-            windows.sequence_length,
-            windows.matrix.shape[1] + num_onehot,
-            precision=precision.name,
-            num_outputs=spec.num_outputs,
-        ).total
-
-    device = windows.matrix.device
-    return try_batch_sizes(
-        model, windows, torch.from_numpy(rows).to(device), config.training, precision, spec, memory_bytes
-    )
+    device, width, name = windows.matrix.device, windows.matrix.shape[1] + num_onehot, precision.name
+    account = memory_of(config.model, windows.sequence_length, width, precision=name, num_outputs=spec.num_outputs)
+    ends = torch.from_numpy(rows).to(device)
+    return try_batch_sizes(model, windows, ends, config.training, precision, spec, lambda size: account(size).total)
