@@ -63,7 +63,10 @@ CHOICES: dict[str, Any] = {
     "cv.splitter": "kfold",
     "cv.test_groups": 3,
 }
-NEEDED = {"training.schedule.patience": {"training.schedule.name": "plateau"}}
+NEEDED = {
+    "training.schedule.patience": {"training.schedule.name": "plateau"},
+    "target.steps": {"target.kind": "next_row"},
+}
 
 
 def settings() -> Iterator[tuple[str, Any]]:

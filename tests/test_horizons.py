@@ -41,7 +41,7 @@ def test_each_column_is_the_label_of_its_own_horizon(spec: TargetConfig) -> None
         columns = slice(number * width, (number + 1) * width)
         assert labels.outputs[columns] == tuple(f"{name}_{ahead}" for name in alone.outputs)
         assert np.array_equal(labels.y[labels.valid, columns], alone.y[labels.valid])
-        assert (alone.known_at[labels.valid] == labels.settled_by_output[labels.valid, columns].T).all()
+        assert (alone.known_at[labels.valid] == labels.settled(np.flatnonzero(labels.valid))[:, columns].T).all()
     assert np.array_equal(labels.valid, alone.valid)
     assert np.array_equal(labels.known_at, alone.known_at), "the latest decides"
     assert alone.known_by_output is None
@@ -93,7 +93,7 @@ def test_what_folds_share_keeps_when_each_column_is_known(tmp_path: Path) -> Non
     save_shared(tmp_path / "shared", shared)
     before, after = (of.horizons[5].labels for of in (shared, open_shared(tmp_path / "shared")))
     assert before.known_by_output is not None
-    assert np.array_equal(before.settled_by_output, after.settled_by_output)
+    assert np.array_equal(before.known_by_output, after.known_by_output)
     assert before.spec == after.spec
 
 

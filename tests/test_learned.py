@@ -26,7 +26,7 @@ from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.experiment import prepare
 from gatewise.features.scaling import fit_symbol_scalers
-from gatewise.fold import FittedFold, fit_fold, label_units, trained_labels
+from gatewise.fold import FittedFold, fit_fold, label_units, trained_labels, trained_series
 from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.learners.neural import NeuralPredictor, build
 from gatewise.learners.table import train_model
@@ -131,7 +131,7 @@ def test_columns_that_are_not_always_positive_in_training_have_plain_changes() -
     chosen = config(features__columns=["close"], target__columns=list(columns))
     _, samples, fold = untrained(chosen, table_of(columns))
     assert fold.least == (columns["close"][samples.rows[:150]].min(), 0, 0)
-    assert np.isfinite(trained_labels(samples, fold, np.float64)).all()
+    assert np.isfinite(trained_series(samples, fold)).all()
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -187,7 +187,7 @@ def test_labels_travel_to_other_processes_with_all_that_is_learned_of_them() -> 
 
 def test_the_scaler_is_that_of_the_training_changes() -> None:
     _, samples, fold = untrained(config(), table_of({"close": walk(0), "volume": walk(1, 1e6)}))
-    scaled = trained_labels(samples, fold, np.float64)[samples.rows[:150]]
+    scaled = trained_labels(samples, fold, samples.rows[:150])
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-9)
     np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-9)
 
@@ -260,7 +260,7 @@ def test_symbols_trained_as_one_matrix_learn_each_its_own_changes() -> None:
     members, _ = _over_one_matrix(ready)
     first = 0
     for member, alone in zip(members, ready.values(), strict=True):
-        ours, theirs = (trained_labels(one.samples, one.fold) for one in (member, alone))
+        ours, theirs = (trained_series(one.samples, one.fold) for one in (member, alone))
         np.testing.assert_array_equal(ours[first : first + len(theirs)], theirs)
         first += len(theirs)
 

@@ -33,9 +33,10 @@ class FittedFold:
     """A training part's fitted state.
 
     Attributes:
-        scaler: of the features, fitted on the rows that training windows touch; one for all, or one a symbol. What
+        scaler: of the features, fitted on `scaled_by`'s rows; one for all, or one a symbol. What
             `features.drop_correlated` takes away is `unread`: so models of all folds, and of a fleet, have one width.
-        target_scaler: of numbers to be predicted, likewise, fitted on training labels; `None` for classes.
+        target_scaler: of numbers to be predicted, likewise, fitted on training labels, with an entry for each column of
+            `Labels.y`; a path's columns that are features too have the features' own. `None` for classes.
         class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for numbers.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
         least: see `least_present`, of the training rows; empty where numbers are learned as they are, and for classes.
@@ -55,7 +56,7 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
         LabelError: given class weights don't match the classes, or numbers to be predicted never vary.
     """
     matrix, labels = samples.matrix, samples.labels
-    seen = rows_in_windows(train_rows, config.windows.sequence_length, samples.table.num_rows)
+    seen = scaled_by(config, samples, train_rows)
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
     if unread := unread_columns(config, samples, train_rows):
         scaler = scaler.without(unread)
@@ -63,16 +64,31 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
         counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)
         return FittedFold(scaler, None, weights, class_floor(counts))
-    kind = "standard" if config.features.scaler == "none" else config.features.scaler
+    kind = "standard" if config.features.scaler == "none" and not labels.steps else config.features.scaler
     start = labels.start
     least = least_present(config.target, None if start is None else start[train_rows])
     without = [name for name, value in zip(labels.outputs, least, strict=False) if not value]
     if without and isinstance(config.target, TargetConfig) and config.target.learn == "relative":
         _log.info("not always positive in training, so learned as plain changes: %s", ", ".join(without))
     values = np.asarray(moved(labels.y, start, least), np.float64)
-    target_scaler = _fit(config, samples, kind, values, train_rows, labels.outputs)
-    require_movement(values[train_rows], labels.outputs)
+    read = labels.read_by(train_rows)
+    target_scaler = _fit(config, samples, kind, values, read, labels.spec.columns)
+    require_movement(values[read], labels.spec.columns)
+    if labels.steps:  # what a window ends with is then in the unit of what follows, so a network may add to it
+        target_scaler = target_scaler.like(scaler)
     return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0), least)
+
+
+def scaled_by(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Rows:
+    """The rows whose features the scaler is fitted on: those in training windows, and those that a learned path holds,
+    as one scaler serves both.
+    """
+    labels, num_rows = samples.labels, samples.table.num_rows
+    seen = rows_in_windows(train_rows, config.windows.sequence_length, num_rows)
+    if not labels.steps:
+        return seen
+    both = np.union1d(seen, labels.read_by(train_rows))
+    return both[samples.matrix.valid[both]]
 
 
 def _fit(
@@ -99,16 +115,23 @@ def scaled_features(
     return scaled_rows(samples.matrix.values, fold.scaler.over(symbols), codes, rows, onehot)
 
 
-def trained_labels(samples: Samples, fold: FittedFold, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
-    """Labels as they are trained on: int64 [table rows], or scaled numbers [table rows, outputs] of `dtype`.
+def trained_labels(samples: Samples, fold: FittedFold, rows: Rows) -> npt.NDArray[Any]:
+    """Labels of rows as they are trained on: int64 [n], or scaled numbers, float64 [n, outputs]."""
+    units, y = label_units(samples, fold), samples.labels.at(rows)
+    return y if units is None else units.scale(y, rows)
+
+
+def trained_series(samples: Samples, fold: FittedFold) -> npt.NDArray[Any]:
+    """What they are read off, see `Labels.y`: int64 [table rows], or scaled float32 [table rows, columns].
 
     NaN where a symbol had no training label.
     """
     units, labels = label_units(samples, fold), samples.labels
     if units is None:
         return labels.y.astype(np.int64)
-    scaled = units.scale(labels.y, dtype=dtype)
-    scaled[~labels.valid] = 0  # there is no label; what stands in its place may be far from all of them
+    scaled = units.scale(labels.y, dtype=np.float32)
+    # Where there is no label, what stands in its place may be far from all of them.
+    scaled[np.isnan(labels.y) if labels.steps else ~labels.valid] = 0
     return scaled
 
 
@@ -167,9 +190,9 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, d
     if config.reads_symbol or (scaler.symbols and len(symbols) > 1):
         scaler, codes = scaler.over(symbols), symbol_codes(samples.table, symbols)
     windows = place_windows(config, samples.matrix.values, scaler, codes, device)
-    y, weight = trained_labels(samples, fold), labels.valid.astype(np.float32)
+    y, weight = trained_series(samples, fold), labels.valid.astype(np.float32)
     if len(fold.class_weights):
         weight *= fold.class_weights[y]
     if samples.weight is not None:
         weight *= samples.weight
-    return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights))
+    return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights), labels.steps)

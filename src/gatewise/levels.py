@@ -104,8 +104,8 @@ def lost_levels(config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np
                 lost[name] = losses
     start = labels.start
     learned = moved(labels.y, start, least_present(config.target, None if start is None else start[rows]))
-    for number, name in enumerate(labels.outputs):
-        values = np.where(labels.valid, learned[:, number], np.nan)
+    for number, name in enumerate(labels.spec.columns):
+        values = np.where(labels.valid | bool(labels.steps), learned[:, number], np.nan)
         if losses := lost_by_symbol(values, starts, table.symbols, apart=apart):
             lost.setdefault(name, losses)
     if not lost:

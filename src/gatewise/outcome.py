@@ -36,13 +36,16 @@ from gatewise.training.listeners import Listener, Listeners
 if TYPE_CHECKING:
     from gatewise.experiment import Prepared
 
+MOST_CSV_OUTPUTS = 200  # a row; a wider table is none that people open
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What a run made.
 
     Attributes:
-        folder: of the run; holds the bundle, predictions.parquet and .csv, metrics.json and report.html.
+        folder: of the run; holds the bundle, predictions.parquet, up to `MOST_CSV_OUTPUTS` also .csv, metrics.json and
+            report.html.
         data_fingerprint: of the table.
         remarks: what people should know of the training and of what it was done on, a sentence each.
         curves: what the losses of the epochs show; `None` where nothing can be said of them.
@@ -73,6 +76,12 @@ class Outcome:
         return self.folder / "predictions.parquet"
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """For people: the report, then the predictions, as CSV too where there is one, then the bundle."""
+        table = self.predictions.with_suffix(".csv")
+        return (self.report, *([table] if table.is_file() else []), self.predictions, self.bundle)
+
+    @property
     def judgement(self) -> Judgement:
         """The verdict, on test rows where there are some; see `Evaluation.judgement` for val's."""
         return self.evaluation.judgement
@@ -99,6 +108,7 @@ class Outcome:
             "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
             "baselines": self.evaluation.baselines(),
             "columns": self.evaluation.columns(),
+            "steps": self.evaluation.steps(),
             "units": self.evaluation.units.to_dict(),
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
@@ -167,7 +177,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         bundle.save(outcome.bundle)
         frame = with_stamps(frame, table)
         write_frame(outcome.predictions, frame)
-        write_frame(outcome.predictions.with_suffix(".csv"), frame)
+        if samples.labels.spec.num_outputs <= MOST_CSV_OUTPUTS:
+            write_frame(outcome.predictions.with_suffix(".csv"), frame)
         write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
         facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
         fit = trained.fit

@@ -65,11 +65,13 @@ class Windows:
             scaled as (x - center) · inverse_scale after the gather, and rounded to float32 after that.
         sequence_length: T.
         clip: scaled values are bounded to ±clip.
-        y: int64 [rows] or float32 [rows, outputs] (scaled); `None` where nothing is supervised.
+        y: int64 [rows] or float32 [rows, outputs] (scaled), of paths the columns' series, see `label_steps`; `None`
+            where nothing is supervised.
         row_weight: float32 [rows]; class weight of each row's label, 0 where the row has none or one of a class that
             training never saw.
         log_weight: float32 [classes], the classes' log weights; `None` where all weigh the same. See `training.prior`.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
+        label_steps: a row's label is what y holds in so many rows after it, gathered as windows are; 0: in itself.
         symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
         tells_symbol: whether the model reads that number.
     """
@@ -83,6 +85,7 @@ class Windows:
     row_weight: Tensor | None = None
     log_weight: Tensor | None = None
     steps_scored: int = 1
+    label_steps: int = 0
     symbol: Tensor | None = None
     tells_symbol: bool = False
 
@@ -124,6 +127,7 @@ class Windows:
         row_weight: npt.NDArray[np.float32],
         steps_scored: int = 1,
         log_weight: npt.NDArray[np.float32] | None = None,
+        label_steps: int = 0,
     ) -> Windows:
         """The same series with labels beside it; see the attributes."""
         device = self.matrix.device
@@ -133,6 +137,7 @@ class Windows:
             row_weight=torch.from_numpy(row_weight).to(device),
             log_weight=torch.from_numpy(log_weight).to(device) if log_weight is not None else None,
             steps_scored=steps_scored,
+            label_steps=label_steps,
         )
 
     def judged(self) -> Windows:
@@ -183,7 +188,22 @@ class Windows:
         assert self.row_weight is not None
         scored = self.scored_rows(rows_B)
         symbol = self.told_symbol(rows_B)
-        return Batch(self.gather(rows_B), self.y[scored], self.row_weight[scored], symbol, self.log_weight)
+        y = self.joined(self.y[self.label_rows(scored)])
+        return Batch(self.gather(rows_B), y, self.row_weight[scored], symbol, self.log_weight)
+
+    def label_rows(self, rows_N: Tensor) -> Tensor:
+        """The rows of y that labels are read off, [..., N, label_steps], or with 0 of those the rows themselves.
+
+        Labels that would lie beyond the last row weigh nothing, and stop there.
+        """
+        if not self.label_steps:
+            return rows_N
+        ahead = torch.arange(1, self.label_steps + 1, device=rows_N.device)
+        return (rows_N[..., None] + ahead).clamp_max(len(self.matrix) - 1)
+
+    def joined(self, y: Tensor) -> Tensor:
+        """What stands in `label_rows`, as labels: of paths [..., N, label_steps · columns]."""
+        return y.flatten(-2) if self.label_steps else y
 
     def weight_of(self, rows_B: Tensor) -> Tensor:
         """Summed weight of the labels of a batch, a scalar."""

@@ -15,6 +15,7 @@ from gatewise.bundle.upgrades import upgraded
 from gatewise.errors import BundleError
 from gatewise.parts import require_same_code
 from gatewise.sealed import REMEDY, read_sealed, write_sealed
+from gatewise.targets.spec import output_spec
 
 
 def write_record(record: Record, folder: Path) -> None:
@@ -59,7 +60,8 @@ def _require_own_parts(values: Mapping[str, Any]) -> None:
 def _require_fit(record: Record) -> None:
     if record.scaler.names != record.feature_names:
         raise BundleError("the scaler must be for the features; it is for other columns", REMEDY)
-    if record.target_scaler is not None and record.target_scaler.names != record.outputs:
+    spec = output_spec(record.config.target, record.classes or record.outputs, record.unit)
+    if record.target_scaler is not None and record.target_scaler.names != spec.columns:
         raise BundleError("the target scaler must be for the outputs", REMEDY)
     if record.least and len(record.least) != len(record.outputs):
         raise BundleError("least must hold a number for each output", REMEDY)

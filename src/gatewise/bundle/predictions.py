@@ -17,5 +17,5 @@ def with_targets(predictions: pl.DataFrame, part: str, labels: Labels, rows: npt
         symbol, time, part, the predictions, then target (class name) or one target_<output> column an output; null
         where the label is not known.
     """
-    targets = labels.spec.target_columns(labels.y[rows], labels.valid[rows])
+    targets = labels.spec.target_columns(labels.at(rows), labels.valid[rows])
     return predictions.select(SYMBOL, TIME, pl.lit(part).alias("part"), pl.exclude(SYMBOL, TIME)).with_columns(targets)

@@ -64,7 +64,7 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
     print_sentence(f"predictions hold {stamp_words(outcome.stamps)}")
     print_places(
         {"run": f"{run_id}  {name}"},
-        (outcome.report, outcome.predictions.with_suffix(".csv"), outcome.predictions, outcome.bundle),
+        outcome.files,
         f"gatewise predict --model {run_id[:8]} {newer_rows(data)} -o predictions.csv",
         f"gatewise runs show {run_id[:8]}",
         "gatewise ui",

@@ -22,7 +22,7 @@ class LossConfig(Section):
         output_kinds: of targets that it can be computed of.
     """
 
-    output_kinds: ClassVar[tuple[str, ...]] = ("values",)
+    output_kinds: ClassVar[tuple[str, ...]] = ("values", "sequences")
     name: str
 
     @property

@@ -128,6 +128,9 @@ class EvaluationConfig(Section):
     bootstrap_samples: int = Field(1_000, ge=50)  # draws of the tests against data snooping, in cv
     block_rows: int | None = Field(None, ge=1)  # what happens is forgotten after so many rows; None: measured
     baseline_rows: int = Field(100_000, ge=100)  # baselines are fitted on at most this many training rows
+    # rows after which a path is expected to repeat itself, of the seasonal naive reference; None: a day's rows where
+    # they are intraday, a week's of days, a year's of weeks and months, as training has them
+    season: Annotated[int | None, Field(ge=1), LATER] = None
     cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price (any prices: their unit), of the naive rule
 
 
@@ -157,6 +160,7 @@ class ExperimentConfig(Section):
         if output_kind is not None:
             training, predicted = self.training, f"target.kind is {self.target.kind}"
             predicted += ", of which quantiles are asked" * (output_kind == "quantiles")
+            predicted += ", of which steps are asked" * (output_kind == "sequences")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
         if isinstance(self.model, NetworkConfig) and self.model.continues and self.features.drop_correlated:

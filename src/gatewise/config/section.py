@@ -12,7 +12,7 @@ from gatewise.errors import ConfigError, entry
 # Marks fields that earlier versions did not have; see `Section.without_later`.
 LATER = "later than 0.1"
 # Of what is predicted, as in `targets/outputs/table.py`.
-OUTPUT_KINDS = ("classes", "values", "quantiles")
+OUTPUT_KINDS = ("classes", "values", "quantiles", "sequences")
 MOST = 2**31 - 1  # of whole numbers that have no bound of their own: what libraries below hold
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 

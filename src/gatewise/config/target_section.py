@@ -29,18 +29,26 @@ class TargetSection(Section):
     quantiles: Annotated[tuple[float, ...], LATER] = ()
     # forward_return, next_row: so many rows ahead at once, a number for each; `horizon` is the longest. Empty: it alone
     horizons: Annotated[tuple[int, ...], LATER] = ()
+    # next_row: the next so many rows, each of them predicted, at once; `horizon` is the same. None: the row at it alone
+    steps: Annotated[int | None, Field(ge=1), LATER] = None
 
     @property
     def output_kind(self) -> str | None:
         """The kind of what is predicted, as `targets/outputs/table.py` names it; `None` where labels are given, which
         say it when they come.
         """
-        return "quantiles" if self.quantiles and self.predicts == "values" else self.predicts
+        if self.predicts == "values" and (self.steps or self.quantiles):
+            return "sequences" if self.steps else "quantiles"
+        return self.predicts
 
     @property
     def ahead(self) -> tuple[int, ...]:
         """The horizons, in rows, rising."""
         return self.horizons or (self.horizon,)
+
+    def over(self, horizon: int) -> Self:
+        """The same so many rows ahead; of a path its length."""
+        return self.model_copy(update={"horizon": horizon, "steps": self.steps and horizon})
 
     def refuse_fractions(self) -> None:
         """Of a price that may be 0 or negative there is no fraction.
@@ -52,15 +60,17 @@ class TargetSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _horizon_is_the_longest(cls, values: Any) -> Any:
-        longest = max(_whole_numbers(values.get("horizons")), default=0) if isinstance(values, dict) else 0
-        if not longest:
+        if not isinstance(values, dict):
             return values
-        if values.get("horizon", longest) != longest:
-            raise ConfigError(
-                f"target.horizon must be the longest of target.horizons, {longest}; got {values['horizon']}",
-                f"target.horizon={longest}, or leave one of the two out",
-            )
-        return values | {"horizon": longest}
+        for name, rule in (("horizons", "be the longest of target.horizons"), ("steps", "be target.steps")):
+            longest = max(_whole_numbers(values.get(name)), default=0)
+            if longest and values.get("horizon", longest) != longest:
+                raise ConfigError(
+                    f"target.horizon must {rule}, {longest}; got {values['horizon']}",
+                    f"target.horizon={longest}, or leave one of the two out",
+                )
+            values = values | ({"horizon": longest} if longest else {})
+        return values
 
     @field_validator("horizons")
     @classmethod
@@ -83,6 +93,27 @@ class TargetSection(Section):
                 "leave all but one of them out",
             )
         return levels
+
+    @model_validator(mode="after")
+    def _steps_are_levels_of_columns(self) -> Self:
+        if self.steps is None:
+            return self
+        if self.kind != "next_row":
+            raise ConfigError(
+                f"target.steps are of the columns of next_row; target.kind is {self.kind}",
+                'target.kind="next_row", or no target.steps',
+            )
+        for name in ("horizons", "quantiles"):
+            if getattr(self, name):
+                raise ConfigError(
+                    f"target.steps predicts a path, target.{name} something else; got both", "leave out one of the two"
+                )
+        if getattr(self, "learn", "levels") != "levels":
+            raise ConfigError(
+                f'target.steps learns levels; got target.learn="{getattr(self, "learn", "")}"',
+                'target.learn="levels"; model.last_value=true has a network predict how they move on',
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes_are_one(self) -> Self:
@@ -156,5 +187,5 @@ def level_name(level: float) -> str:
 
 
 def _whole_numbers(value: Any) -> list[int]:
-    """Those among a list that is not checked yet."""
-    return [item for item in value if isinstance(item, int)] if isinstance(value, list | tuple) else []
+    """Those of what is not checked yet, a number or a list of them."""
+    return [item for item in (value if isinstance(value, list | tuple) else [value]) if isinstance(item, int)]

@@ -73,6 +73,10 @@ class Evaluation:
         """{part: {column: its metrics beside persistence}}; no column where none of the table's is predicted."""
         return {part: result.to_dict()["columns"] for part, result in self.parts.items()}
 
+    def steps(self) -> dict[str, dict[str, Any]]:
+        """{part: errors of paths step by step and column by column}, see `StepErrors`; empty of other predictions."""
+        return {part: result.steps.to_dict() for part, result in self.parts.items() if result.steps}
+
     def metrics_by_symbol(self) -> dict[str, dict[str, dict[str, dict[str, float | None]]]]:
         """{part: {symbol: {metric: {value, low, high}}}} of the model, for the newest part; none of a single symbol."""
         return {
@@ -133,7 +137,7 @@ def evaluate_parts(
         LabelError: labels outside the classes, or a part without rows.
         DivergedError: predictions that are not finite.
     """
-    ground = Ground(table, labels, train_rows, units)
+    ground = Ground(table, labels, train_rows, units, spec.season)
     rules = _Rules(ground, target.horizon, spec, newest=list(part_rows)[-1], val_chose=val_chose)
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     notes = [_fitted_on(len(chosen), len(train_rows))]

@@ -16,6 +16,7 @@ from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names,
 from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
 from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
+from gatewise.evaluation.sequence_metrics import StepErrors
 from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
 
 
@@ -43,6 +44,7 @@ class PartResult:
         confusion: int64 [classes, classes], rows true, columns decided. reliability. Both `None` but for classes.
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
+        steps: errors of a path step by step; `None` of other predictions.
         symbols: by name, where there are several: the same verdict on each one's own rows; of the newest part.
     """
 
@@ -67,6 +69,7 @@ class PartResult:
     backtest: Backtest | None = None
     sharpe: Interval | None = None
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
+    steps: StepErrors | None = None
     symbols: Mapping[str, PartResult] = field(default_factory=dict)
 
     @property

@@ -41,7 +41,7 @@ def nearer_of_mean_and_present(table: Table, labels: Labels, train_rows: Ints, r
     A column's present value or its mean over training, whichever came nearer in training: the mean of a price over
     years is a guess that everything beats, and so is the last value of what returns to its mean.
     """
-    seen, truth = start_values(table, labels.spec, train_rows), np.asarray(labels.y[train_rows], np.float64)
+    seen, truth = start_values(table, labels.spec, train_rows), np.asarray(labels.at(train_rows), np.float64)
     present, mean = start_values(table, labels.spec, rows), truth.mean(axis=0)
     returns = np.square(truth - mean).mean(axis=0) < np.nanmean(np.square(truth - seen), axis=0)
     return np.where(returns | ~np.isfinite(present), mean, present)
@@ -49,7 +49,7 @@ def nearer_of_mean_and_present(table: Table, labels: Labels, train_rows: Ints, r
 
 def usual_moves(table: Table, labels: Labels, rows: Ints) -> Floats:
     """How far each output usually moves on `rows`: float64 [outputs], root mean square; 1 where it never moves."""
-    moved = labels.y[rows] - start_values(table, labels.spec, rows)
+    moved = labels.at(rows) - start_values(table, labels.spec, rows)
     spread = np.sqrt(np.nanmean(np.square(moved), axis=0))
     return np.where(spread > 0, spread, 1.0)
 
@@ -75,6 +75,6 @@ def outside_training(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, 
     """{output: share of `rows` whose label lies outside of the range of the training labels}; empty for changes."""
     if not labels.spec.starts:
         return {}
-    seen, y = labels.y[train_rows], labels.y[rows]
+    seen, y = labels.at(train_rows), labels.at(rows)
     share = ((y < seen.min(axis=0)) | (y > seen.max(axis=0))).mean(axis=0)
     return dict(zip(labels.outputs, share.tolist(), strict=True))

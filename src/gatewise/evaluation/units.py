@@ -11,6 +11,7 @@ from gatewise.targets.base import Labels
 
 PRICE = "price units"
 MOVES = "units of each column's usual move in training"  # of several together, see `usual_moves`
+STANDARD = "units of each column's standard deviation in training"  # of paths
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ def error_units(table: Table, labels: Labels) -> ErrorUnits:
     spec, are_bars = labels.spec, set(OHLC) <= set(table.columns)
     columns = {
         name: PRICE if are_bars and start in OHLC else None
-        for name, start in zip(spec.outputs, spec.starts, strict=False)
+        for name, start in zip(spec.columns, spec.starts, strict=False)
     }
+    if labels.steps:
+        return ErrorUnits(STANDARD, columns)
     if len(spec.outputs) > 1:
         return ErrorUnits(MOVES, columns)
     return ErrorUnits(columns[spec.outputs[0]] if columns else spec.unit or None, columns)

@@ -64,6 +64,15 @@ class Scaler:
         scale[..., list(columns)] = np.inf
         return replace(self, scale=scale)
 
+    def like(self, other: Scaler) -> Scaler:
+        """The same, with the other's entries for columns that it has too and reads; both have the same symbols."""
+        center, scale = self.center.copy(), self.scale.copy()
+        for number, name in enumerate(self.names):
+            if name in other.names and name not in other.unread:
+                at = other.names.index(name)
+                center[..., number], scale[..., number] = other.center[..., at], other.scale[..., at]
+        return replace(self, center=center, scale=scale)
+
     def transform(
         self, values: _Numbers, symbol: _Codes | None = None, dtype: npt.DTypeLike = np.float32
     ) -> npt.NDArray[Any]:

@@ -103,7 +103,8 @@ class SharedData:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
             given = {name: getattr(horizon.labels, name) for name in _MAYBE}
             arrays |= {f"{ahead}.{name}": array for name, array in given.items() if array is not None}
-            labels = {"spec": spec_to_dict(horizon.labels.spec), "lookback": horizon.labels.lookback}
+            settled = {"lookback": horizon.labels.lookback, "steps": horizon.labels.steps}
+            labels = {"spec": spec_to_dict(horizon.labels.spec), **settled}
             cutoffs = [fold.cutoff_us for fold in horizon.folds]
             by_ahead[str(ahead)] = {"labels": labels, "reach_rows": horizon.reach_rows, "cutoffs_us": cutoffs}
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
@@ -126,6 +127,7 @@ class SharedData:
                 valid=arrays[f"{key}.valid"],
                 spec=spec_from_dict(label_values["spec"]),
                 lookback=label_values["lookback"],
+                steps=label_values["steps"],
                 **{name: arrays.get(f"{key}.{name}") for name in _MAYBE},
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))

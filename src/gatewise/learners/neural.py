@@ -100,7 +100,7 @@ class Neural:
         choose_precision(config.training.precision, device)
         if not config.training.auto_batch_size:
             check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
-        if len(fold.class_weights) and not fold.class_weights[samples.labels.y[val_rows].astype(np.int64)].any():
+        if len(fold.class_weights) and not fold.class_weights[samples.labels.at(val_rows).astype(np.int64)].any():
             raise LabelError(
                 "some validation row must count; training never sees a class that occurs there",
                 "give more rows, or move the barriers (target.upper, target.lower) or the horizon",

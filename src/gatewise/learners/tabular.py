@@ -124,7 +124,7 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Row
         weight = samples.weight[rows].astype(np.float64)
     training_rows = TrainingRows(
         scaled_features(config, samples, fold, rows),
-        trained_labels(samples, fold, np.float64)[rows],
+        trained_labels(samples, fold, rows),
         len(labels.classes),
         table.time_us[rows],
         table.time_us[labels.known_at[rows]],
@@ -147,4 +147,4 @@ def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Row
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> float:
     """The mean of the target's own loss, in the unit that labels are trained in."""
     predictions = model.predict(scaled_features(config, samples, fold, rows))
-    return float(samples.labels.spec.losses(predictions, trained_labels(samples, fold, np.float64)[rows]).mean())
+    return float(samples.labels.spec.losses(predictions, trained_labels(samples, fold, rows)).mean())

@@ -66,7 +66,7 @@ def check_permuted_labels(case: Case) -> Check:
         for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
             for _ in range(2):
                 task = _permuted(case, train, judged, rng)
-                loss, low, high, p_value = _rank(learn(task), task.samples.labels.y[judged], rng, task.symbols(judged))
+                loss, low, high, p_value = _rank(learn(task), task.samples.labels.at(judged), rng, task.symbols(judged))
                 if p_value > ALARM:
                     break
             else:
@@ -99,7 +99,7 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
 def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> LearningTask:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     samples = replace(case.samples, steps_scored=1)
-    labels = samples.labels
+    labels = samples.labels.standing()
     if labels.start is not None:  # what is learned is permuted
         least = least_present(config.target, labels.start[case.split.train])
         labels = replace(labels, y=moved(labels.y, labels.start, least), start=None)
@@ -120,7 +120,7 @@ def _model(task: LearningTask) -> Callable[[Y], Losses]:
 def _tree(task: LearningTask) -> Callable[[Y], Losses]:
     """Grown until every training sample has its leaf: a sample that it has seen, it knows."""
     seen, judged = (scaled_features(task.config, task.samples, task.fold, rows) for rows in (task.train, task.judged))
-    y = task.samples.labels.y[task.train]
+    y = task.samples.labels.at(task.train)
     load_sklearn()
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

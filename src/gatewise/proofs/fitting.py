@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.features.scaling import Scaler
-from gatewise.fold import FittedFold
+from gatewise.fold import FittedFold, scaled_by
 from gatewise.proofs.base import Case, Check, moment, small_config, some
 from gatewise.proofs.corrupt import corrupt
 from gatewise.quiet import warnings_only
@@ -44,24 +44,25 @@ def check_scaler(case: Case) -> Check:
 
 
 def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Samples, int]:
-    """The samples with garbage as features outside the windows of `rows` and as labels outside `rows`.
+    """The samples with garbage as features outside the windows of `rows` and as labels outside `rows`, or of paths in
+    what only other rows' labels are read off.
 
     Also returns in how many rows the features are garbage.
     """
     samples, num_rows = case.samples, case.table.num_rows
     outside = np.ones(num_rows, dtype=bool)
-    for step in range(case.config.windows.sequence_length):
-        outside[rows - step] = False
+    outside[scaled_by(case.config, samples, rows)] = False
     values = samples.matrix.values.copy()
     values[outside] = rng.normal(1e3, 1e4, (int(outside.sum()), values.shape[1])).astype(values.dtype)
     unlabelled = np.ones(num_rows, dtype=bool)
-    unlabelled[rows] = False
-    y = samples.labels.y.copy()
-    y[unlabelled] = samples.labels.spec.random_labels(rng, int(unlabelled.sum()))
+    unlabelled[samples.labels.read_by(rows)] = False
+    y, count = samples.labels.y.copy(), int(unlabelled.sum())
+    paths = samples.labels.steps
+    y[unlabelled] = random_values(rng, count, y.shape[1]) if paths else samples.labels.spec.random_labels(rng, count)
     start = samples.labels.start
     if start is not None:
         start = start.copy()
-        start[unlabelled] = random_values(rng, int(unlabelled.sum()), start.shape[1])
+        start[unlabelled] = random_values(rng, count, start.shape[1])
     labels = replace(samples.labels, y=y, start=start)
     garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
     return garbled, int(outside.sum())
@@ -126,7 +127,7 @@ def changed(before: FittedFold, after: FittedFold, samples: Samples) -> str | No
     """What of two fitted states differs, in words."""
     pairs = [("feature scaler", before.scaler, after.scaler, samples.matrix.names)]
     if before.target_scaler is not None and after.target_scaler is not None:
-        pairs.append(("target scaler", before.target_scaler, after.target_scaler, samples.labels.outputs))
+        pairs.append(("target scaler", before.target_scaler, after.target_scaler, samples.labels.spec.columns))
     for what, was, now, names in pairs:
         moved = [name for name, same in zip(names, _same(was, now), strict=True) if not same]
         if moved:

@@ -57,7 +57,12 @@ def _labels(case: Case, table: Table) -> Labels:
 
 
 def _early(labels: Labels, table: Table) -> str | None:
-    early = np.flatnonzero(labels.valid & (labels.settled_by_output.min(axis=1) <= np.arange(table.num_rows)))
+    rows = np.arange(table.num_rows)
+    settled = labels.settled(rows)
+    late = np.flatnonzero(labels.valid & (settled.max(axis=1) > labels.known_at))
+    if late.size:
+        return f"known_at is before an output's own moment at {name_row(table, late[0])}"
+    early = np.flatnonzero(labels.valid & (settled.min(axis=1) <= rows))
     return f"known_at is not after its row at {name_row(table, early[0])}" if early.size else None
 
 
@@ -65,23 +70,23 @@ def _settled(labels: Labels, table: Table, cut_us: int) -> Mask:
     return labels.valid & (table.time_us[labels.known_at] <= cut_us)
 
 
-def _settled_columns(labels: Labels, table: Table, cut_us: int) -> Mask:
-    """[rows, columns of y]: of several horizons the shorter ones are settled sooner than the label."""
-    return labels.valid[:, None] & (table.time_us[labels.settled_by_output] <= cut_us)
+def _settled_outputs(labels: Labels, table: Table, rows: npt.NDArray[np.int64], cut_us: int) -> Mask:
+    """[n, outputs]: of several horizons, and of a path's steps, the sooner ones are settled sooner than the label."""
+    return labels.valid[rows][:, None] & (table.time_us[labels.settled(rows)] <= cut_us)
 
 
 def _changed_by_future(base: Labels, other: Labels, future: Future, table: Table) -> str | None:
     was = _settled(base, table, future.cut_us)[future.kept]
     now = _settled(other, future.table, future.cut_us)[future.at]
     rows, at = future.kept[was & now], future.at[was & now]
-    each = _settled_columns(base, table, future.cut_us)[future.kept]
-    each &= _settled_columns(other, future.table, future.cut_us)[future.at]
+    each = _settled_outputs(base, table, future.kept, future.cut_us)
+    each &= _settled_outputs(other, future.table, future.at, future.cut_us)
     # A label may be withdrawn where the rows of its horizon are missing: a matter of presence, not of values.
     appears = now & ~was if future.removes_rows else now != was
     changes = (
         ("known_at", future.kept, appears),
         ("known_at", rows, table.time_us[base.known_at[rows]] != future.table.time_us[other.known_at[at]]),
-        ("y", future.kept, (_differs(base.y[future.kept], other.y[future.at]) & each).any(axis=1)),
+        ("y", future.kept, (_differs(base.at(future.kept), other.at(future.at)) & each).any(axis=1)),
     )
     for name, numbers, changed in changes:
         if changed.any():
@@ -100,7 +105,7 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
     oldest = np.arange(table.num_rows) - (base.lookback - 1)
     inside = oldest >= table.segment_start
     rows = np.flatnonzero(inside & base.valid & (table.time_us[np.maximum(oldest, 0)] > cut_us))
-    differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.y[rows], other.y[rows]).any(axis=1)
+    differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.at(rows), other.at(rows)).any(axis=1)
     if not differs.any():
         return None
     row = int(rows[np.flatnonzero(differs)[0]])
@@ -108,7 +113,7 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
 
 
 def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Mask:
-    """[rows, columns of y]."""
+    """[rows, outputs]."""
     if one.dtype == np.float64:
         return ~same_bits(one, other)
     return np.asarray(one != other)[:, None]

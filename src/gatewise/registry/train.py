@@ -179,7 +179,7 @@ def record(run: Run, outcome: Outcome, table: Table) -> None:
     run.judge(outcome.judgement.verdict, outcome.judgement.headline, _score(outcome))
     run.set_tag("gatewise.ended", outcome.trained.fit.ended)
     run.log(outcome.trained.fit.epochs, flat_metrics(outcome))
-    for path in (outcome.report, outcome.predictions.with_suffix(".csv")):
+    for path in outcome.files[:2]:
         run.log_artifacts(path)
     run.log_artifacts(outcome.bundle, MODEL)
     with tempfile.TemporaryDirectory(prefix=".model-", dir=outcome.bundle.parent) as folder:

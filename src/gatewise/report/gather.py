@@ -15,6 +15,7 @@ from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
+from gatewise.evaluation.units import MOVES, STANDARD
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
@@ -22,6 +23,11 @@ from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.base import OutputSpec
 
 _MOST_LANES = 8
+_OF_UNITS = {
+    MOVES: "Errors over several outputs count each one in units of its usual move over the horizon in training.",
+    STANDARD: "MSE and MAE are means over all steps and columns, each column in units of its standard deviation in "
+    "training; in source units columns with large numbers weigh most.",
+}
 
 
 def gather_report(
@@ -77,9 +83,9 @@ def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> P
     one_series = labels.spec.starts and len(table.symbols) == 1
     return Predicted(
         table.time_us[at],
-        labels.y[at].astype(np.float64),
+        labels.at(at).astype(np.float64),
         np.asarray(predictions, dtype=np.float64).reshape(len(rows), -1)[some],
-        table.time_us[np.broadcast_to(labels.settled_by_output[at], labels.y[at].shape)],
+        table.time_us[np.broadcast_to(labels.settled(at), (len(at), len(labels.outputs)))],
         start_values(table, labels.spec, at) if one_series else None,
     )
 
@@ -117,7 +123,7 @@ def _facts(
 ) -> dict[str, dict[str, str]]:
     table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
     step_us = table.timeframe // timedelta(microseconds=1)
-    predicts = ", ".join(labels.classes or labels.outputs) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
+    predicts = ", ".join(labels.classes or labels.spec.columns) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
     parts = {"Train": split.train, "Validation": split.val, "Test": split.test}
     model = {
         name.replace("_", " "): str(value)
@@ -163,7 +169,9 @@ def _facts(
 
 
 def _ahead(config: ExperimentConfig) -> str:
-    """`1, 5, 20 rows ahead`."""
+    """`1, 5, 20 rows ahead`, `the next 96 rows`."""
+    if config.target.steps:
+        return f"the next {count(config.target.steps, 'row')}"
     *shorter, longest = config.target.ahead
     return "".join(f"{rows:,}, " for rows in shorter) + f"{count(longest, 'row')} ahead"
 
@@ -184,10 +192,8 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -
         "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
         "far the numbers could have come out otherwise in a market like this one, not what another market would do."
     )
-    if len(spec.outputs) > 1:
-        notes.append(
-            "Errors over several outputs count each one in units of its usual move over the horizon in training."
-        )
+    if said := _OF_UNITS.get(evaluation.units.errors or ""):
+        notes.append(said)
     if any(result.symbols for result in evaluation.parts.values()):
         notes.append("Each symbol's verdict stands by itself; of many symbols, one in twenty beats luck by luck.")
         if spec.starts:

@@ -1,12 +1,18 @@
-"""What a label is: a value, and the row from which on it is known."""
+"""What a label is: a value, and the row from which on it is known.
+
+A label is read off a series of numbers that is kept once: off the row itself, or, where a path is predicted, off the
+rows after it. So the labels of 96 steps of 7 columns take the memory of 7 columns, here and on a device.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.rows import rows_in_windows
 from gatewise.targets.outputs.base import OutputSpec
 
 
@@ -15,7 +21,8 @@ class Labels:
     """Labels of every row of a Table.
 
     Attributes:
-        y: int64 [rows] class numbers, or float64 [rows, outputs]. Where not valid, 0.
+        y: int64 [rows] class numbers, or float64 [rows, outputs]; where not valid, 0. With `steps` the series that
+            labels are read off, float64 [rows, columns], NaN where a value is missing. `at` gives the labels.
         known_at: int64 [rows]; the row of the table at whose time the label is settled, always > the row itself;
             -1 where not valid.
         valid: bool [rows]; false where the path to the label leaves the row's segment or meets a missing value.
@@ -25,6 +32,7 @@ class Labels:
         start: float64 [rows, outputs], values at the row itself that y is learned as a change from, see
             `targets/learned.py`; `None`: it is learned as it is.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
+        steps: a label is what y holds in so many rows after its own, the next first; 0: in its own.
     """
 
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
@@ -34,6 +42,33 @@ class Labels:
     lookback: int = 1
     known_by_output: npt.NDArray[np.int64] | None = None
     start: npt.NDArray[np.float64] | None = None
+    steps: int = 0
+
+    def at(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """The labels of some rows: int64 [n], or float64 [n, outputs]; 0 where not valid."""
+        if not self.steps:
+            return self.y[rows]
+        paths = self.y[self._ahead(rows)].reshape(len(rows), self.steps * self.y.shape[1])
+        return np.where(self.valid[rows][:, None], paths, 0.0)
+
+    def read_by(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The rows of y that the labels of `rows`, ascending and valid, are read off, each once, ascending."""
+        return rows_in_windows(rows + self.steps, self.steps, len(self.y)) if self.steps else rows
+
+    def standing(self) -> Labels:
+        """The same with each label in its own row of y: steps times as large."""
+        return replace(self, y=self.at(np.arange(len(self.valid))), steps=0) if self.steps else self
+
+    def settled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """int64 [n, outputs], the row at which each output of some rows is known; one column for classes."""
+        if not self.steps:
+            return self.known_at[rows][:, None] if self.known_by_output is None else self.known_by_output[rows]
+        ahead = np.where(self.valid[rows][:, None], self._ahead(rows), -1)
+        return np.repeat(ahead, len(self.spec.columns), axis=1)
+
+    def _ahead(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """[n, steps], none of them beyond the last row; labels that would be are not valid."""
+        return np.asarray(np.minimum(rows[:, None] + np.arange(1, self.steps + 1), len(self.y) - 1))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -42,17 +77,12 @@ class Labels:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the columns of y; empty for classes."""
+        """Names of what a label holds; empty for classes."""
         return self.spec.outputs
-
-    @property
-    def settled_by_output(self) -> npt.NDArray[np.int64]:
-        """int64 [rows, outputs], the row at which each column of y is known; one column for classes."""
-        return self.known_at[:, None] if self.known_by_output is None else self.known_by_output
 
     def counts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """How many of `rows` hold each class, int64 [classes]; empty for numbers."""
-        return self.spec.counts(self.y[rows])
+        return self.spec.counts(self.at(rows if self.classes else rows[:0]))
 
     def unseen(self, rows: npt.NDArray[np.int64]) -> tuple[str, ...]:
         """Classes that none of `rows` holds, such as those of a training part; none for numbers."""

@@ -35,6 +35,8 @@ def require_labels(labels: object, table: Table, config: TargetSection) -> Label
         config, labels.classes or labels.outputs, spec.unit
     ):
         raise ConfigError(f"{name} must say by output_spec(config, names, unit) what it predicts; got {spec!r}", _HINT)
+    if labels.steps:
+        raise ConfigError(f"{name}: steps must be 0; paths are of next_row's columns alone", _HINT)
     if labels.start is not None:
         raise ConfigError(f"{name}: start must be None; changes are learned of next_row's columns alone", _HINT)
     if config.horizons and labels.known_by_output is None:
@@ -66,7 +68,7 @@ def _require_arrays(name: str, labels: Labels, num_rows: int) -> None:
 
 def _require_settled(name: str, labels: Labels, table: Table, horizon: int) -> None:
     row, known_at, valid = np.arange(table.num_rows), labels.known_at, labels.valid
-    settled = labels.settled_by_output
+    settled = labels.settled(row)
     late = (known_at > row + horizon) | (known_at >= table.num_rows)
     inside = np.clip(known_at, 0, table.num_rows - 1)
     elsewhere = table.segment_start[inside] != table.segment_start

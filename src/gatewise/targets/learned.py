@@ -90,16 +90,26 @@ class Units:
     def scale(
         self, y: npt.NDArray[Any], rows: Rows | slice = slice(None), dtype: npt.DTypeLike = np.float64
     ) -> npt.NDArray[Any]:
-        """y [n, outputs] of `rows` as it is learned."""
+        """y [n, outputs] of `rows` as it is learned; the scaler's columns come one after the other, step by step."""
         codes, start = self._at(rows)
-        return self.scaler.transform(moved(y, start, self.least), codes, dtype)
+        values, codes = self._by_column(moved(y, start, self.least), codes)
+        return self.scaler.transform(values, codes, dtype).reshape(y.shape)
 
     def unscale(self, predictions: Floats, rows: Rows | slice = slice(None)) -> Floats:
         """Predictions [n, num_outputs] for `rows` in y's own unit, of those in the unit that is learned."""
         codes, start = self._at(rows)
-        return self.spec.unscaled(
-            predictions, lambda values: restored(self.scaler.inverse(values, codes), start, self.least)
-        )
+
+        def restore(scaled: Floats) -> Floats:
+            values = self.scaler.inverse(*self._by_column(scaled, codes)).reshape(scaled.shape)
+            return restored(values, start, self.least)
+
+        return self.spec.unscaled(predictions, restore)
+
+    def _by_column(self, values: npt.NDArray[Any], codes: Codes | None) -> tuple[npt.NDArray[Any], Codes | None]:
+        """[n, steps · columns] as the scaler takes it, and the symbol of each of its rows."""
+        steps = values.shape[1] // len(self.scaler.names)
+        by_column = values.reshape(len(values) * steps, len(self.scaler.names))
+        return by_column, None if codes is None else np.repeat(codes, steps)
 
     def _at(self, rows: Rows | slice) -> tuple[Codes | None, Floats | None]:
         return (

@@ -28,10 +28,12 @@ from gatewise.targets.check import FLOAT32_MAX, require_labels
 from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.learned import start_values
 from gatewise.targets.next_row import next_row
+from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
 from gatewise.targets.spec import output_spec
 
 log = logging.getLogger("gatewise.targets")
+_ITSELF = "the column's own"  # unit
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,12 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
     for name, column in zip(names, columns, strict=True):
         _refuse(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
+    if spec.steps:
+        series = np.column_stack(columns).astype(np.float64)
+        paths = Sequences(spec.steps, tuple(names), _ITSELF)
+        return Labels(series, known[:, -1], known[:, -1] >= 0, paths, steps=spec.steps)
     y = np.concatenate([next_row(columns, column) for column in known.T], axis=1)
-    labels = _numbers(spec, y, known, tuple(names), "the column's own")
+    labels = _numbers(spec, y, known, tuple(names), _ITSELF)
     start = None if spec.learn == "levels" else start_values(table, labels.spec, np.arange(table.num_rows))
     return replace(labels, start=start)
 

@@ -8,6 +8,7 @@ from gatewise.config.target_section import TargetSection
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.outputs.classes import Classes
 from gatewise.targets.outputs.quantiles import Quantiles
+from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.outputs.values import Values
 
 
@@ -20,6 +21,9 @@ def output_spec(target: TargetSection, names: tuple[str, ...], unit: str = "") -
     """
     if target.output_kind == "classes":
         return Classes(names)
+    if target.steps:
+        columns = names[: len(names) // target.steps]
+        return Sequences(target.steps, tuple(name.removesuffix("_1") for name in columns), unit)
     starts: tuple[str, ...] = ()
     price: int | None = 0 if target.kind == "forward_return" else None
     several = len(target.ahead) > 1

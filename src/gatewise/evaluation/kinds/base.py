@@ -26,12 +26,14 @@ class Ground:
         table, labels: aligned.
         train_rows: int64, rows of the table that may be learned from.
         units: that labels are learned in; `None`: their own.
+        season: rows after which paths repeat themselves; `None`: see `season_rows`.
     """
 
     table: Table
     labels: Labels
     train_rows: Ints
     units: Units | None = None
+    season: int | None = None
 
     @cached_property
     def symbol(self) -> Ints:

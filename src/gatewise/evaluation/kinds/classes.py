@@ -24,7 +24,7 @@ class ClassesJudge:
     chance = ("prior",)
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
-        return partial(_scores, ground.labels.y[rows].astype(np.int64), ground.labels.classes)
+        return partial(_scores, ground.labels.at(rows).astype(np.int64), ground.labels.classes)
 
     def kept_scores(self, spec: Any, y: Ints, predictions: Floats, symbol: Ints) -> PredictionScores:
         return _scores(y, spec.classes, predictions)
@@ -36,7 +36,7 @@ class ClassesJudge:
         time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
         return fit_class_baselines(
             learned.x,
-            labels.y[rows].astype(np.int64),
+            labels.at(rows).astype(np.int64),
             len(labels.classes),
             time_us[rows],
             time_us[labels.known_at[rows]],
@@ -57,7 +57,7 @@ class ClassesJudge:
         return class_positions(predictions.argmax(axis=1), ground.labels.classes)
 
     def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
-        y, predicted = ground.labels.y[rows].astype(np.int64), class_prediction(predictions)
+        y, predicted = ground.labels.at(rows).astype(np.int64), class_prediction(predictions)
         confusion = confusion_counts(y, predicted.label, len(ground.labels.classes))
         return {"confusion": confusion, "reliability": reliability(y, predicted)}
 
@@ -74,7 +74,7 @@ def _scores(y: Ints, classes: tuple[str, ...], predicted: ClassPrediction | Floa
 
 
 def _prior(ground: Ground) -> Floats:
-    return class_prior(ground.labels.y[ground.train_rows].astype(np.int64), len(ground.labels.classes))
+    return class_prior(ground.labels.at(ground.train_rows).astype(np.int64), len(ground.labels.classes))
 
 
 def _symbol_start(symbol: Ints) -> Ints:

@@ -25,7 +25,7 @@ class QuantilesJudge:
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         scale = usual_moves(ground.table, ground.labels, ground.train_rows)
-        return partial(quantile_scores, ground.labels.y[rows], spec=_spec(ground), scale=scale)
+        return partial(quantile_scores, ground.labels.at(rows), spec=_spec(ground), scale=scale)
 
     def kept_scores(self, spec: Any, y: Floats, predictions: Floats, symbol: Ints) -> PredictionScores:
         return quantile_scores(y, predictions, spec, spread(y))
@@ -33,7 +33,7 @@ class QuantilesJudge:
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         """Quantiles of the training labels; of columns that continue those, or of their moves, whichever lost less."""
         spec, labels = _spec(ground), ground.labels
-        y = np.asarray(labels.y[ground.train_rows], np.float64)
+        y = np.asarray(labels.at(ground.train_rows), np.float64)
         plain = empirical_quantiles(y, spec.levels)
         if not spec.starts:
             return np.tile(plain.ravel(), (len(rows), 1))
@@ -48,7 +48,7 @@ class QuantilesJudge:
     def fit_baselines(self, ground: Ground, learned: BaselineRows) -> Floats:
         """Quantiles of the training labels, in the unit that labels are learned in; of all training rows."""
         rows, units = ground.train_rows, ground.units
-        y = ground.labels.y[rows].astype(np.float64)
+        y = ground.labels.at(rows).astype(np.float64)
         return empirical_quantiles(units.scale(y, rows) if units else y, _spec(ground).levels).ravel()
 
     def baselines(self, ground: Ground, fitted: Floats, rows: Ints, x: Features) -> Mapping[str, Floats]:

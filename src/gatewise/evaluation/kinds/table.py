@@ -5,6 +5,7 @@ from __future__ import annotations
 from gatewise.evaluation.kinds.base import Judge
 from gatewise.evaluation.kinds.classes import ClassesJudge
 from gatewise.evaluation.kinds.quantiles import QuantilesJudge
+from gatewise.evaluation.kinds.sequences import SequencesJudge
 from gatewise.evaluation.kinds.values import ValuesJudge
 from gatewise.targets.base import Labels
 
@@ -12,6 +13,7 @@ JUDGES: dict[str, Judge] = {
     "classes": ClassesJudge(),
     "values": ValuesJudge(),
     "quantiles": QuantilesJudge(),
+    "sequences": SequencesJudge(),
 }
 
 

@@ -31,7 +31,7 @@ class ValuesJudge:
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         table, labels = ground.table, ground.labels
-        y, start, symbol = labels.y[rows], start_values(table, labels.spec, rows), ground.symbol[rows]
+        y, start, symbol = labels.at(rows), start_values(table, labels.spec, rows), ground.symbol[rows]
         scale = usual_moves(table, labels, ground.train_rows)
 
         def score(predicted: Floats) -> PredictionScores:
@@ -46,11 +46,11 @@ class ValuesJudge:
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
         if ground.labels.spec.starts:
             return nearer_of_mean_and_present(ground.table, ground.labels, ground.train_rows, rows)
-        return np.tile(np.asarray(ground.labels.y[ground.train_rows], np.float64).mean(axis=0), (len(rows), 1))
+        return np.tile(np.asarray(ground.labels.at(ground.train_rows), np.float64).mean(axis=0), (len(rows), 1))
 
     def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
         time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
-        y = labels.y[rows].astype(np.float64)
+        y = labels.at(rows).astype(np.float64)
         return fit_value_baselines(
             learned.x,
             ground.units.scale(y, rows) if ground.units else y,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from gatewise.report.kinds.base import Drawing
 from gatewise.report.kinds.classes import ClassesDrawing
 from gatewise.report.kinds.quantiles import QuantilesDrawing
+from gatewise.report.kinds.sequences import SequencesDrawing
 from gatewise.report.kinds.values import ValuesDrawing
 
 DRAWINGS: dict[str, Drawing] = {
     "classes": ClassesDrawing(),
     "values": ValuesDrawing(),
     "quantiles": QuantilesDrawing(),
+    "sequences": SequencesDrawing(),
 }
 
 # The metrics of a cross-validation's tables, whatever is predicted.

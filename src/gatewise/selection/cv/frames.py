@@ -133,7 +133,7 @@ def out_of_fold_frame(predictions: Sequence[Prediction], shared: SharedData) -> 
         paths = dict(zip((fold.number for fold in cut.folds), backtest_paths(cut.folds), strict=True))
         of_horizon = [prediction for prediction in predictions if prediction.horizon == horizon]
         frames += [_rows_of(prediction, cut.labels, paths[prediction.fold.number], shared) for prediction in of_horizon]
-    return pl.concat(frames)
+    return pl.concat(frames, how="diagonal")  # paths of other lengths have other columns
 
 
 def _together(
@@ -206,7 +206,7 @@ def _rows_of(prediction: Prediction, labels: Labels, path: Rows, shared: SharedD
     dtypes = {"model": pl.String}
     keys = [pl.lit(value, dtypes.get(name, pl.Int64)).alias(name) for name, value in names.items()]
     predicted = [pl.Series(name, column) for name, column in labels.spec.prediction_columns(prediction.values).items()]
-    true = labels.spec.target_columns(labels.y[prediction.rows], labels.valid[prediction.rows])
+    true = labels.spec.target_columns(labels.at(prediction.rows), labels.valid[prediction.rows])
     frame = shared.table.frame[prediction.rows].select(SYMBOL, TIME)
     order = ("path", SYMBOL, TIME, *(column.name for column in (*predicted, *true)))
     return frame.with_columns(pl.Series("path", path), *predicted, *true).select(*keys, *order)

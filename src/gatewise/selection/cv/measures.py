@@ -115,7 +115,7 @@ def _average(seeds: Sequence[Prediction], shared: SharedData) -> _Trial:
 
 def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
     source = np.unique(np.column_stack([trial.source[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
-    return SKILLS[labels.spec.kind](labels.spec, trial.values[rows], prior.values[rows], labels.y[rows], source)
+    return SKILLS[labels.spec.kind](labels.spec, trial.values[rows], prior.values[rows], labels.at(rows), source)
 
 
 def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:

@@ -132,7 +132,7 @@ class Plan:
     def config(self, model: str, horizon: int, seed: int | None = None) -> ExperimentConfig:
         """What is trained for one model and horizon, with a seed or with the first."""
         config = self.models[model]
-        target = config.target.model_copy(update={"horizon": horizon})
+        target = config.target.over(horizon)
         training = config.training if seed is None else config.training.model_copy(update={"seed": seed})
         return config.model_copy(update={"target": target, "training": training})
 

@@ -72,6 +72,7 @@ def quantile_skill(
 SKILLS: dict[str, Callable[..., tuple[Floats, Floats]]] = {
     "classes": lambda spec, *rows: class_skill(*rows),
     "values": lambda spec, *rows: value_skill(*rows),
+    "sequences": lambda spec, *rows: value_skill(*rows),
     "quantiles": lambda spec, *rows: quantile_skill(spec.levels, *rows),
 }
 

@@ -28,6 +28,7 @@ class OutputSpec(Protocol):
         loss_fields: what else that loss must know, by its parameters' names.
         classes: names in order of their numbers; empty where y are numbers.
         outputs: names of the columns of y; empty for classes.
+        columns: names of what y is scaled by: the outputs, but of a path its columns, each scaled alike at every step.
         unit: of y, for people.
         starts: columns of the table that the columns of y continue, one each; empty where y are changes or classes.
         price: which column of y says where the price goes, for the naive rule; `None` where none does.
@@ -44,6 +45,8 @@ class OutputSpec(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def outputs(self) -> tuple[str, ...]: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
     @property
     def unit(self) -> str: ...
     @property

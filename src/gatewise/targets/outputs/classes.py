@@ -22,6 +22,7 @@ class Classes:
     kind: ClassVar[str] = "classes"
     loss: ClassVar[str] = "cross_entropy"
     outputs: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""
     starts: ClassVar[tuple[str, ...]] = ()
     price: ClassVar[int | None] = None

@@ -40,6 +40,10 @@ class Quantiles:
     classes: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        return self.outputs
+
+    @property
     def num_outputs(self) -> int:
         return len(self.outputs) * len(self.levels)
 

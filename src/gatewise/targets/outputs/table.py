@@ -9,12 +9,14 @@ from typing import Any
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.outputs.classes import Classes
 from gatewise.targets.outputs.quantiles import Quantiles
+from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.outputs.values import Values
 
-OUTPUTS: dict[str, type[Classes] | type[Values] | type[Quantiles]] = {
+OUTPUTS: dict[str, type[Classes | Values | Quantiles | Sequences]] = {
     "classes": Classes,
     "values": Values,
     "quantiles": Quantiles,
+    "sequences": Sequences,
 }
 
 

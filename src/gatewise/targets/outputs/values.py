@@ -31,6 +31,10 @@ class Values:
         return {}
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        return self.outputs
+
+    @property
     def num_outputs(self) -> int:
         return len(self.outputs)
 

@@ -94,7 +94,8 @@ class FleetWindows:
         scored = self.windows.scored_rows(rows_AB)
         live = live_AB.repeat_interleave(self.windows.steps_scored, dim=1)
         weight = self.weights[self.weight[:, None], scored] * live
-        y = self.labels[self.label[:, None], scored]
+        read = self.windows.label_rows(scored)
+        y = self.windows.joined(self.labels[self.label.view(-1, *[1] * (read.dim() - 1)), read])
         x_ABTF, symbol = self.windows.gather(rows_AB), self.windows.told_symbol(rows_AB)
         return FleetBatch(Batch(x_ABTF, y, weight, symbol, self.log_weight), live)
 
