@@ -67,6 +67,18 @@ class Peeks(Mean):
         return x_BTF * self.scale + 0.1 * x_BTF.mean(dim=1, keepdim=True)
 
 
+class PeeksAtSigns(Mean):
+    """Through what has no gradient."""
+
+    def states(self, x_BTF: Tensor) -> Tensor:
+        return x_BTF * self.scale + 0.1 * x_BTF[:, -1:].sign()
+
+
+class DropsAlways(Mean):
+    def states(self, x_BTF: Tensor) -> Tensor:
+        return nn.functional.dropout(x_BTF * self.scale, 0.1)
+
+
 class ReadsNeighbours(Mean):
     def states(self, x_BTF: Tensor) -> Tensor:
         return x_BTF * self.scale - x_BTF.mean(dim=0, keepdim=True)
@@ -131,6 +143,8 @@ def even(module: nn.Module, x_BTF: Tensor) -> Tensor:
 # law -> what breaks it
 FAULTS: list[tuple[str, Callable[[], NeuralSpec]]] = [
     ("no later step", lambda: spec_of(Peeks)),
+    ("no later step", lambda: spec_of(PeeksAtSigns)),
+    ("evaluation", lambda: spec_of(DropsAlways)),
     ("hidden states", lambda: spec_of(Peeks)),
     ("hidden states", lambda: spec_of(Mean, hidden_states=lambda module, x_BTF: module.states(x_BTF)[:, -1])),
     ("rows apart", lambda: spec_of(ReadsNeighbours)),

@@ -13,6 +13,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.proofs.base import Case, Check, Parts, take_chunk
+from gatewise.proofs.causality import check_causality
 from gatewise.proofs.chance import check_permuted_labels
 from gatewise.proofs.features import check_features, check_live_parity
 from gatewise.proofs.fitting import check_scaler, check_training
@@ -32,6 +33,7 @@ CHECKS: dict[str, Callable[[Case], Check]] = {
     "scaler": check_scaler,
     "training": check_training,
     "folds": check_folds,
+    "causality": check_causality,
     "predictions": check_predictions,
     "permuted labels": check_permuted_labels,
 }

@@ -34,6 +34,7 @@ def _network(declared: Callable[[NeuralSpec], bool] = lambda spec: True) -> Call
 LAWS: dict[str, Law] = {
     "shapes": Law(networks.shapes, _network()),
     "no later step": Law(networks.no_later_step, lambda tiny: _network()(tiny) and tiny.config().model.is_causal),
+    "evaluation": Law(networks.evaluation, _network()),
     "rows apart": Law(networks.rows_apart, _network()),
     "seeds": Law(networks.seeds, _network()),
     "gradients": Law(networks.gradients, _network()),

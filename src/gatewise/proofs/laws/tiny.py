@@ -32,6 +32,7 @@ from gatewise.windows import Windows
 
 STEPS, FEATURES, OUTPUTS = 6, 3, 2
 TRAIN, VAL, TEST = 320, 80, 200  # windows
+_APART = 0.5  # how far classes are kept from the border between them
 CPU = torch.device("cpu")
 _TRAINING = {
     "batch_size": 32,
@@ -75,6 +76,7 @@ class Tiny:
     def planted(self) -> TinyData:
         """A signal that can be learnt."""
         x = _noise(TRAIN + VAL + TEST)
+        x[:, -1, 0] += np.copysign(_APART, x[:, -1, 0])
         return TinyData(x, x[:, -1, 0])
 
     @cached_property
