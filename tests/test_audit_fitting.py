@@ -23,6 +23,7 @@ from gatewise.proofs.splitting import check_split
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
+from gatewise.splits.spans import take_spans
 from gatewise.targets.learned import least_present
 from gatewise.training.listeners import Listener
 
@@ -60,10 +61,7 @@ test_shortened.__test__ = False  # a part that is planted, not a test
 def own_cutoff_a_symbol(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
     """The first 70 % of each symbol's rows train, though the symbols cover other times."""
     half = spans.row < 1_500
-    splits = [
-        chronological_split(Spans(*(getattr(spans, name)[which] for name in vars(spans))), spec, timeframe)
-        for which in (half, ~half)
-    ]
+    splits = [chronological_split(take_spans(spans, which), spec, timeframe) for which in (half, ~half)]
     joined = {part: np.concatenate([getattr(split, part) for split in splits]) for part in ("train", "val", "test")}
     return replace(splits[0], **joined)
 

@@ -104,6 +104,7 @@ def prepare(
     remarks = (*remarks_on(config, samples, split.train), *size_remarks(config, samples, len(split.train)))
     for remark in remarks:
         _log.warning("%s", remark)
+    remarks = (*split.remarks, *remarks)
     if unread := fold.scaler.unread:
         remarks = (*remarks, unread_remark(unread, len(fold.scaler.names), config.features.drop_correlated))
         _log.info("%s", remarks[-1])

@@ -25,7 +25,7 @@ from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import NetworkConfig as NetworkConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import model_config as model_config
-from gatewise.config.section import LATER, Fraction, Section
+from gatewise.config.section import LATER, Section
 from gatewise.config.target_section import TargetConfig as TargetConfig
 from gatewise.config.target_section import TargetSection as TargetSection
 from gatewise.config.training_section import MOST_SEEDS as MOST_SEEDS
@@ -101,20 +101,48 @@ class WindowConfig(Section):
 class SplitConfig(Section):
     """Chronological parts. What is left after train and val is test; `test: 0` gives a plain train/val split."""
 
-    method: Literal["fixed", "walk_forward"] = "fixed"  # walk_forward takes a model a fold: gatewise cv, not train
-    train: float = Field(0.70, gt=0, lt=1)
-    val: float = Field(0.15, gt=0, lt=1)
-    test: Fraction = 0.15
+    # fixed: shares of samples. rows: cut by the rows that labels lie in, as printed long-horizon tables do.
+    # walk_forward takes a model a fold: gatewise cv, not train.
+    method: Literal["fixed", "walk_forward", "rows"] = "fixed"
+    train: int | float = Field(0.70, gt=0)  # with rows shares of them, or how many
+    val: int | float = Field(0.15, ge=0)
+    test: int | float = Field(0.15, ge=0)
+    # With rows: whether train and val give way to later parts' inputs, or, as in printed tables, to labels alone.
+    purge_inputs: Annotated[bool, LATER] = True
     purge_rows: int = Field(0, ge=0)  # at least this many; label spans and input reach are always purged
     embargo_rows: int | None = Field(None, ge=0)
     embargo: Duration | None = None  # None and no embargo_rows: five days of rows, at most 2 % of the series
 
+    @property
+    def counts_rows(self) -> bool:
+        """Whether parts are numbers of rows, not shares."""
+        return self.method == "rows" and self.train >= 1
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if abs(self.train + self.val + self.test - 1) > 1e-9:
+        parts = (self.train, self.val, self.test)
+        if self.counts_rows:
+            if not all(isinstance(part, int) for part in parts) or not self.val:
+                raise ConfigError(
+                    f"split.train, split.val and split.test must all be numbers of rows, or all shares; got {parts}",
+                    "split.train=8640 split.val=2880 split.test=2880, or 0.7, 0.1 and 0.2",
+                )
+        elif large := next((name for name, part in zip(("train", "val", "test"), parts, strict=True) if part >= 1), ""):
+            raise ConfigError(
+                f"split.{large}: must be less than 1, a share; got {getattr(self, large):g}",
+                'split.method="rows" takes numbers of rows, for all three parts',
+            )
+        elif not self.val:
+            raise ConfigError("split.val: must be greater than 0, as it chooses the epoch; got 0", "split.val=0.15")
+        elif abs(self.train + self.val + self.test - 1) > 1e-9:
             raise ConfigError(
                 f"split.train + split.val + split.test must be 1; got {self.train:g} + {self.val:g} + {self.test:g}",
                 "set split.val and split.test too, or train_split=0.8 for train 0.8, val 0.2 and no test",
+            )
+        if not self.purge_inputs and self.method != "rows":
+            raise ConfigError(
+                f'split.purge_inputs=false is of printed tables, whose split.method is "rows"; got "{self.method}"',
+                'split.method="rows", or leave split.purge_inputs out',
             )
         if self.embargo_rows is not None and self.embargo is not None:
             raise ValueError("give split.embargo_rows or split.embargo, not both")

@@ -46,15 +46,16 @@ def check_split(case: Case) -> Check:
     """Nothing that an earlier part touches, inputs or labels, is touched by a later part; the embargo lies between."""
     offence = _misplaced(case)
     if not offence:
-        places = lay_on_grid(case)
+        places = lay_on_grid(case, case.config.split.purge_inputs)
         offence = next(filter(None, (_too_close(case, places, part) for part in JUDGED)), None)
     if offence:
         return Check("split", False, offence)
+    kept_apart = "span" if case.config.split.purge_inputs else "label"
     sizes = ", ".join(f"{part} {getattr(case.split, part).size:,}" for part in PARTS)
     return Check(
         "split",
         True,
-        f"{sizes} of {case.samples.rows.size:,} samples: no span meets a later part's, "
+        f"{sizes} of {case.samples.rows.size:,} samples: no {kept_apart} meets a later part's, "
         f"and an embargo of {words_of(case.split.embargo_us)} lies between",
     )
 
@@ -71,14 +72,35 @@ def _misplaced(case: Case) -> str | None:
                 newest = rows[np.argmax(table.time_us[rows])]
                 return f"{part} is not older than {later}: {name_row(table, newest)} is in {part}"
     spec, size = case.config.split, case.samples.rows.size
+    if spec.method == "rows":
+        return _not_by_rows(case)
     missing = size - round((spec.train + spec.val) * size) - split.test.size
     if spec.test and missing > 0:
         return f"test was shortened: {missing} of its samples are missing"
     return None
 
 
-def lay_on_grid(case: Case) -> Places:
-    """Every sample's span as places on the grid of the table's own moments."""
+def _not_by_rows(case: Case) -> str | None:
+    """Whether a part has a label that reaches out of its rows, or test lacks a sample whose label lies in it."""
+    spec, places = case.config.split, lay_on_grid(case)
+    num_moments = len(places.grid_us)
+    asked = [int(part if spec.counts_rows else part * num_moments) for part in (spec.train, spec.val, spec.test)]
+    if not spec.counts_rows:
+        asked[1] = num_moments - asked[0] - asked[2]
+    start = 0
+    for part, size in zip(PARTS, asked, strict=True):
+        inside = (places.at + 1 >= start) & (places.last < start + size)
+        whole = case.samples.rows[inside[case.samples.rows]]
+        rows, start = getattr(case.split, part), start + size
+        if (out := np.setdiff1d(rows, whole)).size:
+            return f"{part} holds labels of other rows than its own, first {name_row(case.table, out[0])}"
+        if part == "test" and rows.size < whole.size:
+            return f"test was shortened: {whole.size - rows.size} of its samples are missing"
+    return None
+
+
+def lay_on_grid(case: Case, inputs: bool = True) -> Places:
+    """Every sample's span, or without inputs its label's, as places on the grid of the table's own moments."""
     windows, labels, table = case.config.windows, case.samples.labels, case.table
     grid_us, at = np.unique(table.time_us, return_inverse=True)
     scored = 1 if windows.supervise == "last" else windows.sequence_length - windows.burn_in
@@ -87,7 +109,8 @@ def lay_on_grid(case: Case) -> Places:
     last_row = np.where(labels.valid, labels.known_at, 0)
     for step in range(1, scored):
         last_row[step:] = np.maximum(last_row[step:], np.where(labels.valid, labels.known_at, 0)[:-step])
-    return Places(grid_us, at[np.maximum(oldest, 0)], at, at[last_row])
+    first = at[np.maximum(oldest, 0)] if inputs else at + 1
+    return Places(grid_us, first, at, at[last_row])
 
 
 def _too_close(case: Case, places: Places, part: str) -> str | None:

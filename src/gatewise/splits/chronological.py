@@ -10,8 +10,9 @@ import numpy as np
 from gatewise.config.schema import SplitConfig, format_duration
 from gatewise.errors import NotEnoughRowsError
 from gatewise.splits.base import Spans, Split
+from gatewise.splits.by_rows import cut_by_rows, labels_alone
 from gatewise.splits.embargo import embargo_us, purge_us
-from gatewise.splits.purge import Mask, purge
+from gatewise.splits.purge import Mask, Purge, purge
 
 _log = logging.getLogger("gatewise.splits")
 
@@ -20,7 +21,8 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
     """Cuts samples by time into train, val and test, then purges and embargoes what comes before each cut.
 
     Fractions count samples in order of time. A cutoff is one moment for all symbols, so samples of one moment stay in
-    one part. Test is never shortened: val gives way to test, and train to the val that is left and to test.
+    one part. Test is never shortened: val gives way to test, and train to the val that is left and to test. With
+    `method: rows` parts are those of `cut_by_rows`.
 
     Args:
         spans: the samples; in microseconds.
@@ -34,7 +36,8 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
         NotEnoughRowsError: a part is empty, at once or after purging; names the part and the fields to change.
     """
     asked = {"train": spec.train, "val": spec.val, "test": spec.test}
-    train, val, test = _parts(spans, spec)
+    by_rows = cut_by_rows(spans, spec) if spec.method == "rows" else None
+    train, val, test = (by_rows.train, by_rows.val, by_rows.test) if by_rows else _parts(spans, spec)
     sizes = {"train": int(train.sum()), "val": int(val.sum()), "test": int(test.sum())}
     for part, size in sizes.items():
         if asked[part] and not size:
@@ -48,8 +51,9 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
     step_us = timeframe // timedelta(microseconds=1)
     gap_us, origin = embargo_us(spec, timeframe, spans)
     least_us = purge_us(spec, timeframe)
-    of_val = purge(spans, val, test, embargo_before_us=gap_us, least_distance_us=least_us)
-    of_train = purge(spans, train, of_val.kept | test, embargo_before_us=gap_us, least_distance_us=least_us)
+    kept_apart = spans if spec.purge_inputs else labels_alone(spans)
+    of_val = purge(kept_apart, val, test, embargo_before_us=gap_us, least_distance_us=least_us)
+    of_train = purge(kept_apart, train, of_val.kept | test, embargo_before_us=gap_us, least_distance_us=least_us)
     for part, left in (("val", of_val), ("train", of_train)):
         if not left.kept.any():
             raise NotEnoughRowsError(
@@ -69,6 +73,12 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
         gap_us / step_us,
         origin,
     )
+    remarks: tuple[str, ...] = ()
+    if by_rows:
+        across = int(by_rows.across.sum())
+        purged += across
+        remarks = (_remark(sizes, of_train, of_val, across),)
+        _log.info("%s", remarks[0])
     return Split(
         train=spans.row[of_train.kept],
         val=spans.row[of_val.kept],
@@ -77,6 +87,7 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
         embargo_rows=embargoed,
         embargo_us=gap_us,
         cutoffs_us=cutoffs,
+        remarks=remarks,
     )
 
 
@@ -92,6 +103,15 @@ def _parts(spans: Spans, spec: SplitConfig) -> tuple[Mask, Mask, Mask]:
     first_val, first_test = (int(ordered[end]) if end < size else never for end in ends)
     train, test = spans.time_us < first_val, spans.time_us >= first_test
     return train, ~train & ~test, test
+
+
+def _remark(sizes: dict[str, int], of_train: Purge, of_val: Purge, across: int) -> str:
+    dropped = {"train": sizes["train"] - of_train.kept.sum(), "val": sizes["val"] - of_val.kept.sum()}
+    parts = " and ".join(f"{dropped[part]:,} of {sizes[part]:,} {part} windows" for part in dropped)
+    return (
+        f"Parts are cut by rows: all {sizes['test']:,} test windows are kept; the purge took {parts}; the labels of "
+        f"{across:,} more lie in two parts"
+    )
 
 
 def _words(duration_us: int) -> str:

@@ -19,7 +19,7 @@ def embargo_us(spec: SplitConfig, timeframe: timedelta, spans: Spans) -> tuple[i
 
     Rows count as rows x timeframe, so that an embargo is the same stretch of time for every symbol and through every
     gap. Without a word from the config: five days (five rows where a row is a day or longer), at most 2 % of the time
-    from the first sample to the last, in whole rows. Five days are 1440 bars of five minutes.
+    from the first sample to the last, in whole rows; none with `method: rows`. Five days are 1440 bars of five minutes.
     """
     step = timeframe // _MICROSECOND
     if spec.embargo is not None:
@@ -27,6 +27,8 @@ def embargo_us(spec: SplitConfig, timeframe: timedelta, spans: Spans) -> tuple[i
     if spec.embargo_rows is not None:
         words = f"split.embargo_rows: {spec.embargo_rows} x {format_duration(timeframe)}"
         return min(spec.embargo_rows * step, _LONGEST_US), words
+    if spec.method == "rows":
+        return 0, "split.method rows has none"
     usual = max(DEFAULT // _MICROSECOND, DEFAULT_ROWS * step)
     most = int(spans.time_us.max() - spans.time_us.min()) * LARGEST_SHARE_PERCENT // 100 if spans.row.size else 0
     if usual <= most:

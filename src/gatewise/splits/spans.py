@@ -33,9 +33,9 @@ def make_spans(table: Table, rows: Rows, reach_rows: int, known_at: Rows, superv
     for step in range(1, supervised_rows):
         settled = np.maximum(settled, known_at[rows - step])
     time_us = table.time_us
-    return Spans(row=rows, first_us=time_us[rows - reach_rows], time_us=time_us[rows], last_us=time_us[settled])
+    return Spans(rows, time_us[rows - reach_rows], time_us[rows], time_us[settled], time_us)
 
 
 def take_spans(spans: Spans, which: npt.NDArray[np.bool_] | Rows) -> Spans:
     """The samples that a mask or an array of positions names."""
-    return Spans(spans.row[which], spans.first_us[which], spans.time_us[which], spans.last_us[which])
+    return Spans(spans.row[which], spans.first_us[which], spans.time_us[which], spans.last_us[which], spans.table_us)

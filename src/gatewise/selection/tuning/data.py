@@ -28,6 +28,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.selection.tuning.inner_folds import inner_folds
 from gatewise.selection.tuning.space import SearchSpace
 from gatewise.splits.base import Rows, Spans
+from gatewise.splits.by_rows import cut_by_rows
 from gatewise.splits.embargo import embargo_us, purge_us
 from gatewise.splits.folds import FoldSplit
 from gatewise.splits.purge import Mask
@@ -123,7 +124,7 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
 
     With n samples, `chronological_split` tests the newest k(n), and k never falls with n. A config of the space has at
     most as many samples as `most_rows`, and all that are in `samples`: so its test part begins no sooner than the k-th
-    newest of these, k counted of `most_rows`.
+    newest of these, k counted of `most_rows`. Cut by rows, test begins at one row whatever the windows.
 
     Args:
         samples: those that all configs have, with the widest spans.
@@ -133,18 +134,21 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
         NotEnoughRowsError: none is left.
     """
     table, spans = samples.table, samples.spans
-    count = len(most_rows) - round((split.train + split.val) * len(most_rows)) if split.test else 0
-    if not count:
-        return np.ones(spans.row.size, dtype=bool)
-    kept = np.zeros(spans.row.size, dtype=bool)
-    if count < spans.row.size:
-        cutoff_us = np.sort(spans.time_us)[-count]
+    kept = np.ones(spans.row.size, dtype=bool)
+    if split.method == "rows":
+        parts = cut_by_rows(spans, split)
+        kept, tested_us = parts.train | parts.val | parts.across, spans.time_us[parts.test]
+    else:
+        count = len(most_rows) - round((split.train + split.val) * len(most_rows)) if split.test else 0
+        tested_us = np.sort(spans.time_us)[max(0, spans.row.size - count) :]
+    if tested_us.size:
+        cutoff_us = tested_us.min()
         tested = most_rows[table.time_us[most_rows] >= cutoff_us]
         first_row = np.maximum(tested - samples.reach_rows, table.segment_start[tested])
         first_us = table.time_us[first_row].min()
         gap_us, _ = embargo_us(split, table.timeframe, spans)
         least_us = purge_us(split, table.timeframe)
-        kept = (spans.last_us + gap_us < first_us) & (spans.time_us + least_us < cutoff_us)
+        kept = kept & (spans.last_us + gap_us < first_us) & (spans.time_us + least_us < cutoff_us)
     if not kept.any():
         raise NotEnoughRowsError(
             f"tuning must have samples before the test part; none is left of {spans.row.size:,}",
