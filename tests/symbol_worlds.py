@@ -23,7 +23,7 @@ SMALL: dict[str, Any] = {
     "target.horizon": 1,
     "windows.sequence_length": 3,
     "split.embargo_rows": 2,
-    "model.hidden_size": 6,
+    "model.hidden_size": 8,
     "model.num_layers": 1,
     "model.dropout": 0.0,
     "training.batch_size": 64,

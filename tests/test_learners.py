@@ -31,7 +31,7 @@ def config_of(name: str, **more: Any) -> ExperimentConfig:
     """A small experiment of any model: logistic learns classes, ridge numbers, the others either."""
     kind = {"target.kind": "forward_return"} if name == "ridge" else {"target.kind": "direction"}
     small = {key: value for key, value in SMALL.items() if not key.startswith(("model.", "target."))}
-    small |= {"model.hidden_size": 4, "model.num_layers": 1} if name in NETWORKS else {}
+    small |= {"model.hidden_size": 8, "model.num_layers": 1} if name in NETWORKS else {}
     return load_config(
         overrides=small | kind | {"features.sets": ["ohlcv"], "features.columns": []} | more | {"model.name": name}
     )

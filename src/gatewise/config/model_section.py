@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from gatewise.config.attention_models import TransformerConfig
 from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
 from gatewise.config.section import LATER, Fraction
 from gatewise.errors import ConfigError
@@ -101,6 +102,7 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "gru": RecurrentConfig,
     "tcn": TcnConfig,
     "minlstm": MinLstmConfig,
+    "transformer": TransformerConfig,
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gatewise.config.attention_models import TransformerConfig
 from gatewise.config.model_section import (
     MODEL_CONFIGS,
     LogisticConfig,
@@ -28,6 +29,7 @@ from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import recurrent_step_bytes
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.models.tcn import TcnNet
+from gatewise.models.transformer import Transformer
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
 from gatewise.parts import find_part, model_code
@@ -80,6 +82,13 @@ MODELS: dict[str, ModelSpec] = {
         "LSTM whose gates read the input alone, by a parallel scan",
         "Feng et al. 2024",
         hidden_states=MinLstmNet.hidden_states,
+    ),
+    "transformer": _neural(
+        Transformer,
+        TransformerConfig,
+        "Causal transformer encoder",
+        "Vaswani et al. 2017",
+        hidden_states=Transformer.states,
     ),
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),

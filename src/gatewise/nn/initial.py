@@ -12,6 +12,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gatewise.nn.linear import Linear
+
 
 def seeded(seed: int) -> torch.Generator:
     """A generator of one's own; it gives the numbers that torch's global one would after `torch.manual_seed(seed)`."""
@@ -24,9 +26,24 @@ def uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator | N
     return nn.Parameter(weights if generator is None else weights.uniform_(-bound, bound, generator=generator))
 
 
+def xavier_uniform(shape: tuple[int, int], generator: torch.Generator | None) -> nn.Parameter:
+    """float32 weights [outputs, inputs], uniform within ±√(6 / (inputs + outputs)) (Glorot & Bengio 2010)."""
+    return uniform(shape, math.sqrt(6 / sum(shape)), generator)
+
+
+def zeros(*shape: int) -> nn.Parameter:
+    """float32 weights of 0, as torch gives some biases."""
+    return nn.Parameter(_zeros(*shape))
+
+
+def layer_norm(width: int) -> nn.LayerNorm:
+    """`nn.LayerNorm`, whose gains of 1 and biases of 0 are not drawn."""
+    return nn.LayerNorm(width, device="cpu", dtype=torch.float32)
+
+
 def linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None) -> nn.Linear:
     """`nn.Linear` with torch's own distributions (He et al. 2015, a = √5)."""
-    layer = nn.Linear(num_inputs, num_outputs, device="meta", dtype=torch.float32)  # meta tensors draw nothing
+    layer = Linear(num_inputs, num_outputs, device="meta", dtype=torch.float32)  # meta tensors draw nothing
     layer.weight, layer.bias = nn.Parameter(_zeros(num_outputs, num_inputs)), nn.Parameter(_zeros(num_outputs))
     if generator is not None:
         nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
