@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from gatewise.config.attention_models import TransformerConfig
+from gatewise.config.attention_models import AttentiveLstmConfig, TransformerConfig
 from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
 from gatewise.config.section import LATER, Fraction
 from gatewise.errors import ConfigError
@@ -103,6 +103,7 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "tcn": TcnConfig,
     "minlstm": MinLstmConfig,
     "transformer": TransformerConfig,
+    "attentive_lstm": AttentiveLstmConfig,
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,

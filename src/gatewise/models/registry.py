@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from gatewise.config.attention_models import TransformerConfig
+from gatewise.config.attention_models import AttentiveLstmConfig, TransformerConfig
 from gatewise.config.model_section import (
     MODEL_CONFIGS,
     LogisticConfig,
@@ -22,6 +22,7 @@ from gatewise.config.model_section import (
     XgboostConfig,
 )
 from gatewise.errors import ConfigError
+from gatewise.models.attentive_lstm import AttentiveLstm
 from gatewise.models.base import Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
 from gatewise.models.frame import Framed, inner_widths, require_forecast
 from gatewise.models.minlstm import MinLstmNet
@@ -89,6 +90,15 @@ MODELS: dict[str, ModelSpec] = {
         "Causal transformer encoder",
         "Vaswani et al. 2017",
         hidden_states=Transformer.states,
+        maps=Transformer.step_weights,
+    ),
+    "attentive_lstm": _neural(
+        AttentiveLstm,
+        AttentiveLstmConfig,
+        "Convolutions, a deep LSTM with attention between its layers, a pooled head",
+        "Hochreiter & Schmidhuber 1997; Vaswani et al. 2017",
+        hidden_states=AttentiveLstm.states,
+        maps=AttentiveLstm.step_weights,
     ),
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gatewise.models.base import Network
 from gatewise.nn.attention import MultiheadAttention, sinusoidal_positions
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import layer_norm, linear
+from gatewise.nn.initial import layer_norm, linear, steps_linear
 from gatewise.nn.recurrent_op import Readout
 
 
@@ -30,16 +30,16 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.norm_first = norm_first
         self.self_attn = MultiheadAttention(hidden_size, num_heads, dropout, True, generator)
-        self.linear1 = linear(hidden_size, feedforward_size, generator)
+        self.linear1 = steps_linear(hidden_size, feedforward_size, generator)
         self.dropout = Dropout(dropout)
-        self.linear2 = linear(feedforward_size, hidden_size, generator)
+        self.linear2 = steps_linear(feedforward_size, hidden_size, generator)
         self.norm1 = layer_norm(hidden_size)
         self.norm2 = layer_norm(hidden_size)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
 
     def forward(self, x_BTE: Tensor, weights: list[Tensor] | None = None) -> Tensor:
-        """The next steps; attention weights [batch, heads, steps, steps] are appended to `weights`, where given."""
+        """The next layer's steps; `weights` as of `MultiheadAttention`."""
         if self.norm_first:
             x_BTE = x_BTE + self._attended(self.norm1(x_BTE), weights)
             return x_BTE + self._fed_forward(self.norm2(x_BTE))
@@ -48,12 +48,7 @@ class EncoderLayer(nn.Module):
         return out
 
     def _attended(self, x_BTE: Tensor, weights: list[Tensor] | None) -> Tensor:
-        if weights is None:
-            read = self.self_attn(x_BTE)
-        else:
-            read, of_layer = self.self_attn.with_weights(x_BTE)
-            weights.append(of_layer)
-        out: Tensor = self.dropout1(read)
+        out: Tensor = self.dropout1(self.self_attn(x_BTE, weights))
         return out
 
     def _fed_forward(self, x_BTE: Tensor) -> Tensor:
@@ -86,7 +81,7 @@ class Transformer(Network):
     ) -> None:
         super().__init__()
         self.readout: Readout = readout
-        self.input_proj = linear(num_features, hidden_size, generator)
+        self.input_proj = steps_linear(num_features, hidden_size, generator)
         self.dropout = Dropout(dropout)
         inner = feedforward_size or 4 * hidden_size
         self.layers = nn.ModuleList(
@@ -106,7 +101,7 @@ class Transformer(Network):
         return self.head.bias
 
     def states(self, x_BTF: Tensor, weights: list[Tensor] | None = None) -> Tensor:
-        """What the head reads, [batch, steps, hidden_size]; `weights` as of a layer."""
+        """What the head reads, [batch, steps, hidden_size]; `weights` takes those of each layer."""
         x_BTE = self.input_proj(x_BTF)
         positions_TE = sinusoidal_positions(x_BTF.shape[1], x_BTE.shape[-1], x_BTF.device).to(x_BTE.dtype)
         x_BTE = self.dropout(x_BTE + positions_TE)
@@ -116,7 +111,11 @@ class Transformer(Network):
         return out
 
     def attention(self, x_BTF: Tensor) -> Tensor:
-        """Attention weights [batch, layers, heads, steps, steps]."""
+        """How much each step reads of each, [batch, layers, heads, steps, steps]."""
         weights: list[Tensor] = []
         self.states(x_BTF, weights)
         return torch.stack(weights, dim=1)
+
+    def step_weights(self, x_BTF: Tensor) -> Tensor:
+        """How much the last step, which the head reads, takes of each in the top layer, [batch, steps]."""
+        return self.attention(x_BTF)[:, -1, :, -1].mean(dim=1)

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import linear, xavier_uniform, zeros
-from gatewise.nn.linear import rowwise_linear
+from gatewise.nn.initial import steps_linear, xavier_uniform, zeros
+from gatewise.nn.linear import linear_of_steps
 from gatewise.nn.members import MemberLayer
 
 
@@ -20,7 +20,7 @@ class MultiheadAttention(MemberLayer):
     """Each step reads all steps of its window, or itself and earlier ones alone (Vaswani et al. 2017).
 
     Its state dict is that of `nn.MultiheadAttention`. Not to be confused with that: queries, keys and values are the
-    same steps, windows come first, and weights are returned by a method of their own.
+    same steps, windows come first, and weights go to a list that the caller gives.
 
     Args:
         embed_dim: width of a step, a multiple of num_heads.
@@ -44,23 +44,25 @@ class MultiheadAttention(MemberLayer):
         self.in_proj_weight = xavier_uniform((3 * embed_dim, embed_dim), generator)
         self.in_proj_bias = zeros(3 * embed_dim)
         self.dropout = Dropout(dropout)
-        self.out_proj = linear(embed_dim, embed_dim, generator)
+        self.out_proj = steps_linear(embed_dim, embed_dim, generator)
         torch.nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x_BTE: Tensor) -> Tensor:
-        """What each step reads, [batch, steps, embed_dim]."""
+    def forward(self, x_BTE: Tensor, weights: list[Tensor] | None = None) -> Tensor:
+        """What each step reads, [batch, steps, embed_dim].
+
+        Args:
+            weights: takes how much is read of each step, [batch, heads, steps, steps], rows summing to 1; as they are
+                before dropout.
+        """
         drop = self.dropout.draw()
         query, key, value = self._projected(x_BTE)
-        if drop is None and not self.over_members:  # torch has no batching rule for the kernel
+        if drop is None and weights is None and not self.over_members:  # torch has no batching rule for the kernel
             return self._joined(functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal))
-        weights = self._weights(query, key)
-        return self._joined((weights if drop is None else drop(weights)) @ value)
-
-    def with_weights(self, x_BTE: Tensor) -> tuple[Tensor, Tensor]:
-        """What each step reads, and how much of each step: weights [batch, heads, steps, steps], rows summing to 1."""
-        query, key, value = self._projected(x_BTE)
-        weights = self._weights(query, key)
-        return self._joined(weights @ value), weights
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+        shares = masked_softmax(scores, self.causal)
+        if weights is not None:
+            weights.append(shares)
+        return self._joined((shares if drop is None else drop(shares)) @ value)
 
     def _projected(self, x_BTE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each [batch, heads, steps, embed_dim / heads].
@@ -69,16 +71,12 @@ class MultiheadAttention(MemberLayer):
         its gradient would be rounding alone, of which optimizers that look at signs make whole steps.
         """
         query_bias, _, value_bias = self.in_proj_bias.chunk(3)
-        query, key, value = rowwise_linear(x_BTE, self.in_proj_weight).chunk(3, dim=-1)
+        query, key, value = linear_of_steps(x_BTE, self.in_proj_weight).chunk(3, dim=-1)
         return self._by_head(query + query_bias), self._by_head(key), self._by_head(value + value_bias)
 
     def _by_head(self, x_BTE: Tensor) -> Tensor:
         batch, steps, width = x_BTE.shape
         return x_BTE.reshape(batch, steps, self.num_heads, width // self.num_heads).transpose(1, 2)
-
-    def _weights(self, query: Tensor, key: Tensor) -> Tensor:
-        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-        return masked_softmax(scores, self.causal)
 
     def _joined(self, read_BHTD: Tensor) -> Tensor:
         joined: Tensor = self.out_proj(read_BHTD.transpose(1, 2).flatten(-2))

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gatewise.nn.linear import Linear
+from gatewise.nn.linear import StepsLinear
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -41,15 +41,22 @@ def layer_norm(width: int) -> nn.LayerNorm:
     return nn.LayerNorm(width, device="cpu", dtype=torch.float32)
 
 
-def linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """`nn.Linear` with torch's own distributions (He et al. 2015, a = √5)."""
-    layer = Linear(num_inputs, num_outputs, device="meta", dtype=torch.float32)  # meta tensors draw nothing
+def linear(
+    num_inputs: int, num_outputs: int, generator: torch.Generator | None, kind: type[nn.Linear] = nn.Linear
+) -> nn.Linear:
+    """`nn.Linear`, or one derived from it, with torch's own distributions (He et al. 2015, a = √5)."""
+    layer = kind(num_inputs, num_outputs, device="meta", dtype=torch.float32)  # meta tensors draw nothing
     layer.weight, layer.bias = nn.Parameter(_zeros(num_outputs, num_inputs)), nn.Parameter(_zeros(num_outputs))
     if generator is not None:
         nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(num_inputs)
         nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
     return layer
+
+
+def steps_linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None) -> nn.Linear:
+    """`linear` for every step of a window: whatever the widths, a step has the same bits wherever it stands."""
+    return linear(num_inputs, num_outputs, generator, StepsLinear)
 
 
 def conv1d(

@@ -1,4 +1,4 @@
-"""Linear maps that give a row the same bits wherever it stands in a batch.
+"""Linear maps of a window's steps that give each the same bits wherever its window stands in a batch.
 
 Libraries' matrix products take rows in blocks, and sum what is left of an inner width that is no multiple of 4 in
 another order at a block's edge than inside it (seen with MKL, on each instruction set of its own). Zeros fill it up.
@@ -12,8 +12,8 @@ from torch.nn import functional
 LANES = 4
 
 
-def rowwise_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`functional.linear`, x [..., inputs], weight [outputs, inputs]."""
+def linear_of_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`functional.linear`, x [batch, steps, inputs], weight [outputs, inputs]."""
     inputs = weight.shape[-1]
     if inputs > LANES and inputs % LANES:
         padding = (0, -inputs % LANES)
@@ -21,8 +21,8 @@ def rowwise_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     return functional.linear(x, weight, bias)
 
 
-class Linear(nn.Linear):
+class StepsLinear(nn.Linear):
     """`nn.Linear` by it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return rowwise_linear(x, self.weight, self.bias)
+        return linear_of_steps(x, self.weight, self.bias)
