@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY, Cli
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.experiment import Prepared, prepare
 from gatewise.learners.base import Inputs, Trained
@@ -21,7 +21,7 @@ from gatewise.models.registry import MODELS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.listeners import Listeners
 from symbol_worlds import SMALL, far_levels
-from zoo import NETWORKS, ROWS
+from zoo import ROWS
 
 PLAIN = ("--source", "sp500", "--horizon", "3", "--seq-len", "8", "--set", "features.sets=[ohlcv]")
 QUICK = ("--set", "evaluation.bootstrap_samples=50", "--json", "--quiet")
@@ -31,7 +31,8 @@ def config_of(name: str, **more: Any) -> ExperimentConfig:
     """A small experiment of any model: logistic learns classes, ridge numbers, the others either."""
     kind = {"target.kind": "forward_return"} if name == "ridge" else {"target.kind": "direction"}
     small = {key: value for key, value in SMALL.items() if not key.startswith(("model.", "target."))}
-    small |= {"model.hidden_size": 8, "model.num_layers": 1} if name in NETWORKS else {}
+    section = MODEL_CONFIGS[name]
+    small |= {f"model.{field}": value for field, value in section.sized(section.tiny).items()}
     return load_config(
         overrides=small | kind | {"features.sets": ["ohlcv"], "features.columns": []} | more | {"model.name": name}
     )

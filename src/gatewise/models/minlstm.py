@@ -30,9 +30,9 @@ class MinLstm(nn.Module):
     def forward(self, x_BTF: Tensor) -> Tensor:
         f_BTH, i_BTH, c_BTH = self.gates(x_BTF).chunk(3, dim=-1)
         # f / (f + i) by logarithms: where both gates are shut, their sum is 0.
-        apart_BTH = functional.softplus(-f_BTH) - functional.softplus(-i_BTH)
+        apart_BTH = functional.logsigmoid(f_BTH) - functional.logsigmoid(i_BTH)
         candidate_BTH = torch.where(c_BTH >= 0, c_BTH + 0.5, c_BTH.sigmoid())
-        return scan((-apart_BTH).sigmoid(), apart_BTH.sigmoid() * candidate_BTH)
+        return scan(apart_BTH.sigmoid(), (-apart_BTH).sigmoid() * candidate_BTH)
 
 
 class MinLstmBlock(nn.Module):
