@@ -30,6 +30,7 @@ from gatewise.evaluation.kinds.sequences import SequencesJudge
 from gatewise.evaluation.season import random_walk as last_value
 from gatewise.evaluation.season import season_rows, seasonal_naive
 from gatewise.evaluation.sequence_metrics import sequence_scores
+from gatewise.files import write_frame, write_frames
 from gatewise.fold import fit_fold, label_units, make_windows, scaled_features, trained_labels
 from gatewise.jobs.shared import make_shared, open_shared, save_shared
 from gatewise.proofs.base import Parts
@@ -388,7 +389,9 @@ SMALL = (
 )  # fmt: skip
 
 
-def test_paths_are_trained_judged_and_predicted_by_the_usual_commands(cli: Cli, tmp_path: Path) -> None:
+def test_paths_are_trained_judged_and_predicted_by_the_usual_commands(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = cli("train", *SMALL, "--steps", "5", "--seeds", "2", "--fleet", "on", "--json", "--quiet")
     assert run.code == 0, run.err
     one = run.json["seeds"]["42"]
@@ -407,9 +410,8 @@ def test_paths_are_trained_judged_and_predicted_by_the_usual_commands(cli: Cli, 
     page = Path(one["report"]).read_text("utf-8")
     assert "the next 5 rows" in page
     assert "Errors by the steps ahead" in page
-    lone = cli("train", *SMALL, "--steps", "5", "--json", "--quiet").json["metrics"]["test"]["mse"]["value"]
-    assert lone == pytest.approx(test["mse"]["value"], rel=1e-4), "a member of a fleet is the lone model"
     out = tmp_path / "predictions.parquet"
+    monkeypatch.setattr("gatewise.bundle.predictions.NUMBERS_AT_ONCE", 10_000)  # a thousand rows at a time
     scored = cli("predict", "--model", one["run_id"], "--source", "sp500", "-o", str(out), "--json", "--quiet")
     assert scored.code == 0, scored.err
     again = pl.read_parquet(out).join(frame, on="time", suffix="_before")
@@ -428,3 +430,29 @@ def test_a_wide_path_is_written_as_parquet_alone_and_folds_take_paths_of_several
     assert folds.code == 0, folds.err
     assert folds.json["summary"].keys() == {"gru@3", "gru@5", "prior@3", "prior@5"}
     assert folds.json["summary"]["gru@5"].keys() >= {"mse", "mae", "mse_source", "mae_source"}
+
+
+def test_frames_written_one_by_one_are_the_frame_written_at_once(tmp_path: Path) -> None:
+    whole = TABLE.frame.with_columns(pl.Series("part", ["val", None] * (TABLE.num_rows // 2)))
+    for suffix in ("csv", "parquet"):
+        at_once, one_by_one = (tmp_path / f"{name}.{suffix}" for name in ("at_once", "one_by_one"))
+        write_frame(at_once, whole)
+        assert write_frames(one_by_one, (whole[start : start + 100] for start in range(0, whole.height, 100))) == 1_200
+        if suffix == "csv":
+            assert one_by_one.read_bytes() == at_once.read_bytes()
+        else:
+            assert pl.read_parquet(one_by_one).equals(pl.read_parquet(at_once))
+            assert pl.read_parquet(one_by_one).schema == whole.schema
+
+
+def broken_off() -> Any:
+    yield TABLE.frame[:5]
+    yield TABLE.frame[5:9]
+    raise DivergedError("a part that fails")
+
+
+def test_nothing_is_left_where_a_later_frame_fails(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.parquet"):
+        with pytest.raises(DivergedError):
+            write_frames(tmp_path / name, broken_off())
+    assert not [*tmp_path.iterdir()]

@@ -9,8 +9,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from gatewise.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:  # the command line's --help must not import Polars
     import polars as pl
+
+_CSV_TIMES = "%Y-%m-%dT%H:%M:%S%.fZ"
 
 
 def home() -> Path:
@@ -135,11 +138,38 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
     # Through memory, as Polars' Parquet writer wraps a full disk into an error of its own that carries no errno.
     buffer = io.BytesIO()
     if path.suffix == ".csv":
-        frame.write_csv(buffer, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+        frame.write_csv(buffer, datetime_format=_CSV_TIMES)
     else:
         frame.write_parquet(buffer)
     with atomic_file(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+
+
+def write_frames(path: Path, frames: Iterable[pl.DataFrame]) -> int:
+    """Writes at least one frame, below each other, as `write_frame` writes one, and says how many rows these are.
+
+    They are asked for one by one, so not all of them need fit into memory.
+    """
+    first, *second = islice(rest := iter(frames), 2)
+    if not second:
+        write_frame(path, first)
+        return first.height
+    import pyarrow.parquet
+
+    rows = 0
+    with atomic_file(path) as temporary, temporary.open("wb") as file, ExitStack() as closed:
+        parquet = None
+        if path.suffix != ".csv":
+            parquet = closed.enter_context(
+                pyarrow.parquet.ParquetWriter(file, first.to_arrow().schema, compression="zstd")
+            )
+        for frame in chain([first], second, rest):
+            if parquet is None:
+                file.write(frame.write_csv(include_header=not rows, datetime_format=_CSV_TIMES).encode())
+            else:
+                parquet.write_table(frame.to_arrow())
+            rows += frame.height
+    return rows
 
 
 def require_frame_suffix(path: Path) -> None:

@@ -5,7 +5,7 @@ Loaded when the training has ended: SciPy and plotly take a second that need not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import polars as pl
 import torch
 
 from gatewise import host
-from gatewise.bundle import Bundle, with_targets
+from gatewise.bundle import Bundle, frames_with_targets
 from gatewise.clocks import stage
 from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.data.sources import how_to_resume
@@ -22,7 +22,7 @@ from gatewise.errors import Interrupted
 from gatewise.evaluation.base import beats
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
 from gatewise.evaluation.verdict import Judgement
-from gatewise.files import write_frame, write_json
+from gatewise.files import write_frames, write_json
 from gatewise.fold import label_units, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
@@ -166,19 +166,21 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     remarks = (*prepared.remarks, *trained.fit.remarks)
     learned = beats(evaluation.parts["val"].differences["prior"]) is True
     curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, learned)
-    frame = pl.concat(
-        with_targets(bundle.frame(table, rows, predicted[part]), part, samples.labels, rows)
-        for part, rows in parts.items()
-    )
-    stamps = stamp_names(table, frame.columns)
+
+    beside = (bundle, table, samples.labels)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        return (with_stamps(frame, table) for frame in frames_with_targets(*beside, parts, predicted))
+
+    nothing = {part: rows[:0] for part, rows in parts.items()}, {part: said[:0] for part, said in predicted.items()}
+    stamps = stamp_names(table, next(frames_with_targets(*beside, *nothing)).columns)
     judged = (folder, trained, split, evaluation)
     outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps)
     with stage("report"):
         bundle.save(outcome.bundle)
-        frame = with_stamps(frame, table)
-        write_frame(outcome.predictions, frame)
+        write_frames(outcome.predictions, frames())
         if samples.labels.spec.num_outputs <= MOST_CSV_OUTPUTS:
-            write_frame(outcome.predictions.with_suffix(".csv"), frame)
+            write_frames(outcome.predictions.with_suffix(".csv"), frames())
         write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
         facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
         fit = trained.fit

@@ -1,13 +1,62 @@
-"""Predictions beside what came true."""
+"""Predictions some rows at a time, and beside what came true."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gatewise.data.table import SYMBOL, TIME
+from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.targets.base import Labels
+
+if TYPE_CHECKING:
+    from gatewise.bundle.bundle import Bundle
+
+NUMBERS_AT_ONCE = 2**24  # of predictions: 128 MB
+
+
+def parts_of(num_rows: int, num_outputs: int) -> Iterator[slice]:
+    """Which rows to predict at once, and to write: all where predictions are not too many. At least one part."""
+    at_once = max(1, NUMBERS_AT_ONCE // num_outputs)
+    for first in range(0, max(1, num_rows), at_once):
+        yield slice(first, first + at_once)
+
+
+def predicted_parts(
+    bundle: Bundle, table: Table, device: str = "auto", warn: Callable[[str], None] | None = None
+) -> Iterator[pl.DataFrame]:
+    """What `Bundle.predict` gives of all rows, part by part, in order; the arguments and errors are its own."""
+    if table.num_rows * bundle.spec.num_outputs <= NUMBERS_AT_ONCE:
+        yield bundle.predict(table, device=device, warn=warn)
+        return
+    rows = bundle.scorable_rows(table, bundle.features(table))
+    for here in parts_of(len(rows), bundle.spec.num_outputs):
+        yield bundle.predict(table, rows[here], device, warn)
+
+
+def frames_with_targets(
+    bundle: Bundle,
+    table: Table,
+    labels: Labels,
+    parts: Mapping[str, npt.NDArray[np.int64]],
+    predicted: Mapping[str, npt.NDArray[np.float64]],
+) -> Iterator[pl.DataFrame]:
+    """What was predicted on the rows of some parts beside what came true: one frame, or more where these are many rows.
+
+    Args:
+        parts: rows by the part's name. predicted: what `Bundle.predict_rows` gave of them.
+    """
+    num_outputs = bundle.spec.num_outputs
+    frames = (
+        with_targets(bundle.frame(table, rows[here], predicted[part][here]), part, labels, rows[here])
+        for part, rows in parts.items()
+        for here in parts_of(len(rows), num_outputs)
+    )
+    few = sum(map(len, parts.values())) * num_outputs <= NUMBERS_AT_ONCE
+    return iter([pl.concat(frames)]) if few else frames
 
 
 def with_targets(predictions: pl.DataFrame, part: str, labels: Labels, rows: npt.NDArray[np.int64]) -> pl.DataFrame:

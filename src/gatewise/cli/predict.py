@@ -67,7 +67,7 @@ def predict(
     """
     from gatewise.cli.output import print_json, print_sentence, set_up_logging
     from gatewise.errors import NotEnoughRowsError, StorageError
-    from gatewise.files import require_frame_suffix, write_frame
+    from gatewise.files import require_frame_suffix, write_frames
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
@@ -80,7 +80,7 @@ def predict(
     _refuse_one_place(places)
     folder = find_bundle(model)
 
-    from gatewise.bundle import Bundle
+    from gatewise.bundle import Bundle, predicted_parts
     from gatewise.data.load import load_table
     from gatewise.data.origin import stamp_names, stamp_words, with_stamps
 
@@ -99,28 +99,32 @@ def predict(
             "the model was trained on %s alone, and these rows are of %s; where they are the same: data.symbol=%r",
             bundle.only_symbol, ", ".join(table.symbols[:3]), bundle.only_symbol,
         )  # fmt: skip
-    warnings: list[str] = []
-    predictions = bundle.predict(table, device=device, warn=warnings.append)
-    for warning in warnings:
-        logging.getLogger("gatewise.predict").warning("%s", warning)
-    stamps = stamp_names(table, predictions.columns)
-    frames = {"-o": predictions}
+    warnings: dict[str, None] = {}  # of several parts of the rows each once
+
+    def warn(warning: str) -> None:
+        if warning not in warnings:
+            logging.getLogger("gatewise.predict").warning("%s", warning)
+        warnings[warning] = None
+
+    stamps = stamp_names(table, bundle.predicted_columns)
+    frames = {"-o": predicted_parts(bundle, table, device, warn)}
     if hidden_states is not None:
-        frames["--hidden-states"] = bundle.hidden_states(table, device)
-    for flag, frame in frames.items():
+        frames["--hidden-states"] = iter([states := bundle.hidden_states(table, device)])
+    rows = 0
+    for flag, parts in frames.items():
         try:
-            write_frame(places[flag], with_stamps(frame, table))
+            rows = write_frames(places[flag], (with_stamps(frame, table) for frame in parts))
         except StorageError as error:
             raise StorageError(error.message, f"free some space, or name a file elsewhere: {flag} FILE") from error
     if as_json:
         written = {"output": str(places["-o"])}
         if hidden_states is not None:
             written["hidden_states"] = str(places["--hidden-states"])
-        print_json({"rows": predictions.height, **written, "stamps": stamps, "warnings": warnings})
+        print_json({"rows": rows, **written, "stamps": stamps, "warnings": list(warnings)})
     else:
-        print(f"{predictions.height:,} prediction{'' if predictions.height == 1 else 's'} in {places['-o']}")
+        print(f"{rows:,} prediction{'' if rows == 1 else 's'} in {places['-o']}")
         if hidden_states is not None:
-            width = frames["--hidden-states"].width - 2
+            width = states.width - 2
             print(f"as many hidden states of {width} units in {places['--hidden-states']}")
         print_sentence(stamp_words(stamps))
 

@@ -54,7 +54,7 @@ def gather_report(
     rows = {"train": split.train, "val": split.val, "test": split.test}
     rows = {part: r for part, r in rows.items() if len(r)}
     numbers = evaluation.parts if labels.outputs else ()
-    target = config.target.kind.replace("_", " ")
+    target = "path" if config.target.steps else config.target.kind.replace("_", " ")
     return ReportData(
         title=f"{config.model.name} on {_names(table.symbols)}: {target}, {_ahead(config)}",
         facts=_facts(config, samples, split, evaluation, len(history), best_epoch, run),
