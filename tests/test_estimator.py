@@ -23,7 +23,7 @@ from gatewise.errors import (
 from gatewise.models.registry import MODELS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.batch_size import BatchSizeChoice
-from zoo import NETWORKS, ROWS
+from zoo import ENSEMBLES, NETWORKS, ROWS
 
 SMALL = {"hidden_size": 8, "num_layers": 1, "dropout": 0.0, "batch_size": 32, "max_epochs": 12, "learning_rate": 0.03}
 rng = np.random.default_rng(0)
@@ -45,6 +45,8 @@ def classifier() -> gatewise.SequenceModel:
 def model_of(name: str, y: np.ndarray) -> gatewise.SequenceModel:
     """A fitted one, small where it is a network."""
     fields = SMALL | {"max_epochs": 40} if name in NETWORKS else {}
+    if name in ENSEMBLES:
+        fields = {"base_models": "gru,last_row:xgboost", "sizes": "tiny", "max_epochs": 10, "learning_rate": 0.01}
     return gatewise.ModelRegistry.create(name, **fields).fit(X[:200], y[:200], X[200:250], y[200:250])
 
 

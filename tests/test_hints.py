@@ -28,6 +28,7 @@ SOURCE = Path(gatewise.__file__).parent
 # A value for each type of flag that is nobody's default; some fields take few.
 VALUES: dict[Any, Any] = {str: "a b's", int: 7, float: 0.25, bool: True, list[str]: ["a b.csv", "c,d.csv"]}
 CHOICES: dict[str, Any] = {
+    "model.base_models": "lstm,last_row:xgboost",
     "data.source": "lake",
     "data.format": "kline",
     "data.encoding": "cp949",
@@ -64,6 +65,7 @@ CHOICES: dict[str, Any] = {
     "cv.test_groups": 3,
 }
 NEEDED = {
+    "model.base_models": {"model.name": "voting"},
     "training.schedule.patience": {"training.schedule.name": "plateau"},
     "target.steps": {"target.kind": "next_row"},
 }

@@ -21,7 +21,7 @@ from gatewise.models.registry import MODELS
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.listeners import Listeners
 from symbol_worlds import SMALL, far_levels
-from zoo import ROWS
+from zoo import ENSEMBLES, ROWS
 
 PLAIN = ("--source", "sp500", "--horizon", "3", "--seq-len", "8", "--set", "features.sets=[ohlcv]")
 QUICK = ("--set", "evaluation.bootstrap_samples=50", "--json", "--quiet")
@@ -33,6 +33,9 @@ def config_of(name: str, **more: Any) -> ExperimentConfig:
     small = {key: value for key, value in SMALL.items() if not key.startswith(("model.", "target."))}
     section = MODEL_CONFIGS[name]
     small |= {f"model.{field}": value for field, value in section.sized(section.tiny).items()}
+    if name in ENSEMBLES:
+        small |= {"model.base_models": "gru,last_row:xgboost", "split.embargo_rows": 1}
+    small |= {"model.n_splits": 2} if name == "stacking" else {}
     return load_config(
         overrides=small | kind | {"features.sets": ["ohlcv"], "features.columns": []} | more | {"model.name": name}
     )

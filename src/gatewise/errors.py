@@ -7,6 +7,7 @@ and scikit-learn have it.
 
     GatewiseError
     ├── ConfigError             an invalid value or key
+    │   ├── EnsembleCompatibilityError  members of an ensemble that can't stand in one
     │   ├── ArgumentError       an argument of a type that a function does not take; a TypeError too
     │   └── UnknownNameError    a name that is in no table; the nearest ones are listed
     │       └── UnknownKeywordError  a keyword that a function does not take; a TypeError too
@@ -77,6 +78,10 @@ class Interrupted(BaseException):
 
 class ConfigError(GatewiseError):
     """An invalid key or value of the configuration."""
+
+
+class EnsembleCompatibilityError(ConfigError):
+    """Members of an ensemble that can't stand in one: of windows and of rows, or trained on something else."""
 
 
 class ArgumentError(ConfigError, TypeError):

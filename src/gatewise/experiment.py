@@ -163,7 +163,8 @@ def _estimate(prepared: Prepared, budget: Budget, done: int, listener: Listener)
     quicker = [(way, fewer) for way, fewer in ways.items() if least <= fewer <= each / 2]
     last = min(training.max_epochs, budget.stop_after_epoch or training.max_epochs)
     val = len(prepared.split.val)
-    return Estimate(listener.on_message, each, val, last - done, quicker, max_seconds=budget.max_seconds)
+    epochs = (last - done) * prepared.config.model.num_trainings
+    return Estimate(listener.on_message, each, val, epochs, quicker, max_seconds=budget.max_seconds)
 
 
 def own_listeners(config: ExperimentConfig, folder: Path) -> tuple[Listener, ...]:

@@ -180,6 +180,17 @@ def require_frame_suffix(path: Path) -> None:
         )
 
 
+def members_folder(checkpoint: Path) -> Path:
+    """Where an ensemble's members keep their states: beside where it would keep its own."""
+    return checkpoint.with_suffix(".members")
+
+
+def drop_checkpoint(checkpoint: Path) -> None:
+    """Removes a training's state, and its members', if there is one."""
+    checkpoint.unlink(missing_ok=True)
+    shutil.rmtree(members_folder(checkpoint), ignore_errors=True)
+
+
 def sha256_file(path: Path) -> str:
     """The file's SHA-256 as hex."""
     with path.open("rb") as file:

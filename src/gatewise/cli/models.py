@@ -36,7 +36,14 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
     set_up_logging(quiet)
     specs = {name: find_spec(name) for name in (*MODELS, *own_names("model"))}
     rows = [
-        {"name": name, "consumes": spec.consumes, "can": spec.can, "summary": spec.summary, "source": spec.source}
+        {
+            "name": name,
+            "kind": spec.kind,
+            "consumes": spec.consumes,
+            "can": spec.can,
+            "summary": spec.summary,
+            "source": spec.source,
+        }
         for name, spec in specs.items()
     ]
     if as_json:
@@ -86,10 +93,13 @@ def show(
         weights = {"features": features, "outputs": outputs, "parts": parts, "total": sum(parts.values())}
     if as_json:
         described = {"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields}
-        print_json(described | {"weights": weights})
+        print_json(described | {"fields": model.model_dump(mode="json"), "weights": weights})
         return
     print(f"{name}: {spec.summary} ({spec.source}); consumes {spec.consumes}")
-    for key, value in fields.items():
+    more = {
+        f"model.{key}": value for key, value in model.model_dump(mode="json").items() if key not in (*fields, "name")
+    }
+    for key, value in (fields | more).items():
         print(f"  {key}: {'null' if value is None else str(value).lower() if isinstance(value, bool) else value}")
     if weights:
         print_table(

@@ -136,6 +136,7 @@ MODEL_FLAGS = (
     *_in(
         MODEL,
         Flag("--model", "model.name", str, "Model, or mypkg.nets:Mine; see gatewise models list.", ("--model-type",)),
+        Flag("--base-models", "model.base_models", str, "Of an ensemble, like lstm,gru,last_row:xgboost."),
         Flag("--hidden-size", "model.hidden_size", int, "Units in the recurrent state."),
         Flag("--num-layers", "model.num_layers", int, "Stacked recurrent layers."),
         Flag("--dropout", "model.dropout", float, "Between layers and before the head."),

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from gatewise.config.fields import flatten, value_at
 from gatewise.config.layers import Layer, merge_layers, read_layer
+from gatewise.config.member_layers import hand_to_members
+from gatewise.config.model_presets import model_preset as model_preset
 from gatewise.config.names import long_name
 from gatewise.config.parsing import MISREAD, parse_yaml, read_mapping, require_text_keys
 from gatewise.config.preset_layer import fit_to_model, preset_layers
 from gatewise.config.quick import quick_values
 from gatewise.config.refusals import config_error
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
+from gatewise.config.schema import ExperimentConfig, model_config
 from gatewise.config.ticker import PRESET, fields_of, follow_symbol, is_ticker, translate
 from gatewise.errors import ConfigError
 
@@ -78,6 +79,7 @@ def load_config(
         model = value_at(merge_layers([*below, *layers]), "model.name")
         name = "lstm" if model is None else model
         model_config(name)
+        hand_to_members([*below, *layers], name)
         _leave_to_others(layers, name, compared)
         fit_to_model(below, name)
         low = [*read_layer(model_preset(name).items()), *below]
@@ -139,15 +141,6 @@ def _read_assignment(text: str) -> tuple[str, Any]:
     if not equals:
         raise ConfigError(f"an assignment reads a.b=value; got {text!r}", "for example model.bidirectional=true")
     return key.strip(), _parse_value(key, value)
-
-
-def model_preset(model: str) -> dict[str, Any]:
-    """The flat values of config/models/<model>.yaml; of one's own model its fields' defaults, by dotted names."""
-    if model not in MODEL_CONFIGS:
-        fields = model_config(model).model_fields.items()
-        return {f"model.{name}": info.default for name, info in fields if not info.is_required()}
-    text = resources.files("gatewise.config").joinpath("models", f"{model}.yaml").read_text(encoding="utf-8")
-    return cast(dict[str, Any], yaml.safe_load(text))
 
 
 def to_yaml(config: ExperimentConfig) -> str:

@@ -51,12 +51,27 @@ class ModelConfig(Section):
         """Of the vector that it learns for each symbol; 0 for none."""
         return 0
 
+    @property
+    def continues(self) -> str:
+        """The first of its settings that must know which features its forecasts continue; empty: none."""
+        return ""
+
     def require_length(self, sequence_length: int) -> None:
         """Refuses windows whose length it can't read.
 
         Raises:
             ConfigError: a field, and what to do.
         """
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of all models that it is made of."""
+        return (self.name,)
+
+    @property
+    def num_trainings(self) -> int:
+        """How many trainings one of it takes."""
+        return 1
 
     def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
         """Refuses what models can be asked for, and this can't.
@@ -141,7 +156,6 @@ class NetworkConfig(ModelConfig):
 
     @property
     def continues(self) -> str:
-        """The first of its settings that must know which features its forecasts continue; empty: none."""
         return next((name for name in ("last_value", "revin", "channel_independent") if getattr(self, name)), "")
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from gatewise.config.attention_models import AttentiveLstmConfig, TransformerConfig
+from gatewise.config.ensemble_section import ENSEMBLES
 from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
 from gatewise.config.section import LATER, Fraction
 from gatewise.errors import ConfigError
@@ -107,6 +108,7 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,
+    **ENSEMBLES,
 }
 _CONFIGS: Mapping[str, type[ModelConfig]] = Configs(
     "model", MODEL_CONFIGS, ModelPart, ModelConfig, "NetworkConfig, or TabularConfig for a model of one row"

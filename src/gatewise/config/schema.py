@@ -191,7 +191,7 @@ class ExperimentConfig(Section):
             predicted += ", of which steps are asked" * (output_kind == "sequences")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
-        if isinstance(self.model, NetworkConfig) and self.model.continues and self.features.drop_correlated:
+        if self.model.continues and self.features.drop_correlated:
             raise ConfigError(
                 f"model.{self.model.continues} reads each forecast column; features.drop_correlated may drop some",
                 f"features.drop_correlated=null, or model.{self.model.continues}=false",
@@ -222,7 +222,7 @@ class ExperimentConfig(Section):
     @property
     def own_parts(self) -> dict[str, str]:
         """{import path: SHA-256 of its module's file} of what it takes that is not gatewise's."""
-        named = {"model": [self.model.name], "loss": [self.training.loss.name], "feature set": self.features.sets}
+        named = {"model": self.model.parts, "loss": [self.training.loss.name], "feature set": self.features.sets}
         named |= {"target": [self.target.kind], "splitter": [self.cv.splitter]}
         return {path: digest for kind, names in named.items() for path, digest in sources(kind, names).items()}
 

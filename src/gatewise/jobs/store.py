@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gatewise.errors import BundleError
-from gatewise.files import atomic_file, home, make_folder
+from gatewise.files import atomic_file, drop_checkpoint, home, make_folder
 from gatewise.jobs.jobs import JobResult
 from gatewise.locks import only_process
 
@@ -48,7 +48,7 @@ class JobStore:
         """
         with atomic_file(self._path(result.key)) as temporary:
             temporary.write_bytes(result.to_bytes())
-        self.checkpoint(result.key).unlink(missing_ok=True)
+        drop_checkpoint(self.checkpoint(result.key))
 
     def drop(self, key: str) -> None:
         """Forgets a result, if there is one."""

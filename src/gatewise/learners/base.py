@@ -111,6 +111,7 @@ class Trained:
         device: for people, like `cuda:0 (NVIDIA H200)`.
         batch_size: the one used, measured or given; all rows for what knows no batches.
         train_windows: how many windows an epoch may draw from, after `windows.stride`.
+        members: of an ensemble, each trained as it would be alone.
     """
 
     predictor: Predictor
@@ -119,6 +120,16 @@ class Trained:
     precision: Precision
     batch_size: int
     train_windows: int
+    members: tuple[TrainedMember, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A member of an ensemble: what it is called there, its own experiment, and what came of it."""
+
+    label: str
+    config: ExperimentConfig
+    trained: Trained
 
 
 class Learner(Protocol):

@@ -8,17 +8,16 @@ from gatewise.config.model_section import ModelConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.fold import FittedFold
 from gatewise.learners.base import Learner, Trained
+from gatewise.learners.ensemble import Ensemble
 from gatewise.learners.neural import Neural
 from gatewise.learners.tabular import Tabular
-from gatewise.models.base import ModelSpec, NeuralSpec, TabularSpec
+from gatewise.models.base import EnsembleSpec, ModelSpec, NeuralSpec, TabularSpec
 from gatewise.models.registry import find_spec
 from gatewise.parts import own_code
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.listeners import Listener
-
-LEARNERS: dict[type[ModelSpec], Learner] = {NeuralSpec: Neural(), TabularSpec: Tabular()}
 
 
 def learner_of(model: ModelConfig) -> Learner:
@@ -28,6 +27,13 @@ def learner_of(model: ModelConfig) -> Learner:
         UnknownNameError: no model of that name.
     """
     return LEARNERS[type(find_spec(model.name))]
+
+
+LEARNERS: dict[type[ModelSpec], Learner] = {
+    NeuralSpec: Neural(),
+    TabularSpec: Tabular(),
+    EnsembleSpec: Ensemble(learner_of),
+}
 
 
 def check_trainable(

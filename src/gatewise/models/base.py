@@ -10,11 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.model_section import Consumes, ModelPart, NetworkConfig
 from gatewise.nn.recurrent_op import Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
@@ -75,7 +76,13 @@ Build = Callable[[Any, int, int, Readout, torch.Generator | None], Network]
 
 @dataclass(frozen=True)
 class ModelSpec(ModelPart, ABC):
-    """What every model declares."""
+    """What every model declares.
+
+    Attributes:
+        kind: `network`, `one row` or `ensemble`, for people.
+    """
+
+    kind: ClassVar[str]
 
     @property
     def consumes(self) -> Consumes:
@@ -101,6 +108,7 @@ class NeuralSpec(ModelSpec):
         exports: whether `torch.export` takes it.
     """
 
+    kind: ClassVar = "network"
     config: type[NetworkConfig]
     build: Build
     hidden_states: Callable[[Any, Tensor], Tensor] | None = None
@@ -128,8 +136,21 @@ class TabularSpec(ModelSpec):
         fit: learns. from_state: makes what gave the state.
     """
 
+    kind: ClassVar = "one row"
     fit: Callable[[TrainingRows, Any], TabularModel]
     from_state: Callable[[State], TabularModel]
+
+    @property
+    def can(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True)
+class EnsembleSpec(ModelSpec):
+    """Several models together; `learners/ensemble.py` trains and asks them."""
+
+    kind: ClassVar = "ensemble"
+    config: type[EnsembleConfig]
 
     @property
     def can(self) -> list[str]:

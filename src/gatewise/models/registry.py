@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from gatewise.config.attention_models import AttentiveLstmConfig, TransformerConfig
+from gatewise.config.ensemble_section import ENSEMBLES
 from gatewise.config.model_section import (
     MODEL_CONFIGS,
     LogisticConfig,
@@ -23,7 +24,7 @@ from gatewise.config.model_section import (
 )
 from gatewise.errors import ConfigError
 from gatewise.models.attentive_lstm import AttentiveLstm
-from gatewise.models.base import Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
+from gatewise.models.base import EnsembleSpec, Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
 from gatewise.models.frame import Framed, inner_widths, require_forecast
 from gatewise.models.minlstm import MinLstmNet
 from gatewise.models.recurrent import RecurrentNet
@@ -103,6 +104,13 @@ MODELS: dict[str, ModelSpec] = {
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
     "xgboost": _tabular(Xgboost, XgboostConfig, "Boosted trees on one row", "Chen & Guestrin 2016"),
+    "voting": EnsembleSpec("Several models' mean or majority", "Hansen & Salamon 1990", ENSEMBLES["voting"]),
+    "blending": EnsembleSpec(
+        "A model over models, learned from held-out rows", "Töscher, Jahrer & Bell 2009", ENSEMBLES["blending"]
+    ),
+    "stacking": EnsembleSpec(
+        "A model over models, learned from rows out of fold", "Wolpert 1992", ENSEMBLES["stacking"]
+    ),
 }
 assert {name: spec.config for name, spec in MODELS.items()} == MODEL_CONFIGS
 
@@ -124,7 +132,8 @@ def network_spec(config: ModelConfig) -> NeuralSpec:
     """
     spec = find_spec(config.name)
     if not isinstance(spec, NeuralSpec):
-        raise ConfigError(f"{config.name} is a model of one row and no network", "gatewise.train takes any model")
+        kind = "an ensemble" if isinstance(spec, EnsembleSpec) else "a model of one row"
+        raise ConfigError(f"{config.name} is {kind} and no network", "gatewise.train takes any model")
     return spec
 
 

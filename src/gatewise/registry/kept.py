@@ -9,6 +9,7 @@ from typing import Any
 from gatewise.bundle import Bundle
 from gatewise.errors import BundleError, GatewiseError
 from gatewise.experiment import Prepared
+from gatewise.files import members_folder
 from gatewise.learners.base import Trained
 from gatewise.learners.neural import kept_state
 from gatewise.registry.history import History
@@ -29,7 +30,8 @@ def kept_training(prepared: Prepared, folder: Path) -> Trained | None:
     Raises:
         BundleError: what the run kept is damaged, or of another config, other code or other data.
     """
-    if kept_state(folder / "checkpoint.safetensors", prepared.config, prepared.samples):
+    checkpoint = folder / "checkpoint.safetensors"
+    if kept_state(checkpoint, prepared.config, prepared.samples) or members_folder(checkpoint).exists():
         return None
     if not (folder / "bundle").exists():
         return None

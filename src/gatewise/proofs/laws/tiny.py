@@ -34,6 +34,8 @@ STEPS, FEATURES, OUTPUTS = 6, 3, 2
 TRAIN, VAL, TEST = 320, 80, 200  # windows
 _APART = 0.5  # how far classes are kept from the border between them
 CPU = torch.device("cpu")
+# Of an ensemble: one member of each kind, few trainings, and rows enough for a second stage to choose its penalty by.
+_ENSEMBLE = {"base_models": ("gru", "last_row:xgboost"), "n_splits": 2, "holdout": 0.6}
 _TRAINING = {
     "batch_size": 32,
     "max_epochs": 3,
@@ -63,7 +65,7 @@ class Tiny:
             fields: of the model or, by short names, of the training, that shall be others.
         """
         section = self.spec.config
-        model = {f"model.{key}": value for key, value in section.sized({**section.tiny, **fields}).items()}
+        model = {f"model.{key}": value for key, value in section.sized({**section.tiny, **_ENSEMBLE, **fields}).items()}
         training = _TRAINING | {key: value for key, value in fields.items() if key not in section.model_fields}
         shape = {"target.kind": "given", "windows.sequence_length": STEPS}
         return load_config(overrides={"model.name": self.name, **shape, **model, **training})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
+from gatewise.files import drop_checkpoint
 from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, error_to_dict, fitting_batch, make_job
 from gatewise.jobs.store import JobStore
 from gatewise.selection.tuning.data import TuneData
@@ -140,7 +141,7 @@ class Search:
                 return True
             task, answer = ended
             running = self._running.pop(task.trial)
-            task.checkpoint.unlink(missing_ok=True)
+            drop_checkpoint(task.checkpoint)
             if isinstance(answer, JobFailure):
                 self._fail(running.trial, answer.error, answer.job.fold)
             else:
