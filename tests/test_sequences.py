@@ -33,6 +33,9 @@ from gatewise.evaluation.sequence_metrics import sequence_scores
 from gatewise.files import write_frame, write_frames
 from gatewise.fold import fit_fold, label_units, make_windows, scaled_features, trained_labels
 from gatewise.jobs.shared import make_shared, open_shared, save_shared
+from gatewise.learners.base import Inputs
+from gatewise.learners.neural import NeuralPredictor
+from gatewise.learners.table import learner_of
 from gatewise.proofs.base import Parts
 from gatewise.proofs.chance import check_permuted_labels
 from gatewise.proofs.fitting import check_scaler
@@ -44,6 +47,7 @@ from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
 from gatewise.targets.outputs.sequences import Sequences
 from gatewise.training.fleet.windows import FleetWindows
+from gatewise.training.listeners import Listeners
 
 COLUMNS = ("close", "volume")
 TABLE = random_walk(600, gaps=3, missing=2, symbols="AB")
@@ -456,3 +460,42 @@ def test_nothing_is_left_where_a_later_frame_fails(tmp_path: Path) -> None:
         with pytest.raises(DivergedError):
             write_frames(tmp_path / name, broken_off())
     assert not [*tmp_path.iterdir()]
+
+
+# ---- what a frame adds to
+
+
+@pytest.mark.parametrize("scale_by", ["all", "symbol"])
+def test_a_network_that_adds_nothing_to_the_last_value_predicts_the_random_walk(scale_by: str) -> None:
+    """That windows and paths share a scaler is what makes adding exact; another's would leave a gap at the seam."""
+    config = experiment(
+        features__columns=["volume", "high", "close"], features__scale_by=scale_by, model__last_value=True,
+        model__hidden_size=3, model__num_layers=1, model__bidirectional=True,
+    )  # fmt: skip
+    samples, split = samples_of(config)
+    fold = fit_fold(config, samples, split.train)
+    sketch = learner_of(config.model).sketch(config, samples, fold, split.train)
+    assert isinstance(sketch, NeuralPredictor)
+    with torch.no_grad():
+        sketch.module.output_bias.zero_()
+        for name, weight in sketch.module.named_parameters():
+            if "head" in name:
+                weight.zero_()
+    units = label_units(samples, fold)
+    assert units is not None
+    predicted = units.unscale(sketch.predict(Inputs.of(config, samples, fold, split.test, "cpu")), split.test)
+    np.testing.assert_allclose(predicted, last_value(samples.labels, split.test), rtol=1e-5)
+
+
+def test_ridge_learns_paths_that_lie_on_a_line() -> None:
+    time = np.arange(600.0)
+    frame = TABLE.frame[:600].with_columns(close=pl.Series(time), volume=pl.Series(-2 * time + 5), high=pl.Series(time))
+    table = Table(frame.with_columns(symbol=pl.lit("A")), TABLE.timeframe, TABLE.timeframe * 1_000)
+    config = experiment(model__name="ridge", model__penalty=1e-6)
+    samples, split = samples_of(config, table)
+    fold = fit_fold(config, samples, split.train)
+    trained = learner_of(config.model).train(config, samples, fold, split.train, split.val, Listeners(()))
+    units = label_units(samples, fold)
+    assert units is not None
+    predicted = units.unscale(trained.predictor.predict(Inputs.of(config, samples, fold, split.test)), split.test)
+    np.testing.assert_allclose(predicted, samples.labels.at(split.test), rtol=1e-3)

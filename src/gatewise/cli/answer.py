@@ -11,14 +11,17 @@ from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.metric_names import metric_places, metric_text, metric_words
 from gatewise.evaluation.side_by_side import against, best_first, in_tables, side_by_side
+from gatewise.report.data import thinned
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.judge import PartResult
+    from gatewise.evaluation.sequence_metrics import StepErrors
     from gatewise.outcome import Outcome
 
+_MOST_STEPS = 6
 _COLUMN_HEAD = (
     "part",
     "column",
@@ -47,6 +50,9 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         title = f"column by column, beside the last value; {outcome.evaluation.units.of_columns}"
         print_table(title, list(_COLUMN_HEAD), columns)
         print()
+    if newest.steps is not None:
+        print_steps(newest.part, newest.steps)
+        print()
     if symbols := _symbol_rows(newest):
         metric = metric_words(newest.deciding_metric)
         head = ["symbol", "rows", metric, "best baseline's", "difference", "verdict"]
@@ -69,6 +75,15 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         f"gatewise runs show {run_id[:8]}",
         "gatewise ui",
     )
+
+
+def print_steps(part: str, errors: StepErrors) -> None:
+    """How errors grow with the steps ahead: MSE at some of these, the first and the last among them."""
+    steps = thinned(errors.num_steps, _MOST_STEPS)
+    values = {who: errors.steps(who, "mse")[steps] for who in errors.by_step}
+    size = max(float(some.max()) for some in values.values())
+    rows = [[who, *(metric_text("mse", float(value), size) for value in some)] for who, some in values.items()]
+    print_table(f"MSE on {part} rows by the steps ahead", ["", *(f"{step + 1:,}" for step in steps)], rows)
 
 
 def _column_rows(result: PartResult) -> list[list[str]]:

@@ -77,9 +77,9 @@ class LogisticConfig(TabularConfig):
 
 
 class RidgeConfig(TabularConfig):
-    """ridge: for values."""
+    """ridge: for values, and paths of them."""
 
-    targets: ClassVar = ("values",)
+    targets: ClassVar = ("values", "sequences")
     penalty: float | None = Field(None, gt=0)  # None: one of five, by the newest rows
 
 

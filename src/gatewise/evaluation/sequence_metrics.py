@@ -107,6 +107,10 @@ class StepErrors:
     columns: tuple[str, ...]
     by_step: dict[str, Floats]
 
+    @property
+    def num_steps(self) -> int:
+        return len(next(iter(self.by_step.values()))[0])
+
     def steps(self, who: str, metric: str) -> Floats:
         """[steps], over all columns."""
         return np.asarray(self.by_step[who][METRICS.index(metric)].mean(axis=1))

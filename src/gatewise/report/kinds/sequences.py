@@ -54,7 +54,7 @@ class SequencesDrawing:
 
 def _steps(errors: StepErrors) -> str:
     lines = []
-    for step in thinned(errors.by_step["model"].shape[1], _MOST_STEPS):
+    for step in thinned(errors.num_steps, _MOST_STEPS):
         values = [float(errors.steps(who, metric)[step]) for metric in METRICS[:2] for who in errors.by_step]
         lines.append(Line(f"{step + 1}", _cells(values, len(errors.by_step))))
     return table("Errors step by step", "Some of the steps; all are in metrics.json.", _head(errors), lines)
