@@ -34,6 +34,10 @@ VALUES: dict[str, Any] = {
     "model.dropout": 0.125,
     "model.bidirectional": True,
     "model.input_features": 3,
+    "model.channels": 5,
+    "model.kernel_size": 4,
+    "model.expansion": 2,
+    "model.segment_length": 6,
     "windows.sequence_length": 11,
     "split.purge_rows": 9,
     "split.embargo_rows": 12,
@@ -61,7 +65,7 @@ VALUES: dict[str, Any] = {
 def owner_of(long: str) -> dict[str, Any]:
     """What must be chosen for a field to be there: {training.schedule.name: step} for gamma."""
     *section, field = long.split(".")
-    options = chosen_sections().get((*section,), {})
+    options = MODEL_CONFIGS if section == ["model"] else chosen_sections().get((*section,), {})
     owners = [name for name, kind in options.items() if field in kind.model_fields]
     if not owners or field == "name":
         return fitting(VALUES[long]) if long == "training.loss.name" else {}
@@ -110,7 +114,9 @@ DOORS: dict[str, Callable[[dict[str, Any], Path], ExperimentConfig]] = {
         assignments=[f"{name}={json.dumps(value)}" for name, value in values.items()]
     ),
     "flags": lambda values, _: load_config(overrides=values),
-    "what was stored": lambda values, _: change_config(load_config(), values),
+    "what was stored": lambda values, _: change_config(
+        load_config(overrides={"model.name": values.get("model.name")}), values
+    ),
     "a search space": by_space,
 }
 

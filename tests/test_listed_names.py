@@ -21,7 +21,7 @@ from gatewise.models.base import NeuralSpec
 from gatewise.training.losses import LossSpec
 
 class NetConfig(NetworkConfig):
-    channels: int = 4
+    lanes: int = 4
 
 class MineConfig(LossConfig):
     level: float = 0.5
@@ -52,11 +52,11 @@ def test_only_fields_of_the_chosen_option_are_listed(path: tuple[str, ...], name
 
 def test_fields_of_ones_own_parts_are_listed_alone_and_found_by_their_last_name(own_module: str) -> None:
     model, loss = f"{own_module}:Net", f"{own_module}:Mine"
-    assert hint_of(model__name=model, model__chanels=4).startswith("did you mean 'channels'? valid: channels, ")
-    assert "hidden_size" not in hint_of(model__name=model, model__chanels=4)
+    assert hint_of(model__name=model, model__lans=4).startswith("did you mean 'lanes'? valid: channel_independent, ")
+    assert "hidden_size" not in hint_of(model__name=model, model__lans=4)
     assert hint_of(training__loss__name=loss, training__loss__q=3) == "valid: level, name"
-    flat = hint_of(model__name=model, channels=4)
-    assert flat.startswith("did you mean 'model.channels'? ")
+    flat = hint_of(model__name=model, lanes=4)
+    assert flat.startswith("did you mean 'model.lanes'? ")
     assert "hidden_size" not in flat
 
 

@@ -211,6 +211,7 @@ ARGUMENT_FLAGS = {
     "horizons": "--horizons",
     "max_time": "--max-time",
     "n_trials": "--n-trials",
+    "num_outputs": "--outputs",
     "num_seeds": "--seeds",
     "port": "--port",
     "space": "--space",

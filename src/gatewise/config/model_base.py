@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Consumes = Literal["sequences", "rows"]
 WIDEST = 1_000_000  # of layers; beyond it sizes in bytes are no longer numbers that torch holds
 
+CONTINUING = ("last_value", "revin", "channel_independent")  # settings of a frame whose forecasts continue features
+
 
 class ModelConfig(Section):
     """Base of the per-model sections; `name` chooses the class through `options`.
@@ -139,11 +141,12 @@ class NetworkConfig(ModelConfig):
     symbol_embedding: int = Field(0, ge=0, le=WIDEST)
     input_features: int | None = Field(None, ge=1)  # None: as many as the features give; else it must agree
     # The window's last value of each forecast column is taken off before the network, and put back on its forecasts.
-    last_value: Annotated[bool, LATER] = False
+    # None of it and of `channel_independent`: where the outputs are forecasts that it can be done for.
+    last_value: Annotated[bool | None, LATER] = False
     # Likewise its mean and standard deviation over the window, with a learned affine map (Kim et al. 2022).
     revin: Annotated[bool, LATER] = False
     input_patch: Annotated[int, Field(ge=1), LATER] = 1  # so many steps are folded into one
-    channel_independent: Annotated[bool, LATER] = False  # each column is a series of its own; weights are shared
+    channel_independent: Annotated[bool | None, LATER] = False  # each column is a series of its own; weights are shared
 
     @property
     def learned_width(self) -> int:
@@ -156,11 +159,11 @@ class NetworkConfig(ModelConfig):
 
     @property
     def continues(self) -> str:
-        return next((name for name in ("last_value", "revin", "channel_independent") if getattr(self, name)), "")
+        return next((name for name in CONTINUING if getattr(self, name)), "")
 
     @property
     def is_causal(self) -> bool:
-        return not (self.last_value or self.revin or self.input_patch > 1)
+        return self.last_value is False and not self.revin and self.input_patch == 1
 
     @property
     def architecture(self) -> dict[str, Any]:
@@ -177,9 +180,10 @@ class NetworkConfig(ModelConfig):
 
     def require(self, output_kind: str, supervise: str, training: TrainingConfig) -> None:
         if self.continues and output_kind not in ("values", "sequences"):
+            left_out = " ".join(f"model.{name}=false" for name in CONTINUING if getattr(self, name))
             raise ConfigError(
                 f"model.{self.continues} is for columns of the rows ahead; this target is of {output_kind}",
-                f'model.{self.continues}=false, or target.kind="next_row" without target.quantiles',
+                f'{left_out}, or target.kind="next_row" without target.quantiles',
             )
         super().require(output_kind, supervise, training)
 

@@ -69,6 +69,23 @@ class MinLstmConfig(NetworkConfig):
     dropout: Fraction = 0.2
 
 
+class SegrnnConfig(NetworkConfig):
+    """segrnn."""
+
+    tiny: ClassVar = {"hidden_size": 16, "segment_length": 4, "dropout": 0.0}
+    quick: ClassVar = {"hidden_size": 64}
+
+    hidden_size: int = Field(512, ge=1, le=WIDEST)
+    segment_length: int = Field(24, ge=1)  # steps that are one step of the layer, and outputs that are decoded as one
+    dropout: Fraction = 0.5
+    last_value: Annotated[bool | None, LATER] = None
+    channel_independent: Annotated[bool | None, LATER] = None
+
+    @property
+    def is_causal(self) -> bool:
+        return False
+
+
 class LogisticConfig(TabularConfig):
     """logistic: for classes."""
 
@@ -105,6 +122,7 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "minlstm": MinLstmConfig,
     "transformer": TransformerConfig,
     "attentive_lstm": AttentiveLstmConfig,
+    "segrnn": SegrnnConfig,
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,

@@ -17,6 +17,7 @@ PRESET: dict[str, str] = {
     "channels": "model.channels",
     "kernel_size": "model.kernel_size",
     "expansion": "model.expansion",
+    "segment_length": "model.segment_length",
     "input_features": "model.input_features",
     "sequence_length": "windows.sequence_length",
     "learning_rate": "training.learning_rate",

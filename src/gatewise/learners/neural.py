@@ -161,7 +161,7 @@ class Neural:
                 windows,
                 rows[: settings.windows_per_epoch],
                 precision,
-                spec,
+                samples,
                 build(config, samples).to(device),
                 len(samples.table.symbols) if config.features.symbol_onehot else 0,
             )
@@ -261,13 +261,21 @@ def _measure_batch_size(
     windows: Windows,
     rows: Rows,
     precision: Precision,
-    spec: OutputSpec,
+    samples: Samples,
     model: Network,
     num_onehot: int,
 ) -> BatchSizeChoice:
     """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""
 
+    spec = samples.labels.spec
     device, width, name = windows.matrix.device, windows.matrix.shape[1] + num_onehot, precision.name
-    account = memory_of(config.model, windows.sequence_length, width, precision=name, num_outputs=spec.num_outputs)
+    account = memory_of(
+        config.model,
+        windows.sequence_length,
+        width,
+        precision=name,
+        num_outputs=spec.num_outputs,
+        forecast=forecast_of(config, samples.matrix.names, spec),
+    )
     ends = torch.from_numpy(rows).to(device)
     return try_batch_sizes(model, windows, ends, config.training, precision, spec, lambda size: account(size).total)

@@ -33,7 +33,7 @@ class Network(nn.Module, ABC):
     def output_bias(self) -> Tensor:
         """The parameter [outputs] that is added last; training with class weights begins with it lowered.
 
-        [1] where outputs are (0, z); of a series' outputs where each column is one.
+        [1] where outputs are (0, z); of a series' outputs, or of a segment of these, where each column is one.
         """
 
 
@@ -71,7 +71,7 @@ class StepShape:
 # (bytes that forward keeps for backward, bytes that live only within an operation, at their largest)
 StepBytes = tuple[int, int]
 # (config, num_features, num_outputs, readout, generator of the initial weights; `None` leaves them zero)
-Build = Callable[[Any, int, int, Readout, torch.Generator | None], Network]
+Build = Callable[..., Network]
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ class NeuralSpec(ModelSpec):
         step_bytes: (config, shape) -> what a training step takes beside weights; `None`: forward is asked.
         stacks: whether its members train as one fleet; what keeps it out is an operation that `vmap` can't map.
         exports: whether `torch.export` takes it.
+        knows_channels: whether `build` takes `channels` too: how many series of a window follow one another in a batch,
+            where outputs are a series' next values; 0 where they are not.
     """
 
     kind: ClassVar = "network"
@@ -116,6 +118,20 @@ class NeuralSpec(ModelSpec):
     step_bytes: Callable[[Any, StepShape], StepBytes] | None = None
     stacks: bool = True
     exports: bool = True
+    knows_channels: bool = False
+
+    def network(
+        self,
+        config: NetworkConfig,
+        num_features: int,
+        num_outputs: int,
+        readout: Readout = "last",
+        generator: torch.Generator | None = None,
+        channels: int = 0,
+    ) -> Network:
+        """What `build` makes."""
+        more = {"channels": channels} if self.knows_channels else {}
+        return self.build(config, num_features, num_outputs, readout, generator, **more)
 
     @property
     def can(self) -> list[str]:

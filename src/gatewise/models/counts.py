@@ -30,7 +30,7 @@ def weight_counts(config: ModelConfig, num_features: int, num_outputs: int) -> d
             raise ConfigError(
                 f"with model.{config.continues} each feature is forecast, so outputs are a multiple of {num_features} "
                 f"features; got {num_outputs}",
-                f"--outputs {-(-num_outputs // num_features) * num_features}",
+                f"num_outputs={-(-num_outputs // num_features) * num_features}",
             )
         forecast = Forecast(num_outputs // num_features, tuple(range(num_features)))
     symbols = 1 if config.symbol_embedding else 0

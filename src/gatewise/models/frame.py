@@ -18,6 +18,7 @@ from gatewise.models.base import Forecast, Network, StepShape
 from gatewise.models.symbol import WithSymbol
 from gatewise.nn.dropout import cut_rows
 from gatewise.nn.level import LastValue, Restore, RevIN
+from gatewise.nn.patch import folded
 
 
 class Framed(Network):
@@ -59,8 +60,7 @@ class Framed(Network):
 
     def entered(self, x_BTF: Tensor, *symbol_B: Tensor) -> tuple[tuple[Tensor, ...], Restore | None]:
         """What the network within is called with, and what gives its forecasts their level back."""
-        restore = None
-        # Time-major in memory, as windows come and as recurrent backends work.
+        restore = None  # all below leaves memory time-major, as windows come and as recurrent backends work
         if self.level is not None or self.channels > 1:
             x_BTC = x_BTF
             if not self.in_order:
@@ -69,13 +69,22 @@ class Framed(Network):
                 x_BTC, restore = self.level(x_BTC)
             read_alone = self.in_order or self.channels > 1
             x_BTF = x_BTC if read_alone else x_BTF.index_copy(-1, self.columns, x_BTC)
-        x_TNF = x_BTF.transpose(0, 1)
+        x_NTF = x_BTF
         if self.channels > 1:
-            x_TNF = x_TNF.reshape(len(x_TNF), -1, 1)
+            x_NTF = x_BTF.transpose(0, 1).reshape(x_BTF.shape[1], -1, 1).transpose(0, 1)
             symbol_B = tuple(number_B[:, None].expand(-1, self.channels).flatten() for number_B in symbol_B)
-        if self.patch > 1:
-            x_TNF = x_TNF.unflatten(0, (-1, self.patch)).transpose(1, 2).flatten(2)
-        return (x_TNF.transpose(0, 1), *symbol_B), restore
+        return (folded(x_NTF, self.patch), *symbol_B), restore
+
+
+def settled(config: NetworkConfig, forecast: Forecast | None, num_features: int) -> NetworkConfig:
+    """The config with what it leaves to the outputs decided."""
+    able = {"last_value": forecast is not None, "channel_independent": forecast is not None}
+    able["channel_independent"] &= forecast is None or _is_of_all(forecast, num_features)
+    return config.model_copy(update={name: can for name, can in able.items() if getattr(config, name) is None})
+
+
+def _is_of_all(forecast: Forecast, num_features: int) -> bool:
+    return sorted(forecast.columns) == list(range(num_features))
 
 
 def channels_of(config: NetworkConfig, num_features: int) -> int:
@@ -109,7 +118,7 @@ def require_forecast(config: NetworkConfig, forecast: Forecast | None, num_featu
             f"{setting} is for columns of the rows ahead at their levels, each of them among the features",
             f'target.kind="next_row" with target.learn="levels" and features.columns, or {setting}=false',
         )
-    if config.channel_independent and sorted(forecast.columns) != list(range(num_features)):
+    if config.channel_independent and not _is_of_all(forecast, num_features):
         raise ConfigError(
             f"model.channel_independent needs that the features are the forecast columns; of {num_features} features "
             f"{len(forecast.columns)} are",

@@ -18,6 +18,7 @@ from gatewise.config.model_section import (
     NetworkConfig,
     RecurrentConfig,
     RidgeConfig,
+    SegrnnConfig,
     TabularConfig,
     TcnConfig,
     XgboostConfig,
@@ -25,10 +26,11 @@ from gatewise.config.model_section import (
 from gatewise.errors import ConfigError
 from gatewise.models.attentive_lstm import AttentiveLstm
 from gatewise.models.base import EnsembleSpec, Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
-from gatewise.models.frame import Framed, inner_widths, require_forecast
+from gatewise.models.frame import Framed, inner_widths, require_forecast, settled
 from gatewise.models.minlstm import MinLstmNet
 from gatewise.models.recurrent import RecurrentNet
 from gatewise.models.recurrent_memory import recurrent_step_bytes
+from gatewise.models.segrnn import SegRNN
 from gatewise.models.symbol import WithSymbol, told_width
 from gatewise.models.tcn import TcnNet
 from gatewise.models.transformer import Transformer
@@ -50,8 +52,9 @@ def _neural(
         num_outputs: int,
         readout: Readout,
         generator: torch.Generator | None,
+        **channels: int,
     ) -> Network:
-        return make(num_features, num_outputs, readout=readout, generator=generator, **config.architecture)
+        return make(num_features, num_outputs, readout=readout, generator=generator, **channels, **config.architecture)
 
     return NeuralSpec(summary, source, config, build, **declared)
 
@@ -100,6 +103,13 @@ MODELS: dict[str, ModelSpec] = {
         "Hochreiter & Schmidhuber 1997; Vaswani et al. 2017",
         hidden_states=AttentiveLstm.states,
         maps=AttentiveLstm.step_weights,
+    ),
+    "segrnn": _neural(
+        SegRNN,
+        SegrnnConfig,
+        "Segments of a window through a GRU, decoded at once",
+        "Lin et al. 2023, arXiv 2308.11200",
+        knows_channels=True,
     ),
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
@@ -182,11 +192,13 @@ def build_model(
         )
     embedding = config.learned_width
     width = told_width(num_symbols, symbol_onehot, embedding)
+    config = settled(config, forecast, num_features)
     if config.continues:
         require_forecast(config, forecast, num_features)
     inner_features, inner_outputs = inner_widths(config, num_features, num_outputs)
     with model_code(config.name, "be built"):
-        inner = spec.build(config, inner_features + width, inner_outputs, readout, generator)
+        channels = num_features if config.channel_independent else 0
+        inner = spec.network(config, inner_features + width, inner_outputs, readout, generator, channels)
     if not isinstance(inner, Network):
         raise ConfigError(
             f"model {config.name} must build a Network; got {type(inner).__name__}",

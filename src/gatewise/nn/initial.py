@@ -70,6 +70,12 @@ def conv1d(
     return layer
 
 
+def normal(shape: tuple[int, ...], generator: torch.Generator | None) -> nn.Parameter:
+    """float32 weights, standard normal."""
+    weights = _zeros(*shape)
+    return nn.Parameter(weights if generator is None else weights.normal_(generator=generator))
+
+
 def embedding(count: int, width: int, generator: torch.Generator | None) -> nn.Embedding:
     """`nn.Embedding` of standard normal vectors."""
     vectors = _zeros(count, width)

@@ -17,8 +17,8 @@ from gatewise.config.model_base import NetworkConfig
 from gatewise.config.schema import ModelConfig
 from gatewise.errors import ConfigError
 from gatewise.host import choose_threads
-from gatewise.models.base import StepShape
-from gatewise.models.frame import inner_shape, inner_widths
+from gatewise.models.base import Forecast, StepShape
+from gatewise.models.frame import inner_shape, inner_widths, settled
 from gatewise.models.registry import network_spec
 from gatewise.parts import model_code
 from gatewise.training.live_bytes import live_bytes
@@ -87,6 +87,7 @@ def memory_of(
     precision: str = "fp32",
     num_outputs: int | None = None,
     threads: int | None = None,
+    forecast: Forecast | None = None,
 ) -> Account:
     """What gives the account of a batch size, of a model as it is configured and as `fit` trains it: on a CPU in pieces
     side by side. It takes `batch_size` and, if need be, `windows_at_once`: whose activations live at the same time, in
@@ -98,6 +99,7 @@ def memory_of(
         precision: fp32, bf16 or fp16; weights, gradients and moments stay fp32.
         num_outputs: `None`: three classes, or the features' next values where the model continues columns.
         threads: pieces side by side, each with gradients of its own; `None`: as many as this machine takes.
+        forecast: what outputs continue, for a model that leaves it to them what stands around it.
 
     Raises:
         ConfigError: a model of one row, or a device or precision for which there is no account.
@@ -108,6 +110,7 @@ def memory_of(
         raise ConfigError(f"a memory account needs precision fp32, bf16 or fp16; got {precision!r}")
     spec, where = network_spec(model), torch.device(device)
     assert isinstance(model, NetworkConfig)
+    model = settled(model, forecast, num_features)
     width, outputs = inner_widths(model, num_features, num_outputs or (num_features if model.continues else 3))
     width += model.learned_width
 
@@ -117,7 +120,7 @@ def memory_of(
         return replace(inner_shape(model, shape), features=width)
 
     with model_code(model.name, "be built"):
-        module = spec.build(model, width, outputs, "last", None)
+        module = spec.network(model, width, outputs, channels=int(bool(model.channel_independent)))
         step_bytes = partial(spec.step_bytes, model) if spec.step_bytes else live_bytes(module, inside(1).steps, width)
     weights = sum(parameter.numel() for parameter in module.parameters())
     most_threads = choose_threads()[0] if threads is None else threads
