@@ -71,9 +71,8 @@ class _Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        given = {id(storage) for storage in _storages((args, kwargs))}
-        for storage in _storages(made):
-            if id(storage) not in given and id(storage) not in self._references:
+        for storage in _storages((args, kwargs, made)):  # what operations are given may come from elsewhere: NumPy
+            if id(storage) not in self._references:
                 self._note(storage)
         self.peak = max(self.peak, self.alive)
         return made
