@@ -43,6 +43,7 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks/bench_memory.py
 	$(BIN)/python benchmarks/bench_size.py
 	$(BIN)/python benchmarks/bench_training.py
+	$(BIN)/python benchmarks/bench_zoo.py
 	$(BIN)/python benchmarks/bench_busy.py
 	$(BIN)/python benchmarks/bench_cv.py
 	$(BIN)/python benchmarks/bench_judging.py

@@ -28,7 +28,11 @@ DROPOUT = 0.3
 
 @dataclass(frozen=True)
 class Case:
-    """A model, a window and a batch."""
+    """A model, a window and a batch.
+
+    Attributes:
+        model: the section of a network of the zoo, in place of the LSTM that the first three fields describe.
+    """
 
     hidden: int
     layers: int
@@ -37,6 +41,7 @@ class Case:
     steps: int
     batch: int
     rows: int = 60_000
+    model: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         return f"{self.hidden} {self.layers} {self.directions} {self.features} {self.steps} {self.batch}"
@@ -182,6 +187,37 @@ def plain(case: Case, workers: int = 2) -> Train:
     return train
 
 
+def plain_zoo(case: Case) -> Train:
+    """The plainest torch module of a network's layers in a plain loop, batches by one indexing of all windows."""
+    import torch
+    from plain_zoo import plain_model
+    from torch import nn
+
+    assert case.model
+    values, y = _series(case)
+    windows = values.unfold(0, case.steps, 1).transpose(1, 2)
+    torch.manual_seed(0)
+    model = plain_model(case.model["name"], case.features, NUM_CLASSES, case.model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-4)
+    criterion = nn.CrossEntropyLoss()
+
+    def train(seconds: float) -> tuple[int, float]:
+        started, count, total = time.perf_counter(), 0, 0.0
+        order = torch.randperm(len(windows))
+        while time.perf_counter() - started < seconds or not count:
+            rows = order[count % (len(order) - case.batch) :][: case.batch]
+            optimizer.zero_grad()
+            loss = criterion(model(windows[rows]), y[rows + case.steps - 1])
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            total += loss.item()
+            count += case.batch
+        return count, time.perf_counter() - started
+
+    return train
+
+
 def gatewise(case: Case, precision: str = "fp32") -> Train:
     """gatewise's own fit, in a process prepared as its command line prepares it."""
     import gatewise.host
@@ -191,7 +227,8 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     import numpy as np
     import torch
 
-    from gatewise.config.schema import RecurrentConfig, TrainingConfig
+    from gatewise.config.model_section import RecurrentConfig, model_config
+    from gatewise.config.schema import ModelConfig, TrainingConfig
     from gatewise.features.scaling import fit_scaler
     from gatewise.models.registry import build_model
     from gatewise.nn.initial import seeded
@@ -206,13 +243,17 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
     scaler = fit_scaler("standard", values, rows, tuple(f"f{i}" for i in range(case.features)))
     windows = Windows.over(values, scaler, case.steps, torch.device("cpu"))
     windows = windows.supervised(y, np.ones(len(y), np.float32))
-    config = RecurrentConfig(
-        name="lstm",
-        hidden_size=case.hidden,
-        num_layers=case.layers,
-        dropout=DROPOUT,
-        bidirectional=case.directions == 2,
-    )
+    config: ModelConfig
+    if case.model:
+        config = model_config(case.model["name"]).model_validate(case.model)
+    else:
+        config = RecurrentConfig(
+            name="lstm",
+            hidden_size=case.hidden,
+            num_layers=case.layers,
+            dropout=DROPOUT,
+            bidirectional=case.directions == 2,
+        )
     model = build_model(config, case.features, NUM_CLASSES, generator=seeded(0))
     chosen = choose_precision(precision, torch.device("cpu"))
     spec = Classes(tuple(map(str, range(NUM_CLASSES))))
@@ -222,7 +263,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
         wanted = max(1, min(round(speed[0] * seconds / case.batch), len(rows) // case.batch)) * case.batch
         fields = {"batch_size": case.batch, "max_epochs": 1, "windows_per_epoch": wanted}
         settings = TrainingConfig.model_validate({**fields, "schedule": {"name": "constant"}})
-        done = fit(model, windows, rows, rows[: case.batch], settings, chosen, spec, Listeners([]))
+        done = fit(model, windows, rows, rows[:32], settings, chosen, spec, Listeners([]))
         speed[0] = done.windows_per_second
         return wanted, wanted / done.windows_per_second
 
@@ -232,6 +273,7 @@ def gatewise(case: Case, precision: str = "fp32") -> Train:
 SIDES: dict[str, Callable[[Case], Train]] = {
     "plain": plain,
     "plain without loader": lambda case: plain(case, workers=0),
+    "plain zoo": plain_zoo,
     "gatewise": gatewise,
     "gatewise bf16": lambda case: gatewise(case, "bf16"),
 }

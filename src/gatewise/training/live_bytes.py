@@ -2,7 +2,8 @@
 
 Each storage that forward and backward make counts by what it grows with a window more, so weights' gradients and other
 tensors of one size count nothing, and the moment of the peak is that of large batches. It takes some 0.1 s. What a
-library allocates and frees within one operation is not seen.
+library allocates and frees within one operation is not seen. glibc's heap keeps holes between blocks that come and go:
+peaks of resident memory were 1.0 to 1.6 times the tensors that lived, with every block mapped by itself 0.9 to 1.0.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gatewise.nn.dropout import drawing
 from gatewise.training.optimizers import trainable
 
 _FEW, _MORE = 2, 4  # windows
+_HOLES = 0.3  # of what lives, on a CPU
 
 
 def live_bytes(module: Network, steps: int, features: int) -> Callable[[StepShape], StepBytes]:
@@ -38,7 +40,8 @@ def live_bytes(module: Network, steps: int, features: int) -> Callable[[StepShap
 
     def step_bytes(shape: StepShape) -> StepBytes:
         windows = shape.windows / (_MORE - _FEW) * shape.element_bytes / 4
-        return round(more.kept * windows), round((more.peak - more.kept) * windows)
+        holes = _HOLES * more.peak if shape.device_type == "cpu" else 0.0
+        return round(more.kept * windows), round((more.peak - more.kept + holes) * windows)
 
     return step_bytes
 
