@@ -33,7 +33,7 @@ from gatewise import host
 host.prepare()
 from gatewise.config.load import build_config
 from gatewise.data.load import load_table
-from gatewise.jobs.jobs import run_job
+from gatewise.jobs.run import run_job
 from gatewise.selection.cv.plan import Plan
 from gatewise.jobs.shared import make_shared
 from gatewise.training.listeners import Listeners

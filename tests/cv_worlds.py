@@ -67,7 +67,9 @@ def plan_of(
     """A plan over SMALL; dotted fields as keywords with __ for the dot, `by_model` for one model's own."""
     said = SMALL | {name.replace("__", "."): value for name, value in overrides.items()}
     own = by_model or {}
-    configs = {name: load_config(overrides=said | own.get(name, {}) | {"model.name": name}) for name in models}
+    configs = {
+        name: load_config(overrides=said | own.get(name, {}) | {"model.name": name}, compared=models) for name in models
+    }
     return Plan(configs, tuple(horizons), num_seeds, per_symbol)
 
 

@@ -22,7 +22,8 @@ from gatewise.errors import LabelError
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.experiment import prepare
 from gatewise.fold import class_weights, fit_fold, make_windows
-from gatewise.jobs.jobs import fit_job, make_job, run_job
+from gatewise.jobs.jobs import make_job
+from gatewise.jobs.run import fit_job, run_job
 from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.learners.table import train_model
 from gatewise.selection.cv.frames import gather

@@ -16,7 +16,8 @@ from cv_worlds import first_unstoppable, plan_of, run_cv, walk
 from gatewise.config.schema import TargetConfig
 from gatewise.evaluation.base import Estimate
 from gatewise.evaluation.scoring import PRIOR, knowing_nothing
-from gatewise.jobs.jobs import make_job, run_job
+from gatewise.jobs.jobs import make_job
+from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import make_shared
 from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.frames import Line, Prediction, gather
@@ -167,7 +168,7 @@ def test_the_machine_interface_holds_what_it_promises() -> None:
     said = outcome.to_dict()
     assert said.keys() >= {
         "folds", "coverage", "summary", "pbo", "deflated_sharpe", "snooping", "out_of_fold", "report", "fleet",
-        "resumed", "diverged", "remarks",
+        "effort", "resumed", "diverged", "remarks",
     }  # fmt: skip
     first = said["folds"][0]
     assert first.keys() == {

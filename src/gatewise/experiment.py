@@ -162,7 +162,7 @@ def _estimate(prepared: Prepared, budget: Budget, done: int, listener: Listener)
     ways = {f"windows.stride={4 * stride}": -(-windows // 4), "training.windows_per_epoch=20000": 20_000}
     quicker = [(way, fewer) for way, fewer in ways.items() if least <= fewer <= each / 2]
     last = min(training.max_epochs, budget.stop_after_epoch or training.max_epochs)
-    val = len(prepared.split.val)
+    val = min(len(prepared.split.val), training.validation_windows or len(prepared.split.val))
     epochs = (last - done) * prepared.config.model.num_trainings
     return Estimate(listener.on_message, each, val, epochs, quicker, max_seconds=budget.max_seconds)
 

@@ -221,6 +221,13 @@ def _inputs(x_BTF: Tensor, symbol_B: Tensor | None) -> tuple[Tensor, ...]:
     return (x_BTF,) if symbol_B is None else (x_BTF, symbol_B)
 
 
+def evenly(rows: npt.NDArray[np.int64], most: int | None) -> npt.NDArray[np.int64]:
+    """At most so many of some rows, evenly spaced, the last one among them; `None`: all of them."""
+    if most is None or most >= len(rows):
+        return rows
+    return rows[np.arange(1, most + 1) * len(rows) // most - 1]
+
+
 def epoch_order(rows: Tensor, seed: int, epoch: int, limit: int | None = None) -> Tensor:
     """The rows of one epoch in random order: a pure function of (seed, epoch), shuffled on the rows' device.
 

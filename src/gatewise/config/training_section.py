@@ -82,6 +82,8 @@ class TrainingConfig(Section):
     auto_batch_size: bool = False
     max_epochs: int = Field(100, ge=1)
     windows_per_epoch: int | None = Field(None, ge=1)  # a fresh random sample each epoch; None: all
+    # Of the validation rows so many, evenly spaced, judge an epoch; None: all.
+    validation_windows: Annotated[int | None, Field(ge=1), LATER] = None
     learning_rate: float = Field(1e-3, gt=0)
     gradient_clip: float | None = Field(1.0, gt=0)
     optimizer: OptimizerConfig = AdamWConfig()

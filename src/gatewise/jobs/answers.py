@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from gatewise.errors import GatewiseError
-from gatewise.jobs.jobs import Job, JobFailure, JobResult, error_from_dict, error_to_dict, run_job
+from gatewise.jobs.jobs import Job, JobFailure, JobResult, error_from_dict, error_to_dict
+from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import SharedData
 from gatewise.training.listeners import Listener
 

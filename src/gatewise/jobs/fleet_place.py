@@ -15,8 +15,9 @@ from gatewise.config.alike import shared_settings
 from gatewise.config.model_section import ModelConfig
 from gatewise.config.schema import TrainingConfig
 from gatewise.errors import ConfigError, GatewiseError
-from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, fit_job, judge_job
+from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult
 from gatewise.jobs.places import Answers
+from gatewise.jobs.run import fit_job, judge_job
 from gatewise.jobs.shared import SharedData
 from gatewise.jobs.store import JobStore
 from gatewise.training.listeners import Callbacks

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,19 +20,13 @@ from safetensors.numpy import load, save
 from gatewise import errors
 from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import BundleError, GatewiseError, NotEnoughRowsError
-from gatewise.evaluation.scoring import score, score_symbols
-from gatewise.features.symbols import require_trained
+from gatewise.errors import BundleError, GatewiseError
 from gatewise.jobs.shared import ALL, SharedData
-from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
-from gatewise.training.budget import Budget
-from gatewise.training.listeners import Listener
 
 if TYPE_CHECKING:
-    from gatewise.fold import FittedFold
-    from gatewise.learners.base import Trained
+    pass
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
 # key), how they are cut (the rows themselves are).
@@ -101,8 +93,10 @@ class JobResult:
         epochs, best_epoch: how long training went, and the epoch whose weights predict.
         test_rows: int64 [n_test], rows of the table.
         predictions: float64 [n_test, num_outputs], as a bundle gives them.
-        seconds: training and prediction, by the clock; the one field that differs from time to time.
+        seconds: training and prediction, by the clock; it and `speed` differ from time to time, no other field does.
         ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
+        speed: windows_per_second of training, predictions_per_second of the test part, latency_seconds of one
+            prediction, weights (how many numbers the model holds); empty in results of earlier versions.
     """
 
     key: str
@@ -117,6 +111,7 @@ class JobResult:
     predictions: npt.NDArray[np.float64]
     seconds: float
     ended: str = "max_epochs"
+    speed: dict[str, float] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Tensors in safetensors, the rest as JSON in its header, sealed by a hash over both. No pickle."""
@@ -194,80 +189,6 @@ def job_key(config: ExperimentConfig, shared: SharedData, fold: FoldSplit, max_s
         digest.update(rows.size.to_bytes(8, "little"))
         digest.update(rows.tobytes())
     return digest.hexdigest()[:32]
-
-
-def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path | None = None) -> JobResult:
-    """Fits scalers and class weights, trains and predicts, on the job's fold alone.
-
-    Args:
-        checkpoint: where the state is kept on the way; training goes on from it if it is there.
-
-    Raises:
-        LabelError: none of the classes in the fold's validation part occurs in its training part.
-        NotEnoughRowsError: the symbol has no row in the fold's training or validation part.
-        DivergedError, MemoryExhaustedError, ConfigError: see `train_model`.
-    """
-    # Torch takes seconds to import, and the process that plans jobs never computes with it.
-    from gatewise.learners.table import train_model
-
-    started = time.perf_counter()
-    fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
-    fitted = fit_job(job, shared)
-    budget = Budget(job.max_seconds, over_sittings=True)
-    trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint, budget)
-    if trained.fit.ended == "interrupted":  # the best weights so far are no result; the checkpoint goes on from here
-        raise KeyboardInterrupt
-    return judge_job(job, shared, fitted, trained, started)
-
-
-def fit_job(job: Job, shared: SharedData) -> FittedFold:
-    """Scalers and class weights of the job's training part.
-
-    Raises:
-        LabelError, NotEnoughRowsError: see `run_job`.
-    """
-    from gatewise.fold import fit_fold
-    from gatewise.learners.table import check_trainable
-
-    fold = shared.fold(job.horizon, job.fold, job.symbol)
-    for part, rows in (("training", fold.train), ("validation", fold.val), ("test", fold.test)):
-        if not rows.size:
-            raise NotEnoughRowsError(f"the {part} part must hold at least one sample; {job.symbol} has none")
-        if job.config.knows_symbols:
-            require_trained(shared.table, fold.train, rows)
-    with warnings_only("gatewise.features"):  # a word on every fold of every seed would drown the others
-        fitted = fit_fold(job.config, shared.samples(job.config), fold.train)
-    check_trainable(job.config, shared.samples(job.config), fitted, fold.train, fold.val)
-    return fitted
-
-
-def judge_job(job: Job, shared: SharedData, fitted: FittedFold, trained: Trained, started: float) -> JobResult:
-    """What a trained model says of the fold's test rows, and what that is worth.
-
-    Args:
-        started: `time.perf_counter()` when the job began.
-    """
-    from gatewise.bundle import Bundle
-
-    config, samples = job.config, shared.samples(job.config)
-    fold = shared.fold(job.horizon, job.fold, job.symbol)
-    bundle = Bundle.of(config, samples, fitted, trained.predictor)
-    predictions = bundle.predict_rows(shared.table, samples.matrix, fold.test, config.training.device)
-    judged = (shared.table, samples.labels, fold.train, fold.test, predictions)
-    return JobResult(
-        job.key,
-        score(*judged),
-        score_symbols(*judged) if job.symbol == ALL else {},
-        len(fold.train),
-        len(fold.val),
-        len(fold.test),
-        trained.fit.epochs,
-        trained.fit.best_epoch,
-        np.array(fold.test),
-        predictions,
-        time.perf_counter() - started,
-        trained.fit.ended,
-    )
 
 
 def error_to_dict(error: GatewiseError) -> dict[str, Any]:

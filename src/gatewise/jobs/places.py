@@ -16,8 +16,9 @@ from typing import Protocol, Self
 from gatewise.errors import GatewiseError, LostWorkerError, TrainingError
 from gatewise.jobs import worker
 from gatewise.jobs.answers import answer_from_bytes
-from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult, run_job
+from gatewise.jobs.jobs import Job, JobFailure, JobListener, JobResult
 from gatewise.jobs.pool import Answered, Lost, Pool, Progressed, Started
+from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import SharedData, save_shared
 from gatewise.jobs.store import JobStore
 from gatewise.training.listeners import Callbacks

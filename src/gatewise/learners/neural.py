@@ -38,7 +38,7 @@ from gatewise.training.listeners import Listener
 from gatewise.training.memory import memory_of
 from gatewise.training.step import within_memory
 from gatewise.training.timed_steps import try_batch_sizes
-from gatewise.windows import Windows
+from gatewise.windows import Windows, evenly
 
 
 class NeuralPredictor:
@@ -100,7 +100,8 @@ class Neural:
         choose_precision(config.training.precision, device)
         if not config.training.auto_batch_size:
             check_batch_size(config.training, len(train_rows[:: config.windows.stride]))
-        if len(fold.class_weights) and not fold.class_weights[samples.labels.at(val_rows).astype(np.int64)].any():
+        judged = evenly(val_rows, config.training.validation_windows)
+        if len(fold.class_weights) and not fold.class_weights[samples.labels.at(judged).astype(np.int64)].any():
             raise LabelError(
                 "some validation row must count; training never sees a class that occurs there",
                 "give more rows, or move the barriers (target.upper, target.lower) or the horizon",

@@ -63,6 +63,7 @@ class CvPage:
         deciding: the metric that decides.
         compared: the folds that every number but the dots stands on, in words.
         against_prior: {model@horizon: difference in it}; below zero the model is better.
+        side_by_side: head and lines of one table of all models: how good, and what each took; legend: of its columns.
         measures: (name, value, meaning) of each measure of overfitting.
         failures: one sentence each.
         facts: group by group: {group: {name: words}}.
@@ -77,6 +78,8 @@ class CvPage:
     compared: str
     horizons: Sequence[HorizonPage]
     against_prior: Mapping[str, Interval]
+    side_by_side: tuple[Sequence[str], Sequence[Sequence[str]]]
+    legend: Sequence[str]
     measures: Sequence[tuple[str, str, str]]
     failures: Sequence[str]
     facts: Mapping[str, Mapping[str, str]]
@@ -101,6 +104,7 @@ def render(page: CvPage) -> str:
     body = [
         _header(page),
         *failed,
+        section("Side by side", [_side_by_side(page)]),
         section("The verdict in a picture", _differences(page, pictures)),
         *(section(_ahead(horizon.horizon), _horizon(page, horizon, pictures)) for horizon in page.horizons),
         section("How much of it is luck", [_measures(page)]),
@@ -188,6 +192,12 @@ def _symbols(horizon: HorizonPage, page: CvPage) -> Markup:
     ]
     caption = f"{metric_words(page.deciding)} by symbol, mean over seeds and {page.compared.lower()}"
     return table(caption, f"{caption}.", models, lines)
+
+
+def _side_by_side(page: CvPage) -> Markup:
+    head, lines = page.side_by_side
+    rows = [Line(name, [Cell(first, bold=True), *map(Cell, rest)]) for name, first, *rest in lines]
+    return table("models side by side", " ".join(page.legend), head[1:], rows)
 
 
 def _measures(page: CvPage) -> Markup:

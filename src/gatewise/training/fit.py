@@ -34,7 +34,7 @@ from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress, nothing_finite
 from gatewise.training.state import TrainState
 from gatewise.training.step import Step, Totals, piece_rows
-from gatewise.windows import Windows, epoch_order
+from gatewise.windows import Windows, epoch_order, evenly
 
 Rows = npt.NDArray[np.int64]
 
@@ -86,7 +86,8 @@ def fit(
     if windows.log_weight is not None and not progress.epoch:
         start_below(model, windows.log_weight)
     objective = make_objective(settings, precision, spec, progress.monitor)
-    train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, val_rows))
+    judged = evenly(val_rows, settings.validation_windows)
+    train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, judged))
     piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
     listener.on_message(f"Threads: {threads} ({reason})")

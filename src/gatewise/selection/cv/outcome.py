@@ -15,6 +15,7 @@ from gatewise.errors import GatewiseError
 from gatewise.evaluation.base import count
 from gatewise.jobs.jobs import Job, JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.cv.coverage import Coverage
+from gatewise.selection.cv.effort import Effort
 from gatewise.selection.cv.frames import COUNTS, MARKS, NAMES
 from gatewise.selection.cv.plan import Plan
 from gatewise.selection.cv.summary import Summary
@@ -35,6 +36,7 @@ class CvOutcome:
         summaries: one a model and horizon, the prior's last in their horizon.
         verdict: of the comparison as a whole.
         remarks: what people should know of the rows and settings, a sentence each.
+        efforts: what each line took, by model@horizon; the prior has none.
         diverged: jobs whose loss was no longer finite, with how many epochs count.
         failures: jobs that came to nothing.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
@@ -50,6 +52,7 @@ class CvOutcome:
     overfitting: OverfittingReport
     verdict: CvVerdict
     remarks: list[str]
+    efforts: dict[str, Effort]
     diverged: list[tuple[Job, int]]
     failures: list[JobFailure]
     num_jobs: int
@@ -87,6 +90,7 @@ class CvOutcome:
             "coverage": self.coverage.to_dict(),
             "summary": summary,
             "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
+            "effort": {name: effort.to_dict() for name, effort in self.efforts.items()},
             **self.overfitting.to_dict(),
             "out_of_fold": str(self.out_of_fold),
             "stamps": self.stamps,

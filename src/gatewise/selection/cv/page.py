@@ -19,6 +19,7 @@ from gatewise.report.fold_figures import fold_timeline, timeline_height
 from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.frames import Prediction
 from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.side_by_side import legend, side_by_side
 from gatewise.selection.cv.verdict import measures
 from gatewise.selection.luck.fold_interval import LEAST_FOLDS
 
@@ -43,6 +44,8 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
             for summary in outcome.summaries
             if summary.model != PRIOR
         },
+        side_by_side=side_by_side(outcome),
+        legend=list(legend(outcome)),
         measures=measures(outcome.overfitting),
         failures=[f"{failure.job.label}: {failure.error.message}" for failure in outcome.failures],
         facts=_facts(outcome, shared),

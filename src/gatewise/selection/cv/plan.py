@@ -17,6 +17,8 @@ from gatewise.jobs.shared import ALL, SharedData
 # Models are compared on the same rows of the same data, so only the others may differ between them.
 _SAME = ("data", "features", "target", "split", "cv", "evaluation")
 
+_LISTS = ("horizons", "named_seeds", "remarks")
+_LATER = ("named_seeds", "max_seconds", "remarks")  # earlier versions knew none of these
 
 _log = logging.getLogger("gatewise.cv")
 
@@ -63,6 +65,7 @@ class Plan:
         tuning: how each fold is tuned before it is trained; `None`: models are trained as they are configured.
         named_seeds: the seeds, `num_seeds` of them, instead of those from `training.seed` upwards; empty: those.
         max_seconds: that each training may take, over all sittings.
+        remarks: what people should know of how these settings came about, a sentence each.
     """
 
     models: Mapping[str, ExperimentConfig]
@@ -72,6 +75,7 @@ class Plan:
     tuning: Tuning | None = None
     named_seeds: tuple[int, ...] = ()
     max_seconds: float | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):
@@ -182,14 +186,14 @@ class Plan:
         """JSON values; `from_dict` reads them back."""
         models = [{"name": name, "config": config.to_dict()} for name, config in self.models.items()]  # in order
         tuning = self.tuning and self.tuning.to_dict()
-        values = {**vars(self), "models": models, "horizons": list(self.horizons), "tuning": tuning}
-        later = {"named_seeds": list(values.pop("named_seeds")), "max_seconds": values.pop("max_seconds")}
-        return values | {name: value for name, value in later.items() if value}  # earlier versions knew neither
+        values = {**vars(self), "models": models, "tuning": tuning}
+        values |= {name: list(values[name]) for name in _LISTS}
+        return {name: value for name, value in values.items() if value or name not in _LATER}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:
         """What `to_dict` gave."""
         models = {named["name"]: build_config(named["config"]) for named in values["models"]}
         tuning = values["tuning"] and Tuning(**values["tuning"])
-        named = {name: tuple(values.get(name, ())) for name in ("horizons", "named_seeds")}
-        return cls(**{**values, "models": models, "tuning": tuning, **named})
+        lists = {name: tuple(values.get(name, ())) for name in _LISTS}
+        return cls(**{**values, "models": models, "tuning": tuning, **lists})

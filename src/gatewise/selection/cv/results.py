@@ -14,6 +14,7 @@ from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, JobResult
 from gatewise.jobs.shared import SharedData
 from gatewise.report.cv import write_cv_report
 from gatewise.selection.cv.coverage import cover
+from gatewise.selection.cv.effort import efforts
 from gatewise.selection.cv.frames import folds_frame, gather, out_of_fold_frame
 from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
@@ -63,7 +64,7 @@ def write_results(
     overfitting = measure_overfitting(compared, shared, plan.base)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
     timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
-    remarks = [*timed_words(timed, num_jobs), *remarks]
+    remarks = [*timed_words(timed, num_jobs), *plan.remarks, *remarks]
     notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
     outcome = CvOutcome(
         plan=plan,
@@ -74,6 +75,7 @@ def write_results(
         overfitting=overfitting,
         verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,
+        efforts=efforts(finished, shared),
         diverged=diverged,
         failures=list(failures),
         num_jobs=num_jobs,

@@ -15,9 +15,10 @@ from typing import Protocol
 from gatewise.errors import GatewiseError, MemoryExhaustedError
 from gatewise.jobs import worker
 from gatewise.jobs.answers import answer_from_bytes
-from gatewise.jobs.jobs import Job, JobFailure, JobResult, run_job
+from gatewise.jobs.jobs import Job, JobFailure, JobResult
 from gatewise.jobs.places import TRIES, lost_worker
 from gatewise.jobs.pool import Answered, Lost, Pool, Progressed
+from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import SharedData, save_shared
 from gatewise.training.listeners import Callbacks
 

@@ -42,7 +42,7 @@ from gatewise.training.monitor import choose_monitor
 from gatewise.training.objective import make_objective
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult
-from gatewise.windows import Windows, epoch_order
+from gatewise.windows import Windows, epoch_order, evenly
 
 Rows = npt.NDArray[np.int64]
 
@@ -160,7 +160,9 @@ class _Fleet:
         self.settings = [member.settings for member in members]
         self.train_rows, self.val_rows = (
             [torch.from_numpy(rows).to(self.device) for rows in part]
-            for part in zip(*((member.train_rows, member.val_rows) for member in members), strict=True)
+            for part in zip(
+                *((m.train_rows, evenly(m.val_rows, m.settings.validation_windows)) for m in members), strict=True
+            )
         )
         for member in members:
             if member.windows.log_weight is not None:

@@ -1,0 +1,104 @@
+"""What each line of a cross-validation took: epochs, speed, size, and what a training step holds in memory.
+
+Speeds are of this machine at that time, beside whatever else ran on it; nothing is decided by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from gatewise.jobs.jobs import Job, JobResult
+from gatewise.jobs.shared import SharedData
+from gatewise.models.base import NeuralSpec
+from gatewise.models.registry import find_spec
+from gatewise.training.device import choose_device, choose_precision
+from gatewise.training.memory import estimate_memory
+
+
+@dataclass(frozen=True)
+class Effort:
+    """One model at one horizon, over its folds and seeds. `None` where nothing was measured, or there is no such thing.
+
+    Attributes:
+        trainings: that came to an end.
+        timed: those of them that their time ended, see `Budget`.
+        least_epochs, most_epochs: of one training.
+        seconds: of all trainings and their predictions together.
+        windows_per_second: in training, validation not counted; the median over trainings, as are the next two.
+        predictions_per_second: on test rows, in batches.
+        latency_seconds: of one prediction alone.
+        weights: numbers that a model of windows holds, the most of any training; `None` of a model of one row.
+        memory_bytes: the account of a training step (training/memory.py); `None` of a model of one row.
+    """
+
+    trainings: int
+    timed: int
+    least_epochs: int
+    most_epochs: int
+    seconds: float
+    windows_per_second: float | None
+    predictions_per_second: float | None
+    latency_seconds: float | None
+    weights: int | None
+    memory_bytes: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return dict(vars(self))
+
+
+def efforts(finished: Sequence[tuple[Job, JobResult]], shared: SharedData) -> dict[str, Effort]:
+    """By model@horizon, in the order in which they come."""
+    lines: dict[str, list[tuple[Job, JobResult]]] = {}
+    for job, result in finished:
+        lines.setdefault(f"{job.model}@{job.horizon}", []).append((job, result))
+    return {name: _effort(trained, shared) for name, trained in lines.items()}
+
+
+def _effort(trained: Sequence[tuple[Job, JobResult]], shared: SharedData) -> Effort:
+    results = [result for _, result in trained]
+    speeds, largest = [result.speed for result in results], max((job for job, _ in trained), key=lambda job: job.size)
+    return Effort(
+        trainings=len(results),
+        timed=sum(result.ended == "max_time" for result in results),
+        least_epochs=min(result.epochs for result in results),
+        most_epochs=max(result.epochs for result in results),
+        seconds=sum(result.seconds for result in results),
+        windows_per_second=_median(speeds, "windows_per_second"),
+        predictions_per_second=_median(speeds, "predictions_per_second"),
+        latency_seconds=_median(speeds, "latency_seconds"),
+        weights=_weights(largest, speeds),
+        memory_bytes=_memory_bytes(largest, shared),
+    )
+
+
+def _median(speeds: Sequence[Mapping[str, float]], name: str) -> float | None:
+    values = [speed[name] for speed in speeds if name in speed]
+    return median(values) if values else None
+
+
+def _weights(job: Job, speeds: Sequence[Mapping[str, float]]) -> int | None:
+    if job.config.model.consumes != "sequences":
+        return None
+    return max((int(speed["weights"]) for speed in speeds if "weights" in speed), default=None)
+
+
+def _memory_bytes(job: Job, shared: SharedData) -> int | None:
+    config = job.config
+    if not isinstance(find_spec(config.model.name), NeuralSpec):
+        return None
+    device, _ = choose_device(config.training.device)
+    num_onehot = len(shared.table.symbols) if config.features.symbol_onehot else 0
+    return estimate_memory(
+        config.model,
+        config.training.batch_size,
+        config.windows.sequence_length,
+        len(shared.matrix.names) + num_onehot,
+        shared.table.num_rows,
+        str(device),
+        choose_precision(config.training.precision, device).name,
+        shared.horizons[job.horizon].labels.spec.num_outputs,
+    ).total
