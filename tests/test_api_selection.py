@@ -99,6 +99,11 @@ def test_a_search_gives_settings_that_fit_takes(searched: TuneResult) -> None:
         (gw.cv, {"resume": 5}, "resume is a text"),
         (gw.cv, {"resume": "abc"}, "abc"),
         (gw.cv, {"max_time": 10}, "max_time"),
+        (gw.compare, {"models": 3}, "models are names"),
+        (gw.compare, {"max_time": 10}, "max_time"),
+        (gw.compare, {"seeds": [1, 2], "seed": 3}, "got both"),
+        (gw.compare, {"resume": "abc"}, "abc"),
+        (gw.compare, {"workers": 2}, "unknown keyword"),
         (gw.cv, {"modles": "lstm"}, "unknown keyword"),
         (gw.tune, {"timeout": "soon"}, "timeout"),
         (gw.tune, {"timeout": True}, "timeout"),
@@ -124,7 +129,7 @@ def test_wrong_arguments_are_one_line_and_a_hint(
     assert "\n" not in refused.value.message + refused.value.hint
 
 
-@pytest.mark.parametrize("call", [gw.fit, gw.cv, gw.tune, gw.audit, gw.check])
+@pytest.mark.parametrize("call", [gw.fit, gw.cv, gw.compare, gw.tune, gw.audit, gw.check])
 def test_an_argument_that_is_misspelt_is_named(call: Any) -> None:
     with pytest.raises(GatewiseError) as refused:
         call(confg="mine.yaml")

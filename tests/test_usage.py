@@ -12,7 +12,6 @@ LINES = [
     ("train --hidden-sise 4", "unknown option --hidden-sise", "did you mean --hidden-size?"),
     ("train --hid 4", "unknown option --hid", "did you mean --hidden-size?"),
     ("train --min-delta 0.1", "unknown option --min-delta", "did you mean --set training.min_delta=…?"),
-    ("cv --max-time 10m", "unknown option --max-time", "--quick a first look"),
     ("cv --stop-after-epoch 3", "unknown option --stop-after-epoch", "--max-epochs 20 gives fewer"),
     ("tune --max-time 10m", "unknown option --max-time", "--timeout 30m"),
     ("train --nope", "unknown option --nope", "gatewise train --help"),

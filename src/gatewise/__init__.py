@@ -16,6 +16,7 @@ _WHERE = {
     "Table": "gatewise.data.table",
     "audit": "gatewise.api.check",
     "check": "gatewise.api.check",
+    "compare": "gatewise.api.compare",
     "cv": "gatewise.api.cv",
     "fit": "gatewise.api.fit",
     "load": "gatewise.api.fit",

@@ -149,14 +149,14 @@ def _plan(
     from gatewise.selection.cv.plan import Plan
     from gatewise.training.budget import Budget
 
-    names = _listed("models", models, str)
+    names = listed("models", models, str)
     if names:
         configs = {name: call.config(names, **{"model.name": name}) for name in names}
     else:
         alone = call.config()
         configs = {alone.model.name: alone}
     first = next(iter(configs.values()))
-    ahead = _listed("horizons", horizons, int) or (first.target.horizon,)
+    ahead = listed("horizons", horizons, int) or (first.target.horizon,)
     if names_seeds(seeds) and "training.seed" in call.fields:
         raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
     chosen = read_seeds(seeds, first.training.seed)
@@ -166,7 +166,7 @@ def _plan(
     return Plan(configs, ahead, len(chosen), per_symbol, named_seeds=named, max_seconds=max_seconds)
 
 
-def _listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:
+def listed(name: str, value: Any, kind: type) -> tuple[Any, ...]:
     """One or several as a tuple; none for `None`."""
     if isinstance(value, str):
         values: tuple[Any, ...] = tuple(word.strip() for word in value.split(","))

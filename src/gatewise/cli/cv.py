@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.flags import RUN_NAME, SEEDS, ConfigFlags, config_flags, refuse_name, seeds_from, translate
+from gatewise.cli.flags import RUN_NAME, SEEDS, ConfigFlags, config_flags, listed, refuse_name, seeds_from, translate
 from gatewise.config.flags import (
     CV_FLAGS,
     DATA_FLAGS,
@@ -166,8 +166,11 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     from gatewise.host import choose_threads
     from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
     from gatewise.jobs.places import InProcess, LocalCompute
+    from gatewise.selection.cv.plan import COMPARE
 
     require_fleet_choice(fleet)
+    if plan.command == COMPARE and name == "local" and workers is None:
+        return InProcess(), {"used": False, "why": "trainings whose times are compared run one after the other"}
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
         models = [config.model for config in plan.models.values()]
@@ -204,8 +207,8 @@ def _plan(
         return flags.config(more, compared=compared, typed=True)
 
     if models is not None:
-        listed = _listed("--models", models)
-        configs = {name: config(listed, **{"model.name": name}) for name in listed}
+        names = listed("--models", models)
+        configs = {name: config(names, **{"model.name": name}) for name in names}
     else:
         alone = config()
         configs = {alone.model.name: alone}
@@ -221,25 +224,11 @@ def _plan(
     return Plan(configs, ahead, len(chosen), per_symbol or first.training.per_symbol, tuning, named, budget.max_seconds)
 
 
-def _listed(flag: str, text: str) -> list[str]:
-    """Names with commas between, each once, at least one.
-
-    Raises:
-        ConfigError: not so.
-    """
-    from gatewise.errors import ConfigError
-
-    names = [name.strip() for name in text.split(",")]
-    if not all(names) or len(set(names)) < len(names):
-        raise ConfigError(f"{flag} takes names with commas between, each once; got {text!r}")
-    return names
-
-
 def _whole(flag: str, text: str) -> tuple[int, ...]:
     from gatewise.errors import ConfigError
 
     try:
-        return tuple(int(word) for word in _listed(flag, text))
+        return tuple(int(word) for word in listed(flag, text))
     except ValueError as error:
         raise ConfigError(f"{flag} takes whole numbers with commas between; got {text!r}") from error
 

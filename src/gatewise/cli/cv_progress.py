@@ -34,6 +34,8 @@ class CvProgress:
         self.total = self.ended = self.work = 0
         self.began = 0.0
         self.is_estimated = False
+        self.timed: dict[str, float] = {}  # what each that has not ended may take, where each has its own time
+        self.started: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -45,7 +47,9 @@ class CvProgress:
     def on_plan(self, jobs: Sequence[Job], resumed: int) -> None:
         self.total, self.began = len(jobs), self.clock()
         before = f", {resumed} finished before" if resumed else ""
-        self._say(f"{len(jobs)} training{'' if len(jobs) == 1 else 's'} to run{before}")
+        self.timed = {job.key: _most_seconds(job) for job in jobs if job.max_seconds is not None}
+        in_all = f", in {rough_duration(sum(self.timed.values()))} of training at most" if self.timed else ""
+        self._say(f"{len(jobs)} training{'' if len(jobs) == 1 else 's'} to run{before}{in_all}")
         if jobs:
             self.work = sum(job.size for job in jobs)
             self.overall = self.bar.add_task("all", total=self.work, words="")
@@ -54,6 +58,7 @@ class CvProgress:
         if not self.done:  # what came before was workers getting ready
             self.began = self.clock()
         self.done[job.key] = 0.0
+        self.started[job.key] = self.clock()
         if job.key not in self.running:  # a lost worker's job starts twice
             self.running[job.key] = self.bar.add_task(job.label, total=job.config.training.max_epochs, words="")
 
@@ -64,13 +69,15 @@ class CvProgress:
             self.bar.update(self.running[job.key], completed=epoch, words=f"epoch {epoch}/{most}")
         self._draw_overall()
         # Each that runs has told of its pace.
-        if not self.is_estimated and all(self.done.values()) and (left := self._left()):
+        if not self.timed and not self.is_estimated and all(self.done.values()) and (left := self._left()):
             self.is_estimated = True
             self._say(f"At this pace at most {left.removeprefix(', ')}; trainings may stop early")
 
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self.ended += 1
         self.done[job.key] = job.size
+        self.timed.pop(job.key, None)
+        self.started.pop(job.key, None)
         if job.key in self.running:
             self.bar.remove_task(self.running.pop(job.key))
         self._draw_overall()
@@ -86,11 +93,20 @@ class CvProgress:
         done = sum(self.done.values())
         if not done or self.ended == self.total:
             return ""
+        if self.timed:
+            passed = {key: self.clock() - began for key, began in self.started.items()}
+            left = sum(max(0.0, most - passed.get(key, 0.0)) for key, most in self.timed.items())
+            return f", at most {rough_duration(left / max(1, len(self.started)))} left"
         return f", {rough_duration((self.clock() - self.began) * (self.work - done) / done)} left"
 
     def _say(self, text: str) -> None:
         if not self.quiet:
             self.console.print(text, markup=False)
+
+
+def _most_seconds(job: Job) -> float:
+    """What a training with a time of its own may take; a model of one row is fitted in little."""
+    return job.max_seconds or 0.0 if job.config.model.consumes == "sequences" else 0.0
 
 
 def _outcome(answer: JobResult | JobFailure) -> str:

@@ -98,6 +98,20 @@ def _as_yaml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def listed(flag: str, text: str) -> list[str]:
+    """Names with commas between, each once, at least one.
+
+    Raises:
+        ConfigError: not so.
+    """
+    from gatewise.errors import ConfigError
+
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise ConfigError(f"{flag} takes names with commas between, each once; got {text!r}")
+    return names
+
+
 SEEDS = typer.Option(
     "--seeds",
     help="A run for each: 3 takes three from --seed upwards, 42,123,456 these.",

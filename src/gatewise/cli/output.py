@@ -153,7 +153,7 @@ def _table(columns: list[str], rows: Sequence[Sequence[str | Text]], shown: Sequ
 
 def _numeric(rows: Sequence[Sequence[str | Text]], number: int) -> bool:
     cells = [str(row[number]) for row in rows]
-    return any(cells) and all(cell[0] in "0123456789+-[" for cell in cells if cell)
+    return any(cells) and all(cell[0] in "0123456789+-–[" for cell in cells if cell)
 
 
 def print_headline(judgement: Judgement, long: str = "") -> None:

@@ -16,11 +16,10 @@ _MUST_BE = {"a valid integer": "a whole number", "a valid number": "a number", "
 
 # Options of other commands, and what there is instead: {command: {option: hint}}.
 _INSTEAD = {
-    "gatewise cv": dict.fromkeys(
-        ("--max-time", "--stop-after-epoch"),
-        "each training of a cross-validation has all its epochs: --max-epochs 20 gives fewer, --quick a first look; "
-        "Ctrl-C keeps what is finished, --resume goes on",
-    ),
+    "gatewise cv": {
+        "--stop-after-epoch": "each training of a cross-validation has all its epochs: --max-epochs 20 gives fewer, "
+        "--max-time 10m a time for each, --quick a first look; Ctrl-C keeps what is finished, --resume goes on"
+    },
     "gatewise tune": {
         "--max-time": "--timeout 30m ends the search",
         "--stop-after-epoch": "--max-epochs 20 gives each trial fewer",

@@ -24,7 +24,7 @@ from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.step import Step, Totals, piece_rows
 from gatewise.windows import Windows
 
-_PACED_SECONDS = 1.5
+PACED_SECONDS = 1.5
 
 
 @plain_numbers()
@@ -92,10 +92,10 @@ def measure_pace(
     with crew(choose_threads()[0] if rows.device.type == "cpu" else 1) as members:
         step = _real_step(model, windows, settings, precision, spec, members)
         step.piece = _piece(step, len(rows_B))
-        train = _seconds(lambda: _train(step, rows_B, spec), _PACED_SECONDS, clock)
+        train = _seconds(lambda: _train(step, rows_B, spec), PACED_SECONDS, clock)
         model.eval()
         with torch.no_grad():
-            val = _seconds(lambda: _judge(step, rows_B, spec), _PACED_SECONDS / 2, clock)
+            val = _seconds(lambda: _judge(step, rows_B, spec), PACED_SECONDS / 2, clock)
     return Pace(train / len(rows_B), val / len(rows_B))
 
 

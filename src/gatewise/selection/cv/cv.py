@@ -30,7 +30,7 @@ from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.jobs.store import JobStore, cv_folder
 from gatewise.levels import remarks_on
 from gatewise.loading import traceless
-from gatewise.selection.cv.plan import Place, Plan
+from gatewise.selection.cv.plan import CV, Place, Plan
 
 if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
@@ -137,8 +137,9 @@ def cross_validate(
                 if isinstance(error := tuned.get((job.model, job.horizon, job.fold)), GatewiseError):
                     failures[job.key] = JobFailure(job, error)
             waiting = [job for job in jobs if job.key not in done and job.key not in failures]
-            # The longest first, so that none is left over at the end while all other workers have nothing to do.
-            waiting.sort(key=lambda job: -job.size)
+            if plan.command == CV:
+                # The longest first, so that none is left over at the end while all other workers have nothing to do.
+                waiting.sort(key=lambda job: -job.size)
             listener.on_plan(waiting, resumed)
             by_key, left = {job.key: job for job in waiting}, len(waiting)
             for answer in compute.map(waiting, shared, store, listener):
@@ -171,7 +172,7 @@ def cross_validate(
             remarks=[*remarks, *of_trainings([job for job in jobs if job.key in done], shared)],
         )
     except KeyboardInterrupt:
-        how = how_to_resume(plan.base.data, folder.name, "gatewise cv --resume", "gatewise.cv")
+        how = how_to_resume(plan.base.data, folder.name, *plan.resumed_by)
         raise Interrupted(f"with {len(done)} of {len(jobs) or plan.most_jobs} trainings done; {how}") from None
 
 

@@ -18,7 +18,13 @@ from gatewise.jobs.shared import ALL, SharedData
 _SAME = ("data", "features", "target", "split", "cv", "evaluation")
 
 _LISTS = ("horizons", "named_seeds", "remarks")
-_LATER = ("named_seeds", "max_seconds", "remarks")  # earlier versions knew none of these
+CV, COMPARE = "cv", "compare"
+_RESUMED_BY = {
+    CV: ("gatewise cv --resume", "gatewise.cv"),
+    COMPARE: ("gatewise compare --resume", "gatewise.compare"),
+}
+# What earlier versions did not know, and what then stands for it.
+_LATER: dict[str, Any] = {"named_seeds": [], "max_seconds": None, "remarks": [], "command": CV}
 
 _log = logging.getLogger("gatewise.cv")
 
@@ -66,6 +72,7 @@ class Plan:
         named_seeds: the seeds, `num_seeds` of them, instead of those from `training.seed` upwards; empty: those.
         max_seconds: that each training may take, over all sittings.
         remarks: what people should know of how these settings came about, a sentence each.
+        command: that it is of; trainings of a comparison run one after the other, as their times are compared.
     """
 
     models: Mapping[str, ExperimentConfig]
@@ -76,6 +83,7 @@ class Plan:
     named_seeds: tuple[int, ...] = ()
     max_seconds: float | None = None
     remarks: tuple[str, ...] = ()
+    command: str = CV
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):
@@ -118,6 +126,11 @@ class Plan:
     def base(self) -> ExperimentConfig:
         """The first model's config: what it says of data, features and folds holds for all."""
         return next(iter(self.models.values()))
+
+    @property
+    def resumed_by(self) -> tuple[str, str]:
+        """The command that goes on with it, and the function of Python that does."""
+        return _RESUMED_BY[self.command]
 
     @property
     def knows_symbols(self) -> bool:
@@ -188,7 +201,7 @@ class Plan:
         tuning = self.tuning and self.tuning.to_dict()
         values = {**vars(self), "models": models, "tuning": tuning}
         values |= {name: list(values[name]) for name in _LISTS}
-        return {name: value for name, value in values.items() if value or name not in _LATER}
+        return {name: value for name, value in values.items() if name not in _LATER or value != _LATER[name]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any
 from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.scoring import PRIOR
-from gatewise.files import write_frame, write_json
+from gatewise.files import write_frame, write_json, write_text
 from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, JobResult
 from gatewise.jobs.shared import SharedData
 from gatewise.report.cv import write_cv_report
@@ -20,6 +20,7 @@ from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
 from gatewise.selection.cv.page import gather_page
 from gatewise.selection.cv.plan import Plan
+from gatewise.selection.cv.side_by_side import markdown
 from gatewise.selection.cv.summary import summarize
 from gatewise.selection.cv.verdict import judge
 
@@ -88,5 +89,6 @@ def write_results(
     write_frame(folder / "folds.parquet", outcome.frame)
     write_frame(outcome.out_of_fold, out_of_fold)
     write_cv_report(outcome.report, gather_page(outcome, predictions, shared, deciding))
+    write_text(folder / "compare.md", markdown(outcome))
     write_json(folder / "summary.json", outcome.to_dict())
     return outcome

@@ -1,0 +1,96 @@
+"""Epochs that fit the time a training has, by a few of each model's own steps before anything is trained.
+
+Where fewer than five epochs would fit, an epoch trains on fewer windows, drawn afresh each time, and is judged by fewer
+validation rows. A schedule that would only end after the time is up would never leave its warm-up: epochs are as many
+as fit, so that it comes to its end.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from gatewise.config.durations import rough_duration
+from gatewise.config.load import change_config
+from gatewise.config.training_section import TrainingConfig
+from gatewise.data.table import Table
+from gatewise.jobs.run import fit_job
+from gatewise.jobs.shared import make_shared
+from gatewise.learners.pace import Pace, pace_of
+from gatewise.selection.cv.plan import Plan
+
+LEAST_EPOCHS = 5
+SPARE = 0.9  # of the time; the rest is for steps that are slower than those that were measured
+VALIDATION_SHARE = 1 / 3  # of an epoch's time at the most, where time is short
+
+_log = logging.getLogger("gatewise.cv")
+
+
+def paced(plan: Plan, table: Table) -> Plan:
+    """The plan with epochs of each network that fit its time, and a remark on each that was changed.
+
+    Two seconds a network, or a few steps of it. A model of one row knows no epochs.
+
+    Raises:
+        GatewiseError: see `make_shared` and `fit_job`.
+    """
+    shared = make_shared(plan.configs(), table)
+    (horizon,) = plan.horizons
+    largest = max(shared.horizons[horizon].folds, key=lambda fold: fold.train.size)
+    models, remarks = dict(plan.models), list(plan.remarks)
+    jobs = {job.model: job for job in plan.jobs(shared) if job.fold == largest.number}
+    for name, config in plan.models.items():
+        job = jobs[name]
+        _log.info("measuring a few steps of %s", name)
+        pace = pace_of(job.config, shared.samples(job.config), fit_job(job, shared), largest.train)
+        if pace is None:
+            continue
+        windows = -(-largest.train.size // config.windows.stride), largest.val.size
+        values = fitting_epochs(pace, *windows, job.config.training, plan.max_seconds or 0.0)
+        if values:
+            models[name] = change_config(config, {f"training.{field}": value for field, value in values.items()})
+            remarks.append(_remark(name, pace, windows, values, plan.max_seconds or 0.0))
+    return replace(plan, models=models, remarks=tuple(remarks))
+
+
+def fitting_epochs(
+    pace: Pace, train_windows: int, val_windows: int, training: TrainingConfig, max_seconds: float
+) -> dict[str, int]:
+    """Fields of the training section and the lower values that they take; none where all fits as it is.
+
+    Args:
+        train_windows, val_windows: that there are.
+        training: as it was asked for; with fewer epochs than five it keeps those.
+    """
+    values: dict[str, int] = {}
+    room, least = SPARE * max_seconds, min(LEAST_EPOCHS, training.max_epochs)
+    train = min(train_windows, training.windows_per_epoch or train_windows)
+    val = min(val_windows, training.validation_windows or val_windows)
+    epoch_seconds = room / least
+    if train * pace.train_seconds + val * pace.val_seconds > epoch_seconds:
+        few = max(1, int(VALIDATION_SHARE * epoch_seconds / pace.val_seconds))
+        if few < val:
+            values["validation_windows"] = val = few
+        fewer = max(1, int((epoch_seconds - val * pace.val_seconds) / pace.train_seconds))
+        fewer -= fewer % training.batch_size if fewer > training.batch_size else 0
+        if fewer < train:
+            values["windows_per_epoch"] = train = fewer
+    epochs = max(least, int(room / (train * pace.train_seconds + val * pace.val_seconds)))
+    if epochs < training.max_epochs:
+        values["max_epochs"] = epochs
+    return values
+
+
+def _remark(name: str, pace: Pace, windows: tuple[int, int], values: dict[str, int], max_seconds: float) -> str:
+    train, val = windows
+    whole = train * pace.train_seconds + val * pace.val_seconds
+    taken = ", ".join(f"training.{field}={value}" for field, value in values.items())
+    why = (
+        f"fewer than {LEAST_EPOCHS} would fit"
+        if "windows_per_epoch" in values or "validation_windows" in values
+        else "the schedule ends with the time"
+    )
+    return (
+        f"{name}: an epoch of all {train:,} windows takes about {rough_duration(max(whole, 1))}, and each training has "
+        f"{rough_duration(max_seconds)}; {why}: {taken}"
+    )

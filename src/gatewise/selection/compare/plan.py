@@ -1,0 +1,56 @@
+"""What a comparison compares: models at their presets beside one plain reference, on the same rows, in the same time.
+
+It is a cross-validation with a time for each training, and runs, is kept and goes on as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
+from gatewise.errors import ConfigError
+from gatewise.selection.cv.plan import COMPARE, Plan
+from gatewise.training.budget import Budget
+
+MAX_TIME = "10m"
+# Of each kind of prediction the plainest model that reads features.
+REFERENCES = {"classes": "logistic", "values": "ridge"}
+
+# (all names compared, further settings by dotted names) -> the config of one of them
+ConfigOf = Callable[[Sequence[str], Mapping[str, Any]], ExperimentConfig]
+
+
+def plan_comparison(
+    config_of: ConfigOf, models: Sequence[str] = (), max_time: object = MAX_TIME, seeds: Sequence[int] = ()
+) -> Plan:
+    """The plan before its models' epochs are fitted to their time, see `paced`.
+
+    Args:
+        models: names; none: every network that predicts this target, and xgboost.
+        max_time: of each model, over all of its trainings: a text like 10m, or a timedelta.
+        seeds: of each model on each fold; none: the config's own.
+
+    Raises:
+        ConfigError: no length of time, models or settings that can't be compared; see `load_config` and `Plan`.
+    """
+    budget = Budget.of(max_time)
+    first = config_of((), {})
+    kind = first.target.output_kind
+    names = [*models] or [name for name in MODEL_CONFIGS if _by_itself(name, kind)]
+    reference = REFERENCES.get(kind or "")
+    if reference and reference not in names:
+        names.append(reference)
+    if first.training.per_symbol:
+        raise ConfigError("a comparison trains one model for all symbols", "training.per_symbol=false")
+    configs = {name: config_of(names, {"model.name": name}) for name in names}
+    plan = Plan(configs, (first.target.horizon,), len(seeds) or 1, named_seeds=tuple(seeds), command=COMPARE)
+    trainings = plan.most_jobs // len(configs)
+    return replace(plan, max_seconds=(budget.max_seconds or 0) / trainings)
+
+
+def _by_itself(name: str, kind: str | None) -> bool:
+    """Whether a model is compared unasked."""
+    config = model_config(name)
+    return kind in config.targets and (config.consumes == "sequences" or name == "xgboost")
