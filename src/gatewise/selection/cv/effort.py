@@ -15,7 +15,7 @@ from gatewise.jobs.shared import SharedData
 from gatewise.models.base import NeuralSpec
 from gatewise.models.registry import find_spec
 from gatewise.training.device import choose_device, choose_precision
-from gatewise.training.memory import estimate_memory
+from gatewise.training.memory import memory_of
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,13 @@ def _memory_bytes(job: Job, shared: SharedData) -> int | None:
         return None
     device, _ = choose_device(config.training.device)
     num_onehot = len(shared.table.symbols) if config.features.symbol_onehot else 0
-    return estimate_memory(
+    account = memory_of(
         config.model,
-        config.training.batch_size,
         config.windows.sequence_length,
         len(shared.matrix.names) + num_onehot,
         shared.table.num_rows,
         str(device),
         choose_precision(config.training.precision, device).name,
         shared.horizons[job.horizon].labels.spec.num_outputs,
-    ).total
+    )
+    return account(config.training.batch_size).total
