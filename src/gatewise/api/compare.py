@@ -66,7 +66,7 @@ def compare(
 
     Args:
         data, config, settings, progress, said: as of `fit`.
-        models: names, or one with commas between; `None`: all networks that predict the target, and xgboost.
+        models: names, or one with commas between; `None`: networks that predict the target, xgboost, voting.
         max_time: of each model over all of its trainings, like "10m", which `None` stands for.
         seeds: trainings of each model on each fold: how many, or a list that names each seed.
         run_name: `None`: made of data, models, target and horizon.

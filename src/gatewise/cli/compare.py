@@ -32,7 +32,7 @@ def compare(
         str | None,
         typer.Option(
             help="Models to compare, like lstm,gru,xgboost.",
-            show_default="networks, xgboost",
+            show_default="networks, xgboost, voting",
             rich_help_panel=MODEL,
         ),
     ] = None,

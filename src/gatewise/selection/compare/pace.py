@@ -7,15 +7,20 @@ as fit, so that it comes to its end.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
 from gatewise.config.durations import rough_duration
+from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.load import change_config
+from gatewise.config.schema import ExperimentConfig
 from gatewise.config.training_section import TrainingConfig
 from gatewise.data.table import Table
+from gatewise.jobs.jobs import Job
 from gatewise.jobs.run import fit_job
 from gatewise.jobs.shared import make_shared
+from gatewise.learners.members import members_of
 from gatewise.learners.pace import Pace, pace_of
 from gatewise.selection.cv.plan import Plan
 
@@ -38,18 +43,30 @@ def paced(plan: Plan, table: Table) -> Plan:
     (horizon,) = plan.horizons
     largest = max(shared.horizons[horizon].folds, key=lambda fold: fold.train.size)
     models, remarks = dict(plan.models), list(plan.remarks)
+    measured: dict[str, Pace | None] = {}
+
+    def pace(job: Job, config: ExperimentConfig) -> Pace | None:
+        place = json.dumps(config.model.model_dump(mode="json") | {"batch": config.training.batch_size})
+        if place not in measured:
+            _log.info("measuring a few steps of %s", config.model.name)
+            measured[place] = pace_of(config, shared.samples(config), fit_job(job, shared), largest.train)
+        return measured[place]
+
     jobs = {job.model: job for job in plan.jobs(shared) if job.fold == largest.number}
     for name, config in plan.models.items():
-        job = jobs[name]
-        _log.info("measuring a few steps of %s", name)
-        pace = pace_of(job.config, shared.samples(job.config), fit_job(job, shared), largest.train)
-        if pace is None:
-            continue
-        windows = -(-largest.train.size // config.windows.stride), largest.val.size
-        values = fitting_epochs(pace, *windows, job.config.training, plan.max_seconds or 0.0)
+        job, windows = jobs[name], (-(-largest.train.size // config.windows.stride), largest.val.size)
+        parts, seconds = [job.config], plan.max_seconds or 0.0
+        if isinstance(config.model, EnsembleConfig):
+            parts, seconds = [one.config for one in members_of(job.config)], seconds / config.model.num_trainings
+        paces = [each for part in parts if (each := pace(job, part)) is not None]
+        values: dict[str, int] = {}
+        for each in paces:  # of several parts, which have one section, the least of each field
+            fitting = fitting_epochs(each, *windows, config.training, seconds)
+            values |= {field: min(value, values.get(field, value)) for field, value in fitting.items()}
         if values:
             models[name] = change_config(config, {f"training.{field}": value for field, value in values.items()})
-            remarks.append(_remark(name, pace, windows, values, plan.max_seconds or 0.0))
+            slowest = max(windows[0] * each.train_seconds + windows[1] * each.val_seconds for each in paces)
+            remarks.append(_remark(name, slowest, windows[0], values, seconds))
     return replace(plan, models=models, remarks=tuple(remarks))
 
 
@@ -81,9 +98,7 @@ def fitting_epochs(
     return values
 
 
-def _remark(name: str, pace: Pace, windows: tuple[int, int], values: dict[str, int], max_seconds: float) -> str:
-    train, val = windows
-    whole = train * pace.train_seconds + val * pace.val_seconds
+def _remark(name: str, whole: float, train: int, values: dict[str, int], max_seconds: float) -> str:
     taken = ", ".join(f"training.{field}={value}" for field, value in values.items())
     why = (
         f"fewer than {LEAST_EPOCHS} would fit"

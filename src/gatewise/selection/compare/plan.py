@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gatewise.config.ensemble_section import EnsembleConfig
+from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, model_config
 from gatewise.errors import ConfigError
 from gatewise.selection.cv.plan import COMPARE, Plan
@@ -28,7 +30,8 @@ def plan_comparison(
     """The plan before its models' epochs are fitted to their time, see `paced`.
 
     Args:
-        models: names; none: every network that predicts this target, and xgboost.
+        models: names; none: every network that predicts this target, xgboost and voting. An ensemble whose base models
+            nobody chose has the networks among them, as they are configured here.
         max_time: of each model, over all of its trainings: a text like 10m, or a timedelta.
         seeds: of each model on each fold; none: the config's own.
 
@@ -45,6 +48,11 @@ def plan_comparison(
     if first.training.per_symbol:
         raise ConfigError("a comparison trains one model for all symbols", "training.per_symbol=false")
     configs = {name: config_of(names, {"model.name": name}) for name in names}
+    configs |= {
+        name: config_of(names, {"model.name": name, **_members(configs)})
+        for name, config in configs.items()
+        if isinstance(config.model, EnsembleConfig) and _left_open(config.model)
+    }
     plan = Plan(configs, (first.target.horizon,), len(seeds) or 1, named_seeds=tuple(seeds), command=COMPARE)
     trainings = plan.most_jobs // len(configs)
     return replace(plan, max_seconds=(budget.max_seconds or 0) / trainings)
@@ -53,4 +61,17 @@ def plan_comparison(
 def _by_itself(name: str, kind: str | None) -> bool:
     """Whether a model is compared unasked."""
     config = model_config(name)
-    return kind in config.targets and (config.consumes == "sequences" or name == "xgboost")
+    return kind in config.targets and (issubclass(config, NetworkConfig) or name in ("xgboost", "voting"))
+
+
+def _left_open(model: EnsembleConfig) -> bool:
+    return model.base_models == type(model).model_fields["base_models"].default and not model.members
+
+
+def _members(configs: Mapping[str, ExperimentConfig]) -> dict[str, Any]:
+    """The networks among some models, for an ensemble; nothing where they are too few for one."""
+    networks = {name: config.model for name, config in configs.items() if isinstance(config.model, NetworkConfig)}
+    if len(networks) < 2:
+        return {}
+    members = {name: model.model_dump(mode="json", exclude={"name"}) for name, model in networks.items()}
+    return {"model.base_models": tuple(networks), "model.members": members}

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from gatewise.config.ensemble_section import EnsembleConfig
+from gatewise.config.model_section import NetworkConfig
+from gatewise.config.schema import ExperimentConfig
 from gatewise.jobs.jobs import Job, JobResult
 from gatewise.jobs.shared import SharedData
-from gatewise.models.base import NeuralSpec
-from gatewise.models.registry import find_spec
+from gatewise.learners.members import members_of
 from gatewise.training.device import choose_device, choose_precision
 from gatewise.training.memory import memory_of
 
@@ -31,7 +33,8 @@ class Effort:
         predictions_per_second: on test rows, in batches.
         latency_seconds: of one prediction alone.
         weights: numbers that a model of windows holds, the most of any training; `None` of a model of one row.
-        memory_bytes: the account of a training step (training/memory.py); `None` of a model of one row.
+        memory_bytes: the account of a training step (training/memory.py), of an ensemble its largest member's; `None`
+            of a model of one row.
     """
 
     trainings: int
@@ -87,9 +90,13 @@ def _weights(job: Job, speeds: Sequence[Mapping[str, float]]) -> int | None:
 
 
 def _memory_bytes(job: Job, shared: SharedData) -> int | None:
-    config = job.config
-    if not isinstance(find_spec(config.model.name), NeuralSpec):
-        return None
+    ensemble = isinstance(job.config.model, EnsembleConfig)
+    parts = [member.config for member in members_of(job.config)] if ensemble else [job.config]
+    networks = [part for part in parts if isinstance(part.model, NetworkConfig)]
+    return max((_step_bytes(part, job.horizon, shared) for part in networks), default=None)
+
+
+def _step_bytes(config: ExperimentConfig, horizon: int, shared: SharedData) -> int:
     device, _ = choose_device(config.training.device)
     num_onehot = len(shared.table.symbols) if config.features.symbol_onehot else 0
     account = memory_of(
@@ -99,6 +106,6 @@ def _memory_bytes(job: Job, shared: SharedData) -> int | None:
         shared.table.num_rows,
         str(device),
         choose_precision(config.training.precision, device).name,
-        shared.horizons[job.horizon].labels.spec.num_outputs,
+        shared.horizons[horizon].labels.spec.num_outputs,
     )
     return account(config.training.batch_size).total
