@@ -74,7 +74,9 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     read = labels.read_by(train_rows)
     target_scaler = _fit(config, samples, kind, values, read, labels.spec.columns)
     require_movement(values[read], labels.spec.columns)
-    if labels.steps:  # what a window ends with is then in the unit of what follows, so a network may add to it
+    # What a window ends with is then in the unit of what follows, so a network may add to it. Of one row ahead it is so
+    # only for a network that may: what earlier versions trained keeps its unit.
+    if labels.steps or (config.model.may_continue and start is None):
         target_scaler = target_scaler.like(scaler)
     return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0), least)
 

@@ -58,6 +58,11 @@ class ModelConfig(Section):
         """The first of its settings that must know which features its forecasts continue; empty: none."""
         return ""
 
+    @property
+    def may_continue(self) -> bool:
+        """Whether its forecasts may stand on the features' own values, so that both must be in one unit."""
+        return False
+
     def require_length(self, sequence_length: int) -> None:
         """Refuses windows whose length it can't read.
 
@@ -160,6 +165,10 @@ class NetworkConfig(ModelConfig):
     @property
     def continues(self) -> str:
         return next((name for name in CONTINUING if getattr(self, name)), "")
+
+    @property
+    def may_continue(self) -> bool:
+        return any(getattr(self, name) is not False for name in CONTINUING)
 
     @property
     def is_causal(self) -> bool:

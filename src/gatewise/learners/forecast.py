@@ -19,6 +19,7 @@ def forecast_of(config: ExperimentConfig, features: Sequence[str], spec: OutputS
     columns = tuple(dict.fromkeys(spec.starts))
     levels = isinstance(config.target, TargetConfig) and config.target.learn == "levels"
     levels &= config.features.columns_as == "levels" and spec.num_outputs == len(spec.outputs)
+    levels &= spec.columns == columns  # one unit a column, whatever the step: several horizons have one each
     raw = {*config.features.columns, *OHLCV} & set(features)
     if not columns or not levels or not set(columns) <= raw:
         return None

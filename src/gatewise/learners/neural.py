@@ -13,14 +13,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, NetworkConfig
 from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import FittedFold, make_windows, place_windows
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.learners.forecast import forecast_of
 from gatewise.models.base import Network
-from gatewise.models.frame import side_by_side, unwrapped
+from gatewise.models.frame import require_forecast, side_by_side, unwrapped
 from gatewise.models.registry import build_model, network_spec
 from gatewise.models.sound import sound_network
 from gatewise.nn.initial import seeded
@@ -94,6 +94,9 @@ class Neural:
             LabelError: no validation row counts, as training never saw a class of theirs.
             NotEnoughRowsError: something is fitted to each symbol, and one has no training row.
         """
+        if isinstance(config.model, NetworkConfig) and config.model.continues:
+            names = samples.matrix.names
+            require_forecast(config.model, forecast_of(config, names, samples.labels.spec), len(names))
         if config.knows_symbols:
             require_trained(samples.table, train_rows)
         device, _ = choose_device(config.training.device)
