@@ -24,7 +24,8 @@ from gatewise.nn.dropout import epoch_key
 from gatewise.registry.limits import flat_params
 from gatewise.selection.cv.plan import Plan
 from gatewise.selection.luck.snooping import data_snooping
-from gatewise.selection.tuning.sampling import NumberedTpe
+from gatewise.selection.tuning.sampling import make_sampler
+from gatewise.selection.tuning.space import Choice, SearchSpace
 from gatewise.windows import epoch_order
 
 EDGES = (0, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1)
@@ -44,7 +45,8 @@ def test_every_seed_shuffles_masks_initialises_searches_and_resamples(seed: int)
     assert sorted(epoch_order(torch.arange(5), seed, 3).tolist()) == [0, 1, 2, 3, 4]
     assert 0 <= epoch_key(seed, 3) < 2**63
     torch.Generator().manual_seed(seed)
-    assert NumberedTpe(seed).seed == seed
+    for name in ("tpe", "random", "grid"):
+        make_sampler(name, seed, SearchSpace((Choice("dropout", (0.1, 0.2)),)))
     assert draw(Moments(np.arange(20), 20, 1.0), 2, 3, seed) is not None
 
 

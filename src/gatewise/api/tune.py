@@ -91,6 +91,7 @@ def tune(
     storage: str | None = None,
     study_name: str | None = None,
     pruner: str | None = None,
+    sampler: str | None = None,
     workers: int | None = None,
     fleet: str | None = None,
     resume: str | None = None,
@@ -110,6 +111,7 @@ def tune(
         storage: a database's URL.
         study_name: the run's name, and the study's in the storage, where it goes on.
         pruner: median, hyperband or none.
+        sampler: how trials are chosen: tpe, random, or grid, which tries all points of the space once.
         workers: trials side by side, a process each; 0: in this one.
         fleet: trials of one shape trained as one: auto, on, off.
         resume: id (or its start) of a study that was cut off; a frame is given again.
@@ -119,7 +121,7 @@ def tune(
         GatewiseError: rows or settings that can't be used, or no trial that came to an end.
         Interrupted: Ctrl-C; the text says how to go on.
     """
-    are_texts(study_name=study_name, pruner=pruner, resume=resume)
+    are_texts(study_name=study_name, pruner=pruner, sampler=sampler, resume=resume)
     are_counts(n_trials=n_trials, workers=workers)
     call = Call(data, config, settings, said, tune, preset)
     asked = {
@@ -128,6 +130,7 @@ def tune(
         "storage": storage,
         "study_name": study_name,
         "pruner": pruner,
+        "sampler": sampler,
         "workers": workers,
         "fleet": fleet,
     }
@@ -142,7 +145,7 @@ def tune(
             made = call.config()
             request, wanted = StudyRequest.of(made, call.fields, asked), _space(space, made, call.fields)
         else:
-            if call.says_anything or space or study_name or pruner:
+            if call.says_anything or space or study_name or pruner or sampler:
                 raise ConfigError(
                     "a study goes on with its own config and space; leave other settings out",
                     "n_trials, timeout, storage, workers and fleet may be changed",

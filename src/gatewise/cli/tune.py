@@ -30,7 +30,7 @@ def tune(
     space: Annotated[
         str | None,
         typer.Option(
-            help="Search space: lstm, gru, wide, or a YAML file.", show_default="the model's", rich_help_panel=SEARCH
+            help="Search space: a model's, wide, or a YAML file.", show_default="the model's", rich_help_panel=SEARCH
         ),
     ] = None,
     n_trials: Annotated[
@@ -61,6 +61,14 @@ def tune(
     ] = None,
     pruner: Annotated[
         str | None, typer.Option(help="median, hyperband or none.", show_default="median", rich_help_panel=SEARCH)
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="How trials are chosen: tpe, random, or grid, all points once.",
+            show_default="tpe",
+            rich_help_panel=SEARCH,
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -101,6 +109,7 @@ def tune(
         "storage": storage,
         "study_name": study_name,
         "pruner": pruner,
+        "sampler": sampler,
         "workers": workers,
         "fleet": fleet,
     }
@@ -109,7 +118,7 @@ def tune(
     if resume is None:
         config, search_space, request = _from_words(flags, space, asked)
     else:
-        if flags.says_anything or space or study_name or pruner:
+        if flags.says_anything or space or study_name or pruner or sampler:
             raise ConfigError(
                 "--resume takes the study's own config and space; leave other settings out",
                 "--n-trials, --timeout, --storage, --workers and --fleet may be changed",

@@ -214,6 +214,7 @@ ARGUMENT_FLAGS = {
     "num_outputs": "--outputs",
     "num_seeds": "--seeds",
     "port": "--port",
+    "sampler": "--sampler",
     "space": "--space",
     "start": "--start",
     "storage": "--storage",

@@ -23,12 +23,13 @@ from gatewise.selection.tuning.space_file import parse_space
 from gatewise.selection.tuning.trials import TrialRow
 
 PRUNERS = ("median", "hyperband", "none")
+SAMPLERS = ("tpe", "random", "grid")
 _REQUEST = "study.json"
 
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """How a search is to be run; none of it but the pruner and the name decides what one trial finds.
+    """How a search is to be run; none of it but the pruner, the sampler and the name decides what one trial finds.
 
     Attributes:
         n_trials: how many trials the study is to hold in the end, those of earlier processes among them.
@@ -36,6 +37,7 @@ class StudyRequest:
         storage: a database's URL; `None`: study.db in the study's folder.
         study_name: in the storage.
         pruner: median, hyperband or none.
+        sampler: tpe, random or grid.
         workers: trials side by side, each in a process of its own; 0: one at a time, in this process.
         adapt: whether fewer inner folds than `cv.n_splits` may be taken where the samples can't carry so many.
         fleet: whether trials are trained as one, many at once, in this process: auto, on or off.
@@ -49,6 +51,7 @@ class StudyRequest:
     workers: int = 1
     adapt: bool = False
     fleet: str = "auto"
+    sampler: str = "tpe"
 
     def __post_init__(self) -> None:
         if self.n_trials < 1:
@@ -63,6 +66,8 @@ class StudyRequest:
         require_fleet_choice(self.fleet)
         if self.pruner not in PRUNERS:
             raise UnknownNameError("pruner", self.pruner, PRUNERS)
+        if self.sampler not in SAMPLERS:
+            raise UnknownNameError("sampler", self.sampler, SAMPLERS)
 
     @classmethod
     def of(cls, config: ExperimentConfig, said: Collection[str], asked: Mapping[str, Any]) -> StudyRequest:

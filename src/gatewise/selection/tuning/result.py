@@ -21,6 +21,7 @@ from gatewise.selection.tuning.trials import COMPLETE, TrialRow, rows_of
 from gatewise.selection.tuning.verdict import TuneVerdict, judge_best
 
 _MOST_NAMED = 10
+_SAMPLERS = {"tpe": "TPE over all settings together", "random": "at random", "grid": "every point of the grid"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _page(
         "Search": {
             "Study": study.id,
             "Storage": storage,
-            "Sampler": "TPE over all settings together",
+            "Sampler": _SAMPLERS[study.sampler],
             "Pruner": type(study.study.pruner).__name__.removesuffix("Pruner").replace("Nop", "none").lower(),
             "Seed": str(base.training.seed),
             **{f"Trials {state.lower()}": str(count) for state, count in sorted(states.items())},

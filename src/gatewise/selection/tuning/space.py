@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import prod
 from typing import Any
 
 from gatewise.config.load import change_config
 from gatewise.config.names import long_name
 from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError
 
 Params = Mapping[str, Any]
 Scalar = str | int | float | bool | None
+MOST_POINTS = 100_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class Choice:
     def labels(self) -> tuple[Scalar, ...]:
         """One scalar a value, as a storage keeps them: lists as their JSON."""
         return tuple(value if isinstance(value, Scalar) else json.dumps(value) for value in self.values)
+
+    @property
+    def points(self) -> tuple[Scalar, ...]:
+        """What a grid holds of it: all."""
+        return self.labels
 
     @property
     def description(self) -> str:
@@ -46,6 +55,24 @@ class Range:
     log: bool
     step: float | None
     whole: bool
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """What a grid holds of it: every step, of whole numbers each.
+
+        Raises:
+            ConfigError: it has no steps.
+        """
+        step = self.step or (1 if self.whole and not self.log else None)
+        if step is None:
+            raise ConfigError(
+                f"a grid takes lists and ranges with a step; {self.name} is {self.description}",
+                f'{self.name} as a list in the space or with a step (and no log), or sampler="random"',
+            )
+        # In decimals, as 0.1 + 0.1 + 0.1 is not 0.3.
+        low, high, by = (Decimal(str(number)) for number in (self.low, self.high, step))
+        kind = int if self.whole else float
+        return tuple(kind(low + index * by) for index in range(int((high - low) // by) + 1))
 
     @property
     def description(self) -> str:
@@ -80,6 +107,29 @@ class SearchSpace:
         """
         names = {name: value for name, value in values.items() if long_name(name).endswith(".name")}
         return change_config(base, {name: value for name, value in values.items() if name not in names}, names)
+
+    @property
+    def num_points(self) -> int:
+        """Of its grid.
+
+        Raises:
+            ConfigError: a range has no steps, or they are more than a search could begin to try.
+        """
+        count = prod(len(parameter.points) for parameter in self.parameters)
+        if count > MOST_POINTS:
+            raise ConfigError(
+                f"a grid must have at most {MOST_POINTS:,} points; this search space has {count:,}",
+                'fewer values in the space, or sampler="random"',
+            )
+        return count
+
+    def point(self, index: int) -> dict[str, Scalar]:
+        """One of the grid, in the order in which the last parameter changes first: labels as a storage keeps them."""
+        values: list[Scalar] = []
+        for parameter in reversed(self.parameters):
+            index, place = divmod(index, len(parameter.points))
+            values.append(parameter.points[place])
+        return dict(zip((parameter.name for parameter in self.parameters), reversed(values), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; `parse_space` reads them back."""

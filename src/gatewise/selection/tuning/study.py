@@ -30,7 +30,7 @@ _TERMS, _ID = "gatewise", "gatewise_id"
 # What a trial's score does not depend on; of the data section the rows themselves are compared.
 _NOT_DECIDING = ("name", "data", "evaluation", "device", "checkpoint_every_epochs")
 _WORDS = {"data": "other rows", "space": "another search space", "config": "another config", "pruner": "another pruner"}
-_WORDS |= {"own_parts": "other code of one's own parts"}
+_WORDS |= {"own_parts": "other code of one's own parts", "sampler": "another sampler"}
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class StudyStore:
         study: Optuna's.
         storage: Optuna's, beneath its cache.
         id: ours; names the study's folder.
+        sampler: its name.
     """
 
     study: Study
     storage: BaseStorage
     space: SearchSpace
     id: str
+    sampler: str
 
     def begin(self) -> Trial:
         """A new trial with all its parameters drawn."""
@@ -106,7 +108,7 @@ def open_study(
     require_optuna()
     import optuna
 
-    from gatewise.selection.tuning.sampling import NumberedTpe, make_pruner
+    from gatewise.selection.tuning.sampling import make_pruner, make_sampler
 
     # Whoever begins a study says whose it is and on what terms; of two at once the second finds that said.
     with one_after_another(home() / "tune", "the studies of this home") if url else nullcontext():
@@ -114,12 +116,12 @@ def open_study(
         study = optuna.create_study(
             storage=storage,
             study_name=name,
-            sampler=NumberedTpe(seed),
+            sampler=make_sampler(terms["sampler"], seed, space),
             pruner=make_pruner(terms["pruner"], num_folds),
             load_if_exists=True,
         )
         _claim(study, terms, study_id)
-    return StudyStore(study, storage, space, study.user_attrs[_ID])
+    return StudyStore(study, storage, space, study.user_attrs[_ID], terms["sampler"])
 
 
 def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
@@ -127,7 +129,7 @@ def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
     begun = bool(study.get_trials(deepcopy=False))
     held = study.user_attrs.get(_TERMS)
     if held is not None:  # maybe by an earlier version, whose config reads otherwise
-        held = held | {"config": _deciding(build_config(held["config"]))}
+        held = {"sampler": "tpe"} | held | {"config": _deciding(build_config(held["config"]))}
     if _ID not in study.user_attrs and not begun:
         study.set_user_attr(_ID, study_id)
     if held is None and begun:
@@ -145,7 +147,9 @@ def _claim(study: Study, terms: Mapping[str, Any], study_id: str) -> None:
         )
 
 
-def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner: str) -> dict[str, Any]:
+def study_terms(
+    config: ExperimentConfig, space: SearchSpace, data: str, pruner: str, sampler: str = "tpe"
+) -> dict[str, Any]:
     """What a study's trials depend on, as JSON values.
 
     Args:
@@ -153,7 +157,7 @@ def study_terms(config: ExperimentConfig, space: SearchSpace, data: str, pruner:
     """
     terms: dict[str, Any] = {"config": _deciding(config)}
     terms |= {"own_parts": config.own_parts} if config.own_parts else {}
-    terms |= {"space": space.to_dict(), "pruner": pruner, "data": data}
+    terms |= {"space": space.to_dict(), "pruner": pruner, "sampler": sampler, "data": data}
     kept: dict[str, Any] = json.loads(json.dumps(terms))
     return kept
 

@@ -48,6 +48,7 @@ class Tuned:
         storage: the database's URL, without its password.
         remarks: what people should know of the rows and settings, a sentence each.
         fleet: whether trials were trained as one, and why.
+        sampler: what drew the trials.
     """
 
     result: SearchResult
@@ -57,6 +58,7 @@ class Tuned:
     storage: str
     remarks: Sequence[str]
     fleet: Mapping[str, Any]
+    sampler: str
 
     @property
     def best_config(self) -> Path:
@@ -84,6 +86,7 @@ class Tuned:
             "against_prior": self.result.verdict.against_prior.to_dict(),
             "inner_folds": self.result.design,
             "trials": [row.to_dict() for row in self.result.rows],
+            "sampler": self.sampler,
             "storage": self.storage,
             "report": str(self.report),
             "table": str(self.table),
@@ -130,6 +133,7 @@ def tune(
             "tuning finds settings for one model over all rows; training.per_symbol must be false",
             "tune one symbol: data.symbols=['NAME'] with training.per_symbol=False",
         )
+    request, grid_remarks = within_grid(request, space)
     used, why = fleet_choice(config, space, request.n_trials, request.fleet)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
     study_id = study_id or uuid.uuid4().hex
@@ -139,10 +143,10 @@ def tune(
     data = tune_data(config, space, table, adapt=request.adapt)
     samples = data.shared.samples(config)
     searched = {long_name(parameter.name) for parameter in space.parameters}
-    remarks = remarks_on(config, samples, samples.rows, searched)
+    remarks = (*remarks_on(config, samples, samples.rows, searched), *grid_remarks)
     for remark in remarks:
         _log.warning("%s", remark)
-    terms = study_terms(config, space, data.key, request.pruner)
+    terms = study_terms(config, space, data.key, request.pruner, request.sampler)
     if request.storage is None:
         make_folder(study_folder(study_id))
     with storage_errors(shown):
@@ -176,7 +180,22 @@ def tune(
                 ) from None
     if result is None:
         raise nothing_found(rows_of(study))
-    return Tuned(result, folder, resumed, out_of_time, shown, remarks, {"used": used, "why": why})
+    fleet = {"used": used, "why": why}
+    return Tuned(result, folder, resumed, out_of_time, shown, remarks, fleet, request.sampler)
+
+
+def within_grid(request: StudyRequest, space: SearchSpace) -> tuple[StudyRequest, tuple[str, ...]]:
+    """The request with at most as many trials as a grid has points, where one is asked for, and what to say of it.
+
+    Raises:
+        ConfigError: the space has no grid.
+    """
+    if request.sampler != "grid":
+        return request, ()
+    count = space.num_points
+    if request.n_trials >= count:
+        return replace(request, n_trials=count), ()
+    return request, (f"{request.n_trials:,} of the grid's {count:,} points are tried",)
 
 
 def _of_best(best: SearchResult | None, data: TuneData) -> Iterator[str]:
