@@ -31,7 +31,7 @@ def cases(batch: int | None) -> list[Case]:
         if isinstance(spec, NeuralSpec):
             config = load_config(None, (), {"model.name": name})
             assert isinstance(config.model, NetworkConfig)
-            fields = json.loads(config.model.model_dump_json())
+            fields = {"name": name, **config.model.architecture}
             size = batch or config.training.batch_size
             wanted.append(Case(0, 0, 0, 31, config.windows.sequence_length, size, 20_000, fields))
     return wanted
