@@ -37,7 +37,7 @@ def told(
         for step in range(1, num_steps + 1):
             clock.now += 60.0 if (epoch, step) == (1, 1) else step_seconds
             estimate.on_step(epoch, step, num_steps)
-        estimate.on_epoch(epoch, {"seconds": clock.now - began})
+        estimate.on_epoch(epoch, {"train_loss": 1.0, "seconds": clock.now - began})
     return said
 
 
@@ -65,7 +65,7 @@ def test_no_more_time_is_announced_than_is_given() -> None:
 
 def test_a_model_that_is_fitted_once_is_not_estimated() -> None:
     said: list[str] = []
-    Estimate(said.append, 100, 10, 100).on_epoch(1, {"seconds": 5.0})
+    Estimate(said.append, 100, 10, 100).on_epoch(1, {"train_loss": 1.0, "seconds": 5.0})
     assert said == []
 
 

@@ -5,7 +5,7 @@ Loaded when the training has ended: SciPy and plotly take a second that need not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,15 +21,17 @@ from gatewise.data.sources import how_to_resume
 from gatewise.errors import Interrupted
 from gatewise.evaluation.base import beats
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
+from gatewise.evaluation.scoring import score
 from gatewise.evaluation.verdict import Judgement
 from gatewise.files import write_frames, write_json
 from gatewise.fold import label_units, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
-from gatewise.learners.base import Trained
+from gatewise.learners.base import Trained, TrainedMember
 from gatewise.report.gather import gather_report
+from gatewise.report.members import MemberResult
 from gatewise.report.run import write_report
-from gatewise.splits.base import Split
+from gatewise.splits.base import Rows, Split
 from gatewise.training.curves import Curves, read_curves
 from gatewise.training.listeners import Listener, Listeners
 
@@ -50,6 +52,7 @@ class Outcome:
         remarks: what people should know of the training and of what it was done on, a sentence each.
         curves: what the losses of the epochs show; `None` where nothing can be said of them.
         peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
+        members: of an ensemble, each on the same rows.
         stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
     """
 
@@ -62,6 +65,7 @@ class Outcome:
     curves: Curves | None
     peak_memory_mb: float
     stamps: Mapping[str, str]
+    members: tuple[MemberResult, ...] = ()
 
     @property
     def bundle(self) -> Path:
@@ -110,6 +114,7 @@ class Outcome:
             "columns": self.evaluation.columns(),
             "steps": self.evaluation.steps(),
             "units": self.evaluation.units.to_dict(),
+            "members": [member.to_dict() for member in self.members],
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
             "purged_rows": self.split.purged_rows,
@@ -161,6 +166,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             val_chose=trained.fit.ended != "fitted",
             say=on_message,
         )
+        members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)
     on_message("Writing predictions and report")
     bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
     remarks = (*prepared.remarks, *trained.fit.remarks)
@@ -175,7 +181,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     nothing = {part: rows[:0] for part, rows in parts.items()}, {part: said[:0] for part, said in predicted.items()}
     stamps = stamp_names(table, next(frames_with_targets(*beside, *nothing)).columns)
     judged = (folder, trained, split, evaluation)
-    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps)
+    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members)
     with stage("report"):
         bundle.save(outcome.bundle)
         write_frames(outcome.predictions, frames())
@@ -198,9 +204,26 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 facts,
                 remarks,
                 curves.sentence if curves else "",
+                members,
             ),
         )
     return outcome
+
+
+def _beside(
+    prepared: Prepared, member: TrainedMember, parts: Mapping[str, Rows], say: Callable[[str], None]
+) -> MemberResult:
+    """A member on the rows that the ensemble is judged on, through a bundle of its own."""
+    say(f"Judging {member.label} beside the ensemble")
+    samples, split = prepared.samples, prepared.split
+    bundle = Bundle.of(member.config, samples, prepared.fold, member.trained.predictor)
+    device = member.config.training.device
+    judged = samples.table, samples.labels, split.train
+    metrics = {
+        part: score(*judged, rows, bundle.predict_rows(samples.table, samples.matrix, rows, device))
+        for part, rows in parts.items()
+    }
+    return MemberResult(member, metrics)
 
 
 def _peak_memory_mb() -> float:

@@ -71,7 +71,8 @@ class EpochProgress:
         shown = ("train_loss", *(f"val_{name}" for name in MONITORS if name != "accuracy"))
         names = [name for name in shown if name in values]
         text = "  ".join(f"{name}={values[name]:.4f}" for name in names)
-        self._say(f"Epoch {epoch}/{self.max_epochs}:  {text}  time={values['seconds']:.1f}s")
+        what = f"Epoch {epoch}/{self.max_epochs}" if "train_loss" in values else "Ensemble"
+        self._say(f"{what}:  {text}  time={values['seconds']:.1f}s")
 
     def on_message(self, text: str) -> None:
         self._say(self.words(text))

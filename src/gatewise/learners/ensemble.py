@@ -116,30 +116,17 @@ class Ensemble:
         folder = None if checkpoint is None else members_folder(checkpoint)
         trainings = Trainings(listener, budget, config.model.num_trainings, folder)
 
-        def train_member(member: Member, fitted: FittedFold, rows: tuple[Rows, Rows], place: str = "") -> Trained:
-            told, kept, share = trainings.next(f"{member.label}{place}")
-            learner = self._learner_of(member.config.model)
-            made = learner.train(member.config, samples, fitted, *rows, told, kept, share)
-            if made.fit.ended == "interrupted":
-                raise KeyboardInterrupt
-            return made
-
         combine: Combine
         if isinstance(config.model, LevelsConfig):
-            folds = inner_folds(config, samples, train_rows)
-
-            def train_on(member: Member, inner: FoldSplit, fitted: FittedFold) -> Predictor:
-                within = replace(member, config=_within(member.config, len(inner.train)))
-                place = f" on fold {inner.number} of {len(folds)}" if len(folds) > 1 else " before the holdout"
-                return train_member(within, fitted, (inner.train, inner.val), place).predictor
-
-            rows = second_stage_rows(config, members, samples, fold, folds, train_on)
+            rows = self.level_one(config, samples, fold, inner_folds(config, samples, train_rows), trainings)
             listener.on_message(f"Fitting the second stage: {len(rows.y):,} rows")
             combine = self._second_stage(config, samples, fold, rows)
         else:
             combine = _vote(config.model)
         trained = [
-            TrainedMember(member.label, member.config, train_member(member, fold, (train_rows, val_rows)))
+            TrainedMember(
+                member.label, member.config, self._trained(member, samples, fold, (train_rows, val_rows), trainings)
+            )
             for member in members
         ]
         predictor = EnsemblePredictor([(one.config, one.trained.predictor) for one in trained], combine)
@@ -148,6 +135,39 @@ class Ensemble:
         truth = trained_labels(samples, fold, val_rows)
         loss = float(samples.labels.spec.losses(predictor.predict(inputs), truth).mean())
         return _together(trained, predictor, loss, time.perf_counter() - started, listener)
+
+    def level_one(
+        self,
+        config: ExperimentConfig,
+        samples: Samples,
+        fold: FittedFold,
+        folds: Sequence[FoldSplit],
+        trainings: Trainings,
+    ) -> TrainingRows:
+        """What the second stage is fitted on: what members that were trained on each fold say of its tested rows."""
+
+        def train_on(member: Member, inner: FoldSplit, fitted: FittedFold) -> Predictor:
+            within = replace(member, config=_within(member.config, len(inner.train)))
+            place = f" on fold {inner.number} of {len(folds)}" if len(folds) > 1 else " before the holdout"
+            return self._trained(within, samples, fitted, (inner.train, inner.val), trainings, place).predictor
+
+        return second_stage_rows(config, members_of(config), samples, fold, folds, train_on)
+
+    def _trained(
+        self,
+        member: Member,
+        samples: Samples,
+        fold: FittedFold,
+        rows: tuple[Rows, Rows],
+        trainings: Trainings,
+        place: str = "",
+    ) -> Trained:
+        told, kept, share = trainings.next(f"{member.label}{place}")
+        learner = self._learner_of(member.config.model)
+        made = learner.train(member.config, samples, fold, *rows, told, kept, share)
+        if made.fit.ended == "interrupted":
+            raise KeyboardInterrupt
+        return made
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:
         """Of members' sketches."""

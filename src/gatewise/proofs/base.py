@@ -26,6 +26,7 @@ from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
 from gatewise.fold import FittedFold, fit_fold
 from gatewise.learners.base import Trained
+from gatewise.learners.levels import inner_folds
 from gatewise.learners.table import train_model
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans, Split
@@ -67,6 +68,7 @@ class Parts:
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
     make_folds: Callable[[Spans, CvSection, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold
+    inner_folds: Callable[[ExperimentConfig, Samples, Rows], Sequence[FoldSplit]] = inner_folds
     train: Callable[[ExperimentConfig, Samples, FittedFold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict
 

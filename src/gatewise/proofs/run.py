@@ -19,6 +19,7 @@ from gatewise.proofs.features import check_features, check_live_parity
 from gatewise.proofs.fitting import check_scaler, check_training
 from gatewise.proofs.folds import check_folds
 from gatewise.proofs.labels import check_labels
+from gatewise.proofs.levels import check_levels
 from gatewise.proofs.predictions import check_predictions
 from gatewise.proofs.resampling import check_bars
 from gatewise.proofs.splitting import check_split
@@ -33,6 +34,7 @@ CHECKS: dict[str, Callable[[Case], Check]] = {
     "scaler": check_scaler,
     "training": check_training,
     "folds": check_folds,
+    "levels": check_levels,
     "causality": check_causality,
     "predictions": check_predictions,
     "permuted labels": check_permuted_labels,

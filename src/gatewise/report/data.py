@@ -10,6 +10,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
+from gatewise.report.members import MemberResult
 from gatewise.targets.outputs.base import OutputSpec
 
 MOST_POINTS = 2_000  # of a curve
@@ -62,6 +63,7 @@ class ReportData:
         predicted: {part: rows}; empty for classes.
         config_yaml: the resolved config.
         notes: what a reader should know beside the numbers.
+        members: of an ensemble, beside it.
     """
 
     title: str
@@ -76,6 +78,7 @@ class ReportData:
     predicted: Mapping[str, Predicted]
     config_yaml: str
     notes: tuple[str, ...]
+    members: tuple[MemberResult, ...] = ()
 
     @property
     def verdict(self) -> PartResult:

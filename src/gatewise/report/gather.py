@@ -17,6 +17,7 @@ from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
+from gatewise.report.members import MemberResult
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
 from gatewise.targets.learned import start_values
@@ -41,6 +42,7 @@ def gather_report(
     run: Mapping[str, str],
     remarks: Sequence[str] = (),
     curves: str = "",
+    members: tuple[MemberResult, ...] = (),
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -49,6 +51,7 @@ def gather_report(
         history, best_epoch: of the fit; epochs count from 1.
         run: more facts in words, such as {"Run": id, "Device": "cpu"}.
         remarks: sentences on the training, which head the notes. curves: what the history shows, in words.
+        members: of an ensemble.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -67,6 +70,7 @@ def gather_report(
         class_counts={part: labels.counts(r) for part, r in rows.items()} if labels.classes else {},
         predicted={part: _predicted(samples, rows[part], predictions[part]) for part in numbers},
         config_yaml=to_yaml(config),
+        members=members,
         notes=(
             *(f"{remark}." for remark in remarks),
             *evaluation.notes,
@@ -121,6 +125,7 @@ def _facts(
     best_epoch: int,
     run: Mapping[str, str],
 ) -> dict[str, dict[str, str]]:
+    trainings = config.model.num_trainings
     table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
     step_us = table.timeframe // timedelta(microseconds=1)
     predicts = ", ".join(labels.classes or labels.spec.columns) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
@@ -153,7 +158,7 @@ def _facts(
         },
         "Model": {"Name": config.model.name, **{name.capitalize(): value for name, value in model.items()}},
         "Training": {
-            "Epochs": f"{epochs}, best {best_epoch}",
+            **({"Trainings": f"{trainings}"} if trainings > 1 else {"Epochs": f"{epochs}, best {best_epoch}"}),
             "Batch": count(config.training.batch_size, "window"),
             "Optimizer": f"{config.training.optimizer.name}, {config.training.schedule.name}",
             "Learning rate": f"{config.training.learning_rate:g}",

@@ -30,6 +30,7 @@ from gatewise.report.html import (
     section,
 )
 from gatewise.report.kinds.table import DRAWINGS
+from gatewise.report.members import member_pictures, member_table
 from gatewise.report.tables import column_table, metric_table, symbol_table
 
 _TITLES = {"val": "Validation", "test": "Test"}
@@ -86,6 +87,8 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
     yield metric_table(
         result, head, f"{_title(result)}: metrics", differences=True, unit=report.evaluation.units.errors
     )
+    if report.members:
+        yield member_table(result, report.members, head, f"{_title(result)}: members")
     if result.symbols:
         few = [metric for metric in drawing.by_symbol if metric in result.metrics]
         yield symbol_table(result, few, f"{_title(result)}: symbol by symbol")
@@ -127,6 +130,9 @@ def _amount(rule: Backtest, value: float, sign: str = "") -> str:
 
 
 def _training(report: ReportData, pictures: Pictures) -> Iterator[str]:
+    if report.members:
+        yield from member_pictures(report.members, pictures)
+        return
     yield pictures.add(
         run_figures.learning_curves(report.history, report.best_epoch),
         "Loss and learning rate by epoch",

@@ -55,7 +55,8 @@ class Estimate:
             self._say((now - self._began) / windows)
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
-        if self._steps and not self._is_said:  # models that are fitted once have no steps
+        # Models that are fitted once have no steps, an ensemble's one epoch, of all its trainings, no training loss.
+        if self._steps and not self._is_said and "train_loss" in values:
             self._say(values["seconds"] / self._weighed(self.train_windows))
 
     def on_message(self, text: str) -> None:
