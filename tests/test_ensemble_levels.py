@@ -38,9 +38,8 @@ def config_of(name: str = "stacking", **more: Any) -> ExperimentConfig:
 def test_folds_are_settled_before_what_they_predict_begins_and_test_the_rows_in_order(name: str, seed: int) -> None:
     """By a plain loop over samples, in rows of a table with gaps and two symbols."""
     rng = np.random.default_rng(seed)
-    config = config_of(
-        name, target__horizon=int(rng.integers(1, 30)), windows__sequence_length=int(rng.integers(2, 20))
-    )
+    horizon, length = (int(most) for most in rng.integers(2, 30, 2))
+    config = config_of(name, target__horizon=horizon, windows__sequence_length=length, features__sets=["ohlcv"])
     case = case_of(random_walk(1_500, seed, symbols="AB", gaps=3), config=config)
     samples, time_us = case.samples, case.table.time_us
     folds = inner_folds(config, samples, case.split.train)
