@@ -117,3 +117,14 @@ def test_an_auto_batch_size_is_measured_and_said(cli) -> None:
     assert said.code == 0
     assert "Measured windows/s by batch size: 32: " in said.err
     assert "Initializing lstm: hidden_size=4" in said.err
+
+
+def test_a_preset_says_how_many_columns_and_steps_a_model_has(cli) -> None:
+    weights = cli("models", "show", "segrnn", "--preset", "etth1", "--set", "model.hidden_size=8", "--json").json[
+        "weights"
+    ]
+    assert (weights["features"], weights["outputs"]) == (7, 7 * 96)
+    assert weights["parts"]["model.channel"] == 7 * 4
+    words = ("models", "memory", "segrnn", "--set", "model.hidden_size=32", "--batch-size", 64, "--json")
+    together = cli(*words, "--features", 7, "--seq-len", 96).json["megabytes"]["activations"]
+    assert cli(*words, "--preset", "etth1").json["megabytes"]["activations"] > 3 * together

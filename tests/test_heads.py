@@ -91,3 +91,10 @@ def test_a_single_logit_of_numbers_is_refused_when_a_config_is_read(kind: str) -
 def test_a_single_logit_of_three_classes_is_refused() -> None:
     with pytest.raises(ConfigError, match="3 outputs"):
         net(3, single_logit=True)
+
+
+def test_arrays_whose_steps_do_not_fold_are_refused_with_what_does() -> None:
+    x = np.zeros((40, 10, 2), np.float32)
+    model = gatewise.SequenceModel("gru", input_patch=4, hidden_size=4, max_epochs=1, verbose=0)
+    with pytest.raises(ConfigError, match="input_patch must divide"):
+        model.fit(x, np.arange(40) % 2)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.cli.models_memory import config_of, memory
+from gatewise.cli.models_memory import NumFeatures, config_of, memory, widths_of
 from gatewise.config.flags import DATA
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -58,16 +58,14 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
 def show(
     flags: ConfigFlags,
     name: str,
-    features: Annotated[
-        int, typer.Option("--features", min=1, help="Number of input features.", rich_help_panel=DATA)
-    ] = 39,
+    features: NumFeatures = None,
     outputs: Annotated[
         int | None,
         typer.Option(
             "--outputs",
             min=1,
             help="Numbers predicted: classes, or columns times steps.",
-            show_default="3, or the features where each is forecast",
+            show_default="3, or those of all steps where the features are forecast",
             rich_help_panel=DATA,
         ),
     ] = None,
@@ -86,10 +84,11 @@ def show(
 
     set_up_logging(quiet)
     spec, fields = find_spec(name), model_preset(name)
-    model, weights = config_of(flags, name).model, None
+    config, weights = config_of(flags, name), None
+    model = config.model
     if isinstance(model, NetworkConfig):
-        outputs = outputs or (features if model.continues else 3)
-        parts = weight_counts(model, features, outputs)
+        features, outputs, forecast = widths_of(config, features, outputs)
+        parts = weight_counts(model, features, outputs, forecast)
         weights = {"features": features, "outputs": outputs, "parts": parts, "total": sum(parts.values())}
     if as_json:
         described = {"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields}

@@ -11,7 +11,18 @@ from gatewise.config.flags import DATA, MACHINE, MODEL_FLAGS
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
+    from gatewise.models.base import Forecast
 
+NumFeatures = Annotated[
+    int | None,
+    typer.Option(
+        "--features",
+        min=1,
+        help="Number of input features.",
+        show_default="the columns where these alone are read, else 39",
+        rich_help_panel=DATA,
+    ),
+]
 DEVICES, PRECISIONS = ("cpu", "cuda"), ("fp32", "bf16", "fp16")
 
 
@@ -29,9 +40,7 @@ def memory(
             show_default="none",
         ),
     ] = None,
-    features: Annotated[
-        int, typer.Option("--features", min=1, help="Number of input features.", rich_help_panel=DATA)
-    ] = 39,
+    features: NumFeatures = None,
     rows: Annotated[
         int, typer.Option("--rows", min=0, help="Rows of the series kept on the device.", rich_help_panel=DATA)
     ] = 0,
@@ -68,7 +77,9 @@ def memory(
     if name is not None and flags.overrides.get("model.name", name) != name:
         raise ConfigError(f"the model is named twice: {name} and {flags.overrides['model.name']}", "name it once")
     config = config_of(flags, name)
-    account = memory_of(config.model, config.windows.sequence_length, features, rows, device, precision)
+    features, outputs, forecast = widths_of(config, features)
+    steps = config.windows.sequence_length
+    account = memory_of(config.model, steps, features, rows, device, precision, outputs, forecast=forecast)
     batch, answer, remarks = config.training.batch_size, {}, []
     if fits is not None:
         if "training.batch_size" in flags.fields:
@@ -107,6 +118,35 @@ def config_of(flags: ConfigFlags, name: str | None) -> ExperimentConfig:
     said: dict[str, Any] = {} if name is None else {"model.name": name}
     elsewhere = flags.preset or flags.file or any(field.startswith("target.") for field in flags.fields)
     return flags.config(said if elsewhere else said | {"target.kind": "given"})
+
+
+def widths_of(
+    config: ExperimentConfig, features: int | None, outputs: int | None = None
+) -> tuple[int, int, Forecast | None]:
+    """How many features and outputs a model has that nothing is trained on, and what these continue.
+
+    Args:
+        features, outputs: as they are said; `None`: those of the config's columns and steps, else 39 and 3.
+
+    Raises:
+        ConfigError: each feature is forecast, and outputs are no multiple of them.
+    """
+    from gatewise.config.schema import TargetConfig
+    from gatewise.errors import ConfigError
+    from gatewise.models.base import Forecast
+
+    columns = () if config.features.sets else config.features.columns
+    features = features or len(columns) or 39
+    steps = config.target.steps if isinstance(config.target, TargetConfig) else None
+    if not steps and not config.model.continues:
+        return features, outputs or 3, None
+    outputs = outputs or features * (steps or 1)
+    if outputs % features:
+        raise ConfigError(
+            f"each feature is forecast, so outputs must be a multiple of {features} features; got {outputs}",
+            f"num_outputs={-(-outputs // features) * features}",
+        )
+    return features, outputs, Forecast(outputs // features, tuple(range(features)))
 
 
 def parse_size(text: str) -> int:

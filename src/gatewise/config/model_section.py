@@ -75,7 +75,7 @@ class SegrnnConfig(NetworkConfig):
     tiny: ClassVar = {"hidden_size": 16, "segment_length": 4, "dropout": 0.0}
     quick: ClassVar = {"hidden_size": 64}
 
-    hidden_size: int = Field(512, ge=1, le=WIDEST)
+    hidden_size: int = Field(128, ge=1, le=WIDEST)
     segment_length: int = Field(24, ge=1)  # steps that are one step of the layer, and outputs that are decoded as one
     dropout: Fraction = 0.5
     last_value: Annotated[bool | None, LATER] = None

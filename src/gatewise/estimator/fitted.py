@@ -145,5 +145,10 @@ class Fitted:
 
 
 def at_length(config: ExperimentConfig, steps: int) -> ExperimentConfig:
-    """The config with windows of so many steps, as learners are told."""
+    """The config with windows of so many steps, as learners are told.
+
+    Raises:
+        ConfigError: the model can't read so many.
+    """
+    config.model.require_length(steps)
     return config.model_copy(update={"windows": config.windows.model_copy(update={"sequence_length": steps})})

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 from torch import nn
 
-from gatewise.config.model_base import ModelConfig, NetworkConfig
-from gatewise.errors import ConfigError
+from gatewise.config.model_base import ModelConfig
 from gatewise.models.base import Forecast
 from gatewise.models.frame import Framed
-from gatewise.models.registry import build_model, network_spec
+from gatewise.models.registry import build_model
 from gatewise.models.symbol import WithSymbol
 
 
-def weight_counts(config: ModelConfig, num_features: int, num_outputs: int) -> dict[str, int]:
+def weight_counts(
+    config: ModelConfig, num_features: int, num_outputs: int, forecast: Forecast | None = None
+) -> dict[str, int]:
     """{part: weights} of the network that a config describes, as its module has them; those without any are left out.
 
     Args:
-        num_features: of the matrix; of one symbol's vector where it learns them.
-        num_outputs: where forecasts continue the features (`config.continues`), of all steps and columns.
+        num_features, num_outputs, forecast: see `build_model`; of symbols' vectors one is counted.
 
     Raises:
         ConfigError: it is no network, or can't be built of such widths.
     """
-    network_spec(config)
-    assert isinstance(config, NetworkConfig)
-    forecast = None
-    if config.continues:
-        if num_outputs % num_features:
-            raise ConfigError(
-                f"with model.{config.continues} each feature is forecast, so outputs are a multiple of {num_features} "
-                f"features; got {num_outputs}",
-                f"num_outputs={-(-num_outputs // num_features) * num_features}",
-            )
-        forecast = Forecast(num_outputs // num_features, tuple(range(num_features)))
-    symbols = 1 if config.symbol_embedding else 0
+    symbols = 1 if config.learned_width else 0
     return _counts(build_model(config, num_features, num_outputs, num_symbols=symbols, forecast=forecast))
 
 

@@ -35,7 +35,7 @@ class SegRNN(Network):
         self,
         num_features: int,
         num_outputs: int,
-        hidden_size: int = 512,
+        hidden_size: int = 128,
         segment_length: int = 24,
         dropout: float = 0.5,
         channels: int = 0,
