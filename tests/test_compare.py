@@ -63,7 +63,7 @@ def test_the_same_rows_the_same_folds_and_a_plain_reference_beside(compared: Any
     assert rows.keys() == {"lstm", "xgboost", "logistic", "prior"}
     assert all(part.equals(rows["prior"]) for part in rows.values())
     assert compared.table["model"].to_list()[0] == compared.markdown.splitlines()[2].split("|")[1].strip()
-    assert set(compared.table["model"]) == rows.keys()
+    assert set(compared.table["model"]) == rows.keys() | {"persistence"}
     assert compared.verdict == compared.to_dict()["verdict"]
     assert max(map(len, str(compared).splitlines())) <= 80
 
@@ -134,7 +134,7 @@ def test_where_time_is_short_a_models_epochs_are_smaller_and_it_is_said(
     def config_of(compared: Any, more: Any) -> Any:
         return load_config(overrides=said | dict(more), compared=compared)
 
-    plan = paced(plan_comparison(config_of, ["lstm"], "5s"), table)
+    plan, _ = paced(plan_comparison(config_of, ["lstm"], "5s"), table)
     assert plan.max_seconds == 1.0
     # 0.18 s an epoch: a third of it for 12 validation rows, the rest for 12 windows, in batches of 8.
     training = plan.models["lstm"].training
@@ -165,7 +165,7 @@ def test_the_command_prints_a_table_of_eighty_columns_markdown_or_one_object(hom
     assert answer["summary"].keys() == {"lstm@20", "logistic@20", "prior@20"}
     again = cli("compare", "--resume", answer["id"], "--markdown", "-q").out
     assert again == (Path(answer["report"]).parent / "compare.md").read_text(encoding="utf-8")
-    assert len([line for line in again.splitlines() if line.startswith("|")]) == 5
+    assert len([line for line in again.splitlines() if line.startswith("|")]) == 6
     plain = cli("compare", "--resume", answer["id"], "-q").out
     table = plain.split("\n\n")[1]
     assert max(map(len, table.splitlines())) <= 80

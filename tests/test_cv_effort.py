@@ -44,7 +44,7 @@ def test_each_line_says_what_its_trainings_had_and_counts_its_weights(outcome: C
 
 def test_the_table_has_the_best_first_and_every_line_with_its_cells(outcome: CvOutcome) -> None:
     head, lines = side_by_side(outcome)
-    assert {line[0] for line in lines} == {"lstm", "xgboost", "prior"}
+    assert {line[0] for line in lines} == {"lstm", "xgboost", "prior", "persistence"}
     assert all(len(line) == len(head) for line in lines)
     losses = [float(line[1]) for line in lines]
     assert losses == sorted(losses)
@@ -86,3 +86,16 @@ def test_epochs_are_judged_by_so_many_rows_alone(gatewise_home: object) -> None:
     given = run_job(make_job(plan.base, cut, 3, "lstm"), cut, Listeners(()))
     assert np.array_equal(asked.predictions, given.predictions)
     assert asked.best_epoch == given.best_epoch
+
+
+def test_what_takes_no_fitting_stands_beside_the_models_and_is_no_trial(outcome: CvOutcome) -> None:
+    shared = make_shared(outcome.plan.configs(), walk(900))
+    labels, folds = shared.horizons[3].labels, shared.horizons[3].folds
+    (persistence,) = outcome.references
+    assert persistence.name == "persistence@3"
+    # By hand: the last label known at a row, of one symbol without a gap, is that of `horizon` rows before.
+    right = [np.mean(labels.y[fold.test] == labels.y[fold.test - 3]) for fold in folds]
+    assert persistence.metrics["accuracy"].mean == pytest.approx(np.mean(right))
+    assert outcome.to_dict()["references"].keys() == {"persistence@3"}
+    assert "persistence@3" not in outcome.overfitting.snooping.confidence_p
+    assert "persistence" not in outcome.frame["model"].to_list()

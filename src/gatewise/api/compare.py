@@ -97,18 +97,17 @@ def compare(
             chosen = read_seeds(seeds, config_of((), {}).training.seed) if seeds != 1 else ()
             names = listed("models", models, str)
             plan = plan_comparison(config_of, names, MAX_TIME if max_time is None else max_time, chosen)
-            table = call.rows.load(plan.base.data)
-            plan = paced(plan, table)
-            folder = start_cv(plan)
+            plan, shared = paced(plan, call.rows.load(plan.base.data))
+            folder, table = start_cv(plan), shared.table
         elif call.says_anything or models is not None or max_time is not None or seeds != 1:
             raise ConfigError("resume takes the comparison's own settings; leave others out", f'resume="{resume}"')
         else:
             folder = find_folder(resume, "cv")
             plan = resume_cv(folder)
-            table = call.rows.load(plan.base.data)
+            shared, table = None, call.rows.load(plan.base.data)
         place, fleet = make_compute("local", None, plan, "auto")
         with CvProgress(quiet=not progress) as listener:
-            outcome = cross_validate(plan, folder, place, listener, fleet, table, run_name)
+            outcome = cross_validate(plan, folder, place, listener, fleet, table, run_name, shared)
         if outcome.failures:
             from gatewise.selection.cv.outcome import failure_words
 

@@ -13,7 +13,7 @@ from gatewise.config.flags import CV_FLAGS, DATA_FLAGS, MODEL, MODEL_FLAGS, OUTP
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
-    from gatewise.data.table import Table
+    from gatewise.jobs.shared import SharedData
     from gatewise.selection.cv.outcome import CvOutcome
     from gatewise.selection.cv.plan import Plan
 
@@ -81,15 +81,15 @@ def compare(
     if markdown and as_json:
         raise ConfigError("--markdown and --json each print the result; got both", "leave out one of the two")
     if resume is None:
-        plan, table = _plan(flags, models, max_time, seeds)
+        plan, shared = _plan(flags, models, max_time, seeds)
         folder = start_cv(plan)
     else:
-        folder, table = find_folder(resume, "cv"), None
+        folder, shared = find_folder(resume, "cv"), None
         plan = resume_cv(folder)
     place, fleet = make_compute("local", None, plan, "auto")
     logging.getLogger("gatewise.cv").info("comparison %s: %s", folder.name, place.description)
     with CvProgress(quiet) as progress:
-        outcome = cross_validate(plan, folder, place, progress, fleet, table, run_name)
+        outcome = cross_validate(plan, folder, place, progress, fleet, name=run_name, shared=shared)
     from gatewise.selection.cv.outcome import failure_words  # with all that judges, which only now is loaded
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
@@ -106,7 +106,7 @@ def compare(
         raise error
 
 
-def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: str | None) -> tuple[Plan, Table]:
+def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: str | None) -> tuple[Plan, SharedData]:
     from gatewise.config.load import load_config
     from gatewise.data.load import load_table
     from gatewise.selection.compare.pace import paced
@@ -118,8 +118,7 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
     names = listed("--models", models) if models is not None else ()
     chosen = seeds_from(seeds, config((), {}), "training.seed" in flags.fields) if seeds is not None else ()
     plan = plan_comparison(config, names, max_time or MAX_TIME, chosen)
-    table = load_table(plan.base.data)
-    return paced(plan, table), table
+    return paced(plan, load_table(plan.base.data))
 
 
 def _print_outcome(outcome: CvOutcome) -> None:

@@ -96,7 +96,7 @@ class CvProgress:
         if self.timed:
             passed = {key: self.clock() - began for key, began in self.started.items()}
             left = sum(max(0.0, most - passed.get(key, 0.0)) for key, most in self.timed.items())
-            return f", at most {rough_duration(left / max(1, len(self.started)))} left"
+            return f", at most {rough_duration(left / max(1, len(self.started)))} left" if left >= 1 else ""
         return f", {rough_duration((self.clock() - self.began) * (self.work - done) / done)} left"
 
     def _say(self, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,14 +18,12 @@ from gatewise.targets.base import Labels
 PRIOR = "prior"
 
 
-def score(
-    table: Table, labels: Labels, train_rows: Rows, rows: Rows, predictions: npt.NDArray[np.float64]
-) -> dict[str, float]:
+def score(table: Table, labels: Labels, train_rows: Rows, rows: Rows, predictions: Any) -> dict[str, float]:
     """Metrics by name of predictions on `rows`, and `n`, how many those are.
 
     Args:
         train_rows: what was learned from; only the unit in which several outputs are put together comes from them.
-        predictions: [rows, num_outputs], as a bundle gives them.
+        predictions: [rows, num_outputs], as a bundle gives them; or as baselines come, see `Scorer`.
 
     Raises:
         DivergedError: predictions that are not finite.

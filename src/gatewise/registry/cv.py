@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gatewise.data.table import Table
 from gatewise.jobs.jobs import Job, JobFailure, JobResult
 from gatewise.jobs.places import Compute
+from gatewise.jobs.shared import SharedData
 from gatewise.registry.info import Score
 from gatewise.registry.recorded import Record, recorded
 from gatewise.registry.runs import start_run
@@ -35,6 +36,7 @@ def cross_validate(
     fleet: Mapping[str, Any] | None = None,
     table: Table | None = None,
     name: str | None = None,
+    shared: SharedData | None = None,
 ) -> CvOutcome:
     """`selection.cv.cv.cross_validate`, recorded.
 
@@ -53,7 +55,8 @@ def cross_validate(
         return start_run(plan.base, rows, name, kind="cv", subject=subject, steps=plan.most_jobs, folder=at)
 
     with recorded(open_run) as record:
-        outcome = cv.cross_validate(plan, folder, compute, _Trainings(listener, record), fleet, table, record.begin)
+        trainings = _Trainings(listener, record)
+        outcome = cv.cross_validate(plan, folder, compute, trainings, fleet, table, record.begin, shared)
         _record(record.run, outcome)
     return outcome
 

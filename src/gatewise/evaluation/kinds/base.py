@@ -100,6 +100,9 @@ class Judge(Protocol):
             x: float32 [rows, features].
         """
 
+    def references(self, ground: Ground, rows: Ints) -> Mapping[str, Any]:
+        """Those of them that take no fitting beside training's labels, but for the prior."""
+
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """The naive rule's side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
 

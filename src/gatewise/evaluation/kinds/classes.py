@@ -48,10 +48,12 @@ class ClassesJudge:
     def baselines(
         self, ground: Ground, fitted: Mapping[str, ClassPredictor], rows: Ints, x: Features
     ) -> dict[str, ClassPrediction]:
+        return {name: predict(x) for name, predict in fitted.items()} | self.references(ground, rows)
+
+    def references(self, ground: Ground, rows: Ints) -> dict[str, ClassPrediction]:
         labels, y = ground.labels, ground.labels.y.astype(np.int64)
         last = last_known_row(labels.known_at, labels.valid, _symbol_start(ground.symbol))
-        predicted = {name: predict(x) for name, predict in fitted.items()}
-        return predicted | {"persistence": class_persistence(y, last, ground.train_rows, rows, _prior(ground))}
+        return {"persistence": class_persistence(y, last, ground.train_rows, rows, _prior(ground))}
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return class_positions(predictions.argmax(axis=1), ground.labels.classes)

@@ -57,6 +57,9 @@ class QuantilesJudge:
         prior = np.tile(fitted, (len(rows), 1))
         return {"prior": ground.units.unscale(prior, rows) if ground.units else prior}
 
+    def references(self, ground: Ground, rows: Ints) -> Mapping[str, Floats]:
+        return {}
+
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """By the median, where it is predicted."""
         spec = _spec(ground)

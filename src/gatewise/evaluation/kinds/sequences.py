@@ -55,7 +55,10 @@ class SequencesJudge:
 
     def baselines(self, ground: Ground, fitted: Floats, rows: Ints, x: Features) -> dict[str, Paths]:
         prior = partial(_prior, ground.labels, fitted, ground.symbol)
-        return {name: partial(_at, one, rows) for name, one in ({"prior": prior} | _references(ground)).items()}
+        return {"prior": partial(_at, prior, rows)} | self.references(ground, rows)
+
+    def references(self, ground: Ground, rows: Ints) -> dict[str, Paths]:
+        return {name: partial(_at, one, rows) for name, one in _references(ground).items()}
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """By the close of the next row."""
@@ -66,8 +69,7 @@ class SequencesJudge:
 
     def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
         score = self.scorer(ground, rows)
-        read: dict[str, Paths] = {"model": predictions.__getitem__}
-        read |= {name: partial(_at, one, rows) for name, one in _references(ground).items()}
+        read: dict[str, Paths] = {"model": predictions.__getitem__} | self.references(ground, rows)
         errors = {name: score(paths).by_step for name, paths in read.items()}
         return {"steps": StepErrors(_spec(ground).columns, errors)}
 

@@ -69,8 +69,14 @@ class ValuesJudge:
             predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
         if ground.labels.spec.starts:
             predicted["prior"] = mean_or_present(ground.table, ground.labels, ground.train_rows, rows)
+        return predicted | self._persistence(ground, rows, predicted["prior"])
+
+    def references(self, ground: Ground, rows: Ints) -> dict[str, Floats]:
+        return self._persistence(ground, rows, self.knowing_nothing(ground, rows))
+
+    def _persistence(self, ground: Ground, rows: Ints, prior: Floats) -> dict[str, Floats]:
         start = start_values(ground.table, ground.labels.spec, rows)
-        return predicted | {"persistence": np.where(np.isfinite(start), start, predicted["prior"])}
+        return {"persistence": np.where(np.isfinite(start), start, prior)}
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return price_positions(ground.table, ground.labels, rows, predictions)

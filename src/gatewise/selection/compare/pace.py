@@ -14,12 +14,13 @@ from dataclasses import replace
 from gatewise.config.durations import rough_duration
 from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.load import change_config
+from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.config.training_section import TrainingConfig
 from gatewise.data.table import Table
 from gatewise.jobs.jobs import Job
 from gatewise.jobs.run import fit_job
-from gatewise.jobs.shared import make_shared
+from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.learners.members import members_of
 from gatewise.learners.pace import Pace, pace_of
 from gatewise.selection.cv.plan import Plan
@@ -31,8 +32,8 @@ VALIDATION_SHARE = 1 / 3  # of an epoch's time at the most, where time is short
 _log = logging.getLogger("gatewise.cv")
 
 
-def paced(plan: Plan, table: Table) -> Plan:
-    """The plan with epochs of each network that fit its time, and a remark on each that was changed.
+def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
+    """The plan with epochs of each network that fit its time, and a remark on each that was changed; and its data.
 
     Two seconds a network, or a few steps of it. A model of one row knows no epochs.
 
@@ -48,7 +49,8 @@ def paced(plan: Plan, table: Table) -> Plan:
     def pace(job: Job, config: ExperimentConfig) -> Pace | None:
         place = json.dumps(config.model.model_dump(mode="json") | {"batch": config.training.batch_size})
         if place not in measured:
-            _log.info("measuring a few steps of %s", config.model.name)
+            if isinstance(config.model, NetworkConfig):
+                _log.info("measuring a few steps of %s", config.model.name)
             measured[place] = pace_of(config, shared.samples(config), fit_job(job, shared), largest.train)
         return measured[place]
 
@@ -67,7 +69,7 @@ def paced(plan: Plan, table: Table) -> Plan:
             models[name] = change_config(config, {f"training.{field}": value for field, value in values.items()})
             slowest = max(windows[0] * each.train_seconds + windows[1] * each.val_seconds for each in paces)
             remarks.append(_remark(name, slowest, windows[0], values, seconds))
-    return replace(plan, models=models, remarks=tuple(remarks))
+    return replace(plan, models=models, remarks=tuple(remarks)), shared
 
 
 def fitting_epochs(

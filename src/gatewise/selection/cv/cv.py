@@ -97,6 +97,7 @@ def cross_validate(
     fleet: Mapping[str, Any] | None = None,
     table: Table | None = None,
     on_open: Callable[[Path, Table], None] = lambda folder, table: None,
+    shared: SharedData | None = None,
 ) -> CvOutcome:
     """Runs what of a plan is not done yet, and sums everything up.
 
@@ -105,6 +106,7 @@ def cross_validate(
         compute: where jobs run; entered and left here.
         fleet: used and why, to be told with the outcome.
         table: the rows; `None` loads what the plan's data section names.
+        shared: the plan's data where they are made already, of these rows.
         on_open: is called with the folder and the rows once they are known to be its own, before anything is trained.
 
     Raises:
@@ -119,9 +121,10 @@ def cross_validate(
     try:
         with store.lock(), compute:
             compute.start(plan.most_jobs - store.num_results)
-            table = load_table(plan.base.data) if table is None else table
+            if table is None:
+                table = load_table(plan.base.data) if shared is None else shared.table
             _require_same_data(folder, table)
-            shared = make_shared(plan.configs(), table)
+            shared = make_shared(plan.configs(), table) if shared is None else shared
             on_open(folder, table)
             tuned: dict[Place, ExperimentConfig | GatewiseError] = {}
             if plan.tuning is not None:

@@ -34,6 +34,7 @@ class CvOutcome:
         frame: see `folds_frame`.
         coverage: the folds that summaries and measures stand on.
         summaries: one a model and horizon, the prior's last in their horizon.
+        references: of what takes no fitting beside the prior, such as persistence; no part of the verdict.
         verdict: of the comparison as a whole.
         remarks: what people should know of the rows and settings, a sentence each.
         efforts: what each line took, by model@horizon; the prior has none.
@@ -49,6 +50,7 @@ class CvOutcome:
     frame: pl.DataFrame
     coverage: Coverage
     summaries: list[Summary]
+    references: list[Summary]
     overfitting: OverfittingReport
     verdict: CvVerdict
     remarks: list[str]
@@ -79,16 +81,17 @@ class CvOutcome:
             | {"metrics": {m: line[m] for m in metrics}}
             for line in self.frame.iter_rows(named=True)
         ]
-        summary = {
-            each.name: {metric: estimate.to_dict() for metric, estimate in each.metrics.items()}
-            for each in self.summaries
-        }
+        summary, references = (
+            {each.name: {name: value.to_dict() for name, value in each.metrics.items()} for each in some}
+            for some in (self.summaries, self.references)
+        )
         return {
             "id": self.folder.name,
             **self.verdict.judgement.to_dict(),
             "folds": folds,
             "coverage": self.coverage.to_dict(),
             "summary": summary,
+            "references": references,
             "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
             "effort": {name: effort.to_dict() for name, effort in self.efforts.items()},
             **self.overfitting.to_dict(),

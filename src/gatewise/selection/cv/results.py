@@ -20,6 +20,7 @@ from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
 from gatewise.selection.cv.page import gather_page
 from gatewise.selection.cv.plan import Plan
+from gatewise.selection.cv.references import references
 from gatewise.selection.cv.side_by_side import markdown
 from gatewise.selection.cv.summary import summarize
 from gatewise.selection.cv.verdict import judge
@@ -73,6 +74,7 @@ def write_results(
         frame=frame,
         coverage=coverage,
         summaries=summaries,
+        references=references(compared, shared, deciding, confidence),
         overfitting=overfitting,
         verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gatewise.config.model_section import NetworkConfig
 from gatewise.evaluation.base import Estimate
 from gatewise.evaluation.metric_names import metric_head, metric_interval, metric_text
 from gatewise.evaluation.side_by_side import in_tables
@@ -20,13 +21,15 @@ _SHORT = ("epochs", "win/s", "ms", "size", "MB")
 
 
 def side_by_side(outcome: CvOutcome, metrics: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Names of all columns, and a line for each model, the prior among them.
+    """Names of all columns, and a line for each model, the prior and what takes no fitting among them.
 
     Args:
         metrics: beside the deciding one.
     """
     deciding, confidence = outcome.deciding_metric, outcome.plan.base.evaluation.confidence
-    summaries = sorted(outcome.summaries, key=lambda each: (each.horizon, each.metrics[deciding].mean))
+    summaries = sorted(
+        [*outcome.summaries, *outcome.references], key=lambda each: (each.horizon, each.metrics[deciding].mean)
+    )
     size = max(abs(each.metrics[deciding].mean) for each in summaries)
     head = ["model", metric_head(deciding), f"{confidence:.0%} interval", "set", *_SHORT, *map(metric_head, metrics)]
     return head, [_line(each, outcome, size, metrics) for each in summaries]
@@ -68,23 +71,29 @@ def _line(summary: Summary, outcome: CvOutcome, size: float, metrics: Sequence[s
         metric_text(outcome.deciding_metric, deciding.mean, size),
         metric_interval(outcome.deciding_metric, deciding, size, "{}–{}") or NONE,
         _in_set(summary, outcome),
-        *(_effort_cells(effort) if effort else [NONE] * len(_SHORT)),
+        *(_effort_cells(effort, _has_epochs(summary, outcome)) if effort else [NONE] * len(_SHORT)),
         *(_with_interval(name, summary.metrics[name]) for name in metrics),
     ]
 
 
 def _in_set(summary: Summary, outcome: CvOutcome) -> str:
     snooping = outcome.overfitting.snooping
-    if snooping.value is None:
+    if snooping.value is None or summary in outcome.references:
         return NONE
     if summary.name not in snooping.confidence_p:  # the benchmark, of one horizon
         return NONE if len(outcome.plan.horizons) > 1 else "yes" if snooping.benchmark_included else "no"
     return "yes" if summary.name in snooping.included else "no"
 
 
-def _effort_cells(effort: Effort) -> list[str]:
+def _has_epochs(summary: Summary, outcome: CvOutcome) -> bool:
+    """Models of one row are fitted once, and members of an ensemble have epochs each of its own."""
+    return isinstance(outcome.plan.models[summary.model].model, NetworkConfig)
+
+
+def _effort_cells(effort: Effort, has_epochs: bool) -> list[str]:
     least, most = effort.least_epochs, effort.most_epochs
-    epochs = (str(most) if least == most else f"{least}–{most}") + "*" * bool(effort.timed)
+    epochs = (str(most) if least == most else f"{least}–{most}") if has_epochs else NONE
+    epochs += "*" * bool(effort.timed)
     latency = effort.latency_seconds
     return [
         epochs,

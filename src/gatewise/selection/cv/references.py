@@ -1,0 +1,42 @@
+"""What is said of each fold without any fitting, beside the models: what came last comes again.
+
+Lines to be read beside the others; none is a trial, so that no verdict and no measure of overfitting counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from gatewise.evaluation.kinds.base import Ground
+from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.scoring import PRIOR, score
+from gatewise.jobs.shared import ALL, SharedData
+from gatewise.selection.cv.frames import Line, Prediction
+from gatewise.selection.cv.summary import Summary, summarize
+
+
+def references(compared: Sequence[Prediction], shared: SharedData, deciding: str, confidence: float) -> list[Summary]:
+    """One for each reference and horizon, on the folds that models are compared on.
+
+    Args:
+        compared: all lines' predictions on those folds, the prior's among them.
+        deciding, confidence: see `summarize`.
+    """
+    summaries = []
+    for horizon in shared.horizons:
+        priors = [one for one in compared if (one.model, one.horizon) == (PRIOR, horizon)]
+        lines = sorted((each for prior in priors for each in _of_fold(prior, shared)), key=lambda one: one.model)
+        summaries += [each for each in summarize([*lines, *priors], deciding, confidence) if each.model != PRIOR]
+    return summaries
+
+
+def _of_fold(prior: Prediction, shared: SharedData) -> Iterator[Prediction]:
+    fold, labels = prior.fold, shared.horizons[prior.horizon].labels
+    nothing = np.empty((fold.test.size, 0))
+    ground = Ground(shared.table, labels, fold.train)
+    for name, predicted in judge_of(labels).references(ground, fold.test).items():
+        metrics = score(shared.table, labels, fold.train, fold.test, predicted)
+        line = Line(ALL, metrics, fold.train.size, fold.val.size)
+        yield Prediction(fold, None, name, prior.horizon, fold.test, nothing, (line,))
