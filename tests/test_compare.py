@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gatewise as gw
@@ -27,6 +27,7 @@ from gatewise.selection.compare.pace import LEAST_EPOCHS, SPARE, fitting_epochs,
 from gatewise.selection.compare.plan import plan_comparison
 from gatewise.selection.cv.plan import Plan
 from gatewise.training import timed_steps
+from test_compute import patience, running
 
 SMALL = {
     "sets": ["ohlcv"], "target": "direction", "horizon": 3, "seq_len": 4, "embargo_rows": 2, "n_splits": 3,
@@ -94,6 +95,7 @@ def test_a_comparison_that_was_cut_off_keeps_what_is_finished_and_ends_as_one_th
     assert rest.outcome.fleet["why"].endswith("one after the other")
 
 
+@settings(max_examples=40)
 @given(
     st.floats(1e-6, 1.0), st.floats(0.1, 1.0), st.integers(1, 10**6), st.integers(1, 10**5), st.integers(1, 4096),
     st.integers(1, 200), st.floats(1.0, 1e5),
@@ -139,7 +141,8 @@ def test_where_time_is_short_a_models_epochs_are_smaller_and_it_is_said(
     # 0.18 s an epoch: a third of it for 12 validation rows, the rest for 12 windows, in batches of 8.
     training = plan.models["lstm"].training
     assert (training.validation_windows, training.windows_per_epoch, training.max_epochs) == (12, 8, 6)
-    assert any("fewer than 5 would fit" in remark and "windows_per_epoch=8" in remark for remark in plan.remarks)
+    assert [remark.split(": ")[1].split(" (")[0] for remark in plan.remarks] == ["lstm 8", "lstm 12", "lstm 6"]
+    assert "so that 5 epochs fit the 1s of a training" in plan.remarks[0]
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
@@ -199,3 +202,36 @@ def test_what_can_not_be_is_refused_in_one_line_before_anything_is_kept(
     assert answer.json["error"]["type"] == kind
     assert said in f"{answer.json['error']['message']} {answer.json['error']['hint']}"
     assert not (gatewise_home / "cv").exists()
+
+
+def test_killed_at_any_moment_it_goes_on_with_what_is_finished(cli: Cli, gatewise_home: Path) -> None:
+    words = (
+        *(
+            "compare",
+            "--source",
+            "sp500",
+            "--models",
+            "lstm",
+            "--set",
+            "features.sets=[ohlcv]",
+            "--target",
+            "direction",
+        ),
+        *("--target", "direction", "--hidden-size", "3", "--num-layers", "1", "--max-epochs", "30", "--patience", "30"),
+        *("--n-splits", "2", "--device", "cpu", "--max-time", "1h", "--json", "-q"),
+    )
+    with running(*words) as process:
+        done: list[Path] = []
+        for _ in patience():
+            done = list(gatewise_home.glob("cv/*/jobs/*.safetensors"))
+            if done or process.poll() is not None:
+                break
+        process.kill()
+        said = process.communicate()
+    assert done, said
+    folder = done[0].parents[1]
+    rest = cli("compare", "--resume", folder.name[:12], "--json", "-q").json
+    assert rest["resumed"] >= 1
+    assert rest["effort"]["lstm@20"]["trainings"] == 2
+    assert (folder / "compare.md").exists()
+    assert not list((folder / "jobs").glob("*.checkpoint"))

@@ -58,6 +58,7 @@ class CvPage:
     """Everything that the page shows.
 
     Attributes:
+        command: cv or compare, whose page it is.
         judgement: of the comparison as a whole.
         lines: the verdict's sentences.
         deciding: the metric that decides.
@@ -71,6 +72,7 @@ class CvPage:
     """
 
     title: str
+    command: str
     judgement: Judgement
     lines: Sequence[str]
     deciding: str
@@ -117,7 +119,12 @@ def render(page: CvPage) -> str:
 
 
 def _header(page: CvPage) -> str:
-    return header("cross-validation", page.title, page.judgement, bullets(page.lines))
+    return header(
+        {"cv": "cross-validation", "compare": "comparison"}[page.command],
+        page.title,
+        page.judgement,
+        bullets(page.lines),
+    )
 
 
 def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:

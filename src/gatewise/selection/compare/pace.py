@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from gatewise.config.durations import rough_duration
 from gatewise.config.ensemble_section import EnsembleConfig
@@ -18,6 +19,7 @@ from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.config.training_section import TrainingConfig
 from gatewise.data.table import Table
+from gatewise.errors import GatewiseError
 from gatewise.jobs.jobs import Job
 from gatewise.jobs.run import fit_job
 from gatewise.jobs.shared import SharedData, make_shared
@@ -32,18 +34,26 @@ VALIDATION_SHARE = 1 / 3  # of an epoch's time at the most, where time is short
 _log = logging.getLogger("gatewise.cv")
 
 
+@dataclass(frozen=True)
+class Lowered:
+    """Fields of a model's training section that take lower values, and how long an epoch would take without."""
+
+    values: Mapping[str, int]
+    epoch_seconds: float
+
+
 def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
     """The plan with epochs of each network that fit its time, and a remark on each that was changed; and its data.
 
     Two seconds a network, or a few steps of it. A model of one row knows no epochs.
 
     Raises:
-        GatewiseError: see `make_shared` and `fit_job`.
+        GatewiseError: see `make_shared`.
     """
     shared = make_shared(plan.configs(), table)
     (horizon,) = plan.horizons
     largest = max(shared.horizons[horizon].folds, key=lambda fold: fold.train.size)
-    models, remarks = dict(plan.models), list(plan.remarks)
+    models, lowered = dict(plan.models), dict[str, Lowered]()
     measured: dict[str, Pace | None] = {}
 
     def pace(job: Job, config: ExperimentConfig) -> Pace | None:
@@ -51,7 +61,10 @@ def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
         if place not in measured:
             if isinstance(config.model, NetworkConfig):
                 _log.info("measuring a few steps of %s", config.model.name)
-            measured[place] = pace_of(config, shared.samples(config), fit_job(job, shared), largest.train)
+            try:
+                measured[place] = pace_of(config, shared.samples(config), fit_job(job, shared), largest.train)
+            except GatewiseError:  # its trainings fail by it, each by name, and leave the others alone
+                measured[place] = None
         return measured[place]
 
     jobs = {job.model: job for job in plan.jobs(shared) if job.fold == largest.number}
@@ -67,9 +80,11 @@ def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
             values |= {field: min(value, values.get(field, value)) for field, value in fitting.items()}
         if values:
             models[name] = change_config(config, {f"training.{field}": value for field, value in values.items()})
-            slowest = max(windows[0] * each.train_seconds + windows[1] * each.val_seconds for each in paces)
-            remarks.append(_remark(name, slowest, windows[0], values, seconds))
-    return replace(plan, models=models, remarks=tuple(remarks)), shared
+            whole = max(windows[0] * each.train_seconds + windows[1] * each.val_seconds for each in paces)
+            lowered[name] = Lowered(values, whole)
+    most = largest.train.size, largest.val.size
+    remarks = (*plan.remarks, *_remarks(lowered, most, plan.max_seconds or 0.0))
+    return replace(plan, models=models, remarks=remarks), shared
 
 
 def fitting_epochs(
@@ -100,14 +115,21 @@ def fitting_epochs(
     return values
 
 
-def _remark(name: str, whole: float, train: int, values: dict[str, int], max_seconds: float) -> str:
-    taken = ", ".join(f"training.{field}={value}" for field, value in values.items())
-    why = (
-        f"fewer than {LEAST_EPOCHS} would fit"
-        if "windows_per_epoch" in values or "validation_windows" in values
-        else "the schedule ends with the time"
-    )
-    return (
-        f"{name}: an epoch of all {train:,} windows takes about {rough_duration(max(whole, 1))}, and each training has "
-        f"{rough_duration(max_seconds)}; {why}: {taken}"
-    )
+def _remarks(lowered: Mapping[str, Lowered], windows: tuple[int, int], max_seconds: float) -> Iterator[str]:
+    """What was lowered and why, a sentence a field."""
+    train, val = windows
+    fit = f"{LEAST_EPOCHS} epochs fit the {rough_duration(max_seconds)} of a training"
+    why = {
+        "windows_per_epoch": f"training.windows_per_epoch, so that {fit}, of {train:,} windows",
+        "validation_windows": f"training.validation_windows, for the same reason, of {val:,}",
+        "max_epochs": "training.max_epochs, so that the schedule ends with the time",
+    }
+    for field, sentence in why.items():
+        models = {name: one for name, one in lowered.items() if field in one.values}
+        took = " (all take about {})" if field == "windows_per_epoch" else ""
+        taken = [
+            f"{name} {one.values[field]:,}{took.format(rough_duration(max(one.epoch_seconds, 1)))}"
+            for name, one in models.items()
+        ]
+        if taken:
+            yield f"{sentence}: {', '.join(taken)}"

@@ -31,6 +31,7 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
     plan = outcome.plan
     return CvPage(
         title=_title(outcome, shared),
+        command=plan.command,
         judgement=outcome.verdict.judgement,
         lines=outcome.verdict.lines,
         deciding=deciding,
