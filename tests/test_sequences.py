@@ -71,6 +71,11 @@ def samples_of(config: ExperimentConfig, table: Table = TABLE) -> tuple[Samples,
     return samples, chronological_split(samples.spans, config.split, table.timeframe)
 
 
+def standing(labels: Labels) -> Labels:
+    """The same labels, each kept in its own row."""
+    return replace(labels, y=labels.at(np.arange(len(labels.valid))), steps=0)
+
+
 # ---- labels
 
 
@@ -87,7 +92,9 @@ def test_a_path_is_what_the_same_horizons_one_by_one_are_to_the_bit(steps: int, 
     assert np.array_equal(paths.settled(rows), np.broadcast_to(stored.settled(rows), paths.settled(rows).shape))
     if steps > 1:
         assert paths.outputs == stored.outputs
-    assert np.array_equal(paths.at(rows), paths.standing().at(rows))
+    assert np.array_equal(paths.at(rows), standing(paths).at(rows))
+    exchanged = paths.exchanged(rows, rows[::-1])
+    assert np.array_equal(exchanged.at(rows), paths.at(rows[::-1]))
 
 
 def test_labels_and_windows_take_the_memory_of_the_columns_however_long_the_paths_are() -> None:
@@ -119,7 +126,7 @@ def test_a_batch_gathers_what_stored_labels_would_hold(supervise: str, scale_by:
     config = experiment(windows__supervise=supervise, features__scale_by=scale_by)
     samples, split = samples_of(config)
     fold = fit_fold(config, samples, split.train)
-    stored = replace(samples, labels=samples.labels.standing())
+    stored = replace(samples, labels=standing(samples.labels))
     gathered, kept = (make_windows(config, each, fold, CPU) for each in (samples, stored))
     rows = torch.from_numpy(split.train[::7])
     one, other = gathered.batch(rows), kept.batch(rows)
@@ -130,6 +137,9 @@ def test_a_batch_gathers_what_stored_labels_would_hold(supervise: str, scale_by:
     assert torch.isfinite(one.y).all()
     last = trained_labels(samples, fold, split.train[::7]).astype(np.float32)
     assert np.array_equal(one.y.numpy()[config.windows.steps_scored - 1 :: config.windows.steps_scored], last)
+    exchange = samples.labels.exchanged(split.train, split.train[::-1])
+    exchanged = make_windows(config, replace(samples, labels=exchange), fold, CPU).batch(rows)
+    assert torch.equal(exchanged.y[-1], gathered.batch(torch.from_numpy(exchange.after[rows.numpy()[-1:]])).y[-1])
     fleet = FleetWindows.of([gathered, gathered])
     both = fleet.batch(rows.expand(2, -1), torch.ones(2, len(rows), dtype=torch.bool)).stacked
     assert torch.equal(both.y[0], one.y)

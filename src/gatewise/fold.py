@@ -197,4 +197,5 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, d
         weight *= fold.class_weights[y]
     if samples.weight is not None:
         weight *= samples.weight
-    return windows.supervised(y, weight, samples.steps_scored, log_weights(fold.class_weights), labels.steps)
+    weights = log_weights(fold.class_weights)
+    return windows.supervised(y, weight, samples.steps_scored, weights, labels.steps, labels.after)

@@ -72,6 +72,7 @@ class Windows:
         log_weight: float32 [classes], the classes' log weights; `None` where all weigh the same. See `training.prior`.
         steps_scored: how many of the window's last steps are supervised; 1 is the last step alone.
         label_steps: a row's label is what y holds in so many rows after it, gathered as windows are; 0: in itself.
+        label_after: int64 [rows], after which other row instead; `None`: itself.
         symbol: int32 [rows], the number of each row's symbol; `None` where nothing asks for it.
         tells_symbol: whether the model reads that number.
     """
@@ -86,6 +87,7 @@ class Windows:
     log_weight: Tensor | None = None
     steps_scored: int = 1
     label_steps: int = 0
+    label_after: Tensor | None = None
     symbol: Tensor | None = None
     tells_symbol: bool = False
 
@@ -128,6 +130,7 @@ class Windows:
         steps_scored: int = 1,
         log_weight: npt.NDArray[np.float32] | None = None,
         label_steps: int = 0,
+        label_after: npt.NDArray[np.int64] | None = None,
     ) -> Windows:
         """The same series with labels beside it; see the attributes."""
         device = self.matrix.device
@@ -138,6 +141,7 @@ class Windows:
             log_weight=torch.from_numpy(log_weight).to(device) if log_weight is not None else None,
             steps_scored=steps_scored,
             label_steps=label_steps,
+            label_after=torch.from_numpy(label_after).to(device) if label_after is not None else None,
         )
 
     def judged(self) -> Windows:
@@ -199,6 +203,8 @@ class Windows:
         if not self.label_steps:
             return rows_N
         ahead = torch.arange(1, self.label_steps + 1, device=rows_N.device)
+        if self.label_after is not None:
+            rows_N = self.label_after[rows_N]
         return (rows_N[..., None] + ahead).clamp_max(len(self.matrix) - 1)
 
     def joined(self, y: Tensor) -> Tensor:

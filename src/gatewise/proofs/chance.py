@@ -66,7 +66,8 @@ def check_permuted_labels(case: Case) -> Check:
         for name, learn in ((f"a small {case.config.model.name}", _model), ("a tree that remembers", _tree)):
             for _ in range(2):
                 task = _permuted(case, train, judged, rng)
-                loss, low, high, p_value = _rank(learn(task), task.samples.labels.at(judged), rng, task.symbols(judged))
+                came = task.trained(task.samples.labels.at(judged), judged)
+                loss, low, high, p_value = _rank(learn(task), came, rng, task.symbols(judged))
                 if p_value > ALARM:
                     break
             else:
@@ -99,22 +100,22 @@ def _nearest(case: Case) -> tuple[Rows, Rows]:
 def _permuted(case: Case, train: Rows, judged: Rows, rng: np.random.Generator) -> LearningTask:
     config = small_config(case.config, int(rng.integers(2**31)), len(case.split.train))
     samples = replace(case.samples, steps_scored=1)
-    labels = samples.labels.standing()
+    labels = samples.labels
     if labels.start is not None:  # what is learned is permuted
         least = least_present(config.target, labels.start[case.split.train])
         labels = replace(labels, y=moved(labels.y, labels.start, least), start=None)
     fold = case.parts.fit_fold(config, samples, case.split.train)
     rows = np.union1d(train, judged)
-    y = labels.y.copy()
-    y[rows] = y[rows[_shuffle(len(rows), _symbols(samples, fold, rows), rng)]]
-    return LearningTask(case.parts, config, replace(samples, labels=replace(labels, y=y)), fold, train, judged)
+    others = rows[_shuffle(len(rows), _symbols(samples, fold, rows), rng)]
+    permuted = replace(samples, labels=labels.exchanged(rows, others))
+    return LearningTask(case.parts, config, permuted, fold, train, judged)
 
 
 def _model(task: LearningTask) -> Callable[[Y], Losses]:
     trained = task.parts.train(task.config, task.samples, task.fold, task.train, task.judged, Listeners(()))
     predicted = trained.predictor.predict(Inputs.of(task.config, task.samples, task.fold, task.judged, "cpu"))
     spec = task.samples.labels.spec
-    return lambda y: spec.losses(predicted, task.trained(y, task.judged))
+    return lambda y: spec.losses(predicted, y)
 
 
 def _tree(task: LearningTask) -> Callable[[Y], Losses]:
@@ -126,7 +127,7 @@ def _tree(task: LearningTask) -> Callable[[Y], Losses]:
 
     if task.fold.target_scaler is not None:
         guess = DecisionTreeRegressor(random_state=0).fit(seen, task.trained(y, task.train)).predict(judged)
-        return lambda y: np.square(guess.reshape(y.shape) - task.trained(y, task.judged)).mean(axis=1)
+        return lambda y: np.square(guess.reshape(y.shape) - y).mean(axis=1)
     label = DecisionTreeClassifier(random_state=0).fit(seen, y).predict(judged)
     return lambda y: (label != y).astype(np.float64)
 

@@ -33,6 +33,8 @@ class Labels:
             `targets/learned.py`; `None`: it is learned as it is.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
         steps: a label is what y holds in so many rows after its own, the next first; 0: in its own.
+        after: int64 [rows], the row that each row's path begins after; `None`: itself, as all paths but those that a
+            proof has exchanged.
     """
 
     y: npt.NDArray[np.int64] | npt.NDArray[np.float64]
@@ -43,6 +45,7 @@ class Labels:
     known_by_output: npt.NDArray[np.int64] | None = None
     start: npt.NDArray[np.float64] | None = None
     steps: int = 0
+    after: npt.NDArray[np.int64] | None = None
 
     def at(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """The labels of some rows: int64 [n], or float64 [n, outputs]; 0 where not valid."""
@@ -55,9 +58,15 @@ class Labels:
         """The rows of y that the labels of `rows`, ascending and valid, are read off, each once, ascending."""
         return rows_in_windows(rows + self.steps, self.steps, len(self.y)) if self.steps else rows
 
-    def standing(self) -> Labels:
-        """The same with each label in its own row of y: steps times as large."""
-        return replace(self, y=self.at(np.arange(len(self.valid))), steps=0) if self.steps else self
+    def exchanged(self, rows: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> Labels:
+        """The same, but the label of each of `rows` is that of one of `others`, where both have one."""
+        if self.steps:
+            after = np.arange(len(self.valid))
+            after[rows] = others
+            return replace(self, after=after)
+        y = self.y.copy()
+        y[rows] = y[others]
+        return replace(self, y=y)
 
     def settled(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """int64 [n, outputs], the row at which each output of some rows is known; one column for classes."""
@@ -68,7 +77,8 @@ class Labels:
 
     def _ahead(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """[n, steps], none of them beyond the last row; labels that would be are not valid."""
-        return np.asarray(np.minimum(rows[:, None] + np.arange(1, self.steps + 1), len(self.y) - 1))
+        first = rows if self.after is None else self.after[rows]
+        return np.asarray(np.minimum(first[:, None] + np.arange(1, self.steps + 1), len(self.y) - 1))
 
     @property
     def classes(self) -> tuple[str, ...]:
