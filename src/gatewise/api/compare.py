@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -59,13 +60,14 @@ def compare(
     resume: str | None = None,
     config: Config = None,
     settings: Mapping[str, Any] | None = None,
+    preset: str | Path | None = None,
     progress: bool = True,
     **said: Any,
 ) -> CompareResult:
     """Compares models side by side, each in the same time, as `gatewise compare` does.
 
     Args:
-        data, config, settings, progress, said: as of `fit`.
+        data, config, settings, preset, progress, said: as of `fit`.
         models: names, or one with commas between; `None`: networks that predict the target, xgboost, voting.
         max_time: of each model over all of its trainings, like "10m", which `None` stands for.
         seeds: trainings of each model on each fold: how many, or a list that names each seed.
@@ -77,7 +79,7 @@ def compare(
         Interrupted: Ctrl-C; the text says how to go on.
     """
     are_texts(run_name=run_name, resume=resume)
-    call = Call(data, config, settings, said, compare)
+    call = Call(data, config, settings, said, compare, preset)
     with speaking(progress):
         from gatewise.cli.cv import make_compute
         from gatewise.cli.cv_progress import CvProgress

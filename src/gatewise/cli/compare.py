@@ -73,7 +73,7 @@ def compare(
 
     set_up_logging(quiet)
     refuse_name(run_name, resume)
-    settings = flags.file, flags.assignments, flags.overrides, models, max_time, seeds
+    settings = flags.says_anything, models, max_time, seeds
     if resume is not None and any(settings):
         raise ConfigError(
             "--resume takes the comparison's own settings; leave others out", "start a new one to change them"
@@ -107,13 +107,12 @@ def compare(
 
 
 def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: str | None) -> tuple[Plan, SharedData]:
-    from gatewise.config.load import load_config
     from gatewise.data.load import load_table
     from gatewise.selection.compare.pace import paced
     from gatewise.selection.compare.plan import MAX_TIME, plan_comparison
 
     def config(compared: Sequence[str], more: Mapping[str, Any]) -> ExperimentConfig:
-        return load_config(flags.file, flags.assignments, flags.overrides | dict(more), compared=compared, typed=True)
+        return flags.config(more, compared=compared, typed=True)
 
     names = listed("--models", models) if models is not None else ()
     chosen = seeds_from(seeds, config((), {}), "training.seed" in flags.fields) if seeds is not None else ()
