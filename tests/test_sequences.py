@@ -30,6 +30,7 @@ from gatewise.evaluation.kinds.sequences import SequencesJudge
 from gatewise.evaluation.season import random_walk as last_value
 from gatewise.evaluation.season import season_rows, seasonal_naive
 from gatewise.evaluation.sequence_metrics import sequence_scores
+from gatewise.experiment import prepare
 from gatewise.files import write_frame, write_frames
 from gatewise.fold import fit_fold, label_units, make_windows, scaled_features, trained_labels
 from gatewise.jobs.shared import make_shared, open_shared, save_shared
@@ -283,31 +284,15 @@ PRINTED = {96: 1.295, 192: 1.325, 336: 1.323, 720: 1.339}  # repeat-last on ETTh
 
 @pytest.mark.parametrize("steps", PRINTED)
 def test_repeat_last_on_etth1_is_what_tables_print(steps: int, shared_data: Path) -> None:
-    """Test windows of the months 17 to 20, all of them, in units of the first 12 months' standard deviations."""
-    frame = pl.read_csv(shared_data / "ett" / "ETTh1.csv", try_parse_dates=True)
-    names = tuple(frame.columns[1:])
-    rows = frame.rename({"date": "time"}).with_columns(
-        pl.lit("E").alias("symbol"), pl.col("time").dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))
-    )
-    step = rows["time"][1] - rows["time"][0]
-    table = Table(rows.select("symbol", "time", *names), step, step)
-    month = 30 * 24
-    config = load_config(
-        overrides={
-            "features.sets": [], "features.columns": names, "target.kind": "next_row", "target.steps": steps,
-            "target.columns": names, "windows.sequence_length": 96,
-        }
-    )  # fmt: skip
-    samples = make_samples(config, table)
-    train = samples.rows[samples.rows + steps < 12 * month]
-    test = samples.rows[(samples.rows >= 16 * month - 1) & (samples.rows + steps < 20 * month)]
-    assert len(test) == 4 * month - steps + 1
-    fold = fit_fold(config, samples, train)
-    ground = Ground(table, samples.labels, train, label_units(samples, fold))
+    """By the preset's protocol: all test windows of the months 17 to 20, in units of the first 12 months' spread."""
+    said = {"data.paths": [str(shared_data / "ett" / "ETTh1.csv")], "target.steps": steps}
+    prepared = prepare(load_config(preset="etth1", overrides=said | {"model.segment_length": 8}))
+    samples, test = prepared.samples, prepared.split.test
+    assert len(test) == 2_880 - steps + 1
+    ground = Ground(samples.table, samples.labels, prepared.split.train, label_units(samples, prepared.fold))
     scores = SequencesJudge().scorer(ground, test)(lambda here: last_value(samples.labels, test[here]))
     mse = float(scores.metrics(scores.contributions.sum(axis=0))["mse"])
     assert mse == pytest.approx(PRINTED[steps], rel=0.01)
-    assert len(test) == {96: 2_785}.get(steps, len(test))
 
 
 # ---- honesty
@@ -443,6 +428,9 @@ def test_a_wide_path_is_written_as_parquet_alone_and_folds_take_paths_of_several
     )
     assert folds.code == 0, folds.err
     assert folds.json["summary"].keys() == {"gru@3", "gru@5", "prior@3", "prior@5"}
+    assert folds.json["references"].keys() == {
+        f"{name}@{n}" for name in ("random_walk", "seasonal_naive") for n in (3, 5)
+    }
     assert folds.json["summary"]["gru@5"].keys() >= {"mse", "mae", "mse_source", "mae_source"}
 
 

@@ -74,7 +74,7 @@ def write_results(
         frame=frame,
         coverage=coverage,
         summaries=summaries,
-        references=references(compared, shared, deciding, confidence),
+        references=references(compared, shared, deciding, plan.base.evaluation),
         overfitting=overfitting,
         verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,
