@@ -50,7 +50,7 @@ def test_every_presets_fields_reach_the_config(model) -> None:
     target = {"target.kind": "forward_return"} if model == "ridge" else {}
     config = load_config(overrides={"model.name": model, **target})
     for key, value in model_preset(model).items():
-        assert value_at(config, PRESET.get(key, key)) == value
+        assert value_at(config.to_dict(), PRESET.get(key, key)) == value
 
 
 def test_preset_gives_way_to_file_file_to_set_and_set_to_flags(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gatewise.errors import ConfigError
 from gatewise.models.base import Forecast, Network, StepShape
 from gatewise.models.frame import Framed, inner_shape, side_by_side, unwrapped
 from gatewise.models.registry import build_model
+from gatewise.models.sound import sound_network
 from gatewise.nn.dropout import Dropout, drawing
 from gatewise.nn.initial import seeded
 
@@ -232,3 +233,13 @@ def test_what_came_later_leaves_hashes_of_earlier_configs_as_they_were() -> None
     values = config_of().without_later()
     assert not values.keys() & {"last_value", "revin", "input_patch", "channel_independent"}
     assert replace(ALL, steps=1).steps == 1
+
+
+@pytest.mark.parametrize("fields", [{"channel_independent": True}, {"last_value": True, "input_patch": 2}])
+def test_a_framed_network_is_found_sound_and_one_that_is_not_is_not(fields: dict[str, Any]) -> None:
+    def built() -> Network:
+        return framed(**fields)
+
+    sound_network("mine", built, STEPS, FEATURES, AHEAD * FEATURES)
+    with pytest.raises(ConfigError, match=rf"must give \[4, {AHEAD * FEATURES + 1}\] when it predicts"):
+        sound_network("mine", built, STEPS, FEATURES, AHEAD * FEATURES + 1)

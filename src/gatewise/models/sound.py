@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatewise.errors import ConfigError
 from gatewise.models.base import Network
-from gatewise.models.frame import reads_symbol
+from gatewise.models.frame import Framed, reads_symbol
 from gatewise.nn.dropout import drawing
 from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent_op import Readout
@@ -87,7 +87,8 @@ def sound_network(
             )
         with whose_code(part, "give its output_bias"):
             bias = network.output_bias
-        _require_shape(part, "as its output_bias", bias, [[num_outputs]])
+        series = network.channels if isinstance(network, Framed) else 1
+        _require_shape(part, "as its output_bias", bias, [[num_outputs // series]])
     return untouched
 
 
