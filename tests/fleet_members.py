@@ -88,8 +88,7 @@ def small_model(
     name: str, seed: int, dropout: float, outputs: int, readout: str = "last", **fields: object
 ) -> nn.Module:
     kind = MODEL_CONFIGS[name]
-    said = {"dropout": dropout, **SIZES, **fields}
-    config = kind(name=name, **{key: value for key, value in said.items() if key in kind.model_fields})
+    config = kind(name=name, **kind.sized({**kind.tiny, "dropout": dropout, **SIZES, **fields}))
     return build_model(config, FEATURES, outputs, readout, generator=seeded(seed))
 
 

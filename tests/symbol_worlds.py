@@ -10,7 +10,7 @@ import polars as pl
 from audit_tables import MINUTE, random_walk
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, model_config
 from gatewise.data.table import Table
 from gatewise.experiment import Prepared, prepare
 from gatewise.learners.table import train_model
@@ -29,6 +29,7 @@ SMALL: dict[str, Any] = {
     "training.batch_size": 64,
     "training.max_epochs": 8,
     "training.learning_rate": 0.02,
+    "training.scheduler": "cosine",
     "training.warmup_epochs": 0,
     "training.device": "cpu",
     "evaluation.bootstrap_samples": 50,
@@ -36,8 +37,12 @@ SMALL: dict[str, Any] = {
 
 
 def config_of(**overrides: Any) -> ExperimentConfig:
-    """SMALL, with dotted fields as keywords, __ for the dot."""
-    return load_config(overrides=SMALL | {name.replace("__", "."): value for name, value in overrides.items()})
+    """SMALL, as far as the model has its fields, and else the model's own small sizes; dotted fields as keywords."""
+    said = {name.replace("__", "."): value for name, value in overrides.items()}
+    section = model_config(said.get("model.name", "lstm"))
+    fields = {**section.tiny, **{name.removeprefix("model."): value for name, value in SMALL.items()}}
+    sizes = {f"model.{name}": value for name, value in section.sized(fields).items()}
+    return load_config(overrides={name: value for name, value in SMALL.items() if name[:6] != "model."} | sizes | said)
 
 
 def opposite_signs(num_rows: int = 1_500, symbols: str = "AB", seed: int = 0) -> Table:

@@ -26,6 +26,7 @@ from gatewise.training.batch_size import BatchSizeChoice
 from zoo import ENSEMBLES, NETWORKS, ROWS
 
 SMALL = {"hidden_size": 8, "num_layers": 1, "dropout": 0.0, "batch_size": 32, "max_epochs": 12, "learning_rate": 0.03}
+SIZES = ("hidden_size", "num_layers", "dropout")
 rng = np.random.default_rng(0)
 X = rng.normal(5, 3, (300, 6, 4))
 SIGN = np.where(X[:, -1, 0] > 5, "up", "down")
@@ -44,7 +45,10 @@ def classifier() -> gatewise.SequenceModel:
 
 def model_of(name: str, y: np.ndarray) -> gatewise.SequenceModel:
     """A fitted one, small where it is a network."""
-    fields = SMALL | {"max_epochs": 40} if name in NETWORKS else {}
+    section, fields = MODELS[name].config, {}
+    if name in NETWORKS:
+        sizes = section.sized({**section.tiny, **SMALL})
+        fields = {key: value for key, value in SMALL.items() if key not in SIZES} | sizes | {"max_epochs": 40}
     if name in ENSEMBLES:
         fields = {"base_models": "gru,last_row:xgboost", "sizes": "tiny", "max_epochs": 10, "learning_rate": 0.01}
     return gatewise.ModelRegistry.create(name, **fields).fit(X[:200], y[:200], X[200:250], y[200:250])
