@@ -15,7 +15,7 @@ import torch
 
 from gatewise.arrays import Targets, make_array_samples, window_ends
 from gatewise.config.load import load_config
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, model_config
 from gatewise.features.base import Values
 from gatewise.features.scaling import fit_scaler
 from gatewise.fold import FittedFold, make_windows
@@ -64,7 +64,7 @@ class Tiny:
         Args:
             fields: of the model or, by short names, of the training, that shall be others.
         """
-        section = self.spec.config
+        section = model_config(self.name)
         model = {f"model.{key}": value for key, value in section.sized({**section.tiny, **_ENSEMBLE, **fields}).items()}
         training = _TRAINING | {key: value for key, value in fields.items() if key not in section.model_fields}
         shape = {"target.kind": "given", "windows.sequence_length": STEPS}
