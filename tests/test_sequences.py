@@ -23,7 +23,7 @@ from cv_worlds import plan_of
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig, TargetConfig
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, DivergedError
+from gatewise.errors import ConfigError, DivergedError, NotEnoughRowsError
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.sequences import SequencesJudge
@@ -365,6 +365,12 @@ def test_what_paths_are_not_is_refused(fields: dict[str, Any], words: str) -> No
     with pytest.raises(ConfigError, match=words) as caught:
         TargetConfig(**fields)
     assert caught.value.hint
+
+
+def test_rows_that_hold_no_whole_path_are_refused_with_the_field_that_says_so() -> None:
+    with pytest.raises(NotEnoughRowsError) as caught:
+        make_labels(TABLE, of_paths(700))
+    assert "lower target.steps" in (caught.value.hint or "")
 
 
 def test_folds_keep_how_labels_are_read(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def make_samples(
         raise NotEnoughRowsError(
             f"a sample needs {reach + 1} gap-free rows and a label {config.target.horizon} rows on; "
             f"the longest gap-free stretch has {longest} of {table.num_rows} rows",
-            "shorten windows.sequence_length or target.horizon, or widen data.gap_tolerance",
+            f"shorten windows.sequence_length or {config.target.ahead_field}, or widen data.gap_tolerance",
         )
     gaps = np.count_nonzero(table.segment_start == np.arange(table.num_rows)) - len(table.symbols)
     if gaps and 2 * len(rows) < table.num_rows:

@@ -46,6 +46,11 @@ class TargetSection(Section):
         """The horizons, in rows, rising."""
         return self.horizons or (self.horizon,)
 
+    @property
+    def ahead_field(self) -> str:
+        """The field that says how far ahead, for hints."""
+        return "target.steps" if self.steps else "target.horizons" if self.horizons else "target.horizon"
+
     def over(self, horizon: int) -> Self:
         """The same so many rows ahead; of a path its length."""
         return self.model_copy(update={"horizon": horizon, "steps": self.steps and horizon})

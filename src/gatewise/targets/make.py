@@ -68,7 +68,7 @@ def make_labels(table: Table, spec: TargetSection) -> Labels:
         raise NotEnoughRowsError(
             f"target {spec.kind} needs {need} rows in a row without gap or missing value, and a price that moves; "
             f"none of {table.num_rows} rows has them",
-            "give more rows, lower target.horizon, or raise data.gap_tolerance",
+            f"give more rows, lower {spec.ahead_field}, or raise data.gap_tolerance",
         )
     _tell(labels, spec)
     return labels
