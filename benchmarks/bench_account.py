@@ -25,7 +25,7 @@ SHAPES: tuple[dict[str, Any], ...] = (
     {"model": "gru", "fields": {"hidden_size": 64}, "batch": 256, "steps": 60, "features": 31},
 )
 # Each other network of the zoo as its preset has it.
-PRESET = {"fields": {}, "batch": 128, "steps": 60, "features": 31}
+PRESET = {"fields": {}, "batch": 512, "steps": 96, "features": 31}
 
 
 def measure(shape: dict[str, Any], whole: bool) -> dict[str, float]:
@@ -54,7 +54,7 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     from gatewise.training.device import Precision
     from gatewise.training.listeners import Listeners
     from gatewise.training.memory import memory_of
-    from gatewise.training.step import piece_rows
+    from gatewise.training.step import piece_of
     from gatewise.windows import Windows
 
     cpu = torch.device("cpu")
@@ -70,12 +70,11 @@ def child(shape: dict[str, Any], whole: bool) -> dict[str, float]:
     windows = Windows.over(values, scaler, steps, cpu)
     windows = windows.supervised(np.arange(rows) % 3, np.ones(rows, np.float32))
     model = build_model(config, features, 3)
-    weights = sum(p.numel() for p in model.parameters())
     threads, _ = gatewise.host.choose_threads()
-    piece = batch if whole else piece_rows(batch, steps, weights, cpu)
+    piece = batch if whole else piece_of(model, batch, steps, cpu)
     at_once = min(batch, piece * threads)
     if whole:
-        vars(fitting)["piece_rows"] = lambda *shape: batch
+        vars(fitting)["piece_of"] = lambda *shape: batch
     precision = shape.get("precision", "fp32")
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     spec, settings = Classes(("0", "1", "2")), TrainingConfig(batch_size=batch, max_epochs=1)

@@ -14,9 +14,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatewise.config.load import load_config
 from gatewise.config.schema import TrainingConfig
 from gatewise.features.scaling import fit_scaler
+from gatewise.models.base import Forecast
 from gatewise.models.recurrent import RecurrentNet
+from gatewise.models.registry import build_model
 from gatewise.nn.initial import seeded
 from gatewise.targets.outputs.classes import Classes
 from gatewise.training import fit as fitting
@@ -24,7 +27,7 @@ from gatewise.training.crew import Crew, crew
 from gatewise.training.device import Precision
 from gatewise.training.fit import fit
 from gatewise.training.listeners import Listeners
-from gatewise.training.step import piece_rows
+from gatewise.training.step import piece_of, piece_rows
 from gatewise.windows import Windows
 
 CPU = torch.device("cpu")
@@ -122,3 +125,13 @@ def test_pieces_cover_any_batch_and_hold_16_windows_or_all(batch: int, steps: in
     assert min(batch, 16) <= piece <= batch
     pieces = -(-batch // piece)
     assert pieces >= 8 or pieces in (1, 2, 4)
+
+
+def test_a_network_that_reads_its_weights_few_times_a_window_has_larger_pieces_framed_or_not() -> None:
+    segments = load_config(None, (), {"model.name": "segrnn"}).model
+    alone = build_model(segments, 4, 3)
+    assert (piece_of(alone, 512, 96, CPU), piece_of(alone, 32, 96, CPU)) == (128, 32)
+    columns = segments.model_copy(update={"channel_independent": True, "last_value": True})
+    framed = build_model(columns, 4, 8, forecast=Forecast(2, (0, 1, 2, 3)))
+    assert framed.least_piece == 32  # of windows, each of four series
+    assert build_model(load_config(None, (), {"model.name": "lstm"}).model, 4, 3).least_piece == 16

@@ -20,6 +20,8 @@ from gatewise.config.model_section import Consumes, ModelPart, NetworkConfig
 from gatewise.nn.recurrent_op import Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 
+SMALLEST_PIECE = 16
+
 
 class Network(nn.Module, ABC):
     """x_BTF -> outputs [batch, outputs]; [batch, steps, outputs] in training, where it was built with readout `every`.
@@ -35,6 +37,11 @@ class Network(nn.Module, ABC):
 
         [1] where outputs are (0, z); of a series' outputs, or of a segment of these, where each column is one.
         """
+
+    @property
+    def least_piece(self) -> int:
+        """Windows that a piece of a batch holds at least, on a CPU: many where a window reads the weights few times."""
+        return SMALLEST_PIECE
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gatewise.config.model_base import NetworkConfig
 from gatewise.errors import ConfigError
-from gatewise.models.base import Forecast, Network, StepShape
+from gatewise.models.base import SMALLEST_PIECE, Forecast, Network, StepShape
 from gatewise.models.symbol import WithSymbol
 from gatewise.nn.dropout import cut_rows
 from gatewise.nn.level import LastValue, Restore, RevIN
@@ -49,6 +49,10 @@ class Framed(Network):
     def output_bias(self) -> Tensor:
         """That of the network: of a series' outputs where each column is one."""
         return self.model.output_bias
+
+    @property
+    def least_piece(self) -> int:
+        return max(SMALLEST_PIECE, -(-self.model.least_piece // self.channels))
 
     def forward(self, x_BTF: Tensor, *symbol_B: Tensor) -> Tensor:
         inputs, restore = self.entered(x_BTF, *symbol_B)

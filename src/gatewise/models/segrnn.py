@@ -58,6 +58,10 @@ class SegRNN(Network):
         """[W], one for all places."""
         return self.head.bias
 
+    @property
+    def least_piece(self) -> int:
+        return 128  # on a core: 1,370 windows/s in pieces of 32, 1,790 of 128, 1,850 of 256
+
     def forward(self, x_NTF: Tensor) -> Tensor:
         missing = -x_NTF.shape[1] % self.segment_length
         if missing:

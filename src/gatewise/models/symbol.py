@@ -46,6 +46,10 @@ class WithSymbol(Network):
     def output_bias(self) -> Tensor:
         return self.model.output_bias
 
+    @property
+    def least_piece(self) -> int:
+        return self.model.least_piece
+
     def joined(self, x_BTF: Tensor, symbol_B: Tensor) -> Tensor:
         """What the model eats."""
         vectors = []

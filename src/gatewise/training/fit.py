@@ -33,7 +33,7 @@ from gatewise.training.optimizers import make_optimizer, trainable
 from gatewise.training.prior import start_below
 from gatewise.training.progress import FitResult, Progress, nothing_finite
 from gatewise.training.state import TrainState
-from gatewise.training.step import Step, Totals, piece_rows
+from gatewise.training.step import Step, Totals, piece_of
 from gatewise.windows import Windows, epoch_order, evenly
 
 Rows = npt.NDArray[np.int64]
@@ -88,7 +88,7 @@ def fit(
     objective = make_objective(settings, precision, spec, progress.monitor)
     judged = evenly(val_rows, settings.validation_windows)
     train, val = (torch.from_numpy(rows).to(device) for rows in (train_rows, judged))
-    piece = piece_rows(settings.batch_size, windows.sequence_length, sum(p.numel() for p in model.parameters()), device)
+    piece = piece_of(model, settings.batch_size, windows.sequence_length, device)
     threads, reason = choose_threads() if device.type == "cpu" else (1, "the GPU computes")
     listener.on_message(f"Threads: {threads} ({reason})")
     cut: Literal["interrupted"] | Stop | None = None

@@ -17,7 +17,7 @@ from gatewise.config.model_base import NetworkConfig
 from gatewise.config.schema import ModelConfig
 from gatewise.errors import ConfigError
 from gatewise.host import choose_threads
-from gatewise.models.base import Forecast, StepShape
+from gatewise.models.base import SMALLEST_PIECE, Forecast, StepShape
 from gatewise.models.frame import inner_shape, inner_widths, settled
 from gatewise.models.registry import network_spec
 from gatewise.parts import model_code
@@ -124,10 +124,11 @@ def memory_of(
         step_bytes = partial(spec.step_bytes, model) if spec.step_bytes else live_bytes(module, inside(1).steps, width)
     weights = sum(parameter.numel() for parameter in module.parameters())
     most_threads = choose_threads()[0] if threads is None else threads
+    least = max(SMALLEST_PIECE, -(-module.least_piece // inside(1).windows))  # of windows before a frame parts them
     on_cpu = where.type == "cpu"
 
     def account(batch_size: int, windows_at_once: int | None = None) -> MemoryAccount:
-        piece = piece_rows(batch_size, sequence_length, weights, where)
+        piece = piece_rows(batch_size, sequence_length, weights, where, least)
         side_by_side = min(most_threads, -(-batch_size // piece)) if on_cpu else 1
         windows = min(batch_size, windows_at_once or side_by_side * piece)
         kept, workspace = step_bytes(inside(windows))

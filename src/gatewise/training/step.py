@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gatewise.clocks import OPTIMIZER, stage
 from gatewise.errors import MemoryExhaustedError
+from gatewise.models.base import SMALLEST_PIECE, Network
 from gatewise.nn.dropout import drawing
 from gatewise.training.crew import Crew
 from gatewise.training.gradients import Gradients
@@ -34,24 +35,32 @@ REMEDIES = "try training.batch_size=256, windows.sequence_length=30, model.hidde
 # Floating-point operations that a piece should hold at least (some 4 ms): smaller ones spend their gain on waiting for
 # Python's lock. Two pieces of 32 windows of 10 steps came to 11,100 windows/s, one piece of 64 to 14,500.
 PIECE_OPERATIONS = 2.5e8
-SMALLEST_PIECE, LARGEST_PIECE, ENOUGH_PIECES = 16, 64, 8
+LARGEST_PIECE, ENOUGH_PIECES = 64, 8
 
 
-def piece_rows(batch_size: int, sequence_length: int, num_weights: int, device: torch.device) -> int:
+def piece_rows(
+    batch_size: int, sequence_length: int, num_weights: int, device: torch.device, least: int = SMALLEST_PIECE
+) -> int:
     """Windows in a piece: a function of shapes alone, so that results do not depend on how many threads there are.
 
-    A piece holds at least 16 windows and enough work, and at most 64 where those are enough work: larger ones gain
+    A piece holds at least `least` windows and enough work, and at most 64 where those are enough work: larger ones gain
     no speed and cost memory. Below eight pieces their number is a power of two, so that threads end together. The whole
     batch on a GPU.
     """
     if device.type != "cpu":
         return batch_size
     enough = PIECE_OPERATIONS / (6.0 * sequence_length * num_weights)
-    wanted = max(SMALLEST_PIECE, enough, min(LARGEST_PIECE, batch_size / ENOUGH_PIECES))
+    wanted = max(least, enough, min(LARGEST_PIECE, batch_size / ENOUGH_PIECES))
     pieces = max(1, int(batch_size / wanted))
     if pieces < ENOUGH_PIECES:
         pieces = 1 << (pieces.bit_length() - 1)
     return -(-batch_size // pieces)
+
+
+def piece_of(model: Network, batch_size: int, sequence_length: int, device: torch.device) -> int:
+    """Windows in a piece of a model's batch."""
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    return piece_rows(batch_size, sequence_length, weights, device, model.least_piece)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from gatewise.training.device import Precision
 from gatewise.training.listeners import Listeners
 from gatewise.training.objective import make_objective
 from gatewise.training.optimizers import make_optimizer, trainable
-from gatewise.training.step import Step, Totals, piece_rows
+from gatewise.training.step import Step, Totals, piece_of
 from gatewise.windows import Windows
 
 PACED_SECONDS = 1.5
@@ -52,7 +52,7 @@ def try_batch_sizes(
         step = _real_step(model, windows, settings, precision, spec, members)
 
         def one_step(batch_size: int) -> None:
-            step.piece = planned = _piece(step, batch_size)
+            step.piece = planned = piece_of(model, batch_size, windows.sequence_length, rows.device)
             _train(step, rows[:batch_size], spec)
             if step.piece < planned:
                 raise MemoryExhaustedError(f"{batch_size} windows do not fit at once")
@@ -91,7 +91,7 @@ def measure_pace(
     rows_B = rows[: settings.batch_size]
     with crew(choose_threads()[0] if rows.device.type == "cpu" else 1) as members:
         step = _real_step(model, windows, settings, precision, spec, members)
-        step.piece = _piece(step, len(rows_B))
+        step.piece = piece_of(model, len(rows_B), windows.sequence_length, rows.device)
         train = _seconds(lambda: _train(step, rows_B, spec), PACED_SECONDS, clock)
         model.eval()
         with torch.no_grad():
@@ -120,11 +120,6 @@ def _judge(step: Step, rows_B: Tensor, spec: OutputSpec) -> None:
     totals = Totals(len(spec.classes), rows_B.device, step.objective.reported)
     step.evaluate(rows_B, totals)
     totals.read()
-
-
-def _piece(step: Step, batch_size: int) -> int:
-    num_weights = sum(parameter.numel() for parameter in step.model.parameters())
-    return piece_rows(batch_size, step.windows.sequence_length, num_weights, step.windows.matrix.device)
 
 
 def _real_step(
