@@ -184,7 +184,7 @@ def test_hidden_states_lie_on_the_callers_own_rows(model: Model, monkeypatch: py
     outputs = np.exp(states.dropna().to_numpy() @ weight.T + bias)
     columns = [name for name in predictions.columns if name.startswith("prob_")]
     np.testing.assert_allclose(outputs / outputs.sum(1, keepdims=True), predictions[columns].dropna(), atol=1e-5)
-    monkeypatch.setattr("gatewise.bundle.bundle._STATES_AT_ONCE", 100)
+    monkeypatch.setattr("gatewise.bundle.inside._WINDOWS_AT_ONCE", 100)
     pd.testing.assert_frame_equal(model.hidden_states(LONG), states)
 
 

@@ -140,6 +140,13 @@ def even(module: nn.Module, x_BTF: Tensor) -> Tensor:
     return torch.full(x_BTF.shape[:2], 1 / x_BTF.shape[1])
 
 
+def causal_means(module: nn.Module, x_BTF: Tensor) -> Tensor:
+    """Attention of one layer and head whose steps take as much of each step up to them."""
+    steps = x_BTF.shape[1]
+    shares = torch.ones(steps, steps).tril() / torch.arange(1, steps + 1)[:, None]
+    return shares.expand(len(x_BTF), 1, 1, steps, steps)
+
+
 # law -> what breaks it
 FAULTS: list[tuple[str, Callable[[], NeuralSpec]]] = [
     ("no later step", lambda: spec_of(Peeks)),
@@ -158,12 +165,15 @@ FAULTS: list[tuple[str, Callable[[], NeuralSpec]]] = [
     ("symbols", lambda: spec_of(ReadsNoSymbol)),
     ("learns", lambda: spec_of(Says)),
     ("maps", lambda: spec_of(Mean, maps=lambda module, x_BTF: 2 * even(module, x_BTF))),
+    ("attention", lambda: spec_of(Mean, attention=lambda module, x_BTF: 2 * causal_means(module, x_BTF))),
+    ("attention", lambda: spec_of(Mean, attention=lambda module, x_BTF: causal_means(module, x_BTF)[:, 0])),
+    ("attention", lambda: spec_of(Mean, attention=lambda module, x_BTF: causal_means(module, x_BTF).flip(-1, -2))),
 ]
 
 
 @pytest.mark.parametrize("law", [law for law in LAWS if law not in OF_ROWS])
 def test_a_model_without_faults_passes(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.MODELS, "lstm", spec_of(Mean, maps=even))
+    monkeypatch.setitem(registry.MODELS, "lstm", spec_of(Mean, maps=even, attention=causal_means))
     check = check_law("lstm", law)
     assert check.passed, check.detail
 

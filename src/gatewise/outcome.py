@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -27,7 +28,9 @@ from gatewise.files import write_frames, write_json
 from gatewise.fold import label_units, scaled_features
 from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
-from gatewise.learners.base import Trained, TrainedMember
+from gatewise.learners.attention import Attention, has_attention, read_attention
+from gatewise.learners.base import Inputs, Trained, TrainedMember
+from gatewise.report.data import MOST_WINDOWS
 from gatewise.report.gather import gather_report
 from gatewise.report.members import MemberResult
 from gatewise.report.run import write_report
@@ -205,6 +208,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 remarks,
                 curves.sentence if curves else "",
                 members,
+                _newest_attention(prepared, trained),
             ),
         )
     return outcome
@@ -224,6 +228,17 @@ def _beside(
         for part, rows in parts.items()
     }
     return MemberResult(member, metrics)
+
+
+def _newest_attention(prepared: Prepared, trained: Trained) -> Attention | None:
+    """Of the newest windows of the newest part; `None` for a model without attention."""
+    config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
+    if not has_attention(config.model.name):
+        return None
+    part = split.test if len(split.test) else split.val
+    rows = part[np.argsort(samples.table.time_us[part], kind="stable")[-MOST_WINDOWS:]]
+    inputs = Inputs.of(config, samples, fold, rows, config.training.device)
+    return read_attention(trained.predictor, inputs, samples.table)
 
 
 def _peak_memory_mb() -> float:

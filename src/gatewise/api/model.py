@@ -21,6 +21,7 @@ from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ReadError, RunNotFoundError
 from gatewise.evaluation.side_by_side import against, best_first, read_part, side_by_side
 from gatewise.evaluation.verdict import Judgement, read_judgement
+from gatewise.learners.attention import Attention
 from gatewise.registry.folders import find_bundle
 from gatewise.registry.history import History
 from gatewise.registry.info import read_info
@@ -144,6 +145,26 @@ class Model(Judged):
         rows = given(data)
         table = self._load(rows, settings or {}, said)
         return self._placed(data, rows, table, self.bundle.hidden_states(table, device))
+
+    def attention(
+        self,
+        data: Any,
+        *,
+        newest: int = 100,
+        device: str = "auto",
+        settings: Mapping[str, Any] | None = None,
+        **said: Any,
+    ) -> Attention:
+        """How much the steps of windows read of each other, and how much each counted.
+
+        Args:
+            newest: how many rows with a full window, the last ones; the other arguments are `predict`'s.
+
+        Raises:
+            ConfigError: a model without attention.
+        """
+        table = self._load(given(data), settings or {}, said)
+        return self.bundle.attention(table, newest, device)
 
     def _load(self, rows: Given, settings: Mapping[str, Any], said: Mapping[str, Any]) -> Table:
         overrides = read_settings(settings, said, fixed=rows.fixed)

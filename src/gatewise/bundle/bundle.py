@@ -19,16 +19,17 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.bundle.folder import read_record, write_record
+from gatewise.bundle.inside import Inside
 from gatewise.bundle.reading import reading_config
 from gatewise.bundle.record import SLOTS, Record, make_record
-from gatewise.bundle.schema import require_schema, require_windows
+from gatewise.bundle.schema import require_schema, require_windows, row_numbers
 from gatewise.bundle.scorer import Scorer
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
-from gatewise.errors import BundleError, ConfigError, NotEnoughRowsError
+from gatewise.errors import BundleError, NotEnoughRowsError
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
-from gatewise.features.far import far_inputs, say_far
+from gatewise.features.far import far_by_symbol, say_far
 from gatewise.features.symbols import Codes, require_known, symbol_codes
 from gatewise.fold import FittedFold
 from gatewise.isolation import plain_numbers
@@ -43,11 +44,10 @@ from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
 
 _log = logging.getLogger("gatewise.bundle")
-_STATES_AT_ONCE = 2048  # windows
 
 
 @dataclass(frozen=True, eq=False)
-class Bundle:
+class Bundle(Inside):
     """A record that predicts; a `Scorer`.
 
     Raises:
@@ -140,7 +140,7 @@ class Bundle:
             symbol, time, then prob_<class> columns and label (the most probable class), or the outputs or their
             quantiles in the outputs' own units; one row for each of `rows`, in their order.
         """
-        chosen = None if rows is None else _row_numbers(rows)
+        chosen = None if rows is None else row_numbers(rows)
         matrix = self.features(table)
         scorable = self.scorable_rows(table, matrix)
         if chosen is None:
@@ -151,7 +151,9 @@ class Bundle:
                 "leave rows out to score every row that has enough",
             )
         predicted = self.predict_rows(table, matrix, chosen, device)
-        if far := self._far_inputs(table, matrix, chosen):
+        inputs = self.inputs(table, matrix, chosen, device)
+        used = rows_in_windows(chosen, self.record.config.windows.sequence_length, table.num_rows)
+        if far := far_by_symbol(inputs.scaler, matrix.values, used, inputs.codes, table):
             (warn or _log.warning)(say_far(far))
         return self.frame(table, chosen, predicted)
 
@@ -206,7 +208,7 @@ class Bundle:
         record = self.record
         if not len(rows):
             return np.empty((0, self.spec.num_outputs))
-        inputs = self._inputs(table, matrix, rows, device)
+        inputs = self.inputs(table, matrix, rows, device)
         codes = inputs.codes
         with own_code():
             predicted = self.predictor.predict(inputs)
@@ -217,31 +219,8 @@ class Bundle:
         units = Units(self.spec, target_scaler, None if codes is None else codes[rows], start, record.least)
         return units.unscale(predicted)
 
-    @plain_numbers()
-    def hidden_states(self, table: Table, device: str = "auto") -> pl.DataFrame:
-        """What a network has made of each row's window: the state that its prediction is read from.
-
-        Returns:
-            symbol, time, then state_0, … (Float32), the top layer's at the window's last step; a row for each row of
-            the table with a full, gap-free window, knowable at its time.
-
-        Raises:
-            ConfigError: a model that has none.
-            SchemaError, NotEnoughRowsError: see `predict`.
-        """
-        choose_device(device)
-        matrix = self.features(table)
-        rows = self.scorable_rows(table, matrix)
-        states = []
-        for first in range(0, len(rows), _STATES_AT_ONCE):  # all their steps are a window's length times as large
-            inputs = self._inputs(table, matrix, rows[first : first + _STATES_AT_ONCE], device)
-            with own_code():
-                states.append(self.predictor.hidden_states(inputs)[:, -1])
-        together = np.concatenate(states)
-        columns = [pl.Series(f"state_{n}", column) for n, column in enumerate(together.T)]
-        return table.frame[rows].select(SYMBOL, TIME).with_columns(columns)
-
-    def _inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str) -> Inputs:
+    def inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str) -> Inputs:
+        """What the predictor reads of rows of a table."""
         record = self.record
         scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
         return Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
@@ -265,14 +244,6 @@ class Bundle:
         require_known(table, rows, self.record.symbols)
         return symbol_codes(table, self.record.symbols)
 
-    def _far_inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64]) -> list[str]:
-        """Which inputs of `rows` lie far from those of training, in words, symbol by symbol where there are several."""
-        scaler, codes = self.record.scaler.over(self.record.symbols), self._codes(table, rows)
-        used = rows_in_windows(rows, self.record.config.windows.sequence_length, table.num_rows)
-        by_symbol = zip(table.symbols, np.split(used, np.searchsorted(used, table.symbol_starts[1:])), strict=True)
-        far = {name: far_inputs(scaler, matrix.values, seen_rows, codes) for name, seen_rows in by_symbol}
-        return [f"{name} {inputs}" if len(far) > 1 else inputs for name, inputs in far.items() if inputs]
-
     @cached_property
     def predictor(self) -> Predictor:
         """The model itself."""
@@ -284,13 +255,3 @@ class Bundle:
 
 if TYPE_CHECKING:
     _: type[Scorer] = Bundle
-
-
-def _row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:
-    numbers = np.asarray(rows)
-    if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "iu"):
-        raise ConfigError(
-            f"rows must be row numbers, [n] whole numbers; got {numbers.dtype} {numbers.shape}",
-            "np.flatnonzero(mask) makes row numbers of a mask",
-        )
-    return numbers.astype(np.int64)

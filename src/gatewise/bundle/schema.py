@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gatewise.config.schema import format_duration
 from gatewise.data.market.sessions import NO_CALENDAR
 from gatewise.data.table import Table
-from gatewise.errors import NotEnoughRowsError, SchemaError
+from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError
 from gatewise.rows import window_rows
 
 
@@ -81,3 +81,18 @@ def _guess(missing: list[str], spare: list[str]) -> str:
 
 def _rename(name: str, column: str) -> str:
     return f"data.rename={ ({name: column})!r}"
+
+
+def row_numbers(rows: npt.NDArray[np.int64] | Sequence[int]) -> npt.NDArray[np.int64]:
+    """Row numbers as they may be given.
+
+    Raises:
+        ConfigError: they are no whole numbers [n].
+    """
+    numbers = np.asarray(rows)
+    if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in "iu"):
+        raise ConfigError(
+            f"rows must be row numbers, [n] whole numbers; got {numbers.dtype} {numbers.shape}",
+            "np.flatnonzero(mask) makes row numbers of a mask",
+        )
+    return numbers.astype(np.int64)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
 
 
-_WHAT = {"-o": "predictions", "--hidden-states": "hidden states"}
+# Flag -> what goes to its file.
+_WHAT = {"-o": "predictions", "--hidden-states": "hidden states", "--attention": "attention weights"}
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +50,15 @@ def predict(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    attention: Annotated[
+        Path | None,
+        typer.Option(
+            "--attention",
+            help="Write how much each step of a row's window counted too: .parquet or .csv.",
+            show_default="none",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     model_type: Annotated[
         str | None,
         typer.Option("--model-type", help="Which kind the model must be.", show_default="any", rich_help_panel=MODEL),
@@ -71,9 +81,8 @@ def predict(
     from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
-    places = {"-o": output.expanduser()}
-    if hidden_states is not None:
-        places["--hidden-states"] = hidden_states.expanduser()
+    given = {"-o": output, "--hidden-states": hidden_states, "--attention": attention}
+    places = {flag: place.expanduser() for flag, place in given.items() if place is not None}
     for flag, place in places.items():
         _refuse_a_place(place, flag)
         require_frame_suffix(place)
@@ -108,8 +117,11 @@ def predict(
 
     stamps = stamp_names(table, bundle.predicted_columns)
     frames = {"-o": predicted_parts(bundle, table, device, warn)}
-    if hidden_states is not None:
-        frames["--hidden-states"] = iter([states := bundle.hidden_states(table, device)])
+    widths = {}
+    for flag, read in (("--hidden-states", bundle.hidden_states), ("--attention", bundle.step_weights)):
+        if flag in places:
+            inside = read(table, device)
+            frames[flag], widths[flag] = iter([inside]), inside.width - 2
     rows = 0
     for flag, parts in frames.items():
         try:
@@ -117,15 +129,14 @@ def predict(
         except StorageError as error:
             raise StorageError(error.message, f"free some space, or name a file elsewhere: {flag} FILE") from error
     if as_json:
-        written = {"output": str(places["-o"])}
-        if hidden_states is not None:
-            written["hidden_states"] = str(places["--hidden-states"])
+        names = {"-o": "output", "--hidden-states": "hidden_states", "--attention": "attention"}
+        written = {names[flag]: str(place) for flag, place in places.items()}
         print_json({"rows": rows, **written, "stamps": stamps, "warnings": list(warnings)})
     else:
         print(f"{rows:,} prediction{'' if rows == 1 else 's'} in {places['-o']}")
-        if hidden_states is not None:
-            width = states.width - 2
-            print(f"as many hidden states of {width} units in {places['--hidden-states']}")
+        units = {"--hidden-states": "units", "--attention": "steps"}
+        for flag, width in widths.items():
+            print(f"as many {_WHAT[flag]} of {width} {units[flag]} in {places[flag]}")
         print_sentence(stamp_words(stamps))
 
 
@@ -143,11 +154,13 @@ def _require_kind(name: str, wanted: str | None) -> None:
 def _refuse_one_place(places: Mapping[str, Path]) -> None:
     from gatewise.errors import ConfigError
 
-    if len({place.absolute() for place in places.values()}) < len(places):
-        raise ConfigError(
-            f"predictions and hidden states go to a file each; both are to go to {places['-o']}",
-            "name another file: --hidden-states FILE",
-        )
+    flags: dict[Path, str] = {}
+    for flag, place in places.items():
+        if (other := flags.setdefault(place.absolute(), flag)) != flag:
+            raise ConfigError(
+                f"{_WHAT[other]} and {_WHAT[flag]} go to a file each; both are to go to {place}",
+                f"name another file: {flag} FILE",
+            )
 
 
 def _refuse_a_place(output: Path, flag: str) -> None:

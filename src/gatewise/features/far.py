@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.data.table import Table
 from gatewise.features.base import Values
 from gatewise.features.scaling import Scaler
 
@@ -46,6 +47,15 @@ def far_inputs(
     named = ", ".join(f"{scaler.names[number]} ({share[number]:.0%} of the rows)" for number in far[:_SHOWN])
     more = f" and {len(far) - _SHOWN} more" if len(far) > _SHOWN else ""
     return f"more than {BEYOND:g} {_WORDS[scaler.kind]}: {named}{more}"
+
+
+def far_by_symbol(
+    scaler: Scaler, values: Values, rows: npt.NDArray[np.int64], codes: npt.NDArray[np.int32] | None, table: Table
+) -> list[str]:
+    """What `far_inputs` says of rows of a table, symbol by symbol where there are several."""
+    by_symbol = zip(table.symbols, np.split(rows, np.searchsorted(rows, table.symbol_starts[1:])), strict=True)
+    far = {name: far_inputs(scaler, values, seen_rows, codes) for name, seen_rows in by_symbol}
+    return [f"{name} {inputs}" if len(far) > 1 else inputs for name, inputs in far.items() if inputs]
 
 
 def say_far(lines: Sequence[str]) -> str:

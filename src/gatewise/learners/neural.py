@@ -51,14 +51,14 @@ class NeuralPredictor:
         self._placed: dict[torch.device, Network] = {}
 
     def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
-        module, windows = self._placed_with(inputs)
+        module, windows = self.placed_with(inputs)
         return self.spec.predictions(predict_outputs(module, windows, inputs.rows), self.floor)
 
     def hidden_states(self, inputs: Inputs) -> npt.NDArray[np.float32]:
         read = network_spec(inputs.config.model).hidden_states
         if read is None:
             raise no_hidden_states(inputs.config.model)
-        module, windows = self._placed_with(inputs)
+        module, windows = self.placed_with(inputs)
         # They leave the device batch by batch: all of them are a window's length times as large as the outputs.
         return over_windows(
             windows,
@@ -72,7 +72,7 @@ class NeuralPredictor:
     def state(self) -> Mapping[str, Any]:
         return {}
 
-    def _placed_with(self, inputs: Inputs) -> tuple[Network, Windows]:
+    def placed_with(self, inputs: Inputs) -> tuple[Network, Windows]:
         """The module where the rows are to be, a copy if it lies elsewhere, and their windows."""
         device, _ = choose_device(inputs.device)
         if device not in self._placed:

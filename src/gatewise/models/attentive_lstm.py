@@ -99,7 +99,7 @@ class AttentiveLstm(Network):
                 x_BTE = self.attention[str(number)](x_BTE, weights)
         return x_BTE
 
-    def attention_of(self, x_BTF: Tensor) -> Tensor:
+    def attention_weights(self, x_BTF: Tensor) -> Tensor:
         """How much each step reads of each, [batch, attention layers, heads, steps, steps]."""
         weights: list[Tensor] = []
         self.states(x_BTF, weights)

@@ -110,6 +110,8 @@ class NeuralSpec(ModelSpec):
         build: makes it, on the CPU.
         hidden_states: (module, x_BTF) -> its top layer's states [batch, steps, width].
         maps: (module, x_BTF) -> how much each step counted for the outputs, [batch, steps], rows summing to 1.
+        attention: (module, x_BTF) -> how much each step took of each, [batch, layers, heads, steps, steps], rows as in
+            maps.
         step_bytes: (config, shape) -> what a training step takes beside weights; `None`: forward is asked.
         stacks: whether its members train as one fleet; what keeps it out is an operation that `vmap` can't map.
         exports: whether `torch.export` takes it.
@@ -122,6 +124,7 @@ class NeuralSpec(ModelSpec):
     build: Build
     hidden_states: Callable[[Any, Tensor], Tensor] | None = None
     maps: Callable[[Any, Tensor], Tensor] | None = None
+    attention: Callable[[Any, Tensor], Tensor] | None = None
     step_bytes: Callable[[Any, StepShape], StepBytes] | None = None
     stacks: bool = True
     exports: bool = True
@@ -145,6 +148,7 @@ class NeuralSpec(ModelSpec):
         declared = {
             "hidden states": self.hidden_states is not None,
             "maps": self.maps is not None,
+            "attention": self.attention is not None,
             "fleets": self.stacks,
             "export": self.exports,
         }

@@ -95,6 +95,7 @@ MODELS: dict[str, ModelSpec] = {
         "Vaswani et al. 2017",
         hidden_states=Transformer.states,
         maps=Transformer.step_weights,
+        attention=Transformer.attention_weights,
     ),
     "attentive_lstm": _neural(
         AttentiveLstm,
@@ -103,6 +104,7 @@ MODELS: dict[str, ModelSpec] = {
         "Hochreiter & Schmidhuber 1997; Vaswani et al. 2017",
         hidden_states=AttentiveLstm.states,
         maps=AttentiveLstm.step_weights,
+        attention=AttentiveLstm.attention_weights,
     ),
     "segrnn": _neural(
         SegRNN,

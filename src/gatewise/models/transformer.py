@@ -110,7 +110,7 @@ class Transformer(Network):
         out: Tensor = self.norm(x_BTE)
         return out
 
-    def attention(self, x_BTF: Tensor) -> Tensor:
+    def attention_weights(self, x_BTF: Tensor) -> Tensor:
         """How much each step reads of each, [batch, layers, heads, steps, steps]."""
         weights: list[Tensor] = []
         self.states(x_BTF, weights)
@@ -118,4 +118,4 @@ class Transformer(Network):
 
     def step_weights(self, x_BTF: Tensor) -> Tensor:
         """How much the last step, which the head reads, takes of each in the top layer, [batch, steps]."""
-        return self.attention(x_BTF)[:, -1, :, -1].mean(dim=1)
+        return self.attention_weights(x_BTF)[:, -1, :, -1].mean(dim=1)

@@ -10,10 +10,12 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
+from gatewise.learners.attention import Attention
 from gatewise.report.members import MemberResult
 from gatewise.targets.outputs.base import OutputSpec
 
 MOST_POINTS = 2_000  # of a curve
+MOST_WINDOWS = 100  # whose attention is drawn
 MOST_DOTS = 1_000  # of a scatter
 
 
@@ -62,6 +64,7 @@ class ReportData:
         class_counts: {part: int64 [classes]}, train among the parts; empty for numbers.
         predicted: {part: rows}; empty for classes.
         config_yaml: the resolved config.
+        attention: of the newest windows of the newest part; `None` where a model has none.
         notes: what a reader should know beside the numbers.
         members: of an ensemble, beside it.
     """
@@ -79,6 +82,7 @@ class ReportData:
     config_yaml: str
     notes: tuple[str, ...]
     members: tuple[MemberResult, ...] = ()
+    attention: Attention | None = None
 
     @property
     def verdict(self) -> PartResult:

@@ -16,6 +16,7 @@ from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
+from gatewise.learners.attention import Attention
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.report.members import MemberResult
 from gatewise.samples import Samples
@@ -43,6 +44,7 @@ def gather_report(
     remarks: Sequence[str] = (),
     curves: str = "",
     members: tuple[MemberResult, ...] = (),
+    attention: Attention | None = None,
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -52,6 +54,7 @@ def gather_report(
         run: more facts in words, such as {"Run": id, "Device": "cpu"}.
         remarks: sentences on the training, which head the notes. curves: what the history shows, in words.
         members: of an ensemble.
+        attention: of some windows; `None`: the model has none.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -76,6 +79,7 @@ def gather_report(
             *evaluation.notes,
             *_notes(config, evaluation, labels.spec),
         ),
+        attention=attention,
     )
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import metric_words
 from gatewise.files import write_text
-from gatewise.report import figures, run_figures
+from gatewise.learners.attention import Attention
+from gatewise.report import attention_figures, figures, run_figures
 from gatewise.report.data import ReportData
 from gatewise.report.html import (
     Pictures,
@@ -53,6 +56,7 @@ def render(report: ReportData) -> str:
         _header(report),
         section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
+        *([section("Attention", _attention(report.attention, pictures))] if report.attention else []),
         section("Training", _training(report, pictures)),
         section("The split", _split(report, pictures)),
         section("What was run", [facts(report.facts)]),
@@ -127,6 +131,26 @@ def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]
 def _amount(rule: Backtest, value: float, sign: str = "") -> str:
     """A return or a fall in its unit."""
     return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
+
+
+def _attention(attention: Attention, pictures: Pictures) -> Iterator[str]:
+    windows = (
+        f"Mean over the newest {len(attention.steps):,} windows" if len(attention.steps) > 1 else "The last window"
+    )
+    layers = attention.layers.mean(axis=(0, 2), dtype=np.float64)
+    yield pictures.add(
+        attention_figures.attention_layers(layers),
+        "How much steps read of each other",
+        f"{windows} and all heads; each row sums to one. It says what was looked at, not that it helped.",
+        wide=True,
+        height=150 + 300 * -(-len(layers) // 3),
+    )
+    yield pictures.add(
+        attention_figures.step_shares(attention.steps),
+        "How much each step counted",
+        f"{windows}, with the band of eight in ten; dotted where all would count alike.",
+        wide=True,
+    )
 
 
 def _training(report: ReportData, pictures: Pictures) -> Iterator[str]:

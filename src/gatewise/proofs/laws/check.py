@@ -42,6 +42,7 @@ LAWS: dict[str, Law] = {
     "symbols": Law(networks.symbols, _network()),
     "hidden states": Law(networks.hidden_states, _network(lambda spec: spec.hidden_states is not None)),
     "maps": Law(networks.maps, _network(lambda spec: spec.maps is not None)),
+    "attention": Law(networks.attention, _network(lambda spec: spec.attention is not None)),
     "resumes": Law(networks.resumes, _network()),
     "fleet": Law(networks.fleet, _network(lambda spec: spec.stacks)),
     "exports": Law(networks.exports, _network(lambda spec: spec.exports)),

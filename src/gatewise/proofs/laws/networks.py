@@ -178,6 +178,19 @@ def maps(tiny: Tiny) -> str | None:
     return None if fits else "they must be at least 0 and sum to 1"
 
 
+def attention(tiny: Tiny) -> str | None:
+    """[batch, layers, heads, steps, steps], none below 0, rows summing to 1; if causal, 0 for later steps."""
+    read = spec_of(tiny).attention
+    assert read is not None
+    weights = read(tiny.network().eval(), windows_x())
+    if weights.dim() != 5 or (len(weights), *weights.shape[3:]) != (5, STEPS, STEPS):
+        return f"they must be [5, layers, heads, {STEPS}, {STEPS}]; got {list(weights.shape)}"
+    if (weights < 0).any() or not torch.allclose(weights.sum(dim=-1), torch.ones(1), atol=1e-5):
+        return "they must be at least 0 and sum to 1 a row"
+    later = weights.triu(1).any()
+    return "a step takes something of one after it" if later and tiny.config().model.is_causal else None
+
+
 def resumes(tiny: Tiny) -> str | None:
     """A training that was cut off and went on ends with the same weights, to the bit, dropout included."""
     states = []
