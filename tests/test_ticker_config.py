@@ -161,6 +161,8 @@ def test_a_repeated_column_is_used_once_and_that_is_said(caplog: pytest.LogCaptu
         ("tensorboard", True, "training.tensorboard", True),
         ("grad_clip", None, "training.gradient_clip", None),
         ("attention", False, "model.name", "lstm"),
+        ("attention", None, "model.name", "lstm"),
+        ("attention", True, "model.name", "attentive_lstm"),
     ],
 )
 def test_every_further_name_reaches_its_field(tmp_path: Path, key: str, value: Any, dotted: str, expected: Any) -> None:
@@ -188,6 +190,21 @@ def test_another_model_keeps_the_rest_of_the_preset(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL, model__name="gru")
     assert (config.model.name, field(config, "model.hidden_size")) == ("gru", 64)
     assert config.target.learn == "relative"
+
+
+def test_attention_selects_a_small_attentive_lstm_of_the_sizes_that_the_file_gives(tmp_path: Path) -> None:
+    names = ("name", "hidden_size", "num_layers", "num_heads", "dropout", "bidirectional")
+
+    def model(**values: Any) -> tuple[Any, ...]:
+        said = {"attention": True} | values
+        return tuple(field(load(tmp_path, MINIMAL | said), f"model.{name}") for name in names)
+
+    assert model() == ("attentive_lstm", 64, 2, 8, 0.2, False)
+    assert model(hidden_size=32, num_layers=1, dropout=0.1, bidirectional=True) == (
+        "attentive_lstm", 32, 1, 8, 0.1, True,
+    )  # fmt: skip
+    assert load(tmp_path, MINIMAL | {"attention": True}, model__name="gru").model.name == "gru"
+    assert load(tmp_path, MINIMAL | {"attention": True}).target.learn == "relative"
 
 
 def test_a_symbol_said_beside_the_file_takes_the_tickers_place(tmp_path: Path) -> None:
@@ -226,7 +243,9 @@ def test_an_unknown_name_is_refused_with_the_nearest_of_the_files_own(tmp_path: 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"attention": True}, "attention must be false"),
+        ({"attention": "yes"}, "attention must be true or false; got 'yes'"),
+        ({"attention": 1}, "attention must be true or false; got 1"),
+        ({"attention": True, "hidden_size": 50}, "multiple of model.num_heads, 8; got 50"),
         ({"seq_len": 5, "sequence_length": 6}, "seq_len and sequence_length are one setting"),
         ({"ticker": None}, "ticker must be text; got none"),
         ({"ticker": 7203}, 'in quotes: "7203"'),

@@ -60,6 +60,8 @@ CHOICES: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }
 PRESET = "ticker"  # that such a file lies on
+# What `attention: true` stands for: of the other fields of the model the preset's and the file's sizes hold.
+ATTENTION: dict[str, Any] = {"model.name": "attentive_lstm", "model.bidirectional": False}
 _OWN = ("ticker", "f_cols", "target_col", "attention")
 NAMES = frozenset((*FIELDS, *CHOICES, *_OWN))
 _EXAMPLE = '{"ticker": "AAPL", "f_cols": ["open", "high", "low", "close", "volume"]} is the shortest such file'
@@ -77,18 +79,15 @@ def translate(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: a key, or a word for a value, that is none of the known ones.
-        ConfigError: no ticker or no columns, a value of the wrong kind, one setting under both of its names, or
-            `attention`, which no model has yet.
+        ConfigError: no ticker or no columns, a value of the wrong kind, or one setting under both of its names.
     """
     for key in values:
         if key not in NAMES:
             raise UnknownNameError("key in a ticker config", key, NAMES)
     if "seq_len" in values and "sequence_length" in values:
         raise ConfigError("seq_len and sequence_length are one setting; the file holds both", "leave one of them out")
-    if values.get("attention"):
-        raise ConfigError(
-            "attention must be false: no recurrent model here has it yet", 'leave "attention" out of the file'
-        )
+    if not isinstance(attention := values.get("attention") or False, bool):
+        raise ConfigError(f"attention must be true or false; got {attention!r}", '"attention": true, or leave it out')
     columns = _columns(values.get("f_cols"))
     target = values.get("target_col")
     if target is not None:
@@ -98,6 +97,8 @@ def translate(values: Mapping[str, Any]) -> dict[str, Any]:
         "features.columns": columns,
         "target.columns": columns if target is None else [target],
     }
+    if attention:
+        fields |= ATTENTION
     fields |= {FIELDS[key]: value for key, value in values.items() if key in FIELDS}
     for key, (field, choices) in CHOICES.items():
         if key in values:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gatewise.report.figure_style import MODEL, QUIET, styled
+from gatewise.report.figure_style import ACCENT, MODEL, QUIET, styled
 
 _A_ROW = 3  # pictures
 _NAMES = 24  # of steps, at the axes
@@ -16,8 +16,11 @@ _NAMES = 24  # of steps, at the axes
 def attention_layers(layers_LTT: npt.NDArray[np.float64]) -> go.Figure:
     """A heat map a layer: a row is the step that reads, a column the step that it reads, 0 the window's last.
 
+    Drawn is how many times an even share among the steps that it may read: the first steps of a causal model, which may
+    read few, would outshine all others.
+
     Args:
-        layers_LTT: mean over windows and heads.
+        layers_LTT: mean over windows and heads; 0 where a step may not read another.
     """
     num_layers, steps, _ = layers_LTT.shape
     columns = min(num_layers, _A_ROW)
@@ -27,19 +30,23 @@ def attention_layers(layers_LTT: npt.NDArray[np.float64]) -> go.Figure:
         horizontal_spacing=0.09, vertical_spacing=0.16 / rows,
     )  # fmt: skip
     back = np.arange(1 - steps, 1)
+    readable_LTT = layers_LTT > 0
+    times_LTT = np.where(readable_LTT, layers_LTT * readable_LTT.sum(axis=-1, keepdims=True), np.nan)
+    most = max(2.0, float(np.nanmax(times_LTT)))
     for number, layer_TT in enumerate(layers_LTT):
         row, column = number // columns + 1, number % columns + 1
         figure.add_trace(
             go.Heatmap(
-                z=layer_TT,
+                z=times_LTT[number],
+                customdata=layer_TT,
                 x=back,
                 y=back,
                 zmin=0,
-                zmax=float(layers_LTT.max()),
-                colorscale=[[0, "#f4f7fb"], [0.25, "#a9c6e6"], [1, MODEL]],
+                zmax=most,
+                colorscale=[[0, ACCENT], [1 / most, "#f4f7fb"], [1, MODEL]],
                 showscale=number == 0,
-                colorbar={"title": {"text": "share", "side": "right"}, "thickness": 10, "tickformat": ".0%"},
-                hovertemplate="step %{y} takes %{z:.1%} of step %{x}<extra></extra>",
+                colorbar={"title": {"text": "times an even share", "side": "right"}, "thickness": 10},
+                hovertemplate="step %{y} takes %{customdata:.1%} of step %{x}<extra></extra>",
             ),
             row=row,
             col=column,

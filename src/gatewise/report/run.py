@@ -141,7 +141,8 @@ def _attention(attention: Attention, pictures: Pictures) -> Iterator[str]:
     yield pictures.add(
         attention_figures.attention_layers(layers),
         "How much steps read of each other",
-        f"{windows} and all heads; each row sums to one. It says what was looked at, not that it helped.",
+        f"{windows} and all heads, against an even share of what a step may read. It says what was looked at, not that "
+        "it helped.",
         wide=True,
         height=150 + 300 * -(-len(layers) // 3),
     )
