@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewise.config.load import load_config
+from gatewise.config.model_presets import model_preset
 from gatewise.config.names import PRESET, long_name
 from gatewise.config.schema import MODEL_CONFIGS
 from gatewise.errors import ConfigError, GatewiseError, ReadError, UnknownNameError
@@ -41,6 +42,11 @@ def test_the_wide_space_holds_the_ranges_that_were_promised() -> None:
         Range("dropout", 0.1, 0.5, log=False, step=None, whole=False),
         Choice("hidden_size", (128, 256, 512)),
     )
+
+
+def test_every_model_has_a_space_and_a_preset() -> None:
+    assert set(MODEL_CONFIGS) <= set(shipped_spaces())
+    assert [name for name in MODEL_CONFIGS if not model_preset(name)] == []
 
 
 @pytest.mark.parametrize("name", shipped_spaces())

@@ -7,11 +7,13 @@ by the time the last one, which has none, is asked. Seen is what moves an output
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.model_base import NetworkConfig
 from gatewise.fold import make_windows
 from gatewise.learners.neural import build
@@ -44,7 +46,18 @@ def first_that_sees_ahead(outputs: Callable[[Tensor], Tensor], x_BTF: Tensor, st
 
 
 def check_causality(case: Case) -> Check:
-    """Outputs of a window's earlier steps stay the same when its later ones are replaced, where that is declared."""
+    """Outputs of a window's earlier steps stay the same when its later ones are replaced, where that is declared.
+
+    An ensemble is as its members are.
+    """
+    model = case.config.model
+    models = model.member_models if isinstance(model, EnsembleConfig) else (model,)
+    checks = [_check(replace(case, config=case.config.model_copy(update={"model": one}))) for one in models]
+    told = [check for check in checks if not check.passed] or checks
+    return replace(told[0], detail="; ".join(dict.fromkeys(check.detail for check in told)))
+
+
+def _check(case: Case) -> Check:
     model, name = case.config.model, case.config.model.name
     if not isinstance(model, NetworkConfig):
         return Check("causality", True, f"{name} reads the row that ends a window, so there is no later step to see")
