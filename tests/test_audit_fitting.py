@@ -96,6 +96,25 @@ def test_an_off_by_one_purge_is_caught_without_an_embargo_too() -> None:
     assert check.detail.startswith("1 sample's span meets a later part's: train, first A 2024-01-0")
 
 
+@pytest.mark.parametrize("purge_inputs", [True, False])
+def test_parts_cut_by_rows_are_counted_again_and_purged_as_they_say(purge_inputs: bool) -> None:
+    config = small_experiment(target__kind="direction", split__method="rows", split__purge_inputs=purge_inputs)
+    config = config.model_copy(update={"split": config.split.model_copy(update={"embargo_rows": None})})
+    check = check_split(case_of(config=config))
+    assert check.passed
+    assert f"no {'span' if purge_inputs else 'label'} meets a later part's" in check.detail
+    faults: dict[SplitPart, str] = {
+        test_shortened: "test was shortened: 20 of its samples are missing",
+        with_spec(train=0.77, val=0.08): "train holds labels of other rows than its own",
+    }
+    if purge_inputs:
+        faults[with_spec(purge_inputs=False)] = "span meets a later part's: train"
+    for split, words in faults.items():
+        check = check_split(case_of(config=config, parts=Parts(split=split)))
+        assert not check.passed
+        assert words in check.detail
+
+
 def test_cutoffs_that_differ_by_symbol_are_caught() -> None:
     late = random_walk(1_500, symbols="AB")
     moved = late.frame.with_columns(
