@@ -35,7 +35,8 @@ def test_no_sample_that_trials_see_touches_the_test_part_of_any_config_in_the_sp
     table, horizon = make_table(minutes), data.draw(st.integers(1, 5))
     shortest, longest = sorted(data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12))))
     embargo, least = data.draw(st.integers(0, 4)), data.draw(st.integers(0, 3))
-    split = SplitConfig(embargo_rows=embargo, purge_rows=least)
+    method = data.draw(st.sampled_from(["fixed", "rows"]))
+    split = SplitConfig(method=method, embargo_rows=embargo, purge_rows=least)
 
     def samples(length: int) -> SimpleNamespace:
         start, rows = table.segment_start, np.arange(table.num_rows)

@@ -27,12 +27,14 @@ class RowParts:
     Attributes:
         train, val, test: whose labels lie in that part alone.
         across: whose labels begin in one part and end in a later one.
+        test_from_us: the moment of the row before test, from which on labels begin in test.
     """
 
     train: Mask
     val: Mask
     test: Mask
     across: Mask
+    test_from_us: int
 
 
 def part_sizes(spec: SplitConfig, num_rows: int) -> tuple[int, int, int]:
@@ -74,5 +76,9 @@ def cut_by_rows(spans: Spans, spec: SplitConfig) -> RowParts:
     last = np.searchsorted(moments_us, spans.last_us)
     across = ((first < train) & (last >= train)) | ((first < val) & (last >= val))
     return RowParts(
-        last < train, (first >= train) & (last < val), (first >= val) & (last < test), across & (last < test)
+        last < train,
+        (first >= train) & (last < val),
+        (first >= val) & (last < test),
+        across & (last < test),
+        int(moments_us[val - 1]),
     )

@@ -137,13 +137,12 @@ def before_test(samples: Samples, most_rows: Rows, split: SplitConfig) -> Mask:
     kept = np.ones(spans.row.size, dtype=bool)
     if split.method == "rows":
         parts = cut_by_rows(spans, split)
-        kept, tested_us = parts.train | parts.val | parts.across, spans.time_us[parts.test]
+        kept, cutoff_us = parts.train | parts.val | parts.across, parts.test_from_us if split.test else None
     else:
         count = len(most_rows) - round((split.train + split.val) * len(most_rows)) if split.test else 0
-        tested_us = np.sort(spans.time_us)[max(0, spans.row.size - count) :]
-    if tested_us.size:
-        cutoff_us = tested_us.min()
-        tested = most_rows[table.time_us[most_rows] >= cutoff_us]
+        cutoff_us = np.sort(spans.time_us)[max(0, spans.row.size - count)] if count else None
+    tested = most_rows[table.time_us[most_rows] >= cutoff_us] if cutoff_us is not None else most_rows[:0]
+    if cutoff_us is not None and tested.size:
         first_row = np.maximum(tested - samples.reach_rows, table.segment_start[tested])
         first_us = table.time_us[first_row].min()
         gap_us, _ = embargo_us(split, table.timeframe, spans)
