@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import TINY, Cli
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import BundleError, ConfigError, EnsembleCompatibilityError, UnknownNameError
@@ -210,3 +211,30 @@ def test_a_bundle_whose_tensor_is_of_no_member_is_refused() -> None:
     tensors = dict(made.predictor.tensors()) | {"members/2/weights": torch.zeros(1)}
     with pytest.raises(BundleError, match="members/2/weights is of no member"):
         learner_of(config.model).restore(config, shape, tensors, made.predictor.state())
+
+
+def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_may(cli: Cli, tmp_path: Path) -> None:
+    """And only there: a run of another split may have learned rows that the ensemble is judged on."""
+    words = ("train", *TINY, "--max-epochs", 2, "--json", "-q")
+    alone = cli(*words).json
+    run = alone["run_id"][:8]
+    made = cli(*words, "--model", "voting", "--base-models", f"{run},gru", "--seed", 7).json
+    first, second = made["members"]
+    assert (first["name"], first["model"], second["model"]) == (run, "lstm", "gru")
+    assert (first["epochs"], first["best_epoch"]) == (alone["epochs"], alone["best_epoch"])
+    for part, metrics in alone["metrics"].items():
+        assert first["metrics"][part]["log_loss"] == pytest.approx(metrics["log_loss"]["value"], abs=1e-12)
+    assert cli("train", "--resume", made["run_id"], "--json", "-q").json["metrics"] == made["metrics"]
+    predicted = cli("predict", "--model", made["run_id"], "--source", "sp500", "-o", tmp_path / "all.csv", "-q")
+    assert predicted.code == 0, predicted.err
+    voting = ("--model", "voting", "--base-models", f"{run},gru")
+    refused = {
+        ("train", *TINY, *voting, "--set", "split.train=0.6", "--set", "split.val=0.25"): "split.train: 0.7 then",
+        ("train", *TINY, *voting, "--end", "2015-01-01"): "of the ensemble's data",
+        ("train", *TINY, "--model", "stacking", "--base-models", f"{run},gru"): "knows them all",
+        ("cv", *TINY, *voting): "is a run; runs are members",
+    }
+    for said, why in refused.items():
+        answer = cli(*said, "-q")
+        assert answer.code == 2, said
+        assert why in answer.err, said

@@ -6,6 +6,7 @@ rows, so windows, features and target are the experiment's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -18,6 +19,7 @@ from gatewise.errors import ConfigError, EnsembleCompatibilityError, UnknownName
 if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
 
+_RUN_ID = re.compile("[0-9a-f]{4,32}")
 LAST_ROW = "last_row:"  # before a model of one row that is to stand among models of windows
 Sizes = Literal["preset", "quick", "tiny"]
 Weight = Annotated[float, Field(ge=0)]
@@ -48,6 +50,8 @@ class EnsembleConfig(ModelConfig):
             )
         if stray := [name for name in self.members if name not in self.base_models]:
             raise UnknownNameError("base model in model.members", stray[0], self.base_models)
+        if self.unknown_runs:  # gatewise.registry.run_members fills in what they are
+            return self
         sides = [
             (name, model.name, _reads_windows(model))
             for name, model in zip(self.base_models, self.member_models, strict=True)
@@ -70,17 +74,48 @@ class EnsembleConfig(ModelConfig):
         Raises:
             ConfigError: no such model, or settings that are none of it.
         """
-        return tuple(self._member(name) for name in self.base_models)
+        return tuple(self._member(name) for name in self.base_models if name not in self.unknown_runs)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Those of `base_models` that are runs, which are not trained again."""
+        return tuple(name for name in self.base_models if self.is_run(name))
+
+    @property
+    def unknown_runs(self) -> tuple[str, ...]:
+        """Those of which `members` does not say yet what they are."""
+        return tuple(name for name in self.runs if "name" not in self.members.get(name, {}))
+
+    def require_known(self) -> None:
+        """Refuses runs of which nothing is known.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.unknown_runs:
+            run = self.unknown_runs[0]
+            raise ConfigError(
+                f"{run} is a run; runs are members of ensembles that are trained once, on one split",
+                f"gatewise train takes it; elsewhere name its model, which gatewise runs show {run} says",
+            )
+
+    @classmethod
+    def is_run(cls, base_model: str) -> bool:
+        """Whether a base model is the beginning of a run's id."""
+        name = model_name(base_model)
+        return bool(_RUN_ID.fullmatch(name)) and name not in cls.options
 
     def _member(self, name: str) -> ModelConfig:
-        model, own = model_name(name), self.members.get(name, {})
+        own = self.members.get(name, {})
+        model = own["name"] if self.is_run(name) else model_name(name)
         made = self.options[model]
         if issubclass(made, EnsembleConfig):
             raise ConfigError(f"a member is one model; {model} is an ensemble", "name its base models instead")
         of_preset = {key.removeprefix("model."): value for key, value in preset_section(model, "model").items()}
         first, last = (made.sized(getattr(made, size)) if self.sizes == size else {} for size in ("quick", "tiny"))
-        if unknown := own.keys() - made.model_fields.keys() | own.keys() & {"name"}:
-            raise UnknownNameError(f"key in model.members.{name}", min(unknown), {*made.model_fields} - {"name"})
+        known = made.model_fields.keys() - ({"name"} if not self.is_run(name) else set())
+        if unknown := own.keys() - known:
+            raise UnknownNameError(f"key in model.members.{name}", min(unknown), known)
         try:
             return made.model_validate(of_preset | first | own | last | {"name": model})
         except ValidationError as error:
@@ -110,11 +145,12 @@ class EnsembleConfig(ModelConfig):
 
     @property
     def parts(self) -> tuple[str, ...]:
+        self.require_known()
         return (self.name, *(model.name for model in self.member_models))
 
     @property
     def num_trainings(self) -> int:
-        return len(self.base_models)
+        return len(self.base_models) - len(self.runs)
 
     def require_length(self, sequence_length: int) -> None:
         for model in self.member_models:
@@ -127,7 +163,7 @@ class EnsembleConfig(ModelConfig):
             model.require(output_kind, "last", type(training)() if among_networks else training)
 
     def refuse_unread(self, training: TrainingConfig) -> None:
-        if not self.reads_windows:
+        if not (self.reads_windows or self.runs):
             self.member_models[0].refuse_unread(training)
 
 
@@ -163,6 +199,11 @@ class LevelsConfig(EnsembleConfig):
 
     @model_validator(mode="after")
     def _final_reads_rows(self) -> Self:
+        if self.runs:
+            raise ConfigError(
+                f"{self.name} trains its members on parts of the training rows, and run {self.runs[0]} knows them all",
+                'model.name="voting", or name its model',
+            )
         if self.final is not None and self.options[self.final].consumes != "rows":
             known = [name for name, made in self.options.items() if made.consumes == "rows"]
             raise ConfigError(

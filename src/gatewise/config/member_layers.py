@@ -25,7 +25,9 @@ def hand_to_members(layers: Sequence[Layer], model: str) -> None:
     names = read_names(value_at(merge_layers(layers), "model.base_models") or made.model_fields["base_models"].default)
     if not isinstance(names, list | tuple):
         return  # the section says what must hold
-    fields = {name: model_config(model_name(name)).model_fields for name in names}
+    fields = {
+        name: {} if made.is_run(name) else model_config(model_name(name)).model_fields for name in names
+    }  # a run is as it was trained
     for layer in layers:
         section = layer.values.get("model", {})
         for field in [*section] if isinstance(section, dict) else []:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gatewise.files import members_folder
 from gatewise.fold import FittedFold, fit_fold, trained_labels
 from gatewise.learners.base import Inputs, Learner, Predictor, Shape, Trained, TrainedMember, no_hidden_states
 from gatewise.learners.combine import Combine, SecondStage, Vote
+from gatewise.learners.kept_members import kept_member
 from gatewise.learners.levels import inner_folds, second_stage_rows, training_rows
 from gatewise.learners.members import Member, Trainings, members_of
 from gatewise.models.registry import tabular_spec
@@ -87,6 +89,8 @@ class Ensemble:
             folds = inner_folds(config, samples, train_rows)
             parts += [(fit_fold(config, samples, inner.train), inner.train, inner.val) for inner in folds]
         for member in members:
+            if member.is_run:
+                continue
             for number, (fitted, *rows) in enumerate(parts):
                 asked = _within(member.config, len(rows[0])) if number else member.config
                 self._learner_of(asked.model).check(asked, samples, fitted, *rows)
@@ -123,12 +127,15 @@ class Ensemble:
             combine = self._second_stage(config, samples, fold, rows)
         else:
             combine = _vote(config.model)
-        trained = [
-            TrainedMember(
-                member.label, member.config, self._trained(member, samples, fold, (train_rows, val_rows), trainings)
-            )
-            for member in members
-        ]
+        shape = Shape(samples.matrix.names, samples.labels.spec, len(samples.table.symbols), fold.floor)
+        trained = []
+        for number, member in enumerate(members):
+            if member.is_run:
+                restore = partial(self._learner_of(member.config.model).restore, member.config, shape)
+                made = kept_member(folder, number, restore)
+            else:
+                made = self._trained(member, samples, fold, (train_rows, val_rows), trainings)
+            trained.append(TrainedMember(member.label, member.config, made))
         predictor = EnsemblePredictor([(one.config, one.trained.predictor) for one in trained], combine)
         listener.on_message(f"Predicting validation rows with {len(members)} members")
         inputs = Inputs.of(config, samples, fold, val_rows, config.training.device)

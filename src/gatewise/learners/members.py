@@ -25,10 +25,12 @@ class Member:
     Attributes:
         label: as it is listed; of a name that is listed again, `lstm_2`.
         config: the experiment, with the member's model, its training and its seed.
+        is_run: whether it was trained before, in a run of its own.
     """
 
     label: str
     config: ExperimentConfig
+    is_run: bool = False
 
 
 def members_of(config: ExperimentConfig) -> tuple[Member, ...]:
@@ -38,6 +40,7 @@ def members_of(config: ExperimentConfig) -> tuple[Member, ...]:
     """
     model = config.model
     assert isinstance(model, EnsembleConfig)
+    model.require_known()
     members, times = [], Counter[str]()
     for name, section in zip(model.base_models, model.member_models, strict=True):
         number = times[name]
@@ -46,7 +49,8 @@ def members_of(config: ExperimentConfig) -> tuple[Member, ...]:
         training = change_config(config, own).training if own else config.training
         training = training.model_copy(update={"seed": (training.seed + number * _APART) % MOST_SEEDS})
         label = f"{name}_{number + 1}" if number else name
-        members.append(Member(label, config.model_copy(update={"model": section, "training": training})))
+        own_config = config.model_copy(update={"model": section, "training": training})
+        members.append(Member(label, own_config, model.is_run(name)))
     return tuple(members)
 
 

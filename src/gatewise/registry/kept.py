@@ -40,15 +40,34 @@ def kept_training(prepared: Prepared, folder: Path) -> Trained | None:
     if not (folder / "metrics.json").exists():  # interrupted: the bundle holds what was best so far
         return None
     try:
-        values = json.loads((folder / "metrics.json").read_bytes())
-        if values["ended"] in STOPS:  # there is more to train
+        if json.loads((folder / "metrics.json").read_bytes())["ended"] in STOPS:  # there is more to train
             return None
-        return _trained(bundle, values, _epochs(folder, values["epochs"]), prepared.remarks)
+    except (OSError, *DAMAGE) as error:
+        raise _unreadable(folder) from error
+    return ended_training(folder, bundle, prepared.remarks)
+
+
+def ended_training(folder: Path, bundle: Bundle, before: tuple[str, ...] = ()) -> Trained:
+    """What came of a run that has ended.
+
+    Args:
+        before: remarks that are none on its training.
+
+    Raises:
+        BundleError: it can't be read again.
+    """
+    try:
+        values = json.loads((folder / "metrics.json").read_bytes())
+        return _trained(bundle, values, _epochs(folder, values["epochs"]), before)
     except (GatewiseError, OSError, *DAMAGE) as error:
-        raise BundleError(
-            f"what run {folder.name} ended with can't be read again from metrics.json and history.parquet in {folder}",
-            f"its model is whole: gatewise predict --model {folder.name}",
-        ) from error
+        raise _unreadable(folder) from error
+
+
+def _unreadable(folder: Path) -> BundleError:
+    return BundleError(
+        f"what run {folder.name} ended with can't be read again from metrics.json and history.parquet in {folder}",
+        f"its model is whole: gatewise predict --model {folder.name}",
+    )
 
 
 def _require_same(bundle: Bundle, prepared: Prepared, path: Path) -> None:

@@ -15,9 +15,10 @@ from gatewise.data.sources import how_to_resume
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, Interrupted
 from gatewise.experiment import Prepared, prepare, run_experiment
-from gatewise.files import home, require_place
+from gatewise.files import home, members_folder, require_place
 from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Trained
+from gatewise.learners.kept_members import keep_member
 from gatewise.loading import traceless
 from gatewise.locks import only_process
 from gatewise.registry.flavour import MODEL, model_files
@@ -25,6 +26,7 @@ from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import Group, Score
 from gatewise.registry.kept import kept_training
+from gatewise.registry.run_members import trained_runs, with_runs
 from gatewise.registry.runs import find_run, start_run
 from gatewise.registry.subject import checked_name
 from gatewise.registry.tracking import load_mlflow
@@ -93,12 +95,16 @@ def train(
     name = checked_name(name)
     if resume is None:
         # Rows and settings that can't be trained on leave no run behind.
-        config = config or load_config()
+        asked = config or load_config()
+        config = with_runs(asked)
         budget.require_ahead(config.training.max_epochs)
         prepared = prepare(config, table, meanwhile=load_mlflow)
+        runs = trained_runs(prepared, asked)
         with stage("opening the run"):
             run = start_run(prepared.config, prepared.samples.table, name, parent=parent)
         with only_process(run.folder, f"run {run.run_id}"):
+            for number, made in runs.items():
+                keep_member(members_folder(run.folder / "checkpoint.safetensors"), number, made)
             return _trained(run, prepared, listeners, budget)
     folder = find_run_folder(resume)
     with only_process(folder, f"run {folder.name}"):
