@@ -235,3 +235,20 @@ def test_killed_at_any_moment_it_goes_on_with_what_is_finished(cli: Cli, gatewis
     assert rest["effort"]["lstm@20"]["trainings"] == 2
     assert (folder / "compare.md").exists()
     assert not list((folder / "jobs").glob("*.checkpoint"))
+
+
+def test_an_ensemble_has_the_lists_networks_as_they_are_compared_unless_others_are_named() -> None:
+    sizes = {"model.hidden_size": 7, "model.channels": 5, "model.dropout": 0.25}
+
+    def config_of(compared: Any, more: Any) -> Any:
+        return load_config(overrides=sizes | dict(more), compared=compared, typed=True)
+
+    models = plan_comparison(config_of, ["lstm", "xgboost", "tcn", "voting"]).models
+    assert models["voting"].model.member_models == (models["lstm"].model, models["tcn"].model)
+
+    def with_base(compared: Any, more: Any) -> Any:
+        base = {"model.base_models": "gru,tcn"} if more.get("model.name") == "voting" else {}
+        return config_of(compared, base | dict(more))
+
+    named = plan_comparison(with_base, ["lstm", "tcn", "voting"]).models
+    assert named["voting"].model.base_models == ("gru", "tcn")

@@ -87,7 +87,7 @@ def compare(
         from gatewise.registry.cv import cross_validate
         from gatewise.registry.folders import find_folder
         from gatewise.selection.compare.pace import paced
-        from gatewise.selection.compare.plan import MAX_TIME, plan_comparison
+        from gatewise.selection.compare.plan import MAX_TIME, first_config, plan_comparison
         from gatewise.selection.cv.cv import resume_cv, start_cv
 
         def config_of(compared: Sequence[str], more: Mapping[str, Any]) -> ExperimentConfig:
@@ -96,8 +96,8 @@ def compare(
         if resume is None:
             if names_seeds(seeds) and "training.seed" in call.fields:
                 raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
-            chosen = read_seeds(seeds, config_of((), {}).training.seed) if seeds != 1 else ()
             names = listed("models", models, str)
+            chosen = read_seeds(seeds, first_config(config_of, names).training.seed) if seeds != 1 else ()
             plan = plan_comparison(config_of, names, MAX_TIME if max_time is None else max_time, chosen)
             plan, shared = paced(plan, call.rows.load(plan.base.data))
             folder, table = start_cv(plan), shared.table

@@ -109,13 +109,15 @@ def compare(
 def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: str | None) -> tuple[Plan, SharedData]:
     from gatewise.data.load import load_table
     from gatewise.selection.compare.pace import paced
-    from gatewise.selection.compare.plan import MAX_TIME, plan_comparison
+    from gatewise.selection.compare.plan import MAX_TIME, first_config, plan_comparison
 
     def config(compared: Sequence[str], more: Mapping[str, Any]) -> ExperimentConfig:
         return flags.config(more, compared=compared, typed=True)
 
     names = listed("--models", models) if models is not None else ()
-    chosen = seeds_from(seeds, config((), {}), "training.seed" in flags.fields) if seeds is not None else ()
+    chosen: Sequence[int] = ()
+    if seeds is not None:
+        chosen = seeds_from(seeds, first_config(config, names), "training.seed" in flags.fields)
     plan = plan_comparison(config, names, max_time or MAX_TIME, chosen)
     return paced(plan, load_table(plan.base.data))
 

@@ -39,7 +39,7 @@ def plan_comparison(
         ConfigError: no length of time, models or settings that can't be compared; see `load_config` and `Plan`.
     """
     budget = Budget.of(max_time)
-    first = config_of((), {})
+    first = first_config(config_of, models)
     kind = first.target.output_kind
     names = [*models] or [name for name in MODEL_CONFIGS if _by_itself(name, kind)]
     reference = REFERENCES.get(kind or "")
@@ -58,6 +58,12 @@ def plan_comparison(
     return replace(plan, max_seconds=(budget.max_seconds or 0) / trainings)
 
 
+def first_config(config_of: ConfigOf, models: Sequence[str]) -> ExperimentConfig:
+    """What is said of all but the models, whichever of them it was said with."""
+    name = models[0] if models else "lstm"
+    return config_of(models or tuple(MODEL_CONFIGS), {"model.name": name})
+
+
 def _by_itself(name: str, kind: str | None) -> bool:
     """Whether a model is compared unasked."""
     config = model_config(name)
@@ -65,13 +71,11 @@ def _by_itself(name: str, kind: str | None) -> bool:
 
 
 def _left_open(model: EnsembleConfig) -> bool:
-    return model.base_models == type(model).model_fields["base_models"].default and not model.members
+    default: tuple[str, ...] = type(model).model_fields["base_models"].default
+    return model.base_models == default
 
 
 def _members(configs: Mapping[str, ExperimentConfig]) -> dict[str, Any]:
     """The networks among some models, for an ensemble; nothing where they are too few for one."""
-    networks = {name: config.model for name, config in configs.items() if isinstance(config.model, NetworkConfig)}
-    if len(networks) < 2:
-        return {}
-    members = {name: model.model_dump(mode="json", exclude={"name"}) for name, model in networks.items()}
-    return {"model.base_models": tuple(networks), "model.members": members}
+    networks = tuple(name for name, config in configs.items() if isinstance(config.model, NetworkConfig))
+    return {"model.base_models": networks} if len(networks) > 1 else {}
