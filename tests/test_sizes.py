@@ -54,6 +54,14 @@ def test_labels_that_overlap_count_less() -> None:
     assert "28 training labels" in remark
 
 
+def test_windows_beyond_a_receptive_field() -> None:
+    tcn = {"model__name": "tcn", "model__channels": 8, "model__num_layers": 2, "model__kernel_size": 2}
+    (remark,) = remarks(**tcn)
+    assert remark == "Of a window's 10 rows tcn reads the last 7: windows.sequence_length=7, or more layers"
+    assert remarks(**tcn | {"windows__sequence_length": 7}) == []
+    assert remarks(**tcn | {"model__input_patch": 2}) == []
+
+
 def test_three_layers_on_300_rows() -> None:
     assert remarks(210, model__num_layers=3) == ["3 layers are many for 210 training windows: model.num_layers=2"]
     assert remarks(210, model__num_layers=2) == []

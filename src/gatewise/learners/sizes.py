@@ -7,6 +7,7 @@ Remarked on are
         "Understanding deep learning requires rethinking generalization"), so this is a convention for what is far
     three layers or more on fewer than 1,000 windows: two did best wherever Reimers & Gurevych (2017, "Optimal
         hyperparameters for deep LSTM-networks for sequence labeling tasks") looked, with far more rows
+    windows longer than the receptive field of a convolutional network: what lies before it is never read
     windows longer than a tenth of the training windows: neighbours then differ in next to nothing
     batches of more than half the part: an epoch is then a step, and 100 epochs are 100 steps
 """
@@ -54,6 +55,12 @@ def _remarks(config: ExperimentConfig, samples: Samples, num_train: int) -> Iter
     if layers >= DEEP_LAYERS and windows < DEEP_WINDOWS:
         yield f"{layers} layers are many for {windows:,} training windows: model.num_layers=2"
     length = config.windows.sequence_length
+    read = getattr(config.model, "receptive_field", length) * getattr(config.model, "input_patch", 1)
+    if read < length:
+        yield (
+            f"Of a window's {length} rows {config.model.name} reads the last {read}: windows.sequence_length={read}, "
+            "or more layers"
+        )
     if length > WINDOW_SHARE * windows:
         shorter = max(config.windows.burn_in + 1, int(WINDOW_SHARE * windows))
         yield (
