@@ -98,7 +98,8 @@ def compare(
                 raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
             names = listed("models", models, str)
             chosen = read_seeds(seeds, first_config(config_of, names).training.seed) if seeds != 1 else ()
-            plan = plan_comparison(config_of, names, MAX_TIME if max_time is None else max_time, chosen)
+            length = MAX_TIME if max_time is None else max_time
+            plan = plan_comparison(config_of, names, length, chosen, call.fields)
             plan, shared = paced(plan, call.rows.load(plan.base.data))
             folder, table = start_cv(plan), shared.table
         elif call.says_anything or models is not None or max_time is not None or seeds != 1:

@@ -118,7 +118,7 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
     chosen: Sequence[int] = ()
     if seeds is not None:
         chosen = seeds_from(seeds, first_config(config, names), "training.seed" in flags.fields)
-    plan = plan_comparison(config, names, max_time or MAX_TIME, chosen)
+    plan = plan_comparison(config, names, max_time or MAX_TIME, chosen, flags.fields)
     return paced(plan, load_table(plan.base.data))
 
 

@@ -5,7 +5,7 @@ It is a cross-validation with a time for each training, and runs, is kept and go
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,18 @@ MAX_TIME = "10m"
 # Of each kind of prediction the plainest model that reads features.
 REFERENCES = {"classes": "logistic", "values": "ridge"}
 
+_BASE = "model.base_models"
+
 # (all names compared, further settings by dotted names) -> the config of one of them
 ConfigOf = Callable[[Sequence[str], Mapping[str, Any]], ExperimentConfig]
 
 
 def plan_comparison(
-    config_of: ConfigOf, models: Sequence[str] = (), max_time: object = MAX_TIME, seeds: Sequence[int] = ()
+    config_of: ConfigOf,
+    models: Sequence[str] = (),
+    max_time: object = MAX_TIME,
+    seeds: Sequence[int] = (),
+    chosen: Collection[str] = (),
 ) -> Plan:
     """The plan before its models' epochs are fitted to their time, see `paced`.
 
@@ -34,6 +40,7 @@ def plan_comparison(
             nobody chose has the networks among them, as they are configured here.
         max_time: of each model, over all of its trainings: a text like 10m, or a timedelta.
         seeds: of each model on each fold; none: the config's own.
+        chosen: dotted names of settings that were said.
 
     Raises:
         ConfigError: no length of time, models or settings that can't be compared; see `load_config` and `Plan`.
@@ -51,7 +58,7 @@ def plan_comparison(
     configs |= {
         name: config_of(names, {"model.name": name, **_members(configs)})
         for name, config in configs.items()
-        if isinstance(config.model, EnsembleConfig) and _left_open(config.model)
+        if isinstance(config.model, EnsembleConfig) and _BASE not in chosen and _left_open(config.model)
     }
     plan = Plan(configs, (first.target.horizon,), len(seeds) or 1, named_seeds=tuple(seeds), command=COMPARE)
     trainings = plan.most_jobs // len(configs)
@@ -78,4 +85,4 @@ def _left_open(model: EnsembleConfig) -> bool:
 def _members(configs: Mapping[str, ExperimentConfig]) -> dict[str, Any]:
     """The networks among some models, for an ensemble; nothing where they are too few for one."""
     networks = tuple(name for name, config in configs.items() if isinstance(config.model, NetworkConfig))
-    return {"model.base_models": networks} if len(networks) > 1 else {}
+    return {_BASE: networks} if len(networks) > 1 else {}
