@@ -416,7 +416,7 @@ def test_paths_are_trained_judged_and_predicted_by_the_usual_commands(
     assert "the next 5 rows" in page
     assert "Errors by the steps ahead" in page
     out = tmp_path / "predictions.parquet"
-    monkeypatch.setattr("gatewise.bundle.predictions.NUMBERS_AT_ONCE", 10_000)  # a thousand rows at a time
+    monkeypatch.setattr("gatewise.rows.NUMBERS_AT_ONCE", 10_000)  # a thousand rows at a time
     scored = cli("predict", "--model", one["run_id"], "--source", "sp500", "-o", str(out), "--json", "--quiet")
     assert scored.code == 0, scored.err
     again = pl.read_parquet(out).join(frame, on="time", suffix="_before")

@@ -1,9 +1,13 @@
-"""Which rows can end a window: index arithmetic alone, so that it stands above torch."""
+"""Which rows can end a window, and how many to take at once: index arithmetic alone, so that it stands above torch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
+
+NUMBERS_AT_ONCE = 2**24  # 128 MB of float64
 
 
 def window_rows(
@@ -22,3 +26,10 @@ def rows_in_windows(rows: npt.NDArray[np.int64], sequence_length: int, num_rows:
     np.add.at(edges, rows - (sequence_length - 1), 1)
     np.add.at(edges, rows + 1, -1)
     return np.flatnonzero(np.cumsum(edges[:-1]) > 0)
+
+
+def parts_of(num_rows: int, width: int) -> Iterator[slice]:
+    """Parts of some rows of so many numbers each, to be gone through one by one: mostly one part, none of no rows."""
+    at_once = max(1, NUMBERS_AT_ONCE // width)
+    for first in range(0, num_rows, at_once):
+        yield slice(first, first + at_once)

@@ -36,7 +36,7 @@ from gatewise.isolation import plain_numbers
 from gatewise.learners.base import Inputs, Predictor, Shape
 from gatewise.learners.table import learner_of
 from gatewise.parts import own_code
-from gatewise.rows import rows_in_windows
+from gatewise.rows import parts_of, rows_in_windows
 from gatewise.samples import Samples
 from gatewise.targets.learned import Units, start_values
 from gatewise.targets.outputs.base import OutputSpec
@@ -205,19 +205,19 @@ class Bundle(Inside):
             SchemaError: one of `rows` is of a symbol that the bundle does not know and would have to.
         """
         choose_device(device)
-        record = self.record
-        if not len(rows):
-            return np.empty((0, self.spec.num_outputs))
-        inputs = self.inputs(table, matrix, rows, device)
-        codes = inputs.codes
-        with own_code():
-            predicted = self.predictor.predict(inputs)
-        if record.target_scaler is None:
-            return predicted
-        start = start_values(table, self.spec, rows) if record.least else None
-        target_scaler = record.target_scaler.over(record.symbols)
-        units = Units(self.spec, target_scaler, None if codes is None else codes[rows], start, record.least)
-        return units.unscale(predicted)
+        record, every = self.record, np.empty((len(rows), self.spec.num_outputs))
+        for part in parts_of(*every.shape):
+            inputs = self.inputs(table, matrix, rows[part], device)
+            with own_code():
+                predicted = self.predictor.predict(inputs)
+            if record.target_scaler is not None:
+                start = start_values(table, self.spec, rows[part]) if record.least else None
+                codes = None if inputs.codes is None else inputs.codes[rows[part]]
+                scaler = record.target_scaler.over(record.symbols)
+                predicted = Units(self.spec, scaler, codes, start, record.least).unscale(predicted)
+            assert predicted.shape == every[part].shape
+            every[part] = predicted
+        return every
 
     def inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str) -> Inputs:
         """What the predictor reads of rows of a table."""

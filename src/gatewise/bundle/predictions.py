@@ -10,26 +10,18 @@ import numpy.typing as npt
 import polars as pl
 
 from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.rows import parts_of
 from gatewise.targets.base import Labels
 
 if TYPE_CHECKING:
     from gatewise.bundle.bundle import Bundle
-
-NUMBERS_AT_ONCE = 2**24  # of predictions: 128 MB
-
-
-def parts_of(num_rows: int, num_outputs: int) -> Iterator[slice]:
-    """Which rows to predict at once, and to write: all where predictions are not too many. At least one part."""
-    at_once = max(1, NUMBERS_AT_ONCE // num_outputs)
-    for first in range(0, max(1, num_rows), at_once):
-        yield slice(first, first + at_once)
 
 
 def predicted_parts(
     bundle: Bundle, table: Table, device: str = "auto", warn: Callable[[str], None] | None = None
 ) -> Iterator[pl.DataFrame]:
     """What `Bundle.predict` gives of all rows, part by part, in order; the arguments and errors are its own."""
-    if table.num_rows * bundle.spec.num_outputs <= NUMBERS_AT_ONCE:
+    if len([*parts_of(table.num_rows, bundle.spec.num_outputs)]) == 1:
         yield bundle.predict(table, device=device, warn=warn)
         return
     rows = bundle.scorable_rows(table, bundle.features(table))
@@ -53,9 +45,9 @@ def frames_with_targets(
     frames = (
         with_targets(bundle.frame(table, rows[here], predicted[part][here]), part, labels, rows[here])
         for part, rows in parts.items()
-        for here in parts_of(len(rows), num_outputs)
+        for here in [*parts_of(len(rows), num_outputs)] or [slice(0)]
     )
-    few = sum(map(len, parts.values())) * num_outputs <= NUMBERS_AT_ONCE
+    few = len([*parts_of(sum(map(len, parts.values())), num_outputs)]) <= 1
     return iter([pl.concat(frames)]) if few else frames
 
 
