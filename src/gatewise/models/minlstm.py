@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gatewise.models.base import Network
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import linear
+from gatewise.nn.initial import layer_norm, linear
 from gatewise.nn.recurrent_op import Readout
 from gatewise.nn.scan import scan
 
@@ -40,7 +40,7 @@ class MinLstmBlock(nn.Module):
 
     def __init__(self, width: int, expansion: int, dropout: float, generator: torch.Generator | None) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width, device="cpu", dtype=torch.float32)
+        self.norm = layer_norm(width)
         self.rnn = MinLstm(width, width * expansion, generator)
         self.projection = linear(width * expansion, width, generator)
         self.dropout = Dropout(dropout)
@@ -75,7 +75,7 @@ class MinLstmNet(Network):
         self.blocks = nn.Sequential(
             *(MinLstmBlock(hidden_size, expansion, dropout, generator) for _ in range(num_layers))
         )
-        self.norm = nn.LayerNorm(hidden_size, device="cpu", dtype=torch.float32)
+        self.norm = layer_norm(hidden_size)
         self.head = linear(hidden_size, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """segrnn: a recurrent layer over segments of a window, whose last state is decoded at every place at once.
 
 A segment's steps are one step of the layer, so a window of 96 in segments of 24 is four steps long; where segments do
-not divide a window, zeros come before its first step. Decoding is one
-more step of the same layer from the same state, with a learned vector of each place (and column) as its input: the
-state's half of that step is computed once for all places, and the vectors' half once for all windows.
+not divide a window, zeros come before its first step. Decoding is one more step of the same layer from the same state,
+with a learned vector of each place (and column) as its input: the state's half of that step is computed once for all
+places, and the vectors' half once for all windows.
 
 Shapes: N series of T steps, M places of W outputs, H hidden, C columns that follow one another in a batch.
 """
