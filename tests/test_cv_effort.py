@@ -12,6 +12,7 @@ from cv_worlds import plan_of, run_cv, walk
 from gatewise.jobs.jobs import JobResult, make_job
 from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import make_shared
+from gatewise.report.kinds.table import BRIEF
 from gatewise.selection.cv.cv import resume_cv, start_cv
 from gatewise.selection.cv.effort import efforts
 from gatewise.selection.cv.outcome import CvOutcome
@@ -99,3 +100,7 @@ def test_what_takes_no_fitting_stands_beside_the_models_and_is_no_trial(outcome:
     assert outcome.to_dict()["references"].keys() == {"persistence@3"}
     assert "persistence@3" not in outcome.overfitting.snooping.confidence_p
     assert "persistence" not in outcome.frame["model"].to_list()
+
+
+def test_a_metric_that_several_kinds_show_first_is_one_line_of_a_page() -> None:
+    assert len(set(BRIEF)) == len(BRIEF)

@@ -16,4 +16,4 @@ DRAWINGS: dict[str, Drawing] = {
 }
 
 # The metrics of a cross-validation's tables, whatever is predicted.
-BRIEF = tuple(name for drawing in DRAWINGS.values() for name in drawing.brief)
+BRIEF = tuple(dict.fromkeys(name for drawing in DRAWINGS.values() for name in drawing.brief))

@@ -120,9 +120,9 @@ def _remarks(lowered: Mapping[str, Lowered], windows: tuple[int, int], max_secon
     train, val = windows
     fit = f"{LEAST_EPOCHS} epochs fit the {rough_duration(max_seconds)} of a training"
     why = {
-        "windows_per_epoch": f"training.windows_per_epoch, so that {fit}, of {train:,} windows",
-        "validation_windows": f"training.validation_windows, for the same reason, of {val:,}",
-        "max_epochs": "training.max_epochs, so that the schedule ends with the time",
+        "windows_per_epoch": f"Lowered training.windows_per_epoch so that {fit}, of {train:,} windows",
+        "validation_windows": f"Lowered training.validation_windows for the same reason, of {val:,}",
+        "max_epochs": "Lowered training.max_epochs so that the schedule ends with the time",
     }
     for field, sentence in why.items():
         models = {name: one for name, one in lowered.items() if field in one.values}
