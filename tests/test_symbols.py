@@ -138,7 +138,7 @@ def test_a_fleet_told_of_symbols_gives_each_member_what_it_has_alone(model: str)
         assert largest_difference(found.predictor.module, alone.predictor.module) < 1e-5
 
 
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("model", ["lstm", "gru"])  # that the others read the symbol is a law of theirs
 @pytest.mark.parametrize("told", [{"model__symbol_embedding": 3}, {"features__symbol_onehot": True}])
 def test_a_model_told_of_symbols_learns_what_has_opposite_signs_in_them(model: str, told) -> None:
     table = opposite_signs()

@@ -44,7 +44,7 @@ class TransformerConfig(HeadsConfig):
 class AttentiveLstmConfig(HeadsConfig):
     """attentive_lstm."""
 
-    tiny: ClassVar = {**HeadsConfig.tiny, "attention_after": None}
+    tiny: ClassVar = {**HeadsConfig.tiny, "attention_after": None, "kernel_sizes": (3,)}
 
     num_layers: int = Field(4, ge=1, le=1_000)
     # LSTM layers, counted from 1, that attention follows; None: every second one, or the only one.
