@@ -52,7 +52,7 @@ MEANT: dict[tuple[str, str], str] = (
         for name in ("weights", "losses", "predictions", "metrics")
     }
     | {("cv, tuned in each fold", "snooping"): "its sentence says distinguished, where it said told; no number moved"}
-    | {("audit", "checks"): "a check more: declared causality"}
+    | {("audit", "checks"): "two checks more: declared causality, the levels of ensembles"}
     | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
 

@@ -143,6 +143,16 @@ def test_time_is_shared_and_what_one_leaves_over_goes_to_the_next() -> None:
     assert Trainings(NOTHING, WHOLE, 3, None).next("lstm")[2] == WHOLE
 
 
+def test_a_budget_that_ends_members_is_told_once_and_the_rest_goes_on_from_there(tmp_path: Path) -> None:
+    config, checkpoint = config_of(base_models="lstm,last_row:xgboost"), tmp_path / "checkpoint.safetensors"
+    _, first = trained(config, checkpoint=checkpoint, budget=Budget(stop_after_epoch=1))
+    assert (first.fit.ended, first.members[0].trained.fit.epochs) == ("stop_after_epoch", 1)
+    assert [text for text in first.fit.remarks if "lstm after epoch 1" in text] == list(first.fit.remarks)
+    _, whole = trained(config, checkpoint=checkpoint)
+    assert whole.fit.ended == "max_epochs"
+    assert same_tensors(whole, trained(config)[1])
+
+
 def test_windows_and_rows_in_one_ensemble_are_refused_by_both_sides_unless_a_row_is_asked_for_as_the_last_one() -> None:
     with pytest.raises(EnsembleCompatibilityError) as refused:
         config_of(base_models="lstm,gru,xgboost")

@@ -212,12 +212,13 @@ class Model(Judged):
         unit = self._values["units"].get("errors")
         units = [f"Errors are in {unit}."] if unit else []
         wins = self._values["windows"]
-        run_id = self.folder.name
+        run_id, members = self.folder.name, [member["name"] for member in self._values.get("members", ())]
+        trained = f"best epoch {self._values['best_epoch']} of {self._values['epochs']}"
         return Summary(
             long if len(long) <= WIDTH else self.headline,
             self.judgement.tone,
-            f"{self.config.model.name} on {wins[part]:,} {part} rows, {wins['train']:,} to train on; best epoch "
-            f"{self._values['best_epoch']} of {self._values['epochs']}",
+            f"{self.config.model.name} on {wins[part]:,} {part} rows, {wins['train']:,} to train on; "
+            f"{'of ' * bool(members)}{', '.join(members) or trained}",
             head,
             lines,
             [*units, *(f"{remark.rstrip('.')}." for remark in self._values["remarks"])],

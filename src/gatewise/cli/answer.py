@@ -14,12 +14,15 @@ from gatewise.evaluation.side_by_side import against, best_first, in_tables, sid
 from gatewise.report.data import thinned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.judge import PartResult
     from gatewise.evaluation.sequence_metrics import StepErrors
     from gatewise.outcome import Outcome
+    from gatewise.report.members import MemberResult
 
 _MOST_STEPS = 6
 _COLUMN_HEAD = (
@@ -57,6 +60,9 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         metric = metric_words(newest.deciding_metric)
         head = ["symbol", "rows", metric, "best baseline's", "difference", "verdict"]
         print_table(f"symbol by symbol on {newest.part} rows, beside the best baseline", head, symbols)
+        print()
+    if outcome.members:
+        print_members(newest, outcome.members)
         print()
     if unit := outcome.evaluation.units.errors:
         print_sentence(f"Errors are in {unit}.")
@@ -100,6 +106,16 @@ def _column_rows(result: PartResult) -> list[list[str]]:
         direction = metric_text("directional_accuracy", model["directional_accuracy"].value)
         rows.append([result.part, name, column.words, *cells, direction])
     return rows
+
+
+def print_members(result: PartResult, members: Sequence[MemberResult]) -> None:
+    """An ensemble and its members, line by line, on the rows of one part."""
+    shown = list(in_tables(result.metrics))
+    ensemble = {name: result.metrics[name].value for name in shown}
+    rows = {"ensemble": ensemble} | {one.member.label: one.metrics[result.part] for one in members}
+    lines = [[label, *(metric_text(name, values[name], ensemble[name]) for name in shown)]
+             for label, values in rows.items()]  # fmt: skip
+    print_table(f"members on the same {result.part} rows", ["", *map(metric_words, shown)], lines)
 
 
 def _symbol_rows(newest: PartResult) -> list[list[str | Text]]:

@@ -31,7 +31,7 @@ from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
 from gatewise.tabular.base import TrainingRows
-from gatewise.training.budget import WHOLE, Budget
+from gatewise.training.budget import STOPS, WHOLE, Budget
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import Ending, FitResult
 
@@ -252,7 +252,15 @@ def _together(
     history = [{"val_loss": loss, "seconds": seconds, "windows_per_second": speed}]
     listener.on_epoch(1, history[0])
     ended = next(ending for ending in _ENDINGS if any(fit.ended == ending for fit in fits))
-    remarks = tuple(f"{member.label}: {remark}" for member in members for remark in member.trained.fit.remarks)
+    cut = [member for member in members if member.trained.fit.ended in STOPS]  # each says how it alone is repeated
+    whole = [member for member in members if member not in cut]
+    remarks = tuple(f"{member.label}: {remark}" for member in whole for remark in member.trained.fit.remarks)
+    if cut:
+        stopped = ", ".join(f"{member.label} after epoch {member.trained.fit.epochs}" for member in cut)
+        remarks += (
+            f"Members were stopped before their last epoch, {cut[0].config.training.max_epochs} at most: {stopped}; "
+            "gatewise train --resume goes on with them",
+        )
     first = max((member.trained for member in members), key=lambda made: made.fit.ended != "fitted")
     fit = FitResult(history, 1, loss, speed, ended, remarks)
     return replace(first, predictor=predictor, fit=fit, members=tuple(members))

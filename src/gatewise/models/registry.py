@@ -84,7 +84,7 @@ MODELS: dict[str, ModelSpec] = {
     "minlstm": _neural(
         MinLstmNet,
         MinLstmConfig,
-        "LSTM whose gates read the input alone, by a parallel scan",
+        "LSTM whose gates read the input alone",
         "Feng et al. 2024",
         hidden_states=MinLstmNet.hidden_states,
     ),
@@ -100,7 +100,7 @@ MODELS: dict[str, ModelSpec] = {
     "attentive_lstm": _neural(
         AttentiveLstm,
         AttentiveLstmConfig,
-        "Convolutions, a deep LSTM with attention between its layers, a pooled head",
+        "A deep LSTM with convolutions and attention",
         "Hochreiter & Schmidhuber 1997; Vaswani et al. 2017",
         hidden_states=AttentiveLstm.states,
         maps=AttentiveLstm.step_weights,
