@@ -18,7 +18,8 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
 from gatewise.experiment import Prepared, prepare
-from gatewise.learners.neural import Neural, NeuralPredictor
+from gatewise.learners.account import account_of
+from gatewise.learners.neural import Neural, NeuralPredictor, build
 from gatewise.learners.neural_fleet import MemberTask, train_fleet
 from gatewise.learners.table import train_model
 from gatewise.training.listeners import Listeners
@@ -102,3 +103,15 @@ def test_what_is_trained_predicts_the_same_from_its_folder_and_as_a_member_of_a_
 def test_what_can_not_be_continued_is_refused_before_anything_is_begun(more: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         prepared_of(**{"model.last_value": True} | more)
+
+
+@pytest.mark.parametrize("onehot", [False, True])
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_memory_account_is_of_the_network_that_is_trained(frame: str, onehot: bool) -> None:
+    config = config_of(**FRAMES[frame], **{"target.steps": 5, "features.symbol_onehot": onehot})
+    samples = prepare(config, TABLE).samples
+    account = account_of(config, samples.matrix.names, samples.labels.spec, len(TABLE.symbols))
+    weights = {name: value.numel() for name, value in build(config, samples).named_parameters()}
+    # segrnn's vectors of each series, which tell them apart in a batch, are counted as one series' here.
+    told = sum(count for name, count in weights.items() if name.endswith((".channel", ".position")))
+    assert account(32).weights == pytest.approx(8 * sum(weights.values()), abs=8 * told)

@@ -16,7 +16,7 @@ from gatewise.isolation import one_core
 from gatewise.models.registry import MODELS
 from gatewise.proofs.run import CHECKS
 
-OF_MODELS = ("training", "folds", "causality", "predictions", "permuted labels")
+OF_MODELS = ("training", "folds", "levels", "causality", "predictions", "permuted labels")
 
 
 @cache

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +24,6 @@ from gatewise.errors import BundleError, GatewiseError
 from gatewise.jobs.shared import ALL, SharedData
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
-
-if TYPE_CHECKING:
-    pass
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
 # key), how they are cut (the rows themselves are).

@@ -17,6 +17,7 @@ from gatewise.config.schema import ExperimentConfig, NetworkConfig
 from gatewise.errors import BundleError, LabelError
 from gatewise.features.symbols import require_trained
 from gatewise.fold import FittedFold, make_windows, place_windows
+from gatewise.learners.account import account_of
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.learners.forecast import forecast_of
 from gatewise.models.base import Network
@@ -35,7 +36,6 @@ from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.inference import over_windows, predict_outputs
 from gatewise.training.listeners import Listener
-from gatewise.training.memory import memory_of
 from gatewise.training.step import within_memory
 from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows, evenly
@@ -167,7 +167,6 @@ class Neural:
                 precision,
                 samples,
                 build(config, samples).to(device),
-                len(samples.table.symbols) if config.features.symbol_onehot else 0,
             )
             settings = settings.model_copy(update={"batch_size": choice.batch_size})
             speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
@@ -267,19 +266,9 @@ def _measure_batch_size(
     precision: Precision,
     samples: Samples,
     model: Network,
-    num_onehot: int,
 ) -> BatchSizeChoice:
     """Measured on `model`, which comes out spoilt; no size is tried whose account passes the memory there is."""
-
-    spec = samples.labels.spec
-    device, width, name = windows.matrix.device, windows.matrix.shape[1] + num_onehot, precision.name
-    account = memory_of(
-        config.model,
-        windows.sequence_length,
-        width,
-        precision=name,
-        num_outputs=spec.num_outputs,
-        forecast=forecast_of(config, samples.matrix.names, spec),
-    )
-    ends = torch.from_numpy(rows).to(device)
+    spec, symbols = samples.labels.spec, samples.table.symbols
+    account = account_of(config, samples.matrix.names, spec, len(symbols), precision=precision.name)
+    ends = torch.from_numpy(rows).to(windows.matrix.device)
     return try_batch_sizes(model, windows, ends, config.training, precision, spec, lambda size: account(size).total)

@@ -88,6 +88,7 @@ def memory_of(
     num_outputs: int | None = None,
     threads: int | None = None,
     forecast: Forecast | None = None,
+    num_onehot: int = 0,
 ) -> Account:
     """What gives the account of a batch size, of a model as it is configured and as `fit` trains it: on a CPU in pieces
     side by side. It takes `batch_size` and, if need be, `windows_at_once`: whose activations live at the same time, in
@@ -100,6 +101,7 @@ def memory_of(
         num_outputs: `None`: three classes, or the features' next values where the model continues columns.
         threads: pieces side by side, each with gradients of its own; `None`: as many as this machine takes.
         forecast: what outputs continue, for a model that leaves it to them what stands around it.
+        num_onehot: numbers that tell each step the symbol, beside its features.
 
     Raises:
         ConfigError: a model of one row, or a device or precision for which there is no account.
@@ -112,7 +114,7 @@ def memory_of(
     assert isinstance(model, NetworkConfig)
     model = settled(model, forecast, num_features)
     width, outputs = inner_widths(model, num_features, num_outputs or (num_features if model.continues else 3))
-    width += model.learned_width
+    width += model.learned_width + num_onehot
 
     def inside(windows: int) -> StepShape:
         """Of the network that a frame holds."""

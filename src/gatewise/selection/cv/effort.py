@@ -15,9 +15,9 @@ from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.jobs.jobs import Job, JobResult
 from gatewise.jobs.shared import SharedData
+from gatewise.learners.account import account_of
 from gatewise.learners.members import members_of
 from gatewise.training.device import choose_device, choose_precision
-from gatewise.training.memory import memory_of
 
 
 @dataclass(frozen=True)
@@ -98,14 +98,13 @@ def _memory_bytes(job: Job, shared: SharedData) -> int | None:
 
 def _step_bytes(config: ExperimentConfig, horizon: int, shared: SharedData) -> int:
     device, _ = choose_device(config.training.device)
-    num_onehot = len(shared.table.symbols) if config.features.symbol_onehot else 0
-    account = memory_of(
-        config.model,
-        config.windows.sequence_length,
-        len(shared.matrix.names) + num_onehot,
+    account = account_of(
+        config,
+        shared.matrix.names,
+        shared.horizons[horizon].labels.spec,
+        len(shared.table.symbols),
         shared.table.num_rows,
         str(device),
         choose_precision(config.training.precision, device).name,
-        shared.horizons[horizon].labels.spec.num_outputs,
     )
     return account(config.training.batch_size).total
