@@ -19,6 +19,7 @@ from gatewise.cli.tune_progress import TuneProgress
 from gatewise.config.schema import DataConfig
 from gatewise.evaluation.base import Estimate, Interval
 from gatewise.evaluation.metric_names import METRICS, metric_head, metric_interval, metric_spread, metric_text
+from gatewise.models.registry import MODELS
 from gatewise.selection.tuning.trials import TrialRow
 
 HEADLINES = "Better than every baseline|Not shown to be better|Worse than \\w+|Too few independent rows to tell"
@@ -85,7 +86,13 @@ def test_many_symbols_and_models_fit_80_columns(cli: Cli, monkeypatch: pytest.Mo
     require_narrow(together)
     assert any(line.startswith("symbol by symbol") for line in together)
     require_narrow(answer(cli, monkeypatch, *words, "--per-symbol", "--workers", 1))
-    require_narrow(answer(cli, monkeypatch, "models", "list"))
+
+
+def test_the_zoo_is_one_table_in_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = answer(cli, monkeypatch, "models", "list")
+    require_narrow(lines)
+    assert [line.split()[0] for line in lines[: lines.index("")]] == ["name", *MODELS]
+    require_narrow(answer(cli, monkeypatch, "models", "show", "attentive_lstm"))
 
 
 @pytest.mark.parametrize(

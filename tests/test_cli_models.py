@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gatewise.config.load import model_preset
@@ -12,7 +14,10 @@ def test_the_list_holds_every_model(cli) -> None:
     rows = cli("models", "list", "--json").json["models"]
     assert [row["name"] for row in rows] == list(MODELS)
     assert all(row["summary"] and row["source"] for row in rows)
-    assert "Hochreiter" in cli("models", "list").out
+    said = cli("models", "list").out
+    assert all(re.search(rf"^{name} .*{re.escape(MODELS[name].summary)}", said, re.MULTILINE) for name in MODELS)
+    assert re.search(r"^attention: .*attentive_lstm", said, re.MULTILINE)
+    assert "Hochreiter" in cli("models", "show", "lstm").out
 
 
 @pytest.mark.parametrize("name", MODELS)

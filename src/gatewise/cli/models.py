@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
 
     Example: gatewise models list
     """
-    from gatewise.cli.output import print_json, print_table, set_up_logging
+    from gatewise.cli.output import print_json, print_sentence, print_table, set_up_logging
     from gatewise.models.registry import MODELS, find_spec
     from gatewise.parts import own_names
 
@@ -49,8 +50,12 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
     if as_json:
         print_json({"models": rows})
     else:
-        texts = [[value if isinstance(value, str) else ", ".join(value) for value in row.values()] for row in rows]
-        print_table("", [*rows[0]], texts)
+        print_table("", ["name", "kind", "summary"], [[name, spec.kind, spec.summary] for name, spec in specs.items()])
+        print()
+        for word in dict.fromkeys(word for spec in specs.values() for word in spec.can):
+            print_sentence(f"{word}: {', '.join(name for name, spec in specs.items() if word in spec.can)}")
+        print()
+        print("gatewise models show NAME gives a model's source, settings and weights.")
         print("One's own is named by its import path: --model mypkg.nets:Conv")
 
 
@@ -76,7 +81,7 @@ def show(
 
     Example: gatewise models show lstm --features 31 --outputs 2 --set model.head_hidden=64
     """
-    from gatewise.cli.output import print_json, print_table, set_up_logging
+    from gatewise.cli.output import print_json, print_sentence, print_table, set_up_logging
     from gatewise.config.load import model_preset
     from gatewise.config.model_base import NetworkConfig
     from gatewise.models.counts import weight_counts
@@ -94,12 +99,12 @@ def show(
         described = {"name": name, "consumes": spec.consumes, "summary": spec.summary, "preset": fields}
         print_json(described | {"fields": model.model_dump(mode="json"), "weights": weights})
         return
-    print(f"{name}: {spec.summary} ({spec.source}); consumes {spec.consumes}")
+    print_sentence(f"{name}: {spec.summary} ({spec.source}); consumes {spec.consumes}")
     more = {
         f"model.{key}": value for key, value in model.model_dump(mode="json").items() if key not in (*fields, "name")
     }
     for key, value in (fields | more).items():
-        print(f"  {key}: {'null' if value is None else str(value).lower() if isinstance(value, bool) else value}")
+        print(f"  {key}: {value if isinstance(value, str) else json.dumps(value)}")
     if weights:
         print_table(
             f"{features} features, {outputs} outputs",
