@@ -108,7 +108,7 @@ def test_rows_of_several_symbols_count_by_their_moments() -> None:
     [
         ({"train": 8_640}, "must all be numbers of rows, or all shares"),
         ({"train": 80.5, "val": 10, "test": 10}, "must all be numbers of rows, or all shares"),
-        ({"train": 0.7, "val": 10, "test": 0.2}, "split.val: must be less than 1"),
+        ({"train": 0.7, "val": 10, "test": 0.2}, "must all be numbers of rows, or all shares"),
         ({"train": 0.7, "val": 0.2, "test": 0.2}, "must be 1"),
         ({"method": "fixed", "train": 8_640, "val": 10, "test": 10}, "split.train: must be less than 1"),
         ({"method": "fixed", "purge_inputs": False}, "is of printed tables"),

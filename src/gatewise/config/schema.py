@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from gatewise.config.cv_section import CvConfig as CvConfig
 from gatewise.config.cv_section import CvSection as CvSection
@@ -98,15 +98,22 @@ class WindowConfig(Section):
         return 1 if self.supervise == "last" else self.sequence_length - self.burn_in
 
 
+def _whole(part: float) -> float:
+    return int(part) if part >= 1 and part.is_integer() else part
+
+
+Part = Annotated[float, AfterValidator(_whole)]  # a share below 1, or a number of rows
+
+
 class SplitConfig(Section):
     """Chronological parts. What is left after train and val is test; `test: 0` gives a plain train/val split."""
 
     # fixed: shares of samples. rows: cut by the rows that labels lie in, as printed long-horizon tables do.
     # walk_forward takes a model a fold: gatewise cv, not train.
     method: Literal["fixed", "walk_forward", "rows"] = "fixed"
-    train: int | float = Field(0.70, gt=0)  # with rows shares of them, or how many
-    val: int | float = Field(0.15, ge=0)
-    test: int | float = Field(0.15, ge=0)
+    train: Part = Field(0.70, gt=0)  # with rows shares of them, or how many
+    val: Part = Field(0.15, ge=0)
+    test: Part = Field(0.15, ge=0)
     # With rows: whether train and val give way to later parts' inputs, or, as in printed tables, to labels alone.
     purge_inputs: Annotated[bool, LATER] = True
     purge_rows: int = Field(0, ge=0)  # at least this many; label spans and input reach are always purged
@@ -118,20 +125,22 @@ class SplitConfig(Section):
         """Whether parts are numbers of rows, not shares."""
         return self.method == "rows" and self.train >= 1
 
+    @field_validator("train", "val", "test")
+    @classmethod
+    def _shares_are_less_than_all(cls, part: float, info: ValidationInfo) -> float:
+        if part >= 1 and info.data.get("method") != "rows":
+            raise ValueError('must be less than 1, a share; split.method="rows" takes numbers of rows')
+        return part
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         parts = (self.train, self.val, self.test)
-        if self.counts_rows:
-            if not all(isinstance(part, int) for part in parts) or not self.val:
+        if any(part >= 1 for part in parts):
+            if not all(float(part).is_integer() for part in parts) or not self.val:
                 raise ConfigError(
                     f"split.train, split.val and split.test must all be numbers of rows, or all shares; got {parts}",
                     "split.train=8640 split.val=2880 split.test=2880, or 0.7, 0.1 and 0.2",
                 )
-        elif large := next((name for name, part in zip(("train", "val", "test"), parts, strict=True) if part >= 1), ""):
-            raise ConfigError(
-                f"split.{large}: must be less than 1, a share; got {getattr(self, large):g}",
-                'split.method="rows" takes numbers of rows, for all three parts',
-            )
         elif not self.val:
             raise ConfigError("split.val: must be greater than 0, as it chooses the epoch; got 0", "split.val=0.15")
         elif abs(self.train + self.val + self.test - 1) > 1e-9:
