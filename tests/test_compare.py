@@ -206,18 +206,9 @@ def test_what_can_not_be_is_refused_in_one_line_before_anything_is_kept(
 
 def test_killed_at_any_moment_it_goes_on_with_what_is_finished(cli: Cli, gatewise_home: Path) -> None:
     words = (
-        *(
-            "compare",
-            "--source",
-            "sp500",
-            "--models",
-            "lstm",
-            "--set",
-            "features.sets=[ohlcv]",
-            "--target",
-            "direction",
-        ),
-        *("--target", "direction", "--hidden-size", "3", "--num-layers", "1", "--max-epochs", "30", "--patience", "30"),
+        *("compare", "--source", "sp500", "--start", "2010-01-01", "--models", "lstm", "--target", "direction"),
+        *("--set", "features.sets=[ohlcv]", "--seq-len", "8", "--hidden-size", "3", "--num-layers", "1"),
+        *("--max-epochs", "30", "--patience", "30"),
         *("--n-splits", "2", "--device", "cpu", "--max-time", "1h", "--json", "-q"),
     )
     with running(*words) as process:

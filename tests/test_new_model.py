@@ -40,6 +40,22 @@ SHORT = (
 FOLDS = ("--horizons", "3", "--n-splits", "2", "--models", CONV)
 
 
+OF_ROWS = """from gatewise.config.model_section import RidgeConfig
+from gatewise.models.base import NeuralSpec
+Conv = NeuralSpec("", "", RidgeConfig, None)"""
+BARE = """from gatewise.config.ensemble_section import EnsembleConfig
+from gatewise.models.base import EnsembleSpec
+Conv = EnsembleSpec("", "", EnsembleConfig)"""
+PAIR = """from pydantic import Field
+from gatewise.config.ensemble_section import VotingConfig
+from gatewise.models.base import EnsembleSpec
+
+class PairConfig(VotingConfig):
+    base_models: tuple[str, ...] = ("gru", "tcn")
+
+Pair = EnsembleSpec("Two networks' mean", "Hansen & Salamon 1990", PairConfig)"""
+
+
 @pytest.fixture
 def package(mypkg: Path) -> Path:
     """The page's examples as modules of `mypkg`."""
@@ -120,7 +136,9 @@ def test_a_bundle_is_refused_where_the_code_is_another_or_gone(package: Path, ga
         ("mypkg.bad:Conv", "import absent_package", "can't be imported: ModuleNotFoundError: No module named"),
         ("mypkg.bad:Conv", "raise ValueError('no')", "can't be imported: ValueError: no"),
         ("mypkg.bad:Conv", "Cnov = 3", "unknown name in mypkg.bad 'Conv'"),
-        ("mypkg.bad:Conv", "Conv = 3", "must be a NeuralSpec or TabularSpec; got int"),
+        ("mypkg.bad:Conv", "Conv = 3", "must be a NeuralSpec, TabularSpec or EnsembleSpec; got int"),
+        ("mypkg.bad:Conv", OF_ROWS, "a NeuralSpec, must be a NetworkConfig; got RidgeConfig"),
+        ("mypkg.bad:Conv", BARE, "must be a VotingConfig, BlendingConfig or StackingConfig; got EnsembleConfig"),
         ("mypkg.bad:", "", "is no import path"),
         (":Conv", "", "is no import path"),
         ("my pkg:Conv", "", "is no import path"),
@@ -236,3 +254,27 @@ def test_a_feature_set_of_ones_own_is_built_and_audited_as_others(package: Path,
     audited = cli("audit", *words, "--set", "features.sets=[mypkg.features:peeks]")
     assert audited.code == 1
     assert not next(check for check in audited.json["checks"] if check["name"] == "features")["passed"]
+
+
+def test_fields_of_ones_own_are_its_own_in_laws_too(package: Path) -> None:
+    """An ensemble's small sizes are no other model's, whose fields may have the same names and other bounds."""
+    fields = "    holdout: float = Field(0.1, le=0.5)\n    n_splits: int = Field(5, ge=3)\n"
+    code = example("model").replace("    channels: int", f"{fields}    channels: int")
+    (package / "held.py").write_text(code, encoding="utf-8")
+    importlib.invalidate_caches()
+    check = check_law("mypkg.held:Conv", "shapes")
+    assert check.passed, check.detail
+
+
+def test_an_ensemble_of_ones_own_is_trained_and_holds_to_the_laws(package: Path, gatewise_home: Path, cli: Cli) -> None:
+    (package / "pair.py").write_text(PAIR, encoding="utf-8")
+    importlib.invalidate_caches()
+    pair = "mypkg.pair:Pair"
+    assert not [law for law in ("kept", "alone") if not check_law(pair, law).passed]
+    settings = ("--set", "features.sets=[ohlcv]", "--set", "model.sizes=tiny", "--set", "training.device=cpu")
+    run = cli(
+        *("train", "--source", "sp500", "--seq-len", "8", "--horizon", "3", "--model", pair, "--max-epochs", "1"),
+        *(*settings, "--set", "evaluation.bootstrap_samples=50", "--json", "-q"),
+    )
+    assert run.code == 0, run.err
+    assert [member["name"] for member in run.json["members"]] == ["gru", "tcn"]

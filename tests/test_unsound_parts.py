@@ -87,7 +87,7 @@ def write_model(mypkg: Path, spoilt: str | None = None) -> str:
         ("dropout of torch's own", "draws from torch's global generator: the same windows give two outputs"),
         ("dropout when it predicts", "draws from torch's global generator: the same windows give two outputs"),
         ("a plain config", "the config of model mypkg.nets:Conv must be a ModelConfig; got ConvConfig"),
-        ("no spec", "must be a NeuralSpec or TabularSpec; got the class ConvNet"),
+        ("no spec", "must be a NeuralSpec, TabularSpec or EnsembleSpec; got the class ConvNet"),
         ("no Network", "must build a Network; got ConvNet"),
     ],
 )

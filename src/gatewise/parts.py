@@ -34,7 +34,7 @@ GROUPS = {
 }
 # What people write; the classes that parts are held against are partly bases of these, without torch.
 _SPECS = {
-    "model": "NeuralSpec or TabularSpec",
+    "model": "NeuralSpec, TabularSpec or EnsembleSpec",
     "loss": "LossSpec",
     "target": "TargetSpec",
     "splitter": "SplitterSpec",

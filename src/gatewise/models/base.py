@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from gatewise.config.ensemble_section import EnsembleConfig
-from gatewise.config.model_section import Consumes, ModelPart, NetworkConfig
+from gatewise.config.ensemble_section import ENSEMBLES, EnsembleConfig
+from gatewise.config.model_section import Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
 from gatewise.nn.recurrent_op import Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 
@@ -87,9 +87,11 @@ class ModelSpec(ModelPart, ABC):
 
     Attributes:
         kind: `network`, `one row` or `ensemble`, for people.
+        derives_from: what its config derives from, one of these.
     """
 
     kind: ClassVar[str]
+    derives_from: ClassVar[tuple[type[ModelConfig], ...]]
 
     @property
     def consumes(self) -> Consumes:
@@ -120,6 +122,7 @@ class NeuralSpec(ModelSpec):
     """
 
     kind: ClassVar = "network"
+    derives_from: ClassVar = (NetworkConfig,)
     config: type[NetworkConfig]
     build: Build
     hidden_states: Callable[[Any, Tensor], Tensor] | None = None
@@ -164,6 +167,7 @@ class TabularSpec(ModelSpec):
     """
 
     kind: ClassVar = "one row"
+    derives_from: ClassVar = (TabularConfig,)
     fit: Callable[[TrainingRows, Any], TabularModel]
     from_state: Callable[[State], TabularModel]
 
@@ -177,6 +181,7 @@ class EnsembleSpec(ModelSpec):
     """Several models together; `learners/ensemble.py` trains and asks them."""
 
     kind: ClassVar = "ensemble"
+    derives_from: ClassVar = (*ENSEMBLES.values(),)
     config: type[EnsembleConfig]
 
     @property

@@ -131,9 +131,17 @@ def find_spec(name: str) -> ModelSpec:
     """A model's entry.
 
     Raises:
-        UnknownNameError: no model of that name.
+        UnknownNameError: no model of that name. ConfigError: one's own is none, or its config is of another kind.
     """
-    return find_part("model", name, MODELS, ModelSpec)
+    spec = find_part("model", name, MODELS, ModelSpec)
+    if not issubclass(spec.config, spec.derives_from):
+        *others, last = (base.__name__ for base in spec.derives_from)
+        known = f"{', '.join(others)} or {last}" if others else last
+        raise ConfigError(
+            f"the config of model {name}, a {type(spec).__name__}, must be a {known}; got {spec.config.__name__}",
+            f"derive it from {known}",
+        )
+    return spec
 
 
 def network_spec(config: ModelConfig) -> NeuralSpec:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from gatewise.arrays import Targets, make_array_samples, window_ends
+from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig, model_config
 from gatewise.features.base import Values
@@ -65,7 +66,8 @@ class Tiny:
             fields: of the model or, by short names, of the training, that shall be others.
         """
         section = model_config(self.name)
-        model = {f"model.{key}": value for key, value in section.sized({**section.tiny, **_ENSEMBLE, **fields}).items()}
+        small = {**section.tiny, **(_ENSEMBLE if issubclass(section, EnsembleConfig) else {}), **fields}
+        model = {f"model.{key}": value for key, value in section.sized(small).items()}
         training = _TRAINING | {key: value for key, value in fields.items() if key not in section.model_fields}
         shape = {"target.kind": "given", "windows.sequence_length": STEPS}
         return load_config(overrides={"model.name": self.name, **shape, **model, **training})
