@@ -137,7 +137,7 @@ def test_a_bundle_is_refused_where_the_code_is_another_or_gone(package: Path, ga
         ("mypkg.bad:Conv", "raise ValueError('no')", "can't be imported: ValueError: no"),
         ("mypkg.bad:Conv", "Cnov = 3", "unknown name in mypkg.bad 'Conv'"),
         ("mypkg.bad:Conv", "Conv = 3", "must be a NeuralSpec, TabularSpec or EnsembleSpec; got int"),
-        ("mypkg.bad:Conv", OF_ROWS, "a NeuralSpec, must be a NetworkConfig; got RidgeConfig"),
+        ("mypkg.bad:Conv", OF_ROWS, "(NeuralSpec) must be a NetworkConfig; got RidgeConfig"),
         ("mypkg.bad:Conv", BARE, "must be a VotingConfig, BlendingConfig or StackingConfig; got EnsembleConfig"),
         ("mypkg.bad:", "", "is no import path"),
         (":Conv", "", "is no import path"),
@@ -256,14 +256,18 @@ def test_a_feature_set_of_ones_own_is_built_and_audited_as_others(package: Path,
     assert not next(check for check in audited.json["checks"] if check["name"] == "features")["passed"]
 
 
-def test_fields_of_ones_own_are_its_own_in_laws_too(package: Path) -> None:
-    """An ensemble's small sizes are no other model's, whose fields may have the same names and other bounds."""
-    fields = "    holdout: float = Field(0.1, le=0.5)\n    n_splits: int = Field(5, ge=3)\n"
-    code = example("model").replace("    channels: int", f"{fields}    channels: int")
-    (package / "held.py").write_text(code, encoding="utf-8")
+def test_laws_ask_for_no_field_that_a_model_lacks_and_leave_those_that_it_has(package: Path) -> None:
+    """Not every network drops out, and an ensemble's small sizes are no other model's fields of the same names."""
+    fields = "    holdout: float = Field(0.1, le=0.5)\n    n_splits: int = Field(5, ge=3)\n    channels: int"
+    code = example("model").replace("    channels: int", fields)
+    code = code.replace("    dropout: float = Field(0.1, ge=0, lt=1)\n", "").replace("config.dropout", "0.1")
+    (package / "plain.py").write_text(code, encoding="utf-8")
     importlib.invalidate_caches()
-    check = check_law("mypkg.held:Conv", "shapes")
-    assert check.passed, check.detail
+    plain = "mypkg.plain:Conv"
+    assert laws_of(plain) == laws_of(CONV)
+    for law in ("evaluation", "resumes", "fleet", "kept"):
+        check = check_law(plain, law)
+        assert check.passed, check.detail
 
 
 def test_an_ensemble_of_ones_own_is_trained_and_holds_to_the_laws(package: Path, gatewise_home: Path, cli: Cli) -> None:

@@ -138,7 +138,7 @@ def find_spec(name: str) -> ModelSpec:
         *others, last = (base.__name__ for base in spec.derives_from)
         known = f"{', '.join(others)} or {last}" if others else last
         raise ConfigError(
-            f"the config of model {name}, a {type(spec).__name__}, must be a {known}; got {spec.config.__name__}",
+            f"the config of model {name} ({type(spec).__name__}) must be a {known}; got {spec.config.__name__}",
             f"derive it from {known}",
         )
     return spec

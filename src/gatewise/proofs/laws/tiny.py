@@ -73,8 +73,13 @@ class Tiny:
         return load_config(overrides={"model.name": self.name, **shape, **model, **training})
 
     def network(self, seed: int = 1, readout: Readout = "last", **fields: Any) -> Network:
-        """A small one with the initial weights of a seed."""
-        return build_model(self.config(**fields).model, FEATURES, OUTPUTS, readout, generator=seeded(seed))
+        """A small one with the initial weights of a seed.
+
+        Args:
+            fields: of the model that shall be others, where it has them.
+        """
+        model = self.config(**model_config(self.name).sized(fields)).model
+        return build_model(model, FEATURES, OUTPUTS, readout, generator=seeded(seed))
 
     @cached_property
     def planted(self) -> TinyData:
