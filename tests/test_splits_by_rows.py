@@ -93,6 +93,17 @@ def test_a_part_has_the_labels_of_its_rows_and_no_earlier_label_is_a_later_input
             assert earlier.max() + steps < (later.min() - (lookback - 1) if inputs else later.min() + 1)
 
 
+@pytest.mark.parametrize(
+    ("inputs", "words"), [(True, "192 purged (label or input"), (False, "0 purged (label touches")]
+)
+def test_the_log_says_of_what_is_purged_whether_inputs_count(
+    inputs: bool, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        split_of(ETTH1.model_copy(update={"purge_inputs": inputs}), 17_420, 96, 96)
+    assert words in caplog.text
+
+
 def test_rows_of_several_symbols_count_by_their_moments() -> None:
     one = spans_of(100, 3, 2)
     assert one.table_us is not None

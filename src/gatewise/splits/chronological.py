@@ -66,9 +66,11 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
     purged = int(of_val.purged.sum() + of_train.purged.sum())
     embargoed = int(of_val.embargoed.sum() + of_train.embargoed.sum())
     _log.info(
-        "split: train %s, val %s, test %s samples; %s purged (label or input touches a later part), "
+        "split: train %s, val %s, test %s samples; %s purged (%s touches a later part), "
         "%s embargoed (%s = %g rows; %s)",
-        *(f"{int(n):,}" for n in (of_train.kept.sum(), of_val.kept.sum(), test.sum(), purged, embargoed)),
+        *(f"{int(n):,}" for n in (of_train.kept.sum(), of_val.kept.sum(), test.sum(), purged)),
+        "label or input" if spec.purge_inputs else "label",
+        f"{embargoed:,}",
         _words(gap_us),
         gap_us / step_us,
         origin,
