@@ -42,6 +42,8 @@ def test_a_run_tells_what_it_read_in_a_file_in_python_and_in_its_report(cli: Cli
     bundle = Bundle.load(run["bundle"])
     table = load_table(bundle.reading(overrides={"data.source": "sp500"}))
     attention = Model(Path(run["bundle"])).attention(table, newest=5)
+    assert str(attention).startswith(f"Attention of 5 windows: layers {list(attention.layers.shape)}, steps [5, ")
+    assert len(str(attention)) < 120
     assert attention.layers.shape == (5, LAYERS, HEADS, STEPS, STEPS)
     assert attention.steps[:, ::-1] == pytest.approx(of_file[-5:], abs=1e-6)
     assert list(attention.time) == list(written["time"][-5:].to_numpy())

@@ -16,7 +16,7 @@ def test_the_list_holds_every_model(cli) -> None:
     assert all(row["summary"] and row["source"] for row in rows)
     said = cli("models", "list").out
     assert all(re.search(rf"^{name} .*{re.escape(MODELS[name].summary)}", said, re.MULTILINE) for name in MODELS)
-    assert re.search(r"^attention: .*attentive_lstm", said, re.MULTILINE)
+    assert re.search(r"^attention \(predict --attention\): .*attentive_lstm", said, re.MULTILINE)
     assert "Hochreiter" in cli("models", "show", "lstm").out
 
 

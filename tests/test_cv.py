@@ -239,7 +239,15 @@ def test_a_fold_that_is_smaller_than_a_batch_is_one_batch_and_says_so(caplog: py
     assert not outcome.failures
     small = outcome.frame.filter(pl.col("n_train") < 200)["n_train"].unique().to_list()
     assert len(small) == 1
-    assert caplog.text.count(f"batches of {small[0]}, all windows that it trains on; training.batch_size is 200") == 1
+    assert caplog.text.count(f"batches of {small[0]}, all windows of an epoch; training.batch_size is 200") == 1
+
+
+def test_an_epoch_of_fewer_windows_than_a_batch_is_told_once_of_each_model(caplog: pytest.LogCaptureFixture) -> None:
+    plan = plan_of(("lstm", "gru"), num_seeds=2, training__windows_per_epoch=20, training__batch_size=200)
+    with caplog.at_level("INFO", "gatewise.cv"):
+        run_cv(plan, walk())
+    for model in ("lstm", "gru"):
+        assert caplog.text.count(f"{model}: batches of 20, all windows of an epoch") == 1
 
 
 def test_what_is_finished_is_never_trained_again_and_the_table_stays_to_the_last_bit() -> None:

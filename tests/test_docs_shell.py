@@ -33,22 +33,37 @@ SHOWN = {page.stem: shell_commands(page) for page in PAGES}
 # Said last, so that they count: settings by which a command takes a second.
 _SPLIT = ("--set", "split.train=0.4", "--set", "split.val=0.3", "--set", "split.test=0.3")
 _DATA = ("--set", "features.sets=[ohlcv]", "--set", "training.windows_per_epoch=512", *_SPLIT)
-_MODEL = ("--seq-len", "8", "--hidden-size", "4", "--num-layers", "1", "--batch-size", "64", "--max-epochs", "1")
+_MODEL = ("--seq-len", "8", "--hidden-size", "8", "--num-layers", "1", "--batch-size", "64", "--max-epochs", "1")
 _QUICK = ("--set", "evaluation.bootstrap_samples=50", "--set", "evaluation.baseline_rows=500", "--quiet")
 SMALL: dict[str, tuple[str, ...]] = {
     "train": (*_DATA, *_MODEL, *_QUICK, "--horizon", "3"),
     "cv": (*_DATA, *_MODEL, *_QUICK, "--horizons", "3", "--n-splits", "2", "--seeds", "1", "--workers", "1"),
     "tune": (*_DATA, *_MODEL, *_QUICK, "--horizon", "3", "--n-splits", "2", "--n-trials", "1", "--workers", "1"),
+    "compare": (
+        *_DATA,
+        *_MODEL,
+        *_QUICK,
+        "--horizon",
+        "3",
+        "--n-splits",
+        "2",
+        "--max-time",
+        "1s",
+        "--start",
+        "2010-01-01",
+    ),
     "runs rm": ("--yes",),
     "audit": (*_DATA, *_MODEL[:6], "--horizon", "3"),
 }
 # How pages call a run that is there.
 _A_RUN = ("RUN_ID", "3f2a", "wide barriers")
+_PRINTED = {"ETTh1.csv", "ETTm1.csv", "exchange_rate.txt.gz"}
 # What no test runs from here, and where it is run instead.
 ELSEWHERE: dict[str, Callable[[list[str]], bool]] = {
     "serves pages until Ctrl-C": lambda words: words[0] == "ui",
     "needs a server with a password; tests/test_sql_rows.py": lambda words: "postgresql" in " ".join(words),
     "needs an exchange's own files; tests/test_lake_cli.py": lambda words: words[:2] == ["data", "import"],
+    "needs the files of printed tables; tests/test_printed_protocol.py": lambda words: bool({*words} & _PRINTED),
     "parts of one's own; tests/test_new_model.py, tests/test_own_parts.py": lambda words: "mypkg" in " ".join(words),
 }
 

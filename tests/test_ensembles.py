@@ -132,6 +132,14 @@ def test_what_was_cut_off_in_any_member_goes_on_to_the_same_weights(name: str, t
     assert not [text for text in heard if text.startswith("Training 1 of ") and "epoch 1:" in text]
 
 
+def test_the_device_that_all_members_are_on_is_told_once() -> None:
+    heard: list[str] = []
+    trained(config_of(base_models="lstm,gru", training__max_epochs=1), Callbacks(message=heard.append))
+    for word in ("Device", "Precision", "Batch size", "Threads"):
+        assert sum(f": {word}: " in text for text in heard) == 1
+    assert sum(": Best epoch: 1" in text for text in heard) == 2
+
+
 def test_time_is_shared_and_what_one_leaves_over_goes_to_the_next() -> None:
     now = [0.0]
     trainings = Trainings(NOTHING, Budget(90.0, clock=lambda: now[0]), 3, None)

@@ -77,6 +77,13 @@ def standing(labels: Labels) -> Labels:
     return replace(labels, y=labels.at(np.arange(len(labels.valid))), steps=0)
 
 
+def test_paths_of_columns_whose_levels_no_feature_holds_are_remarked_on() -> None:
+    (said,) = (remark for remark in prepare(experiment(), TABLE).remarks if remark.startswith("No feature"))
+    assert said.startswith("No feature holds the level of volume")
+    assert said.endswith("features.columns=[close,volume]")
+    assert "No feature" not in " ".join(prepare(experiment(features__columns=COLUMNS), TABLE).remarks)
+
+
 # ---- labels
 
 

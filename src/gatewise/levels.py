@@ -31,7 +31,20 @@ def remarks_on(
     """
     labels, first_look = samples.labels, quick_remark(config, searched)
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
-    return tuple(remark for remark in (first_look, lost_levels(config, samples, rows), weights) if remark)
+    remarks = (first_look, lost_levels(config, samples, rows), unheld_levels(config, samples), weights)
+    return tuple(remark for remark in remarks if remark)
+
+
+def unheld_levels(config: ExperimentConfig, samples: Samples) -> str | None:
+    """A sentence where paths of columns are to be predicted whose levels no feature holds; `None` where each is one."""
+    columns = dict.fromkeys(samples.labels.spec.starts)
+    missing = [name for name in columns if name not in samples.matrix.names]
+    if not missing or not samples.labels.steps:
+        return None
+    return (
+        f"No feature holds the level of {', '.join(missing)}, which is predicted: the model can't start from the last "
+        f"value; features.columns=[{','.join(columns)}]"
+    )
 
 
 def unread_remark(unread: Sequence[str], num_features: int, bound: float | None) -> str:

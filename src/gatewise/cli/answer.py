@@ -9,7 +9,7 @@ from gatewise.cli.output import newer_rows, print_headline, print_places, print_
 from gatewise.data.origin import stamp_words
 from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
-from gatewise.evaluation.metric_names import metric_places, metric_text, metric_words
+from gatewise.evaluation.metric_names import metric_head, metric_places, metric_text, metric_words
 from gatewise.evaluation.side_by_side import against, best_first, in_tables, side_by_side
 from gatewise.report.data import thinned
 
@@ -115,7 +115,7 @@ def print_members(result: PartResult, members: Sequence[MemberResult]) -> None:
     rows = {"ensemble": ensemble} | {one.member.label: one.metrics[result.part] for one in members}
     lines = [[label, *(metric_text(name, values[name], ensemble[name]) for name in shown)]
              for label, values in rows.items()]  # fmt: skip
-    print_table(f"members on the same {result.part} rows", ["", *map(metric_words, shown)], lines)
+    print_table(f"members on the same {result.part} rows", ["", *map(metric_head, shown)], lines)
 
 
 def _symbol_rows(newest: PartResult) -> list[list[str | Text]]:

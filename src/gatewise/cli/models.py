@@ -14,6 +14,14 @@ from gatewise.config.flags import DATA
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")]
 
+_ABILITIES = {
+    "hidden states": "predict --hidden-states",
+    "maps": "how much each step counted, in reports",
+    "attention": "predict --attention",
+    "fleets": "many members train as one on a GPU",
+    "export": "torch.export",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Adds the group."""
@@ -53,7 +61,8 @@ def list_models(as_json: AsJson = False, quiet: Quiet = False) -> None:
         print_table("", ["name", "kind", "summary"], [[name, spec.kind, spec.summary] for name, spec in specs.items()])
         print()
         for word in dict.fromkeys(word for spec in specs.values() for word in spec.can):
-            print_sentence(f"{word}: {', '.join(name for name, spec in specs.items() if word in spec.can)}")
+            able = ", ".join(name for name, spec in specs.items() if word in spec.can)
+            print_sentence(f"{word} ({_ABILITIES[word]}): {able}")
         print()
         print("gatewise models show NAME gives a model's source, settings and weights.")
         print("One's own is named by its import path: --model mypkg.nets:Conv")

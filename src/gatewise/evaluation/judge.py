@@ -271,7 +271,8 @@ def _summary(result: PartResult, chose: bool) -> str:
     elif result.verdict == "too_few":
         sentences.append(
             f"What is predicted and what it costs change so slowly that these rows are worth about "
-            f"{result.independent_rows:,} independent ones; a verdict takes six."
+            f"{result.independent_rows:,} independent {'one' if result.independent_rows == 1 else 'ones'}; "
+            "a verdict takes six."
         )
     elif beside != result.chance or result.verdict != "worse":
         sentences.append(_beside_chance(result))

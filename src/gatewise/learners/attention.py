@@ -40,6 +40,10 @@ class Attention:
     layers: Weights
     steps: Weights
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {list(getattr(self, name).shape)}" for name in ("layers", "steps"))
+        return f"Attention of {len(self.time):,} windows: {shapes}; time and symbol of each"
+
 
 def read_attention(predictor: Predictor, inputs: Inputs, table: Table) -> Attention:
     """Of the windows that end at `inputs.rows`, rows of the table.

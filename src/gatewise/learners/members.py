@@ -79,7 +79,7 @@ class Trainings:
     folder: Path | None
 
     def __post_init__(self) -> None:
-        self.begun, self._start = 0, self.budget.clock()
+        self.begun, self._start, self._said = 0, self.budget.clock(), set[str]()
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -90,22 +90,37 @@ class Trainings:
         if seconds is not None:
             budget = replace(budget, max_seconds=max(0.0, seconds - (budget.clock() - self._start)) / left)
         kept = None if self.folder is None else self.folder / f"{self.begun}.safetensors"
-        return MemberListener(self.listener, f"Training {self.begun} of {self.count}, {label}"), kept, budget
+        heard = MemberListener(self.listener, f"Training {self.begun} of {self.count}, {label}", self._said)
+        return heard, kept, budget
 
 
-@dataclass(frozen=True)
+@dataclass
 class MemberListener:
-    """Tells of a member in words: epochs of a run, in its history, are those of what it trains."""
+    """Tells of a member in words: epochs of a run, in its history, are those of what it trains.
+
+    Attributes:
+        said: what was said before a first step, by it and members before it; it is not said again.
+        trains: whether it came to a step.
+    """
 
     listener: Listener
     label: str
+    said: set[str]
+    trains: bool = False
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        self.trains = True
         self.listener.on_step(epoch, step, num_steps)
 
     def on_epoch(self, epoch: int, values: Mapping[str, float]) -> None:
         losses = "  ".join(f"{name}={values[name]:.4f}" for name in ("train_loss", "val_loss") if name in values)
-        self.on_message(f"epoch {epoch}:  {losses}  time={values['seconds']:.1f}s")
+        self._tell(f"epoch {epoch}:  {losses}  time={values['seconds']:.1f}s")
 
     def on_message(self, text: str) -> None:
+        if self.trains or text not in self.said:
+            self._tell(text)
+        if not self.trains:
+            self.said.add(text)
+
+    def _tell(self, text: str) -> None:
         self.listener.on_message(f"{self.label}: {text}")

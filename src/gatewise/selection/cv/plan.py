@@ -177,7 +177,7 @@ class Plan:
         A symbol that has no test row in a fold has nothing to be judged on there, and no job.
         """
         symbols = shared.table.symbols if self.per_symbol and len(shared.table.symbols) > 1 else (ALL,)
-        warned: set[tuple[int, ...]] = set()
+        warned: set[tuple[str, int, int]] = set()
         for horizon, model in product(self.horizons, self.models):
             for fold in shared.horizons[horizon].folds:
                 tuned_config = (tuned or {}).get((model, horizon, fold.number))
@@ -187,10 +187,13 @@ class Plan:
                     if not part.test.size:
                         continue
                     asked, batch = config.training.batch_size, fitting_batch(config, part.train.size)
-                    if batch < asked and (horizon, fold.number, batch, asked) not in warned:
-                        warned.add((horizon, fold.number, batch, asked))
-                        text = "batches of %d, all windows that it trains on; training.batch_size is %d"
-                        _log.info(f"fold %d, horizon %d: {text}", fold.number, horizon, batch, asked)
+                    if batch < asked:
+                        lowered = batch == config.training.windows_per_epoch
+                        where = model if lowered else f"fold {fold.number}, horizon {horizon}"
+                        if (where, batch, asked) not in warned:
+                            warned.add((where, batch, asked))
+                            text = "%s: batches of %d, all windows of an epoch; training.batch_size is %d"
+                            _log.info(text, where, batch, asked)
                     training = config.training.model_copy(update={"seed": seed, "batch_size": batch})
                     job_config = config.model_copy(update={"training": training})
                     yield make_job(job_config, shared, fold.number, model, symbol, self.max_seconds)
