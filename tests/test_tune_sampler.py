@@ -109,20 +109,22 @@ def test_a_space_without_a_grid_is_refused(entries: dict[str, Any], message: str
     assert 'sampler="random"' in (caught.value.hint or "")
 
 
-def test_an_unknown_sampler_is_refused_with_the_valid_ones(cli: Cli, gatewise_home: Path) -> None:
+def test_an_unknown_sampler_is_refused_with_the_valid_ones(cli: Cli, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="gird"):
         StudyRequest(sampler="gird")
     answer = cli("tune", *TINY, "--sampler", "gird")
     assert (answer.code, "did you mean 'grid'?" in answer.err) == (2, True)
-    Path("space.yaml").write_text(json.dumps({"dropout": {"low": 0.0, "high": 0.5}}), encoding="utf-8")
-    refused = cli("tune", *TINY, "--sampler", "grid", "--space", "space.yaml")
+    space = tmp_path / "space.yaml"
+    space.write_text(json.dumps({"dropout": {"low": 0.0, "high": 0.5}}), encoding="utf-8")
+    refused = cli("tune", *TINY, "--sampler", "grid", "--space", space)
     assert refused.code == 2
     assert "--sampler random" in refused.err
 
 
-def test_a_grid_that_was_cut_short_goes_on_to_the_table_of_one_that_was_not(cli: Cli, gatewise_home: Path) -> None:
-    Path("space.yaml").write_text(json.dumps({"hidden_size": [2, 3, 4]}), encoding="utf-8")
-    words = ("tune", *TINY, "--max-epochs", 1, "--n-splits", 2, "--space", "space.yaml", "--sampler", "grid", "--json")
+def test_a_grid_that_was_cut_short_goes_on_to_the_table_of_one_that_was_not(cli: Cli, tmp_path: Path) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text(json.dumps({"hidden_size": [2, 3, 4]}), encoding="utf-8")
+    words = ("tune", *TINY, "--max-epochs", 1, "--n-splits", 2, "--space", space, "--sampler", "grid", "--json")
     whole = cli(*words, "--workers", 0).json
     assert (whole["sampler"], len(whole["trials"])) == ("grid", 3)
     some = cli(*words, "--workers", 0, "--n-trials", 2).json
