@@ -41,7 +41,9 @@ def test_show_counts_seed_003s_printed_layers_and_the_smaller_ones_that_it_state
     settings = [word for field in SEED_003 + more for word in ("--set", f"model.{field}")]
     weights = cli("models", "show", "lstm", "--features", 31, "--outputs", 2, *settings, "--json").json["weights"]
     assert weights == {"features": 31, "outputs": 2, "parts": parts, "total": total}
-    assert f"{total:,}" in cli("models", "show", "lstm", "--features", 31, "--outputs", 2, *settings).out
+    words = cli("models", "show", "lstm", "--features", 31, "--outputs", 2, *settings).out
+    assert f"{total:,}" in words
+    assert "  hidden_size: 64\n" in words
 
 
 def test_show_counts_within_a_frame_and_a_symbols_vector(cli) -> None:

@@ -185,6 +185,7 @@ def test_windows_and_rows_in_one_ensemble_are_refused_by_both_sides_unless_a_row
         ({"model__members": {"tcn": {"channels": 3}}}, UnknownNameError, "'tcn'"),
         ({"model__weights": (1, 2, 3)}, ConfigError, "one for each of 2 base models"),
         ({"model__weights": (0, 0)}, ConfigError, "not all 0"),
+        ({"model__weights": (1e308, 1e308)}, ConfigError, "with a sum"),
         ({"model__vote": "hard", "target__kind": "forward_return"}, ConfigError, "model.vote hard"),
         ({"name": "stacking", "model__final": "lstm"}, ConfigError, "lstm reads windows"),
         ({"name": "stacking", "model__final": "ridge"}, ConfigError, "ridge predicts values"),
@@ -236,7 +237,8 @@ def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_
     words = ("train", *TINY, "--max-epochs", 2, "--json", "-q")
     alone = cli(*words).json
     run = alone["run_id"][:8]
-    made = cli(*words, "--model", "voting", "--base-models", f"{run},gru", "--seed", 7).json
+    sizes = ("--set", "model.sizes=tiny")  # of the one that is trained
+    made = cli(*words, "--model", "voting", "--base-models", f"{run},gru", "--seed", 7, *sizes).json
     first, second = made["members"]
     assert (first["name"], first["model"], second["model"]) == (run, "lstm", "gru")
     assert (first["epochs"], first["best_epoch"]) == (alone["epochs"], alone["best_epoch"])
@@ -250,6 +252,7 @@ def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_
         ("train", *TINY, *voting, "--set", "split.train=0.6", "--set", "split.val=0.25"): "split.train: 0.7 then",
         ("train", *TINY, *voting, "--end", "2015-01-01"): "of the ensemble's data",
         ("train", *TINY, "--model", "stacking", "--base-models", f"{run},gru"): "knows them all",
+        ("train", *TINY, *voting, "--set", f"model.members.{run}.hidden_size=7"): "a member as it was trained",
         ("cv", *TINY, *voting): "is a run; runs are members",
     }
     for said, why in refused.items():

@@ -79,6 +79,7 @@ def test_a_ticker_file_lies_on_the_preset_of_that_name_or_on_the_one_that_is_sai
     ("preset", "kind", "words"),
     [
         ("tikcer", UnknownNameError, "did you mean 'ticker'"),
+        ("", UnknownNameError, "unknown preset ''"),  # as a shell gives a variable that was never set
         ("absent.yaml", ReadError, "can't read preset absent.yaml"),
         ("list.yaml", ReadError, "must hold a mapping"),
         ("other.json", ConfigError, "is a ticker config"),

@@ -108,7 +108,9 @@ def listed(flag: str, text: str) -> list[str]:
 
     names = [name.strip() for name in text.split(",")]
     if not all(names) or len(set(names)) < len(names):
-        raise ConfigError(f"{flag} takes names with commas between, each once; got {text!r}")
+        kept = ",".join(dict.fromkeys(filter(None, names)))
+        hint = f"{flag} {kept}" if kept else f"leave {flag} out"
+        raise ConfigError(f"{flag} takes names with commas between, each once; got {text!r}", hint)
     return names
 
 

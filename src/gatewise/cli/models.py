@@ -86,13 +86,15 @@ def show(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show a model's preset, and how many weights each part of a network has as it is configured.
+    """Show a model's preset, changed as is said, and how many weights each part of a network has as it is configured.
 
     Example: gatewise models show lstm --features 31 --outputs 2 --set model.head_hidden=64
     """
     from gatewise.cli.output import print_json, print_sentence, print_table, set_up_logging
+    from gatewise.config.fields import value_at
     from gatewise.config.load import model_preset
     from gatewise.config.model_base import NetworkConfig
+    from gatewise.config.names import long_name
     from gatewise.models.counts import weight_counts
     from gatewise.models.registry import find_spec
 
@@ -112,7 +114,8 @@ def show(
     more = {
         f"model.{key}": value for key, value in model.model_dump(mode="json").items() if key not in (*fields, "name")
     }
-    for key, value in (fields | more).items():
+    chosen = {key: value_at(config, long_name(key)) for key in fields}
+    for key, value in (chosen | more).items():
         print(f"  {key}: {value if isinstance(value, str) else json.dumps(value)}")
     if weights:
         print_table(

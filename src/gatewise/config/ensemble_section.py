@@ -6,6 +6,7 @@ rows, so windows, features and target are the experiment's.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -112,7 +113,8 @@ class EnsembleConfig(ModelConfig):
         if issubclass(made, EnsembleConfig):
             raise ConfigError(f"a member is one model; {model} is an ensemble", "name its base models instead")
         of_preset = {key.removeprefix("model."): value for key, value in preset_section(model, "model").items()}
-        first, last = (made.sized(getattr(made, size)) if self.sizes == size else {} for size in ("quick", "tiny"))
+        sizes = "preset" if self.is_run(name) else self.sizes  # a run has the sizes that it was trained with
+        first, last = (made.sized(getattr(made, size)) if sizes == size else {} for size in ("quick", "tiny"))
         known = made.model_fields.keys() - ({"name"} if not self.is_run(name) else set())
         if unknown := own.keys() - known:
             raise UnknownNameError(f"key in model.members.{name}", min(unknown), known)
@@ -175,9 +177,9 @@ class VotingConfig(EnsembleConfig):
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
-        if self.weights and (len(self.weights) != len(self.base_models) or not sum(self.weights)):
+        if self.weights and (len(self.weights) != len(self.base_models) or not 0 < sum(self.weights) < math.inf):
             raise ConfigError(
-                f"model.weights must be one for each of {len(self.base_models)} base models, and not all 0; "
+                f"model.weights must be one for each of {len(self.base_models)} base models, not all 0, with a sum; "
                 f"got {', '.join(f'{weight:g}' for weight in self.weights)}",
                 "leave it out for equal weights",
             )

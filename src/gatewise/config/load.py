@@ -74,8 +74,8 @@ def load_config(
     if base is not None:
         low = read_layer(base.items())
     else:
-        chosen = preset or (PRESET if ticker else None)
-        below = preset_layers(chosen) if chosen else []
+        chosen = PRESET if preset is None and ticker else preset
+        below = [] if chosen is None else preset_layers(chosen)
         model = value_at(merge_layers([*below, *layers]), "model.name")
         name = "lstm" if model is None else model
         model_config(name)

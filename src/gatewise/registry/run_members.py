@@ -13,7 +13,7 @@ from gatewise.config.differences import first_difference
 from gatewise.config.ensemble_section import EnsembleConfig, model_name
 from gatewise.config.load import change_config
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import EnsembleCompatibilityError
+from gatewise.errors import ConfigError, EnsembleCompatibilityError
 from gatewise.experiment import Prepared
 from gatewise.learners.base import Trained
 from gatewise.registry.folders import find_run_folder
@@ -34,6 +34,11 @@ def with_runs(config: ExperimentConfig) -> ExperimentConfig:
         return config
     members = dict(model.members)
     for name in model.unknown_runs:
+        if name in members:
+            raise ConfigError(
+                f"run {name} is a member as it was trained; model.members.{name} would change it",
+                f"leave model.members.{name} out, or name the run's model instead",
+            )
         record = Bundle.load(find_run_folder(model_name(name)) / "bundle").record
         members[name] = record.config.model.model_dump(mode="json")
     return change_config(config, {"model.members": members})
