@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from gatewise.models.base import Network
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import layer_norm, linear
+from gatewise.nn.initial import layer_norm, steps_linear
 from gatewise.nn.recurrent_op import Readout
 from gatewise.nn.scan import scan
 
@@ -25,7 +25,7 @@ class MinLstm(nn.Module):
 
     def __init__(self, num_inputs: int, num_units: int, generator: torch.Generator | None) -> None:
         super().__init__()
-        self.gates = linear(num_inputs, 3 * num_units, generator)
+        self.gates = steps_linear(num_inputs, 3 * num_units, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         f_BTH, i_BTH, c_BTH = self.gates(x_BTF).chunk(3, dim=-1)
@@ -42,7 +42,7 @@ class MinLstmBlock(nn.Module):
         super().__init__()
         self.norm = layer_norm(width)
         self.rnn = MinLstm(width, width * expansion, generator)
-        self.projection = linear(width * expansion, width, generator)
+        self.projection = steps_linear(width * expansion, width, generator)
         self.dropout = Dropout(dropout)
 
     def forward(self, x_BTH: Tensor) -> Tensor:
@@ -71,12 +71,12 @@ class MinLstmNet(Network):
     ) -> None:
         super().__init__()
         self.readout: Readout = readout
-        self.input = linear(num_features, hidden_size, generator)
+        self.input = steps_linear(num_features, hidden_size, generator)
         self.blocks = nn.Sequential(
             *(MinLstmBlock(hidden_size, expansion, dropout, generator) for _ in range(num_layers))
         )
         self.norm = layer_norm(hidden_size)
-        self.head = linear(hidden_size, num_outputs, generator)
+        self.head = steps_linear(hidden_size, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         states = self.hidden_states(x_BTF)

@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from gatewise.models.base import Network
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import linear, normal
+from gatewise.nn.initial import normal, steps_linear
+from gatewise.nn.linear import linear_of_steps
 from gatewise.nn.patch import folded
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Readout
@@ -46,12 +47,12 @@ class SegRNN(Network):
         self.segment_length, self.num_outputs = segment_length, num_outputs
         width = min(segment_length, num_outputs) if channels else num_outputs
         places, of_channel = -(-num_outputs // width), hidden_size // 2 if channels > 1 else 0
-        self.embedding = linear(segment_length * num_features, hidden_size, generator)
+        self.embedding = steps_linear(segment_length * num_features, hidden_size, generator)
         self.rnn = Recurrent("gru", hidden_size, hidden_size, generator=generator)
         self.position = normal((places, hidden_size - of_channel), generator)
         self.channel = normal((channels, of_channel), generator) if of_channel else None
         self.dropout = Dropout(dropout)
-        self.head = linear(hidden_size, width, generator)
+        self.head = steps_linear(hidden_size, width, generator)
 
     @property
     def output_bias(self) -> Tensor:
@@ -82,8 +83,8 @@ class SegRNN(Network):
             vectors_CMH = torch.cat(
                 (self.position.expand(columns, -1, -1), self.channel[:, None].expand(-1, places, -1)), dim=-1
             )
-        of_vector = functional.linear(vectors_CMH, w_ih, b_ih)
-        of_state = functional.linear(state_NH, w_hh, b_hh).unflatten(0, (-1, len(vectors_CMH)))[:, :, None]
+        of_vector = linear_of_steps(vectors_CMH, w_ih, b_ih)
+        of_state = linear_of_steps(state_NH, w_hh, b_hh).unflatten(0, (-1, len(vectors_CMH)))[:, :, None]
         r_in, z_in, n_in = of_vector.chunk(3, dim=-1)
         r_state, z_state, n_state = of_state.chunk(3, dim=-1)
         r, z = (r_in + r_state).sigmoid(), (z_in + z_state).sigmoid()
