@@ -11,7 +11,7 @@ from torch.nn import functional
 from gatewise.models.base import Network
 from gatewise.nn.attention import MultiheadAttention, masked_softmax, sinusoidal_positions
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import conv1d, layer_norm, linear, steps_linear, uniform
+from gatewise.nn.initial import conv1d, layer_norm, steps_linear, uniform
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Readout
 
@@ -66,9 +66,9 @@ class AttentiveLstm(Network):
             }
         )
         self.pool = uniform((width,), width**-0.5, generator)
-        self.hidden = linear(width, width, generator)
+        self.hidden = steps_linear(width, width, generator)
         self.head_dropout = Dropout(dropout)
-        self.head = linear(width, num_outputs, generator)
+        self.head = steps_linear(width, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         states_BTE = self.states(x_BTF)

@@ -10,7 +10,7 @@ from gatewise.errors import ConfigError
 from gatewise.models.base import Network
 from gatewise.nn.dropout import Dropout
 from gatewise.nn.head import stacked_head
-from gatewise.nn.initial import linear
+from gatewise.nn.initial import steps_linear
 from gatewise.nn.recurrent import Recurrent
 from gatewise.nn.recurrent_op import Cell, Readout
 
@@ -59,7 +59,7 @@ class RecurrentNet(Network):
         self.head: nn.Module = (
             stacked_head(width, given, head_hidden, dropout, generator)
             if head_hidden
-            else linear(width, given, generator)
+            else steps_linear(width, given, generator)
         )
 
     def forward(self, x_BTF: Tensor) -> Tensor:

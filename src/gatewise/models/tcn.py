@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gatewise.models.base import Network
 from gatewise.nn.causal_conv import CausalBlock
-from gatewise.nn.initial import linear
+from gatewise.nn.initial import steps_linear
 from gatewise.nn.recurrent_op import Readout
 
 
@@ -44,7 +44,7 @@ class TcnNet(Network):
             )
         )
         self.receptive_field = 1 + 2 * (kernel_size - 1) * (2**num_layers - 1)
-        self.head = linear(channels, num_outputs, generator)
+        self.head = steps_linear(channels, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         if self.training and self.readout == "every":

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gatewise.models.base import Network
 from gatewise.nn.attention import MultiheadAttention, sinusoidal_positions
 from gatewise.nn.dropout import Dropout
-from gatewise.nn.initial import layer_norm, linear, steps_linear
+from gatewise.nn.initial import layer_norm, steps_linear
 from gatewise.nn.recurrent_op import Readout
 
 
@@ -88,7 +88,7 @@ class Transformer(Network):
             EncoderLayer(hidden_size, num_heads, inner, dropout, norm_first, generator) for _ in range(num_layers)
         )
         self.norm = layer_norm(hidden_size)
-        self.head = linear(hidden_size, num_outputs, generator)
+        self.head = steps_linear(hidden_size, num_outputs, generator)
 
     def forward(self, x_BTF: Tensor) -> Tensor:
         states_BTE = self.states(x_BTF)

@@ -55,7 +55,7 @@ def linear(
 
 
 def steps_linear(num_inputs: int, num_outputs: int, generator: torch.Generator | None) -> nn.Linear:
-    """`linear` for every step of a window: whatever the widths, a step has the same bits wherever it stands."""
+    """`linear` of windows or their steps: whatever the widths, each has the same bits wherever it stands."""
     return linear(num_inputs, num_outputs, generator, StepsLinear)
 
 

@@ -1,4 +1,4 @@
-"""Linear maps of a window's steps that give each the same bits wherever its window stands in a batch.
+"""Linear maps of windows, or of their steps, that give each the same bits wherever its window stands in a batch.
 
 Libraries' matrix products take rows in blocks, and sum what is left of an inner width that is no multiple of 4 in
 another order at a block's edge than inside it (seen with MKL, on each instruction set of its own). Zeros fill it up.
@@ -13,7 +13,7 @@ LANES = 4
 
 
 def linear_of_steps(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """`functional.linear`, x [batch, steps, inputs], weight [outputs, inputs]."""
+    """`functional.linear`, x [..., inputs], weight [outputs, inputs]."""
     inputs = weight.shape[-1]
     if inputs > LANES and inputs % LANES:
         padding = (0, -inputs % LANES)
