@@ -88,11 +88,12 @@ def test_many_symbols_and_models_fit_80_columns(cli: Cli, monkeypatch: pytest.Mo
     require_narrow(answer(cli, monkeypatch, *words, "--per-symbol", "--workers", 1))
 
 
-def test_the_zoo_is_one_table_in_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_zoo_and_presets_read_well_in_80_columns(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = answer(cli, monkeypatch, "models", "list")
     require_narrow(lines)
     assert [line.split()[0] for line in lines[: lines.index("")]] == ["name", *MODELS]
     require_narrow(answer(cli, monkeypatch, "models", "show", "attentive_lstm"))
+    require_narrow(answer(cli, monkeypatch, "train", "--preset", "list"))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ def test_every_flag_shows_its_default_and_its_choices(name: str) -> None:
             shown = "yes" if value else "no"
         else:
             shown = flag.unset if value in (None, []) else f"{value:g}" if isinstance(value, float) else value
+            shown = ",".join(shown) if isinstance(shown, tuple | list) else shown
         assert text.endswith(f"default: {shown}]"), text
         for choice in set(choices_at(flag.field)) - set(NOT_TYPED):
             assert choice in text.rsplit("[", 1)[1], text

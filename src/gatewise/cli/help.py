@@ -94,6 +94,8 @@ def default(flag: Flag) -> str:
         return flag.unset
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -153,7 +153,7 @@ def network_spec(config: ModelConfig) -> NeuralSpec:
     spec = find_spec(config.name)
     if not isinstance(spec, NeuralSpec):
         kind = "an ensemble" if isinstance(spec, EnsembleSpec) else "a model of one row"
-        raise ConfigError(f"{config.name} is {kind} and no network", "gatewise.train takes any model")
+        raise ConfigError(f"{config.name} is {kind} and no network", "gatewise models list says which are networks")
     return spec
 
 
