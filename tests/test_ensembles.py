@@ -241,6 +241,7 @@ def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_
     made = cli(*words, "--model", "voting", "--base-models", f"{run},gru", "--seed", 7, *sizes).json
     first, second = made["members"]
     assert (first["name"], first["model"], second["model"]) == (run, "lstm", "gru")
+    assert (first["seed"], second["seed"]) == (None, 7), "a run was trained with a seed of its own"
     assert (first["epochs"], first["best_epoch"]) == (alone["epochs"], alone["best_epoch"])
     for part, metrics in alone["metrics"].items():
         assert first["metrics"][part]["log_loss"] == pytest.approx(metrics["log_loss"]["value"], abs=1e-12)
@@ -253,6 +254,7 @@ def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_
         ("train", *TINY, *voting, "--end", "2015-01-01"): "of the ensemble's data",
         ("train", *TINY, "--model", "stacking", "--base-models", f"{run},gru"): "knows them all",
         ("train", *TINY, *voting, "--set", f"model.members.{run}.hidden_size=7"): "a member as it was trained",
+        ("train", *TINY, "--model", "voting", "--base-models", f"{run},gru,{run}"): "a run is a member once",
         ("cv", *TINY, *voting): "is a run; runs are members",
     }
     for said, why in refused.items():

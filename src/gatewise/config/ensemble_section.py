@@ -51,6 +51,10 @@ class EnsembleConfig(ModelConfig):
             )
         if stray := [name for name in self.members if name not in self.base_models]:
             raise UnknownNameError("base model in model.members", stray[0], self.base_models)
+        if len(set(self.runs)) < len(self.runs):
+            raise ConfigError(
+                f"a run is a member once; got {', '.join(self.base_models)}", "model.weights gives it more say"
+            )
         if self.unknown_runs:  # gatewise.registry.run_members fills in what they are
             return self
         sides = [

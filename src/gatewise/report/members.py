@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.evaluation.base import count
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import best_of, metric_text, metric_words
@@ -36,7 +37,8 @@ class MemberResult:
         """The machine interface."""
         config, fit = self.member.config, self.member.trained.fit
         ended = {name: getattr(fit, name) for name in ("epochs", "best_epoch", "ended")}
-        named = {"name": self.member.label, "model": config.model.name, "seed": config.training.seed}
+        seed = None if EnsembleConfig.is_run(self.member.label) else config.training.seed  # a run has its own
+        named = {"name": self.member.label, "model": config.model.name, "seed": seed}
         return {**named, **ended, "metrics": {part: dict(values) for part, values in self.metrics.items()}}
 
 
