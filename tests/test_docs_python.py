@@ -106,6 +106,10 @@ def architecture(_: Path) -> Names:
     return {"__name__": "mypkg.nets"}
 
 
+def compare(_: Path) -> Names:
+    return {"frame": bars().to_pandas()}
+
+
 def python(folder: Path) -> Names:
     bars().drop("symbol").write_parquet(folder / "bars.parquet")
     return {}
@@ -114,12 +118,14 @@ def python(folder: Path) -> Names:
 # What the reader has at hand on each page.
 GIVEN: dict[str, Callable[[Path], Names]] = {
     "README": readme, "architecture": architecture,
-    "bundle": bundle, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
+    "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
     "python": python, "scikit-learn": lambda _: {}, "tuning": tuning,
 }  # fmt: skip
 
 # Smaller and shorter, or a page's settings would train for minutes.
 SMALLER = {
+    '"gru", "xgboost"], max_time="10m", horizon=20': "'logistic'], max_time='4s', horizon=2, seq_len=4, hidden_size=3, "
+    "num_layers=1, n_splits=2, batch_size=64, sets=['ohlcv']",
     "hidden_size=128": "hidden_size=4, batch_size=32, max_epochs=1",
     '"training.batch_size": 128': '"training.batch_size": 128, "training.max_epochs": 1',
     "[16, 32]": "[2, 3]",

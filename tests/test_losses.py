@@ -197,8 +197,8 @@ def yaml_line(value: Any) -> str:
         ("null", "loss.name must be text; got "),
         ("[huber]", "loss.name must be text; got "),
         ("3", "loss.name must be text; got "),
-        ("mse", "training.loss mse is for values; target.kind is triple_barrier"),
-        ("{name: huber, delta: 2}", "training.loss huber is for values; target.kind is triple_barrier"),
+        ("mse", "training.loss mse is for values and sequences; target.kind is triple_barrier"),
+        ("{name: huber, delta: 2}", "training.loss huber is for values and sequences; target.kind is triple_barrier"),
     ],
 )
 def test_what_is_wrong_with_a_loss_is_said_in_a_line(said: str, words: str) -> None:
