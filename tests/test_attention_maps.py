@@ -61,8 +61,9 @@ def test_a_run_tells_what_it_read_in_a_file_in_python_and_in_its_report(cli: Cli
     page = Path(run["report"]).read_text(encoding="utf-8")
     assert "How much steps read of each other" in page
     assert "Mean over the newest 100 windows" in page
-    with pytest.raises(ConfigError, match="newest must be at least 1; got 0"):
-        bundle.attention(table, newest=0)
+    for newest in (0, 1.5, "a"):
+        with pytest.raises(ConfigError, match="newest must be a number of rows, 1 or more; got"):
+            bundle.attention(table, newest=newest)
 
 
 def test_a_model_without_attention_refuses_before_anything_is_written(cli: Cli, tmp_path: Path) -> None:

@@ -75,8 +75,10 @@ class Inside(ABC):
             SchemaError, NotEnoughRowsError: see `predict`.
         """
         choose_device(device)
-        if newest < 1:
-            raise ConfigError(f"newest must be at least 1; got {newest}", "leave it out for the newest 100 rows")
+        if not isinstance(newest, int | np.integer) or newest < 1:
+            raise ConfigError(
+                f"newest must be a number of rows, 1 or more; got {newest!r}", "leave it out for the newest 100 rows"
+            )
         matrix = self.features(table)
         rows = self.scorable_rows(table, matrix)[-newest:]
         with own_code():

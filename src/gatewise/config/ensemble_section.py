@@ -243,7 +243,7 @@ class LevelsConfig(EnsembleConfig):
 class BlendingConfig(LevelsConfig):
     """blending: the second stage learns from the newest training rows, of which members then know nothing."""
 
-    holdout: float = Field(0.2, gt=0, lt=1)  # share of the training rows
+    holdout: float = Field(0.2, ge=0.01, le=0.9)  # share of the training rows
 
 
 class StackingConfig(LevelsConfig):
