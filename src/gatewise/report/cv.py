@@ -53,6 +53,9 @@ class HorizonPage:
     by_symbol: Mapping[str, Mapping[str, float]]
 
 
+_FEW, _FIRST = 6, 3
+
+
 @dataclass(frozen=True)
 class CvPage:
     """Everything that the page shows.
@@ -123,8 +126,16 @@ def _header(page: CvPage) -> str:
         {"cv": "cross-validation", "compare": "comparison"}[page.command],
         page.title,
         page.judgement,
-        bullets(page.lines),
+        _sentences(page.lines),
     )
+
+
+def _sentences(lines: Sequence[str]) -> Markup:
+    """All of a few; of many the first ones, as what follows shows most of it."""
+    if len(lines) <= _FEW:
+        return bullets(lines)
+    rest = lines[_FIRST:]
+    return bullets(lines[:_FIRST]) + folded(f"{count(len(rest), 'sentence')} more", bullets(rest))
 
 
 def _differences(page: CvPage, pictures: Pictures) -> Iterator[str]:
