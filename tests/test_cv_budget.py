@@ -75,7 +75,7 @@ def test_the_sentence_on_trainings_that_ran_out_of_time_counts_them_and_their_ep
     jobs = list(plan.jobs(make_shared(plan.configs(), walk(300))))
     assert timed_words([], 3) == []
     (one,) = timed_words([(jobs[0], 4)], 3)
-    assert '1 of 3 trainings was ended by its budget (max_time="90s") after 4 epochs' in one
+    assert "1 of 3 trainings was ended by its budget of 90s after 4 epochs" in one
     (several,) = timed_words([(job, epochs) for job, epochs in zip(jobs, (2, 9, 4), strict=True)], 3)
     assert "3 of 3 trainings were ended by their budget" in several
     assert "after 2 to 9 epochs" in several

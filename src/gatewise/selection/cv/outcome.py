@@ -128,10 +128,10 @@ def timed_words(timed: Sequence[tuple[Job, int]], num_jobs: int) -> list[str]:
     length = format_duration(timedelta(seconds=timed[0][0].max_seconds or 0.0))
     epochs = [epochs for _, epochs in timed]
     span = str(min(epochs)) if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
-    are = "was ended by its" if len(timed) == 1 else "were ended by their"
+    are = f"was ended by its budget of {length}" if len(timed) == 1 else f"were ended by their budget of {length} each,"
     return [
-        f'{len(timed)} of {count(num_jobs, "training")} {are} budget (max_time="{length}") after {span} '
-        f"epoch{'s' * (max(epochs) > 1)}: judged by the best so far."
+        f"{len(timed)} of {count(num_jobs, 'training')} {are} after {span} epoch{'s' * (max(epochs) > 1)}: judged by "
+        "the best so far."
     ]
 
 
