@@ -99,7 +99,7 @@ def test_a_part_has_the_labels_of_its_rows_and_no_earlier_label_is_a_later_input
 def test_the_log_says_of_what_is_purged_whether_inputs_count(
     inputs: bool, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "gatewise.splits"):
         split_of(ETTH1.model_copy(update={"purge_inputs": inputs}), 17_420, 96, 96)
     assert words in caplog.text
 

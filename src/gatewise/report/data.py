@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
-from gatewise.learners.attention import Attention
 from gatewise.report.members import MemberResult
 from gatewise.targets.outputs.base import OutputSpec
+
+if TYPE_CHECKING:
+    from gatewise.learners.attention import Attention  # brings torch
 
 MOST_POINTS = 2_000  # of a curve
 MOST_WINDOWS = 100  # whose attention is drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,9 +14,11 @@ from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.evaluation.base import count
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import best_of, metric_text, metric_words
-from gatewise.learners.base import TrainedMember
 from gatewise.report.figure_style import QUIET, styled
 from gatewise.report.html import Cell, Line, Pictures, table
+
+if TYPE_CHECKING:
+    from gatewise.learners.base import TrainedMember  # brings torch
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
