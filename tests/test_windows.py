@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatewise.features.scaling import fit_scaler
-from gatewise.rows import rows_in_windows, window_rows
+from gatewise.rows import newest_of, rows_in_windows, window_rows
 from gatewise.windows import Windows, epoch_order, mix_seed
 
 
@@ -32,6 +32,12 @@ def test_rows_in_windows_is_the_union_of_the_windows(ends, length) -> None:
     rows = np.array(sorted(ends), dtype=np.int64)
     union = sorted({t - k for t in ends for k in range(length)})
     assert rows_in_windows(rows, length, 64).tolist() == union
+
+
+def test_the_newest_rows_are_so_by_time_whichever_symbol_they_are_of() -> None:
+    time_us = np.array([10, 20, 30, 40, 5, 15, 25, 35])  # of two symbols
+    assert newest_of(np.array([0, 1, 2, 4, 6, 7]), time_us, 3).tolist() == [6, 2, 7]
+    assert newest_of(np.array([1, 5]), time_us, 3).tolist() == [5, 1]
 
 
 def series() -> tuple[np.ndarray, Windows]:

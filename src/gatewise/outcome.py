@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -34,6 +33,7 @@ from gatewise.report.data import MOST_WINDOWS
 from gatewise.report.gather import gather_report
 from gatewise.report.members import MemberResult
 from gatewise.report.run import write_report
+from gatewise.rows import newest_of
 from gatewise.splits.base import Rows, Split
 from gatewise.training.curves import Curves, read_curves
 from gatewise.training.listeners import Listener, Listeners
@@ -235,8 +235,7 @@ def _newest_attention(prepared: Prepared, trained: Trained) -> Attention | None:
     config, samples, split, fold = prepared.config, prepared.samples, prepared.split, prepared.fold
     if not has_attention(config.model.name):
         return None
-    part = split.test if len(split.test) else split.val
-    rows = part[np.argsort(samples.table.time_us[part], kind="stable")[-MOST_WINDOWS:]]
+    rows = newest_of(split.test if len(split.test) else split.val, samples.table.time_us, MOST_WINDOWS)
     inputs = Inputs.of(config, samples, fold, rows, config.training.device)
     return read_attention(trained.predictor, inputs, samples.table)
 

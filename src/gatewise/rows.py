@@ -1,4 +1,4 @@
-"""Which rows can end a window, and how many to take at once: index arithmetic alone, so that it stands above torch."""
+"""Which rows end a window, which are newest, how many to take at once: index arithmetic, so it stands above torch."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def rows_in_windows(rows: npt.NDArray[np.int64], sequence_length: int, num_rows:
     np.add.at(edges, rows - (sequence_length - 1), 1)
     np.add.at(edges, rows + 1, -1)
     return np.flatnonzero(np.cumsum(edges[:-1]) > 0)
+
+
+def newest_of(rows: npt.NDArray[np.int64], time_us: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """The newest `count` of some rows of a table, whichever symbol they are of, in order of time."""
+    return rows[np.argsort(time_us[rows], kind="stable")[-count:]]
 
 
 def parts_of(num_rows: int, width: int) -> Iterator[slice]:

@@ -158,7 +158,7 @@ class Model(Judged):
         """How much the steps of windows read of each other, and how much each counted.
 
         Args:
-            newest: how many rows with a full window, the last ones; the other arguments are `predict`'s.
+            newest: how many rows with a full window; the other arguments are `predict`'s.
 
         Raises:
             ConfigError: a model without attention.

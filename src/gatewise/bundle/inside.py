@@ -16,6 +16,7 @@ from gatewise.isolation import plain_numbers
 from gatewise.learners.attention import Attention, read_attention, step_weights
 from gatewise.learners.base import Inputs, Predictor
 from gatewise.parts import own_code
+from gatewise.rows import newest_of
 from gatewise.training.device import choose_device
 
 _WINDOWS_AT_ONCE = 2048
@@ -80,7 +81,7 @@ class Inside(ABC):
                 f"newest must be a number of rows, 1 or more; got {newest!r}", "leave it out for the newest 100 rows"
             )
         matrix = self.features(table)
-        rows = self.scorable_rows(table, matrix)[-newest:]
+        rows = newest_of(self.scorable_rows(table, matrix), table.time_us, newest)
         with own_code():
             return read_attention(self.predictor, self.inputs(table, matrix, rows, device), table)
 

@@ -15,6 +15,7 @@ from gatewise.fold import FittedFold, scaled_by
 from gatewise.proofs.base import Case, Check, moment, small_config, some
 from gatewise.proofs.corrupt import corrupt
 from gatewise.quiet import warnings_only
+from gatewise.rows import newest_of
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import random_values
@@ -73,7 +74,7 @@ def check_training(case: Case) -> Check:
     samples, split, rng = case.samples, case.split, case.rng("training")
     cut_us = int(samples.spans.last_us[np.isin(samples.rows, split.train)].max())
     table = corrupt(case.table, case.table.time_us > cut_us, "other prices", rng)
-    train = np.sort(split.train[np.argsort(case.table.time_us[split.train], kind="stable")[-NUM_TRAINED:]])
+    train = np.sort(newest_of(split.train, case.table.time_us, NUM_TRAINED))
     val = split.val[:NUM_TRAINED]
     # Scored steps as configured: labels of a window's earlier steps must be settled by the cut too.
     windows = case.config.windows.model_copy(update={"stride": 1})

@@ -13,6 +13,7 @@ from gatewise.learners.members import Trainings
 from gatewise.learners.table import learner_of
 from gatewise.proofs.base import Case, Check, moment, name_row, small_config
 from gatewise.quiet import warnings_only
+from gatewise.rows import newest_of
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
@@ -28,8 +29,7 @@ def check_levels(case: Case) -> Check:
     if not isinstance(case.config.model, LevelsConfig):
         return Check("levels", True, f"none to check: {case.config.model.name} has no second stage")
     time_us = case.table.time_us
-    newest = case.split.train[np.argsort(time_us[case.split.train], kind="stable")[-NUM_TRAINED:]]
-    train = np.sort(newest)
+    train = np.sort(newest_of(case.split.train, time_us, NUM_TRAINED))
     with warnings_only("gatewise"):
         folds = case.parts.inner_folds(case.config, case.samples, train)
     for fold in folds:

@@ -13,6 +13,7 @@ from gatewise.proofs.base import Case, Check, name_row, small_config
 from gatewise.proofs.corrupt import cut_moments, futures
 from gatewise.proofs.fitting import UNSEEDED
 from gatewise.quiet import warnings_only
+from gatewise.rows import newest_of
 from gatewise.splits.base import Rows
 
 NUM_CUTS = 2
@@ -68,7 +69,7 @@ def _random_bundle(case: Case, rng: np.random.Generator) -> Bundle:
 
 def _rows_before(table: Table, scorable: Rows, cut_us: int, rng: np.random.Generator) -> Rows:
     before = scorable[table.time_us[scorable] <= cut_us]
-    newest = before[np.argsort(table.time_us[before], kind="stable")[-NUM_ROWS // 2 :]]
+    newest = newest_of(before, table.time_us, NUM_ROWS // 2)
     return np.union1d(newest, rng.choice(before, min(NUM_ROWS // 2, before.size), replace=False))
 
 
