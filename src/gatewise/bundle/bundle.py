@@ -151,11 +151,22 @@ class Bundle(Inside):
                 "leave rows out to score every row that has enough",
             )
         predicted = self.predict_rows(table, matrix, chosen, device)
-        inputs = self.inputs(table, matrix, chosen, device)
-        used = rows_in_windows(chosen, self.record.config.windows.sequence_length, table.num_rows)
+        self.warn_of_far(table, matrix, chosen, warn)
+        return self.frame(table, chosen, predicted)
+
+    @plain_numbers()
+    def warn_of_far(
+        self,
+        table: Table,
+        matrix: FeatureMatrix,
+        rows: npt.NDArray[np.int64],
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        """Says where inputs of `rows` lie far from those of training; see `Scorer.predict`."""
+        inputs = self.inputs(table, matrix, rows, "cpu")
+        used = rows_in_windows(rows, self.record.config.windows.sequence_length, table.num_rows)
         if far := far_by_symbol(inputs.scaler, matrix.values, used, inputs.codes, table):
             (warn or _log.warning)(say_far(far))
-        return self.frame(table, chosen, predicted)
 
     @plain_numbers()
     def features(self, table: Table) -> FeatureMatrix:

@@ -21,12 +21,11 @@ def predicted_parts(
     bundle: Bundle, table: Table, device: str = "auto", warn: Callable[[str], None] | None = None
 ) -> Iterator[pl.DataFrame]:
     """What `Bundle.predict` gives of all rows, part by part, in order; the arguments and errors are its own."""
-    if len([*parts_of(table.num_rows, bundle.spec.num_outputs)]) == 1:
-        yield bundle.predict(table, device=device, warn=warn)
-        return
-    rows = bundle.scorable_rows(table, bundle.features(table))
+    matrix = bundle.features(table)
+    rows = bundle.scorable_rows(table, matrix)
     for here in parts_of(len(rows), bundle.spec.num_outputs):
-        yield bundle.predict(table, rows[here], device, warn)
+        yield bundle.frame(table, rows[here], bundle.predict_rows(table, matrix, rows[here], device))
+    bundle.warn_of_far(table, matrix, rows, warn)
 
 
 def frames_with_targets(

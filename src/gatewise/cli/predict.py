@@ -108,12 +108,11 @@ def predict(
             "the model was trained on %s alone, and these rows are of %s; where they are the same: data.symbol=%r",
             bundle.only_symbol, ", ".join(table.symbols[:3]), bundle.only_symbol,
         )  # fmt: skip
-    warnings: dict[str, None] = {}  # of several parts of the rows each once
+    warnings: list[str] = []
 
     def warn(warning: str) -> None:
-        if warning not in warnings:
-            logging.getLogger("gatewise.predict").warning("%s", warning)
-        warnings[warning] = None
+        logging.getLogger("gatewise.predict").warning("%s", warning)
+        warnings.append(warning)
 
     stamps = stamp_names(table, bundle.predicted_columns)
     frames = {"-o": predicted_parts(bundle, table, device, warn)}
@@ -131,7 +130,7 @@ def predict(
     if as_json:
         names = {"-o": "output", "--hidden-states": "hidden_states", "--attention": "attention"}
         written = {names[flag]: str(place) for flag, place in places.items()}
-        print_json({"rows": rows, **written, "stamps": stamps, "warnings": list(warnings)})
+        print_json({"rows": rows, **written, "stamps": stamps, "warnings": warnings})
     else:
         print(f"{rows:,} prediction{'' if rows == 1 else 's'} in {places['-o']}")
         units = {"--hidden-states": "units", "--attention": "steps"}
