@@ -37,7 +37,7 @@ def remarks_on(
 
 def unheld_levels(config: ExperimentConfig, samples: Samples) -> str | None:
     """A sentence where paths of columns are to be predicted whose levels no feature holds; `None` where each is one."""
-    columns = dict.fromkeys(samples.labels.spec.starts)
+    columns = samples.labels.spec.columns
     missing = [name for name in columns if name not in samples.matrix.names]
     if not missing or not samples.labels.steps:
         return None

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from gatewise.report.figure_style import ACCENT, MODEL, QUIET, styled
 
-_A_ROW = 3  # pictures
+A_ROW = 3  # pictures
 _NAMES = 24  # of steps, at the axes
 
 
@@ -23,7 +23,7 @@ def attention_layers(layers_LTT: npt.NDArray[np.float64]) -> go.Figure:
         layers_LTT: mean over windows and heads; 0 where a step may not read another.
     """
     num_layers, steps, _ = layers_LTT.shape
-    columns = min(num_layers, _A_ROW)
+    columns = min(num_layers, A_ROW)
     rows = -(-num_layers // columns)
     figure = make_subplots(
         rows=rows, cols=columns, subplot_titles=[f"layer {number + 1}" for number in range(num_layers)],

@@ -17,6 +17,8 @@ with traceless():
 
 INK, QUIET, GRID, PAPER = "#1d2530", "#67717f", "#e4e7ec", "#ffffff"
 MODEL, BASELINE, ACCENT = "#0b5cad", "#98a2b1", "#d1711f"
+# Okabe and Ito's palette, told apart by colour-blind readers, then greys.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", BASELINE, INK)
 
 
 def date_text(time_us: Ints) -> npt.NDArray[Any]:

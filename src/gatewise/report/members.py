@@ -14,14 +14,11 @@ from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.evaluation.base import count
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import best_of, metric_text, metric_words
-from gatewise.report.figure_style import QUIET, styled
+from gatewise.report.figure_style import PALETTE, QUIET, styled
 from gatewise.report.html import Cell, Line, Pictures, table
 
 if TYPE_CHECKING:
     from gatewise.learners.base import TrainedMember  # brings torch
-
-# Okabe and Ito's palette, told apart by colour-blind readers.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def member_pictures(members: Sequence[MemberResult], pictures: Pictures) -> Iter
 def _curves(members: Sequence[MemberResult]) -> go.Figure:
     figure = go.Figure()
     for number, one in enumerate(members):
-        fit, colour = one.member.trained.fit, _COLOURS[number % len(_COLOURS)]
+        fit, colour = one.member.trained.fit, PALETTE[number % len(PALETTE)]
         epochs = np.arange(1, fit.epochs + 1)
         for name, dash in (("val_loss", "solid"), ("train_loss", "dot")):
             figure.add_trace(

@@ -144,7 +144,7 @@ def _attention(attention: Attention, pictures: Pictures) -> Iterator[str]:
         f"{windows} and all heads, against an even share of what a step may read. It says what was looked at, not that "
         "it helped.",
         wide=True,
-        height=150 + 300 * -(-len(layers) // 3),
+        height=150 + 300 * -(-len(layers) // attention_figures.A_ROW),
     )
     yield pictures.add(
         attention_figures.step_shares(attention.steps),

@@ -11,13 +11,12 @@ from plotly.subplots import make_subplots
 from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.evaluation.base import Ints
 from gatewise.report.data import Stretch, thinned
-from gatewise.report.figure_style import ACCENT, INK, MODEL, QUIET, date_text, styled
+from gatewise.report.figure_style import ACCENT, INK, MODEL, PALETTE, QUIET, date_text, styled
 
 PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "embargoed": "#97a0ae", "val": "#e2a04a", "test": "#2c8a72"}
 DROPPED = ("purged", "embargoed")
-# Okabe and Ito's palette, told apart by colour-blind readers; flat is grey because it is the absence of a view.
+# Of the palette's; flat is grey because it is the absence of a view.
 CLASSES = {"down": "#d55e00", "flat": "#98a2b1", "up": "#0072b2"}
-_MORE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#98a2b1", "#1d2530")
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> go.Figure:
@@ -98,7 +97,7 @@ def class_balance(counts: Mapping[str, Ints], classes: Sequence[str]) -> go.Figu
                 x=list(counts),
                 y=np.array([c[number] / max(c.sum(), 1) for c in counts.values()]),
                 name=label,
-                marker={"color": CLASSES.get(label, _MORE[number % len(_MORE)])},
+                marker={"color": CLASSES.get(label, PALETTE[number % len(PALETTE)])},
                 customdata=[f"{c[number]:,}" for c in counts.values()],
                 hovertemplate=f"{label} in %{{x}}: %{{y:.1%}}, %{{customdata}} rows<extra></extra>",
             )

@@ -14,6 +14,7 @@ import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
+from gatewise.evaluation.reference import spread
 from gatewise.evaluation.season import random_walk, season_rows, seasonal_naive
 from gatewise.evaluation.sequence_metrics import Paths, SequenceScores, StepErrors, sequence_scores
 from gatewise.features.scaling import fit_scaler
@@ -42,8 +43,7 @@ class SequencesJudge:
 
     def kept_scores(self, spec: Any, y: Floats, predictions: Floats, symbol: Ints) -> PredictionScores:
         shape = (spec.steps, len(spec.columns))
-        deviation = y.reshape(-1, len(spec.columns)).std(axis=0)
-        scale = np.where(deviation > 0, deviation, 1.0)[None]
+        scale = spread(y.reshape(-1, len(spec.columns)))[None]
         return sequence_scores(y.__getitem__, predictions, len(y), shape, scale)
 
     def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
