@@ -19,11 +19,8 @@ def model_preset(model: str) -> dict[str, Any]:
         UnknownNameError: no model of that name.
     """
     fields = ModelConfig.options[model].model_fields.items()
-    text = _text(model)
-    if text is None:
-        return {f"model.{name}": info.default for name, info in fields if not info.is_required()}
-    values: dict[str, Any] = yaml.safe_load(text)
-    return values
+    usual = {f"model.{name}": info.default for name, info in fields if not info.is_required()}
+    return dict(_shipped(model) or usual)
 
 
 def preset_section(model: str, section: str) -> dict[str, Any]:
@@ -32,7 +29,10 @@ def preset_section(model: str, section: str) -> dict[str, Any]:
     return {name: value for name, value in named if name.startswith(f"{section}.")}
 
 
-@cache
-def _text(model: str) -> str | None:
+@cache  # an ensemble asks its members' each time that it is asked
+def _shipped(model: str) -> dict[str, Any]:
     file = resources.files("gatewise.config").joinpath("models", f"{model}.yaml")
-    return file.read_text(encoding="utf-8") if model.isidentifier() and file.is_file() else None
+    if not (model.isidentifier() and file.is_file()):
+        return {}
+    values: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return values
