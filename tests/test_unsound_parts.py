@@ -166,13 +166,17 @@ def test_a_law_that_is_broken_by_an_exception_names_its_place(mypkg: Path) -> No
         ),
     ],
 )
-def test_an_unsound_model_of_one_row_is_refused(mypkg: Path, spoilt: tuple[str, str], message: str) -> None:
+def test_an_unsound_model_of_one_row_is_refused_alone_and_as_a_second_stage(
+    mypkg: Path, spoilt: tuple[str, str], message: str
+) -> None:
     code = example("model of one row")
     assert spoilt[0] in code
     (mypkg / "nearest.py").write_text(code.replace(*spoilt), encoding="utf-8")
-    tiny = Tiny("mypkg.nearest:Nearest")
-    with pytest.raises(ConfigError, match=message):
-        tiny.planted.train(tiny.config(), "classes")
+    alone: tuple[str, dict[str, str]] = ("mypkg.nearest:Nearest", {})
+    for name, fields in (alone, ("blending", {"final": alone[0]})):
+        tiny = Tiny(name)
+        with pytest.raises(ConfigError, match=message):
+            tiny.planted.train(tiny.config(**fields), "classes")
 
 
 @pytest.mark.parametrize(

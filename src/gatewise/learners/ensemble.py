@@ -23,11 +23,11 @@ from gatewise.fold import FittedFold, fit_fold, trained_labels
 from gatewise.learners.base import Inputs, Learner, Predictor, Shape, Trained, TrainedMember, no_hidden_states
 from gatewise.learners.combine import Combine, SecondStage, Vote
 from gatewise.learners.kept_members import kept_member
-from gatewise.learners.levels import inner_folds, second_stage_rows, training_rows
+from gatewise.learners.levels import inner_folds, predicted_rows, second_stage_rows
 from gatewise.learners.members import Member, Trainings, members_of
-from gatewise.models.registry import tabular_spec
+from gatewise.learners.tabular import fit_model, restore_model
 from gatewise.samples import Samples
-from gatewise.sealed import DAMAGE, REMEDY
+from gatewise.sealed import REMEDY
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
 from gatewise.tabular.base import TrainingRows
@@ -186,7 +186,7 @@ class Ensemble:
             return EnsemblePredictor(members, _vote(config.model))
         rows = train_rows[-_SKETCHED_ROWS:]
         predictions = predictions_of(members, Inputs.of(config, samples, fold, rows, config.training.device))
-        seen = training_rows(config, samples, fold, rows, predictions)
+        seen = predicted_rows(config, samples, fold, rows, predictions)
         return EnsemblePredictor(members, self._second_stage(config, samples, fold, seen))
 
     def restore(
@@ -205,24 +205,16 @@ class Ensemble:
         ]  # fmt: skip
         if not isinstance(config.model, LevelsConfig):
             return EnsemblePredictor(predictors, _vote(config.model))
-        final = config.model.final_model(shape.spec.kind)
-        arrays = {name: value.numpy() for name, value in parts[_FINAL].items()}
-        try:
-            model = tabular_spec(final.name).from_state((arrays, state.get(_FINAL, {})))
-            nothing = np.zeros((1, len(members) * shape.spec.num_outputs), np.float32)
-            if model.predict(nothing).shape != (1, shape.spec.num_outputs):
-                raise ValueError("it has another number of outputs")
-        except DAMAGE as error:
-            reason = " ".join(str(error).split())
-            raise BundleError(f"no second stage can be made of it: {reason}", REMEDY) from error
+        final, outputs = config.model.final_model(shape.spec.kind), shape.spec.num_outputs
+        model = restore_model(final, parts[_FINAL], state.get(_FINAL, {}), len(members) * outputs, outputs)
         return EnsemblePredictor(predictors, SecondStage(model, shape.floor))
 
     def _second_stage(
         self, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: TrainingRows
     ) -> SecondStage:
         assert isinstance(config.model, LevelsConfig)
-        final = config.model.final_model(samples.labels.spec.kind)
-        return SecondStage(tabular_spec(final.name).fit(rows, final), fold.floor)
+        spec = samples.labels.spec
+        return SecondStage(fit_model(config.model.final_model(spec.kind), rows, spec.num_outputs), fold.floor)
 
 
 def _vote(model: ModelConfig) -> Vote:

@@ -14,10 +14,11 @@ import numpy as np
 from gatewise.config.ensemble_section import BlendingConfig, StackingConfig
 from gatewise.config.schema import CvConfig, ExperimentConfig
 from gatewise.errors import NotEnoughRowsError
-from gatewise.fold import FittedFold, fit_fold, label_units, trained_labels
+from gatewise.fold import FittedFold, fit_fold, label_units
 from gatewise.learners.base import Inputs, Predictor
 from gatewise.learners.combine import inputs_of
 from gatewise.learners.members import Member
+from gatewise.learners.tabular import learned_order, training_rows
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit, make_folds, make_holdout
@@ -63,27 +64,16 @@ def second_stage_rows(
                 for member in members]  # fmt: skip
         rows.append(inner.test)
         predicted.append(np.stack(each))
-    return training_rows(config, samples, fold, np.concatenate(rows), np.concatenate(predicted, axis=1))
+    return predicted_rows(config, samples, fold, np.concatenate(rows), np.concatenate(predicted, axis=1))
 
 
-def training_rows(
+def predicted_rows(
     config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, predictions_MNK: Floats
 ) -> TrainingRows:
     """Of members' predictions of `rows`, in the units of `fold`."""
-    table, labels = samples.table, samples.labels
-    order = np.argsort(table.time_us[rows], kind="stable")
-    if samples.weight is not None:
-        order = order[samples.weight[rows[order]] > 0]
-    rows = rows[order]
-    return TrainingRows(
-        inputs_of(predictions_MNK[:, order], bool(labels.classes)),
-        trained_labels(samples, fold, rows),
-        len(labels.classes),
-        table.time_us[rows],
-        table.time_us[labels.known_at[rows]],
-        config.training.seed,
-        None if samples.weight is None else samples.weight[rows].astype(np.float64),
-    )
+    order = learned_order(samples, rows)
+    x = inputs_of(predictions_MNK[:, order], bool(samples.labels.classes))
+    return training_rows(config, samples, fold, rows[order], x)
 
 
 def _predicted(

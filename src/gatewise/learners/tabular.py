@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, ModelConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
@@ -24,7 +24,7 @@ from gatewise.parts import model_code
 from gatewise.samples import Samples
 from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
-from gatewise.tabular.base import State, TabularModel, TrainingRows
+from gatewise.tabular.base import Features, State, TabularModel, TrainingRows
 from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
@@ -99,16 +99,28 @@ class Tabular:
     def restore(
         self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
     ) -> Predictor:
-        arrays = {name: value.numpy() for name, value in tensors.items()}
-        try:
-            model = tabular_spec(config.model.name).from_state((arrays, state))
-            output = model.predict(np.zeros((1, _width(config, shape)), np.float32))
-        except DAMAGE as error:
-            reason = " ".join(str(error).split())
-            raise BundleError(f"no {config.model.name} can be made of it: {reason}", REMEDY) from error
-        if output.shape != (1, wanted := shape.spec.num_outputs):
-            raise BundleError(f"the model must have {wanted} outputs; it has {output.shape[1]}", REMEDY)
-        return TabularPredictor(model)
+        model, outputs = config.model, shape.spec.num_outputs
+        return TabularPredictor(restore_model(model, tensors, state, _width(config, shape), outputs))
+
+
+def restore_model(
+    model: ModelConfig, tensors: Mapping[str, Tensor], state: Mapping[str, Any], num_inputs: int, num_outputs: int
+) -> TabularModel:
+    """The model of one row that gave these tensors and this state.
+
+    Raises:
+        BundleError: they are none's, or of one with another number of outputs.
+    """
+    arrays = {name: value.numpy() for name, value in tensors.items()}
+    try:
+        made = tabular_spec(model.name).from_state((arrays, state))
+        output = made.predict(np.zeros((1, num_inputs), np.float32))
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise BundleError(f"no {model.name} can be made of it: {reason}", REMEDY) from error
+    if output.shape != (1, num_outputs):
+        raise BundleError(f"the model must have {num_outputs} outputs; it has {output.shape[1]}", REMEDY)
+    return made
 
 
 def _width(config: ExperimentConfig, shape: Shape) -> int:
@@ -116,32 +128,50 @@ def _width(config: ExperimentConfig, shape: Shape) -> int:
 
 
 def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:
+    rows = rows[learned_order(samples, rows)]
+    x = scaled_features(config, samples, fold, rows)
+    return fit_model(config.model, training_rows(config, samples, fold, rows, x), samples.labels.spec.num_outputs)
+
+
+def learned_order(samples: Samples, rows: Rows) -> Rows:
+    """Positions in `rows` of those that count, in order of time."""
+    order = np.argsort(samples.table.time_us[rows], kind="stable")
+    return order if samples.weight is None else order[samples.weight[rows[order]] > 0]
+
+
+def training_rows(
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, x: Features
+) -> TrainingRows:
+    """Of rows in their learned order, of which x is read."""
     table, labels = samples.table, samples.labels
-    rows = rows[np.argsort(table.time_us[rows], kind="stable")]
-    weight = None
-    if samples.weight is not None:
-        rows = rows[samples.weight[rows] > 0]
-        weight = samples.weight[rows].astype(np.float64)
-    training_rows = TrainingRows(
-        scaled_features(config, samples, fold, rows),
+    return TrainingRows(
+        x,
         trained_labels(samples, fold, rows),
         len(labels.classes),
         table.time_us[rows],
         table.time_us[labels.known_at[rows]],
         config.training.seed,
-        weight,
+        None if samples.weight is None else samples.weight[rows].astype(np.float64),
     )
-    name, wanted = config.model.name, (1, labels.spec.num_outputs)
+
+
+def fit_model(model: ModelConfig, rows: TrainingRows, num_outputs: int) -> TabularModel:
+    """What learned from these rows.
+
+    Raises:
+        ConfigError: one's own raises, or predicts another number of outputs.
+    """
+    name, wanted = model.name, (1, num_outputs)
     with model_code(name, "be fitted"):
-        model = tabular_spec(name).fit(training_rows, config.model)
+        made = tabular_spec(name).fit(rows, model)
     with model_code(name, "predict a row"):
-        got = np.shape(model.predict(training_rows.x[:1]))
+        got = np.shape(made.predict(rows.x[:1]))
     if got != wanted:
         raise ConfigError(
             f"model {name} must predict {list(wanted)} for one row; got {list(got)}",
             "predict returns probabilities [rows, classes], or values [rows, outputs]",
         )
-    return model
+    return made
 
 
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> float:

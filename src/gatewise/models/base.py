@@ -114,7 +114,7 @@ class NeuralSpec(ModelSpec):
         maps: (module, x_BTF) -> how much each step counted for the outputs, [batch, steps], rows summing to 1.
         attention: (module, x_BTF) -> how much each step took of each, [batch, layers, heads, steps, steps], rows as in
             maps.
-        step_bytes: (config, shape) -> what a training step takes beside weights; `None`: forward is asked.
+        step_bytes: (config, shape) -> what a training step takes beside weights; `None`: small ones are watched.
         stacks: whether its members train as one fleet; what keeps it out is an operation that `vmap` can't map.
         exports: whether `torch.export` takes it.
         knows_channels: whether `build` takes `channels` too: how many series of a window follow one another in a batch,
