@@ -179,7 +179,7 @@ def _judged(rules: _Rules, part: str, rows: Ints, predicted: npt.NDArray[Any], x
         names = dict(enumerate(table.symbols))
         scale_of = partial(judge.symbol_scale, ground)
         result = replace(result, symbols=judge_symbols(part, model, baselines, names, scale_of=scale_of, **how))
-    result = replace(result, **judge.details(ground, rows, predictions))
+    result = replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}))
     return _with_backtest(rules, result, rows, judge.positions(ground, rows, predictions))
 
 

@@ -106,8 +106,12 @@ class Judge(Protocol):
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """The naive rule's side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> Mapping[str, Any]:
-        """Further fields of `PartResult`."""
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Further fields of `PartResult`.
+
+        Args:
+            scores: by the scorer, of `model` and of each baseline.
+        """
 
     def outside(self, ground: Ground, rows: Ints) -> Mapping[str, float]:
         """{output: share of `rows` whose label lies outside of what training showed}, where columns are continued."""

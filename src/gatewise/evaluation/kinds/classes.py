@@ -58,7 +58,7 @@ class ClassesJudge:
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return class_positions(predictions.argmax(axis=1), ground.labels.classes)
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
         y, predicted = ground.labels.at(rows).astype(np.int64), class_prediction(predictions)
         confusion = confusion_counts(y, predicted.label, len(ground.labels.classes))
         return {"confusion": confusion, "reliability": reliability(y, predicted)}

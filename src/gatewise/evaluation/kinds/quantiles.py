@@ -68,7 +68,7 @@ class QuantilesJudge:
         median = spec.apart(predictions)[:, spec.price, spec.levels.index(0.5)]
         return np.sign(median - start_values(ground.table, spec, rows)[:, spec.price])
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:

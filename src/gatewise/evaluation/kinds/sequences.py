@@ -6,7 +6,7 @@ are made some rows at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -67,10 +67,8 @@ class SequencesJudge:
         side: Floats = np.sign(predictions[:, price] - ground.labels.y[rows, price])
         return side
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
-        score = self.scorer(ground, rows)
-        read: dict[str, Paths] = {"model": predictions.__getitem__} | self.references(ground, rows)
-        errors = {name: score(paths).by_step for name, paths in read.items()}
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+        errors = {name: scored.by_step for name, scored in scores.items() if name != "prior"}
         return {"steps": StepErrors(_spec(ground).columns, errors)}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:

@@ -81,7 +81,7 @@ class ValuesJudge:
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return price_positions(ground.table, ground.labels, rows, predictions)
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats) -> dict[str, Any]:
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
         return {}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
