@@ -146,19 +146,26 @@ def test_where_time_is_short_a_models_epochs_are_smaller_and_it_is_said(
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
 
 
+def test_a_network_is_timed_once_for_each_length_of_windows_that_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[tuple[str, int]] = []
+
+    def pace_of(config: Any, *_: Any) -> Pace:
+        timed.append((config.model.name, config.windows.sequence_length))
+        return Pace(1e-6, 1e-6)
+
+    monkeypatch.setattr("gatewise.selection.compare.pace.pace_of", pace_of)
+    said = {"features.sets": ["ohlcv"], "target.kind": "direction", "target.horizon": 3, "cv.n_splits": 2}
+
+    def config_of(compared: Any, more: Any) -> Any:
+        return load_config(overrides=said | dict(more), compared=compared)
+
+    paced(plan_comparison(config_of, ["lstm", "segrnn", "voting"]), walk(900))
+    assert timed == [("lstm", 60), ("segrnn", 96), ("segrnn", 60)], "an ensemble's members read its own windows"
+
+
 def test_the_command_prints_a_table_of_eighty_columns_markdown_or_one_object(home: Path, cli: Cli) -> None:
     words = (
-        *(
-            "compare",
-            "--source",
-            "sp500",
-            "--models",
-            "lstm",
-            "--target",
-            "direction",
-            "--set",
-            "features.sets=[ohlcv]",
-        ),
+        *("compare", "--source", "sp500", "--models", "lstm", "--set", "features.sets=[ohlcv]"),
         *("--seq-len", "5", "--hidden-size", "3", "--num-layers", "1", "--max-epochs", "1", "--n-splits", "2"),
         *("--target", "direction", "--device", "cpu", "--max-time", "1h"),
     )

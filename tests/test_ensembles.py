@@ -261,3 +261,5 @@ def test_runs_are_members_as_they_were_trained_where_they_saw_what_the_ensemble_
         answer = cli(*said, "-q")
         assert answer.code == 2, said
         assert why in answer.err, said
+    (Path(alone["bundle"]).parent / "metrics.json").write_text('{"ended":', encoding="utf-8")
+    assert "can't be read again" in cli("train", *TINY, *voting, "-q").err

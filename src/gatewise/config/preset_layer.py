@@ -5,7 +5,7 @@ Built in are the files of config/presets/; the first line of each says what it i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -70,7 +70,5 @@ def _is_file(preset: str | Path) -> bool:
 
 
 def _built_in() -> dict[str, Traversable]:
-    def files() -> Iterator[Traversable]:
-        yield from resources.files("gatewise.config").joinpath("presets").iterdir()
-
-    return {file.name.removesuffix(".yaml"): file for file in sorted(files(), key=lambda file: file.name)}
+    files = resources.files("gatewise.config").joinpath("presets").iterdir()
+    return {file.name.removesuffix(".yaml"): file for file in sorted(files, key=lambda file: file.name)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.fields import value_at
 from gatewise.config.load import change_config
+from gatewise.config.model_base import NetworkConfig
 from gatewise.config.model_presets import preset_section
 from gatewise.config.schema import MOST_SEEDS, ExperimentConfig
 from gatewise.training.budget import Budget
@@ -52,6 +53,12 @@ def members_of(config: ExperimentConfig) -> tuple[Member, ...]:
         own_config = config.model_copy(update={"model": section, "training": training})
         members.append(Member(label, own_config, model.is_run(name)))
     return tuple(members)
+
+
+def networks_of(config: ExperimentConfig) -> list[ExperimentConfig]:
+    """What trains in epochs: a network itself, an ensemble's members that are networks, of a model of one row none."""
+    parts = [one.config for one in members_of(config)] if isinstance(config.model, EnsembleConfig) else [config]
+    return [part for part in parts if isinstance(part.model, NetworkConfig)]
 
 
 def _own_training(config: ExperimentConfig, name: str) -> dict[str, object]:

@@ -7,8 +7,6 @@ import torch
 from gatewise.config.schema import ExperimentConfig
 from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.neural import build
-from gatewise.models.base import NeuralSpec
-from gatewise.models.registry import find_spec
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.training.device import choose_device, choose_precision
@@ -19,15 +17,13 @@ __all__ = ["Pace", "pace_of"]
 
 
 @within_memory()
-def pace_of(config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Pace | None:
-    """What a window takes; `None` of a model that knows no epochs. About two seconds a model.
+def pace_of(config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Pace:
+    """What a window of a network takes. About two seconds a network.
 
     Raises:
         ConfigError: an invalid device or precision.
         MemoryExhaustedError: not even one window fits.
     """
-    if not isinstance(find_spec(config.model.name), NeuralSpec):
-        return None
     device, _ = choose_device(config.training.device)
     precision = choose_precision(config.training.precision, device)
     windows = make_windows(config, samples, fold, device)

@@ -6,8 +6,6 @@ judged on, so data, features, target, windows and split must be the same.
 
 from __future__ import annotations
 
-import json
-
 from gatewise.bundle import Bundle
 from gatewise.config.differences import first_difference
 from gatewise.config.ensemble_section import EnsembleConfig, model_name
@@ -49,6 +47,7 @@ def trained_runs(prepared: Prepared, asked: ExperimentConfig) -> dict[int, Train
 
     Raises:
         EnsembleCompatibilityError: one was trained on something else, or has not ended.
+        BundleError: what one ended with can't be read again.
     """
     if not isinstance(asked.model, EnsembleConfig):
         return {}
@@ -71,6 +70,6 @@ def _trained(prepared: Prepared, name: str) -> Trained:
             raise EnsembleCompatibilityError(
                 f"run {name} must be of the ensemble's features, target, windows and split; {difference}", hint
             )
-    if not (folder / "metrics.json").exists() or "ended" not in json.loads((folder / "metrics.json").read_bytes()):
+    if not (folder / "metrics.json").exists():
         raise EnsembleCompatibilityError(f"run {name} must have ended; it was cut off", hint)
     return ended_training(folder, bundle)

@@ -7,7 +7,6 @@ as fit, so that it comes to its end.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from dataclasses import dataclass, replace
 from gatewise.config.durations import rough_duration
 from gatewise.config.ensemble_section import EnsembleConfig
 from gatewise.config.load import change_config
-from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.config.training_section import TrainingConfig
 from gatewise.data.table import Table
@@ -23,7 +21,7 @@ from gatewise.errors import GatewiseError
 from gatewise.jobs.jobs import Job
 from gatewise.jobs.run import fit_job
 from gatewise.jobs.shared import SharedData, make_shared
-from gatewise.learners.members import members_of
+from gatewise.learners.members import networks_of
 from gatewise.learners.pace import Pace, pace_of
 from gatewise.selection.cv.plan import Plan
 
@@ -57,10 +55,9 @@ def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
     measured: dict[str, Pace | None] = {}
 
     def pace(job: Job, config: ExperimentConfig) -> Pace | None:
-        place = json.dumps(config.model.model_dump(mode="json") | {"batch": config.training.batch_size})
+        place = repr((config.model, config.windows, config.training.batch_size))
         if place not in measured:
-            if isinstance(config.model, NetworkConfig):
-                _log.info("measuring a few steps of %s", config.model.name)
+            _log.info("measuring a few steps of %s", config.model.name)
             try:
                 measured[place] = pace_of(config, shared.samples(config), fit_job(job, shared), largest.train)
             except GatewiseError:  # its trainings fail by it, each by name, and leave the others alone
@@ -70,10 +67,10 @@ def paced(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
     jobs = {job.model: job for job in plan.jobs(shared) if job.fold == largest.number}
     for name, config in plan.models.items():
         job, windows = jobs[name], (-(-largest.train.size // config.windows.stride), largest.val.size)
-        parts, seconds = [job.config], plan.max_seconds or 0.0
+        seconds = plan.max_seconds or 0.0
         if isinstance(config.model, EnsembleConfig):
-            parts, seconds = [one.config for one in members_of(job.config)], seconds / config.model.num_trainings
-        paces = [each for part in parts if (each := pace(job, part)) is not None]
+            seconds /= config.model.num_trainings
+        paces = [each for part in networks_of(job.config) if (each := pace(job, part)) is not None]
         values: dict[str, int] = {}
         for each in paces:  # of several parts, which have one section, the least of each field
             fitting = fitting_epochs(each, *windows, config.training, seconds)

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from gatewise.config.ensemble_section import EnsembleConfig
-from gatewise.config.model_section import NetworkConfig
 from gatewise.config.schema import ExperimentConfig
 from gatewise.jobs.jobs import Job, JobResult
 from gatewise.jobs.shared import SharedData
 from gatewise.learners.account import account_of
-from gatewise.learners.members import members_of
+from gatewise.learners.members import networks_of
 from gatewise.training.device import choose_device, choose_precision
 
 
@@ -74,7 +72,9 @@ def _effort(trained: Sequence[tuple[Job, JobResult]], shared: SharedData) -> Eff
         predictions_per_second=_median(speeds, "predictions_per_second"),
         latency_seconds=_median(speeds, "latency_seconds"),
         weights=_weights(largest, speeds),
-        memory_bytes=_memory_bytes(largest, shared),
+        memory_bytes=max(
+            (_step_bytes(part, largest.horizon, shared) for part in networks_of(largest.config)), default=None
+        ),
     )
 
 
@@ -87,13 +87,6 @@ def _weights(job: Job, speeds: Sequence[Mapping[str, float]]) -> int | None:
     if job.config.model.consumes != "sequences":
         return None
     return max((int(speed["weights"]) for speed in speeds if "weights" in speed), default=None)
-
-
-def _memory_bytes(job: Job, shared: SharedData) -> int | None:
-    ensemble = isinstance(job.config.model, EnsembleConfig)
-    parts = [member.config for member in members_of(job.config)] if ensemble else [job.config]
-    networks = [part for part in parts if isinstance(part.model, NetworkConfig)]
-    return max((_step_bytes(part, job.horizon, shared) for part in networks), default=None)
 
 
 def _step_bytes(config: ExperimentConfig, horizon: int, shared: SharedData) -> int:
