@@ -235,12 +235,9 @@ def _together(
 ) -> Trained:
     """One epoch, that of the whole."""
     fits = [member.trained.fit for member in members]
-    windows = sum(member.trained.train_windows * member.trained.fit.epochs for member in members)
-    busy = sum(
-        member.trained.train_windows * member.trained.fit.epochs / member.trained.fit.windows_per_second
-        for member in members
-    )
-    speed = windows / max(busy, 1e-9)
+    windows = [member.trained.train_windows * member.trained.fit.epochs for member in members]
+    busy = sum(count / fit.windows_per_second for count, fit in zip(windows, fits, strict=True))
+    speed = sum(windows) / max(busy, 1e-9)
     history = [{"val_loss": loss, "seconds": seconds, "windows_per_second": speed}]
     listener.on_epoch(1, history[0])
     ended = next(ending for ending in _ENDINGS if any(fit.ended == ending for fit in fits))
