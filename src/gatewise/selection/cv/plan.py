@@ -187,7 +187,7 @@ class Plan:
                     if not part.test.size:
                         continue
                     asked, batch = config.training.batch_size, fitting_batch(config, part.train.size)
-                    if batch < asked:
+                    if batch < asked and config.model.consumes == "sequences":
                         lowered = batch == config.training.windows_per_epoch
                         where = model if lowered else f"fold {fold.number}, horizon {horizon}"
                         if (where, batch, asked) not in warned:
