@@ -50,6 +50,19 @@ def test_expanding_folds_are_exactly_these_rows() -> None:
     assert [fold.cutoff_us // MINUTE_US for fold in folds] == [8, 13, 18]
 
 
+def test_one_fold_may_test_just_the_newest_rows() -> None:
+    folds = make_folds(SMALL, CvConfig(n_splits=1, test_size=4, val=0.2), NO_EMBARGO, MINUTE)
+    assert lists(folds) == [(run(1, 11), [14, 15, 16], run(19, 22))]
+
+
+def test_the_size_of_a_test_block_counts_moments_whatever_the_number_of_symbols() -> None:
+    table = make_table({"a": list(range(10)), "b": list(range(5, 12))})
+    rows = np.array([r for r in range(table.num_rows) if r not in (9, 16)])
+    spans = make_spans(table, rows, 0, np.arange(table.num_rows) + 1)  # a at minutes 0..8, b at 5..10
+    folds = make_folds(spans, CvConfig(n_splits=2, test_size=3), NO_EMBARGO, MINUTE)
+    assert [fold.test.tolist() for fold in folds] == [[5, 6, 7, 10, 11, 12], [8, 13, 14, 15]]
+
+
 def test_sliding_folds_are_exactly_these_rows() -> None:
     folds = make_folds(SMALL, CvConfig(splitter="sliding", n_splits=3, val=0.2), NO_EMBARGO, MINUTE)
     assert lists(folds) == [
@@ -114,7 +127,9 @@ def cuts(draw: st.DrawFn) -> CvConfig:
     splitter = draw(st.sampled_from(["expanding", "sliding", "kfold", "combinatorial"]))
     n_splits = draw(st.integers(2, 6))
     tested = draw(st.integers(1, n_splits - 1))
-    return CvConfig(splitter=splitter, n_splits=n_splits, test_groups=tested, val=draw(st.sampled_from([0.1, 0.4])))
+    test_size = draw(st.none() | st.integers(1, 4)) if splitter in ("expanding", "sliding") else None
+    val = draw(st.sampled_from([0.1, 0.4]))
+    return CvConfig(splitter=splitter, n_splits=n_splits, test_groups=tested, test_size=test_size, val=val)
 
 
 def near(spans: Spans, distance_us: int) -> np.ndarray:
@@ -175,7 +190,9 @@ def test_every_sample_is_tested_once_on_every_path_and_moments_stay_together(
         return
     walks = cv.splitter in ("expanding", "sliding")
     tested = spans.row[spans.time_us >= folds[0].cutoff_us] if walks else spans.row
-    if walks:
+    if cv.test_size is not None:
+        assert np.unique(spans.time_us[spans.time_us >= folds[0].cutoff_us]).size == cv.n_splits * cv.test_size
+    elif walks:
         assert tested.size >= cv.n_splits * (spans.row.size // (cv.n_splits + 1))
     paths = backtest_paths(folds)
     num_paths = math.comb(cv.n_splits - 1, cv.test_groups - 1) if cv.splitter == "combinatorial" else 1
@@ -232,6 +249,26 @@ def test_more_splits_than_samples_are_refused(num_samples: int, cv: CvConfig) ->
     ) as caught:
         make_folds(spans, cv, NO_EMBARGO, MINUTE)
     assert caught.value.hint == "lower cv.n_splits, or give more rows"
+
+
+def test_test_blocks_that_leave_nothing_to_train_on_are_refused() -> None:
+    with pytest.raises(NotEnoughRowsError, match=r"2 test blocks of 11 leave rows .* more than 22; got 22") as caught:
+        make_folds(SMALL, CvConfig(n_splits=2, test_size=11), NO_EMBARGO, MINUTE)
+    assert caught.value.hint == "lower cv.test_size or cv.n_splits, or give more rows"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"cv.n_splits": 1}, "cv.n_splits must be at least 2, or 1 with cv.test_size; got 1"),
+        ({"cv.n_splits": 0, "cv.test_size": 9}, "cv.n_splits: must be greater than or equal to 1; got 0"),
+        ({"cv.splitter": "kfold", "cv.test_size": 9}, "cv.test_size is for cv.splitter expanding and sliding; kfold"),
+        ({"cv.splitter": "kfold", "cv.n_splits": 1}, "cv.n_splits must be at least 2 with cv.splitter kfold; got 1"),
+    ],
+)
+def test_numbers_of_folds_that_can_not_be_are_refused(values: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(overrides=values)
 
 
 def test_more_splits_than_moments_are_refused() -> None:

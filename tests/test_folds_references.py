@@ -47,14 +47,16 @@ def test_walk_forward_is_that_of_skfolio(size: int, n_splits: int, reach: int, h
 
 @pytest.mark.parametrize("sliding", [False, True])
 @pytest.mark.parametrize(("reach", "horizon"), SPANS)
-@pytest.mark.parametrize(("size", "n_splits"), [(100, 5), (97, 3), (120, 2)])
+@pytest.mark.parametrize(
+    ("size", "n_splits", "test_size"), [(100, 5, None), (97, 3, None), (120, 2, None), (97, 3, 20)]
+)
 def test_walk_forward_is_that_of_scikit_learn(
-    size: int, n_splits: int, reach: int, horizon: int, sliding: bool
+    size: int, n_splits: int, test_size: int | None, reach: int, horizon: int, sliding: bool
 ) -> None:
     gap = reach + horizon
-    longest = size - n_splits * (size // (n_splits + 1)) - gap if sliding else None
-    theirs = TimeSeriesSplit(n_splits, gap=gap, max_train_size=longest)
-    cv = CvConfig(splitter="sliding" if sliding else "expanding", n_splits=n_splits)
+    longest = size - n_splits * (test_size or size // (n_splits + 1)) - gap if sliding else None
+    theirs = TimeSeriesSplit(n_splits, gap=gap, max_train_size=longest, test_size=test_size)
+    cv = CvConfig(splitter="sliding" if sliding else "expanding", n_splits=n_splits, test_size=test_size)
     ours = PurgedFolds(samples(size, reach, horizon), cv)
     assert as_lists(ours.split()) == as_lists(theirs.split(np.zeros((size, 1))))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from gatewise.config.section import Section
+from gatewise.config.section import LATER, Section
 from gatewise.parts import Configs
 
 MOST_FOLDS = 10_000
@@ -33,7 +33,10 @@ class CvConfig(CvSection):
     """The section of gatewise's own splitters."""
 
     splitter: Literal["expanding", "sliding", "kfold", "combinatorial"] = "expanding"
+    n_splits: int = Field(5, ge=1, le=MOST_FOLDS)
     test_groups: int = Field(2, ge=1)  # combinatorial: groups that are tested together
+    # expanding, sliding: rows of each test block, the newest; of several symbols moments. None: rows / (n_splits + 1)
+    test_size: Annotated[int | None, Field(ge=1), LATER] = None
 
     @property
     def num_folds(self) -> int:
@@ -41,6 +44,15 @@ class CvConfig(CvSection):
 
     @model_validator(mode="after")
     def _folds_can_be(self) -> Self:
+        walks = self.splitter in ("expanding", "sliding")
+        if self.test_size is not None and not walks:
+            raise ValueError(
+                f"cv.test_size is for cv.splitter expanding and sliding; {self.splitter} tests every row, "
+                "in equal groups"
+            )
+        if self.n_splits < 2 and self.test_size is None:
+            needs = "at least 2, or 1 with cv.test_size" if walks else f"at least 2 with cv.splitter {self.splitter}"
+            raise ValueError(f"cv.n_splits must be {needs}; got {self.n_splits}")
         if self.splitter == "combinatorial" and self.test_groups >= self.n_splits:
             raise ValueError(
                 f"cv.test_groups must be below cv.n_splits; got {self.test_groups} of {self.n_splits} groups: "

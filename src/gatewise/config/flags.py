@@ -198,6 +198,7 @@ CV_FLAGS = _in(
     EVALUATION,
     Flag("--splitter", "cv.splitter", str, "How folds are cut, or mypkg.splits:Mine."),
     Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
+    Flag("--test-size", "cv.test_size", int, "Rows of each test block.", unset="rows / (folds + 1)"),
     Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
 )
 ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)

@@ -39,8 +39,13 @@ class SplitterSpec(SplitterPart):
 
 
 SPLITTERS: dict[str, SplitterSpec] = {
-    "expanding": SplitterSpec(lambda spans, cv: walk_forward(spans.time_us, cv.n_splits), config=CvConfig),
-    "sliding": SplitterSpec(lambda spans, cv: walk_forward(spans.time_us, cv.n_splits, sliding=True), config=CvConfig),
+    "expanding": SplitterSpec(
+        lambda spans, cv: walk_forward(spans.time_us, cv.n_splits, test_size=cv.test_size), config=CvConfig
+    ),
+    "sliding": SplitterSpec(
+        lambda spans, cv: walk_forward(spans.time_us, cv.n_splits, sliding=True, test_size=cv.test_size),
+        config=CvConfig,
+    ),
     "kfold": SplitterSpec(lambda spans, cv: kfold(spans.time_us, cv.n_splits), "raise cv.n_splits", config=CvConfig),
     "combinatorial": SplitterSpec(
         lambda spans, cv: combinatorial(spans.time_us, cv.n_splits, cv.test_groups),
