@@ -4,8 +4,8 @@ The mean of the loss differences over its standard error, which is Newey and Wes
 ahead share bars, so differences less than h apart are correlated. h - 1 lags are the least. With so few, Bartlett's
 weights take a third of that correlation away, and at 5 % the test finds a difference in 10 to 13 % of what has none
 (horizons 5 and 20, 250 to 2,000 rows). So there are 3 · (h - 1) lags, and at least 1.3 · √rows for moods that outlast
-the horizon; the factor for few rows is that of Harvey, Leybourne and Newbold (1997), and Student's t has as many degrees
-of freedom as so many lags leave (Lazarus, Lewis, Stock and Watson 2018). That finds one in 5 to 8 %.
+the horizon; the factor for few rows is that of Harvey, Leybourne and Newbold (1997), and Student's t has as many
+degrees of freedom as so many lags leave (Lazarus, Lewis, Stock and Watson 2018). That finds one in 5 to 8 %.
 
 It is not the interval beside a baseline (`intervals`), which measures the memory of losses, predictions and labels and
 takes the longest: that is wider where a mood is slow. Both are two-sided and of the same rows.
