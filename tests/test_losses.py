@@ -57,6 +57,7 @@ CLOSED: list[tuple[LossConfig, Callable[..., Floats]]] = [
     (of("huber"), lambda outputs, y: huber_of(outputs - y, 1.0)),
     (of("huber", delta=0.25), lambda outputs, y: huber_of(outputs - y, 0.25)),
     (of("huber", delta=30.0), lambda outputs, y: huber_of(outputs - y, 30.0)),
+    (of("qlike"), lambda outputs, y: (np.exp(y - outputs) - (y - outputs) - 1).mean(axis=1)),
     (of("pinball"), lambda outputs, y: np.abs(outputs - y).mean(axis=1) / 2),  # of medians; others in test_quantiles.py
 ]
 
@@ -197,8 +198,11 @@ def yaml_line(value: Any) -> str:
         ("null", "loss.name must be text; got "),
         ("[huber]", "loss.name must be text; got "),
         ("3", "loss.name must be text; got "),
-        ("mse", "training.loss mse is for values and sequences; target.kind is triple_barrier"),
-        ("{name: huber, delta: 2}", "training.loss huber is for values and sequences; target.kind is triple_barrier"),
+        ("mse", "training.loss mse is for values, sequences and volatility; target.kind is triple_barrier"),
+        (
+            "{name: huber, delta: 2}",
+            "training.loss huber is for values, sequences and volatility; target.kind is triple_barrier",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_loss_is_said_in_a_line(said: str, words: str) -> None:

@@ -251,7 +251,10 @@ def test_the_default_leaves_the_digest_as_0_1_had_it_and_another_is_another_conf
 @pytest.mark.parametrize(
     ("assignments", "words"),
     [
-        (["training.monitor=mse"], "training.monitor mse is for values and sequences; target.kind is triple_barrier"),
+        (
+            ["training.monitor=mse"],
+            "training.monitor mse is for values, sequences and volatility; target.kind is triple_barrier",
+        ),
         (["training.monitor=f1", "target.kind=forward_return"], "training.monitor f1 is for classes; target.kind is"),
         (["training.monitor=f1", "model.name=logistic"], "training.monitor is for networks"),
     ],

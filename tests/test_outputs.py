@@ -26,6 +26,7 @@ from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.outputs.table import OUTPUTS, spec_from_dict, spec_to_dict
 from gatewise.targets.outputs.values import Values
+from gatewise.targets.outputs.volatility import Volatility
 from gatewise.training.losses import make_loss
 
 SOURCE = Path(gatewise.__file__).parent
@@ -33,6 +34,7 @@ SPECS: dict[str, OutputSpec] = {
     "classes": Classes(("down", "flat", "up")),
     "values": Values(("open", "close"), "the column's own", ("open", "close"), 1),
     "quantiles": Quantiles(("open", "close"), (0.1, 0.5, 0.9), "the column's own", ("open", "close"), 1),
+    "volatility": Volatility(("log_volatility",), "log of volatility of the next 20 rows' returns"),
     "sequences": Sequences(3, ("open", "close"), "the column's own"),
 }
 every_kind = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -20,7 +20,7 @@ from gatewise.config.schema import TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError, UnknownNameError
 from gatewise.targets.base import Labels
-from gatewise.targets.make import KINDS, make_labels
+from gatewise.targets.make import make_labels
 from gatewise.targets.paths import run_bounds, settled_at
 
 EVERY = [
@@ -104,7 +104,7 @@ def kind_of_columns(seed: int, rows: int = 60) -> dict[str, Numbers]:
 
 specs = st.builds(
     TargetConfig,
-    kind=st.sampled_from(list(KINDS)),
+    kind=st.sampled_from(list(READ)),
     horizon=st.integers(1, 12),
     barrier=st.sampled_from(["volatility", "fixed"]),
     upper=st.sampled_from([1 / 128, 1 / 64, 0.5, 1.0, 2.0]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,8 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     read = labels.read_by(train_rows)
     target_scaler = _fit(config, samples, kind, values, read, labels.spec.columns)
     require_movement(values[read], labels.spec.columns)
+    if labels.spec.scale is not None:
+        target_scaler = replace(target_scaler, scale=np.full_like(target_scaler.scale, labels.spec.scale))
     # What a window ends with is then in the unit of what follows, so a network may add to it. Of one row ahead it is so
     # only for a network that may: what earlier versions trained keeps its unit.
     if labels.steps or (config.model.may_continue and start is None):

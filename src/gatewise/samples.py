@@ -24,6 +24,7 @@ from gatewise.rows import window_rows
 from gatewise.splits.base import Spans
 from gatewise.splits.spans import make_spans
 from gatewise.targets.base import Labels
+from gatewise.targets.history import with_history
 from gatewise.targets.make import make_labels
 
 logger = logging.getLogger("gatewise.samples")
@@ -73,6 +74,7 @@ def make_samples(
         with stage("features"):
             matrix = features(table, config.features)
             labels = labelled.result()
+            matrix = with_history(matrix, labels.history) if config.features.history else matrix
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
     rows = window_rows(matrix.valid, table.segment_start, length)
     rows = rows[labels.valid[rows] & (rows - reach >= table.segment_start[rows])]

@@ -38,6 +38,7 @@ from gatewise.learners.table import learner_of
 from gatewise.parts import own_code
 from gatewise.rows import parts_of, rows_in_windows
 from gatewise.samples import Samples
+from gatewise.targets.history import make_history, with_history
 from gatewise.targets.learned import Units, start_values
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
@@ -179,6 +180,8 @@ class Bundle(Inside):
         require_schema(table, record.required_columns, record.timeframe, data.calendar, data.prices)
         read = table.with_frame(table.frame.select(SYMBOL, TIME, *record.required_columns))
         matrix = build_features(read, record.config.features)
+        if record.config.features.history:
+            matrix = with_history(matrix, make_history(read, record.config.target))
         if (matrix.names, matrix.lookback) != (record.feature_names, record.lookback):
             raise BundleError(
                 "this version of gatewise builds other features than the bundle was trained on",

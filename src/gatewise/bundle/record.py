@@ -19,6 +19,7 @@ from gatewise.features.scaling import Scaler
 from gatewise.fold import FittedFold
 from gatewise.learners.base import Predictor
 from gatewise.samples import Samples
+from gatewise.targets.history import history_columns
 from gatewise.targets.learned import Least
 
 _PACKAGES = ("torch", "numpy", "polars", "safetensors")
@@ -86,6 +87,8 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
     read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
     if fold.least:
         read |= dict.fromkeys(labels.spec.starts)
+    if config.features.history:
+        read |= dict.fromkeys(history_columns(config.target, table.columns))
     return Record(
         config=with_calendar(config, table),
         feature_names=matrix.names,

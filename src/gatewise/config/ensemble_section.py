@@ -198,7 +198,7 @@ class VotingConfig(EnsembleConfig):
 class LevelsConfig(EnsembleConfig):
     """Base of ensembles whose second stage learns from members' predictions of rows that they were not trained on."""
 
-    targets: ClassVar = ("classes", "values")
+    targets: ClassVar = ("classes", "values", "volatility")
     fits_levels: ClassVar = True
 
     final: str | None = None  # a model of one row; None: logistic for classes, ridge for numbers

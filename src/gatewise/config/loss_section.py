@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from gatewise.config.section import OUTPUT_KINDS, Fraction, Section
+from gatewise.config.section import OUTPUT_KINDS, Fraction, Section, kind_words
 from gatewise.errors import ConfigError
 from gatewise.parts import Configs
 
@@ -22,7 +22,7 @@ class LossConfig(Section):
         output_kinds: of targets that it can be computed of.
     """
 
-    output_kinds: ClassVar[tuple[str, ...]] = ("values", "sequences")
+    output_kinds: ClassVar[tuple[str, ...]] = ("values", "sequences", "volatility")
     name: str
 
     @property
@@ -56,6 +56,12 @@ class PinballLoss(LossConfig):
     output_kinds: ClassVar = ("quantiles",)
 
 
+class QlikeLoss(LossConfig):
+    """Of variances, whose logs are predicted."""
+
+    output_kinds: ClassVar = ("volatility",)
+
+
 LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "auto": AutoLoss,
     "cross_entropy": CrossEntropyLoss,
@@ -63,6 +69,7 @@ LOSS_CONFIGS: dict[str, type[LossConfig]] = {
     "mae": LossConfig,
     "huber": HuberLoss,
     "pinball": PinballLoss,
+    "qlike": QlikeLoss,
 }
 
 
@@ -84,7 +91,7 @@ CLASS_METRICS = ("accuracy", "f1")
 MONITORS: dict[str, tuple[str, ...]] = {
     "auto": AutoLoss.output_kinds,
     "loss": AutoLoss.output_kinds,
-    **{name: LOSS_CONFIGS[name].output_kinds for name in ("cross_entropy", "mse", "mae")},
+    **{name: LOSS_CONFIGS[name].output_kinds for name in ("cross_entropy", "mse", "mae", "qlike")},
     **dict.fromkeys(CLASS_METRICS, ("classes",)),
 }
 
@@ -106,6 +113,6 @@ def require_computable(
         if output_kind not in kinds[name]:
             able = ", ".join(entry for entry, of_kinds in kinds.items() if output_kind in of_kinds)
             raise ConfigError(
-                f"training.{setting} {name} is for {' and '.join(kinds[name])}; {predicted}",
+                f"training.{setting} {name} is for {kind_words(kinds[name])}; {predicted}",
                 hint or f"for {output_kind}: {able}",
             )

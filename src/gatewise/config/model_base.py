@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gatewise.config.section import LATER, OUTPUT_KINDS, Section
+from gatewise.config.section import LATER, OUTPUT_KINDS, Section, kind_words
 from gatewise.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ModelConfig(Section):
             able = [name for name, model in self.options.items() if output_kind in model.targets]
             able.sort(key=lambda name: self.options[name].consumes != self.consumes)
             raise ConfigError(
-                f"{self.name} predicts {' and '.join(self.targets)}; this target is of {output_kind}",
+                f"{self.name} predicts {kind_words(self.targets)}; this target is of {output_kind}",
                 f'model.name="{able[0]}", or another target.kind',
             )
         if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):

@@ -94,16 +94,16 @@ class LogisticConfig(TabularConfig):
 
 
 class RidgeConfig(TabularConfig):
-    """ridge: for values, and paths of them."""
+    """ridge: for values, paths of them and volatility."""
 
-    targets: ClassVar = ("values", "sequences")
+    targets: ClassVar = ("values", "sequences", "volatility")
     penalty: float | None = Field(None, gt=0)  # None: one of five, by the newest rows
 
 
 class XgboostConfig(TabularConfig):
-    """xgboost: for classes and values."""
+    """xgboost: for classes, values and volatility."""
 
-    targets: ClassVar = ("classes", "values")
+    targets: ClassVar = ("classes", "values", "volatility")
     tiny: ClassVar = {"most_rounds": 40}
 
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best

@@ -41,6 +41,8 @@ class FeatureConfig(Section):
     columns: tuple[str, ...] = ()  # raw columns of the table, after the sets
     # columns: as they are, or by how much they differ from the row before, as a fraction of the two rows' mean
     columns_as: Annotated[Literal["levels", "changes"], LATER] = "levels"
+    # of target realized_volatility: log_vol_1, log_vol_5 and log_vol_22, what it measures over as many horizons before
+    history: Annotated[bool, LATER] = False
     timeframes: tuple[Step, ...] = ()  # the sets again on bars of these lengths, joined when the longer bar has closed
     only: Annotated[tuple[str, ...], LATER] = ()  # of all these the ones so called, or like `rsi_*`; empty: all
     drop: Annotated[tuple[str, ...], LATER] = ()  # without these
@@ -66,7 +68,7 @@ class FeatureConfig(Section):
 
     @model_validator(mode="after")
     def _something_to_eat(self) -> Self:
-        if not self.sets and not self.columns:
+        if not self.sets and not self.columns and not self.history:
             raise ValueError("at least one of features.sets and features.columns must name something")
         if self.timeframes and not self.sets:
             raise ValueError("features.timeframes takes features.sets to build on longer bars; none is named")
@@ -204,6 +206,11 @@ class ExperimentConfig(Section):
             raise ConfigError(
                 f"model.{self.model.continues} reads each forecast column; features.drop_correlated may drop some",
                 f"features.drop_correlated=null, or model.{self.model.continues}=false",
+            )
+        if self.features.history and not self.target.has_history:
+            raise ConfigError(
+                f"features.history is what target realized_volatility measures; target.kind is {self.target.kind}",
+                'features.history=false, or target.kind="realized_volatility"',
             )
         if self.data.prices == "any":
             self.target.refuse_fractions()

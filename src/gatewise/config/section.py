@@ -12,7 +12,8 @@ from gatewise.errors import ConfigError, entry
 # Marks fields that earlier versions did not have; see `Section.without_later`.
 LATER = "later than 0.1"
 # Of what is predicted, as in `targets/outputs/table.py`.
-OUTPUT_KINDS = ("classes", "values", "quantiles", "sequences")
+OUTPUT_KINDS = ("classes", "values", "quantiles", "sequences", "volatility")
+
 MOST = 2**31 - 1  # of whole numbers that have no bound of their own: what libraries below hold
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -93,3 +94,8 @@ def sections_of(annotation: Any) -> Mapping[str, type[Section]]:
     if len(sections) == 1 and sections[0].options:
         return sections[0].options
     return {str(kind.model_fields["name"].default) if len(sections) > 1 else "": kind for kind in sections}
+
+
+def kind_words(kinds: tuple[str, ...]) -> str:
+    """`values, sequences and volatility`"""
+    return " and ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))

@@ -18,10 +18,12 @@ class TargetSection(Section):
 
     Attributes:
         predicts: `classes` or `values`; where values are predicted, quantiles of them can be asked.
+        has_history: what is predicted is measured at every row too, see `targets/history.py`.
     """
 
     chosen_by: ClassVar[str] = "kind"
     predicts: ClassVar[str] = "values"
+    has_history: ClassVar[bool] = False
 
     kind: str
     horizon: int = Field(20, ge=1)  # rows; a label is known at most so many after its own; next_row: so many ahead
@@ -167,6 +169,58 @@ class TargetConfig(TargetSection):
             )
 
 
+class RealizedVolatilityConfig(TargetSection):
+    """realized_volatility: the log of the volatility that the rows ahead turn out to have had."""
+
+    has_history: ClassVar[bool] = True
+
+    kind: Literal["realized_volatility"] = "realized_volatility"
+    # returns: squared log returns of the rows ahead, added up; day: those within each of the next sessions, of which
+    # `horizon` is the number (1 unless given); range: of each bar's open, high, low and close; column: one holds it
+    measure: Literal["returns", "day", "range", "column"] = "returns"
+    range: Literal["parkinson", "garman_klass", "rogers_satchell"] = "garman_klass"  # what measure range makes of a bar
+    column: str | None = None  # measure column: its name
+    holds: Literal["variance", "volatility"] = "variance"  # measure column: what it holds
+    quarticity: str | None = None  # measure column: a column of the root of realised quarticity, which harq reads
+
+    @property
+    def output_kind(self) -> str | None:
+        return "quantiles" if self.quantiles else "volatility"
+
+    def refuse_fractions(self) -> None:
+        if self.measure != "column":
+            raise ConfigError(
+                f"target.kind {self.kind} takes logs of prices, which data.prices any has none of",
+                'data.prices="positive", or target.measure="column" where a column holds the measure',
+            )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_day_is_one_session(cls, values: Any) -> Any:
+        of_days = isinstance(values, dict) and values.get("measure") == "day"
+        return {"horizon": 1} | values if of_days else values
+
+    @model_validator(mode="after")
+    def _fields_are_of_the_measure(self) -> Self:
+        for name, measure in (("column", "column"), ("quarticity", "column"), ("holds", "column"), ("range", "range")):
+            if self.measure != measure and getattr(self, name) != type(self).model_fields[name].default:
+                raise ConfigError(
+                    f'target.{name} is of target.measure="{measure}"; got target.measure="{self.measure}"',
+                    f'target.measure="{measure}", or leave out target.{name}',
+                )
+        if self.measure == "column" and self.column is None:
+            raise ConfigError(
+                'target.measure="column" must know which; target.column names none',
+                'target.column="rv", and target.holds="volatility" where it is no variance',
+            )
+        if self.horizons:
+            raise ConfigError(
+                f"target.kind {self.kind} predicts one horizon; got target.horizons",
+                f"target.horizon={self.horizon}; gatewise cv --horizons compares several, one after another",
+            )
+        return self
+
+
 @dataclass(frozen=True)
 class TargetPart:
     """What is read of a target before anything is built; `targets.make` declares the rest.
@@ -180,9 +234,10 @@ class TargetPart:
     short: str = field(default="", kw_only=True)
 
 
-TARGET_CONFIGS: dict[str, type[TargetSection]] = dict.fromkeys(
-    get_args(TargetConfig.model_fields["kind"].annotation), TargetConfig
-)
+TARGET_CONFIGS: dict[str, type[TargetSection]] = {
+    **dict.fromkeys(get_args(TargetConfig.model_fields["kind"].annotation), TargetConfig),
+    "realized_volatility": RealizedVolatilityConfig,
+}
 TargetSection.options = Configs("target", TARGET_CONFIGS, TargetPart, TargetSection)
 
 

@@ -93,7 +93,9 @@ class TrainingConfig(Section):
     # auto: cross_entropy for classes, mse for values, pinball for quantiles.
     loss: SerializeAsAny[LossConfig] = AutoLoss(name="auto")
     # What epochs are compared by, of validation rows. auto: the loss of `loss: auto`; loss: the one that is trained on.
-    monitor: Annotated[Literal["auto", "loss", "cross_entropy", "mse", "mae", "accuracy", "f1"], LATER] = "auto"
+    monitor: Annotated[Literal["auto", "loss", "cross_entropy", "mse", "mae", "qlike", "accuracy", "f1"], LATER] = (
+        "auto"
+    )
     # By the training rows, a number a class in their order, or a number for each by its name.
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"

@@ -109,7 +109,7 @@ def value_scores(
             f"{int(np.sum(~np.isfinite(predicted)))} values not finite",
             "lower training.learning_rate or set training.gradient_clip",
         )
-    error, centred = predicted - truth, _about_means(truth, group)
+    error, centred = predicted - truth, about_means(truth, group)
     hit, directed = np.zeros_like(error), np.zeros_like(error)
     if reference is not None:
         start = np.asarray(reference, dtype=np.float64).reshape(truth.shape)
@@ -122,7 +122,7 @@ def value_scores(
     return ValueScores(contributions, error, tuple(outputs), unit, reference is not None)
 
 
-def _about_means(truth: Floats, group: npt.ArrayLike | None) -> Floats:
+def about_means(truth: Floats, group: npt.ArrayLike | None) -> Floats:
     """[n, outputs] less the mean of each row's group; exactly 0 where a group's never vary."""
     numbers = np.zeros(len(truth), np.int64) if group is None else np.asarray(group)
     order = np.argsort(numbers, kind="stable")

@@ -162,7 +162,7 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
         fill_longer(values[:, here], valid, table, longer)
         place = here.stop
     values[~valid] = 0
-    lookback = max(feature.lookback for feature in features)
+    lookback = max((feature.lookback for feature in features), default=1)
     if not valid.any():
         raise NotEnoughRowsError(
             f"features need {lookback} rows in a row without gap or missing value; "

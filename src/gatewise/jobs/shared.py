@@ -30,6 +30,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.base import Labels
+from gatewise.targets.history import History, with_history
 from gatewise.targets.outputs.table import spec_from_dict, spec_to_dict
 
 ALL = "all"  # the symbol of what was trained on, or judged on, every symbol together
@@ -40,6 +41,7 @@ _TABLE = ("calendar", "any_prices", "late_months")
 _MICROSECOND = timedelta(microseconds=1)
 _FOLD_ROWS = ("train", "val", "test", "purged", "embargoed")
 _MAYBE = ("known_by_output", "start")  # arrays of labels that not all have
+_HISTORY = ("means", "quarticity", "returns")  # likewise, of labels that have a history
 _SPANS = ("row", "first_us", "time_us", "last_us")
 
 
@@ -71,9 +73,11 @@ class SharedData:
     def samples(self, config: ExperimentConfig) -> Samples:
         """The samples of a config's horizon, supervised as the config's windows are."""
         horizon = self.horizons[config.target.horizon]
-        steps_scored = config.windows.steps_scored
+        steps_scored, matrix = config.windows.steps_scored, self.matrix
+        if config.features.history:
+            matrix = with_history(matrix, horizon.labels.history)
         return Samples(
-            self.table, self.matrix, horizon.labels, horizon.spans.row, horizon.spans, horizon.reach_rows, steps_scored
+            self.table, matrix, horizon.labels, horizon.spans.row, horizon.spans, horizon.reach_rows, steps_scored
         )
 
     def fold(self, horizon: int, number: int, symbol: str = ALL) -> FoldSplit:
@@ -102,9 +106,13 @@ class SharedData:
             for fold in horizon.folds:
                 arrays |= {f"{ahead}.fold.{fold.number}.{name}": getattr(fold, name) for name in _FOLD_ROWS}
             given = {name: getattr(horizon.labels, name) for name in _MAYBE}
+            if (history := horizon.labels.history) is not None:
+                given |= {f"history.{name}": getattr(history, name) for name in _HISTORY}
             arrays |= {f"{ahead}.{name}": array for name, array in given.items() if array is not None}
             settled = {"lookback": horizon.labels.lookback, "steps": horizon.labels.steps}
             labels = {"spec": spec_to_dict(horizon.labels.spec), **settled}
+            if history is not None:
+                labels["history_lookback"] = history.lookback
             cutoffs = [fold.cutoff_us for fold in horizon.folds]
             by_ahead[str(ahead)] = {"labels": labels, "reach_rows": horizon.reach_rows, "cutoffs_us": cutoffs}
         features = {"names": self.matrix.names, "lookback": self.matrix.lookback}
@@ -121,6 +129,10 @@ class SharedData:
         horizons = {}
         for key, values in meta["horizons"].items():
             label_values = values["labels"]
+            history = None
+            if (history_lookback := label_values.get("history_lookback")) is not None:
+                quarticity, returns = (arrays.get(f"{key}.history.{name}") for name in ("quarticity", "returns"))
+                history = History(arrays[f"{key}.history.means"], history_lookback, quarticity, returns)
             labels = Labels(
                 y=arrays[f"{key}.y"],
                 known_at=arrays[f"{key}.known_at"],
@@ -128,6 +140,7 @@ class SharedData:
                 spec=spec_from_dict(label_values["spec"]),
                 lookback=label_values["lookback"],
                 steps=label_values["steps"],
+                history=history,
                 **{name: arrays.get(f"{key}.{name}") for name in _MAYBE},
             )
             spans = Spans(*(arrays[f"{key}.spans.{name}"] for name in _SPANS))

@@ -45,7 +45,10 @@ def model_files(bundle: Path, table: Table, mlflow_run_id: str) -> dict[str, str
     spec = output_spec(config.target, tuple(values["classes"] or values["outputs"]))
     nothing = np.empty((0, spec.num_outputs))
     outputs = [{"type": "double", "name": name, "required": True} for name in spec.prediction_columns(nothing)]
-    outputs += [{"type": "string", "name": name, "required": True} for name in spec.decision_columns(nothing)]
+    outputs += [
+        {"type": "double" if decided.dtype.kind == "f" else "string", "name": name, "required": True}
+        for name, decided in spec.decision_columns(nothing).items()
+    ]
     now = datetime.now(UTC)
     model: dict[str, Any] = {
         "artifact_path": MODEL,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.rows import rows_in_windows
+from gatewise.targets.history import History
 from gatewise.targets.outputs.base import OutputSpec
 
 
@@ -33,6 +34,7 @@ class Labels:
             `targets/learned.py`; `None`: it is learned as it is.
         lookback: rows up to and with the row itself that the label reads too; 1 where it reads the row alone.
         steps: a label is what y holds in so many rows after its own, the next first; 0: in its own.
+        history: what is known at each row of what is measured, where labels are a realised measure; `None` of others.
         after: int64 [rows], the row that each row's path begins after; `None`: itself, as all paths but those that a
             proof has exchanged.
     """
@@ -46,6 +48,7 @@ class Labels:
     start: npt.NDArray[np.float64] | None = None
     steps: int = 0
     after: npt.NDArray[np.int64] | None = None
+    history: History | None = None
 
     def at(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """The labels of some rows: int64 [n], or float64 [n, outputs]; 0 where not valid."""

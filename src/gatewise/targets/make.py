@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.target_section import TargetConfig, TargetPart, TargetSection
-from gatewise.data.table import SYMBOL, TIME, Table
+from gatewise.config.target_section import RealizedVolatilityConfig, TargetConfig, TargetPart, TargetSection
+from gatewise.data.table import Table
 from gatewise.errors import (
     ConfigError,
     NotEnoughRowsError,
-    QualityError,
-    SchemaError,
     UnknownNameError,
     entry,
 )
@@ -25,11 +23,13 @@ from gatewise.parts import find_part, whose_code
 from gatewise.targets import direction as binary
 from gatewise.targets.base import Labels
 from gatewise.targets.check import FLOAT32_MAX, require_labels
+from gatewise.targets.columns import read_columns, read_prices, refuse_rows
 from gatewise.targets.forward_return import forward_change, forward_return
 from gatewise.targets.learned import start_values
 from gatewise.targets.next_row import next_row
 from gatewise.targets.outputs.sequences import Sequences
-from gatewise.targets.paths import Flags, Rows, run_bounds, settled_at
+from gatewise.targets.paths import Rows, run_bounds, settled_at
+from gatewise.targets.realized_volatility import realized_volatility
 from gatewise.targets.spec import output_spec
 
 log = logging.getLogger("gatewise.targets")
@@ -90,7 +90,7 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
     # Here, not above: importing the compiler takes longer than most commands need it for.
     from gatewise.targets.triple_barrier import CLASSES, trailing_volatility, triple_barrier
 
-    (close, high, low), present = _prices(table, ("close", "high", "low"))
+    (close, high, low), present = read_prices(table, ("close", "high", "low"))
     run_start, run_end = run_bounds(table.segment_start, present)
     lookback = entry("barrier", spec.barrier, {"volatility": spec.volatility_rows + 1, "fixed": 1})
     unit: npt.NDArray[np.float64] = np.ones(close.size)
@@ -111,13 +111,13 @@ def _triple_barrier(table: Table, spec: TargetConfig) -> Labels:
 
 
 def _direction(table: Table, spec: TargetConfig) -> Labels:
-    (close,), present = _prices(table, ("close",))
+    (close,), present = read_prices(table, ("close",))
     known_at = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)[:, 0]
     return Labels(binary.direction(close, known_at), known_at, known_at >= 0, output_spec(spec, binary.CLASSES))
 
 
 def _forward_return(table: Table, spec: TargetConfig) -> Labels:
-    (close,), present = _prices(table, ("close",))
+    (close,), present = read_prices(table, ("close",))
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
     name, unit, change = ("forward_return", "log return", forward_return)
     if table.any_prices:
@@ -133,9 +133,9 @@ def _next_row(table: Table, spec: TargetConfig) -> Labels:
             raise UnknownNameError("target column", name, table.columns)
     if len(set(names)) < len(names):
         raise ConfigError(f"target.columns must differ; got {', '.join(names)}", "name each column once")
-    columns, present = _columns(table, names)
+    columns, present = read_columns(table, names)
     for name, column in zip(names, columns, strict=True):
-        _refuse(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
+        refuse_rows(table, name, column, np.abs(column) > FLOAT32_MAX, "target values must lie within float32")
     known = settled_at(run_bounds(table.segment_start, present)[1], spec.ahead)
     if spec.steps:
         series = np.column_stack(columns).astype(np.float64)
@@ -167,44 +167,8 @@ KINDS: dict[str, TargetSpec] = {
     "direction": TargetSpec(_direction, config=TargetConfig, short="dir"),
     "forward_return": TargetSpec(_forward_return, config=TargetConfig, short="ret"),
     "next_row": TargetSpec(_next_row, config=TargetConfig, short="row"),
+    "realized_volatility": TargetSpec(realized_volatility, config=RealizedVolatilityConfig, short="vol"),
 }
-
-
-def _columns(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
-    present = np.ones(table.num_rows, dtype=bool)
-    for name in names:
-        if table.frame[name].null_count():
-            present &= table.frame[name].is_not_null().to_numpy()
-    return [table.frame[name].to_numpy() for name in names], present
-
-
-def _prices(table: Table, names: Sequence[str]) -> tuple[list[npt.NDArray[np.float64]], Flags]:
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        raise SchemaError(
-            f"this target needs columns {', '.join(names)}; missing: {', '.join(missing)} "
-            f"(have: {', '.join(table.columns)})",
-            'predict columns instead: target.kind="next_row"',
-        )
-    columns, present = _columns(table, names)
-    for name, column in zip(names, columns, strict=True):
-        if table.any_prices:
-            _refuse(table, name, column, np.isinf(column), "prices must be finite")
-        else:
-            _refuse(table, name, column, (column <= 0) | np.isinf(column), "prices must be positive and finite")
-    return columns, present
-
-
-def _refuse(table: Table, name: str, column: npt.NDArray[np.float64], broken: Flags, rule: str) -> None:
-    rows: Rows = np.flatnonzero(broken)
-    if rows.size:
-        symbol, time = table.frame[SYMBOL][int(rows[0])], table.frame[TIME][int(rows[0])]
-        raise QualityError(
-            f"{rule}; rows that break it: {rows.size}, the first at {symbol} {time:%Y-%m-%d %H:%M:%S}: "
-            f"{name}={column[rows[0]]:g}",
-            "gatewise data check with the same settings shows them"
-            + ('; data.prices="any" takes back-adjusted ones' if "positive" in rule else ""),
-        )
 
 
 def _tell(labels: Labels, spec: TargetSection) -> None:

@@ -10,6 +10,7 @@ from gatewise.targets.outputs.classes import Classes
 from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.outputs.values import Values
+from gatewise.targets.outputs.volatility import Volatility
 
 
 def output_spec(target: TargetSection, names: tuple[str, ...], unit: str = "") -> OutputSpec:
@@ -21,6 +22,8 @@ def output_spec(target: TargetSection, names: tuple[str, ...], unit: str = "") -
     """
     if target.output_kind == "classes":
         return Classes(names)
+    if target.output_kind == "volatility":
+        return Volatility(names, unit)
     if target.steps:
         columns = names[: len(names) // target.steps]
         return Sequences(target.steps, tuple(name.removesuffix("_1") for name in columns), unit)

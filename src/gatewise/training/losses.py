@@ -72,6 +72,20 @@ def pinball(levels: Sequence[float] = (0.5,)) -> Loss:
     return loss
 
 
+def qlike() -> Loss:
+    """Mean over outputs of exp(d) - d - 1, where d is y less the output, both logs of variances plus one constant.
+
+    It is least, on average, where the output's variance is the mean one (Patton 2011): a forecast that is too low costs
+    more than one that is as much too high.
+    """
+
+    def loss(outputs_NK: Tensor, y_NK: Tensor) -> Tensor:
+        apart_NK = y_NK - outputs_NK
+        return (torch.expm1(apart_NK) - apart_NK).mean(dim=1)
+
+    return loss
+
+
 def _mean_over_outputs(each: Callable[..., Tensor]) -> Loss:
     return lambda outputs_NK, y_NK: each(outputs_NK, y_NK, reduction="none").mean(dim=1)
 
@@ -84,6 +98,7 @@ LOSSES: dict[str, LossSpec] = {
     "mae": LossSpec("Absolute error", "Laplace 1774", mae),
     "huber": LossSpec("Squared error of small errors, absolute of large ones", "Huber 1964", huber),
     "pinball": LossSpec("Of quantiles: errors weighed by their side", "Koenker & Bassett 1978", pinball),
+    "qlike": LossSpec("Of variances: their ratio, less its log, less 1", "Patton 2011", qlike),
 }
 assert LOSSES.keys() == LOSS_CONFIGS.keys() - {"auto"}
 

@@ -7,6 +7,7 @@ from gatewise.evaluation.kinds.classes import ClassesJudge
 from gatewise.evaluation.kinds.quantiles import QuantilesJudge
 from gatewise.evaluation.kinds.sequences import SequencesJudge
 from gatewise.evaluation.kinds.values import ValuesJudge
+from gatewise.evaluation.kinds.volatility import VolatilityJudge
 from gatewise.targets.base import Labels
 
 JUDGES: dict[str, Judge] = {
@@ -14,6 +15,7 @@ JUDGES: dict[str, Judge] = {
     "values": ValuesJudge(),
     "quantiles": QuantilesJudge(),
     "sequences": SequencesJudge(),
+    "volatility": VolatilityJudge(),
 }
 
 

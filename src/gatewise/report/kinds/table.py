@@ -7,12 +7,14 @@ from gatewise.report.kinds.classes import ClassesDrawing
 from gatewise.report.kinds.quantiles import QuantilesDrawing
 from gatewise.report.kinds.sequences import SequencesDrawing
 from gatewise.report.kinds.values import ValuesDrawing
+from gatewise.report.kinds.volatility import VolatilityDrawing
 
 DRAWINGS: dict[str, Drawing] = {
     "classes": ClassesDrawing(),
     "values": ValuesDrawing(),
     "quantiles": QuantilesDrawing(),
     "sequences": SequencesDrawing(),
+    "volatility": VolatilityDrawing(),
 }
 
 # The metrics of a cross-validation's tables, whatever is predicted.

@@ -73,6 +73,7 @@ SKILLS: dict[str, Callable[..., tuple[Floats, Floats]]] = {
     "classes": lambda spec, *rows: class_skill(*rows),
     "values": lambda spec, *rows: value_skill(*rows),
     "sequences": lambda spec, *rows: value_skill(*rows),
+    "volatility": lambda spec, *rows: value_skill(*rows),
     "quantiles": lambda spec, *rows: quantile_skill(spec.levels, *rows),
 }
 

@@ -33,6 +33,7 @@ class OutputSpec(Protocol):
         starts: columns of the table that the columns of y continue, one each; empty where y are changes or classes.
         price: which column of y says where the price goes, for the naive rule; `None` where none does.
         num_outputs: numbers that a model predicts for a row.
+        scale: what 1 of y is divided by as it is learned, whatever the training rows; `None`: what these say.
     """
 
     @property
@@ -55,6 +56,8 @@ class OutputSpec(Protocol):
     def price(self) -> int | None: ...
     @property
     def num_outputs(self) -> int: ...
+    @property
+    def scale(self) -> float | None: ...
 
     def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
         """What a network's raw outputs [n, num_outputs] predict: float64 [n, num_outputs], in the unit of scaled y.
@@ -80,7 +83,7 @@ class OutputSpec(Protocol):
         """The predictions as columns of a frame."""
 
     def decision_columns(self, predictions: Floats) -> dict[str, npt.NDArray[Any]]:
-        """What is decided by them, as further columns; none for numbers."""
+        """What is decided by them or follows from them, as further columns."""
 
     def target_columns(self, y: npt.NDArray[Any], known: Flags) -> list[pl.Series]:
         """y as columns of a frame, null where it is not `known`."""

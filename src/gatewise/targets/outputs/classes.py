@@ -21,6 +21,7 @@ class Classes:
 
     kind: ClassVar[str] = "classes"
     loss: ClassVar[str] = "cross_entropy"
+    scale: ClassVar[float | None] = None
     outputs: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[str, ...]] = ()
     unit: ClassVar[str] = ""

@@ -37,6 +37,7 @@ class Quantiles:
 
     kind: ClassVar[str] = "quantiles"
     loss: ClassVar[str] = "pinball"
+    scale: ClassVar[float | None] = None
     classes: ClassVar[tuple[str, ...]] = ()
 
     @property

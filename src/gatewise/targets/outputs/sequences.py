@@ -33,6 +33,7 @@ class Sequences:
 
     kind: ClassVar[str] = "sequences"
     loss: ClassVar[str] = "mse"
+    scale: ClassVar[float | None] = None
     classes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property

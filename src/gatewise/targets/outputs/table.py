@@ -11,12 +11,14 @@ from gatewise.targets.outputs.classes import Classes
 from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.sequences import Sequences
 from gatewise.targets.outputs.values import Values
+from gatewise.targets.outputs.volatility import Volatility
 
-OUTPUTS: dict[str, type[Classes | Values | Quantiles | Sequences]] = {
+OUTPUTS: dict[str, type[Classes | Values | Quantiles | Sequences | Volatility]] = {
     "classes": Classes,
     "values": Values,
     "quantiles": Quantiles,
     "sequences": Sequences,
+    "volatility": Volatility,
 }
 
 

@@ -24,6 +24,7 @@ class Values:
 
     kind: ClassVar[str] = "values"
     loss: ClassVar[str] = "mse"
+    scale: ClassVar[float | None] = None
     classes: ClassVar[tuple[str, ...]] = ()
 
     @property

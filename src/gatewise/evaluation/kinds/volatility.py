@@ -1,0 +1,74 @@
+"""Judging `volatility`: QLIKE decides; beside the mean variance, the last horizons' variances, ridge and trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.evaluation.baselines import ValuePredictor, fit_value_baselines
+from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
+from gatewise.evaluation.volatility_metrics import volatility_scores
+from gatewise.tabular.base import Features
+
+
+class VolatilityJudge:
+    """See `Judge`; predictions are logs of volatility [n, 1]."""
+
+    deciding_metric = "qlike"
+    chance = ("prior", "random_walk")
+
+    def scorer(self, ground: Ground, rows: Ints) -> Scorer:
+        return partial(volatility_scores, ground.labels.at(rows), group=ground.symbol[rows])
+
+    def kept_scores(self, spec: Any, y: Floats, predictions: Floats, symbol: Ints) -> PredictionScores:
+        return volatility_scores(y, predictions, symbol)
+
+    def knowing_nothing(self, ground: Ground, rows: Ints) -> Floats:
+        """The mean variance of the training labels, which loses least of all constants."""
+        variance = np.exp(2 * np.asarray(ground.labels.at(ground.train_rows), np.float64))
+        return np.tile(0.5 * np.log(variance.mean(axis=0)), (len(rows), 1))
+
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
+        time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
+        y = labels.at(rows).astype(np.float64)
+        return fit_value_baselines(
+            learned.x,
+            ground.units.scale(y, rows) if ground.units else y,
+            time_us[rows],
+            time_us[labels.known_at[rows]],
+            learned.seed,
+            learned.say,
+            learned.without,
+        )
+
+    def baselines(
+        self, ground: Ground, fitted: Mapping[str, ValuePredictor], rows: Ints, x: Features
+    ) -> dict[str, Floats]:
+        predicted = {name: predict(x) for name, predict in fitted.items()}
+        if ground.units:
+            predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
+        return predicted | {"prior": self.knowing_nothing(ground, rows)} | self.references(ground, rows)
+
+    def references(self, ground: Ground, rows: Ints) -> dict[str, Floats]:
+        """The variances of the last horizon, and of the last five."""
+        history = ground.labels.history
+        if history is None:
+            return {}
+        logs = 0.5 * np.log(history.means[rows])
+        return {"random_walk": logs[:, :1], "mean_5": logs[:, 1:2]}
+
+    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+        return None
+
+    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
+        return {}
+
+    def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
+        return None
