@@ -32,6 +32,7 @@ BY_LOOKBACK = {
     rows: list(group)
     for rows, group in groupby(sorted(EVERY, key=lambda feature: feature.lookback), lambda feature: feature.lookback)
 }
+LONGEST = max(BY_LOOKBACK)
 MARKET = FeatureConfig(sets=("market39",))
 
 
@@ -53,8 +54,8 @@ def test_market39_holds_39_features_of_different_names() -> None:
     assert len(set(names)) == len(names) == 39
 
 
-def test_only_macd_looks_back_further_than_61_rows() -> None:
-    longer = {f.name: f.lookback for f in EVERY if f.lookback > 61}
+def test_only_macd_and_spans_of_240_rows_look_back_further_than_61() -> None:
+    longer = {f.name: f.lookback for f in EVERY if f.lookback > 61 and not f.name.endswith("_240")}
     assert longer == {"macd": 78, "macd_histogram": 104, "macd_points": 78, "macd_histogram_points": 104}
 
 
@@ -70,15 +71,15 @@ def test_a_row_of_the_batch_equals_the_last_row_of_its_trailing_lookback(name: s
     volatility=st.sampled_from([0.0, 1e-9, 1e-4, 1e-2, 0.3]),
     volume_scale=st.sampled_from([0.0, 1e-9, 1.0, 1e12]),
     spike=st.sampled_from([0.0, 1.0, 1e6, 1e12]),
-    still=st.lists(st.integers(0, 199), max_size=60),
+    still=st.lists(st.integers(0, 299), max_size=60),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_any_bars_give_finite_features_that_their_lookback_alone_decides(
     price: float, volatility: float, volume_scale: float, spike: float, still: list[int], seed: int
 ) -> None:
-    columns = random_walk(200, seed=seed, price=price, volatility=volatility)
+    columns = random_walk(300, seed=seed, price=price, volatility=volatility)
     columns["volume"] *= volume_scale
-    columns["volume"][seed % 200] *= spike
+    columns["volume"][seed % 300] *= spike
     for row in sorted(still):
         for name in ("open", "high", "low", "close"):
             columns[name][row] = columns["close"][max(row - 1, 0)]
@@ -86,30 +87,30 @@ def test_any_bars_give_finite_features_that_their_lookback_alone_decides(
     batch = evaluate(EVERY, frame)
     for feature in EVERY:
         assert np.isfinite(batch[feature.name].to_numpy()[feature.lookback - 1 :]).all(), feature.name
-    assert_batch_equals_trailing(frame, [103 + seed % 97])
+    assert_batch_equals_trailing(frame, [240 + seed % 60])
 
 
 @pytest.mark.parametrize("name", list(hostile(4)))
 def test_a_live_buffer_of_the_longest_lookback_gives_the_batch_to_the_last_bit(name: str) -> None:
     frame = table_of(hostile(900)[name]).frame
     batch = evaluate(EVERY, frame)
-    for row in range(103, 900, 23):
-        live = evaluate(EVERY, frame.slice(row - 103, 104)).row(-1, named=True)
+    for row in range(LONGEST - 1, 900, 23):
+        live = evaluate(EVERY, frame.slice(row - LONGEST + 1, LONGEST)).row(-1, named=True)
         assert live == batch.row(row, named=True)
 
 
 @pytest.mark.parametrize("feature", EVERY, ids=lambda feature: feature.name)
 def test_the_oldest_row_of_the_lookback_matters(feature: Feature) -> None:
-    frame = table_of(random_walk(150, seed=12)).frame
-    oldest = 149 - feature.lookback + 1
-    before = evaluate([feature], frame)[feature.name][149]
+    frame = table_of(random_walk(299, seed=12)).frame
+    oldest = 298 - feature.lookback + 1
+    before = evaluate([feature], frame)[feature.name][298]
     changed = []
     for factor in (3.0, 1 / 3):
         scale = pl.when(pl.int_range(pl.len()) == oldest).then(factor).otherwise(1.0)
         other = frame.with_columns(pl.col("open", "low") * scale * 0.9, pl.col("high", "close", "volume") * scale)
         if feature.requires == ("time",):
             other = frame.with_columns(pl.col("time") + timedelta(hours=5) * factor)
-        changed.append(evaluate([feature], other)[feature.name][149] != before)
+        changed.append(evaluate([feature], other)[feature.name][298] != before)
     assert any(changed)
 
 
@@ -253,6 +254,23 @@ def test_slow_rows_tell_nothing_about_a_shorter_circle(days: int, silent: set[st
         assert (not pair.any()) == (word in silent)
 
 
+def test_the_place_within_the_hour_is_told_of_rows_shorter_than_an_hour() -> None:
+    for minutes, moves in ((20, True), (60, False)):
+        table = table_of(random_walk(260), timeframe=timedelta(minutes=minutes))
+        matrix = build_features(table, FeatureConfig(sets=("volatility",)))
+        pair = matrix.values[240:246, [matrix.names.index(f"time_of_hour_{f}") for f in ("sin", "cos")]]
+        thirds = 2 * np.pi * np.arange(6) / 3  # row 240 stands at a whole hour
+        np.testing.assert_allclose(pair, np.column_stack([np.sin(thirds), np.cos(thirds)]) * moves, atol=1e-6)
+
+
+def test_where_nothing_moved_a_log_of_volatility_is_that_of_a_tenth_of_a_basis_point() -> None:
+    matrix = build_features(table_of(hostile(300)["standstill"]), FeatureConfig(sets=("volatility",)))
+    last = dict(zip(matrix.names, matrix.values[-1].tolist(), strict=True))
+    still = {name: value for name, value in last.items() if not name.startswith("time_of")}
+    assert still == pytest.approx(dict.fromkeys(still, np.log(1e-5)), rel=1e-6)
+    assert len(still) == 17
+
+
 def _real(file: Path) -> Table:
     frame = pl.read_parquet(file) if file.suffix == ".parquet" else pl.read_ipc(file)
     time = pl.first().dt.replace_time_zone(None).dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias("time")
@@ -266,7 +284,7 @@ def _real(file: Path) -> Table:
 )
 def test_on_real_bars_the_batch_equals_the_trailing_lookback(name: str, shared_data: Path) -> None:
     table = _real(shared_data / name)
-    assert_batch_equals_trailing(table.frame.slice(1000, 4000), [103, 1999, 3999])
+    assert_batch_equals_trailing(table.frame.slice(1000, 4000), [240, 1999, 3999])
     matrix = build_features(table, MARKET)
     position = np.arange(table.num_rows) - table.segment_start
     np.testing.assert_array_equal(matrix.valid, position >= 103)

@@ -61,7 +61,7 @@ def test_ticker_takes_the_tables_own_sma_value_where_there_is_one() -> None:
 def test_an_unknown_set_lists_the_valid_ones_and_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="unknown feature set 'market93'") as caught:
         resolve_features(FeatureConfig(sets=("market93",)), OHLCV)
-    assert caught.value.hint == "did you mean 'market39'? valid: differences, market39, ohlcv, ticker"
+    assert caught.value.hint == "did you mean 'market39'? valid: differences, market39, ohlcv, ticker, volatility"
 
 
 def test_an_unknown_column_lists_the_nearest_of_the_table() -> None:

@@ -1,4 +1,4 @@
-"""market39 held against TA-Lib, pandas and plain loops.
+"""market39 and volatility held against TA-Lib, pandas and plain loops.
 
 Each feature is one formula in a table; a wrong sign or a window of 19 in place of 20 trains and runs without a word.
 """
@@ -15,14 +15,14 @@ import talib
 
 from feature_tables import Numbers, bars_around, random_walk, table_of
 from gatewise.features.evaluate import evaluate
-from gatewise.features.sets import SMA_VALUE, market39
+from gatewise.features.sets import SMA_VALUE, market39, volatility
 
 ROWS = 400
 COLUMNS = random_walk(ROWS, seed=21, volatility=0.01)
 O, H, L, C, V = (COLUMNS[name] for name in ("open", "high", "low", "close", "volume"))  # noqa: E741 - the field's letters
 FRAME = table_of(COLUMNS).frame
-FEATURES = {feature.name: feature for feature in (*market39((), None), SMA_VALUE)}
-RETURN = np.log(C[1:] / C[:-1])
+FEATURES = {feature.name: feature for feature in (*market39((), None), *volatility((), None), SMA_VALUE)}
+RETURN, RANGE, LN16 = np.log(C[1:] / C[:-1]), np.log(H / L), math.log(16)
 
 
 def windowed_ema(values: Numbers, span: int) -> Numbers:
@@ -137,6 +137,19 @@ ORACLES: dict[str, Callable[[], Numbers]] = {
         lambda t: float(np.average(RETURN[t - 20 : t], weights=V[t - 19 : t + 1])), 21
     ),
     "sma_value": lambda: talib.SMA(C, 20),
+    **{
+        f"{measure}_{rows}": lambda function=function, name=f"{measure}_{rows}", rows=rows: each_row(
+            lambda t: math.log(function(t, rows) + 0.00001), FEATURES[name].lookback
+        )
+        for measure, shortest, function in (
+            ("log_realized_volatility", 1, lambda t, rows: math.sqrt((RETURN[t - rows : t] ** 2).mean())),
+            ("log_absolute_return", 5, lambda t, rows: np.abs(RETURN[t - rows : t]).mean()),
+            ("log_range_volatility", 1, lambda t, rows: math.sqrt((RANGE[t - rows + 1 : t + 1] ** 2).mean() / LN16)),
+            ("log_net_move", 20, lambda t, rows: abs(math.log(C[t] / C[t - rows])) / math.sqrt(rows)),
+        )
+        for rows in (1, 5, 20, 60, 240)
+        if rows >= shortest
+    },
 }
 
 
@@ -151,7 +164,9 @@ def test_a_feature_equals_an_independent_computation(name: str) -> None:
 
 
 def test_every_feature_but_the_clock_has_an_oracle() -> None:
-    assert set(FEATURES) - set(ORACLES) == {f"time_of_{word}_{f}" for word in ("day", "week") for f in ("sin", "cos")}
+    assert set(FEATURES) - set(ORACLES) == {
+        f"time_of_{word}_{f}" for word in ("hour", "day", "week") for f in ("sin", "cos")
+    }
 
 
 @pytest.mark.parametrize("name", ["parkinson", "garman_klass", "rogers_satchell"])

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatewise.features.base import Feature
-from gatewise.features.clock import clock
+from gatewise.features.clock import clock, time_of_hour
 from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
 from gatewise.features.sets import SETS, ticker
 from gatewise.features.trend import AVERAGES, DIRECTION, OSCILLATORS
+from gatewise.features.volatility import LOG_VOLATILITY
 from gatewise.files import write_text
 
 _HEAD = """# Features
@@ -48,6 +49,14 @@ For prices that may be 0 or negative (`data.prices: any`), as those of futures t
 {count} features that are the same for prices plus a constant. Beside the ones below, the ones of market39 that know no
 level ({free}) and those of time.
 
+"""
+
+_VOLATILITY = """
+## volatility
+
+For forecasts of volatility: {count} features in logs, over spans from one row to 240 ({reach} rows are purged for their
+reach). Beside the ones below, those of the time of day and of week of market39.
+0.00001, a tenth of a basis point, stands in each log, so that it is finite where nothing moved.
 """
 
 _OTHERS = """
@@ -102,6 +111,10 @@ def reference_page() -> str:
     free = ", ".join(f"`{feature.name}`" for feature in LEVEL_FREE)
     count = len(SETS["differences"]((), None))
     parts += [_DIFFERENCES.format(count=count, free=free) + _rows(CHANGES)]
+    of_volatility = SETS["volatility"]((), None)
+    reach = max(feature.lookback for feature in of_volatility) - 1
+    parts += [_VOLATILITY.format(count=len(of_volatility), reach=reach)]
+    parts += [_rows((*LOG_VOLATILITY, *time_of_hour(None)))]
     parts += [_OTHERS, _rows(ticker((), None)[-1:]), _RAW]
     return "\n".join(parts)
 

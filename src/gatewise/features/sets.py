@@ -9,12 +9,13 @@ import polars as pl
 
 from gatewise.data.table import OHLCV
 from gatewise.features.base import Feature
-from gatewise.features.clock import clock
+from gatewise.features.clock import clock, time_of_hour
 from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
 from gatewise.features.steps import CLOSE, window_mean
 from gatewise.features.trend import AVERAGES, DIRECTION, OSCILLATORS
+from gatewise.features.volatility import LOG_VOLATILITY
 
 
 def raw(column: str) -> Feature:
@@ -81,6 +82,11 @@ def differences(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Fe
     return (*CHANGES, *LEVEL_FREE, *clock(timeframe))
 
 
+def volatility(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
+    """23 causal features for forecasts of volatility: logs of how far prices moved, and times."""
+    return (*LOG_VOLATILITY, *clock(timeframe), *time_of_hour(timeframe))
+
+
 # (the table's numeric columns, its timeframe) -> features
 FeatureSet = Callable[[Sequence[str], timedelta | None], tuple[Feature, ...]]
 # Every set here is made of bars: OHLCV must be present and in order.
@@ -89,4 +95,5 @@ SETS: dict[str, FeatureSet] = {
     "differences": differences,
     "ohlcv": ohlcv,
     "ticker": ticker,
+    "volatility": volatility,
 }
