@@ -46,6 +46,7 @@ from gatewise.selection.cv.frames import Prediction, gather
 from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome
 from gatewise.selection.cv.plan import Plan
+from gatewise.selection.cv.pooled import pool
 from gatewise.training.inference import predict_outputs
 from gatewise.training.listeners import Listeners
 
@@ -172,9 +173,8 @@ def test_a_fold_that_one_seed_of_one_line_lacks_is_in_no_number_of_any_line(monk
         beside = frame.filter((pl.col("model") == PRIOR) & (pl.col("horizon") == of.horizon))
         assert of.metrics["log_loss"].mean == pytest.approx(own["log_loss"].mean())
         assert of.against_prior.mean == pytest.approx(own["log_loss"].mean() - beside["log_loss"].mean())
-    again = measure_overfitting(
-        outcome.coverage.keep(gathered(outcome)), make_shared(outcome.plan.configs(), walk()), outcome.plan.base
-    )
+    shared = make_shared(outcome.plan.configs(), walk())
+    again = measure_overfitting(pool(outcome.coverage.keep(gathered(outcome)), shared), shared, outcome.plan.base)
     assert again.to_dict() == outcome.overfitting.to_dict()
     assert outcome.verdict.lines[-1].startswith("Fold 2 of 3 not finished by gru@2: in none of these numbers.")
     assert "over seeds and folds 1 and 3 of 3" in outcome.report.read_text(encoding="utf-8")

@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 from cv_worlds import plan_of, run_cv, walk
+from gatewise.evaluation.diebold_mariano import diebold_mariano
 from gatewise.jobs.jobs import JobResult, make_job
 from gatewise.jobs.run import run_job
 from gatewise.jobs.shared import make_shared
@@ -100,6 +102,31 @@ def test_what_takes_no_fitting_stands_beside_the_models_and_is_no_trial(outcome:
     assert outcome.to_dict()["references"].keys() == {"persistence@3"}
     assert "persistence@3" not in outcome.overfitting.snooping.confidence_p
     assert "persistence" not in outcome.frame["model"].to_list()
+
+
+def test_each_line_is_tested_beside_the_best_of_what_is_plain_on_rows_in_order_of_time(outcome: CvOutcome) -> None:
+    shared = make_shared(outcome.plan.configs(), walk(900))
+    labels, folds = shared.horizons[3].labels, shared.horizons[3].folds
+    rows = pl.read_parquet(outcome.out_of_fold).sort("time")
+    losses = {}
+    for (name,), part in rows.group_by("model"):
+        said = np.where(part["target"].to_numpy() == labels.classes[1], part["prob_up"], part["prob_down"])
+        losses[name] = -np.log(said.astype(np.float64))
+    tested = np.concatenate([fold.test for fold in folds])
+    assert len(losses["lstm"]) == len(tested)
+    summaries = {one.model: one.metrics["log_loss"].mean for one in (*outcome.summaries, *outcome.references)}
+    (best,) = outcome.pairs.beside[3]
+    assert best == min(("prior", "persistence", "xgboost"), key=lambda name: summaries[name])
+    wanted = diebold_mariano(losses["lstm"], losses[best], 3)
+    found = outcome.to_dict()["diebold_mariano"]
+    assert found["lstm@3"][f"{best}@3"]["p"] == pytest.approx(wanted.p, rel=1e-4)
+    assert found["lstm@3"][f"{best}@3"]["difference"] == pytest.approx(wanted.difference, rel=1e-3)
+    assert found.keys() == {"lstm@3", "xgboost@3", "prior@3", "persistence@3"}
+    assert found[f"{best}@3"] == {}
+    head, lines = side_by_side(outcome)
+    column = {line[0]: line[head.index("DM p")] for line in lines}
+    assert column["lstm"] == f"{wanted.p:.3f}"
+    assert column[best] == "–"
 
 
 def test_a_metric_that_several_kinds_show_first_is_one_line_of_a_page() -> None:

@@ -23,6 +23,7 @@ from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.frames import Line, Prediction, gather
 from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.pooled import pool
 from gatewise.selection.cv.summary import Summary, estimate, summarize
 from gatewise.selection.cv.verdict import judge
 from gatewise.selection.luck.fold_interval import corrected_half_width
@@ -126,7 +127,7 @@ def test_a_model_that_knows_the_answer_is_called_better_than_chance() -> None:
         metrics = {"log_loss": -np.log(0.6), "n": float(len(right))}
         done.append((job, replace(result, predictions=right, metrics=metrics)))
     predictions = gather(done, shared, "direction")
-    overfitting = measure_overfitting(predictions, shared, plan.base)
+    overfitting = measure_overfitting(pool(predictions, shared), shared, plan.base)
     summaries = summarize(predictions, "log_loss", 0.95)
     verdict = judge(summaries, overfitting, "log_loss", 0.95)
     assert verdict.judgement.verdict == "better"

@@ -16,6 +16,7 @@ Sources: Diebold and Mariano (1995), Journal of Business & Economic Statistics 1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, sqrt
 
@@ -82,19 +83,16 @@ def diebold_mariano(loss: Floats, other: Floats, horizon: int) -> DieboldMariano
     return DieboldMariano(mean, statistic, float(2 * stats.t.sf(abs(statistic), 1.5 * count / (lags + 1))), lags)
 
 
-def beside_each(
-    loss: Floats, others: dict[str, Floats], time_us: Ints, symbol: Ints, horizon: int
-) -> dict[str, DieboldMariano]:
-    """The test beside each of some forecasts on the same rows; of several symbols their mean a moment counts.
+def loss_series(
+    losses: Mapping[str, Floats], time_us: Ints, symbol: Ints, horizon: int
+) -> tuple[dict[str, Floats], int]:
+    """What the test takes of losses on rows: their mean at each moment in order of time, and the horizon in moments.
 
     Args:
-        loss, others: float64 [n], the loss of each row, in any order.
+        losses: float64 [n] each, the loss of each row, in any order.
         time_us, symbol: int64 [n], when each row is predicted, and a number for its symbol.
         horizon: rows that a label looks ahead.
     """
     when = moments(time_us, symbol)
-    ahead = max(1, ceil(horizon * when.a_row))
-    by_moment = when.means(np.column_stack([loss, *others.values()])).T
-    return {
-        name: diebold_mariano(by_moment[0], other, ahead) for name, other in zip(others, by_moment[1:], strict=True)
-    }
+    by_moment = when.means(np.column_stack([*losses.values()])).T
+    return dict(zip(losses, by_moment, strict=True)), max(1, ceil(horizon * when.a_row))

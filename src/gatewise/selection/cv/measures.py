@@ -1,13 +1,12 @@
 """From out-of-fold predictions to the measures of overfitting: what is a trial, and which rows judge it.
 
-A trial is what a reader of the table would choose between, a model at a horizon: its seeds, and the backtest paths of
-combinatorial folds, are averaged row by row. All trials are judged on the rows that every one of them predicted.
+A trial is what a reader of the table would choose between, a model at a horizon, see `pooled`. All trials are judged on
+the rows that every one of them predicted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,30 +19,14 @@ from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.jobs.shared import SharedData
-from gatewise.selection.cv.frames import Prediction
+from gatewise.selection.cv.pooled import Pooled
 from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
 from gatewise.selection.luck.skill import SKILLS
 from gatewise.targets.base import Labels
 
-_PRIME = 1_000_003
-
-
-@dataclass(frozen=True)
-class _Trial:
-    """Means over seeds and paths by row of the table: loss [rows], values [rows, num_outputs]; seen counts how many.
-
-    Attributes:
-        source: int64 [rows], the same number where the same fitted models predicted.
-    """
-
-    loss: Floats
-    values: Floats
-    seen: Ints
-    source: Ints
-
 
 def measure_overfitting(
-    predictions: Sequence[Prediction], shared: SharedData, config: ExperimentConfig
+    trials: Mapping[tuple[int, str], Pooled], shared: SharedData, config: ExperimentConfig
 ) -> OverfittingReport:
     """Judges the choice among a cross-validation's models and horizons.
 
@@ -51,13 +34,10 @@ def measure_overfitting(
     do not compare.
 
     Args:
+        trials: by horizon and model, the prior among them.
         config: target, cost, confidence and seed; those of the first model.
     """
     table = shared.table
-    trials: dict[tuple[int, str], _Trial] = {}
-    for horizon, model in dict.fromkeys((p.horizon, p.model) for p in predictions):
-        of_model = [p for p in predictions if (p.horizon, p.model) == (horizon, model)]
-        trials[horizon, model] = _average(of_model, shared)
     rows = np.flatnonzero(np.all([trial.seen > 0 for trial in trials.values()], axis=0))
     symbol = block_numbers(table.frame[SYMBOL])
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
@@ -98,27 +78,12 @@ def measure_overfitting(
     )
 
 
-def _average(seeds: Sequence[Prediction], shared: SharedData) -> _Trial:
-    table, labels = shared.table, shared.horizons[seeds[0].horizon].labels
-    seen = np.zeros(table.num_rows, np.int64)
-    loss = np.zeros(table.num_rows)
-    sums = np.zeros((table.num_rows, seeds[0].values.shape[1]))
-    source = np.zeros(table.num_rows, np.int64)
-    for one in seeds:
-        seen[one.rows] += 1
-        loss[one.rows] += judge_of(labels).scorer(Ground(table, labels, one.fold.train), one.rows)(one.values).loss
-        sums[one.rows] += one.values
-        source[one.rows] = source[one.rows] * _PRIME + one.fold.number  # overflows, and tells folds apart all the same
-    times = np.maximum(seen, 1)
-    return _Trial(loss / times, sums / times[:, None], seen, source)
-
-
-def _skill(trial: _Trial, prior: _Trial, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
+def _skill(trial: Pooled, prior: Pooled, rows: Ints, labels: Labels, symbol: Ints) -> tuple[Floats, Floats]:
     source = np.unique(np.column_stack([trial.source[rows], symbol[rows]]), axis=0, return_inverse=True)[1].ravel()
     return SKILLS[labels.spec.kind](labels.spec, trial.values[rows], prior.values[rows], labels.at(rows), source)
 
 
-def _position(trial: _Trial, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:
+def _position(trial: Pooled, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:
     labels = shared.horizons[horizon].labels
     ground = Ground(shared.table, labels, np.empty(0, np.int64))
     position = judge_of(labels).positions(ground, rows, trial.values[rows])

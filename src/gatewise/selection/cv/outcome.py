@@ -17,6 +17,7 @@ from gatewise.jobs.jobs import Job, JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.effort import Effort
 from gatewise.selection.cv.frames import COUNTS, MARKS, NAMES
+from gatewise.selection.cv.pairs import Pairs
 from gatewise.selection.cv.plan import Plan
 from gatewise.selection.cv.summary import Summary
 from gatewise.selection.cv.verdict import CvVerdict
@@ -35,6 +36,7 @@ class CvOutcome:
         coverage: the folds that summaries and measures stand on.
         summaries: one a model and horizon, the prior's last in their horizon.
         references: of what takes no fitting beside the prior, such as persistence; no part of the verdict.
+        pairs: each line beside the best reference, by Diebold and Mariano.
         verdict: of the comparison as a whole.
         remarks: what people should know of the rows and settings, a sentence each.
         efforts: what each line took, by model@horizon; the prior has none.
@@ -52,6 +54,7 @@ class CvOutcome:
     summaries: list[Summary]
     references: list[Summary]
     overfitting: OverfittingReport
+    pairs: Pairs
     verdict: CvVerdict
     remarks: list[str]
     efforts: dict[str, Effort]
@@ -93,6 +96,7 @@ class CvOutcome:
             "summary": summary,
             "references": references,
             "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
+            "diebold_mariano": self.pairs.to_dict(),
             "effort": {name: effort.to_dict() for name, effort in self.efforts.items()},
             **self.overfitting.to_dict(),
             "out_of_fold": str(self.out_of_fold),

@@ -19,7 +19,9 @@ from gatewise.selection.cv.frames import folds_frame, gather, out_of_fold_frame
 from gatewise.selection.cv.measures import measure_overfitting
 from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
 from gatewise.selection.cv.page import gather_page
+from gatewise.selection.cv.pairs import pair_lines
 from gatewise.selection.cv.plan import Plan
+from gatewise.selection.cv.pooled import pool
 from gatewise.selection.cv.references import references
 from gatewise.selection.cv.side_by_side import markdown
 from gatewise.selection.cv.summary import summarize
@@ -63,7 +65,9 @@ def write_results(
     deciding = judge_of(next(iter(shared.horizons.values())).labels).deciding_metric
     confidence = plan.base.evaluation.confidence
     summaries = summarize(compared, deciding, confidence)
-    overfitting = measure_overfitting(compared, shared, plan.base)
+    lines = pool(compared, shared)
+    overfitting = measure_overfitting(lines, shared, plan.base)
+    beside = references(compared, shared, deciding, plan.base.evaluation)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
     timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
     remarks = [*timed_words(timed, num_jobs), *plan.remarks, *remarks]
@@ -74,8 +78,9 @@ def write_results(
         frame=frame,
         coverage=coverage,
         summaries=summaries,
-        references=references(compared, shared, deciding, plan.base.evaluation),
+        references=[one.summary for one in beside],
         overfitting=overfitting,
+        pairs=pair_lines(lines, beside, plan.models, shared),
         verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,
         efforts=efforts(finished, shared),

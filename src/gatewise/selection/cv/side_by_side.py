@@ -31,7 +31,8 @@ def side_by_side(outcome: CvOutcome, metrics: Sequence[str] = ()) -> tuple[list[
         [*outcome.summaries, *outcome.references], key=lambda each: (each.horizon, each.metrics[deciding].mean)
     )
     size = max(abs(each.metrics[deciding].mean) for each in summaries)
-    head = ["model", metric_head(deciding), f"{confidence:.0%} interval", "set", *_SHORT, *map(metric_head, metrics)]
+    head = ["model", metric_head(deciding), f"{confidence:.0%} interval", "set", *_tested(outcome)]
+    head += [*_SHORT, *map(metric_head, metrics)]
     return head, [_line(each, outcome, size, metrics) for each in summaries]
 
 
@@ -56,6 +57,12 @@ def legend(outcome: CvOutcome) -> Iterator[str]:
             f"set: whether it is in the model confidence set at {confidence:.0%}, of those that these rows can't tell "
             "from the best (Hansen, Lunde and Nason 2011)."
         )
+    held = [f"{name}@{horizon}" for horizon, names in outcome.pairs.beside.items() for name in names]
+    yield (
+        f"DM p: Diebold and Mariano's (1995) test beside {', '.join(held)}: the probability of losses this far apart, "
+        "row by row, if they were alike in the long run. It counts one pair; the set counts that many are compared, "
+        "and intervals over folds that training on other rows gives other models, so they may disagree."
+    )
     yield (
         "win/s: windows a second in training; ms: one prediction alone; size: numbers that the model holds; MB: the "
         "account of a training step in memory."
@@ -71,6 +78,7 @@ def _line(summary: Summary, outcome: CvOutcome, size: float, metrics: Sequence[s
         metric_text(outcome.deciding_metric, deciding.mean, size),
         metric_interval(outcome.deciding_metric, deciding, size, "{}–{}") or NONE,
         _in_set(summary, outcome),
+        *_p_values(summary, outcome),
         *(_effort_cells(effort, _has_epochs(summary, outcome)) if effort else [NONE] * len(_SHORT)),
         *(_with_interval(name, summary.metrics[name]) for name in metrics),
     ]
@@ -83,6 +91,23 @@ def _in_set(summary: Summary, outcome: CvOutcome) -> str:
     if summary.name not in snooping.confidence_p:  # the benchmark, of one horizon
         return NONE if len(outcome.plan.horizons) > 1 else "yes" if snooping.benchmark_included else "no"
     return "yes" if summary.name in snooping.included else "no"
+
+
+def _tested(outcome: CvOutcome) -> list[str]:
+    """Heads of the tests' columns: of several references each is named, of one the legend does so."""
+    (first, *_) = outcome.pairs.beside.values()
+    return [f"DM p {name}" for name in first] if len(first) > 1 else ["DM p"]
+
+
+def _p_values(summary: Summary, outcome: CvOutcome) -> list[str]:
+    pairs, tests = outcome.pairs, outcome.pairs.tests.get(summary.name, {})
+    found = [tests.get(f"{name}@{summary.horizon}") for name in pairs.beside[summary.horizon]]
+    return [NONE if test is None or test.p is None else p_text(test.p) for test in found]
+
+
+def p_text(p: float) -> str:
+    """In three places."""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
 def _has_epochs(summary: Summary, outcome: CvOutcome) -> bool:
