@@ -169,6 +169,11 @@ def class_weights_on_everything(config: ExperimentConfig, samples: Samples, trai
     return replace(fit_fold(config, samples, train), class_weights=everything.class_weights)
 
 
+def sample_weights_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
+    everything = fit_fold(config, samples, samples.rows)
+    return replace(fit_fold(config, samples, train), sample_weights=everything.sample_weights)
+
+
 def target_scaler_on_everything(config: ExperimentConfig, samples: Samples, train: Rows) -> FittedFold:
     everything = fit_fold(config, samples, samples.rows)
     return replace(fit_fold(config, samples, train), target_scaler=everything.target_scaler)
@@ -195,6 +200,14 @@ def test_class_weights_from_everything_are_caught() -> None:
     assert check_scaler(case_of(config=config)).passed
     result = check_scaler(case_of(config=config, parts=Parts(fit_fold=class_weights_on_everything)))
     assert result.detail == "fitted on rows outside training: class weights"
+
+
+@pytest.mark.parametrize("supervise", ["last", "every"])
+def test_sample_weights_from_everything_are_caught(supervise: str) -> None:
+    config = small_experiment(training__sample_weights="uniqueness", windows__supervise=supervise)
+    assert "class and sample weights unchanged" in check_scaler(case_of(config=config)).detail
+    result = check_scaler(case_of(config=config, parts=Parts(fit_fold=sample_weights_on_everything)))
+    assert result.detail == "fitted on rows outside training: sample weights"
 
 
 def test_a_target_scaler_from_everything_is_caught() -> None:

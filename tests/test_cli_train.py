@@ -144,13 +144,28 @@ def test_every_target_runs_the_whole_street(cli, kind, columns) -> None:
         ["--set", "model.bidirectional=true"],
         ["--set", "training.class_weights=balanced", "--set", "features.scaler=robust", "--set", "features.clip=4"],
         ["--set", "split.train=0.8", "--set", "split.val=0.2", "--set", "split.test=0"],
-        ["--set", "windows.stride=3", "--set", "training.windows_per_epoch=400"],
+        [
+            "--set",
+            "windows.stride=3",
+            "--set",
+            "training.windows_per_epoch=400",
+            "--sample-weights",
+            "uniqueness_decay",
+        ],
     ],
 )
 def test_other_ways_to_train_end_in_a_judged_bundle(cli, change) -> None:
     value = cli("train", *TINY, *change, "--json", "--quiet").json
     assert value["metrics"]["val"]["log_loss"]["value"] > 0
     assert Bundle.load(Path(value["bundle"])).record.metrics == value["metrics"]
+    weights, page = value["sample_weights"], Path(value["report"]).read_text(encoding="utf-8")
+    assert (
+        (weights is not None) == ("How much each label counted in training" in page) == ("--sample-weights" in change)
+    )
+    if weights:
+        assert weights["rows"] == value["windows"]["train"]
+        assert 0 < weights["mean_uniqueness"] <= 1
+        assert 0 < weights["effective_rows"] < weights["rows"]
 
 
 @pytest.mark.parametrize(

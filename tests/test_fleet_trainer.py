@@ -55,8 +55,9 @@ def alone(task: MemberTask) -> Trained:
         [{"training__seed": 1}, {"training__seed": 2, "model__dropout": 0.1, "training__learning_rate": 0.01}],
         [{"target__horizon": 3}, {"target__horizon": 9, "training__class_weights": "balanced"}],
         [{"target__kind": "forward_return", "windows__supervise": "every"}],
+        [{"training__sample_weights": "uniqueness_decay"}, {"training__class_weights": "balanced"}],
     ],
-    ids=["seeds and rates", "horizons", "values at every step"],
+    ids=["seeds and rates", "horizons", "values at every step", "weights"],
 )
 def test_every_fold_seed_rate_and_horizon_gets_the_model_that_it_gets_alone(changes) -> None:
     all_tasks = tasks(*(config_of(**own) for own in changes))

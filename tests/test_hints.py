@@ -59,6 +59,7 @@ CHOICES: dict[str, Any] = {
     "training.optimizer.name": "adam",
     "training.loss.name": "cross_entropy",
     "training.class_weights": "balanced",
+    "training.sample_weights": "uniqueness",
     "training.device": "cuda:1",
     "training.precision": "bf16",
     "cv.splitter": "kfold",

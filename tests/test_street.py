@@ -18,7 +18,8 @@ from gatewise.features.cache import CODE
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors clocks config files foreign host interrupts loading locks parts quiet sqlite | lake | data | feeds"
-    " | features | rows targets | splits | samples class_weights levels | isolation resident windows sealed"
+    " | features | rows targets | splits | samples class_weights sample_weights levels"
+    " | isolation resident windows sealed"
     " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | report | bundle"
     " | outcome experiment | jobs | selection | registry | group | runtime | serving | export proofs | cli"
     " | api | __main__"

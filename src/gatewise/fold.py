@@ -1,4 +1,4 @@
-"""What is fitted on a training part and on nothing else: scalers and class weights, then windows over them."""
+"""What is fitted on a training part and on nothing else: scalers and weights, then windows over them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from gatewise.features.scaling import Scaler, fit_scaler, fit_symbol_scalers, sc
 from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.levels import unread_columns
 from gatewise.rows import rows_in_windows
+from gatewise.sample_weights import SampleWeights, fit_sample_weights
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.learned import Least, Units, least_present, moved
@@ -40,6 +41,7 @@ class FittedFold:
         class_weights: float32 [classes], above 0, and 0 for a class that training never saw; empty for numbers.
         floor: float64 [classes], what predictions give to a class that training never saw; 0 for one that it saw.
         least: see `least_present`, of the training rows; empty where numbers are learned as they are, and for classes.
+        sample_weights: of the training labels; `None` where all count alike.
     """
 
     scaler: Scaler
@@ -47,10 +49,11 @@ class FittedFold:
     class_weights: npt.NDArray[np.float32]
     floor: npt.NDArray[np.float64]
     least: Least = ()
+    sample_weights: SampleWeights | None = None
 
 
 def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> FittedFold:
-    """Fits scalers and class weights on `train_rows`.
+    """Fits scalers, class weights and sample weights on `train_rows`.
 
     Raises:
         LabelError: given class weights don't match the classes, or numbers to be predicted never vary.
@@ -60,10 +63,12 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     scaler = _fit(config, samples, config.features.scaler, matrix.values, seen, matrix.names)
     if unread := unread_columns(config, samples, train_rows):
         scaler = scaler.without(unread)
+    learned = train_rows[:: config.windows.stride]
+    sample_weights = fit_sample_weights(config.training, samples, learned, samples.steps_scored)
     if labels.classes:
         counts = labels.counts(train_rows)
         weights = class_weights(config.training.class_weights, counts, labels.classes)
-        return FittedFold(scaler, None, weights, class_floor(counts))
+        return FittedFold(scaler, None, weights, class_floor(counts), sample_weights=sample_weights)
     kind = "standard" if config.features.scaler == "none" and not labels.steps else config.features.scaler
     start = labels.start
     least = least_present(config.target, None if start is None else start[train_rows])
@@ -80,7 +85,7 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     # only for a network that may: what earlier versions trained keeps its unit.
     if labels.steps or (config.model.may_continue and start is None):
         target_scaler = target_scaler.like(scaler)
-    return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0), least)
+    return FittedFold(scaler, target_scaler, np.empty(0, np.float32), np.empty(0), least, sample_weights)
 
 
 def scaled_by(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Rows:
@@ -117,6 +122,16 @@ def scaled_features(
     codes = symbol_codes(samples.table, symbols)
     onehot = len(symbols) if config.reads_symbol else 0
     return scaled_rows(samples.matrix.values, fold.scaler.over(symbols), codes, rows, onehot)
+
+
+def row_weights(samples: Samples, fold: FittedFold) -> npt.NDArray[np.float32] | None:
+    """float32 [table rows], how much each row's label counts in training, whatever its class: what it was given times
+    what was fitted; `None`: all alike.
+    """
+    if fold.sample_weights is None:
+        return samples.weight
+    fitted = fold.sample_weights.over(samples.table.num_rows)
+    return fitted if samples.weight is None else fitted * samples.weight
 
 
 def trained_labels(samples: Samples, fold: FittedFold, rows: Rows) -> npt.NDArray[Any]:
@@ -197,7 +212,7 @@ def make_windows(config: ExperimentConfig, samples: Samples, fold: FittedFold, d
     y, weight = trained_series(samples, fold), labels.valid.astype(np.float32)
     if len(fold.class_weights):
         weight *= fold.class_weights[y]
-    if samples.weight is not None:
-        weight *= samples.weight
+    if (counted := row_weights(samples, fold)) is not None:
+        weight *= counted
     weights = log_weights(fold.class_weights)
     return windows.supervised(y, weight, samples.steps_scored, weights, labels.steps, labels.after)

@@ -13,6 +13,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.check.precision import BY_SYMBOL, REMEDY, LostSteps, lost_by_symbol
 from gatewise.features.correlated import correlated_columns
 from gatewise.rows import rows_in_windows
+from gatewise.sample_weights import decay_remark
 from gatewise.samples import Samples
 from gatewise.targets.learned import least_present, moved
 
@@ -23,7 +24,7 @@ def remarks_on(
     config: ExperimentConfig, samples: Samples, rows: npt.NDArray[np.int64], searched: Collection[str] = ()
 ) -> tuple[str, ...]:
     """What people should know of what is to be trained on, a sentence each: a first look, lost steps, classes without
-    a say.
+    a say, a decay that nothing reads.
 
     Args:
         rows: int64, those that are learned from, or more of their kind.
@@ -31,7 +32,8 @@ def remarks_on(
     """
     labels, first_look = samples.labels, quick_remark(config, searched)
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
-    remarks = (first_look, lost_levels(config, samples, rows), unheld_levels(config, samples), weights)
+    decay = None if "training.sample_weights" in searched else decay_remark(config.training)
+    remarks = (first_look, lost_levels(config, samples, rows), unheld_levels(config, samples), weights, decay)
     return tuple(remark for remark in remarks if remark)
 
 

@@ -34,6 +34,7 @@ from gatewise.report.gather import gather_report
 from gatewise.report.members import MemberResult
 from gatewise.report.run import write_report
 from gatewise.rows import newest_of
+from gatewise.sample_weights import SampleWeights
 from gatewise.splits.base import Rows, Split
 from gatewise.training.curves import Curves, read_curves
 from gatewise.training.listeners import Listener, Listeners
@@ -56,6 +57,7 @@ class Outcome:
         curves: what the losses of the epochs show; `None` where nothing can be said of them.
         peak_memory_mb: of this process (`host.peak_memory`), or of the GPU where one was used.
         members: of an ensemble, each on the same rows.
+        sample_weights: of what was learned from; `None` where all counted alike.
         stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
     """
 
@@ -69,6 +71,7 @@ class Outcome:
     peak_memory_mb: float
     stamps: Mapping[str, str]
     members: tuple[MemberResult, ...] = ()
+    sample_weights: SampleWeights | None = None
 
     @property
     def bundle(self) -> Path:
@@ -120,6 +123,7 @@ class Outcome:
             "members": [member.to_dict() for member in self.members],
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
+            "sample_weights": self.sample_weights and self.sample_weights.to_dict(),
             "purged_rows": self.split.purged_rows,
             "embargo_rows": self.split.embargo_rows,
         }
@@ -184,7 +188,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     nothing = {part: rows[:0] for part, rows in parts.items()}, {part: said[:0] for part, said in predicted.items()}
     stamps = stamp_names(table, next(frames_with_targets(*beside, *nothing)).columns)
     judged = (folder, trained, split, evaluation)
-    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members)
+    weights = fold.sample_weights
+    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights)
     with stage("report"):
         bundle.save(outcome.bundle)
         write_frames(outcome.predictions, frames())
@@ -209,6 +214,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 curves.sentence if curves else "",
                 members,
                 _newest_attention(prepared, trained),
+                weights,
             ),
         )
     return outcome

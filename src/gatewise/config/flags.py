@@ -185,6 +185,12 @@ TRAIN_FLAGS = (
         Flag("--gradient-clip", "training.gradient_clip", float, "Largest norm of a step's gradient."),
         Flag("--loss", "training.loss.name", str, "What is minimised; auto: the target's own. Or mypkg.losses:Mine."),
         Flag("--class-weights", "training.class_weights", str, "balanced: rare classes count as much as common ones."),
+        Flag(
+            "--sample-weights",
+            "training.sample_weights",
+            str,
+            "uniqueness: labels that overlap others count less; uniqueness_decay: older ones too.",
+        ),
         Flag("--seed", "training.seed", int, "Same seed, same weights."),
     ),
     *_in(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from gatewise.config.section import LATER, OUTPUT_KINDS, Section, kind_words
+from gatewise.config.training_section import READ_BY_ALL
 from gatewise.errors import ConfigError
 
 if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
 
 Consumes = Literal["sequences", "rows"]
+_READ = ", ".join(READ_BY_ALL)
 WIDEST = 1_000_000  # of layers; beyond it sizes in bytes are no longer numbers that torch holds
 
 CONTINUING = ("last_value", "revin", "channel_independent")  # settings of a frame whose forecasts continue features
@@ -24,7 +26,7 @@ class ModelConfig(Section):
     """Base of the per-model sections; `name` chooses the class through `options`.
 
     Attributes:
-        consumes: windows, or the rows that end them. What eats rows reads nothing of the training section but the seed.
+        consumes: windows, or the rows that end them. What eats rows reads `READ_BY_ALL` alone of the training section.
         targets: kinds of outputs (`targets/outputs`) that it predicts.
         tiny: values of its fields with which it is proved in moments; names that are no fields of it are left out.
         quick: those of a first look (`training.quick`), likewise.
@@ -111,7 +113,7 @@ class ModelConfig(Section):
             for name, usual in unread.items():
                 if given[name] != usual:
                     raise ConfigError(
-                        f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
+                        f"training.{name} is for networks; {self.name} reads nothing of training but {_READ}",
                         f"training.{name}={str(usual).lower()}",
                     )
 
@@ -129,9 +131,9 @@ class ModelConfig(Section):
         for name in type(training).model_fields:
             value = getattr(training, name)
             unread = value not in ("auto", "cpu") if name == "device" else value != getattr(usual, name)
-            if unread and name not in ("seed", "per_symbol", "quick"):
+            if unread and name not in (*READ_BY_ALL, "per_symbol", "quick"):
                 raise ConfigError(
-                    f"training.{name} is for networks; {self.name} reads nothing of training but its seed",
+                    f"training.{name} is for networks; {self.name} reads nothing of training but {_READ}",
                     "leave it out",
                 )
 

@@ -9,6 +9,8 @@ from pydantic import Field, SerializeAsAny
 from gatewise.config.loss_section import AutoLoss, LossConfig
 from gatewise.config.section import LATER, Fraction, Section
 
+# What models of one row read of the section: they know no epochs.
+READ_BY_ALL = ("seed", "sample_weights", "time_decay")
 MOST_SEEDS = 2**63  # what a column of tables and torch both hold
 Decay = Annotated[float, Field(ge=0)]
 
@@ -98,6 +100,10 @@ class TrainingConfig(Section):
     )
     # By the training rows, a number a class in their order, or a number for each by its name.
     class_weights: Literal["none", "balanced"] | tuple[float, ...] | dict[str, float] = "none"
+    # By how much labels overlap in training, and by their age (sample_weights.py).
+    sample_weights: Annotated[Literal["none", "uniqueness", "uniqueness_decay"], LATER] = "none"
+    # Of uniqueness_decay: what is left of the oldest label. Below 0 the oldest would be left out, which a window does.
+    time_decay: Annotated[float, Field(ge=0, le=1), LATER] = 0.5
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     seed: int = Field(42, ge=0, lt=MOST_SEEDS)

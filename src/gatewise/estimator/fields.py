@@ -11,6 +11,7 @@ from gatewise.config.fields import value_at
 from gatewise.config.load import load_config
 from gatewise.config.names import FORMER, SHORT
 from gatewise.config.schema import ExperimentConfig, ModelConfig, TrainingConfig, model_config
+from gatewise.config.training_section import READ_BY_ALL
 from gatewise.errors import ConfigError, GatewiseError, UnknownNameError
 
 _SETTING = re.compile(r"\b(?:features|model|training|windows)(?:\.[a-z]\w*)+")
@@ -78,8 +79,8 @@ def _fields_of(model: type[ModelConfig]) -> dict[str, str]:
     known |= {former.removeprefix("training."): dotted for former, dotted in FORMER.items()}
     known |= {key: f"training.{key}" for key in TrainingConfig.model_fields if key not in _OF_RUNS}
     known |= {key: f"model.{key}" for key in model.model_fields if key not in _OF_RUNS}
-    if model.consumes == "rows":  # of training they read the seed alone
-        known = {key: at for key, at in known.items() if not at.startswith("training.") or key == "seed"}
+    if model.consumes == "rows":
+        known = {key: at for key, at in known.items() if not at.startswith("training.") or key in READ_BY_ALL}
     return known | {"scaler": "features.scaler", "sequence_length": LENGTH}
 
 

@@ -121,7 +121,9 @@ class SequenceModel(ArrayEstimator):
         told = listener or (Printed() if self.verbose else Listeners(()))
         is_chosen = bool(self._fields.keys() & {"batch_size", "auto_batch_size"})
         settled = at_length(config, x.shape[1])
-        self._state = train_parts(parts, settled, self.task, flat, names, told, largest_batch=not is_chosen)
+        self._state = train_parts(
+            parts, settled, self.task, flat, names, self.horizon, told, largest_batch=not is_chosen
+        )
         return self
 
     @plain_numbers()

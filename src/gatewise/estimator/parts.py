@@ -82,10 +82,7 @@ def held_out_parts(x: Values, y: Array, weight: Weights | None, fraction: float,
     """
     if not (isinstance(fraction, float | int | np.number) and 0 < fraction < 1):
         raise ConfigError(f"val_fraction must be above 0 and below 1; got {fraction!r}", "val_fraction=0.15")
-    if horizon is not None and not (isinstance(horizon, int | np.integer) and horizon >= 0):
-        raise ConfigError(
-            f"horizon must be a whole number of samples, 0 or more, or None; got {horizon!r}", "horizon=1"
-        )
+    require_horizon(horizon)
     samples, steps = x.shape[:2]
     if samples < 2:
         raise NotEnoughRowsError(
@@ -97,3 +94,11 @@ def held_out_parts(x: Values, y: Array, weight: Weights | None, fraction: float,
     # The samples that are trained on are the oldest, so these are views.
     older, newer = x[: len(train)], x[samples - len(val) :]
     return Parts(older, newer, y[both], None if weight is None else weight[both], y, train, val)
+
+
+def require_horizon(horizon: object) -> None:
+    """Raises ConfigError where it is none."""
+    if horizon is not None and not (isinstance(horizon, int | np.integer) and horizon >= 0):
+        raise ConfigError(
+            f"horizon must be a whole number of samples, 0 or more, or None; got {horizon!r}", "horizon=1"
+        )

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from gatewise.arrays import make_array_samples
 from gatewise.as_numpy import Array
 from gatewise.config.schema import ExperimentConfig
+from gatewise.errors import ConfigError
 from gatewise.estimator.fields import named_as_fields
 from gatewise.estimator.fitted import Fitted
-from gatewise.estimator.parts import Parts
+from gatewise.estimator.parts import Parts, require_horizon
 from gatewise.estimator.targets import Task, encode_targets
 from gatewise.features.scaling import fit_scaler
 from gatewise.learners.table import train_model
+from gatewise.sample_weights import SampleWeights, weigh
+from gatewise.samples import Samples
+from gatewise.splits.base import Rows
 from gatewise.training.listeners import Listener
 
 _log = logging.getLogger("gatewise.arrays")
@@ -40,6 +45,7 @@ def train_parts(
     task: Task | None,
     flat: bool,
     names: Array | None,
+    horizon: int | None,
     listener: Listener,
     largest_batch: bool,
 ) -> Fitted:
@@ -48,6 +54,7 @@ def train_parts(
     Args:
         config: at the windows' own length.
         flat: whether X had two axes. names: of its columns.
+        horizon: samples ahead at which labels are known; `None`: not known.
         largest_batch: whether a batch that is larger than the training part is made as large as that.
 
     Raises:
@@ -62,6 +69,7 @@ def train_parts(
         scaled = np.concatenate([scaler.transform(rows), scaler.transform(others)])
         samples, fold = make_array_samples(scaled, steps, targets, parts.weight)
         ends = samples.rows[:num_train], samples.rows[num_train:]
+        fold = replace(fold, sample_weights=_sample_weights(config, samples, ends[0], horizon))
         trained = train_model(
             _with_batches_within(num_train, config) if largest_batch else config, samples, fold, *ends, listener
         )
@@ -80,6 +88,27 @@ def train_parts(
         parts.train_samples,
         parts.val_samples,
     )
+
+
+def _sample_weights(
+    config: ExperimentConfig, samples: Samples, ends: Rows, horizon: int | None
+) -> SampleWeights | None:
+    """By positions: samples that are trained on are the oldest, one step apart; one of weight 0 is left out.
+
+    Raises:
+        ConfigError: weights are asked for, and nothing says when labels are known.
+    """
+    if config.training.sample_weights == "none":
+        return None
+    require_horizon(horizon)
+    if horizon is None:
+        raise ConfigError(
+            "sample_weights go by how labels overlap, and nothing says when a label of an array is known",
+            "horizon=20 (say): labels are known so many samples after their own; or leave sample_weights out",
+        )
+    position = np.arange(len(ends)) if samples.weight is None else np.flatnonzero(samples.weight[ends] > 0)
+    made = weigh(config.training, position, position + horizon, position)
+    return made and replace(made, rows=ends[position])
 
 
 def _with_batches_within(num_train: int, config: ExperimentConfig) -> ExperimentConfig:

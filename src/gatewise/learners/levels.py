@@ -8,6 +8,7 @@ is fitted anew on each fold, so predictions come in each fold's units and go out
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from gatewise.learners.base import Inputs, Predictor
 from gatewise.learners.combine import inputs_of
 from gatewise.learners.members import Member
 from gatewise.learners.tabular import learned_order, training_rows
+from gatewise.sample_weights import fit_sample_weights
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit, make_folds, make_holdout
@@ -70,8 +72,9 @@ def second_stage_rows(
 def predicted_rows(
     config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, predictions_MNK: Floats
 ) -> TrainingRows:
-    """Of members' predictions of `rows`, in the units of `fold`."""
+    """Of members' predictions of `rows`, in the units of `fold`, with sample weights of these rows' own."""
     order = learned_order(samples, rows)
+    fold = replace(fold, sample_weights=fit_sample_weights(config.training, samples, rows))
     x = inputs_of(predictions_MNK[:, order], bool(samples.labels.classes))
     return training_rows(config, samples, fold, rows[order], x)
 

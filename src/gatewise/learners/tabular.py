@@ -17,7 +17,7 @@ from gatewise.config.schema import ExperimentConfig, ModelConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
-from gatewise.fold import FittedFold, scaled_features, trained_labels
+from gatewise.fold import FittedFold, row_weights, scaled_features, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
 from gatewise.models.registry import tabular_spec
 from gatewise.parts import model_code
@@ -143,7 +143,7 @@ def training_rows(
     config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, x: Features
 ) -> TrainingRows:
     """Of rows in their learned order, of which x is read."""
-    table, labels = samples.table, samples.labels
+    table, labels, weight = samples.table, samples.labels, row_weights(samples, fold)
     return TrainingRows(
         x,
         trained_labels(samples, fold, rows),
@@ -151,7 +151,7 @@ def training_rows(
         table.time_us[rows],
         table.time_us[labels.known_at[rows]],
         config.training.seed,
-        None if samples.weight is None else samples.weight[rows].astype(np.float64),
+        None if weight is None else weight[rows].astype(np.float64),
     )
 
 

@@ -15,7 +15,8 @@ from gatewise.fold import FittedFold, scaled_by
 from gatewise.proofs.base import Case, Check, moment, small_config, some
 from gatewise.proofs.corrupt import corrupt
 from gatewise.quiet import warnings_only
-from gatewise.rows import newest_of
+from gatewise.rows import newest_of, rows_in_windows
+from gatewise.sample_weights import SampleWeights
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import random_values
@@ -27,7 +28,7 @@ UNSEEDED = "the model draws from a generator that its seed does not set, so noth
 
 
 def check_scaler(case: Case) -> Check:
-    """Scalers and class weights stay the same to the bit when all rows outside training windows hold garbage."""
+    """Scalers and weights stay the same to the bit when all rows outside training windows hold garbage."""
     samples, train = case.samples, case.split.train
     garbled, num_garbled = garble_outside(case, train, case.rng("scaler"))
     with warnings_only("gatewise"):
@@ -35,18 +36,19 @@ def check_scaler(case: Case) -> Check:
     if offence := changed(before, after, samples):
         return Check("scaler", False, f"fitted on rows outside training: {offence}")
     unread = before.scaler.unread
+    weights = "class" if before.sample_weights is None else "class and sample"
     left = f", as are the {len(unread)} features left unread ({', '.join(unread)})" if unread else ""
     return Check(
         "scaler",
         True,
-        f"scaler{'' if before.target_scaler is None else 's'} and class weights unchanged with garbage in the "
+        f"scaler{'' if before.target_scaler is None else 's'} and {weights} weights unchanged with garbage in the "
         f"{num_garbled:,} of {case.table.num_rows:,} rows outside training windows{left}",
     )
 
 
 def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Samples, int]:
     """The samples with garbage as features outside the windows of `rows` and as labels outside `rows`, or of paths in
-    what only other rows' labels are read off.
+    what only other rows' labels are read off; labels that no step of theirs is scored on are known too early.
 
     Also returns in how many rows the features are garbage.
     """
@@ -64,7 +66,11 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
     if start is not None:
         start = start.copy()
         start[unlabelled] = random_values(rng, count, start.shape[1])
-    labels = replace(samples.labels, y=y, start=start)
+    known_at = samples.labels.known_at.copy()
+    early = samples.labels.valid.copy()
+    early[rows_in_windows(rows, samples.steps_scored, num_rows)] = False
+    known_at[early] = np.flatnonzero(early) + 1
+    labels = replace(samples.labels, y=y, start=start, known_at=known_at)
     garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)
     return garbled, int(outside.sum())
 
@@ -135,7 +141,15 @@ def changed(before: FittedFold, after: FittedFold, samples: Samples) -> str | No
             return f"{what} ({some(moved)})"
     if before.least != after.least:
         return "which columns are learned as relative changes"
+    if not _same_weights(before.sample_weights, after.sample_weights):
+        return "sample weights"
     return None if np.array_equal(before.class_weights, after.class_weights) else "class weights"
+
+
+def _same_weights(one: SampleWeights | None, other: SampleWeights | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one.rows, other.rows) and np.array_equal(one.weight, other.weight)
 
 
 def _same(one: Scaler, other: Scaler) -> list[bool]:

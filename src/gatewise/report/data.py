@@ -12,6 +12,7 @@ from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
 from gatewise.report.members import MemberResult
+from gatewise.sample_weights import SampleWeights
 from gatewise.targets.outputs.base import OutputSpec
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class ReportData:
         attention: of the newest windows of the newest part; `None` where a model has none.
         notes: what a reader should know beside the numbers.
         members: of an ensemble, beside it.
+        weights: of the labels that were learned from; `None`: all counted alike.
     """
 
     title: str
@@ -86,6 +88,7 @@ class ReportData:
     notes: tuple[str, ...]
     members: tuple[MemberResult, ...] = ()
     attention: Attention | None = None
+    weights: SampleWeights | None = None
 
     @property
     def verdict(self) -> PartResult:

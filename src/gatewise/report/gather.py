@@ -19,6 +19,7 @@ from gatewise.evaluation.units import MOVES, STANDARD
 from gatewise.learners.attention import Attention
 from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
 from gatewise.report.members import MemberResult
+from gatewise.sample_weights import SampleWeights
 from gatewise.samples import Samples
 from gatewise.splits.base import Split
 from gatewise.targets.learned import start_values
@@ -45,6 +46,7 @@ def gather_report(
     curves: str = "",
     members: tuple[MemberResult, ...] = (),
     attention: Attention | None = None,
+    weights: SampleWeights | None = None,
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -55,6 +57,7 @@ def gather_report(
         remarks: sentences on the training, which head the notes. curves: what the history shows, in words.
         members: of an ensemble.
         attention: of some windows; `None`: the model has none.
+        weights: of the labels that were learned from; `None`: all counted alike.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -80,6 +83,7 @@ def gather_report(
             *_notes(config, evaluation, labels.spec),
         ),
         attention=attention,
+        weights=weights,
     )
 
 

@@ -35,6 +35,7 @@ from gatewise.report.html import (
 from gatewise.report.kinds.table import DRAWINGS
 from gatewise.report.members import member_pictures, member_table
 from gatewise.report.tables import column_table, metric_table, symbol_table
+from gatewise.sample_weights import SampleWeights
 
 _TITLES = {"val": "Validation", "test": "Test"}
 
@@ -58,6 +59,7 @@ def render(report: ReportData) -> str:
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
         *([section("Attention", _attention(report.attention, pictures))] if report.attention else []),
         section("Training", _training(report, pictures)),
+        *([section("Sample weights", _weights(report.weights, pictures))] if report.weights else []),
         section("The split", _split(report, pictures)),
         section("What was run", [facts(report.facts)]),
         section("Read this with the numbers", [bullets(report.notes)]),
@@ -168,6 +170,24 @@ def _training(report: ReportData, pictures: Pictures) -> Iterator[str]:
     )
     if report.curves:
         yield paragraph(f"{report.curves}.")
+
+
+def _weights(weights: SampleWeights, pictures: Pictures) -> Iterator[str]:
+    yield pictures.add(
+        run_figures.weights_over_time(weights.time_us, weights.weight),
+        "How much each label counted in training",
+        "The less others overlap it, the more, and with a decay the newer it is; the mean is 1. Line and band are of "
+        "neighbours. Losses that are told, metrics and baselines count all rows alike.",
+        wide=True,
+    )
+    yield columns(
+        {
+            "Labels": f"{len(weights.rows):,}",
+            "Effective rows": f"{weights.effective_rows:,.0f}",
+            "Mean uniqueness": f"{weights.uniqueness.mean():.3g}",
+            "Smallest, largest": f"{weights.weight.min():.3g}, {weights.weight.max():.3g}",
+        }
+    )
 
 
 def _split(report: ReportData, pictures: Pictures) -> Iterator[str]:

@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from gatewise.config.loss_section import LOSS_CONFIGS
-from gatewise.evaluation.base import Ints
+from gatewise.evaluation.base import Floats, Ints
 from gatewise.report.data import Stretch, thinned
 from gatewise.report.figure_style import ACCENT, INK, MODEL, PALETTE, QUIET, date_text, styled
 
 PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "embargoed": "#97a0ae", "val": "#e2a04a", "test": "#2c8a72"}
 DROPPED = ("purged", "embargoed")
+_GROUPS = 200  # neighbours that are one point
 # Of the palette's; flat is grey because it is the absence of a view.
 CLASSES = {"down": "#d55e00", "flat": "#98a2b1", "up": "#0072b2"}
 
@@ -104,4 +105,25 @@ def class_balance(counts: Mapping[str, Ints], classes: Sequence[str]) -> go.Figu
         )
     figure.update_yaxes(title="share", tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(type="category", showgrid=False)
+    return styled(figure)
+
+
+def weights_over_time(time_us: Ints, weight: Floats) -> go.Figure:
+    """The mean of neighbouring labels' weights, and the band that holds eight in ten of them."""
+    order = np.argsort(time_us, kind="stable")
+    groups = np.array_split(order, min(len(order), _GROUPS))
+    times = date_text(np.array([int(np.median(time_us[group])) for group in groups]))
+    low, high = np.array([np.quantile(weight[group], (0.1, 0.9)) for group in groups]).T
+    figure = go.Figure()
+    figure.add_trace(
+        go.Scatter(
+            x=np.concatenate([times, times[::-1]]), y=np.concatenate([high, low[::-1]]), fill="toself",
+            fillcolor="rgba(11,92,173,0.15)", line={"width": 0}, name="8 labels in 10", hoverinfo="skip",
+        )
+    )  # fmt: skip
+    means = np.array([weight[group].mean() for group in groups])
+    figure.add_trace(go.Scatter(x=times, y=means, name="mean", mode="lines", line={"color": MODEL, "width": 2}))
+    figure.add_hline(y=1, line={"color": QUIET, "width": 1, "dash": "dot"})
+    figure.update_yaxes(title="weight", rangemode="tozero")
+    figure.update_xaxes(type="date")
     return styled(figure)

@@ -74,9 +74,9 @@ class TabularModel(Protocol):
 State = tuple[Mapping[str, npt.NDArray[Any]], Mapping[str, Any]]
 
 
-def class_prior(y: Ints, num_classes: int) -> Floats:
+def class_prior(y: Ints, num_classes: int, weight: Floats | None = None) -> Floats:
     """Shares of the classes, float64 [classes], with one row added to each: a class never seen is not impossible."""
-    counts = np.bincount(y, minlength=num_classes) + 1.0
+    counts = np.bincount(y, weight, minlength=num_classes) + 1.0
     shares: Floats = counts / counts.sum()
     return shares
 
@@ -88,13 +88,20 @@ def with_absent_classes(prob: Floats, classes: Ints, prior: Floats) -> Floats:
     return every
 
 
-def unit_variance(values: npt.NDArray[Any]) -> Scaler:
-    """Brings columns [n, columns] to mean 0 and standard deviation 1; one that never varies to 0."""
+def unit_variance(values: npt.NDArray[Any], weight: Floats | None = None) -> Scaler:
+    """Brings columns [n, columns] to mean 0 and standard deviation 1, of rows that count by their weight; one that
+    never varies to 0.
+    """
     every = values.astype(np.float64)
     still = every.min(axis=0) == every.max(axis=0)
-    scale = np.where(still, 1.0, every.std(axis=0))
+    if weight is None:
+        mean, deviation = every.mean(axis=0), every.std(axis=0)
+    else:
+        mean = np.average(every, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((every - mean) ** 2, axis=0, weights=weight))
+    scale = np.where(still, 1.0, deviation)
     names = tuple(str(number) for number in range(every.shape[1]))
-    return Scaler("standard", names, np.where(still, every[0], every.mean(axis=0)), np.where(scale > 0, scale, 1.0))
+    return Scaler("standard", names, np.where(still, every[0], mean), np.where(scale > 0, scale, 1.0))
 
 
 def say_nothing(text: str) -> None:

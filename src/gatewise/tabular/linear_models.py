@@ -46,10 +46,10 @@ class Logistic:
     @classmethod
     def fit(cls, rows: TrainingRows, config: LogisticConfig) -> Self:
         """At the strength given, or the one of five that serves the newest rows best."""
-        scaler = unit_variance(rows.x)
+        scaler = unit_variance(rows.x, rows.weight)
         x = _standard(scaler, rows.x)
         classes, code = np.unique(rows.y, return_inverse=True)
-        prior = class_prior(rows.y, rows.num_classes)
+        prior = class_prior(rows.y, rows.num_classes, rows.weight)
         if len(classes) < 2:  # nothing to tell apart
             return cls(scaler, np.zeros((x.shape[1] + 1, len(classes))), classes, prior)
         strength = config.strength or _strength(x, rows)
@@ -85,7 +85,7 @@ class Ridge:
     @classmethod
     def fit(cls, rows: TrainingRows, config: RidgeConfig) -> Self:
         """At the penalty given, or the one of five that serves the newest rows best."""
-        scaler, outputs = unit_variance(rows.x), unit_variance(rows.y)
+        scaler, outputs = unit_variance(rows.x, rows.weight), unit_variance(rows.y, rows.weight)
         x, y = _standard(scaler, rows.x), outputs.transform(rows.y, dtype=np.float64)
         penalty = config.penalty or _penalty(x, y, rows)
         return cls(scaler, outputs, _kept(next(fit_ridge(Design(x, rows.weight), y, [penalty]))))

@@ -55,12 +55,12 @@ class Xgboost:
         load_xgboost()
         outputs, classes, prior = None, np.empty(0, np.int64), np.empty(0)
         if rows.num_classes:
-            prior = class_prior(rows.y, rows.num_classes)
+            prior = class_prior(rows.y, rows.num_classes, rows.weight)
             classes, y = np.unique(rows.y, return_inverse=True)
             if len(classes) < 2:
                 return cls(None, classes, prior, None)
         else:
-            outputs = unit_variance(rows.y)
+            outputs = unit_variance(rows.y, rows.weight)
             y = outputs.transform(rows.y, dtype=np.float64)
         shell = cls(None, classes, prior, outputs)
         rounds = config.rounds or shell._choose_rounds(rows, y, config)

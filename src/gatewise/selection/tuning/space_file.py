@@ -23,6 +23,7 @@ from gatewise.config.load import change_config
 from gatewise.config.names import PRESET, long_name
 from gatewise.config.parsing import parse_yaml
 from gatewise.config.schema import ExperimentConfig
+from gatewise.config.training_section import READ_BY_ALL
 from gatewise.errors import ConfigError, ReadError, UnknownNameError
 from gatewise.selection.tuning.space import Choice, Range, SearchSpace
 
@@ -213,8 +214,8 @@ def _why_not(dotted: str, config: ExperimentConfig) -> str | None:
         return "it decides what trials are scored on, or how"
     if section == "features" and dotted not in _TUNED_FEATURES:
         return f"of features, {' and '.join(_TUNED_FEATURES)} can be tuned"
-    if section == "training" and config.model.consumes == "rows":
-        return f"{config.model.name} reads nothing of training but its seed"
+    if section == "training" and config.model.consumes == "rows" and dotted.split(".")[1] not in READ_BY_ALL:
+        return f"{config.model.name} reads nothing of training but {', '.join(READ_BY_ALL)}"
     return None
 
 
