@@ -33,6 +33,7 @@ from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.folds import FoldSplit, make_folds
 from gatewise.targets.base import Labels
+from gatewise.targets.history import History, make_history
 from gatewise.targets.make import make_labels
 from gatewise.training.listeners import Listener
 
@@ -65,6 +66,7 @@ class Parts:
 
     build_features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features
     make_labels: Callable[[Table, TargetSection], Labels] = make_labels
+    make_history: Callable[[Table, TargetSection], History] = make_history
     split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
     make_folds: Callable[[Spans, CvSection, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold

@@ -11,6 +11,7 @@ from gatewise.features.build import resolve_features
 from gatewise.proofs.base import Case, Check, describe_cover, name_row, same_bits, some
 from gatewise.proofs.corrupt import Future, worlds
 from gatewise.quiet import warnings_only
+from gatewise.targets.history import with_history
 
 NUM_LIVE_ROWS = 24
 # Batch and live values agree to 1e-9 before they are rounded to float32, which may then be one step apart. What is at a
@@ -41,7 +42,10 @@ def check_features(case: Case) -> Check:
 
 def _features(case: Case, table: Table) -> FeatureMatrix:
     try:
-        return case.parts.build_features(table, case.config.features)
+        matrix = case.parts.build_features(table, case.config.features)
+        if case.config.features.history:
+            matrix = with_history(matrix, case.parts.make_history(table, case.config.target))
+        return matrix
     except DataError:  # no complete row in so short a table, or no value in a column: nothing is valid
         return _nothing(case.samples.matrix, table)
 

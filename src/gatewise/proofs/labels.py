@@ -1,4 +1,6 @@
-"""Labels: does one change after it is said to be known, or with rows before its lookback?"""
+"""Labels: does one change after it is said to be known, or with rows before its lookback? And what is known at a row of
+what they measure: does it change with any later row?
+"""
 
 from __future__ import annotations
 
@@ -53,6 +55,7 @@ def _labels(case: Case, table: Table) -> Labels:
             known_at=nowhere,
             valid=nowhere >= 0,
             known_by_output=None,
+            history=None,
         )
 
 
@@ -88,6 +91,9 @@ def _changed_by_future(base: Labels, other: Labels, future: Future, table: Table
         ("known_at", rows, table.time_us[base.known_at[rows]] != future.table.time_us[other.known_at[at]]),
         ("y", future.kept, (_differs(base.at(future.kept), other.at(future.at)) & each).any(axis=1)),
     )
+    if (moved := np.flatnonzero(_history_differs(base, future.kept, other, future.at))).size:
+        where = name_row(table, int(future.kept[moved[0]]))
+        return f"the history at {where} changes when rows after {moment(future.cut_us)} are {future.what}"
     for name, numbers, changed in changes:
         if changed.any():
             row = int(numbers[np.flatnonzero(changed)[0]])
@@ -106,6 +112,7 @@ def _changed_by_past(case: Case, rng: np.random.Generator) -> str | None:
     inside = oldest >= table.segment_start
     rows = np.flatnonzero(inside & base.valid & (table.time_us[np.maximum(oldest, 0)] > cut_us))
     differs = (base.known_at[rows] != other.known_at[rows]) | _differs(base.at(rows), other.at(rows)).any(axis=1)
+    differs |= _history_differs(base, rows, other, rows)
     if not differs.any():
         return None
     row = int(rows[np.flatnonzero(differs)[0]])
@@ -117,6 +124,14 @@ def _differs(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> Ma
     if one.dtype == np.float64:
         return ~same_bits(one, other)
     return np.asarray(one != other)[:, None]
+
+
+def _history_differs(base: Labels, rows: npt.NDArray[np.int64], other: Labels, at: npt.NDArray[np.int64]) -> Mask:
+    """bool [n]: whether what is known at `rows` of one differs from what is at `at` of the other."""
+    if base.history is None or other.history is None:
+        return np.zeros(len(rows), dtype=bool)
+    one, two = base.history.columns[rows], other.history.columns[at]
+    return np.asarray(((one != two) & ~(np.isnan(one) & np.isnan(two))).any(axis=1))
 
 
 def _known(labels: Labels, table: Table, row: int) -> str:

@@ -42,6 +42,11 @@ class History:
     returns: Floats | None = None
 
     @property
+    def columns(self) -> Floats:
+        """float64 [rows, 3 to 5], all of it side by side."""
+        return np.column_stack([self.means, *(one for one in (self.quarticity, self.returns) if one is not None)])
+
+    @property
     def moves(self) -> Flags:
         """bool [rows]: whether all means are there and have a log."""
         there: Flags = np.all(self.means > 0, axis=1)

@@ -90,9 +90,8 @@ def _of_returns(table: Table, target: RealizedVolatilityConfig) -> Periods:
 def _of_range(table: Table, target: RealizedVolatilityConfig) -> Periods:
     prices, present = _prices(table, ("open", "high", "low", "close"))
     start, _ = run_bounds(table.segment_start, present)
-    opened, high, low, close = map(np.log, prices)
-    with np.errstate(invalid="ignore"):
-        variance = RANGES[target.range](high - opened, low - opened, close - opened)
+    high, low, close = (np.log(price / prices[0]) for price in prices[1:])
+    variance = RANGES[target.range](high, low, close)
     return _of_rows(np.where(present, variance, np.nan), start, _log_returns(prices[3], start))
 
 
