@@ -14,7 +14,8 @@ import polars as pl
 import torch
 
 from gatewise import host
-from gatewise.bundle import Bundle, frames_with_targets
+from gatewise.bundle import Bundle, calibrated, frames_with_targets
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.clocks import stage
 from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.data.sources import how_to_resume
@@ -59,6 +60,7 @@ class Outcome:
         members: of an ensemble, each on the same rows.
         sample_weights: of what was learned from; `None` where all counted alike.
         stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
+        calibrator: what validation rows set right; `None`: nothing.
     """
 
     folder: Path
@@ -72,6 +74,7 @@ class Outcome:
     stamps: Mapping[str, str]
     members: tuple[MemberResult, ...] = ()
     sample_weights: SampleWeights | None = None
+    calibrator: Calibrator | None = None
 
     @property
     def bundle(self) -> Path:
@@ -120,6 +123,8 @@ class Outcome:
             "columns": self.evaluation.columns(),
             "steps": self.evaluation.steps(),
             "units": self.evaluation.units.to_dict(),
+            "calibration": self.calibrator
+            and self.calibrator.to_dict() | {"uncalibrated": self.evaluation.uncalibrated()},
             "members": [member.to_dict() for member in self.members],
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
@@ -153,11 +158,19 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             )
     parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
     on_message = (listener or Listeners(())).on_message
-    predicted = {}
+    learned = {}
     with stage("judging"):
         for part, rows in parts.items():
             on_message(f"Predicting {part}: {len(rows):,} windows")
-            predicted[part] = bundle.predict_rows(table, samples.matrix, rows, config.training.device)
+            learned[part] = bundle.learned_rows(table, samples.matrix, rows, config.training.device)
+        bundle = calibrated(bundle, samples, fold, split.val, learned["val"])
+        calibrator = bundle.record.calibrator
+        uncalibrated = calibrator and {
+            part: bundle.finished(table, rows, learned[part], calibrate=False) for part, rows in parts.items()
+        }
+        predicted = {
+            part: bundle.finished(table, rows, learned[part], out=learned[part]) for part, rows in parts.items()
+        }
         evaluation = evaluate_parts(
             table,
             samples.labels,
@@ -171,14 +184,19 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             units=label_units(samples, fold),
             model=config.model.name,
             val_chose=trained.fit.ended != "fitted",
+            uncalibrated=uncalibrated or {},
             say=on_message,
         )
         members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)
     on_message("Writing predictions and report")
     bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
-    remarks = (*prepared.remarks, *trained.fit.remarks)
-    learned = beats(evaluation.parts["val"].differences["prior"]) is True
-    curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, learned)
+    remarks = (
+        *prepared.remarks,
+        *trained.fit.remarks,
+        *(calibrator.remarks(samples.labels.spec) if calibrator else ()),
+    )
+    has_learned = beats(evaluation.parts["val"].differences["prior"]) is True
+    curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, has_learned)
 
     beside = (bundle, table, samples.labels)
 
@@ -189,7 +207,9 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     stamps = stamp_names(table, next(frames_with_targets(*beside, *nothing)).columns)
     judged = (folder, trained, split, evaluation)
     weights = fold.sample_weights
-    outcome = Outcome(*judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights)
+    outcome = Outcome(
+        *judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights, calibrator
+    )
     with stage("report"):
         bundle.save(outcome.bundle)
         write_frames(outcome.predictions, frames())
@@ -215,6 +235,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 members,
                 _newest_attention(prepared, trained),
                 weights,
+                calibrator,
             ),
         )
     return outcome
@@ -227,6 +248,7 @@ def _beside(
     say(f"Judging {member.label} beside the ensemble")
     samples, split = prepared.samples, prepared.split
     bundle = Bundle.of(member.config, samples, prepared.fold, member.trained.predictor)
+    bundle = calibrated(bundle, samples, prepared.fold, split.val)
     device = member.config.training.device
     judged = samples.table, samples.labels, split.train
     metrics = {

@@ -1,8 +1,9 @@
 """A trained thing as a folder, and the only thing that predicts."""
 
 from gatewise.bundle.bundle import Bundle
+from gatewise.bundle.calibrate import calibrated
 from gatewise.bundle.predictions import frames_with_targets, predicted_parts, with_targets
 from gatewise.bundle.record import Record
 from gatewise.bundle.scorer import Scorer
 
-__all__ = ["Bundle", "Record", "Scorer", "frames_with_targets", "predicted_parts", "with_targets"]
+__all__ = ["Bundle", "Record", "Scorer", "calibrated", "frames_with_targets", "predicted_parts", "with_targets"]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gatewise.bundle.finish import finish
 from gatewise.bundle.folder import read_record, write_record
 from gatewise.bundle.inside import Inside
 from gatewise.bundle.reading import reading_config
@@ -39,7 +40,7 @@ from gatewise.parts import own_code
 from gatewise.rows import parts_of, rows_in_windows
 from gatewise.samples import Samples
 from gatewise.targets.history import make_history, with_history
-from gatewise.targets.learned import Units, start_values
+from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
@@ -206,7 +207,6 @@ class Bundle(Inside):
             )
         return rows
 
-    @plain_numbers()
     def predict_rows(
         self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
     ) -> npt.NDArray[np.float64]:
@@ -218,20 +218,42 @@ class Bundle(Inside):
         Raises:
             SchemaError: one of `rows` is of a symbol that the bundle does not know and would have to.
         """
+        learned = self.learned_rows(table, matrix, rows, device)
+        return self.finished(table, rows, learned, out=learned)
+
+    @plain_numbers()
+    def learned_rows(
+        self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
+    ) -> npt.NDArray[np.float64]:
+        """What the model says of rows, as `predict_rows` but in the unit that it learned in, and not calibrated."""
         choose_device(device)
-        record, every = self.record, np.empty((len(rows), self.spec.num_outputs))
+        every = np.empty((len(rows), self.spec.num_outputs))
         for part in parts_of(*every.shape):
             inputs = self.inputs(table, matrix, rows[part], device)
             with own_code():
                 predicted = self.predictor.predict(inputs)
-            if record.target_scaler is not None:
-                start = start_values(table, self.spec, rows[part]) if record.least else None
-                codes = None if inputs.codes is None else inputs.codes[rows[part]]
-                scaler = record.target_scaler.over(record.symbols)
-                predicted = Units(self.spec, scaler, codes, start, record.least).unscale(predicted)
             assert predicted.shape == every[part].shape
             every[part] = predicted
         return every
+
+    @plain_numbers()
+    def finished(
+        self,
+        table: Table,
+        rows: npt.NDArray[np.int64],
+        learned: npt.NDArray[np.float64],
+        calibrate: bool = True,
+        out: npt.NDArray[np.float64] | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """What `learned_rows` gave, calibrated and in its own units: what `predict_rows` gives.
+
+        Args:
+            calibrate: false leaves out what validation rows have set right.
+            out: where it goes, which may be `learned` itself.
+        """
+        out = np.empty_like(learned) if out is None else out
+        finish(self.record, self.spec, table, rows, self._codes(table, rows), learned, out, calibrate)
+        return out
 
     def inputs(self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str) -> Inputs:
         """What the predictor reads of rows of a table."""

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from gatewise.bundle.reading import with_calendar
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import OHLCV, TIME, Table
 from gatewise.features.build import resolve_features
@@ -48,8 +49,9 @@ class Record:
         data_fingerprint: of the whole table.
         provenance: rows, first and last time, versions of the packages in use; JSON values.
         gatewise_version, created_utc: of the code and the moment.
-        calibrator, decision_rule, members: slots for what may come between a predictor's numbers and a prediction;
-            `None`: there is none. Nothing fills them yet, and `Bundle` refuses a record in which one is filled.
+        calibrator: what is added to the predictor's numbers; `None`: nothing.
+        decision_rule, members: further slots for what may come between a predictor's numbers and a prediction; `None`:
+            there is none. Nothing fills them yet, and `Bundle` refuses a record in which one is filled.
     """
 
     config: ExperimentConfig
@@ -72,12 +74,12 @@ class Record:
     provenance: Mapping[str, Any]
     gatewise_version: str
     created_utc: datetime
-    calibrator: Any = None
+    calibrator: Calibrator | None = None
     decision_rule: Any = None
     members: Any = None
 
 
-SLOTS = ("calibrator", "decision_rule", "members")
+SLOTS = ("decision_rule", "members")
 
 
 def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, predictor: Predictor) -> Record:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gatewise.bundle.record import SLOTS, Record
 from gatewise.bundle.upgrades import FORMAT
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.durations import Step, format_duration
 from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
@@ -57,6 +58,7 @@ _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "least": _plain(tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...]),
     "scaler": (Scaler.from_dict, Scaler.to_dict),
     "target_scaler": (_or_none(Scaler.from_dict), _or_none(Scaler.to_dict)),
+    "calibrator": _plain(Calibrator | None, _or_none(Calibrator.to_dict)),
     "unseen": _plain(dict[str, float], dict),
     "metrics": _plain(dict[str, Any], _finite),
     "symbols": _NAMES,

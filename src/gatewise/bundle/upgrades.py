@@ -15,7 +15,7 @@ from typing import Any
 from gatewise.errors import BundleError
 from gatewise.sealed import DAMAGE
 
-VERSION = 3
+VERSION = 4
 _NAME = "gatewise-bundle/"
 FORMAT = f"{_NAME}{VERSION}"
 Values = dict[str, Any]
@@ -36,7 +36,12 @@ def _to_3(values: Values) -> Values:
     return {**values, "least": []}
 
 
-UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3}
+def _to_4(values: Values) -> Values:
+    """Nothing was calibrated."""
+    return {**values, "calibrator": None, "config": {**values["config"], "calibration": {"method": "none"}}}
+
+
+UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3, 3: _to_4}
 
 
 def upgraded(values: object) -> Values:

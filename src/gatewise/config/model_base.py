@@ -30,6 +30,7 @@ class ModelConfig(Section):
         targets: kinds of outputs (`targets/outputs`) that it predicts.
         tiny: values of its fields with which it is proved in moments; names that are no fields of it are left out.
         quick: those of a first look (`training.quick`), likewise.
+        calibrated: its predictions come calibrated, so that `calibration.method` auto leaves them alone.
     """
 
     options: ClassVar[Mapping[str, type[ModelConfig]]] = {}
@@ -37,6 +38,7 @@ class ModelConfig(Section):
     targets: ClassVar[tuple[str, ...]] = OUTPUT_KINDS
     tiny: ClassVar[Mapping[str, Any]] = {}
     quick: ClassVar[Mapping[str, Any]] = {}
+    calibrated: ClassVar[bool] = False
 
     name: str
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from gatewise.config.calibration_section import CalibrationConfig as CalibrationConfig
 from gatewise.config.cv_section import CvConfig as CvConfig
 from gatewise.config.cv_section import CvSection as CvSection
 from gatewise.config.data_section import DataConfig as DataConfig
@@ -185,6 +186,7 @@ class ExperimentConfig(Section):
     cv: SerializeAsAny[CvSection] = CvConfig()
     model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
     training: TrainingConfig = TrainingConfig()
+    calibration: Annotated[CalibrationConfig, LATER] = CalibrationConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
@@ -202,6 +204,7 @@ class ExperimentConfig(Section):
             predicted += ", of which steps are asked" * (output_kind == "sequences")
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
+            self.calibration.require(output_kind)
         if self.model.continues and self.features.drop_correlated:
             raise ConfigError(
                 f"model.{self.model.continues} reads each forecast column; features.drop_correlated may drop some",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,12 @@ class Evaluation:
             if result.symbols
         }
 
+    def uncalibrated(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """As `metrics`, of the model before validation rows set it right; empty where nothing was."""
+        return {
+            part: result.uncalibrated.to_dict()["metrics"] for part, result in self.parts.items() if result.uncalibrated
+        }
+
     def to_dict(self) -> dict[str, Any]:
         parts = {part: result.to_dict() for part, result in self.parts.items()}
         return {"parts": parts, "baseline_rows": self.baseline_rows, "notes": list(self.notes)}
@@ -115,6 +122,7 @@ def evaluate_parts(
     units: Units | None = None,
     model: str = "",
     val_chose: bool = True,
+    uncalibrated: Mapping[str, npt.NDArray[Any]] = MappingProxyType({}),
     say: Say = say_nothing,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
@@ -131,6 +139,7 @@ def evaluate_parts(
         units: that numbers are learned in; `None`: their own.
         model: its name; it is no baseline of its own.
         val_chose: val rows chose its epoch.
+        uncalibrated: predictions as they were before validation rows set them right; none: nothing was set right.
         say: hears in words what is done next, each part of a judging once.
 
     Raises:
@@ -150,14 +159,22 @@ def evaluate_parts(
     parts = {}
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
-        parts[part] = _judged(rules, part, rows, predictions[part], features_at(rows), fitted)
+        parts[part] = _judged(rules, part, rows, predictions[part], features_at(rows), fitted, uncalibrated.get(part))
         if labels.start is None and (note := outside_note(part, parts[part].columns)):
             notes.append(note)
             _log.info("%s", note)
     return Evaluation(parts, len(chosen), tuple(notes), error_units(table, labels), val_chose)
 
 
-def _judged(rules: _Rules, part: str, rows: Ints, predicted: npt.NDArray[Any], x: Any, fitted: Any) -> PartResult:
+def _judged(
+    rules: _Rules,
+    part: str,
+    rows: Ints,
+    predicted: npt.NDArray[Any],
+    x: Any,
+    fitted: Any,
+    uncalibrated: npt.NDArray[Any] | None,
+) -> PartResult:
     ground = rules.ground
     table, judge = ground.table, judge_of(ground.labels)
     score = judge.scorer(ground, rows)
@@ -175,6 +192,9 @@ def _judged(rules: _Rules, part: str, rows: Ints, predicted: npt.NDArray[Any], x
         "chose": part == "val" and rules.val_chose,
     }
     result = judge_part(part, model, baselines, **how, outside=judge.outside(ground, rows))
+    if uncalibrated is not None:
+        before = judge_part(part, score(uncalibrated), {"calibrated": model}, **how | {"chance": ("calibrated",)})
+        result = replace(result, uncalibrated=before)
     if part == rules.newest:  # the part that counts: it costs three times what all rows together do
         names = dict(enumerate(table.symbols))
         scale_of = partial(judge.symbol_scale, ground)

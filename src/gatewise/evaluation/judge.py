@@ -46,6 +46,7 @@ class PartResult:
         columns: by name, where columns of the table are predicted; each beside its present value.
         steps: errors of a path step by step; `None` of other predictions.
         symbols: by name, where there are several: the same verdict on each one's own rows; of the newest part.
+        uncalibrated: the model before validation rows set it right, beside `calibrated`; `None`: nothing was set right.
     """
 
     part: str
@@ -71,6 +72,7 @@ class PartResult:
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
     steps: StepErrors | None = None
     symbols: Mapping[str, PartResult] = field(default_factory=dict)
+    uncalibrated: PartResult | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -78,11 +78,11 @@ def judge_job(job: Job, shared: SharedData, fitted: FittedFold, trained: Trained
     Args:
         started: `time.perf_counter()` when the job began.
     """
-    from gatewise.bundle import Bundle
+    from gatewise.bundle import Bundle, calibrated
 
     config, samples = job.config, shared.samples(job.config)
     fold = shared.fold(job.horizon, job.fold, job.symbol)
-    bundle = Bundle.of(config, samples, fitted, trained.predictor)
+    bundle = calibrated(Bundle.of(config, samples, fitted, trained.predictor), samples, fitted, fold.val)
     predict = partial(bundle.predict_rows, shared.table, samples.matrix, device=config.training.device)
     began = time.perf_counter()
     predictions = predict(fold.test)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
@@ -72,6 +73,7 @@ class ReportData:
         notes: what a reader should know beside the numbers.
         members: of an ensemble, beside it.
         weights: of the labels that were learned from; `None`: all counted alike.
+        calibrator: what validation rows set right; `None`: nothing.
     """
 
     title: str
@@ -89,6 +91,7 @@ class ReportData:
     members: tuple[MemberResult, ...] = ()
     attention: Attention | None = None
     weights: SampleWeights | None = None
+    calibrator: Calibrator | None = None
 
     @property
     def verdict(self) -> PartResult:

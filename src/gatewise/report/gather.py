@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.blocks import block_numbers
@@ -47,6 +48,7 @@ def gather_report(
     members: tuple[MemberResult, ...] = (),
     attention: Attention | None = None,
     weights: SampleWeights | None = None,
+    calibrator: Calibrator | None = None,
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -58,6 +60,7 @@ def gather_report(
         members: of an ensemble.
         attention: of some windows; `None`: the model has none.
         weights: of the labels that were learned from; `None`: all counted alike.
+        calibrator: what validation rows set right; `None`: nothing.
     """
     labels, table = samples.labels, samples.table
     rows = {"train": split.train, "val": split.val, "test": split.test}
@@ -84,6 +87,7 @@ def gather_report(
         ),
         attention=attention,
         weights=weights,
+        calibrator=calibrator,
     )
 
 

@@ -9,6 +9,7 @@ Shapes: n rows, C columns of y, Q levels; predictions are [n, C·Q], column by c
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -82,6 +83,19 @@ class Quantiles:
 
     def random_labels(self, rng: np.random.Generator, num_rows: int) -> npt.NDArray[Any]:
         return random_values(rng, num_rows, len(self.outputs))
+
+    def outwards(self, predictions: Floats) -> Floats:
+        """In rising order like sorted ones, but made wider: away from the middle each is at least as far out as those
+        within, so that no level below one half, and none above, holds less than it did. Of [n, C·Q] as such.
+        """
+        each = self.apart(predictions).copy()
+        low, high = bisect_left(self.levels, 0.5), bisect_right(self.levels, 0.5)
+        if low == high and 0 < low < len(self.levels):  # no median lies between the two in the middle
+            each[..., low - 1 : low + 1].sort(axis=2)
+        lower, upper = each[..., :high][..., ::-1], each[..., low:]
+        each[..., :high] = np.minimum.accumulate(lower, axis=2)[..., ::-1]
+        each[..., low:] = np.maximum.accumulate(upper, axis=2)
+        return each.reshape(predictions.shape)
 
     def apart(self, predictions: Floats) -> Floats:
         """[n, C·Q] as [n, C, Q]."""

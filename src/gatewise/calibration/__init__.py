@@ -1,0 +1,1 @@
+"""What validation rows set right in a trained model's predictions."""
