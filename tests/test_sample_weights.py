@@ -26,7 +26,7 @@ from gatewise.fold import FittedFold, fit_fold, make_windows
 from gatewise.learners.table import train_model
 from gatewise.learners.tabular import training_rows
 from gatewise.rows import rows_in_windows
-from gatewise.sample_weights import average_uniqueness, fit_sample_weights, time_decay, weigh
+from gatewise.sample_weights import average_uniqueness, decay_remark, even_remark, fit_sample_weights, time_decay, weigh
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.chronological import chronological_split
 from gatewise.tabular.base import TrainingRows
@@ -109,6 +109,16 @@ def test_effective_rows_are_kishs() -> None:
     assert weights is not None
     assert weights.effective_rows == pytest.approx(4 / (4 / 3))
     assert weights.to_dict()["mean_uniqueness"] == pytest.approx(0.5)
+
+
+def test_weights_that_change_nothing_are_remarked_on() -> None:
+    rows = np.arange(2000)
+    fixed, barriers = (weigh(UNIQUE, rows, rows + ahead, rows) for ahead in (5, np.where(rows < 1000, 1, 20)))
+    assert "2,000 rows count as 1,99" in str(even_remark(fixed))
+    assert even_remark(barriers) is None
+    assert even_remark(None) is None
+    assert "changes nothing" in str(decay_remark(TrainingConfig(time_decay=0.1)))
+    assert decay_remark(TrainingConfig(time_decay=0.1, sample_weights="uniqueness_decay")) is None
 
 
 # ---- in a fold

@@ -25,6 +25,7 @@ from gatewise.learners.sizes import size_remarks
 from gatewise.learners.table import check_trainable, train_model
 from gatewise.levels import remarks_on, unread_remark
 from gatewise.loading import traceless
+from gatewise.sample_weights import even_remark
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
@@ -102,6 +103,8 @@ def prepare(
                 f"give more rows, or a larger split.{part}",
             )
     remarks = (*remarks_on(config, samples, split.train), *size_remarks(config, samples, len(split.train)))
+    if even := even_remark(fold.sample_weights):
+        remarks = (*remarks, even)
     for remark in remarks:
         _log.warning("%s", remark)
     remarks = (*split.remarks, *remarks)

@@ -20,6 +20,8 @@ from gatewise.splits.base import Rows
 
 Floats = npt.NDArray[np.float64]
 
+_EVEN = 0.99  # of the rows are effective: next to nothing changes
+
 
 @dataclass(frozen=True)
 class SampleWeights:
@@ -117,6 +119,18 @@ def fit_sample_weights(
     if samples.weight is not None:
         rows = rows[samples.weight[rows] > 0]
     return weigh(training, rows, samples.labels.known_at[rows], samples.table.time_us[rows])
+
+
+def even_remark(weights: SampleWeights | None) -> str | None:
+    """A sentence where weights are nearly all alike, as of one horizon for all labels; `None` where they are not, or
+    there are none.
+    """
+    if weights is None or weights.effective_rows < _EVEN * len(weights.rows):
+        return None
+    return (
+        "training.sample_weights change next to nothing here, as all labels overlap nearly alike: "
+        f"{len(weights.rows):,} rows count as {weights.effective_rows:,.0f}"
+    )
 
 
 def decay_remark(training: TrainingConfig) -> str | None:
