@@ -31,7 +31,10 @@ _NO_SPREAD = "every row adds the same to it"
 _WITHOUT = {
     "coverage_error": "a mean of gaps is biased upwards by chance, so no interval around it holds",
     "ece": "a gap between binned shares is biased upwards by chance, so no interval around it holds",
-    "r2": "the spread of few true values with a mood is biased downwards, so no interval around it holds",
+    **dict.fromkeys(
+        ("r2", "log_r2", "mz_r2"),
+        "the spread of few true values with a mood is biased downwards, so no interval around it holds",
+    ),
 }
 
 

@@ -53,6 +53,7 @@ METRICS = {
     "qlike": Metric("QLIKE", decides=True, places=4),
     "log_mse": Metric("MSE of log variance", places=4, short="log MSE"),
     "log_r2": Metric("R² of log variance", low=-np.inf, high=1.0, lower_is_better=False, places=3, short="log R²"),
+    "mz_r2": Metric("R² of Mincer and Zarnowitz", high=1.0, lower_is_better=False, places=3, short="MZ R²"),
     "coverage_error": Metric("coverage error", high=1.0, places=1, percent=True, short="cov. error"),
     "coverage": Metric("coverage", high=1.0, lower_is_better=None, in_tables=False, places=1, percent=True),
     "width": Metric("width", lower_is_better=None, in_tables=False),

@@ -12,7 +12,7 @@ from gatewise.evaluation.moments import moments
 from gatewise.evaluation.verdict import Judgement, judge_differences
 
 # Of these a difference has no interval for the reason that they have none themselves (`intervals`).
-_WITHOUT = ("coverage_error", "ece", "r2")
+_WITHOUT = ("coverage_error", "ece", "r2", "log_r2", "mz_r2")
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from gatewise.errors import DivergedError, LabelError
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.value_metrics import about_means
 
-METRICS = ("qlike", "log_mse", "log_r2")
+METRICS = ("qlike", "log_mse", "log_r2", "mz_r2")
 
 
 @dataclass(frozen=True)
 class VolatilityScores:
-    """Contributions [n, 5]: 1, QLIKE, squared error of ln variance, ln variance about its group's mean, its square.
+    """Contributions [n, 8]: 1, QLIKE, squared error of ln variance; true and forecast ln variance about their group's
+    means, their squares and their product.
 
     Attributes:
         error: float64 [n], predicted less true, of ln variance.
@@ -55,12 +56,23 @@ class VolatilityScores:
         return replace(self, contributions=self.contributions[at], error=self.error[at])
 
     def metrics(self, sums: Floats) -> dict[str, Floats]:
-        """Metrics [...] of sums [..., 5]; see `volatility_scores` for what each is."""
-        n, qlike, squared, y, y2 = np.moveaxis(sums, -1, 0)
-        spread = y2 - np.square(y) / n
-        constant = spread <= 1e-12 * np.maximum(y2, np.finfo(np.float64).tiny)
-        r2 = np.where(constant, np.where(squared == 0, 1.0, 0.0), 1 - squared / np.where(constant, 1.0, spread))
-        return {"qlike": qlike / n, "log_mse": squared / n, "log_r2": r2}
+        """Metrics [...] of sums [..., 8]; see `volatility_scores` for what each is."""
+        n, qlike, squared, y, f, y2, f2, yf = np.moveaxis(sums, -1, 0)
+        spread, spread_f = _spread(y, y2, n), _spread(f, f2, n)
+        r2 = np.where(spread > 0, 1 - _ratio(squared, spread), np.where(squared == 0, 1.0, 0.0))
+        mz = _ratio(np.square(yf - y * f / n), spread * spread_f)
+        return {"qlike": qlike / n, "log_mse": squared / n, "log_r2": r2, "mz_r2": mz}
+
+
+def _spread(total: Floats, squares: Floats, n: Floats) -> Floats:
+    """Sums of squares about the mean; 0 where they are rounding alone."""
+    spread = squares - np.square(total) / n
+    return np.where(spread <= 1e-12 * squares, 0.0, spread)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """`above / below`, and 0 where `below` is 0."""
+    return np.where(below > 0, above, 0.0) / np.where(below > 0, below, 1.0)
 
 
 def volatility_scores(
@@ -70,7 +82,9 @@ def volatility_scores(
 
     qlike: the mean of v/f - ln(v/f) - 1 (Patton 2011, "Volatility forecast comparison using imperfect volatility
     proxies", Journal of Econometrics 160(1)). log_mse: of (ln f - ln v)². log_r2: 1 less the share of the variance of
-    ln v, about each group's mean, that log_mse leaves.
+    ln v, about each group's mean, that log_mse leaves. mz_r2: R² of the regression of ln v on ln f and a constant
+    (Mincer, Zarnowitz 1969), both about each group's mean: it forgives a forecast that is off by a constant factor, as
+    one of a mean variance is beside the mean of logs, and by a constant power.
 
     Args:
         y, predicted: [n, 1] or [n], logs of volatilities: ln v / 2, ln f / 2.
@@ -92,6 +106,7 @@ def volatility_scores(
             f"{len(forecast)}, {int(np.sum(~np.isfinite(qlike)))} of them not",
             "lower training.learning_rate or set training.gradient_clip",
         )
-    centred = about_means(truth[:, None], group)[:, 0]
-    contributions = np.column_stack([np.ones(len(truth)), qlike, np.square(apart), centred, np.square(centred)])
+    logs = about_means(np.column_stack([truth, forecast]), group)
+    y, f = logs[:, 0], logs[:, 1]
+    contributions = np.column_stack([np.ones(len(truth)), qlike, np.square(apart), y, f, y * y, f * f, y * f])
     return VolatilityScores(contributions, -apart)

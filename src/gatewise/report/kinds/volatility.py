@@ -16,7 +16,7 @@ class VolatilityDrawing:
     """See `Drawing`."""
 
     brief = METRICS
-    by_symbol = ("log_mse", "log_r2")
+    by_symbol = ("log_mse", "log_r2", "mz_r2")
     rest = "Further metrics"
 
     def head(self, spec: OutputSpec) -> tuple[str, ...]:
