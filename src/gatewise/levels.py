@@ -33,7 +33,8 @@ def remarks_on(
     labels, first_look = samples.labels, quick_remark(config, searched)
     weights = weights_remark(config.training.class_weights, labels.counts(rows), labels.classes)
     decay = None if "training.sample_weights" in searched else decay_remark(config.training)
-    remarks = (first_look, lost_levels(config, samples, rows), unheld_levels(config, samples), weights, decay)
+    levels = (lost_levels(config, samples, rows), unheld_levels(config, samples), still_rows(samples))
+    remarks = (first_look, *levels, weights, decay)
     return tuple(remark for remark in remarks if remark)
 
 
@@ -46,6 +47,18 @@ def unheld_levels(config: ExperimentConfig, samples: Samples) -> str | None:
     return (
         f"No feature holds the level of {', '.join(missing)}, which is predicted: the model can't start from the last "
         f"value; features.columns=[{','.join(columns)}]"
+    )
+
+
+def still_rows(samples: Samples) -> str | None:
+    """A sentence where a realised measure is 0, so that it has no log; `None` where it never is."""
+    history = samples.labels.history
+    still = 0 if history is None else int((history.means[:, 0] == 0).sum())
+    if not still:
+        return None
+    return (
+        f"Nothing moved over the horizon that ends with {still:,} of {samples.table.num_rows:,} rows: a volatility of "
+        "0 has no log, so these are neither predicted nor predicted from; a longer target.horizon has fewer"
     )
 
 

@@ -11,6 +11,7 @@ from gatewise.targets.base import Labels
 
 PRICE = "price units"
 MOVES = "units of each column's usual move in training"  # of several together, see `usual_moves`
+LOG_VARIANCE = "logs of variances, and QLIKE has no unit"
 STANDARD = "units of each column's standard deviation in training"  # of paths
 
 
@@ -48,6 +49,8 @@ def error_units(table: Table, labels: Labels) -> ErrorUnits:
     }
     if labels.steps:
         return ErrorUnits(STANDARD, columns)
+    if spec.scale is not None:
+        return ErrorUnits(LOG_VARIANCE, columns)
     if len(spec.outputs) > 1:
         return ErrorUnits(MOVES, columns)
     return ErrorUnits(columns[spec.outputs[0]] if columns else spec.unit or None, columns)

@@ -33,24 +33,27 @@ class VolatilityJudge:
         return np.tile(0.5 * np.log(variance.mean(axis=0)), (len(rows), 1))
 
     def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
+        """They learn logs, whose mean is not the log of the mean: so each is moved as its training rows say."""
         time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
         y = labels.at(rows).astype(np.float64)
-        return fit_value_baselines(
+        y = ground.units.scale(y, rows) if ground.units else 2 * y
+        fitted = fit_value_baselines(
             learned.x,
-            ground.units.scale(y, rows) if ground.units else y,
+            y,
             time_us[rows],
             time_us[labels.known_at[rows]],
             learned.seed,
             learned.say,
             learned.without,
         )
+        return {name: _smeared(predict, learned.x, y) for name, predict in fitted.items()}
 
     def baselines(
         self, ground: Ground, fitted: Mapping[str, ValuePredictor], rows: Ints, x: Features
     ) -> dict[str, Floats]:
         predicted = {name: predict(x) for name, predict in fitted.items()}
-        if ground.units:
-            predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
+        units = ground.units
+        predicted = {name: units.unscale(values, rows) if units else values / 2 for name, values in predicted.items()}
         return predicted | {"prior": self.knowing_nothing(ground, rows)} | self.references(ground, rows)
 
     def references(self, ground: Ground, rows: Ints) -> dict[str, Floats]:
@@ -72,3 +75,12 @@ class VolatilityJudge:
 
     def symbol_scale(self, ground: Ground, symbol: int) -> Floats | None:
         return None
+
+
+def _smeared(predict: ValuePredictor, x: Features, y: Floats) -> ValuePredictor:
+    """Moved by one number, so that over these rows the forecast variances' mean ratio to what came is 1.
+
+    Duan (1983), "Smearing Estimate", JASA 78(383). Logs of variances are predicted, y [n, 1] is what came.
+    """
+    shift = np.log(np.exp(y - predict(x)).mean(axis=0))
+    return lambda rows: predict(rows) + shift
