@@ -5,6 +5,7 @@ A quantile that is trained by the wrong side of its loss, or counted on the wron
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.metrics import mean_pinball_loss
 
 from audit_tables import random_walk
 from conftest import TINY, Cli
+from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.errors import ConfigError, DivergedError
@@ -28,8 +30,10 @@ from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.quantile_metrics import quantile_scores
 from gatewise.evaluation.scoring import knowing_nothing
 from gatewise.features.scaling import fit_symbol_scalers
+from gatewise.report.coverage import coverage_table, promise, symbols_apart
 from gatewise.report.data import Predicted
-from gatewise.report.quantile_figures import coverage, quantile_band
+from gatewise.report.figure_style import ACCENT
+from gatewise.report.quantile_figures import coverage, fan
 from gatewise.selection.luck.skill import quantile_skill, skill_of_sums, skill_parts
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
@@ -264,6 +268,8 @@ def test_quantiles_are_trained_reported_gone_on_with_and_predicted_by_the_usual_
     assert run["baselines"].keys() == {"prior"}
     page = Path(run["report"]).read_text(encoding="utf-8")
     assert "Share of rows at or below each quantile" in page
+    assert "Stated and reached coverage" in page
+    assert run["calibration"]["uncalibrated"].keys() == {"val", "test"}
     frame = pl.read_parquet(run["predictions"])
     assert frame.columns == ["symbol", "time", "Date", "part", "q10", "q50", "q90", "target_forward_return"]
     assert frame.filter((pl.col("q10") > pl.col("q50")) | (pl.col("q50") > pl.col("q90"))).is_empty()
@@ -303,7 +309,9 @@ def test_pictures_show_shares_over_their_levels_and_quantiles_at_the_moment_that
     y, truth = simulated(3_000, 10)
     metrics = judged(y, truth).metrics
     shares = {name: metrics[f"coverage_{name}"] for name in ONE.names}
-    drawn = coverage(LEVELS, shares).data[1]
+    before = {name: replace(found, value=0.5) for name, found in shares.items()}
+    drawn, blunt = coverage(LEVELS, shares, before).data[1:]
+    assert list(blunt.y) == [0.5] * 3
     assert list(drawn.x) == list(LEVELS)
     assert list(drawn.y) == [found.value for found in shares.values()]
     for number, found in enumerate(shares.values()):
@@ -311,10 +319,29 @@ def test_pictures_show_shares_over_their_levels_and_quantiles_at_the_moment_that
         assert drawn.y[number] - drawn.error_y.arrayminus[number] == pytest.approx(found.low)
     late = np.array([[30], [10], [20]]) * 1_000_000
     rows = Predicted(late[:, 0] - 1, y[:3], truth[:3], late)
-    band = quantile_band(rows, truth[:3], 0, "y", LEVELS).data
+    band = fan(rows, truth[:3], 0, "y", LEVELS).data
     assert [trace.name for trace in band] == ["q10", "q50", "q90", "actual"]
     assert list(band[2].y) == truth[[1, 2, 0], 2].tolist(), "in order of time"
     assert list(band[3].y) == y[[1, 2, 0], 0].tolist()
+    beyond = (y[[1, 2, 0], 0] < truth[[1, 2, 0], 0]) | (y[[1, 2, 0], 0] > truth[[1, 2, 0], 2])
+    assert [colour == ACCENT for colour in band[3].marker.color] == beyond.tolist()
+
+
+def test_a_page_says_what_is_stated_reached_and_promised_and_which_symbols_differ() -> None:
+    y, truth = simulated(3_000, 11)
+    result = judged(y, truth)
+    page = coverage_table(replace(result, uncalibrated=judged(y, truth / 2)), ONE, "Coverage")
+    assert page.index("before calibration") < page.index("reached") < page.index("width before")
+    assert "80.0%" in page
+    calibrator = Calibrator("conformal", (0.0, 0.1, None), 300, 60)
+    assert promise(calibrator).startswith("Promised")
+    assert "too few stay" in promise(calibrator)
+    assert promise(replace(calibrator, not_promised="it rains")) == "Not promised: it rains."
+    assert promise(None).startswith("Nothing is promised")
+    assert list(symbols_apart(replace(result, symbols={"A": result}), ONE, "By symbol")) == []
+    narrow = replace(result, symbols={"A": result, "B": judged(y, truth / 3)})
+    (table,) = symbols_apart(narrow, ONE, "By symbol")
+    assert "80.0% stated" in table
 
 
 # ---- what can't be

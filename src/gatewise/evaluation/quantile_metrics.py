@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gatewise.errors import DivergedError, LabelError
 from gatewise.evaluation.base import Floats, Ints
-from gatewise.targets.outputs.quantiles import Quantiles, level_name, pinball
+from gatewise.targets.outputs.quantiles import Quantiles, pinball
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,9 @@ class QuantileScores:
         for number, name in enumerate(self.spec.names):
             place = ..., *divmod(number, len(levels))
             metrics |= {f"pinball_{name}": loss[place], f"coverage_{name}": below[place]}
-        for low in range(len(levels) // 2):
-            high = len(levels) - 1 - low
-            between = f"{level_name(self.spec.levels[low])}_{level_name(self.spec.levels[high])}"
-            for number, output in enumerate(self.spec.outputs):
-                name = f"{output}_{between}" if len(self.spec.outputs) > 1 else between
-                metrics[f"coverage_{name}"] = below[..., number, high] - below[..., number, low]
-                metrics[f"width_{name}"] = predicted[..., number, high] - predicted[..., number, low]
+        for name, (column, low, high) in self.spec.between.items():
+            metrics[f"coverage_{name}"] = below[..., column, high] - below[..., column, low]
+            metrics[f"width_{name}"] = predicted[..., column, high] - predicted[..., column, low]
         return metrics
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 2_000  # of a curve
 MOST_WINDOWS = 100  # whose attention is drawn
 MOST_DOTS = 1_000  # of a scatter
+MOST_NEWEST = 250  # rows of a fan
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Predicted:
-    """Some of a part's rows for the pictures of numbers: at most 1,000, evenly taken.
+    """Some of a part's rows for the pictures of numbers.
 
     Attributes:
         time_us: int64 [m].
         y: float64 [m, outputs], what came. value: float64 [m, num_outputs], what was predicted. In y's own unit.
         known_us: int64 [m, outputs], when each truth was known.
         start: float64 [m, outputs], the present values, where columns of one symbol's rows are predicted; else `None`.
+        symbol: whose rows they are; empty: of all.
     """
 
     time_us: Ints
@@ -51,6 +53,7 @@ class Predicted:
     value: Floats
     known_us: Ints
     start: Floats | None = None
+    symbol: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class ReportData:
         curves: what the history shows, in words; empty where it shows nothing.
         stretches: the split in time.
         class_counts: {part: int64 [classes]}, train among the parts; empty for numbers.
-        predicted: {part: rows}; empty for classes.
+        predicted: {part: at most 1,000 rows, evenly taken}; empty for classes.
+        newest: {part: the newest 250 rows of a symbol}; likewise.
         config_yaml: the resolved config.
         attention: of the newest windows of the newest part; `None` where a model has none.
         notes: what a reader should know beside the numbers.
@@ -86,6 +90,7 @@ class ReportData:
     stretches: tuple[Stretch, ...]
     class_counts: Mapping[str, Ints]
     predicted: Mapping[str, Predicted]
+    newest: Mapping[str, Predicted]
     config_yaml: str
     notes: tuple[str, ...]
     members: tuple[MemberResult, ...] = ()

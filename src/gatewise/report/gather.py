@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
 from gatewise.learners.attention import Attention
-from gatewise.report.data import MOST_DOTS, Predicted, ReportData, Stretch, thinned
+from gatewise.report.data import MOST_DOTS, MOST_NEWEST, Predicted, ReportData, Stretch, thinned
 from gatewise.report.members import MemberResult
 from gatewise.sample_weights import SampleWeights
 from gatewise.samples import Samples
@@ -77,7 +78,11 @@ def gather_report(
         curves=curves,
         stretches=split_stretches(table, samples.rows, split),
         class_counts={part: labels.counts(r) for part, r in rows.items()} if labels.classes else {},
-        predicted={part: _predicted(samples, rows[part], predictions[part]) for part in numbers},
+        predicted={
+            part: _predicted(samples, rows[part], predictions[part], thinned(len(rows[part]), MOST_DOTS))
+            for part in numbers
+        },
+        newest={part: _newest(samples, rows[part], predictions[part]) for part in numbers},
         config_yaml=to_yaml(config),
         members=members,
         notes=(
@@ -91,10 +96,18 @@ def gather_report(
     )
 
 
-def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> Predicted:
-    """Some of the rows of a part, with what was predicted on them."""
+def _newest(samples: Samples, rows: Ints, predictions: npt.NDArray[Any]) -> Predicted:
+    """The newest rows of a part, of the symbol that has the newest one."""
+    table = samples.table
+    symbol = block_numbers(table.frame[SYMBOL])[rows]
+    last = int(symbol[np.argmax(table.time_us[rows])])
+    some = np.flatnonzero(symbol == last)[-MOST_NEWEST:]
+    return replace(_predicted(samples, rows, predictions, some), symbol=table.symbols[last])
+
+
+def _predicted(samples: Samples, rows: Ints, predictions: npt.NDArray[Any], some: Ints) -> Predicted:
+    """Some of the rows of a part, by their positions, with what was predicted on them."""
     table, labels = samples.table, samples.labels
-    some = thinned(len(rows), MOST_DOTS)
     at = rows[some]
     one_series = labels.spec.starts and len(table.symbols) == 1
     return Predicted(

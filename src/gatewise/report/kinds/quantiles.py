@@ -1,13 +1,14 @@
-"""Pictures of `quantiles`: how many rows lie below each, and the band that they make in time."""
+"""Pictures of `quantiles`: how many rows lie below each, and the fan that they make in time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from gatewise.evaluation.judge import PartResult
+from gatewise.report.coverage import coverage_table, promise, symbols_apart
 from gatewise.report.data import ReportData
-from gatewise.report.html import Pictures
-from gatewise.report.quantile_figures import coverage, quantile_band
+from gatewise.report.html import Pictures, paragraph
+from gatewise.report.quantile_figures import coverage, fan
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.outputs.quantiles import Quantiles
 
@@ -26,20 +27,35 @@ class QuantilesDrawing:
         return (*self.brief, *(f"coverage_{name}" for name in spec.names))
 
     def pictures(self, report: ReportData, result: PartResult, pictures: Pictures) -> Iterator[str]:
-        spec, rows = report.spec, report.predicted[result.part]
+        spec, newest, rows = report.spec, report.newest[result.part], report.predicted[result.part]
         assert isinstance(spec, Quantiles)
+        yield coverage_table(result, spec, "Stated and reached coverage")
+        yield from symbols_apart(result, spec, "Coverage symbol by symbol")
+        yield paragraph(promise(report.calibrator))
+        before = result.uncalibrated.metrics if result.uncalibrated else {}
         yield pictures.add(
-            coverage(spec.levels, {name: result.metrics[f"coverage_{name}"] for name in spec.names}),
+            coverage(
+                spec.levels,
+                {name: result.metrics[f"coverage_{name}"] for name in spec.names},
+                {name: before[f"coverage_{name}"] for name in spec.names if before},
+            ),
             "Share of rows at or below each quantile",
             "A quantile that is right holds as many rows as it says. Bars are intervals: one that meets the dashed "
             "line shows nothing against it.",
             wide=True,
         )
         for number, output in enumerate(spec.outputs[:_MOST_OUTPUTS]):
-            yield pictures.add(
-                quantile_band(rows, spec.apart(rows.value)[:, number], number, output, spec.levels),
-                f"{output}: quantiles and what came",
-                f"{len(rows.y):,} of {result.rows:,} rows, evenly taken.",
-                wide=True,
-                height=420,
-            )
+            whose = f" of {newest.symbol}" if result.symbols else ""
+            drawn = {f"the newest {len(newest.y):,} rows{whose}": newest}
+            if len(rows.y) > len(newest.y):
+                evenly = f" of {result.rows:,}, evenly taken" if len(rows.y) < result.rows else ""
+                drawn[f"{len(rows.y):,} rows{evenly}"] = rows
+            for which, some in drawn.items():
+                yield pictures.add(
+                    fan(some, spec.apart(some.value)[:, number], number, output, spec.levels),
+                    f"{output}: {which}",
+                    "Bands lie between neighbouring quantiles, each at the moment that it is for; what came beyond the "
+                    "outermost ones is orange.",
+                    wide=True,
+                    height=420,
+                )

@@ -59,6 +59,29 @@ class Quantiles:
         ahead = [f"{name}_" for name in self.outputs] if len(self.outputs) > 1 else [""]
         return tuple(f"{column}{level_name(level)}" for column in ahead for level in self.levels)
 
+    @property
+    def between(self) -> dict[str, tuple[int, int, int]]:
+        """Names of what lies between two quantiles -> (column, lower level, upper level), from the outermost inwards:
+        q10_q90, or close_q10_q90, volume_q10_q90, … of several columns.
+        """
+        last = len(self.levels) - 1
+        names = {
+            low: f"{level_name(self.levels[low])}_{level_name(self.levels[last - low])}"
+            for low in range((last + 1) // 2)
+        }
+        return {
+            f"{output}_{name}" if len(self.outputs) > 1 else name: (column, low, last - low)
+            for low, name in names.items()
+            for column, output in enumerate(self.outputs)
+        }
+
+    def stated(self, name: str) -> float:
+        """The share of rows that a name of `names` or `between` promises."""
+        if name in self.names:
+            return self.levels[self.names.index(name) % len(self.levels)]
+        _, low, high = self.between[name]
+        return self.levels[high] - self.levels[low]
+
     def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
         return np.sort(self.apart(raw.astype(np.float64)), axis=2).reshape(raw.shape)
 
