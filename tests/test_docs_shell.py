@@ -52,6 +52,12 @@ SMALL: dict[str, tuple[str, ...]] = {
         "--start",
         "2010-01-01",
     ),
+    "study volatility": (
+        *_DATA,
+        *_MODEL,
+        *_QUICK,
+        *("--horizon", "1", "--test-size", "80", "--max-time", "1s", "--models", "lstm"),
+    ),
     "runs rm": ("--yes",),
     "audit": (*_DATA, *_MODEL[:6], "--horizon", "3"),
 }

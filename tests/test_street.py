@@ -83,7 +83,9 @@ def test_a_module_has_three_hundred_lines_at_the_most(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
-@pytest.mark.parametrize(("lower", "upper"), [("luck", "tuning"), ("tuning", "cv"), ("cv", "compare")])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [("luck", "tuning"), ("tuning", "cv"), ("cv", "compare"), ("compare", "study")]
+)
 def test_rooms_of_selection_stand_in_one_line(lower: str, upper: str) -> None:
     for path in (SOURCE / "selection" / lower).glob("*.py"):
         assert not [name for name in imports(path) if name.startswith(f"gatewise.selection.{upper}")], path

@@ -23,6 +23,7 @@ _WHERE = {
     "load_config": "gatewise.config.load",
     "load_table": "gatewise.data.load",
     "run_experiment": "gatewise.experiment",
+    "study": "gatewise.api.study",
     "tune": "gatewise.api.tune",
     "train": "gatewise.registry.train",
 }

@@ -56,9 +56,11 @@ class Call:
         """Whether there is anything beside rows."""
         return self._config is not None or self._preset is not None or bool(self.fields)
 
-    def config(self, compared: Iterable[str] = (), **more: Any) -> ExperimentConfig:
+    def config(
+        self, compared: Iterable[str] = (), below: Mapping[str, Any] | None = None, **more: Any
+    ) -> ExperimentConfig:
         """The config; see `resolve`."""
-        return resolve(self._config, self.overrides | more, compared, self._preset)
+        return resolve(self._config, self.overrides | more, compared, self._preset, below)
 
 
 def are_texts(**said: object) -> None:

@@ -37,13 +37,14 @@ def resolve(
     overrides: Settings,
     compared: Iterable[str] = (),
     preset: str | Path | None = None,
+    below: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
     """The config that a call asks for.
 
     Args:
         config: a file, what a file would hold, or a whole config; the lowest layer above the model's preset.
         overrides: what `read_settings` gives.
-        compared, preset: see `load_config`.
+        compared, preset, below: see `load_config`; a whole config lies on none.
 
     Raises:
         ArgumentError: a config that is neither; a preset beside a whole config, or one that is no name or file.
@@ -65,7 +66,7 @@ def resolve(
             'config="mine.yaml"',
         )
     file = Path(config).expanduser() if isinstance(config, str | Path) else config
-    return load_config(file, overrides=overrides, compared=compared, typed=True, preset=preset)
+    return load_config(file, overrides=overrides, compared=compared, typed=True, preset=preset, below=below)
 
 
 def read_settings(*given: Settings, fixed: Settings | None = None, arguments: Iterable[str] = ()) -> dict[str, Any]:

@@ -166,10 +166,10 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     from gatewise.host import choose_threads
     from gatewise.jobs.fleet_place import FleetCompute, decide_fleet
     from gatewise.jobs.places import InProcess, LocalCompute
-    from gatewise.selection.cv.plan import COMPARE
+    from gatewise.selection.cv.plan import CV
 
     require_fleet_choice(fleet)
-    if plan.command == COMPARE and name == "local" and workers is None:
+    if plan.command != CV and name == "local" and workers is None:
         return InProcess(), {"used": False, "why": "trainings whose times are compared run one after the other"}
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":

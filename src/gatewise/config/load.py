@@ -38,6 +38,7 @@ def load_config(
     compared: Iterable[str] = (),
     typed: bool = False,
     preset: str | Path | None = None,
+    below: Mapping[str, Any] | None = None,
 ) -> ExperimentConfig:
     """Resolves a config.
 
@@ -55,6 +56,7 @@ def load_config(
         typed: whether a person says all this of the model, so that what it does not read is an error.
         preset: the name of a preset of whole experiments, or a file; it lies on the model's own. What only the model
             that it was written for reads is left out where another is named. With `base` none is read.
+        below: dotted names to values that lie below the preset and above the model's own; what a command stands for.
 
     Raises:
         ReadError: the file can't be read or isn't a mapping.
@@ -75,14 +77,14 @@ def load_config(
         low = read_layer(base.items())
     else:
         chosen = PRESET if preset is None and ticker else preset
-        below = [] if chosen is None else preset_layers(chosen)
-        model = value_at(merge_layers([*below, *layers]), "model.name")
+        lower = [*read_layer((below or {}).items()), *([] if chosen is None else preset_layers(chosen))]
+        model = value_at(merge_layers([*lower, *layers]), "model.name")
         name = "lstm" if model is None else model
         model_config(name)
-        hand_to_members([*below, *layers], name)
+        hand_to_members([*lower, *layers], name)
         _leave_to_others(layers, name, compared)
-        fit_to_model(below, name)
-        low = [*read_layer(model_preset(name).items()), *below]
+        fit_to_model(lower, name)
+        low = [*read_layer(model_preset(name).items()), *lower]
         if value_at(merge_layers([*low, *layers]), "training.quick") is True:
             low += read_layer(quick_values(name).items())
     config = _build([*low, *layers], fields_of(written) if ticker else {})

@@ -48,10 +48,15 @@ _OF_TEXT = {
 
 
 def how_to_resume(spec: DataConfig, work_id: str, command: str, function: str) -> str:
-    """What a person types to go on with work that was cut off: rows that came as a frame have to be given again."""
+    """What a person types to go on with work that was cut off: rows that came as a frame have to be given again.
+
+    Args:
+        function: of Python's, or its call up to the rows.
+    """
     if spec.source != "frame":
         return f"go on with: {command} {work_id}"
-    return f'go on with the same rows: {function}(rows, resume="{work_id}")'
+    call = function if "(" in function else f"{function}("
+    return f'go on with the same rows: {call}rows, resume="{work_id}")'
 
 
 def read_source(spec: DataConfig, frame: pa.Table | None = None) -> Rows:

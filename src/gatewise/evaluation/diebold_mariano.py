@@ -23,7 +23,7 @@ from math import ceil, sqrt
 import numpy as np
 from scipy import stats
 
-from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.base import Floats, Interval, Ints
 from gatewise.evaluation.intervals import LEAST_HORIZONS, LEAST_MOMENTS
 from gatewise.evaluation.moments import moments
 
@@ -36,9 +36,10 @@ class DieboldMariano:
 
     Attributes:
         difference: mean loss less the other's; below 0 the first is better.
-        statistic: corrected for few rows; `None`, as p is, where there is no test.
+        statistic: in standard errors, corrected for few rows; `None`, as p is, where there is no test.
         p: two-sided probability of a difference this far from 0 if there were none in the long run.
         lags: of the standard error, in moments.
+        freedom: degrees of freedom of Student's t.
         reason: why there is no test.
     """
 
@@ -46,7 +47,15 @@ class DieboldMariano:
     statistic: float | None = None
     p: float | None = None
     lags: int = 0
+    freedom: float = 0.0
     reason: str | None = None
+
+    def interval(self, confidence: float) -> Interval:
+        """Of the difference, that which leaves out 0 where p is below 1 - confidence."""
+        if not self.statistic:
+            return Interval(self.difference, reason=self.reason)
+        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * abs(self.difference / self.statistic)
+        return Interval(self.difference, self.difference - half, self.difference + half)
 
     def to_dict(self) -> dict[str, float | int | str | None]:
         """JSON values."""
@@ -80,7 +89,8 @@ def diebold_mariano(loss: Floats, other: Floats, horizon: int) -> DieboldMariano
     variance = products[0] + 2 * (1 - np.arange(1, lags + 1) / (lags + 1)) @ products[1:]
     few = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
     statistic = float(mean / np.sqrt(variance / count) * np.sqrt(few))
-    return DieboldMariano(mean, statistic, float(2 * stats.t.sf(abs(statistic), 1.5 * count / (lags + 1))), lags)
+    freedom = 1.5 * count / (lags + 1)
+    return DieboldMariano(mean, statistic, float(2 * stats.t.sf(abs(statistic), freedom)), lags, freedom)
 
 
 def loss_series(

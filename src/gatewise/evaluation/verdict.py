@@ -38,7 +38,9 @@ COLOURS: Mapping[Tone, Colours] = {
 }
 
 
-_WORSE = "Worse than "  # and the baseline
+# And the baseline, where one is named.
+_THAN: Mapping[Verdict, str] = {"better": "Better than ", "undecided": "No better than ", "worse": "Worse than "}
+_ALL = "every baseline"
 
 
 class Difference(Protocol):
@@ -54,7 +56,9 @@ class Difference(Protocol):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and the baseline that it names: of `worse` the best of those that beat the model, else empty."""
+    """A verdict, and the baseline that it names: of `worse` the best of those that beat the model, else none, but where
+    one alone is to be beaten.
+    """
 
     verdict: Verdict
     baseline: str = ""
@@ -62,12 +66,11 @@ class Judgement:
     @property
     def headline(self) -> str:
         """The verdict as a sentence without a full stop."""
-        return {
-            "better": "Better than every baseline",
-            "undecided": "Not shown to be better",
-            "worse": _WORSE + self.baseline,
-            "too_few": "Too few independent rows to tell",
-        }[self.verdict]
+        if self.verdict == "too_few":
+            return "Too few independent rows to tell"
+        if self.verdict == "undecided" and not self.baseline:
+            return "Not shown to be better"
+        return _THAN[self.verdict] + (self.baseline or _ALL)
 
     @property
     def short(self) -> str:
@@ -91,7 +94,9 @@ class Judgement:
 
 def read_judgement(verdict: Verdict, headline: str) -> Judgement:
     """The judgement that a record's verdict and headline were written from."""
-    return Judgement(verdict, headline.removeprefix(_WORSE) if verdict == "worse" else "")
+    than = _THAN.get(verdict, headline)
+    named = headline.removeprefix(than) if headline.startswith(than) else ""
+    return Judgement(verdict, "" if named == _ALL else named)
 
 
 def judge_differences(differences: Mapping[str, Difference], few: bool = False) -> Judgement:

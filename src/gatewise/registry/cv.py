@@ -62,10 +62,11 @@ def cross_validate(
 
 
 def _record(run: Run, outcome: CvOutcome) -> None:
+    judgement, metric = outcome.verdict.judgement, outcome.deciding_metric
+    beside = next(iter(outcome.plan.beside), _PRIOR)
     best = min((s for s in outcome.summaries if s.model != _PRIOR), key=lambda s: s.against_prior.mean)
-    metric = outcome.deciding_metric
     lines = {summary.name: summary.metrics for summary in outcome.summaries}
-    value, prior = (lines[name][metric].mean for name in (best.name, f"{_PRIOR}@{best.horizon}"))
+    value, other = (lines[name][metric].mean for name in (best.name, f"{beside}@{best.horizon}"))
     means = {f"{line}/{m}": estimate.mean for line, metrics in lines.items() for m, estimate in metrics.items()}
     run.log(outcome.num_jobs, means)
     for summary in outcome.summaries:
@@ -75,8 +76,7 @@ def _record(run: Run, outcome: CvOutcome) -> None:
             if (row["model"], row["horizon"], row["symbol"]) == (summary.model, summary.horizon, "all")
         ]
         run.log_nested(summary.name, {"model.name": summary.model, "target.horizon": summary.horizon}, steps)
-    judgement = outcome.verdict.judgement
-    run.judge(judgement.verdict, judgement.headline, Score("folds", metric, value, _PRIOR, prior))
+    run.judge(judgement.verdict, judgement.headline, Score("folds", metric, value, beside, other))
     for path in (outcome.report, outcome.folder / "folds.parquet", outcome.folder / "summary.json"):
         run.log_artifacts(path)
 

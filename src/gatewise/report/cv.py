@@ -61,7 +61,7 @@ class CvPage:
     """Everything that the page shows.
 
     Attributes:
-        command: cv or compare, whose page it is.
+        command: cv, compare or study, whose page it is.
         judgement: of the comparison as a whole.
         lines: the verdict's sentences.
         deciding: the metric that decides.
@@ -123,7 +123,7 @@ def render(page: CvPage) -> str:
 
 def _header(page: CvPage) -> str:
     return header(
-        {"cv": "cross-validation", "compare": "comparison"}[page.command],
+        {"cv": "cross-validation", "compare": "comparison"}.get(page.command, page.command),
         page.title,
         page.judgement,
         _sentences(page.lines),

@@ -17,14 +17,15 @@ from gatewise.jobs.shared import ALL, SharedData
 # Models are compared on the same rows of the same data, so only the others may differ between them.
 _SAME = ("data", "features", "target", "split", "cv", "evaluation")
 
-_LISTS = ("horizons", "named_seeds", "remarks")
-CV, COMPARE = "cv", "compare"
+_LISTS = ("horizons", "named_seeds", "remarks", "beside")
+CV, COMPARE, STUDY = "cv", "compare", "study"
 _RESUMED_BY = {
     CV: ("gatewise cv --resume", "gatewise.cv"),
     COMPARE: ("gatewise compare --resume", "gatewise.compare"),
+    STUDY: ("gatewise study volatility --resume", 'gatewise.study("volatility", '),
 }
 # What earlier versions did not know, and what then stands for it.
-_LATER: dict[str, Any] = {"named_seeds": [], "max_seconds": None, "remarks": [], "command": CV}
+_LATER: dict[str, Any] = {"named_seeds": [], "max_seconds": None, "remarks": [], "command": CV, "beside": []}
 
 _log = logging.getLogger("gatewise.cv")
 
@@ -73,6 +74,7 @@ class Plan:
         max_seconds: that each training may take, over all sittings.
         remarks: what people should know of how these settings came about, a sentence each.
         command: that it is of; trainings of a comparison run one after the other, as their times are compared.
+        beside: models that every line is held against, the first of which is to be beaten; empty: the prior is.
     """
 
     models: Mapping[str, ExperimentConfig]
@@ -84,6 +86,7 @@ class Plan:
     max_seconds: float | None = None
     remarks: tuple[str, ...] = ()
     command: str = CV
+    beside: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, given in (("models", self.models), ("horizons", self.horizons)):

@@ -26,6 +26,7 @@ from gatewise.selection.cv.references import references
 from gatewise.selection.cv.side_by_side import markdown
 from gatewise.selection.cv.summary import summarize
 from gatewise.selection.cv.verdict import judge
+from gatewise.selection.cv.verdict_beside import judge_beside
 
 
 def write_results(
@@ -68,6 +69,7 @@ def write_results(
     lines = pool(compared, shared)
     overfitting = measure_overfitting(lines, shared, plan.base)
     beside = references(compared, shared, deciding, plan.base.evaluation)
+    pairs = pair_lines(lines, beside, plan.models, shared, plan.beside)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
     timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
     remarks = [*timed_words(timed, num_jobs), *plan.remarks, *remarks]
@@ -80,8 +82,10 @@ def write_results(
         summaries=summaries,
         references=[one.summary for one in beside],
         overfitting=overfitting,
-        pairs=pair_lines(lines, beside, plan.models, shared),
-        verdict=judge(summaries, overfitting, deciding, confidence, notes=notes),
+        pairs=pairs,
+        verdict=judge_beside(pairs, summaries, overfitting, deciding, confidence, notes)
+        if plan.beside
+        else judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,
         efforts=efforts(finished, shared),
         diverged=diverged,

@@ -77,14 +77,14 @@ def _line(summary: Summary, outcome: CvOutcome, size: float, metrics: Sequence[s
         summary.name if len(outcome.plan.horizons) > 1 else summary.model,
         metric_text(outcome.deciding_metric, deciding.mean, size),
         metric_interval(outcome.deciding_metric, deciding, size, "{}–{}") or NONE,
-        _in_set(summary, outcome),
+        in_set(summary, outcome),
         *_p_values(summary, outcome),
         *(_effort_cells(effort, _has_epochs(summary, outcome)) if effort else [NONE] * len(_SHORT)),
         *(_with_interval(name, summary.metrics[name]) for name in metrics),
     ]
 
 
-def _in_set(summary: Summary, outcome: CvOutcome) -> str:
+def in_set(summary: Summary, outcome: CvOutcome) -> str:
     snooping = outcome.overfitting.snooping
     if snooping.value is None or summary in outcome.references:
         return NONE
@@ -122,9 +122,9 @@ def _effort_cells(effort: Effort, has_epochs: bool) -> list[str]:
     latency = effort.latency_seconds
     return [
         epochs,
-        NONE if effort.windows_per_second is None else _short(effort.windows_per_second),
+        NONE if effort.windows_per_second is None else short(effort.windows_per_second),
         NONE if latency is None else f"{1e3 * latency:.{1 if latency < 0.1 else 0}f}",
-        NONE if effort.weights is None else _short(effort.weights),
+        NONE if effort.weights is None else short(effort.weights),
         NONE if effort.memory_bytes is None else f"{effort.memory_bytes / 2**20:,.0f}",
     ]
 
@@ -134,7 +134,7 @@ def _with_interval(metric: str, estimate: Estimate) -> str:
     return f"{metric_text(metric, estimate.mean)} {bounds}".strip()
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """In three digits: 1.57M, 62.3k, 950."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if number >= size:
