@@ -45,10 +45,12 @@ def test_the_lstm_preset_is_that_of_the_training_guide_field_by_field() -> None:
     assert model_preset("lstm") == SEED_000
 
 
+KIND_OF = {"classes": "triple_barrier", "values": "forward_return", "volatility": "realized_volatility"}
+
+
 @pytest.mark.parametrize("model", MODEL_CONFIGS)
 def test_every_presets_fields_reach_the_config(model) -> None:
-    target = {"target.kind": "forward_return"} if model == "ridge" else {}
-    config = load_config(overrides={"model.name": model, **target})
+    config = load_config(overrides={"model.name": model, "target.kind": KIND_OF[MODEL_CONFIGS[model].targets[0]]})
     for key, value in model_preset(model).items():
         assert value_at(config.to_dict(), PRESET.get(key, key)) == value
 

@@ -51,8 +51,9 @@ def test_every_model_has_a_space_and_a_preset() -> None:
 
 @pytest.mark.parametrize("name", shipped_spaces())
 def test_every_space_that_ships_fits_its_model(name: str) -> None:
-    target = {"target.kind": "forward_return"} if name == "ridge" else {}
-    config = load_config(overrides={"model.name": name if name in MODEL_CONFIGS else "lstm", **target})
+    model = name if name in MODEL_CONFIGS else "lstm"
+    kinds = {"classes": "triple_barrier", "values": "forward_return", "volatility": "realized_volatility"}
+    config = load_config(overrides={"model.name": model, "target.kind": kinds[MODEL_CONFIGS[model].targets[0]]})
     assert load_space(name, config).parameters
 
 

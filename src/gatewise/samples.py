@@ -76,6 +76,8 @@ def make_samples(
             labels = labelled.result()
             matrix = with_history(matrix, labels.history) if config.features.history else matrix
     reach = max(length - 1 + matrix.lookback - 1, scored - 1 + labels.lookback - 1)
+    if labels.history is not None and labels.history.returns is not None:
+        reach = max(reach, length)  # a window's first return is from the row before it
     rows = window_rows(matrix.valid, table.segment_start, length)
     rows = rows[labels.valid[rows] & (rows - reach >= table.segment_start[rows])]
     logger.info(

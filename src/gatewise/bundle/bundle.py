@@ -23,7 +23,8 @@ from gatewise.bundle.folder import read_record, write_record
 from gatewise.bundle.inside import Inside
 from gatewise.bundle.reading import reading_config
 from gatewise.bundle.record import SLOTS, Record, make_record
-from gatewise.bundle.schema import require_schema, require_windows, row_numbers
+from gatewise.bundle.schema import require_schema, row_numbers
+from gatewise.bundle.scorable import read_history, rows_needed, scorable_rows
 from gatewise.bundle.scorer import Scorer
 from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
@@ -40,7 +41,6 @@ from gatewise.parts import own_code
 from gatewise.rows import parts_of, rows_in_windows
 from gatewise.samples import Samples
 from gatewise.targets.history import make_history, with_history
-from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
 from gatewise.training.device import choose_device
@@ -114,8 +114,10 @@ class Bundle(Inside):
 
     @property
     def rows_needed(self) -> int:
-        """The gap-free rows that one prediction takes: a window and, before it, the features' lookback."""
-        return self.record.config.windows.sequence_length + self.record.lookback - 1
+        """The gap-free rows that one prediction takes: a window and, before it, the features' lookback; as many as the
+        model's history of the target reaches back where that is more.
+        """
+        return rows_needed(self.record)
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -191,21 +193,12 @@ class Bundle(Inside):
         return matrix
 
     def scorable_rows(self, table: Table, matrix: FeatureMatrix) -> npt.NDArray[np.int64]:
-        """Rows with a full gap-free window, and the values that predictions are added to; ascending, at least one.
+        """Rows with all that a prediction reads, ascending, at least one.
 
         Raises:
             NotEnoughRowsError: there is none.
         """
-        rows = require_windows(table, matrix.valid, self.record.config.windows.sequence_length, self.record.lookback)
-        if not self.record.least:
-            return rows
-        rows = rows[np.isfinite(start_values(table, self.spec, rows)).all(axis=1)]
-        if not len(rows):
-            raise NotEnoughRowsError(
-                "predictions are added to present values, which no row with a full window has of all of "
-                f"{', '.join(dict.fromkeys(self.spec.starts))}"
-            )
-        return rows
+        return scorable_rows(self.record, self.spec, table, matrix.valid)
 
     def predict_rows(
         self, table: Table, matrix: FeatureMatrix, rows: npt.NDArray[np.int64], device: str = "auto"
@@ -259,7 +252,8 @@ class Bundle(Inside):
         """What the predictor reads of rows of a table."""
         record = self.record
         scaler, codes = record.scaler.over(record.symbols), self._codes(table, rows)
-        return Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device)
+        history = read_history(record, table)
+        return Inputs(record.config, matrix.values, scaler, codes, len(record.symbols), rows, device, history)
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""

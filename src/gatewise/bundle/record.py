@@ -89,7 +89,7 @@ def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, pr
     read = dict.fromkeys(name for feature in features for name in feature.requires if name != TIME)
     if fold.least:
         read |= dict.fromkeys(labels.spec.starts)
-    if config.features.history:
+    if config.features.history or config.model.reads_history:
         read |= dict.fromkeys(history_columns(config.target, table.columns))
     return Record(
         config=with_calendar(config, table),

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from gatewise.config.schema import format_duration
 from gatewise.data.market.sessions import NO_CALENDAR
 from gatewise.data.table import Table
-from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError
-from gatewise.rows import window_rows
+from gatewise.errors import ConfigError, SchemaError
 
 
 def require_schema(
@@ -49,25 +48,6 @@ def require_schema(
             f"(have: {', '.join(table.columns)})",
             _guess(missing, [name for name in table.columns if name not in columns]),
         )
-
-
-def require_windows(
-    table: Table, valid: npt.NDArray[np.bool_], sequence_length: int, lookback: int
-) -> npt.NDArray[np.int64]:
-    """Rows with a full gap-free window, ascending, at least one.
-
-    Raises:
-        NotEnoughRowsError: there is none.
-    """
-    rows = window_rows(valid, table.segment_start, sequence_length)
-    if not len(rows):
-        longest = int(np.max(np.arange(table.num_rows) - table.segment_start)) + 1
-        raise NotEnoughRowsError(
-            f"a prediction takes {sequence_length + lookback - 1} gap-free rows with all values present; the longest "
-            f"stretch without a gap has {longest} of {table.num_rows} rows",
-            "give more of the rows before the first one to score, or widen data.gap_tolerance",
-        )
-    return rows
 
 
 def _guess(missing: list[str], spare: list[str]) -> str:

@@ -138,6 +138,10 @@ class EnsembleConfig(ModelConfig):
         return any(map(_reads_windows, self.member_models))
 
     @property
+    def reads_history(self) -> bool:
+        return any(model.reads_history for model in self.member_models)
+
+    @property
     def is_causal(self) -> bool:
         return all(model.is_causal and _reads_windows(model) for model in self.member_models)
 
@@ -210,10 +214,13 @@ class LevelsConfig(EnsembleConfig):
                 f"{self.name} trains its members on parts of the training rows, and run {self.runs[0]} knows them all",
                 'model.name="voting", or name its model',
             )
-        if self.final is not None and self.options[self.final].consumes != "rows":
-            known = [name for name, made in self.options.items() if made.consumes == "rows"]
+        known = [name for name, made in self.options.items() if (made.consumes, made.reads) == ("rows", "features")]
+        if self.final is not None and self.final not in known:
+            reads = self.options[self.final].reads
             raise ConfigError(
-                f"model.final must be a model of one row; {self.final} reads windows", f"valid: {', '.join(known)}"
+                f"model.final must be a model of one row of numbers; {self.final} reads "
+                f"{'windows' if reads == 'features' else reads}",
+                f"valid: {', '.join(known)}",
             )
         return self
 

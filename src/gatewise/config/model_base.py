@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Consumes = Literal["sequences", "rows"]
 _READ = ", ".join(READ_BY_ALL)
+Reads = Literal["features", "history", "quarticity", "returns"]
 WIDEST = 1_000_000  # of layers; beyond it sizes in bytes are no longer numbers that torch holds
 
 CONTINUING = ("last_value", "revin", "channel_independent")  # settings of a frame whose forecasts continue features
@@ -27,6 +28,8 @@ class ModelConfig(Section):
 
     Attributes:
         consumes: windows, or the rows that end them. What eats rows reads `READ_BY_ALL` alone of the training section.
+        reads: `features`; or, as some models of one row do, the `history` of what the target measures, that beside the
+            `quarticity` of the same, or the window's `returns` (`targets/history.py`).
         targets: kinds of outputs (`targets/outputs`) that it predicts.
         tiny: values of its fields with which it is proved in moments; names that are no fields of it are left out.
         quick: those of a first look (`training.quick`), likewise.
@@ -35,6 +38,7 @@ class ModelConfig(Section):
 
     options: ClassVar[Mapping[str, type[ModelConfig]]] = {}
     consumes: ClassVar[Consumes] = "sequences"
+    reads: ClassVar[Reads] = "features"
     targets: ClassVar[tuple[str, ...]] = OUTPUT_KINDS
     tiny: ClassVar[Mapping[str, Any]] = {}
     quick: ClassVar[Mapping[str, Any]] = {}
@@ -51,6 +55,11 @@ class ModelConfig(Section):
     def is_causal(self) -> bool:
         """Whether a step's output depends on no later step of its window."""
         return True
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether it, or what it is made of, reads something else than features."""
+        return self.reads != "features"
 
     @property
     def learned_width(self) -> int:

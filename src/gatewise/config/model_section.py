@@ -9,15 +9,25 @@ from pydantic import Field
 
 from gatewise.config.attention_models import AttentiveLstmConfig, TransformerConfig
 from gatewise.config.ensemble_section import ENSEMBLES
-from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
+from gatewise.config.model_base import WIDEST, Consumes, ModelConfig, ModelPart, NetworkConfig, Reads, TabularConfig
 from gatewise.config.section import LATER, Fraction
+from gatewise.config.volatility_models import GarchConfig, HarConfig, HarqConfig
 from gatewise.errors import ConfigError
 from gatewise.parts import Configs
 
 if TYPE_CHECKING:
     from gatewise.config.schema import TrainingConfig
 
-__all__ = ["MODEL_CONFIGS", "Consumes", "ModelConfig", "ModelPart", "NetworkConfig", "TabularConfig", "model_config"]
+__all__ = [
+    "MODEL_CONFIGS",
+    "Consumes",
+    "ModelConfig",
+    "ModelPart",
+    "NetworkConfig",
+    "Reads",
+    "TabularConfig",
+    "model_config",
+]
 
 
 class RecurrentConfig(NetworkConfig):
@@ -126,6 +136,11 @@ MODEL_CONFIGS: dict[str, type[ModelConfig]] = {
     "logistic": LogisticConfig,
     "ridge": RidgeConfig,
     "xgboost": XgboostConfig,
+    "har": HarConfig,
+    "harq": HarqConfig,
+    "har_log": HarConfig,
+    "garch": GarchConfig,
+    "gjr": GarchConfig,
     **ENSEMBLES,
 }
 _CONFIGS: Mapping[str, type[ModelConfig]] = Configs(

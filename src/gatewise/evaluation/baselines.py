@@ -20,11 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.config.model_base import Reads
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, class_prediction
 from gatewise.tabular.base import Features, Say, TabularModel, TrainingRows, class_prior, say_nothing
+from gatewise.targets.history import History
 
 ClassPredictor = Callable[[Features], ClassPrediction]
 ValuePredictor = Callable[[Features], Floats]
+HistoryPredictor = Callable[[History, Ints], Floats]  # (history, rows of the table)
 
 
 def choose_rows(time_us: Ints, limit: int) -> Ints:
@@ -78,6 +81,36 @@ def fit_value_baselines(
     mean = rows.y.mean(axis=0)
     fitted: dict[str, ValuePredictor] = {"prior": lambda rows: np.broadcast_to(mean, (len(rows), len(mean)))}
     return fitted | {name: model.predict for name, model in _fitted(("ridge", "xgboost"), rows, say, without)}
+
+
+def fit_history_baselines(
+    history: History,
+    rows: Ints,
+    y: npt.NDArray[Any],
+    time_us: Ints,
+    known_us: Ints,
+    seed: int,
+    say: Say = say_nothing,
+    without: str = "",
+) -> dict[str, HistoryPredictor]:
+    """har, har_log and, where there is a quarticity, harq; y is float [n, 1], of `rows` of the table, all else as
+    `fit_class_baselines`.
+    """
+    from gatewise.models.registry import tabular_spec
+
+    fitted: dict[str, HistoryPredictor] = {}
+    for name in ("har", "har_log", "harq"):
+        reads = tabular_spec(name).reads
+        if reads == "quarticity" and history.quarticity is None:
+            continue
+        learned = TrainingRows(history.read(reads, rows, 1), y, 0, time_us, known_us, seed)
+        for _, model in _fitted((name,), learned, say, without):
+            fitted[name] = partial(_from_history, model, reads)
+    return fitted
+
+
+def _from_history(model: TabularModel, reads: Reads, history: History, rows: Ints) -> Floats:
+    return model.predict(history.read(reads, rows, 1))
 
 
 def _fitted(names: Sequence[str], rows: TrainingRows, say: Say, without: str) -> Iterator[tuple[str, TabularModel]]:

@@ -19,6 +19,7 @@ from gatewise.features.symbols import Codes, symbol_codes
 from gatewise.fold import FittedFold
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.history import History
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
@@ -55,6 +56,7 @@ class Inputs:
         num_symbols: that the model knows.
         rows: int64 [n], row numbers; each ends a full window.
         device: auto, cpu, cuda or cuda:N.
+        history: of the same rows as the matrix; `None` where the model reads features alone.
     """
 
     config: ExperimentConfig
@@ -64,6 +66,7 @@ class Inputs:
     num_symbols: int
     rows: Rows
     device: str = "auto"
+    history: History | None = None
 
     @classmethod
     def of(
@@ -72,7 +75,8 @@ class Inputs:
         """Rows of what was trained on."""
         symbols = samples.table.symbols
         scaler, codes = fold.scaler.over(symbols), symbol_codes(samples.table, symbols)
-        return cls(config, samples.matrix.values, scaler, codes, len(symbols), rows, device)
+        history = samples.labels.history
+        return cls(config, samples.matrix.values, scaler, codes, len(symbols), rows, device, history)
 
 
 class Predictor(Protocol):

@@ -206,7 +206,8 @@ class Ensemble:
         if not isinstance(config.model, LevelsConfig):
             return EnsemblePredictor(predictors, _vote(config.model))
         final, outputs = config.model.final_model(shape.spec.kind), shape.spec.num_outputs
-        model = restore_model(final, parts[_FINAL], state.get(_FINAL, {}), len(members) * outputs, outputs)
+        row = np.zeros((1, len(members) * outputs), np.float32)
+        model = restore_model(final, parts[_FINAL], state.get(_FINAL, {}), row, outputs)
         return EnsemblePredictor(predictors, SecondStage(model, shape.floor))
 
     def _second_stage(

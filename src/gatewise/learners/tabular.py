@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,32 @@ from gatewise.config.schema import ExperimentConfig, ModelConfig
 from gatewise.errors import BundleError, ConfigError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
-from gatewise.fold import FittedFold, row_weights, scaled_features, trained_labels
+from gatewise.fold import FittedFold, row_weights, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
 from gatewise.models.registry import tabular_spec
 from gatewise.parts import model_code
+from gatewise.rows import rows_in_windows
 from gatewise.samples import Samples
 from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
-from gatewise.tabular.base import Features, State, TabularModel, TrainingRows
+from gatewise.tabular.base import State, TabularModel, TrainingRows
+from gatewise.targets.history import history_width
 from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
 from gatewise.training.progress import FitResult
 
 _SKETCHED_ROWS = 500
+
+
+def read_rows(inputs: Inputs) -> npt.NDArray[Any]:
+    """What a model of one row sees of rows, as its config says what it `reads`; see `TrainingRows.x`."""
+    config, history = inputs.config, inputs.history
+    if config.model.reads == "features":
+        onehot = inputs.num_symbols if config.reads_symbol else 0
+        return scaled_rows(inputs.values, inputs.scaler, inputs.codes, inputs.rows, onehot)
+    assert history is not None
+    return history.read(config.model.reads, inputs.rows, config.windows.sequence_length)
 
 
 class TabularPredictor:
@@ -40,8 +53,7 @@ class TabularPredictor:
         self.model = model
 
     def predict(self, inputs: Inputs) -> npt.NDArray[np.float64]:
-        onehot = inputs.num_symbols if inputs.config.reads_symbol else 0
-        return self.model.predict(scaled_rows(inputs.values, inputs.scaler, inputs.codes, inputs.rows, onehot))
+        return self.model.predict(read_rows(inputs))
 
     def hidden_states(self, inputs: Inputs) -> npt.NDArray[np.float32]:
         raise no_hidden_states(inputs.config.model)
@@ -66,6 +78,7 @@ class Tabular:
     ) -> None:
         if config.knows_symbols:
             require_trained(samples.table, train_rows)
+        require_readable(config, samples)
 
     def train(
         self,
@@ -100,13 +113,16 @@ class Tabular:
         self, config: ExperimentConfig, shape: Shape, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
     ) -> Predictor:
         model, outputs = config.model, shape.spec.num_outputs
-        return TabularPredictor(restore_model(model, tensors, state, _width(config, shape), outputs))
+        return TabularPredictor(restore_model(model, tensors, state, _blank(config, shape), outputs))
 
 
 def restore_model(
-    model: ModelConfig, tensors: Mapping[str, Tensor], state: Mapping[str, Any], num_inputs: int, num_outputs: int
+    model: ModelConfig, tensors: Mapping[str, Tensor], state: Mapping[str, Any], row: npt.NDArray[Any], num_outputs: int
 ) -> TabularModel:
     """The model of one row that gave these tensors and this state.
+
+    Args:
+        row: [1, inputs], one that it can be asked for.
 
     Raises:
         BundleError: they are none's, or of one with another number of outputs.
@@ -114,7 +130,7 @@ def restore_model(
     arrays = {name: value.numpy() for name, value in tensors.items()}
     try:
         made = tabular_spec(model.name).from_state((arrays, state))
-        output = made.predict(np.zeros((1, num_inputs), np.float32))
+        output = made.predict(row)
     except DAMAGE as error:
         reason = " ".join(str(error).split())
         raise BundleError(f"no {model.name} can be made of it: {reason}", REMEDY) from error
@@ -123,14 +139,61 @@ def restore_model(
     return made
 
 
-def _width(config: ExperimentConfig, shape: Shape) -> int:
-    return len(shape.features) + (shape.num_symbols if config.reads_symbol else 0)
+def _blank(config: ExperimentConfig, shape: Shape) -> npt.NDArray[Any]:
+    if config.model.reads == "features":
+        return np.zeros((1, len(shape.features) + (shape.num_symbols if config.reads_symbol else 0)), np.float32)
+    return np.zeros((1, history_width(config.model.reads, config.windows.sequence_length)))
 
 
 def _fit(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> TabularModel:
     rows = rows[learned_order(samples, rows)]
-    x = scaled_features(config, samples, fold, rows)
-    return fit_model(config.model, training_rows(config, samples, fold, rows, x), samples.labels.spec.num_outputs)
+    learned = training_rows(config, samples, fold, rows, _read(config, samples, fold, rows))
+    if config.model.reads == "returns":
+        learned = with_returns(learned, config, samples, rows)
+    return fit_model(config.model, learned, samples.labels.spec.num_outputs)
+
+
+def _read(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> npt.NDArray[Any]:
+    return read_rows(Inputs.of(config, samples, fold, rows))
+
+
+def require_readable(config: ExperimentConfig, samples: Samples) -> None:
+    """Refuses models that read what these rows do not have.
+
+    Raises:
+        ConfigError: there is no close or quarticity, several symbols' returns, or symbols are told apart.
+    """
+    history, name, reads = samples.labels.history, config.model.name, config.model.reads
+    if history is None or reads == "features":
+        return
+    if config.knows_symbols:
+        raise ConfigError(
+            f"{name} reads one measure of all symbols; features.scale_by and features.symbol_onehot tell them apart",
+            "training.per_symbol=true makes one model a symbol",
+        )
+    if reads == "quarticity" and history.quarticity is None:
+        raise ConfigError(
+            f"{name} reads a column of realised quarticity; target.quarticity names none",
+            'target.quarticity="NAME", or model.name="har_log"',
+        )
+    if reads == "returns" and history.returns is None:
+        raise ConfigError(f"{name} reads returns, and these rows have no close", 'model.name="har_log"')
+    if reads == "returns" and len(samples.table.symbols) > 1:
+        raise ConfigError(
+            f"{name} is fitted to the returns of one symbol; these rows are of {len(samples.table.symbols)}",
+            'training.per_symbol=true makes one model a symbol, or model.name="har_log"',
+        )
+
+
+def with_returns(learned: TrainingRows, config: ExperimentConfig, samples: Samples, rows: Rows) -> TrainingRows:
+    """With the returns that its windows hold, one after the other, and the rows until a label is known."""
+    history = samples.labels.history
+    assert history is not None
+    assert history.returns is not None
+    seen = rows_in_windows(rows, config.windows.sequence_length, samples.table.num_rows)
+    returns = history.returns[seen]
+    horizon = max(1, int(np.median(samples.labels.known_at[rows] - rows)))
+    return replace(learned, series=returns[np.isfinite(returns)], horizon=horizon)
 
 
 def learned_order(samples: Samples, rows: Rows) -> Rows:
@@ -140,7 +203,7 @@ def learned_order(samples: Samples, rows: Rows) -> Rows:
 
 
 def training_rows(
-    config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, x: Features
+    config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows, x: npt.NDArray[Any]
 ) -> TrainingRows:
     """Of rows in their learned order, of which x is read."""
     table, labels, weight = samples.table, samples.labels, row_weights(samples, fold)
@@ -176,5 +239,5 @@ def fit_model(model: ModelConfig, rows: TrainingRows, num_outputs: int) -> Tabul
 
 def _loss(model: TabularModel, config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Rows) -> float:
     """The mean of the target's own loss, in the unit that labels are trained in."""
-    predictions = model.predict(scaled_features(config, samples, fold, rows))
+    predictions = model.predict(_read(config, samples, fold, rows))
     return float(samples.labels.spec.losses(predictions, trained_labels(samples, fold, rows)).mean())

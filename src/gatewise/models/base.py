@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gatewise.config.ensemble_section import ENSEMBLES, EnsembleConfig
-from gatewise.config.model_section import Consumes, ModelConfig, ModelPart, NetworkConfig, TabularConfig
+from gatewise.config.model_section import Consumes, ModelConfig, ModelPart, NetworkConfig, Reads, TabularConfig
 from gatewise.nn.recurrent_op import Readout
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 
@@ -97,6 +97,11 @@ class ModelSpec(ModelPart, ABC):
     def consumes(self) -> Consumes:
         """`sequences` [batch, steps, features] or `rows` [batch, features]."""
         return self.config.consumes
+
+    @property
+    def reads(self) -> Reads:
+        """See `ModelConfig.reads`."""
+        return self.config.reads
 
     @property
     @abstractmethod

@@ -23,6 +23,7 @@ from gatewise.config.model_section import (
     TcnConfig,
     XgboostConfig,
 )
+from gatewise.config.volatility_models import GarchConfig, HarConfig, HarqConfig
 from gatewise.errors import ConfigError
 from gatewise.models.attentive_lstm import AttentiveLstm
 from gatewise.models.base import EnsembleSpec, Forecast, ModelSpec, Network, NeuralSpec, TabularSpec
@@ -37,6 +38,8 @@ from gatewise.models.transformer import Transformer
 from gatewise.nn.allowed import require_allowed
 from gatewise.nn.recurrent_op import Cell, Readout
 from gatewise.parts import find_part, model_code
+from gatewise.tabular.garch import Garch
+from gatewise.tabular.har import Har
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 
@@ -66,7 +69,7 @@ def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
 
 
 def _tabular(
-    model: type[Logistic | Ridge | Xgboost], config: type[TabularConfig], summary: str, source: str
+    model: type[Logistic | Ridge | Xgboost | Har | Garch], config: type[TabularConfig], summary: str, source: str
 ) -> TabularSpec:
     return TabularSpec(summary, source, config, model.fit, model.from_state)
 
@@ -116,6 +119,15 @@ MODELS: dict[str, ModelSpec] = {
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
     "xgboost": _tabular(Xgboost, XgboostConfig, "Boosted trees on one row", "Chen & Guestrin 2016"),
+    "har": _tabular(Har, HarConfig, "Least squares on realised variance of 1, 5 and 22 horizons", "Corsi 2009"),
+    "harq": _tabular(
+        Har, HarqConfig, "The same, with the error of what was measured", "Bollerslev, Patton & Quaedvlieg 2016"
+    ),
+    "har_log": _tabular(Har, HarConfig, "The same of logs, with half the variance of its residuals", "Corsi 2009"),
+    "garch": _tabular(Garch, GarchConfig, "Variance of returns from those before", "Bollerslev 1986"),
+    "gjr": _tabular(
+        Garch, GarchConfig, "The same, where falls count differently", "Glosten, Jagannathan & Runkle 1993"
+    ),
     "voting": EnsembleSpec("Several models' mean or majority", "Hansen & Salamon 1990", ENSEMBLES["voting"]),
     "blending": EnsembleSpec(
         "A model over models, learned from held-out rows", "Töscher, Jahrer & Bell 2009", ENSEMBLES["blending"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,21 +25,25 @@ class TrainingRows:
     """What a model of one row learns from.
 
     Attributes:
-        x: float32 [n, features], in order of time.
+        x: float32 [n, features], in order of time; or what else the model's config `reads`, float64.
         y: int64 [n], classes, some of which may be absent; or float64 [n, outputs].
         num_classes: of the target; 0 for numbers.
         time_us, known_us: int64 [n], when each row is predicted and when its label is known.
         seed: of what is drawn.
         weight: float64 [n], above 0, how much each row counts, as so many equal rows would; `None`: all alike.
+        series: float64 [m], for what reads returns: those of all rows in training windows, in order of time.
+        horizon: rows until a label is known; of labels with differing paths the median.
     """
 
-    x: Features
+    x: npt.NDArray[Any]
     y: npt.NDArray[Any]
     num_classes: int
     time_us: Ints
     known_us: Ints
     seed: int
     weight: Floats | None = None
+    series: Floats = field(default_factory=lambda: np.empty(0))
+    horizon: int = 1
 
     def weight_of(self, rows: Ints | slice) -> Floats | None:
         """Of some positions."""
@@ -64,7 +68,7 @@ class TrainingRows:
 class TabularModel(Protocol):
     """A fitted model of one row."""
 
-    def predict(self, x: Features) -> Floats:
+    def predict(self, x: npt.NDArray[Any]) -> Floats:
         """Probabilities [n, classes], rows summing to 1, or values [n, outputs] in the unit of the y it learned."""
 
     def to_state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:

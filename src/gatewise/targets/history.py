@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
+from gatewise.config.model_base import Reads
 from gatewise.config.target_section import RealizedVolatilityConfig, TargetSection
 from gatewise.data.table import Table
 from gatewise.features.base import FeatureMatrix
-from gatewise.targets.paths import Flags
-from gatewise.targets.realized import Floats, Periods, measure_periods, measured_columns
+from gatewise.targets.paths import Flags, Rows
+from gatewise.targets.realized import Floats, Periods, measure_periods, measured_columns, rows_read
 
 SPANS = (1, 5, 22)  # horizons
 NAMES = tuple(f"log_vol_{span}" for span in SPANS)
@@ -47,16 +49,56 @@ class History:
         return np.column_stack([self.means, *(one for one in (self.quarticity, self.returns) if one is not None)])
 
     @property
+    def known(self) -> Flags:
+        """bool [rows]: whether all that there is of it is there."""
+        there: Flags = np.asarray(np.isfinite(self.means).all(axis=1))
+        return there if self.quarticity is None else there & np.isfinite(self.quarticity)
+
+    @property
     def moves(self) -> Flags:
         """bool [rows]: whether all means are there and have a log."""
-        there: Flags = np.all(self.means > 0, axis=1)
-        return there if self.quarticity is None else there & np.isfinite(self.quarticity)
+        return np.asarray(self.known & np.all(self.means > 0, axis=1))
+
+    def read(self, reads: Reads, rows: Rows, length: int) -> Floats:
+        """What models of one row that read no features see of rows, float64 [n, `history_width`]: the means, with the
+        quarticity behind them, or the returns of the window of `length` rows, the row's own last.
+        """
+        if reads == "returns":
+            assert self.returns is not None
+            return _windows(self.returns, rows, length)
+        if reads == "history":
+            return self.means[rows]
+        assert self.quarticity is not None
+        return np.column_stack([self.means[rows], self.quarticity[rows]])
+
+
+def history_width(reads: Reads, length: int) -> int:
+    """Columns of what `History.read` gives."""
+    return {"history": len(SPANS), "quarticity": len(SPANS) + 1, "returns": length}[reads]
+
+
+def _windows(values: Floats, rows: Rows, length: int) -> Floats:
+    """float64 [n, length], each row's newest values; where rows follow one another nothing is copied.
+
+    What lies before the first row is NaN.
+    """
+    padded = np.concatenate([np.full(length - 1, np.nan), values])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, length)
+    consecutive = len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())
+    return windows[rows[0] : rows[-1] + 1] if consecutive else windows[rows]
 
 
 def make_history(table: Table, target: TargetSection) -> History:
     """The history of a table's rows; see `measure_periods` for what is raised."""
     assert isinstance(target, RealizedVolatilityConfig)
     return history_of(table, target, measure_periods(table, target))
+
+
+def history_lookback(target: TargetSection, timeframe: timedelta, calendar: str | None) -> int:
+    """Rows up to and with the row itself that its history is a function of."""
+    assert isinstance(target, RealizedVolatilityConfig)
+    most_rows, beside = rows_read(target, timeframe, calendar)
+    return max(SPANS) * target.horizon * most_rows + beside
 
 
 def history_columns(target: TargetSection, columns: Sequence[str]) -> tuple[str, ...]:
@@ -72,7 +114,7 @@ def history_of(table: Table, target: RealizedVolatilityConfig, periods: Periods)
     totals = [_sum_of_last(over_horizon, span, target.horizon) / span for span in SPANS]
     means = np.where((periods.place >= count - 1)[:, None], np.column_stack(totals), np.nan)
     means[np.isnan(means).any(axis=1)] = np.nan
-    lookback = count * periods.most_rows + periods.rows_before
+    lookback = history_lookback(target, table.timeframe, table.calendar)
     last, rows = periods.last, np.arange(table.num_rows)
     within = rows - periods.first_row[np.maximum(last - count + 1, 0)] < lookback
     of_rows = np.where(((last >= 0) & within)[:, None], means[last], np.nan)

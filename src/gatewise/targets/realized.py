@@ -43,7 +43,6 @@ class Periods:
         ends: bool [periods], whether that row is the period's own last, so that it can be predicted from.
         first_row: int64 [periods], the first row that each reads.
         last: int64 [rows], the last period that is known at each row; -1 where there is none.
-        most_rows: of a period; rows_before: that is read beside whole periods.
         returns: float64 [rows], log returns of the close from row to row, NaN where there is none; `None`: no close.
     """
 
@@ -53,8 +52,6 @@ class Periods:
     ends: Flags
     first_row: Rows
     last: Rows
-    most_rows: int
-    rows_before: int
     returns: Floats | None
 
 
@@ -67,6 +64,14 @@ def measure_periods(table: Table, target: RealizedVolatilityConfig) -> Periods:
         ConfigError: sessions of rows that are days themselves.
     """
     return _MEASURES[target.measure](table, target)
+
+
+def rows_read(target: RealizedVolatilityConfig, timeframe: timedelta, calendar: str | None) -> tuple[int, int]:
+    """Rows of a period at most, and rows that are read beside whole periods."""
+    if target.measure == "day":
+        most = Grid(_DAY, calendar).most_rows(timeframe)
+        return most, most + 1
+    return 1, int(target.measure == "returns")
 
 
 def measured_columns(target: RealizedVolatilityConfig, columns: Sequence[str]) -> tuple[str, ...]:
@@ -118,7 +123,7 @@ def _of_column(table: Table, target: RealizedVolatilityConfig) -> Periods:
 def _of_rows(variance: Floats, start: Rows, returns: Floats | None, rows_before: int = 0) -> Periods:
     rows = np.arange(len(variance))
     ends = np.ones(len(rows), bool)
-    return Periods(variance, rows - start - rows_before, rows, ends, rows - rows_before, rows, 1, rows_before, returns)
+    return Periods(variance, rows - start - rows_before, rows, ends, rows - rows_before, rows, returns)
 
 
 def _of_sessions(table: Table, target: RealizedVolatilityConfig) -> Periods:
@@ -148,9 +153,8 @@ def _of_sessions(table: Table, target: RealizedVolatilityConfig) -> Periods:
     session = np.repeat(number, np.diff(first, append=len(rows)))
     known = np.where((rows == last[session]) & complete[session], session, session - 1)
     known = np.where((known >= 0) & (start <= last[known]), known, -1)
-    most = grid.most_rows(table.timeframe)
     known_at = np.minimum(last + ~complete, len(rows) - 1)
-    return Periods(variance, place, known_at, complete, first - 1, known, most, most + 1, returns)
+    return Periods(variance, place, known_at, complete, first - 1, known, returns)
 
 
 def _prices(table: Table, names: Sequence[str]) -> tuple[list[Floats], Flags]:

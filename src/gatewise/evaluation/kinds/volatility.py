@@ -1,4 +1,4 @@
-"""Judging `volatility`: QLIKE decides; beside the mean variance, the last horizons' variances, ridge and trees."""
+"""Judging `volatility`: QLIKE decides; beside the mean, the last horizons, the HAR family, ridge and trees."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
-from gatewise.evaluation.baselines import ValuePredictor, fit_value_baselines
+from gatewise.evaluation.baselines import (
+    HistoryPredictor,
+    ValuePredictor,
+    fit_history_baselines,
+    fit_value_baselines,
+)
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.tabular.base import Features
+
+# Those that read the history, and those that read features.
+Fitted = tuple[Mapping[str, HistoryPredictor], Mapping[str, ValuePredictor]]
 
 
 class VolatilityJudge:
@@ -32,27 +40,23 @@ class VolatilityJudge:
         variance = np.exp(2 * np.asarray(ground.labels.at(ground.train_rows), np.float64))
         return np.tile(0.5 * np.log(variance.mean(axis=0)), (len(rows), 1))
 
-    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
-        """They learn logs, whose mean is not the log of the mean: so each is moved as its training rows say."""
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> Fitted:
+        """Those of features learn logs, whose mean is not the log of the mean: so each is moved as its training rows
+        say.
+        """
         time_us, labels, rows = ground.table.time_us, ground.labels, learned.rows
         y = labels.at(rows).astype(np.float64)
         y = ground.units.scale(y, rows) if ground.units else 2 * y
-        fitted = fit_value_baselines(
-            learned.x,
-            y,
-            time_us[rows],
-            time_us[labels.known_at[rows]],
-            learned.seed,
-            learned.say,
-            learned.without,
-        )
-        return {name: _smeared(predict, learned.x, y) for name, predict in fitted.items()}
+        how = (y, time_us[rows], time_us[labels.known_at[rows]], learned.seed, learned.say, learned.without)
+        of_history = {} if labels.history is None else fit_history_baselines(labels.history, rows, *how)
+        of_features = fit_value_baselines(learned.x, *how)
+        return of_history, {name: _smeared(predict, learned.x, y) for name, predict in of_features.items()}
 
-    def baselines(
-        self, ground: Ground, fitted: Mapping[str, ValuePredictor], rows: Ints, x: Features
-    ) -> dict[str, Floats]:
-        predicted = {name: predict(x) for name, predict in fitted.items()}
-        units = ground.units
+    def baselines(self, ground: Ground, fitted: Fitted, rows: Ints, x: Features) -> dict[str, Floats]:
+        of_history, of_features = fitted
+        history, units = ground.labels.history, ground.units
+        predicted = {name: predict(history, rows) for name, predict in of_history.items() if history is not None}
+        predicted |= {name: predict(x) for name, predict in of_features.items()}
         predicted = {name: units.unscale(values, rows) if units else values / 2 for name, values in predicted.items()}
         return predicted | {"prior": self.knowing_nothing(ground, rows)} | self.references(ground, rows)
 

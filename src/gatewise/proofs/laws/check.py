@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gatewise.config.model_base import Reads
 from gatewise.errors import GatewiseError
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.models.base import NeuralSpec
@@ -31,6 +32,10 @@ def _network(declared: Callable[[NeuralSpec], bool] = lambda spec: True) -> Call
     return lambda tiny: isinstance(tiny.spec, NeuralSpec) and declared(tiny.spec)
 
 
+def _one_row(*reads: Reads) -> Callable[[Tiny], bool]:
+    return lambda tiny: tiny.spec.consumes == "rows" and tiny.spec.config.reads in reads
+
+
 LAWS: dict[str, Law] = {
     "shapes": Law(networks.shapes, _network()),
     "no later step": Law(networks.no_later_step, lambda tiny: _network()(tiny) and tiny.config().model.is_causal),
@@ -52,8 +57,8 @@ LAWS: dict[str, Law] = {
     "same again": Law(learning.same_again),
     "kept": Law(learning.kept),
     "alone": Law(learning.alone),
-    "last row alone": Law(learning.last_row_alone, lambda tiny: tiny.spec.consumes == "rows"),
-    "symbol columns": Law(learning.symbol_columns, lambda tiny: tiny.spec.consumes == "rows"),
+    "last row alone": Law(learning.last_row_alone, _one_row("features", "history", "quarticity")),
+    "symbol columns": Law(learning.symbol_columns, _one_row("features")),
 }
 
 

@@ -28,6 +28,8 @@ from gatewise.nn.initial import seeded
 from gatewise.nn.recurrent_op import Readout
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
+from gatewise.targets.history import History
+from gatewise.targets.outputs.volatility import Volatility
 from gatewise.training.listeners import Listeners
 from gatewise.windows import Windows
 
@@ -106,8 +108,8 @@ class Tiny:
         return rows[:TRAIN], rows[TRAIN:]
 
     def kinds(self) -> list[str]:
-        """Which of classes and values it predicts."""
-        return [kind for kind in ("classes", "values") if kind in self.spec.config.targets]
+        """Which of classes and values it predicts; what predicts neither, volatility."""
+        return [kind for kind in ("classes", "values") if kind in self.spec.config.targets] or ["volatility"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ class TinyData:
     level: float = 0.0
 
     def data(self, kind: str) -> tuple[Samples, FittedFold]:
-        """What learners eat; labels are the signal's sign, or the signal."""
+        """What learners eat; labels are the signal's sign, the signal, or half of it: the log of a volatility."""
+        if kind == "volatility":
+            return self._volatility()
         # As the features of a table: float64 where they stand at a level.
         high = self.x.reshape(-1, FEATURES) + self.level
         rows: Values = high if self.level else high.astype(np.float32)
@@ -137,6 +141,23 @@ class TinyData:
         samples, fold = make_array_samples(rows, STEPS, targets)
         scaler = fit_scaler("standard", rows, np.arange(TRAIN * STEPS), samples.matrix.names)
         return samples, replace(fold, scaler=scaler)
+
+    def _volatility(self) -> tuple[Samples, FittedFold]:
+        """The features are logs of variances, and a window's returns as large as its last step's first feature says.
+
+        At a level these are as small as the level is high, as no log reaches that far.
+        """
+        unit = 1 / (self.level or 1.0)
+        samples, fold = replace(self, signal=0.5 * self.signal + np.log(unit), level=0.0).data("values")
+        variances, rng = np.exp(self.x.reshape(-1, FEATURES)), np.random.default_rng(4)
+        size = np.exp(0.5 * np.repeat(self.x[:, -1, 0], STEPS))
+        returns = unit * size * rng.choice([-1.0, 1.0], size=len(size))
+        history = History(unit**2 * variances, STEPS, variances[:, 1], returns)
+        assert fold.target_scaler is not None
+        spec = Volatility(fold.target_scaler.names)
+        scaler = replace(fold.target_scaler, scale=np.full(1, spec.scale))
+        labels = replace(samples.labels, spec=spec, history=history)
+        return replace(samples, labels=labels), replace(fold, target_scaler=scaler)
 
     def train(self, config: ExperimentConfig, kind: str) -> tuple[Trained, Inputs]:
         """Trains on the first rows; gives what predicts, and the rows that it never saw."""
