@@ -2,7 +2,7 @@
 
 A label that is read off rows which many other labels are read off too says little that they do not. It counts by its
 average uniqueness: the mean, over the rows that it is read off, of one over how many labels are (López de Prado 2018,
-*Advances in Financial Machine Learning*, ch. 4). Two cumulative sums: 400,000 labels take some 20 ms.
+*Advances in Financial Machine Learning*, ch. 4). Two cumulative sums: 390,000 labels take 50 ms.
 """
 
 from __future__ import annotations
