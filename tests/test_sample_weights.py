@@ -111,6 +111,24 @@ def test_effective_rows_are_kishs() -> None:
     assert weights.to_dict()["mean_uniqueness"] == pytest.approx(0.5)
 
 
+def test_each_class_keeps_its_share_and_age_may_change_it() -> None:
+    rows, classes = np.arange(600), np.arange(600) % 3
+    ahead = np.where(classes == 1, 20, 3) + rows % 2  # of class 1 no barrier is reached
+    unique, decayed = (weigh(rule, rows, rows + ahead, rows, classes) for rule in (UNIQUE, DECAYED))
+    assert unique is not None
+    assert decayed is not None
+    for number in range(3):
+        of_class = classes == number
+        assert unique.weight[of_class].mean() == pytest.approx(1)
+        expected = unique.uniqueness[of_class] / unique.uniqueness[of_class].mean()
+        np.testing.assert_allclose(unique.weight[of_class], expected)
+    fading = unique.weight * time_decay(unique.uniqueness, rows, 0.5)
+    np.testing.assert_allclose(decayed.weight, fading / fading.mean())
+    plain = weigh(UNIQUE, rows, rows + ahead, rows)  # of numbers
+    assert plain is not None
+    np.testing.assert_allclose(plain.weight, plain.uniqueness / plain.uniqueness.mean())
+
+
 def test_weights_that_change_nothing_are_remarked_on() -> None:
     rows = np.arange(2000)
     fixed, barriers = (weigh(UNIQUE, rows, rows + ahead, rows) for ahead in (5, np.where(rows < 1000, 1, 20)))
@@ -207,10 +225,9 @@ def test_given_weights_multiply_fitted_ones_and_leave_samples_out() -> None:
     fold = fit_fold(config, samples, train)
     kept = train[given_weight[train] > 0]
     assert fold.sample_weights is not None
-    unique = by_loops(kept, samples.labels.known_at[kept])
-    np.testing.assert_allclose(fold.sample_weights.weight, unique / unique.mean(), rtol=1e-9)
+    np.testing.assert_allclose(fold.sample_weights.uniqueness, by_loops(kept, samples.labels.known_at[kept]), rtol=1e-9)
     rows = training_rows(config, samples, fold, kept, np.zeros((len(kept), 1), np.float32))
-    np.testing.assert_allclose(rows.weight, unique / unique.mean() * given_weight[kept], rtol=1e-6)
+    np.testing.assert_allclose(rows.weight, fold.sample_weights.weight * given_weight[kept], rtol=1e-6)
 
 
 TABULAR = {
@@ -279,7 +296,7 @@ def test_on_arrays_they_go_by_the_horizon_and_multiply_those_that_are_given(mode
     fields: dict[str, Any] = (
         {"seed": 1} if model == "logistic" else {"hidden_size": 4, "num_layers": 1, "max_epochs": 2}
     )
-    weight = weigh(UNIQUE, np.arange(90), np.arange(90) + 6, np.arange(90))
+    weight = weigh(UNIQUE, np.arange(90), np.arange(90) + 6, np.arange(90), y[:90])
     assert weight is not None
     split = (X[90:], y[90:])
     by_rule = SequenceModel(model, horizon=6, sample_weights="uniqueness", **fields).fit(X[:90], y[:90], *split)

@@ -2,7 +2,9 @@
 
 A label that is read off rows which many other labels are read off too says little that they do not. It counts by its
 average uniqueness: the mean, over the rows that it is read off, of one over how many labels are (López de Prado 2018,
-*Advances in Financial Machine Learning*, ch. 4). Two cumulative sums: 390,000 labels take 50 ms.
+*Advances in Financial Machine Learning*, ch. 4). Unlike there, each class keeps its share: labels of a barrier that is
+reached early are the most unique, and a model that heard them most would say of all rows that barriers are reached.
+Two cumulative sums: 390,000 labels take 50 ms.
 """
 
 from __future__ import annotations
@@ -87,19 +89,27 @@ def time_decay(uniqueness: Floats, time_us: Rows, oldest: float) -> Floats:
     return np.asarray(oldest + (1 - oldest) * until / cumulated[-1])
 
 
-def weigh(training: TrainingConfig, rows: Rows, known_at: Rows, time_us: Rows) -> SampleWeights | None:
+def weigh(
+    training: TrainingConfig, rows: Rows, known_at: Rows, time_us: Rows, classes: Rows | None = None
+) -> SampleWeights | None:
     """What `training.sample_weights` makes of labels; `None` where all count alike.
 
     Args:
         rows, known_at, time_us: int64 [n]; the row that each label is of, the one at which it is known, its time.
+        classes: int64 [n], their numbers; `None` where labels are none.
     """
     if training.sample_weights == "none":
         return None
     uniqueness = average_uniqueness(rows, known_at)
-    weight = uniqueness
+    weight = uniqueness if classes is None else _within_classes(uniqueness, classes)
     if training.sample_weights == "uniqueness_decay":
         weight = weight * time_decay(uniqueness, time_us, training.time_decay)
     return SampleWeights(rows, time_us, uniqueness, weight / weight.mean())
+
+
+def _within_classes(weight: Floats, classes: Rows) -> Floats:
+    """With mean 1 in each class."""
+    return np.asarray(weight * (np.bincount(classes) / np.maximum(np.bincount(classes, weight), 1e-300))[classes])
 
 
 def fit_sample_weights(
@@ -118,7 +128,9 @@ def fit_sample_weights(
         rows = rows[samples.labels.valid[rows]]
     if samples.weight is not None:
         rows = rows[samples.weight[rows] > 0]
-    return weigh(training, rows, samples.labels.known_at[rows], samples.table.time_us[rows])
+    labels = samples.labels
+    classes = labels.at(rows) if labels.classes else None
+    return weigh(training, rows, labels.known_at[rows], samples.table.time_us[rows], classes)
 
 
 def even_remark(weights: SampleWeights | None) -> str | None:

@@ -107,7 +107,8 @@ def _sample_weights(
             "horizon=20 (say): labels are known so many samples after their own; or leave sample_weights out",
         )
     position = np.arange(len(ends)) if samples.weight is None else np.flatnonzero(samples.weight[ends] > 0)
-    made = weigh(config.training, position, position + horizon, position)
+    classes = samples.labels.at(ends[position]) if samples.labels.classes else None
+    made = weigh(config.training, position, position + horizon, position, classes)
     return made and replace(made, rows=ends[position])
 
 
