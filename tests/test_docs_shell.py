@@ -58,6 +58,7 @@ SMALL: dict[str, tuple[str, ...]] = {
         *_QUICK,
         *("--horizon", "1", "--test-size", "80", "--max-time", "1s", "--models", "lstm"),
     ),
+    "explain": ("--rows", "50", "--repeats", "1"),
     "runs rm": ("--yes",),
     "audit": (*_DATA, *_MODEL[:6], "--horizon", "3"),
 }
@@ -71,6 +72,7 @@ ELSEWHERE: dict[str, Callable[[list[str]], bool]] = {
     "needs an exchange's own files; tests/test_lake_cli.py": lambda words: words[:2] == ["data", "import"],
     "needs the files of printed tables; tests/test_printed_protocol.py": lambda words: bool({*words} & _PRINTED),
     "needs a month of futures; tests/test_data_shared.py": lambda words: "ESH20_20200101_20200223.csv" in words,
+    "a moment of rows of one's own; tests/test_explain.py": lambda words: words[0] == "explain" and "--time" in words,
     "parts of one's own; tests/test_new_model.py, tests/test_own_parts.py": lambda words: "mypkg" in " ".join(words),
 }
 

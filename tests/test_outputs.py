@@ -18,6 +18,7 @@ import gatewise
 from gatewise.config.loss_section import AutoLoss
 from gatewise.config.section import OUTPUT_KINDS
 from gatewise.evaluation.kinds.table import JUDGES
+from gatewise.explain.outputs import EXPLAINED
 from gatewise.report.kinds.table import DRAWINGS
 from gatewise.selection.luck.skill import SKILLS
 from gatewise.targets.outputs.base import OutputSpec
@@ -40,7 +41,9 @@ SPECS: dict[str, OutputSpec] = {
 every_kind = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
 
 
-@pytest.mark.parametrize("table", [SPECS, JUDGES, DRAWINGS, SKILLS], ids=["tests", "judges", "drawings", "skills"])
+@pytest.mark.parametrize(
+    "table", [SPECS, JUDGES, DRAWINGS, SKILLS, EXPLAINED], ids=["tests", "judges", "drawings", "skills", "explained"]
+)
 def test_every_table_knows_every_kind(table: dict[str, object]) -> None:
     assert table.keys() == OUTPUTS.keys() == set(OUTPUT_KINDS)
 

@@ -138,9 +138,14 @@ def on_rows_of(
 
 def like(data: Any, frame: pl.DataFrame) -> Any:
     """A frame of the library that `data` is of, of polars where that is none; of pandas with its index if that fits."""
+    made = in_library_of(data, frame)
+    if is_pandas(data) and len(made) == len(data):
+        made.index = data.index
+    return made
+
+
+def in_library_of(data: Any, frame: pl.DataFrame) -> Any:
+    """The same of a frame whose rows are not those of `data`."""
     if is_pandas(data):
-        made = frame.to_pandas()
-        if len(made) == len(data):
-            made.index = data.index
-        return made
+        return frame.to_pandas()
     return frame.to_arrow() if isinstance(data, pa.Table | pa.RecordBatch) else frame

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from gatewise.api.call import are_counts, are_texts
 from gatewise.api.data import Given, given
-from gatewise.api.frames import on_rows_of
+from gatewise.api.frames import in_library_of, on_rows_of
 from gatewise.api.settings import read_settings
 from gatewise.api.summary import WIDTH, Judged, Report, Summary
 from gatewise.bundle import Bundle
@@ -165,6 +167,59 @@ class Model(Judged):
         """
         table = self._load(given(data), settings or {}, said)
         return self.bundle.attention(table, newest, device)
+
+    def explain(
+        self,
+        data: Any = None,
+        *,
+        time: str | datetime | None = None,
+        symbol: str | None = None,
+        output: str | None = None,
+        groups: bool = False,
+        features: Sequence[str] = (),
+        rows: int = 2000,
+        repeats: int = 5,
+        seed: int = 42,
+        device: str = "auto",
+        settings: Mapping[str, Any] | None = None,
+        **said: Any,
+    ) -> Any:
+        """What predictions rest on, or with `time` why one of them was made (docs/explain.md).
+
+        Args:
+            data: rows as `predict` takes them; `None`: those that the run's own data section names. Of what the model
+                was trained on the validation rows are judged, of other rows all with a full window and a label.
+            time, symbol: of the prediction that is explained, as `predict` gives them; of no time zone: UTC.
+            output: which class or column is; `None`: the class that is decided on, or the first column.
+            groups: whether families of features are moved together.
+            features: these alone; patterns such as "volume*", or families. With `groups` all of them together.
+            rows: predicted anew in each pass, at most.
+            repeats: orders in which blocks of rows are put. seed: of the orders.
+            settings, said: see `predict`.
+
+        Returns:
+            Without `time` a row for each feature or group: name, features, increase (of the deciding metric, where
+            these are moved), low, high (null: no interval). With `time` one for each step and feature: step (0: the
+            row itself), time, feature, value, attribution. Of pandas where `data` is, else of polars.
+
+        Raises:
+            ConfigError: what `time` asks for is about one prediction, or the model has no gradient.
+            UnknownNameError: no such symbol, feature, class or column.
+            SchemaError, NotEnoughRowsError: no row is known then, or none with a full window.
+        """
+        are_texts(symbol=symbol, output=output)
+        are_counts(rows=rows, repeats=repeats, seed=seed)
+        from gatewise.bundle.explaining import attribution, importances, own_table, row_at
+        from gatewise.explain.importance import Passes
+
+        table = own_table(self.bundle) if data is None else self._load(given(data), settings or {}, said)
+        if time is None:
+            passes = Passes(max(1, repeats), max(1, rows), seed)
+            how: Any = {"only": features, "grouped": groups, "passes": passes, "device": device}
+            return in_library_of(data, importances(self.bundle, table, own_rows=data is None, **how).frame)
+        matrix = self.bundle.features(table)
+        row = row_at(self.bundle, table, matrix, time, symbol)
+        return in_library_of(data, attribution(self.bundle, table, row, output, matrix).frame)
 
     def _load(self, rows: Given, settings: Mapping[str, Any], said: Mapping[str, Any]) -> Table:
         overrides = read_settings(settings, said, fixed=rows.fixed)

@@ -95,6 +95,11 @@ def header(page: str, title: str, judgement: Judgement, content: str) -> Markup:
     return _piece("header", page, title, judgement, content)
 
 
+def titled(page: str, title: str) -> Markup:
+    """The top of a page that gives no verdict."""
+    return _piece("titled", page, title)
+
+
 def paragraph(text: str) -> Markup:
     """A sentence or more."""
     return _piece("paragraph", text)
