@@ -72,7 +72,7 @@ def test_a_file_of_the_same_kind_needs_no_flags(cli: Any, trained: Path, tmp_pat
     said = cli("predict", "--model", trained, "--data", new, "-o", output, "--json", "--quiet")
     assert (said.code, said.json, said.err) == (
         0,
-        {"rows": 51, "output": str(output), "stamps": {"begin": "begin"}, "warnings": []},
+        {"rows": 51, "output": str(output), "unit": "", "stamps": {"begin": "begin"}, "warnings": []},
         "",
     )
     frame = pl.read_parquet(output) if suffix == ".parquet" else pl.read_csv(output, try_parse_dates=True)

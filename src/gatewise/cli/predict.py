@@ -130,12 +130,14 @@ def predict(
     if as_json:
         names = {"-o": "output", "--hidden-states": "hidden_states", "--attention": "attention"}
         written = {names[flag]: str(place) for flag, place in places.items()}
-        print_json({"rows": rows, **written, "stamps": stamps, "warnings": warnings})
+        print_json({"rows": rows, **written, "unit": bundle.spec.unit, "stamps": stamps, "warnings": warnings})
     else:
         print(f"{rows:,} prediction{'' if rows == 1 else 's'} in {places['-o']}")
         units = {"--hidden-states": "units", "--attention": "steps"}
         for flag, width in widths.items():
             print(f"as many {_WHAT[flag]} of {width} {units[flag]} in {places[flag]}")
+        if len(bundle.spec.outputs) == 1 and bundle.spec.unit:
+            print(f"{bundle.spec.outputs[0]}: {bundle.spec.unit}")
         print_sentence(stamp_words(stamps))
 
 

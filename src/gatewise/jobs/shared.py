@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,8 @@ class SharedData:
     def samples(self, config: ExperimentConfig) -> Samples:
         """The samples of a config's horizon, supervised as the config's windows are."""
         horizon = self.horizons[config.target.horizon]
-        steps_scored, matrix = config.windows.steps_scored, self.matrix
-        if config.features.history:
-            matrix = with_history(matrix, horizon.labels.history)
+        steps_scored = config.windows.steps_scored
+        matrix = self._with_history(config.target.horizon) if config.features.history else self.matrix
         return Samples(
             self.table, matrix, horizon.labels, horizon.spans.row, horizon.spans, horizon.reach_rows, steps_scored
         )
@@ -89,6 +88,16 @@ class SharedData:
         of_symbol = (self.table.frame[SYMBOL] == symbol).to_numpy()
         rows = {name: getattr(fold, name) for name in _FOLD_ROWS}
         return replace(fold, **{name: value[of_symbol[value]] for name, value in rows.items()})
+
+    def _with_history(self, ahead: int) -> FeatureMatrix:
+        """One for each horizon, always the same object: members of a fleet share it."""
+        if ahead not in self._joined:
+            self._joined[ahead] = with_history(self.matrix, self.horizons[ahead].labels.history)
+        return self._joined[ahead]
+
+    @cached_property
+    def _joined(self) -> dict[int, FeatureMatrix]:
+        return {}
 
     def to_arrays(self) -> tuple[Arrays, dict[str, Any]]:
         """Named arrays, and JSON values for the rest."""
