@@ -21,6 +21,7 @@ from gatewise import SequenceModel
 from gatewise.config.load import load_config
 from gatewise.config.model_section import LogisticConfig, RidgeConfig, XgboostConfig
 from gatewise.config.training_section import TrainingConfig
+from gatewise.config.volatility_models import HarConfig
 from gatewise.errors import ConfigError
 from gatewise.fold import FittedFold, fit_fold, make_windows
 from gatewise.learners.table import train_model
@@ -30,6 +31,7 @@ from gatewise.sample_weights import average_uniqueness, decay_remark, even_remar
 from gatewise.samples import Samples, make_samples
 from gatewise.splits.chronological import chronological_split
 from gatewise.tabular.base import TrainingRows
+from gatewise.tabular.har import Har
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
 from gatewise.training.device import Precision
@@ -235,6 +237,8 @@ TABULAR = {
     "ridge": (Ridge, RidgeConfig(name="ridge", penalty=10), 0),
     "xgboost, classes": (Xgboost, XgboostConfig(name="xgboost", rounds=5, min_rows=5), 3),
     "xgboost, numbers": (Xgboost, XgboostConfig(name="xgboost", rounds=5, min_rows=5), 0),
+    "har": (Har, HarConfig(name="har"), 0),
+    "har_log": (Har, HarConfig(name="har_log"), 0),
 }
 
 
@@ -245,6 +249,8 @@ def test_a_whole_weight_is_so_many_equal_rows(name: str) -> None:
     x = rng.integers(-4, 5, (300, 3)).astype(np.float32)  # few values, so that trees may cut between all of them
     signal = x[:, 0] + rng.normal(size=300)
     y = np.digitize(signal, [-1, 1]).astype(np.int64) if num_classes else np.stack([signal, -(x[:, 1] ** 2)], axis=1)
+    if kind is Har:
+        x, y = np.exp(x / 4), signal[:, None] / 4
     times = rng.integers(1, 4, 300)
 
     def rows(repeats: Ints, weight: npt.NDArray[np.float64] | None) -> TrainingRows:
