@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from gatewise.bundle import Bundle
 from gatewise.bundle.explaining import attribution
 from gatewise.data.load import load_table
 from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError
+from gatewise.explain.importance import Passes
+from gatewise.explain.in_report import affordable
 from gatewise.learners.neural import NeuralPredictor
 
 FRAME = bars("AAA", "BBB", rows=1000)
@@ -41,7 +44,7 @@ def source(home: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def model(source: Path) -> Any:
-    return gw.fit(source, **TINY, stamp="close")
+    return gw.fit(source, **{**TINY, "max_epochs": 3}, stamp="close")
 
 
 def test_importances_are_of_the_runs_own_validation_rows_wherever_these_come_from(model: Any, source: Path) -> None:
@@ -76,6 +79,35 @@ def test_the_parts_of_a_prediction_sum_to_the_log_odds_that_the_network_itself_g
     assert bundle.predict(table, [table.num_rows - 1])["label"].item() == bundle.record.classes[chosen]
     other = bundle.record.classes[chosen - 1]
     assert not model.explain(time=str(NEWEST), symbol="BBB", output=other).equals(frame)
+
+
+def test_a_report_explains_where_that_is_cheap_beside_the_training(model: Any) -> None:
+    page = (model.folder / "report.html").read_text(encoding="utf-8")
+    assert "What predictions rest on" in page
+    assert "the mean of 2 orders" in page
+    assert "Why it said that: the newest prediction" in page
+
+    def trained(windows: int, epochs: int, ended: str = "max_epochs", members: tuple[Any, ...] = ()) -> Any:
+        fit = SimpleNamespace(epochs=epochs, ended=ended)
+        return SimpleNamespace(train_windows=windows, fit=fit, members=members)
+
+    assert affordable(trained(10_000, 10), None, 8) == Passes(2, 937)  # 0.05 · 3 · 100,000 windows in 16 passes
+    assert affordable(trained(10_000, 10), 2000, 8) == Passes(2, 187)
+    assert affordable(trained(10**7, 10), None, 8) == Passes(2, 1000)
+    assert affordable(trained(500, 3), None, 8) is None
+    assert affordable(trained(500, 1, "fitted"), None, 8) == Passes(2, 1000)
+    members = tuple(SimpleNamespace(trained=trained(10_000, 10)) for _ in range(3))
+    assert affordable(trained(1, 1, members=members), None, 8) == Passes(2, 937)
+
+
+def test_a_model_that_reads_no_features_has_no_importances(cli: Cli) -> None:
+    words = ("--target", "realized_volatility", "--horizon", "1", "--seq-len", "2", "--set", "features.sets=[ohlcv]")
+    run = cli("train", "--source", "sp500", *words, "--model", "har", "--json", "-q").json
+    page = Path(run["report"]).read_text(encoding="utf-8")
+    assert "What predictions rest on" not in page
+    refused = cli("explain", "--model", run["run_id"], "-q")
+    assert refused.code == 2
+    assert "har reads the history alone" in refused.err
 
 
 def test_what_can_not_be_explained_is_refused_with_what_can(model: Any) -> None:

@@ -15,6 +15,7 @@ import torch
 
 from gatewise import host
 from gatewise.bundle import Bundle, calibrated, frames_with_targets
+from gatewise.bundle.explaining import explanations
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.clocks import stage
 from gatewise.data.origin import stamp_names, with_stamps
@@ -236,6 +237,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 _newest_attention(prepared, trained),
                 weights,
                 calibrator,
+                explanations(bundle, samples, split, trained),
             ),
         )
     return outcome

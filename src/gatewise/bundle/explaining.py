@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,15 +17,20 @@ from gatewise.data.blocks import block_numbers
 from gatewise.data.load import load_table
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, NotEnoughRowsError, SchemaError, UnknownNameError
+from gatewise.evaluation.base import Floats
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.explain.attribution import Attribution, time_text
-from gatewise.explain.gradients import BASELINES, window_gradients
-from gatewise.explain.importance import USUAL, Groups, Importances, Passes, permutation_importances
+from gatewise.explain.gradients import BASELINES, has_gradient, window_gradients
+from gatewise.explain.importance import USUAL, Groups, Importances, OnPass, Passes, permutation_importances
+from gatewise.explain.in_report import Explanations, affordable
 from gatewise.explain.outputs import explained
-from gatewise.features.base import FeatureMatrix
+from gatewise.features.base import FeatureMatrix, Values
 from gatewise.features.families import families
 from gatewise.isolation import plain_numbers
-from gatewise.samples import make_samples
+from gatewise.learners.base import Trained
+from gatewise.rows import newest_of
+from gatewise.samples import Samples, make_samples
+from gatewise.splits.base import Rows, Split
 from gatewise.splits.chronological import chronological_split
 
 _log = logging.getLogger("gatewise.explain")
@@ -81,7 +87,7 @@ def importances(
     grouped: bool = False,
     passes: Passes = USUAL,
     device: str = "auto",
-    on_pass: Callable[[int, int], None] = lambda done, total: None,
+    on_pass: OnPass = lambda done, total: None,
 ) -> Importances:
     """Permutation importances, see `permutation_importances`.
 
@@ -91,33 +97,71 @@ def importances(
             label.
 
     Raises:
+        ConfigError: the model reads no features.
         SchemaError, NotEnoughRowsError: see `Bundle.predict`; NotEnoughRowsError also for fewer than two blocks.
         UnknownNameError: no such feature.
     """
     record = bundle.record
     config = record.config
+    if config.model.reads != "features":
+        raise ConfigError(
+            f"importances are of features; {config.model.name} reads the {config.model.reads} alone",
+            "a model of features can be explained: gatewise models list",
+        )
     samples = make_samples(config, table, lambda rows, _: bundle.features(rows))
     groups = feature_groups(samples.matrix.names, config.features, only, grouped)
     is_trained_on = table.fingerprint == record.data_fingerprint
-    if own_rows or is_trained_on:
-        split = chronological_split(samples.spans, config.split, table.timeframe)
-        train, rows, part = split.train, split.val, "val"
-        if not is_trained_on:
-            _log.warning(
-                "these rows are not those that the model was trained on, which its data section named then: it may "
-                "have learned from some that are taken for validation rows here"
-            )
-    else:
-        train, rows, part = samples.rows, samples.rows, None
+    if not own_rows and not is_trained_on:
+        return _importances(bundle, samples, (samples.rows, samples.rows), groups, passes, device, on_pass)
+    if not is_trained_on:
+        _log.warning(
+            "these rows are not those that the model was trained on, which its data section named then: it may have "
+            "learned from some that are taken for validation rows here"
+        )
+    split = chronological_split(samples.spans, config.split, table.timeframe)
+    made = _importances(bundle, samples, (split.train, split.val), groups, passes, device, on_pass)
+    return replace(made, part="val")
 
-    def predict(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+
+def explanations(bundle: Bundle, samples: Samples, split: Split, trained: Trained) -> Explanations:
+    """What the report of a run shows: importances of its families of features on validation rows, and the parts of the
+    newest prediction of its newest part.
+    """
+    config, matrix = bundle.record.config, samples.matrix
+    groups = families(matrix.names, config.features.timeframes)
+    passes = affordable(trained, config.training.windows_per_epoch, len(groups))
+    if passes is None or config.model.reads != "features":
+        return Explanations()
+    made = parts = None
+    with suppress(NotEnoughRowsError):
+        device = config.training.device
+        made = replace(_importances(bundle, samples, (split.train, split.val), groups, passes, device), part="val")
+    if has_gradient(bundle.predictor):
+        newest = newest_of(split.test if len(split.test) else split.val, samples.table.time_us, 1)
+        parts = attribution(bundle, samples.table, int(newest[0]), matrix=matrix)
+    return Explanations(made, parts)
+
+
+def _importances(
+    bundle: Bundle,
+    samples: Samples,
+    rows: tuple[Rows, Rows],
+    groups: Groups,
+    passes: Passes,
+    device: str,
+    on_pass: OnPass = lambda done, total: None,
+) -> Importances:
+    """Of training rows and of those that are judged."""
+    config, table = bundle.record.config, samples.table
+
+    def predict(values: Values, rows: Rows) -> Floats:
         return bundle.predict_rows(table, replace(samples.matrix, values=values), rows, device)
 
-    made = permutation_importances(
+    return permutation_importances(
         predict,
         samples.matrix,
-        Ground(table, samples.labels, train, season=config.evaluation.season),
-        rows,
+        Ground(table, samples.labels, rows[0], season=config.evaluation.season),
+        rows[1],
         groups,
         sequence_length=config.windows.sequence_length,
         horizon=config.target.horizon,
@@ -126,7 +170,6 @@ def importances(
         passes=passes,
         on_pass=on_pass,
     )
-    return replace(made, part=part)
 
 
 @plain_numbers()

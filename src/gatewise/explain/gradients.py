@@ -94,6 +94,13 @@ def converged_gradients(score: Callable[[Tensor], Tensor], x_TF: Tensor, baselin
         points *= 2
 
 
+def has_gradient(predictor: Predictor) -> bool:
+    """Whether `window_gradients` can be asked of it."""
+    if isinstance(predictor, EnsemblePredictor) and isinstance(predictor.combine, Vote):
+        return all(has_gradient(member) for _, member in predictor.members)
+    return isinstance(predictor, NeuralPredictor)
+
+
 def window_gradients(predictor: Predictor, inputs: Inputs, explained: Explained) -> Gradients:
     """Of the window that ends at the one row of `inputs`: of a network, or of a voting its members' weighted mean.
 

@@ -35,6 +35,8 @@ LEAST_BLOCKS = 10  # of an interval
 Groups = Mapping[str, Sequence[str]]
 # From a matrix of features and rows of it to predictions, as the model gives them.
 Predict = Callable[[Values, Ints], Floats]
+# Hears how many passes over the rows are done, and how many there are.
+OnPass = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def permutation_importances(
     confidence: float,
     memory_rows: int | None = None,
     passes: Passes = USUAL,
-    on_pass: Callable[[int, int], None] = lambda done, passes: None,
+    on_pass: OnPass = lambda done, total: None,
 ) -> Importances:
     """How much the deciding metric grows on `rows` where each group's features are moved.
 
@@ -137,7 +139,6 @@ def permutation_importances(
         groups: {name: features that are moved together}.
         sequence_length, horizon: the longer is a block's length.
         confidence, memory_rows: see `judge_part`.
-        on_pass: hears how many passes over the rows are done, and how many there are.
 
     Raises:
         NotEnoughRowsError: no symbol's rows hold two blocks.

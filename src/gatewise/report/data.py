@@ -12,6 +12,7 @@ from gatewise.calibration.calibrator import Calibrator
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
+from gatewise.explain.in_report import UNEXPLAINED, Explanations
 from gatewise.report.members import MemberResult
 from gatewise.sample_weights import SampleWeights
 from gatewise.targets.outputs.base import OutputSpec
@@ -73,6 +74,7 @@ class ReportData:
         predicted: {part: at most 1,000 rows, evenly taken}; empty for classes.
         newest: {part: the newest 250 rows of a symbol}; likewise.
         config_yaml: the resolved config.
+        explanations: what predictions rest on, and the newest one.
         attention: of the newest windows of the newest part; `None` where a model has none.
         notes: what a reader should know beside the numbers.
         members: of an ensemble, beside it.
@@ -95,6 +97,7 @@ class ReportData:
     notes: tuple[str, ...]
     members: tuple[MemberResult, ...] = ()
     attention: Attention | None = None
+    explanations: Explanations = UNEXPLAINED
     weights: SampleWeights | None = None
     calibrator: Calibrator | None = None
 

@@ -18,6 +18,7 @@ from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
+from gatewise.explain.in_report import UNEXPLAINED, Explanations
 from gatewise.learners.attention import Attention
 from gatewise.report.data import MOST_DOTS, MOST_NEWEST, Predicted, ReportData, Stretch, thinned
 from gatewise.report.members import MemberResult
@@ -50,6 +51,7 @@ def gather_report(
     attention: Attention | None = None,
     weights: SampleWeights | None = None,
     calibrator: Calibrator | None = None,
+    explanations: Explanations = UNEXPLAINED,
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -60,6 +62,7 @@ def gather_report(
         remarks: sentences on the training, which head the notes. curves: what the history shows, in words.
         members: of an ensemble.
         attention: of some windows; `None`: the model has none.
+        explanations: see `ReportData`.
         weights: of the labels that were learned from; `None`: all counted alike.
         calibrator: what validation rows set right; `None`: nothing.
     """
@@ -91,6 +94,7 @@ def gather_report(
             *_notes(config, evaluation, labels.spec),
         ),
         attention=attention,
+        explanations=explanations,
         weights=weights,
         calibrator=calibrator,
     )

@@ -16,10 +16,12 @@ from gatewise.evaluation.base import Interval
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import metric_words
+from gatewise.explain.in_report import Explanations
 from gatewise.files import write_text
 from gatewise.learners.attention import Attention
 from gatewise.report import attention_figures, figures, run_figures
 from gatewise.report.data import ReportData
+from gatewise.report.explain import attribution_pieces, importance_pieces
 from gatewise.report.html import (
     Pictures,
     bullets,
@@ -57,6 +59,7 @@ def render(report: ReportData) -> str:
         _header(report),
         section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
+        *_explained(report.explanations, pictures),
         *([section("Attention", _attention(report.attention, pictures))] if report.attention else []),
         section("Training", _training(report, pictures)),
         *([section("Sample weights", _weights(report.weights, pictures))] if report.weights else []),
@@ -133,6 +136,14 @@ def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]
 def _amount(rule: Backtest, value: float, sign: str = "") -> str:
     """A return or a fall in its unit."""
     return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
+
+
+def _explained(explanations: Explanations, pictures: Pictures) -> Iterator[str]:
+    importances, attribution = explanations.importances, explanations.attribution
+    if importances:
+        yield section("What predictions rest on", importance_pieces(importances, pictures))
+    if attribution:
+        yield section("Why it said that: the newest prediction", attribution_pieces(attribution, pictures))
 
 
 def _attention(attention: Attention, pictures: Pictures) -> Iterator[str]:
