@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from gatewise.config.model_section import LogisticConfig, RidgeConfig, XgboostCo
 from gatewise.tabular.base import TrainingRows, class_prior
 from gatewise.tabular.linear_models import Logistic, Ridge
 from gatewise.tabular.xgboost import Xgboost
+from gatewise.tabular.xgboost_quantiles import XgboostQuantiles
 
 FITS: dict[str, tuple[Any, Any, bool]] = {
     "logistic": (Logistic, LogisticConfig(name="logistic"), True),
     "ridge": (Ridge, RidgeConfig(name="ridge"), False),
     "xgboost, classes": (Xgboost, XgboostConfig(name="xgboost"), True),
+    "xgboost, quantiles": (XgboostQuantiles, XgboostConfig(name="xgboost"), False),
     "xgboost, numbers": (Xgboost, XgboostConfig(name="xgboost"), False),
 }
 
@@ -43,6 +46,8 @@ def world(classes: bool, n: int = 600, kinds: int = 3) -> TrainingRows:
 def test_a_model_made_of_its_state_says_the_same_to_the_bit(name: str) -> None:
     kind, config, classes = FITS[name]
     rows = world(classes)
+    if kind is XgboostQuantiles:
+        rows = replace(rows, levels=(0.1, 0.9))
     model = kind.fit(rows, config)
     arrays, values = model.to_state()
     again = kind.from_state((load(save(arrays)), json.loads(json.dumps(values))))

@@ -111,9 +111,9 @@ class RidgeConfig(TabularConfig):
 
 
 class XgboostConfig(TabularConfig):
-    """xgboost: for classes, values and volatility."""
+    """xgboost: for classes, values, quantiles and volatility."""
 
-    targets: ClassVar = ("classes", "values", "volatility")
+    targets: ClassVar = ("classes", "values", "quantiles", "volatility")
     tiny: ClassVar = {"most_rounds": 40}
 
     rounds: int | None = Field(None, ge=1)  # None: as many as serve the newest rows best

@@ -83,6 +83,21 @@ def fit_value_baselines(
     return fitted | {name: model.predict for name, model in _fitted(("ridge", "xgboost"), rows, say, without)}
 
 
+def fit_quantile_baselines(
+    x: Features,
+    y: npt.NDArray[Any],
+    time_us: Ints,
+    known_us: Ints,
+    seed: int,
+    levels: tuple[float, ...],
+    say: Say = say_nothing,
+    without: str = "",
+) -> dict[str, ValuePredictor]:
+    """xgboost; y is float [n, outputs], of each of which the quantiles at `levels` are predicted."""
+    rows = TrainingRows(x, y.astype(np.float64), 0, time_us, known_us, seed, levels=levels)
+    return {name: model.predict for name, model in _fitted(("xgboost",), rows, say, without)}
+
+
 def fit_history_baselines(
     history: History,
     rows: Ints,

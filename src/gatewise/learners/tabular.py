@@ -28,6 +28,7 @@ from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.targets.history import history_width
+from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.training.budget import WHOLE, Budget
 from gatewise.training.device import Precision
 from gatewise.training.listeners import Listener
@@ -215,6 +216,7 @@ def training_rows(
         table.time_us[labels.known_at[rows]],
         config.training.seed,
         None if weight is None else weight[rows].astype(np.float64),
+        levels=labels.spec.levels if isinstance(labels.spec, Quantiles) else (),
     )
 
 

@@ -41,7 +41,7 @@ from gatewise.parts import find_part, model_code
 from gatewise.tabular.garch import Garch
 from gatewise.tabular.har import Har
 from gatewise.tabular.linear_models import Logistic, Ridge
-from gatewise.tabular.xgboost import Xgboost
+from gatewise.tabular.xgboost_quantiles import fit_xgboost, xgboost_of
 
 
 def _neural(
@@ -69,7 +69,7 @@ def _recurrent(cell: Cell, summary: str, source: str) -> NeuralSpec:
 
 
 def _tabular(
-    model: type[Logistic | Ridge | Xgboost | Har | Garch], config: type[TabularConfig], summary: str, source: str
+    model: type[Logistic | Ridge | Har | Garch], config: type[TabularConfig], summary: str, source: str
 ) -> TabularSpec:
     return TabularSpec(summary, source, config, model.fit, model.from_state)
 
@@ -118,7 +118,7 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
-    "xgboost": _tabular(Xgboost, XgboostConfig, "Boosted trees on one row", "Chen & Guestrin 2016"),
+    "xgboost": TabularSpec("Boosted trees on one row", "Chen & Guestrin 2016", XgboostConfig, fit_xgboost, xgboost_of),
     "har": _tabular(Har, HarConfig, "Least squares on realised variance of 1, 5 and 22 horizons", "Corsi 2009"),
     "harq": _tabular(
         Har, HarqConfig, "The same, with the error of what was measured", "Bollerslev, Patton & Quaedvlieg 2016"

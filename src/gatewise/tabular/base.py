@@ -33,6 +33,7 @@ class TrainingRows:
         weight: float64 [n], above 0, how much each row counts, as so many equal rows would; `None`: all alike.
         series: float64 [m], for what reads returns: those of all rows in training windows, in order of time.
         horizon: rows until a label is known; of labels with differing paths the median.
+        levels: of the quantiles that are asked of each column of y; empty: its mean.
     """
 
     x: npt.NDArray[Any]
@@ -44,6 +45,7 @@ class TrainingRows:
     weight: Floats | None = None
     series: Floats = field(default_factory=lambda: np.empty(0))
     horizon: int = 1
+    levels: tuple[float, ...] = ()
 
     def weight_of(self, rows: Ints | slice) -> Floats | None:
         """Of some positions."""
@@ -69,7 +71,10 @@ class TabularModel(Protocol):
     """A fitted model of one row."""
 
     def predict(self, x: npt.NDArray[Any]) -> Floats:
-        """Probabilities [n, classes], rows summing to 1, or values [n, outputs] in the unit of the y it learned."""
+        """Probabilities [n, classes], rows summing to 1, or values [n, outputs] in the unit of the y it learned.
+
+        Quantiles stand column by column, those of a column in rising order.
+        """
 
     def to_state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
         """Its arrays by name and its JSON values; with both, its class's `from_state` gives an equal model."""

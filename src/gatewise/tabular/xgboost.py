@@ -30,7 +30,7 @@ from gatewise.tabular.base import (
 if TYPE_CHECKING:
     from xgboost import Booster, DMatrix
 
-_PATIENCE = 10  # rounds
+PATIENCE = 10  # rounds
 _LARGEST_SEED = 2**31
 
 
@@ -90,13 +90,10 @@ class Xgboost:
     @classmethod
     def from_state(cls, state: State) -> Self:
         load_xgboost()
-        from xgboost import Booster
-
         arrays, values = state
         booster = None
         if values["booster"] is not None:
-            booster = Booster({"nthread": 1})
-            booster.load_model(bytearray(json.dumps(values["booster"]).encode()))
+            booster = read_booster(values["booster"])
         outputs = None if values["outputs"] is None else Scaler.from_dict(values["outputs"])
         return cls(booster, arrays["classes"], arrays["prior"], outputs)
 
@@ -128,31 +125,16 @@ class Xgboost:
 
         count = len(self.classes)
         objective = "reg:squarederror" if self.outputs else "binary:logistic" if count == 2 else "multi:softprob"
-        # Leaves are measured by their curvature: 1 a row for squares, about a fifth for classes.
-        least = config.min_rows or int(np.clip(len(rows.x) // 500, 20, 200))
-        settings = {
-            "objective": objective,
-            "eta": config.eta,
-            "tree_method": "hist",
-            "grow_policy": "lossguide",
-            "max_leaves": config.max_leaves,
-            "max_depth": 0,
-            "max_bin": config.max_bins,
-            "min_child_weight": least if self.outputs else least / 5,
-            "reg_lambda": config.l2,
-            "base_score": 0.0 if self.outputs else 0.5,
-            "seed": rows.seed % _LARGEST_SEED,
-            "nthread": 1,
-            "verbosity": 0,
-        } | ({"num_class": count} if count > 2 else {})
+        settings = tree_settings(rows, config) | {"objective": objective, "base_score": 0.0 if self.outputs else 0.5}
+        if not self.outputs:
+            settings["min_child_weight"] /= 5  # leaves are measured by their curvature: about a fifth a row
+        settings |= {"num_class": count} if count > 2 else {}
         train = self._matrix(rows.x[some], y, rows.weight_of(some))
         if ahead is None:
             return xgboost.train(settings, train, rounds)
         newest, truth = ahead
         watched = [(self._matrix(rows.x[newest], truth, rows.weight_of(newest)), "newest")]
-        return xgboost.train(
-            settings, train, rounds, evals=watched, early_stopping_rounds=_PATIENCE, verbose_eval=False
-        )
+        return xgboost.train(settings, train, rounds, evals=watched, early_stopping_rounds=PATIENCE, verbose_eval=False)
 
     def _matrix(self, x: Features, y: npt.NDArray[Any] | None = None, weight: Floats | None = None) -> DMatrix:
         """Rows that begin at the prior."""
@@ -164,3 +146,29 @@ class Xgboost:
             margin = np.full(len(x), share[1] - share[0]) if len(share) == 2 else np.tile(share, (len(x), 1))
             matrix.set_base_margin(margin.astype(np.float32))
         return matrix
+
+
+def tree_settings(rows: TrainingRows, config: XgboostConfig) -> dict[str, Any]:
+    """XGBoost's parameters, whatever is learned; leaves hold so many rows, each of curvature 1."""
+    return {
+        "eta": config.eta,
+        "tree_method": "hist",
+        "grow_policy": "lossguide",
+        "max_leaves": config.max_leaves,
+        "max_depth": 0,
+        "max_bin": config.max_bins,
+        "min_child_weight": config.min_rows or int(np.clip(len(rows.x) // 500, 20, 200)),
+        "reg_lambda": config.l2,
+        "seed": rows.seed % _LARGEST_SEED,
+        "nthread": 1,
+        "verbosity": 0,
+    }
+
+
+def read_booster(values: Any) -> Booster:
+    """Of the JSON values that it was written as."""
+    from xgboost import Booster
+
+    booster = Booster({"nthread": 1})
+    booster.load_model(bytearray(json.dumps(values).encode()))
+    return booster

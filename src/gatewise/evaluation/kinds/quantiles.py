@@ -1,4 +1,6 @@
-"""Judging `quantiles`: pinball loss decides, beside the quantiles of the training labels, which know nothing else."""
+"""Judging `quantiles`: pinball loss decides; beside those of the training labels, those that know how much the series
+moved of late, and trees.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,16 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.evaluation.baselines import ValuePredictor, choose_rows, fit_quantile_baselines
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.quantile_metrics import quantile_scores
 from gatewise.evaluation.reference import by_symbol, spread, usual_moves
+from gatewise.evaluation.spread import quantiles_by_spread
 from gatewise.tabular.base import Features
 from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.quantiles import Quantiles, empirical_quantiles, pinball
+
+TREE_ROWS = 20_000  # most that trees learn from: they take a tree a level, and leaves that are sorted
 
 
 class QuantilesJudge:
@@ -45,20 +51,37 @@ class QuantilesJudge:
         stays = (returns | ~np.isfinite(present))[:, :, None]
         return np.where(stays, plain, moves + present[:, :, None]).reshape(len(rows), -1)
 
-    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> Floats:
-        """Quantiles of the training labels, in the unit that labels are learned in; of all training rows."""
-        rows, units = ground.train_rows, ground.units
-        y = ground.labels.at(rows).astype(np.float64)
-        return empirical_quantiles(units.scale(y, rows) if units else y, _spec(ground).levels).ravel()
+    def fit_baselines(self, ground: Ground, learned: BaselineRows) -> dict[str, ValuePredictor]:
+        """The quantiles of all training labels, and trees, in the unit that labels are learned in."""
+        rows, units, labels = ground.train_rows, ground.units, ground.labels
+        y = labels.at(rows).astype(np.float64)
+        prior = empirical_quantiles(units.scale(y, rows) if units else y, _spec(ground).levels).ravel()
+        some = choose_rows(ground.table.time_us[learned.rows], TREE_ROWS)
+        rows, time_us = learned.rows[some], ground.table.time_us
+        y = labels.at(rows).astype(np.float64)
+        return {"prior": lambda x: np.tile(prior, (len(x), 1))} | fit_quantile_baselines(
+            learned.x[some],
+            units.scale(y, rows) if units else y,
+            time_us[rows],
+            time_us[labels.known_at[rows]],
+            learned.seed,
+            _spec(ground).levels,
+            learned.say,
+            learned.without,
+        )
 
-    def baselines(self, ground: Ground, fitted: Floats, rows: Ints, x: Features) -> Mapping[str, Floats]:
+    def baselines(
+        self, ground: Ground, fitted: Mapping[str, ValuePredictor], rows: Ints, x: Features
+    ) -> dict[str, Floats]:
+        predicted = {name: predict(x) for name, predict in fitted.items()}
+        if ground.units:
+            predicted = {name: ground.units.unscale(values, rows) for name, values in predicted.items()}
         if ground.labels.spec.starts:
-            return {"prior": by_symbol(ground.table, ground.train_rows, rows, partial(self._of_rows, ground))}
-        prior = np.tile(fitted, (len(rows), 1))
-        return {"prior": ground.units.unscale(prior, rows) if ground.units else prior}
+            predicted["prior"] = by_symbol(ground.table, ground.train_rows, rows, partial(self._of_rows, ground))
+        return predicted | self.references(ground, rows)
 
-    def references(self, ground: Ground, rows: Ints) -> Mapping[str, Floats]:
-        return {}
+    def references(self, ground: Ground, rows: Ints) -> dict[str, Floats]:
+        return quantiles_by_spread(ground, _spec(ground), rows, self.knowing_nothing(ground, rows))
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """By the median, where it is predicted."""
