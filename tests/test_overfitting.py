@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewise.errors import DivergedError
-from gatewise.selection.luck.overfitting import MOST_PERIODS, OverfittingReport, overfitting_report
+from gatewise.evaluation.confidence_set import MOST_PERIODS
+from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,6 +22,7 @@ from gatewise.config.schema import EvaluationConfig, ExperimentConfig, TargetCon
 from gatewise.data.table import Table
 from gatewise.errors import StorageError
 from gatewise.evaluation.base import Interval, fixed, shown
+from gatewise.evaluation.diebold_mariano import p_text
 from gatewise.evaluation.evaluate import evaluate_parts
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.verdict import TONES, Verdict
@@ -169,6 +170,9 @@ def test_the_page_says_the_verdict_and_holds_every_number_that_the_evaluation_fo
                 assert f"{found[name].value:{digits}}" in text
                 if found[name].low is not None:
                     assert f"{found[name].low:{digits}} to {found[name].high:{digits}}" in text
+    assert test.tests is not None
+    assert "Diebold-Mariano p, model beside it" in text
+    assert all(p_text(one.p) in text for one in test.tests.diebold_mariano.values() if one.p is not None)
     for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "indicative"):
         assert words in text, words
 

@@ -121,6 +121,7 @@ class Outcome:
             "metrics": self.evaluation.metrics(),
             "metrics_by_symbol": self.evaluation.metrics_by_symbol(),
             "baselines": self.evaluation.baselines(),
+            **self.evaluation.tests(),
             "columns": self.evaluation.columns(),
             "steps": self.evaluation.steps(),
             "units": self.evaluation.units.to_dict(),

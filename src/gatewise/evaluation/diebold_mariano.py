@@ -106,3 +106,8 @@ def loss_series(
     when = moments(time_us, symbol)
     by_moment = when.means(np.column_stack([*losses.values()])).T
     return dict(zip(losses, by_moment, strict=True)), max(1, ceil(horizon * when.a_row))
+
+
+def p_text(p: float) -> str:
+    """In three places."""
+    return f"{p:.3f}" if p >= 0.0005 else "<0.001"

@@ -22,6 +22,7 @@ from gatewise.evaluation.columns import outside_note
 from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.kinds.table import judge_of
+from gatewise.evaluation.loss_tests import loss_tests
 from gatewise.evaluation.units import ErrorUnits, error_units
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.tabular.base import Say, say_nothing
@@ -86,6 +87,10 @@ class Evaluation:
             if result.symbols
         }
 
+    def tests(self) -> dict[str, Any]:
+        """{diebold_mariano: {baseline: the model beside it}, confidence_set} of the newest part."""
+        return self.newest.tests.to_dict() if self.newest.tests else {}
+
     def uncalibrated(self) -> dict[str, dict[str, dict[str, float | None]]]:
         """As `metrics`, of the model before validation rows set it right; empty where nothing was."""
         return {
@@ -106,6 +111,7 @@ class _Rules:
     spec: EvaluationConfig
     newest: str
     val_chose: bool
+    seed: int
 
 
 def evaluate_parts(
@@ -147,7 +153,7 @@ def evaluate_parts(
         DivergedError: predictions that are not finite.
     """
     ground = Ground(table, labels, train_rows, units, spec.season)
-    rules = _Rules(ground, target.horizon, spec, newest=list(part_rows)[-1], val_chose=val_chose)
+    rules = _Rules(ground, target.horizon, spec, newest=list(part_rows)[-1], val_chose=val_chose, seed=seed)
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     notes = [_fitted_on(len(chosen), len(train_rows))]
     if unseen := labels.unseen(train_rows):
@@ -198,7 +204,17 @@ def _judged(
     if part == rules.newest:  # the part that counts: it costs three times what all rows together do
         names = dict(enumerate(table.symbols))
         scale_of = partial(judge.symbol_scale, ground)
-        result = replace(result, symbols=judge_symbols(part, model, baselines, names, scale_of=scale_of, **how))
+        result = replace(
+            result,
+            symbols=judge_symbols(part, model, baselines, names, scale_of=scale_of, **how),
+            tests=loss_tests(
+                model,
+                baselines,
+                **{name: how[name] for name in ("time_us", "symbol", "horizon", "confidence")},
+                samples=rules.spec.bootstrap_samples,
+                seed=rules.seed,
+            ),
+        )
     result = replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}))
     return _with_backtest(rules, result, rows, judge.positions(ground, rows, predictions))
 

@@ -14,6 +14,7 @@ from gatewise.evaluation.base import Interval, Ints, Scores, beats, shown, signe
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
 from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
+from gatewise.evaluation.loss_tests import LossTests
 from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
 from gatewise.evaluation.sequence_metrics import StepErrors
@@ -45,6 +46,7 @@ class PartResult:
         backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
         steps: errors of a path step by step; `None` of other predictions.
+        tests: of its loss beside the baselines'; of the newest part.
         symbols: by name, where there are several: the same verdict on each one's own rows; of the newest part.
         uncalibrated: the model before validation rows set it right, beside `calibrated`; `None`: nothing was set right.
     """
@@ -71,6 +73,7 @@ class PartResult:
     sharpe: Interval | None = None
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
     steps: StepErrors | None = None
+    tests: LossTests | None = None
     symbols: Mapping[str, PartResult] = field(default_factory=dict)
     uncalibrated: PartResult | None = None
 

@@ -226,6 +226,12 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -
         "Intervals allow for what neighbouring rows have in common: overlapping labels, moods that last. They say how "
         "far the numbers could have come out otherwise in a market like this one, not what another market would do."
     )
+    if evaluation.newest.tests:
+        notes.append(
+            "Three things are told of a difference, and they may disagree. Its interval counts how long losses, "
+            "predictions and labels remember; Diebold and Mariano's p counts that labels overlap, and one pair at a "
+            "time; the model confidence set counts that all of them were compared."
+        )
     if said := _OF_UNITS.get(evaluation.units.errors or ""):
         notes.append(said)
     if any(result.symbols for result in evaluation.parts.values()):

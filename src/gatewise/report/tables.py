@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
 from gatewise.evaluation.base import Interval, decimals, fixed, shown
+from gatewise.evaluation.diebold_mariano import p_text
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.loss_tests import MODEL, LossTests
 from gatewise.evaluation.metric_names import best_of, metric_interval, metric_places, metric_text, metric_words
 from gatewise.evaluation.verdict import TONES, Tone, column_tone
 from gatewise.report.html import Cell, Line, table
@@ -31,6 +34,7 @@ def metric_table(
         places = metric_places(result.deciding_metric, result.metrics[result.deciding_metric].value)
         cells = [_difference_cell(result.differences[name], places) for name in result.baselines]
         lines.append(Line(label, [Cell("–", style="model"), *cells], "difference"))
+        lines += _test_lines(result.tests) if result.tests else []
     some = any(values[name].low is not None for values in columns.values() for name in metrics)
     intervals = f", {result.confidence:.0%} intervals." if some else "."
     intervals_text = " ".join([intervals, *without_interval(columns, metrics)])
@@ -38,6 +42,16 @@ def metric_table(
     if unit:
         whole += f" Errors are in {unit}."
     return table(caption, whole, columns, lines)
+
+
+def _test_lines(tests: LossTests) -> list[Line]:
+    pairs, kept = tests.diebold_mariano.values(), tests.confidence_set
+    cells = [Cell("–" if test.p is None else p_text(test.p)) for test in pairs]
+    lines = [Line("Diebold-Mariano p, model beside it", [Cell("–", style="model"), *cells])]
+    if kept.reason is None:
+        sets = [Cell("yes" if name in kept.included else "no") for name in (MODEL, *tests.diebold_mariano)]
+        lines.append(Line("in the model confidence set", [replace(sets[0], style="model"), *sets[1:]]))
+    return lines
 
 
 def column_table(result: PartResult, caption: str, units: str) -> Markup:

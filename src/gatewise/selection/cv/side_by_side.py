@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from gatewise.config.model_section import NetworkConfig
 from gatewise.evaluation.base import Estimate
+from gatewise.evaluation.diebold_mariano import p_text
 from gatewise.evaluation.metric_names import metric_head, metric_interval, metric_text
 from gatewise.evaluation.side_by_side import in_tables
 from gatewise.selection.cv.effort import Effort
@@ -103,11 +104,6 @@ def _p_values(summary: Summary, outcome: CvOutcome) -> list[str]:
     pairs, tests = outcome.pairs, outcome.pairs.tests.get(summary.name, {})
     found = [tests.get(f"{name}@{summary.horizon}") for name in pairs.beside[summary.horizon]]
     return [NONE if test is None or test.p is None else p_text(test.p) for test in found]
-
-
-def p_text(p: float) -> str:
-    """In three places."""
-    return f"{p:.3f}" if p >= 0.0005 else "<0.001"
 
 
 def _has_epochs(summary: Summary, outcome: CvOutcome) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gatewise.errors import DivergedError
 from gatewise.evaluation.base import Floats, Ints
-from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments
+from gatewise.evaluation.confidence_set import loss_periods, too_few_for_blocks, weighted_means
 from gatewise.evaluation.moments import Moments, moments
 from gatewise.selection.luck.cscv import (
     BacktestOverfitting,
@@ -27,13 +27,6 @@ from gatewise.selection.luck.deflated_sharpe import DeflatedSharpe, deflated_sha
 from gatewise.selection.luck.skill import skill_of_sums, skill_parts
 from gatewise.selection.luck.snooping import Snooping, data_snooping
 
-# More periods than this are put together: the tests' cost grows with their square, what they can tell does not.
-MOST_PERIODS = 1_000
-# With ten, tests at 5 % found too much in 16 % of noise.
-LEAST_HORIZONS = 20
-LEAST_MOMENTS = 60
-# Blocks that do for the interval of one mean are too short for the highest of many; see docs/overfitting.md.
-LONGER_BLOCK = 1.5
 _NO_STRATEGY = "no strategy returns: the target has no up and down, or the table no close"
 
 
@@ -116,7 +109,7 @@ def overfitting_report(
     lost, against = (np.column_stack([values[name] for name in names]) for values in (losses, beside))
     when = moments(time_us, symbol)
     gap = ceil(horizon * when.a_row)
-    by_moment = [_weighted_means(values, when) for values in (lost, against)]
+    by_moment = [weighted_means(values, when) for values in (lost, against)]
     pbo = overfitting_by_metric(*by_moment, metric=metric, gap=gap)
     skill_pbo = BacktestOverfitting(None, "no skill was handed in", len(names), by="skill")
     if skill:
@@ -130,15 +123,13 @@ def overfitting_report(
         deflated = deflated_sharpe(returns, best)
     else:
         strategy_pbo, deflated = BacktestOverfitting(None, _NO_STRATEGY), DeflatedSharpe(None, _NO_STRATEGY)
-    least = ceil(max(LEAST_MOMENTS, LEAST_HORIZONS * horizon * when.a_row))
-    if when.count < least:
-        reason = f"needs {LEAST_HORIZONS} horizons and {LEAST_MOMENTS} moments, here {least} moments; got {when.count}"
+    if reason := too_few_for_blocks(when, horizon):
         snooping = Snooping(None, reason, trials=len(names), confidence=confidence)
     else:
         if several:
             lost, against = lost - against, np.zeros_like(against)
-        block = ceil(LONGER_BLOCK * block_moments(when, lost.mean(axis=1) - against[:, 0], horizon))
-        periods, block = _fewer(_weighted_means(np.column_stack([lost, against[:, 0]]), when), block)
+        lead = lost.mean(axis=1) - against[:, 0]
+        periods, block = loss_periods(np.column_stack([lost, against[:, 0]]), lead, when, horizon)
         snooping = data_snooping(
             periods[:, :-1], periods[:, -1], names, block=block, confidence=confidence, samples=samples, seed=seed
         )
@@ -150,22 +141,6 @@ def _overfitting_by_skill(pairs: list[tuple[Floats, Floats]], when: Moments, gap
     nothing = (np.zeros_like(pairs[0][0]), pairs[0][1])
     parts = np.stack([when.sums(skill_parts(*pair)) for pair in (*pairs, nothing)], axis=-1)
     return replace(overfitting_of_sums(parts, skill_of_sums, len(pairs), gap=gap), by="skill")
-
-
-def _weighted_means(values: Floats, when: Moments) -> Floats:
-    """Mean over the rows of each moment, weighted by how many they are, so that its mean is that over all rows."""
-    return when.sums(values) * (when.count / len(values))
-
-
-def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
-    """Neighbouring moments put together into at most `MOST_PERIODS`, and the block's length in those.
-
-    Moments that do not fill a period are left off at the old end.
-    """
-    size = -(-len(by_moment) // MOST_PERIODS)
-    count = len(by_moment) // size
-    periods = by_moment[len(by_moment) - count * size :].reshape(count, size, -1).mean(axis=1)
-    return periods, max(1, min(-(-block // size), count // LEAST_BLOCKS))
 
 
 def _require_finite(quantity: str, values: dict[str, Floats]) -> None:

@@ -5,9 +5,8 @@ of Business & Economic Statistics 23/4) asks whether any trial beats the benchma
 The model confidence set (Hansen, Lunde and Nason 2011, Econometrica 79/2) holds the trials that the data can't tell
 from the best.
 
-Where a few blocks are all there is, their spread is itself uncertain and either test would find too much. So observed
-differences are set against the spread of the draws only after they are divided by what Student's t has over the normal
-at the level that as many comparisons call for. docs/overfitting.md has how often the tests then err.
+Where a few blocks are all there is, either test would find too much, so that differences are `sobered` first.
+docs/overfitting.md has how often the tests then err.
 """
 
 from __future__ import annotations
@@ -20,14 +19,12 @@ import numpy as np
 
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.bootstrap import draw
+from gatewise.evaluation.confidence_set import confidence_p, sobered
 from gatewise.evaluation.moments import Moments
 from gatewise.loading import traceless
 
 with traceless():
-    from arch.bootstrap import MCS, SPA
-    from scipy import stats
-
-MOST_PAIRS_DRAWN = 4_000_000  # the confidence set holds samples · trials² numbers, a few times over: about 100 MB
+    from arch.bootstrap import SPA
 
 
 @dataclass(frozen=True)
@@ -112,13 +109,13 @@ def data_snooping(
         return Snooping(None, "every trial's loss is the benchmark's, up to a constant", **setting)
     # arch's statistic is the largest plain mean, in which the most erratic trial would drown the others; Hansen's is
     # the largest in units of its own spread.
-    standard = _sobered(gain[:, differs] / spread[differs], 0.0, block, (1 - confidence) / differs.sum())
+    standard = sobered(gain[:, differs] / spread[differs], 0.0, block, (1 - confidence) / differs.sum())
     test = SPA(np.zeros(len(gain)), -standard, block_size=block, reps=samples, bootstrap="circular", seed=seed)
     test.compute()
     # The draw that was observed counts as one of them: a p-value is never zero.
     lower, consistent, upper = ((float(p) * samples + 1) / (samples + 1) for p in test.pvalues)
     better = np.flatnonzero(differs)[test.better_models(1 - confidence)]
-    kept = _confidence_p(np.column_stack([losses, benchmark]), block, 1 - confidence, samples, seed)
+    kept = confidence_p(np.column_stack([losses, benchmark]), block, 1 - confidence, samples, seed)
     return Snooping(
         value=consistent,
         lower=lower,
@@ -137,43 +134,3 @@ def _spread_of_mean(gain: Floats, block: int, samples: int, seed: int) -> Floats
     sums = draw(Moments(np.arange(count), count, 1.0), block, samples, seed).sums(gain)
     spread: Floats = sums.std(axis=0) / count
     return spread
-
-
-def _sobered(values: Floats, around: float, block: int, tail: float) -> Floats:
-    """The columns with their means drawn towards `around`, by Student's t over the normal at a tail's probability."""
-    mean = values.mean(axis=0)
-    freedom = max(len(values) / block - 1, 1.0)
-    widen = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail) * np.sqrt((freedom + 1) / freedom)
-    drawn: Floats = values - (mean - around) * (1 - 1 / widen)
-    return drawn
-
-
-def _confidence_p(losses: Floats, block: int, level: float, samples: int, seed: int) -> list[float]:
-    """The model confidence set's p-value of every column.
-
-    Columns that differ by a constant have no spread to be measured by: of those the lowest stands for its equals, and
-    the others are worse in every single period.
-    """
-    mean = losses.mean(axis=0)
-    least = 1e-9 * losses.std(axis=0).max()
-    stands: dict[int, list[int]] = {}
-    for column in np.argsort(mean, kind="stable").tolist():
-        losses_of_trial = losses[:, column]
-        alike = next((first for first in stands if np.std(losses_of_trial - losses[:, first]) <= least), column)
-        stands.setdefault(alike, []).append(column)
-    p = np.zeros(len(mean))
-    p_values = np.ones(1)
-    if len(stands) > 1:
-        count = len(stands)
-        compared = losses[:, list(stands)]
-        compared = _sobered(compared, float(compared.mean()), block, level / (count * (count - 1)))
-        # arch can't order pairs that are exactly as far apart.
-        compared += least * np.random.default_rng(seed).random(count)
-        draws = min(samples, max(100, MOST_PAIRS_DRAWN // count**2))
-        test = MCS(compared, size=level, block_size=block, reps=draws, bootstrap="circular", seed=seed)
-        test.compute()
-        p_values = test.pvalues.sort_index()["Pvalue"].to_numpy()
-    for value, (first, columns) in zip(p_values, stands.items(), strict=True):
-        equal = [column for column in columns if mean[column] - mean[first] <= least]
-        p[equal] = value
-    return [float(value) for value in p]

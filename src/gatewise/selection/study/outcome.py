@@ -12,14 +12,14 @@ import polars as pl
 
 from gatewise.config.durations import format_duration, rough_duration
 from gatewise.evaluation.base import Ints, count, fixed
-from gatewise.evaluation.diebold_mariano import diebold_mariano
+from gatewise.evaluation.diebold_mariano import diebold_mariano, p_text
 from gatewise.evaluation.metric_names import metric_text, metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.files import write_frame, write_text
 from gatewise.report.study import StudyPage, write_study_page
 from gatewise.selection.cv.outcome import CvOutcome
-from gatewise.selection.cv.side_by_side import NONE, p_text
+from gatewise.selection.cv.side_by_side import NONE
 from gatewise.selection.study.table import (
     Line,
     study_cells,
@@ -166,7 +166,7 @@ def _notes(study: Study) -> list[str]:
     first = study.outcome.plan.beside[0]
     return [
         "Every number is of rows that no training saw; what training and test rows share is purged.",
-        f"The headline says better than {first} only where DM p is below 5 % and the confidence set, which counts that "
+        f"The headline says better than {first} only where DM p is below 5% and the confidence set, which counts that "
         f"the best was picked among all, leaves {first} out.",
         "Folds, every metric and all settings are on the page of the cross-validation, report.html beside this one.",
         "Once a model is chosen by these numbers, its own flatters it: fresh rows say what it is worth.",

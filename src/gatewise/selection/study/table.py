@@ -10,11 +10,11 @@ import polars as pl
 
 from gatewise.config.durations import rough_duration
 from gatewise.evaluation.base import Interval
-from gatewise.evaluation.diebold_mariano import DieboldMariano
+from gatewise.evaluation.diebold_mariano import DieboldMariano, p_text
 from gatewise.evaluation.metric_names import metric_head, metric_text
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.selection.cv.outcome import CvOutcome
-from gatewise.selection.cv.side_by_side import NONE, in_set, p_text, short
+from gatewise.selection.cv.side_by_side import NONE, in_set, short
 
 METRICS = ("qlike", "log_mse", "log_r2")
 
