@@ -119,13 +119,14 @@ def python(folder: Path) -> Names:
 GIVEN: dict[str, Callable[[Path], Names]] = {
     "README": readme, "architecture": architecture,
     "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
-    "python": python, "scikit-learn": lambda _: {}, "tuning": tuning,
+    "python": python, "scikit-learn": lambda _: {}, "tuning": tuning, "volatility": compare,
 }  # fmt: skip
 
 # Smaller and shorter, or a page's settings would train for minutes.
 SMALLER = {
     '"gru", "xgboost"], max_time="10m", horizon=20': "'logistic'], max_time='4s', horizon=2, seq_len=4, hidden_size=3, "
     "num_layers=1, n_splits=2, batch_size=64, sets=['ohlcv']",
+    "horizon=20, history=True": "horizon=1, history=True, sets=[], seq_len=4, hidden_size=3, max_epochs=1",
     "hidden_size=128": "hidden_size=4, batch_size=32, max_epochs=1",
     '"training.batch_size": 128': '"training.batch_size": 128, "training.max_epochs": 1',
     "[16, 32]": "[2, 3]",

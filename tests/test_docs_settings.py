@@ -11,6 +11,7 @@ import yaml
 
 from gatewise.config.fields import chosen_sections, value_at
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
+from gatewise.config.target_section import RealizedVolatilityConfig, TargetSection
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]*)` \| (.*) \|$", re.MULTILINE)
@@ -54,6 +55,14 @@ def test_the_page_names_every_word_that_a_field_may_take(section: str) -> None:
         default, meaning = said[name]
         missing = [word for word in words_of(field.annotation) if word != default and f"`{word}`" not in meaning]
         assert not missing, name
+
+
+def test_the_page_gives_the_fields_of_realised_volatility() -> None:
+    said, of_all = rows_of("realized volatility"), TargetSection.model_fields
+    fields = {name: field for name, field in RealizedVolatilityConfig.model_fields.items() if name not in of_all}
+    assert {name: default for name, (default, _) in said.items()} == {n: f.default for n, f in fields.items()}
+    for name, field in fields.items():
+        assert all(word == field.default or f"`{word}`" in said[name][1] for word in words_of(field.annotation)), name
 
 
 @pytest.mark.parametrize("section", CHOSEN)

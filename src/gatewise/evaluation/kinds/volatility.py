@@ -27,7 +27,7 @@ class VolatilityJudge:
     """See `Judge`; predictions are logs of volatility [n, 1]."""
 
     deciding_metric = "qlike"
-    chance = ("prior", "random_walk")
+    chance = ("prior",)
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
         return partial(volatility_scores, ground.labels.at(rows), group=ground.symbol[rows])

@@ -18,7 +18,7 @@ from gatewise.training.budget import Budget
 
 MAX_TIME = "10m"
 # Of each kind of prediction the plainest model that reads features.
-REFERENCES = {"classes": "logistic", "values": "ridge"}
+REFERENCES = {"classes": "logistic", "values": "ridge", "volatility": "har_log"}
 
 _BASE = "model.base_models"
 
