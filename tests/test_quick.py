@@ -15,8 +15,8 @@ from gatewise.config.schema import MODEL_CONFIGS
 
 @pytest.mark.parametrize("model", MODEL_CONFIGS)
 def test_it_changes_what_its_remark_says_and_nothing_else(model: str) -> None:
-    kind = "triple_barrier" if "classes" in MODEL_CONFIGS[model].targets else "forward_return"
-    plain = {"model.name": model, "target.kind": kind}
+    kinds = {"classes": "triple_barrier", "values": "forward_return", "volatility": "realized_volatility"}
+    plain = {"model.name": model, "target.kind": kinds[MODEL_CONFIGS[model].targets[0]]}
     whole = dict(flatten(load_config(overrides=plain).to_dict()))
     config = load_config(overrides=plain | {"training.quick": True}, typed=True)
     quick = dict(flatten(config.to_dict()))

@@ -27,7 +27,12 @@ def table() -> Table:
 def tiny_experiment(name: str) -> ExperimentConfig:
     section = model_config(name)
     fields = {f"model__{field}": value for field, value in section.sized(section.tiny).items()}
-    fields |= {} if "classes" in section.targets else {"target__kind": "forward_return"}
+    kinds = {"classes": "triple_barrier", "values": "forward_return", "volatility": "realized_volatility"}
+    fields["target__kind"] = kinds[section.targets[0]]
+    if section.reads != "features":
+        fields |= {"target__horizon": 2, "target__volatility_rows": None}
+    if section.reads == "quarticity":
+        fields |= {"target__measure": "column", "target__column": "volume", "target__quarticity": "high"}
     few = {"training__max_epochs": 1, "evaluation__bootstrap_samples": 50, "evaluation__baseline_rows": 300}
     return small_experiment(model__name=name, features__sets=["ohlcv"], training__device="cpu", **few, **fields)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,8 @@ from gatewise.config.schema import (
 )
 from gatewise.config.training_section import ConstantConfig
 from gatewise.data.table import SYMBOL, Table
+from gatewise.evaluation.kinds.base import BaselineRows, Ground
+from gatewise.evaluation.kinds.table import judge_of
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
 from gatewise.fold import FittedFold, fit_fold
@@ -32,6 +34,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.folds import FoldSplit, make_folds
+from gatewise.tabular.base import Features
 from gatewise.targets.base import Labels
 from gatewise.targets.history import History, make_history
 from gatewise.targets.make import make_labels
@@ -57,6 +60,12 @@ class Check:
     detail: str
 
 
+def fit_and_predict(ground: Ground, learned: BaselineRows, rows: Rows, x: Features) -> Mapping[str, Any]:
+    """What baselines that are fitted on some rows say of `rows`, whose features are x; see `Judge.baselines`."""
+    judge = judge_of(ground.labels)
+    return judge.baselines(ground, judge.fit_baselines(ground, learned), rows, x)
+
+
 @dataclass(frozen=True)
 class Parts:
     """The functions under audit: those that training uses, unless told otherwise.
@@ -73,6 +82,7 @@ class Parts:
     inner_folds: Callable[[ExperimentConfig, Samples, Rows], Sequence[FoldSplit]] = inner_folds
     train: Callable[[ExperimentConfig, Samples, FittedFold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict
+    baselines: Callable[[Ground, BaselineRows, Rows, Features], Mapping[str, Any]] = fit_and_predict
 
     def make_samples(self, config: ExperimentConfig, table: Table) -> Samples:
         """The samples that training would see, made with these parts."""

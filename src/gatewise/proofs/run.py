@@ -21,6 +21,7 @@ from gatewise.proofs.folds import check_folds
 from gatewise.proofs.labels import check_labels
 from gatewise.proofs.levels import check_levels
 from gatewise.proofs.predictions import check_predictions
+from gatewise.proofs.references import check_references
 from gatewise.proofs.resampling import check_bars
 from gatewise.proofs.splitting import check_split
 
@@ -37,6 +38,7 @@ CHECKS: dict[str, Callable[[Case], Check]] = {
     "levels": check_levels,
     "causality": check_causality,
     "predictions": check_predictions,
+    "references": check_references,
     "permuted labels": check_permuted_labels,
 }
 # Enough for windows of hundreds of rows, small enough to rebuild a hundred times in seconds.
