@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import gatewise
@@ -22,7 +22,7 @@ from gatewise.config.fields import chosen_sections, fields_at, leaves, value_at
 from gatewise.config.load import assigned_fields, build_config, change_config, load_config, to_yaml
 from gatewise.config.loss_section import LOSS_CONFIGS
 from gatewise.config.names import ALIASES, COMMON, FORMER, IDLE_VALUES, PRESET
-from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
+from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig, TargetConfig
 from gatewise.errors import ConfigError, UnknownNameError
 from gatewise.selection.tuning.space_file import parse_space, tunable_fields
 
@@ -62,6 +62,14 @@ VALUES: dict[str, Any] = {
 }
 
 
+KIND_OF = {
+    "classes": "direction",
+    "values": "forward_return",
+    "quantiles": "forward_return",
+    "volatility": "realized_volatility",
+}
+
+
 def owner_of(long: str) -> dict[str, Any]:
     """What must be chosen for a field to be there: {training.schedule.name: step} for gamma."""
     *section, field = long.split(".")
@@ -75,7 +83,7 @@ def owner_of(long: str) -> dict[str, Any]:
 def fitting(loss: str) -> dict[str, Any]:
     """A target that a loss can be computed of."""
     kinds = LOSS_CONFIGS[loss].output_kinds
-    kind = "direction" if "classes" in kinds else "forward_return"
+    kind = next(KIND_OF[name] for name in KIND_OF if name in kinds)
     return {"target.kind": kind, "target.quantiles": [0.25, 0.5] if kinds == ("quantiles",) else []}
 
 
@@ -245,6 +253,7 @@ def test_what_is_written_is_read_back_as_it_was(config: ExperimentConfig) -> Non
 def test_another_option_said_later_ends_the_former_ones_own_fields_and_keeps_what_both_have(
     one: ExperimentConfig, other: ExperimentConfig
 ) -> None:
+    assume(type(one.target) is type(other.target))  # what is stored keeps its target
     names = {name: value_at(other, name) for name in CHOOSERS}
     got = change_config(one, names, fitting(names["training.loss.name"]))
     for path, options in chosen_sections().items():
@@ -268,7 +277,11 @@ def needed_for(dotted: str) -> list[str]:
     model = next((name for name, kind in MODEL_CONFIGS.items() if dotted.split(".")[-1] in kind.model_fields), "lstm")
     if dotted.startswith("model.") and dotted != "model.name":
         needed.append(f"model.name={model}")
-    return [*needed, "target.kind=forward_return"] if model == "ridge" else needed
+    *section, field = dotted.split(".")
+    if section == ["target"] and field not in TargetConfig.model_fields:
+        return [*needed, "target.kind=realized_volatility"]
+    able = MODEL_CONFIGS[model].targets
+    return needed if "classes" in able else [*needed, f"target.kind={KIND_OF[able[0]]}"]
 
 
 WHOLE = [".".join(path) for path, info in leaves() if int in (info.annotation, *get_args(info.annotation))]
