@@ -51,9 +51,9 @@ class StudyResult(CvResult):
 
     @property
     def summary(self) -> Summary:
-        from gatewise.selection.study.table import study_cells
+        from gatewise.selection.study.table import FEW, held_against, study_cells
 
-        head, lines = study_cells(self.study.lines, self.outcome.plan.beside)
+        head, lines = study_cells(self.study.lines, held_against(self.outcome), FEW)
         return Summary(
             self.headline,
             self.judgement.tone,

@@ -124,13 +124,13 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
 def _print_study(study: Study) -> None:
     from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
     from gatewise.registry.listing import info_of
-    from gatewise.selection.study.table import study_cells, study_legend
+    from gatewise.selection.study.table import FEW, held_against, study_cells, study_legend
 
     outcome = study.outcome
     print()
     print_headline(outcome.verdict.judgement)
     print()
-    print_table("", *study_cells(study.lines, outcome.plan.beside))
+    print_table("", *study_cells(study.lines, held_against(outcome), FEW))
     print()
     for line in (*outcome.verdict.lines, *study_legend(outcome)):
         print_sentence(translate(line), "- ")

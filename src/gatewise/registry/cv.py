@@ -63,8 +63,8 @@ def cross_validate(
 
 def _record(run: Run, outcome: CvOutcome) -> None:
     judgement, metric = outcome.verdict.judgement, outcome.deciding_metric
-    beside = next(iter(outcome.plan.beside), _PRIOR)
     best = min((s for s in outcome.summaries if s.model != _PRIOR), key=lambda s: s.against_prior.mean)
+    beside = outcome.pairs.beside[best.horizon][0] if outcome.plan.beside else _PRIOR
     lines = {summary.name: summary.metrics for summary in outcome.summaries}
     value, other = (lines[name][metric].mean for name in (best.name, f"{beside}@{best.horizon}"))
     means = {f"{line}/{m}": estimate.mean for line, metrics in lines.items() for m, estimate in metrics.items()}

@@ -19,6 +19,7 @@ from gatewise.data.table import SYMBOL
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.diebold_mariano import DieboldMariano, diebold_mariano, loss_series
 from gatewise.jobs.shared import SharedData
+from gatewise.selection.cv.plan import ONLINE
 from gatewise.selection.cv.pooled import Pooled
 from gatewise.selection.cv.references import Reference
 
@@ -53,8 +54,8 @@ def pair_lines(
         lines: by horizon and model, the prior among them.
         references: what takes no fitting beside it.
         models: whose lines those are.
-        beside: names of the lines that others are held against; none of them there, or none given: the best of the
-            prior, of what takes no fitting and of the models of one row.
+        beside: models that others are held against, each as its better line where it was updated as well; none of
+            them there, or none given: the best of the prior, of what takes no fitting and of the models of one row.
     """
     table, symbol = shared.table, block_numbers(shared.table.frame[SYMBOL])
     chosen: dict[int, Sequence[str]] = {}
@@ -66,7 +67,9 @@ def pair_lines(
         losses |= {one.summary.model: one.loss[rows] for one in references if one.summary.horizon == horizon}
         series, ahead = loss_series(losses, table.time_us[rows], symbol[rows], horizon)
         plain = [name for name in losses if name not in models or isinstance(models[name].model, TabularConfig)]
-        held = [name for name in beside if name in losses] or [min(plain, key=lambda name: float(losses[name].mean()))]
+        mean = {name: float(loss.mean()) for name, loss in losses.items()}
+        held = [min((name, name + ONLINE), key=lambda line: mean.get(line, np.inf)) for name in beside if name in mean]
+        held = held or [min(plain, key=lambda name: mean[name])]
         chosen[horizon] = held
         for name, loss in series.items():
             tests[f"{name}@{horizon}"] = {

@@ -19,6 +19,7 @@ _SAME = ("data", "features", "target", "split", "cv", "evaluation")
 
 _LISTS = ("horizons", "named_seeds", "remarks", "beside")
 CV, COMPARE, STUDY = "cv", "compare", "study"
+ONLINE = "+online"  # ends the name of an updated model's line
 _RESUMED_BY = {
     CV: ("gatewise cv --resume", "gatewise.cv"),
     COMPARE: ("gatewise compare --resume", "gatewise.compare"),
@@ -74,7 +75,8 @@ class Plan:
         max_seconds: that each training may take, over all sittings.
         remarks: what people should know of how these settings came about, a sentence each.
         command: that it is of; trainings of a comparison run one after the other, as their times are compared.
-        beside: models that every line is held against, the first of which is to be beaten; empty: the prior is.
+        beside: models that every line is held against, frozen or updated, whichever is better; the first is to be
+            beaten. Empty: the prior is.
     """
 
     models: Mapping[str, ExperimentConfig]

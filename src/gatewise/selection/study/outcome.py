@@ -19,9 +19,11 @@ from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.files import write_frame, write_text
 from gatewise.report.study import StudyPage, write_study_page
 from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.plan import ONLINE
 from gatewise.selection.cv.side_by_side import NONE
 from gatewise.selection.study.table import (
     Line,
+    held_against,
     study_cells,
     study_frame,
     study_legend,
@@ -29,7 +31,6 @@ from gatewise.selection.study.table import (
     study_markdown,
 )
 
-UPDATED = "+online"  # at the end of a line's name
 _NEWEST, _DRAWN = 300, 3  # rows of the newest stretch; lines that are drawn there
 _OUTPUT = "log_volatility"
 
@@ -50,7 +51,7 @@ class Study:
     def to_dict(self) -> dict[str, Any]:
         """The machine interface of `gatewise study --json`."""
         page, markdown, table, _ = map(str, self.files)
-        study = {"beside": list(self.outcome.plan.beside), "table": study_frame(self.lines).to_dicts()}
+        study = {"beside": list(held_against(self.outcome)), "table": study_frame(self.lines).to_dicts()}
         return self.outcome.to_dict() | {"study": study, "report": page, "markdown": markdown, "csv": table}
 
 
@@ -70,7 +71,8 @@ def write_study(outcome: CvOutcome) -> Study:
 
 def _page(study: Study) -> StudyPage:
     outcome, lines = study.outcome, study.lines
-    plan, first = outcome.plan, outcome.plan.beside[0]
+    plan, beside = outcome.plan, held_against(outcome)
+    first = beside[0]
     rows = _rows(outcome)
     losses = _by_moment(rows)
     (horizon,) = plan.horizons
@@ -86,7 +88,7 @@ def _page(study: Study) -> StudyPage:
         metric=metric_words(outcome.deciding_metric),
         reference=first,
         confidence=plan.base.evaluation.confidence,
-        cells=study_cells(lines, plan.beside),
+        cells=study_cells(lines, beside),
         legend=study_legend(outcome),
         ratios={line.name: line.ratio for line in lines},
         updated=_updated(lines, losses, horizon),
@@ -124,7 +126,7 @@ def _updated(lines: list[Line], losses: pl.DataFrame, horizon: int) -> tuple[lis
     by_name = {line.name: line for line in lines}
     cells = []
     for name, frozen in by_name.items():
-        if (updated := by_name.get(name + UPDATED)) is None:
+        if (updated := by_name.get(name + ONLINE)) is None:
             continue
         test = diebold_mariano(losses[updated.name].to_numpy(), losses[name].to_numpy(), horizon)
         size = abs(frozen.metrics["qlike"])
@@ -163,7 +165,7 @@ def _facts(study: Study, rows: pl.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _notes(study: Study) -> list[str]:
-    first = study.outcome.plan.beside[0]
+    first = held_against(study.outcome)[0]
     return [
         "Every number is of rows that no training saw; what training and test rows share is purged.",
         f"The headline says better than {first} only where DM p is below 5% and the confidence set, which counts that "

@@ -14,9 +14,11 @@ from gatewise.evaluation.diebold_mariano import DieboldMariano, p_text
 from gatewise.evaluation.metric_names import metric_head, metric_text
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.selection.cv.outcome import CvOutcome
+from gatewise.selection.cv.plan import ONLINE
 from gatewise.selection.cv.side_by_side import NONE, in_set, short
 
 METRICS = ("qlike", "log_mse", "log_r2")
+FEW = ("qlike", "log_r2")  # where there are 80 columns
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,16 @@ class Line:
     weights: int | None
 
 
+def held_against(outcome: CvOutcome) -> Sequence[str]:
+    """The lines that all others stand beside, the first of which is to be beaten."""
+    (names,) = outcome.pairs.beside.values()
+    return names
+
+
 def study_lines(outcome: CvOutcome) -> list[Line]:
     """The lowest loss first; the prior is none of them, as everything beats it."""
     (horizon,) = outcome.plan.horizons
-    deciding, first = outcome.deciding_metric, outcome.plan.beside[0]
+    deciding, first = outcome.deciding_metric, held_against(outcome)[0]
     confidence = outcome.plan.base.evaluation.confidence
     loss = {one.model: one.metrics[deciding].mean for one in (*outcome.summaries, *outcome.references)}
     lines = []
@@ -96,11 +104,12 @@ def study_frame(lines: Sequence[Line]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={name: types[name] for name in columns})
 
 
-def study_cells(lines: Sequence[Line], beside: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def study_cells(
+    lines: Sequence[Line], beside: Sequence[str], metrics: Sequence[str] = METRICS
+) -> tuple[list[str], list[list[str]]]:
     """Names of all columns, and each line's cells as text."""
-    metrics = [name for name in METRICS if name in lines[0].metrics]
-    head = ["model", *map(metric_head, metrics), f"by {beside[0]}", *(f"DM p {name}" for name in beside)]
-    return [*head, "set", "took", "size"], [
+    others = [f"p {name.removesuffix(ONLINE)}" for name in beside[1:]]
+    return ["model", *map(metric_head, metrics), "ratio", "DM p", *others, "set", "took", "size"], [
         [
             line.name,
             *(metric_text(name, line.metrics[name]) for name in metrics),
@@ -116,13 +125,13 @@ def study_cells(lines: Sequence[Line], beside: Sequence[str]) -> tuple[list[str]
 
 def study_legend(outcome: CvOutcome) -> list[str]:
     """What the columns are, a sentence each."""
-    plan = outcome.plan
-    first, confidence = plan.beside[0], plan.base.evaluation.confidence
+    beside, confidence = held_against(outcome), outcome.plan.base.evaluation.confidence
+    first, also = beside[0], "".join(f"; p {name.removesuffix(ONLINE)}: beside {name}" for name in beside[1:])
     return [
         "QLIKE decides: the mean of v/f - ln(v/f) - 1, v the variance that came, f its forecast; MSE, R² are of ln v.",
-        f"by {first}: its QLIKE in units of {first}'s; below 1 is better.",
-        f"DM p: Diebold and Mariano's (1995) test beside {' and '.join(plan.beside)}: the probability of losses this "
-        "far apart, row by row, if they were alike in the long run. It counts one pair.",
+        f"ratio: its QLIKE by {first}'s; below 1 is better.",
+        f"DM p: Diebold and Mariano's (1995) test beside {first}: the probability of losses this far apart, row by "
+        f"row, if they were alike in the long run. It counts one pair{also}.",
         f"set: whether it is in the model confidence set at {confidence:.0%}, which counts that many are compared "
         "(Hansen, Lunde and Nason 2011); what takes no fitting is not in the running.",
         "took: all its trainings and predictions; size: numbers that a network holds.",
@@ -131,7 +140,7 @@ def study_legend(outcome: CvOutcome) -> list[str]:
 
 def study_markdown(lines: Sequence[Line], outcome: CvOutcome) -> str:
     """table.md: the table, and what its columns are below it."""
-    head, cells = study_cells(lines, outcome.plan.beside)
+    head, cells = study_cells(lines, held_against(outcome))
     rows = [head, ["---", *["---:"] * (len(head) - 1)], *cells]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     said = [f"{outcome.verdict.headline}.", *outcome.verdict.lines, *study_legend(outcome)]
