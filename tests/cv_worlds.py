@@ -52,6 +52,9 @@ class Ear:
     def on_epoch(self, job: Job, epoch: int) -> None:
         pass
 
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        pass
+
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self.ended.append((job, answer))
 

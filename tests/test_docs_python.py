@@ -118,7 +118,8 @@ def python(folder: Path) -> Names:
 # What the reader has at hand on each page.
 GIVEN: dict[str, Callable[[Path], Names]] = {
     "README": readme, "architecture": architecture,
-    "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "overfitting": overfitting,
+    "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "online": compare,
+    "overfitting": overfitting,
     "python": python, "scikit-learn": lambda _: {}, "tuning": tuning, "volatility": compare,
 }  # fmt: skip
 
@@ -130,6 +131,8 @@ SMALLER = {
     "hidden_size=128": "hidden_size=4, batch_size=32, max_epochs=1",
     '"training.batch_size": 128': '"training.batch_size": 128, "training.max_epochs": 1',
     "[16, 32]": "[2, 3]",
+    'models="logistic", online="day"': "models='logistic', online='1d', horizon=2, seq_len=4, sets=['ohlcv'], "
+    "n_splits=2",
     "n_trials=20": "n_trials=2",
     "horizon=20, seq_len=60": "horizon=2, seq_len=4, hidden_size=3, num_layers=1, batch_size=64, max_epochs=1",
     '"max_epochs": 2}': '"max_epochs": 1, "sequence_length": 4, "num_layers": 1, "batch_size": 64}',

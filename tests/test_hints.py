@@ -64,6 +64,8 @@ CHOICES: dict[str, Any] = {
     "training.precision": "bf16",
     "cv.splitter": "kfold",
     "cv.test_groups": 3,
+    "online.every": "day",
+    "online.how": "refit",
 }
 NEEDED = {
     "model.base_models": {"model.name": "voting"},

@@ -185,9 +185,15 @@ def members_folder(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(".members")
 
 
+def online_file(checkpoint: Path) -> Path:
+    """Where a model that is updated on its test rows keeps how far it is: beside the state of its training."""
+    return checkpoint.with_suffix(".online")
+
+
 def drop_checkpoint(checkpoint: Path) -> None:
-    """Removes a training's state, and its members', if there is one."""
+    """Removes a training's state, its members' and that of its updates, if there is one."""
     checkpoint.unlink(missing_ok=True)
+    online_file(checkpoint).unlink(missing_ok=True)
     shutil.rmtree(members_folder(checkpoint), ignore_errors=True)
 
 

@@ -174,7 +174,8 @@ def make_compute(name: str, workers: int | None, plan: Plan, fleet: str) -> tupl
     count = min(workers or choose_threads()[0], plan.most_jobs * (10**6 if plan.per_symbol else 1))
     if name == "local":
         models = [config.model for config in plan.models.values()]
-        used, why = decide_fleet(plan.base.training, plan.most_jobs, fleet, models, plan.max_seconds is not None)
+        timed, online = plan.max_seconds is not None, plan.base.online.every is not None
+        used, why = decide_fleet(plan.base.training, plan.most_jobs, fleet, models, timed, online)
         if used:
             return FleetCompute(fleet), {"used": True, "why": why}
         return (LocalCompute(count) if count > 1 else InProcess()), {"used": False, "why": why}

@@ -73,6 +73,11 @@ class CvProgress:
             self.is_estimated = True
             self._say(f"At this pace at most {left.removeprefix(', ')}; trainings may stop early")
 
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        if job.key in self.running:
+            words = f"online {done}/{num_stretches}"
+            self.bar.update(self.running[job.key], total=num_stretches, completed=done, words=words)
+
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self.ended += 1
         self.done[job.key] = job.size

@@ -206,6 +206,14 @@ CV_FLAGS = _in(
     Flag("--n-splits", "cv.n_splits", int, "Folds; combinatorial: groups that folds are chosen from."),
     Flag("--test-size", "cv.test_size", int, "Rows of each test block.", unset="rows / (folds + 1)"),
     Flag("--test-groups", "cv.test_groups", int, "Groups tested together; combinatorial only."),
+    Flag(
+        "--online",
+        "online.every",
+        str,
+        "Update models as labels settle, and show them beside those that stay: day, week, 6h, or 5 rows.",
+        unset="off",
+    ),
+    Flag("--online-how", "online.how", str, "warm: networks go on from where they are; refit: all is fitted anew."),
 )
 ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)
 FIELD_FLAGS = {flag.field: flag.name for flag in ALL_FLAGS}

@@ -26,6 +26,7 @@ from gatewise.config.model_section import ModelConfig as ModelConfig
 from gatewise.config.model_section import NetworkConfig as NetworkConfig
 from gatewise.config.model_section import RecurrentConfig as RecurrentConfig
 from gatewise.config.model_section import model_config as model_config
+from gatewise.config.online_section import OnlineConfig as OnlineConfig
 from gatewise.config.section import LATER, Section
 from gatewise.config.target_section import TargetConfig as TargetConfig
 from gatewise.config.target_section import TargetSection as TargetSection
@@ -187,6 +188,7 @@ class ExperimentConfig(Section):
     model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
     training: TrainingConfig = TrainingConfig()
     calibration: Annotated[CalibrationConfig, LATER] = CalibrationConfig()
+    online: Annotated[OnlineConfig, LATER] = OnlineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
@@ -205,6 +207,12 @@ class ExperimentConfig(Section):
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
             self.calibration.require(output_kind)
+        if self.online.every is not None and self.cv.splitter in ("kfold", "combinatorial"):
+            raise ConfigError(
+                "online.every updates models on what comes after their training, which is tested in order of time; "
+                f'got cv.splitter="{self.cv.splitter}"',
+                'cv.splitter="expanding" or "sliding", or leave out online.every',
+            )
         if self.model.continues and self.features.drop_correlated:
             raise ConfigError(
                 f"model.{self.model.continues} reads each forecast column; features.drop_correlated may drop some",

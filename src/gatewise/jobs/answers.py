@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from gatewise.errors import GatewiseError
@@ -14,10 +15,16 @@ from gatewise.training.listeners import Listener
 _RESULT, _FAILURE = b"r", b"f"
 
 
-def run_to_bytes(job: Job, shared: SharedData, listener: Listener, checkpoint: Path | None) -> bytes:
+def run_to_bytes(
+    job: Job,
+    shared: SharedData,
+    listener: Listener,
+    checkpoint: Path | None,
+    on_stretch: Callable[[int, int], None] = lambda done, num_stretches: None,
+) -> bytes:
     """See `run_job`; what a user can mend is in the bytes, anything else is raised."""
     try:
-        return _RESULT + run_job(job, shared, listener, checkpoint).to_bytes()
+        return _RESULT + run_job(job, shared, listener, checkpoint, on_stretch).to_bytes()
     except GatewiseError as error:
         return _FAILURE + json.dumps(error_to_dict(error)).encode()
 

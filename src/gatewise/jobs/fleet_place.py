@@ -63,6 +63,7 @@ def decide_fleet(
     choice: str,
     models: Iterable[ModelConfig] = (),
     timed: bool = False,
+    online: bool = False,
 ) -> tuple[bool, str]:
     """Whether jobs are trained as a fleet, and why; see `choose_fleet`, which is asked where there may be a GPU.
 
@@ -71,11 +72,16 @@ def decide_fleet(
         choice: auto, on or off.
         models: all that are to be trained.
         timed: whether each training has a time of its own.
+        online: whether each model is updated on its test rows.
 
     Raises:
         ConfigError: a device or precision that this machine does not have; a fleet is asked for, and a model can be in
-            none, or each has its own time.
+            none, or each has its own time or its own updates.
     """
+    if online and choice == "on":
+        raise ConfigError("members of a fleet are trained as one, so online.every can't update them", 'fleet="off"')
+    if online:
+        return False, "online.every updates each model by itself"
     if timed and choice == "on":
         raise ConfigError("members of a fleet train in step, so max_time can't end one of them", 'fleet="off"')
     if timed:

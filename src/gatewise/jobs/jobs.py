@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -79,6 +79,28 @@ class Job:
 
 
 @dataclass(frozen=True)
+class OnlineResult:
+    """What a job's model came to that was updated from stretch to stretch of the test rows; see `jobs.online`.
+
+    Attributes:
+        metrics, by_symbol, predictions: as of `JobResult`.
+        stretches: that the test rows were cut into. updates: that were made, at most as many.
+        failed: (stretch, why) of those that came to nothing: the model stayed as it was.
+        seconds: that updates took.
+        ended: `max_time` where the budget allowed no update any more; else empty.
+    """
+
+    metrics: dict[str, float]
+    by_symbol: dict[str, dict[str, float]]
+    predictions: npt.NDArray[np.float64]
+    stretches: int
+    updates: int
+    failed: list[tuple[int, str]]
+    seconds: float
+    ended: str = ""
+
+
+@dataclass(frozen=True)
 class JobResult:
     """What a job found.
 
@@ -94,6 +116,7 @@ class JobResult:
         ended: see `FitResult`; a fold that diverged is judged by its best epoch before that.
         speed: windows_per_second of training, predictions_per_second of the test part, latency_seconds of one
             prediction, weights (how many numbers the model holds); empty in results of earlier versions.
+        online: of the same model, updated; `None`: it was not.
     """
 
     key: str
@@ -109,11 +132,31 @@ class JobResult:
     seconds: float
     ended: str = "max_epochs"
     speed: dict[str, float] = field(default_factory=dict)
+    online: OnlineResult | None = None
+
+    @property
+    def updated(self) -> JobResult | None:
+        """The result of the updated model as one of its own; `None`: there is none."""
+        if (online := self.online) is None:
+            return None
+        return replace(
+            self,
+            metrics=online.metrics,
+            by_symbol=online.by_symbol,
+            predictions=online.predictions,
+            seconds=self.seconds + online.seconds,
+        )
 
     def to_bytes(self) -> bytes:
         """Tensors in safetensors, the rest as JSON in its header, sealed by a hash over both. No pickle."""
         tensors: dict[str, npt.NDArray[Any]] = {"test_rows": self.test_rows, "predictions": self.predictions}
-        values = json.dumps({name: value for name, value in vars(self).items() if name not in tensors})
+        values_by_name = {name: value for name, value in vars(self).items() if name not in tensors}
+        if self.online is None:
+            del values_by_name["online"]
+        else:
+            online = dict(vars(self.online))
+            tensors["online"], values_by_name["online"] = online.pop("predictions"), online
+        values = json.dumps(values_by_name)
         return save(tensors, metadata={"values": values, "seal": _seal(values, tensors)})
 
     @classmethod
@@ -128,8 +171,10 @@ class JobResult:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
             if header["seal"] != _seal(header["values"], tensors):
                 raise BundleError("a job's result has changed since it was written")
-            values: dict[str, Any] = json.loads(header["values"]) | tensors
-            return cls(**values)
+            values: dict[str, Any] = json.loads(header["values"])
+            if "online" in values:
+                values["online"] = OnlineResult(**values["online"], predictions=tensors.pop("online"))
+            return cls(**values | tensors)
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise BundleError("a job's result is damaged") from error
 
@@ -154,6 +199,9 @@ class JobListener(Protocol):
 
     def on_epoch(self, job: Job, epoch: int) -> None:
         """So many epochs are done; several may have passed since the last word."""
+
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        """Its model has been updated for, and has predicted, so many stretches of the test rows; likewise."""
 
 
 def make_job(

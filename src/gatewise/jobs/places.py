@@ -106,6 +106,8 @@ class LocalCompute:
             match self.pool.next():
                 case Started(job):
                     listener.on_start(job)
+                case Progressed(job, {"stretch": [done, num_stretches]}):
+                    listener.on_stretch(job, done, num_stretches)
                 case Progressed(job, values):
                     listener.on_epoch(job, values["epoch"])
                 case Answered(job, answer):
@@ -125,7 +127,8 @@ class LocalCompute:
 def _here(job: Job, shared: SharedData, listener: JobListener, checkpoint: Path) -> JobResult | JobFailure:
     """What came of a job in this process; what would end a worker process fails the job alone."""
     try:
-        return run_job(job, shared, Callbacks(partial(listener.on_epoch, job)), checkpoint)
+        epochs, stretches = partial(listener.on_epoch, job), partial(listener.on_stretch, job)
+        return run_job(job, shared, Callbacks(epochs), checkpoint, stretches)
     except GatewiseError as error:
         return JobFailure(job, error)
     except (RuntimeError, MemoryError) as error:  # torch's own are RuntimeErrors

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gatewise.data.table import SYMBOL
 from gatewise.errors import NotEnoughRowsError
 from gatewise.evaluation.scoring import score, score_symbols
 from gatewise.features.symbols import require_trained
-from gatewise.jobs.jobs import Job, JobResult
+from gatewise.files import online_file
+from gatewise.jobs.jobs import Job, JobResult, OnlineResult
 from gatewise.jobs.shared import ALL, SharedData
 from gatewise.quiet import warnings_only
 from gatewise.splits.base import Rows
+from gatewise.splits.spans import take_spans
 from gatewise.training.budget import Budget
 from gatewise.training.listeners import Listener
 
@@ -27,11 +31,19 @@ if TYPE_CHECKING:
 _TIMED_PREDICTIONS = 3
 
 
-def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path | None = None) -> JobResult:
-    """Fits scalers and class weights, trains and predicts, on the job's fold alone.
+def run_job(
+    job: Job,
+    shared: SharedData,
+    listener: Listener,
+    checkpoint: Path | None = None,
+    on_stretch: Callable[[int, int], None] = lambda done, num_stretches: None,
+) -> JobResult:
+    """Fits scalers and class weights, trains and predicts, on the job's fold alone; then goes over the test rows again
+    with a model that is updated, where `online` says so.
 
     Args:
         checkpoint: where the state is kept on the way; training goes on from it if it is there.
+        on_stretch: hears how many stretches of the test rows are done, and of how many.
 
     Raises:
         LabelError: none of the classes in the fold's validation part occurs in its training part.
@@ -48,7 +60,47 @@ def run_job(job: Job, shared: SharedData, listener: Listener, checkpoint: Path |
     trained = train_model(job.config, samples, fitted, fold.train, fold.val, listener, checkpoint, budget)
     if trained.fit.ended == "interrupted":  # the best weights so far are no result; the checkpoint goes on from here
         raise KeyboardInterrupt
-    return judge_job(job, shared, fitted, trained, started)
+    result = judge_job(job, shared, fitted, trained, started)
+    if job.config.online.every is None:
+        return result
+    return replace(result, online=_updated(job, shared, fitted, trained, checkpoint, on_stretch))
+
+
+def _updated(
+    job: Job,
+    shared: SharedData,
+    fitted: FittedFold,
+    trained: Trained,
+    checkpoint: Path | None,
+    on_stretch: Callable[[int, int], None],
+) -> OnlineResult:
+    from gatewise.jobs.online import Standing, predict_online
+
+    fold, samples = shared.fold(job.horizon, job.fold, job.symbol), shared.samples(job.config)
+    spans = samples.spans
+    if job.symbol != ALL:
+        spans = take_spans(spans, (shared.table.frame[SYMBOL] == job.symbol).to_numpy()[spans.row])
+    state = predict_online(
+        job.config,
+        samples,
+        spans,
+        fold,
+        Standing(fitted, trained),
+        kept=None if checkpoint is None else (online_file(checkpoint), job.key),
+        on_stretch=on_stretch,
+        max_seconds=job.max_seconds,
+    )
+    judged = (shared.table, samples.labels, fold.train, fold.test, state.predictions)
+    return OnlineResult(
+        score(*judged),
+        score_symbols(*judged) if job.symbol == ALL else {},
+        state.predictions,
+        state.done,
+        state.updates,
+        state.failed,
+        state.seconds,
+        state.ended,
+    )
 
 
 def fit_job(job: Job, shared: SharedData) -> FittedFold:

@@ -23,19 +23,30 @@ def opening(shared: Path) -> dict[str, object]:
 
 
 def request(job: Job, checkpoint: Path) -> dict[str, object]:
-    """The message that asks for a job; its answer is for `answer_from_bytes`, its reports say `epoch`."""
+    """The message that asks for a job; its answer is for `answer_from_bytes`, its reports say `epoch` or `stretch`."""
     return {"job": job.to_dict(), "checkpoint": str(checkpoint)}
 
 
 def epoch_reports(parent: Parent) -> Callable[[int], None]:
     """Tells the parent of the number of epochs done, now and then."""
+    report = _now_and_then(parent)
+    return lambda epoch: report({"epoch": epoch})
+
+
+def stretch_reports(parent: Parent) -> Callable[[int, int], None]:
+    """Tells the parent of the number of stretches done, and of how many, now and then."""
+    report = _now_and_then(parent)
+    return lambda done, num_stretches: report({"stretch": [done, num_stretches]})
+
+
+def _now_and_then(parent: Parent) -> Callable[[dict[str, object]], None]:
     last = 0.0
 
-    def report(epoch: int) -> None:
+    def report(values: dict[str, object]) -> None:
         nonlocal last
         if time.monotonic() - last >= _LEAST_SECONDS_BETWEEN_REPORTS:
             last = time.monotonic()
-            parent.report({"epoch": epoch})
+            parent.report(values)
 
     return report
 
@@ -56,7 +67,8 @@ def main(word: str) -> None:
     shared = open_shared(Path(parent.read()["shared"]))
     for asked in parent.requests():
         job, checkpoint = Job.from_dict(asked["job"]), Path(asked["checkpoint"])
-        parent.answer(run_to_bytes(job, shared, Callbacks(epoch_reports(parent)), checkpoint))
+        reports = Callbacks(epoch_reports(parent)), checkpoint, stretch_reports(parent)
+        parent.answer(run_to_bytes(job, shared, *reports))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,6 +116,8 @@ class Trained:
         batch_size: the one used, measured or given; all rows for what knows no batches.
         train_windows: how many windows an epoch may draw from, after `windows.stride`.
         members: of an ensemble, each trained as it would be alone.
+        optimizer: its state after the best epoch, by name and on the CPU, where `online` says that it goes on; else
+            empty.
     """
 
     predictor: Predictor
@@ -125,6 +127,7 @@ class Trained:
     batch_size: int
     train_windows: int
     members: tuple[TrainedMember, ...] = ()
+    optimizer: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,22 @@ class Learner(Protocol):
         Args:
             checkpoint: where the state of a long training is kept; if it is there already, training goes on from it.
             budget: what may end it early; a model that is fitted once is fitted whole.
+        """
+
+    def update(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, trained: Trained, rows: Rows, number: int
+    ) -> Trained:
+        """Learns from newer rows too, by the section `online` with `how: warm`; `trained` stays as it is.
+
+        A network goes on from where it stands; a model of one row is fitted anew. Scalers and class weights are those
+        of the fold, so that what goes on reads what it read before.
+
+        Args:
+            rows: all that may be learned from, in order of time.
+            number: of the update, which with the seed decides what is drawn.
+
+        Raises:
+            DivergedError: a loss is not finite.
         """
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:

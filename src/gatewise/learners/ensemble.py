@@ -65,6 +65,14 @@ class EnsemblePredictor:
         return {place: state for place, state in (each | {_FINAL: self.combine.to_state()[1]}).items() if state}
 
 
+def with_members(trained: Trained, updated: Sequence[Trained]) -> Trained:
+    """The same ensemble of other states of its members, in their order."""
+    assert isinstance(trained.predictor, EnsemblePredictor)
+    members = tuple(replace(member, trained=made) for member, made in zip(trained.members, updated, strict=True))
+    predictor = EnsemblePredictor([(one.config, one.trained.predictor) for one in members], trained.predictor.combine)
+    return replace(trained, predictor=predictor, members=members)
+
+
 def predictions_of(members: Sequence[tuple[ExperimentConfig, Predictor]], inputs: Inputs) -> npt.NDArray[np.float64]:
     """[members, n, numbers]."""
     return np.stack([member.predict(replace(inputs, config=config)) for config, member in members])
@@ -142,6 +150,17 @@ class Ensemble:
         truth = trained_labels(samples, fold, val_rows)
         loss = float(samples.labels.spec.losses(predictor.predict(inputs), truth).mean())
         return _together(trained, predictor, loss, time.perf_counter() - started, listener)
+
+    def update(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, trained: Trained, rows: Rows, number: int
+    ) -> Trained:
+        """Of members; what puts their predictions together stays."""
+        learners = (self._learner_of(member.config.model) for member in trained.members)
+        updated = [
+            learner.update(member.config, samples, fold, member.trained, rows, number)
+            for learner, member in zip(learners, trained.members, strict=True)
+        ]
+        return with_members(trained, updated)
 
     def level_one(
         self,

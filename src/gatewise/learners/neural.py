@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,25 @@ from gatewise.fold import FittedFold, make_windows, place_windows
 from gatewise.learners.account import account_of
 from gatewise.learners.base import Inputs, Shape, Trained, no_hidden_states
 from gatewise.learners.forecast import forecast_of
+from gatewise.learners.kept_state import checkpoint_key, kept_state
 from gatewise.models.base import Network
 from gatewise.models.frame import require_forecast, side_by_side, unwrapped
 from gatewise.models.registry import build_model, network_spec
 from gatewise.models.sound import sound_network
 from gatewise.nn.initial import seeded
 from gatewise.parts import path_of
+from gatewise.sample_weights import fit_sample_weights
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.training.batch_size import BatchSizeChoice
 from gatewise.training.budget import WHOLE, Budget
-from gatewise.training.checkpoint import load_checkpoint, save_checkpoint
+from gatewise.training.checkpoint import save_checkpoint
 from gatewise.training.device import Precision, choose_device, choose_precision
 from gatewise.training.fit import check_batch_size, fit
 from gatewise.training.inference import over_windows, predict_outputs
 from gatewise.training.listeners import Listener
+from gatewise.training.passes import run_passes
 from gatewise.training.step import within_memory
 from gatewise.training.timed_steps import try_batch_sizes
 from gatewise.windows import Windows, evenly
@@ -172,9 +176,33 @@ class Neural:
             speeds = ", ".join(f"{size}: {speed:,.0f}" for size, speed in choice.windows_per_second.items())
             listener.on_message(f"Measured windows/s by batch size: {speeds}; {choice.reason}")
         listener.on_message(f"Batch size: {settings.batch_size}")
-        result = fit(model, windows, rows, val_rows, settings, precision, spec, listener, saved, save, budget)
+        moments: dict[str, Tensor] | None = {} if config.online.goes_on else None
+        result = fit(model, windows, rows, val_rows, settings, precision, spec, listener, saved, save, budget, moments)
         predictor = NeuralPredictor(model, spec, fold.floor)
-        return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows))
+        optimizer = {name: tensor.cpu() for name, tensor in (moments or {}).items()}
+        return Trained(predictor, result, device_words, precision, settings.batch_size, len(rows), optimizer=optimizer)
+
+    @within_memory()
+    def update(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, trained: Trained, rows: Rows, number: int
+    ) -> Trained:
+        online, stride = config.online, config.windows.stride
+        recent = np.sort(rows[-(online.recent or trained.train_windows * stride) :])[::stride]
+        rate = online.warm_rate(config.training.learning_rate)
+        settings = config.training.model_copy(
+            update={"learning_rate": rate, "batch_size": min(trained.batch_size, len(recent))}
+        )
+        weights = fit_sample_weights(config.training, samples, recent, samples.steps_scored)
+        device, _ = choose_device(settings.device)
+        windows = make_windows(config, samples, replace(fold, sample_weights=weights), device)
+        spec = samples.labels.spec
+        model = build(config, samples)
+        model.load_state_dict(dict(trained.predictor.tensors()))
+        model.to(device)
+        optimizer = run_passes(
+            model, windows, recent, settings, trained.precision, spec, trained.optimizer, online.passes, number
+        )
+        return replace(trained, predictor=NeuralPredictor(model, spec, fold.floor), optimizer=optimizer)
 
     @within_memory()
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> NeuralPredictor:
@@ -203,36 +231,6 @@ class Neural:
                 )
         module.load_state_dict(dict(tensors))
         return NeuralPredictor(module, shape.spec, shape.floor)
-
-
-def kept_state(
-    checkpoint: Path, config: ExperimentConfig, samples: Samples
-) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """What a training goes on from; `None` where nothing is kept.
-
-    Raises:
-        BundleError: the checkpoint is damaged, or of another config, other code or other data.
-    """
-    return load_checkpoint(checkpoint, checkpoint_key(config, samples), older_key(config, samples))
-
-
-def checkpoint_key(config: ExperimentConfig, samples: Samples) -> str:
-    """What a kept state belongs to: the config but for its learning rate, the data, and what its losses mean.
-
-    A run that goes on may take a lower rate; the state itself holds which rates it had (`Progress.rates`).
-    """
-    training = config.training.model_copy(update={"learning_rate": 1.0})
-    return f"{config.model_copy(update={'training': training}).digest}/{samples.table.fingerprint}/2"
-
-
-def older_key(config: ExperimentConfig, samples: Samples) -> str | None:
-    """How the key of a state of 0.1 ends that can be gone on from: in the data. What came before that was a hash of the
-    config as 0.1 had it, with options of all optimizers and schedules.
-
-    `None` for weighted classes, whose losses were kept with the weights: a best epoch of then can't be held against the
-    plain losses of now.
-    """
-    return f"/{samples.table.fingerprint}" if config.training.class_weights == "none" else None
 
 
 def build(config: ExperimentConfig, samples: Samples) -> Network:

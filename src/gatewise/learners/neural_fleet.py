@@ -15,7 +15,8 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.fold import FittedFold, make_windows
 from gatewise.learners.base import Trained
-from gatewise.learners.neural import NeuralPredictor, build, checkpoint_key
+from gatewise.learners.kept_state import checkpoint_key
+from gatewise.learners.neural import NeuralPredictor, build
 from gatewise.parts import own_code
 from gatewise.resident import resident
 from gatewise.samples import Samples

@@ -23,6 +23,7 @@ from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_
 from gatewise.models.registry import tabular_spec
 from gatewise.parts import model_code
 from gatewise.rows import rows_in_windows
+from gatewise.sample_weights import fit_sample_weights
 from gatewise.samples import Samples
 from gatewise.sealed import DAMAGE, REMEDY
 from gatewise.splits.base import Rows
@@ -106,6 +107,14 @@ class Tabular:
         result = FitResult(history, 1, losses["val_loss"], len(rows) / seconds, "fitted")
         precision = Precision(torch.float32, False, "features are float32")
         return Trained(TabularPredictor(model), result, "cpu", precision, len(rows), len(rows))
+
+    def update(
+        self, config: ExperimentConfig, samples: Samples, fold: FittedFold, trained: Trained, rows: Rows, number: int
+    ) -> Trained:
+        newest = np.sort(rows[-config.online.window :] if config.online.window else rows)[:: config.windows.stride]
+        weights = fit_sample_weights(config.training, samples, newest, samples.steps_scored)
+        model = _fit(config, samples, replace(fold, sample_weights=weights), newest)
+        return replace(trained, predictor=TabularPredictor(model))
 
     def sketch(self, config: ExperimentConfig, samples: Samples, fold: FittedFold, train_rows: Rows) -> Predictor:
         return TabularPredictor(_fit(config, samples, fold, train_rows[-_SKETCHED_ROWS:]))

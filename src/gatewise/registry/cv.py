@@ -99,6 +99,9 @@ class _Trainings:
     def on_epoch(self, job: Job, epoch: int) -> None:
         self._listener.on_epoch(job, epoch)
 
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        self._listener.on_stretch(job, done, num_stretches)
+
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         self._done += 1
         self._record.run.log(self._done, {})

@@ -11,7 +11,7 @@ from gatewise.errors import BundleError, GatewiseError
 from gatewise.experiment import Prepared
 from gatewise.files import members_folder
 from gatewise.learners.base import Trained
-from gatewise.learners.neural import kept_state
+from gatewise.learners.kept_state import kept_state
 from gatewise.registry.history import History
 from gatewise.sealed import DAMAGE
 from gatewise.training.budget import STOPS

@@ -18,7 +18,7 @@ from gatewise.splits.base import Rows, Spans
 from gatewise.splits.check import require_masks
 from gatewise.splits.combinatorial import combinatorial, kfold
 from gatewise.splits.embargo import embargo_us, purge_us
-from gatewise.splits.purge import Mask, purge
+from gatewise.splits.purge import Mask, Purge, purge
 from gatewise.splits.walk_forward import walk_forward
 
 _log = logging.getLogger("gatewise.splits")
@@ -177,8 +177,7 @@ def _make_fold(
 ) -> FoldSplit:
     around = {"embargo_before_us": gap_us, "embargo_after_us": gap_us, "least_distance_us": least_us}
     of_test = purge(spans, candidates, test, **around)
-    val = _newest(spans.time_us, of_test.kept, cv.val)
-    of_val = purge(spans, of_test.kept & ~val, val, **around)
+    val, of_val = newest_apart(spans, of_test.kept, cv.val, gap_us, least_us)
     purged, embargoed = of_test.purged | of_val.purged, of_test.embargoed | of_val.embargoed
     name = name or f"fold {number} of {cv.num_folds:,}"
     sizes = (
@@ -203,6 +202,17 @@ def _make_fold(
         embargoed=spans.row[embargoed],
         cutoff_us=cutoff_us,
     )
+
+
+def newest_apart(spans: Spans, kept: Mask, share: float, gap_us: int, least_us: int) -> tuple[Mask, Purge]:
+    """Of samples that a model may be made of the newest share, which stops its training, and what the others become.
+
+    Args:
+        gap_us: the embargo before the newest. least_us: see `purge`.
+    """
+    val = _newest(spans.time_us, kept, share)
+    around = {"embargo_before_us": gap_us, "embargo_after_us": gap_us, "least_distance_us": least_us}
+    return val, purge(spans, kept & ~val, val, **around)
 
 
 def _newest(time_us: Rows, kept: Mask, share: float) -> Mask:

@@ -52,6 +52,7 @@ def fit(
     saved: tuple[dict[str, Tensor], dict[str, Any]] | None = None,
     save: Callable[[TrainState], None] | None = None,
     budget: Budget = WHOLE,
+    best_optimizer: dict[str, Tensor] | None = None,
 ) -> FitResult:
     """Trains `model` in place and leaves the best epoch's weights in it.
 
@@ -62,6 +63,7 @@ def fit(
         save: called with the state after every `settings.checkpoint_every_epochs` epochs, and where a loss is no longer
             finite: the best weights of before are then what is gone on from; and where the budget ends the training.
         budget: what may end it before its schedule does.
+        best_optimizer: where the optimizer's state after the best epoch is put, for what goes on from there.
 
     Raises:
         ConfigError: the batch is larger than the training part.
@@ -72,7 +74,7 @@ def fit(
     parameters, rate = trainable(model), settings.learning_rate
     optimizer = make_optimizer(parameters=parameters, learning_rate=rate, **dict(settings.optimizer))
     progress = Progress.start(settings, choose_monitor(settings, spec))
-    state = TrainState(model, optimizer, progress, batch_size=settings.batch_size)
+    state = TrainState(model, optimizer, progress, best_optimizer=best_optimizer, batch_size=settings.batch_size)
     device = windows.matrix.device
     scaler = torch.amp.GradScaler(device.type, enabled=precision.scale_gradients)
     if saved is not None:
@@ -118,7 +120,7 @@ def fit(
                             save(state)
                         break
                     if is_best:
-                        state.best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+                        state.keep_best()
                     state.loss_scale = scaler.state_dict()
                     listener.on_epoch(progress.epoch, progress.history[-1])
                     if not progress.finished:

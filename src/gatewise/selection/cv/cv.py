@@ -31,6 +31,7 @@ from gatewise.jobs.store import JobStore, cv_folder
 from gatewise.levels import remarks_on
 from gatewise.loading import traceless
 from gatewise.selection.cv.plan import CV, Place, Plan
+from gatewise.selection.cv.stretches import require_stretches
 
 if TYPE_CHECKING:
     from gatewise.selection.cv.outcome import CvOutcome
@@ -47,6 +48,9 @@ class CvListener(Protocol):
 
     def on_epoch(self, job: Job, epoch: int) -> None:
         """So many of its epochs are done."""
+
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        """So many stretches of its test rows are done."""
 
     def on_end(self, job: Job, answer: JobResult | JobFailure) -> None:
         """It is done, or came to nothing."""
@@ -125,6 +129,7 @@ def cross_validate(
                 table = load_table(plan.base.data) if shared is None else shared.table
             _require_same_data(folder, table)
             shared = make_shared(plan.configs(), table) if shared is None else shared
+            require_stretches(plan, shared)
             on_open(folder, table)
             tuned: dict[Place, ExperimentConfig | GatewiseError] = {}
             if plan.tuning is not None:

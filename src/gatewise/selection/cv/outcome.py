@@ -17,6 +17,7 @@ from gatewise.jobs.jobs import Job, JobFailure, error_from_dict, error_to_dict
 from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.effort import Effort
 from gatewise.selection.cv.frames import COUNTS, MARKS, NAMES
+from gatewise.selection.cv.online import Online
 from gatewise.selection.cv.pairs import Pairs
 from gatewise.selection.cv.plan import Plan
 from gatewise.selection.cv.summary import Summary
@@ -40,6 +41,7 @@ class CvOutcome:
         verdict: of the comparison as a whole.
         remarks: what people should know of the rows and settings, a sentence each.
         efforts: what each line took, by model@horizon; the prior has none.
+        online: of models that were updated, by model@horizon; empty where none was.
         diverged: jobs whose loss was no longer finite, with how many epochs count.
         failures: jobs that came to nothing.
         num_jobs: how many trainings the plan takes; resumed of them were finished before.
@@ -58,6 +60,7 @@ class CvOutcome:
     verdict: CvVerdict
     remarks: list[str]
     efforts: dict[str, Effort]
+    online: dict[str, Online]
     diverged: list[tuple[Job, int]]
     failures: list[JobFailure]
     num_jobs: int
@@ -98,6 +101,7 @@ class CvOutcome:
             "against_prior": {each.name: each.against_prior.to_dict() for each in self.summaries},
             "diebold_mariano": self.pairs.to_dict(),
             "effort": {name: effort.to_dict() for name, effort in self.efforts.items()},
+            **({"online": {name: one.to_dict() for name, one in self.online.items()}} if self.online else {}),
             **self.overfitting.to_dict(),
             "out_of_fold": str(self.out_of_fold),
             "stamps": self.stamps,

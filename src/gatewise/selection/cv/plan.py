@@ -15,7 +15,7 @@ from gatewise.jobs.jobs import Job, fitting_batch, make_job
 from gatewise.jobs.shared import ALL, SharedData
 
 # Models are compared on the same rows of the same data, so only the others may differ between them.
-_SAME = ("data", "features", "target", "split", "cv", "evaluation")
+_SAME = ("data", "features", "target", "split", "cv", "online", "evaluation")
 
 _LISTS = ("horizons", "named_seeds", "remarks", "beside")
 CV, COMPARE, STUDY = "cv", "compare", "study"
@@ -150,6 +150,10 @@ class Plan:
     def most_jobs(self) -> int:
         """Jobs, if one symbol or all are learned together; known before any row is read."""
         return len(self.models) * len(self.horizons) * self.num_seeds * self.num_folds
+
+    def config_of(self, line: str) -> ExperimentConfig:
+        """What a line of the tables, other than the prior's, is of: a model, or the same updated."""
+        return self.models[line.removesuffix(ONLINE)]
 
     def config(self, model: str, horizon: int, seed: int | None = None) -> ExperimentConfig:
         """What is trained for one model and horizon, with a seed or with the first."""

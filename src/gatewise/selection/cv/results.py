@@ -17,6 +17,7 @@ from gatewise.selection.cv.coverage import cover
 from gatewise.selection.cv.effort import efforts
 from gatewise.selection.cv.frames import folds_frame, gather, out_of_fold_frame
 from gatewise.selection.cv.measures import measure_overfitting
+from gatewise.selection.cv.online import beside_frozen, online_words, with_updated
 from gatewise.selection.cv.outcome import CvOutcome, diverged_words, failure_words, timed_words
 from gatewise.selection.cv.page import gather_page
 from gatewise.selection.cv.pairs import pair_lines
@@ -52,7 +53,8 @@ def write_results(
         StorageError: the disk is full or not writable.
     """
     num_jobs = len(finished) + len(failures)
-    predictions = gather(finished, shared, plan.knows_symbols)
+    trained = with_updated(finished)
+    predictions = gather(trained, shared, plan.knows_symbols)
     if all(prediction.model == PRIOR for prediction in predictions):
         raise failure_words(failures, num_jobs)
     coverage = cover(predictions, plan.num_folds)
@@ -69,11 +71,14 @@ def write_results(
     lines = pool(compared, shared)
     overfitting = measure_overfitting(lines, shared, plan.base)
     beside = references(compared, shared, deciding, plan.base.evaluation)
-    pairs = pair_lines(lines, beside, plan.models, shared, plan.beside)
+    models = {model: plan.config_of(model) for _, model in lines if model != PRIOR}
+    pairs = pair_lines(lines, beside, models, shared, plan.beside)
     diverged = [(job, result.epochs) for job, result in finished if result.ended == DIVERGED]
     timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
+    online = beside_frozen(compared, finished, shared, plan)
     remarks = [*timed_words(timed, num_jobs), *plan.remarks, *remarks]
-    notes = (*coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
+    updated = [sentence for one in online.values() for sentence in online_words(one, deciding)]
+    notes = (*updated, *coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
     outcome = CvOutcome(
         plan=plan,
         folder=folder,
@@ -87,7 +92,8 @@ def write_results(
         if plan.beside
         else judge(summaries, overfitting, deciding, confidence, notes=notes),
         remarks=remarks,
-        efforts=efforts(finished, shared),
+        efforts=efforts(trained, shared),
+        online=online,
         diverged=diverged,
         failures=list(failures),
         num_jobs=num_jobs,

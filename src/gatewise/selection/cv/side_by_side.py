@@ -108,7 +108,7 @@ def _p_values(summary: Summary, outcome: CvOutcome) -> list[str]:
 
 def _has_epochs(summary: Summary, outcome: CvOutcome) -> bool:
     """Models of one row are fitted once, and members of an ensemble have epochs each of its own."""
-    return isinstance(outcome.plan.models[summary.model].model, NetworkConfig)
+    return isinstance(outcome.plan.config_of(summary.model).model, NetworkConfig)
 
 
 def _effort_cells(effort: Effort, has_epochs: bool) -> list[str]:

@@ -125,6 +125,9 @@ class _Ear:
             if task.job.key == job.key:
                 self.listener.on_epoch(task.trial, job.fold, epoch)
 
+    def on_stretch(self, job: Job, done: int, num_stretches: int) -> None:
+        """Trials are not updated."""
+
 
 def fleet_choice(config: ExperimentConfig, space: SearchSpace, n_trials: int, choice: str) -> tuple[bool, str]:
     """Whether a search trains its trials as fleets, and why.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gatewise.config.schema import ExperimentConfig
+from gatewise.config.schema import ExperimentConfig, OnlineConfig
 from gatewise.errors import ConfigError, GatewiseError
 from gatewise.files import drop_checkpoint
 from gatewise.jobs.jobs import DIVERGED, Job, JobFailure, error_to_dict, fitting_batch, make_job
@@ -158,6 +158,7 @@ class Search:
         except ConfigError as error:
             self._fail(trial, error, None)
             return
+        config = config.model_copy(update={"online": OnlineConfig()})  # trials are scored as they were trained
         folds = range(1, self.data.num_folds + 1)
         jobs = [make_job(self._config(config, fold), self.data.shared, fold, config.model.name) for fold in folds]
         scores, diverged = _scored(frozen)
