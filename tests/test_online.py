@@ -28,6 +28,7 @@ import gatewise as gw
 from cv_worlds import SMALL, Ear, plan_of, run_cv, same_table, walk
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.data.load import load_table
 from gatewise.data.table import OHLCV, Table
 from gatewise.errors import ConfigError, DivergedError, Interrupted
 from gatewise.files import drop_checkpoint
@@ -451,3 +452,26 @@ def test_the_sentences_say_what_changed_what_failed_and_what_ran_out_of_time(com
     assert "1 update came to nothing" in words[1]
     assert "stretch 3: no rows" in words[1]
     assert "2 trainings" in words[2]
+
+
+# QLIKE and log-R² of 494 next days of SPY's RV5, 1,000 days refitted daily: the figures that tests/test_har.py has of
+# the formulas alone come out of folds, stretches, settled labels and bundles.
+SPYS = {"har": (0.25061, 0.51781), "har_log": (0.22048, 0.60392), "harq": (0.21496, 0.57998)}
+
+
+def test_refitted_daily_the_har_family_gives_spys_printed_figures(shared_data: Path) -> None:
+    said = {
+        "data.paths": [str(shared_data / "spy_realized" / "spy_realized_2014_2019.csv")],
+        "data.time_column": "date", "data.gap_tolerance": "30d",
+        "target.kind": "realized_volatility", "target.horizon": 1, "target.measure": "column",
+        "target.column": "RV5", "target.holds": "variance", "target.quarticity": "RQ5",
+        "features.sets": [], "features.columns": ["RV5"], "windows.sequence_length": 1, "split.embargo_rows": 0,
+        "cv.n_splits": 1, "cv.test_size": 494, "online.every": 1, "online.window": 1_000,
+    }  # fmt: skip
+    configs = {name: load_config(overrides=said | {"model.name": name}, compared=list(SPYS)) for name in SPYS}
+    found = run_cv(Plan(configs, (1,)), load_table(configs["har"].data)).online
+    scored = {name: found[f"{name}@1"].paired.values for name in SPYS}
+    for name, (qlike, log_r2) in SPYS.items():
+        assert scored[name]["qlike"] == pytest.approx(qlike, abs=6e-6)
+        assert scored[name]["log_r2"] == pytest.approx(log_r2, abs=6e-6)
+        assert found[f"{name}@1"].updates == 494

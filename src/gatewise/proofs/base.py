@@ -27,6 +27,7 @@ from gatewise.evaluation.kinds.table import judge_of
 from gatewise.features.base import FeatureMatrix
 from gatewise.features.build import build_features
 from gatewise.fold import FittedFold, fit_fold
+from gatewise.jobs.online import Update, update_standing
 from gatewise.learners.base import Trained
 from gatewise.learners.levels import inner_folds
 from gatewise.learners.table import train_model
@@ -34,6 +35,7 @@ from gatewise.samples import Samples, make_samples
 from gatewise.splits.base import Rows, Spans, Split
 from gatewise.splits.chronological import chronological_split
 from gatewise.splits.folds import FoldSplit, make_folds
+from gatewise.splits.stretches import Stretch, settled
 from gatewise.tabular.base import Features
 from gatewise.targets.base import Labels
 from gatewise.targets.history import History, make_history
@@ -83,6 +85,8 @@ class Parts:
     train: Callable[[ExperimentConfig, Samples, FittedFold, Rows, Rows, Listener], Trained] = train_model
     predict: Callable[[Bundle, Table, Rows], pl.DataFrame] = Bundle.predict
     baselines: Callable[[Ground, BaselineRows, Rows, Features], Mapping[str, Any]] = fit_and_predict
+    settled: Callable[[Spans, Stretch, int], npt.NDArray[np.bool_]] = settled
+    update: Update = update_standing
 
     def make_samples(self, config: ExperimentConfig, table: Table) -> Samples:
         """The samples that training would see, made with these parts."""

@@ -20,6 +20,7 @@ from gatewise.proofs.fitting import check_scaler, check_training
 from gatewise.proofs.folds import check_folds
 from gatewise.proofs.labels import check_labels
 from gatewise.proofs.levels import check_levels
+from gatewise.proofs.online import check_online
 from gatewise.proofs.predictions import check_predictions
 from gatewise.proofs.references import check_references
 from gatewise.proofs.resampling import check_bars
@@ -86,6 +87,9 @@ def run_audit(
         for name, check in CHECKS.items():
             log.info("auditing %s", name)
             checks.append(check(case))
+        if config.online.every is not None:
+            log.info("auditing online")
+            checks.append(check_online(case))
         if rows is not None:
             log.info("auditing bars")
             checks.append(check_bars(rows, table.timeframe, seed))
