@@ -27,6 +27,8 @@ Hashes = dict[str, str]
 # {(case, value): why it is another number than before}; "*" stands for every case.
 _BASELINES = "XGBoost in place of scikit-learn's trees; linear ones scale by our scaler and multiply rows in one shape"
 _FLEET = "members of a fleet are moved by the kernels that move a model alone, to its bits"
+_CONFORMAL = "quantiles are moved by what validation rows say; the weights are those of before"
+_SPREAD = "what knows how much a series moved of late is a baseline"
 _MONITOR = "huber is trained on, and squared error is what epochs are compared by: another epoch is kept"
 MEANT: dict[tuple[str, str], str] = (
     {
@@ -53,6 +55,8 @@ MEANT: dict[tuple[str, str], str] = (
     }
     | {("cv, tuned in each fold", "snooping"): "its sentence says distinguished, where it said told; no number moved"}
     | {("audit", "checks"): "two checks more: declared causality, the levels of ensembles"}
+    | {("quantiles", value): _CONFORMAL for value in ("metrics", "predictions")}
+    | {("quantiles", f"trailing_volatility {part}"): _SPREAD for part in ("val", "test")}
     | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
 
@@ -90,6 +94,7 @@ TRAIN: dict[str, tuple[str, ...]] = {
         *("--target", "forward_return", "--model", "gru"),
         *_set("training.scheduler=exponential", "training.loss=mae", "training.gradient_clip=null"),
     ),
+    "quantiles": (*_ONE, "--target", "forward_return", *_set("target.quantiles=[0.1,0.5,0.9]")),
     "other scaler, clipped": (*_ONE, *_set("features.scaler=robust", "features.clip=3")),
     "several symbols": (*_SEVERAL, "--target", "direction"),
     "symbol one-hot": (*_SEVERAL, "--target", "direction", *_set("features.symbol_onehot=true")),

@@ -24,7 +24,7 @@ from gatewise.bundle import Bundle, calibrated
 from gatewise.bundle.upgrades import upgraded
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.calibration.conformal import conformal_shifts
-from gatewise.calibration.fit import fit_calibrator, settled_apart, smearing_shifts
+from gatewise.calibration.fit import fit_calibrator, settled_apart
 from gatewise.config.load import load_config
 from gatewise.errors import BundleError, ConfigError
 from gatewise.experiment import Prepared, prepare
@@ -32,6 +32,7 @@ from gatewise.learners.table import learner_of
 from gatewise.samples import Samples
 from gatewise.sealed import read_sealed, write_sealed
 from gatewise.targets.outputs.quantiles import Quantiles
+from gatewise.targets.outputs.volatility import smearing
 
 Floats = npt.NDArray[np.float64]
 LEVELS = (0.05, 0.5, 0.95)
@@ -208,7 +209,7 @@ def test_a_planted_bias_and_spread_are_set_right_and_a_mood_is_not_promised() ->
 @settings(max_examples=50, deadline=None)
 @given(arrays(np.float64, (30, 1), elements=st.floats(-30, 30)), st.floats(-1, 1))
 def test_smeared_predictions_are_right_on_average_and_no_other_constant_has_less_qlike(y: Floats, other: float) -> None:
-    (shift,) = smearing_shifts(np.zeros((30, 1)), y)
+    (shift,) = smearing(np.zeros((30, 1)), y)
     assert np.exp(y - shift).mean() == pytest.approx(1)
 
     def qlike(z: float) -> float:

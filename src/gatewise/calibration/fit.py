@@ -24,6 +24,7 @@ from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import Floats
 from gatewise.targets.outputs.quantiles import Quantiles
+from gatewise.targets.outputs.volatility import smearing
 
 Ints = npt.NDArray[np.int64]
 
@@ -47,7 +48,7 @@ def fit_calibrator(
         return None
     y = trained_labels(samples, fold, rows)
     if method == "smearing":
-        return Calibrator("smearing", smearing_shifts(predictions, y), len(rows), len(rows))
+        return Calibrator("smearing", tuple(smearing(predictions, y).tolist()), len(rows), len(rows))
     assert isinstance(spec, Quantiles)
     settled = settled_apart(samples, rows)
     predictions, y = predictions[settled], y[settled]
@@ -56,16 +57,6 @@ def fit_calibrator(
     independent, mood = independent_rows(samples, rows[settled], signals)
     shifts = conformal_shifts(spec, predictions, y, independent)
     return Calibrator("conformal", shifts, len(rows), independent, _not_promised(shifts, independent, mood))
-
-
-def smearing_shifts(predictions: Floats, y: Floats) -> tuple[float, ...]:
-    """The constants z that bring the mean of exp(y - predictions - z) to 1, in each column of [n, outputs].
-
-    Duan (1983), "Smearing Estimate", JASA 78(383): the mean of a log is not the log of a mean. QLIKE is least with it.
-    """
-    apart = y - predictions
-    most = apart.max(axis=0)
-    return tuple((most + np.log(np.exp(apart - most).mean(axis=0))).tolist())
 
 
 def settled_apart(samples: Samples, rows: Rows) -> Ints:

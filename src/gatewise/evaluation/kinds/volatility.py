@@ -18,6 +18,7 @@ from gatewise.evaluation.baselines import (
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.tabular.base import Features
+from gatewise.targets.outputs.volatility import smearing
 
 # Those that read the history, and those that read features.
 Fitted = tuple[Mapping[str, HistoryPredictor], Mapping[str, ValuePredictor]]
@@ -82,9 +83,6 @@ class VolatilityJudge:
 
 
 def _smeared(predict: ValuePredictor, x: Features, y: Floats) -> ValuePredictor:
-    """Moved by one number, so that over these rows the forecast variances' mean ratio to what came is 1.
-
-    Duan (1983), "Smearing Estimate", JASA 78(383). Logs of variances are predicted, y [n, 1] is what came.
-    """
-    shift = np.log(np.exp(y - predict(x)).mean(axis=0))
+    """Moved by what `smearing` says of these rows; logs of variances are predicted, y [n, 1] is what came."""
+    shift = smearing(predict(x), y)
     return lambda rows: predict(rows) + shift

@@ -64,3 +64,13 @@ class Volatility:
 
     def random_labels(self, rng: np.random.Generator, num_rows: int) -> npt.NDArray[Any]:
         return random_values(rng, num_rows, 1)
+
+
+def smearing(predictions: Floats, y: Floats) -> Floats:
+    """What to add to predicted logs so that exp(y - predictions) is 1 on average, [outputs] of [n, outputs].
+
+    Duan (1983), "Smearing Estimate", JASA 78(383): the mean of a log is not the log of a mean. QLIKE is least with it.
+    """
+    apart = y - predictions
+    most = apart.max(axis=0)
+    return np.asarray(most + np.log(np.exp(apart - most).mean(axis=0)))
