@@ -263,12 +263,22 @@ def test_the_place_within_the_hour_is_told_of_rows_shorter_than_an_hour() -> Non
         np.testing.assert_allclose(pair, np.column_stack([np.sin(thirds), np.cos(thirds)]) * moves, atol=1e-6)
 
 
+def test_of_days_the_set_volatility_reads_no_year_and_no_time_of_the_day() -> None:
+    names = {days: [f.name for f in SETS["volatility"]((), timedelta(days=days))] for days in (1, 7)}
+    within = [feature.name for feature in SETS["volatility"]((), timedelta(hours=1))]
+    assert (
+        names[1] == names[7] == [n for n in within if not n.endswith("_240") and "_day_" not in n and "hour" not in n]
+    )
+    assert (len(within), len(names[1])) == (27, 19)
+
+
 def test_where_nothing_moved_a_log_of_volatility_is_that_of_a_tenth_of_a_basis_point() -> None:
     matrix = build_features(table_of(hostile(300)["standstill"]), FeatureConfig(sets=("volatility",)))
     last = dict(zip(matrix.names, matrix.values[-1].tolist(), strict=True))
     still = {name: value for name, value in last.items() if not name.startswith("time_of")}
-    assert still == pytest.approx(dict.fromkeys(still, np.log(1e-5)), rel=1e-6)
-    assert len(still) == 17
+    logs = {name: 0.0 if name.startswith("standardized") else np.log(1e-5) for name in still}
+    assert still == pytest.approx(logs, rel=1e-6)
+    assert len(still) == 21
 
 
 def _real(file: Path) -> Table:

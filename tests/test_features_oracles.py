@@ -150,6 +150,15 @@ ORACLES: dict[str, Callable[[], Numbers]] = {
         for rows in (1, 5, 20, 60, 240)
         if rows >= shortest
     },
+    **{
+        f"standardized_return_{rows}": lambda rows=rows: each_row(
+            lambda t: (
+                math.log(C[t] / C[t - rows]) / math.sqrt(rows) / (math.sqrt((RETURN[t - 60 : t] ** 2).mean()) + 1e-5)
+            ),
+            61,
+        )
+        for rows in (1, 5, 20, 60)
+    },
 }
 
 

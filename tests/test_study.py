@@ -186,7 +186,7 @@ def test_few_rows_give_no_verdict() -> None:
     [
         (
             ("open", "high", "low", "close", "volume"), timedelta(days=1), {},
-            {"target.measure": "range", "target.horizon": 1, "features.sets": ["market39"]},
+            {"target.measure": "range", "target.horizon": 1, "features.sets": ["volatility"]},
         ),
         (
             ("open", "high", "low", "close", "volume"), timedelta(minutes=1), {},

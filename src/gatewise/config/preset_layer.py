@@ -30,6 +30,17 @@ def preset_summaries() -> dict[str, str]:
     }
 
 
+def preset_values(preset: str | Path) -> dict[str, Any]:
+    """What a preset says, as it is written; see `preset_layers`."""
+    if not _is_file(preset):
+        text = entry("preset", str(preset), _built_in()).read_text(encoding="utf-8")
+        return cast(dict[str, Any], yaml.safe_load(text))
+    values = read_mapping(Path(preset).expanduser(), "preset")
+    if is_ticker(values):
+        raise ConfigError(f"preset {preset} is a ticker config, which lies on a preset of its own", f"config={preset}")
+    return values
+
+
 def preset_layers(preset: str | Path) -> list[Layer]:
     """The layers of a preset.
 
@@ -40,7 +51,7 @@ def preset_layers(preset: str | Path) -> list[Layer]:
         UnknownNameError: neither a built-in one nor a file's name.
         ReadError, ConfigError: the file can't be read, or is no config; see `load_config`.
     """
-    return read_layer(_values(preset).items())
+    return read_layer(preset_values(preset).items())
 
 
 def fit_to_model(layers: Sequence[Layer], model: str) -> None:
@@ -52,16 +63,6 @@ def fit_to_model(layers: Sequence[Layer], model: str) -> None:
             del section[field]
         if config.consumes == "rows" and "training" in layer.values:
             layer.values["training"] = {k: v for k, v in layer.values["training"].items() if k == "seed"}
-
-
-def _values(preset: str | Path) -> dict[str, Any]:
-    if not _is_file(preset):
-        text = entry("preset", str(preset), _built_in()).read_text(encoding="utf-8")
-        return cast(dict[str, Any], yaml.safe_load(text))
-    values = read_mapping(Path(preset).expanduser(), "preset")
-    if is_ticker(values):
-        raise ConfigError(f"preset {preset} is a ticker config, which lies on a preset of its own", f"config={preset}")
-    return values
 
 
 def _is_file(preset: str | Path) -> bool:

@@ -33,7 +33,7 @@ def resolve_features(
     Args:
         spec: names of sets and of raw columns, and lengths of longer bars.
         table_columns: the table's numeric columns.
-        timeframe: the table's; `None` stands for an intraday one where there are no longer bars. It changes no name.
+        timeframe: the table's; `None` stands for an intraday one where there are no longer bars.
         calendar: the table's; days of sessions hold fewer rows, so it shortens the lookback of bars of days.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatewise.features.base import Feature
-from gatewise.features.clock import clock, time_of_hour
+from gatewise.features.clock import DAY, clock, time_of_hour
 from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
@@ -54,9 +54,10 @@ level ({free}) and those of time.
 _VOLATILITY = """
 ## volatility
 
-For forecasts of volatility: {count} features in logs, over spans from one row to 240 ({reach} rows are purged for their
-reach). Beside the ones below, those of the time of day and of week of market39.
-0.00001, a tenth of a basis point, stands in each log, so that it is finite where nothing moved.
+For forecasts of volatility: {count} features, most of them logs, over spans from one row to 240 ({reach} rows are
+purged for their reach). Beside the ones below, those of the time of day and of week of market39. Of daily rows and
+slower it holds {daily}, without the spans of 240 rows and the times within the day; they reach 60 rows.
+0.00001, a tenth of a basis point, is added to each volatility, so that a log is finite where nothing moved.
 """
 
 _OTHERS = """
@@ -113,7 +114,8 @@ def reference_page() -> str:
     parts += [_DIFFERENCES.format(count=count, free=free) + _rows(CHANGES)]
     of_volatility = SETS["volatility"]((), None)
     reach = max(feature.lookback for feature in of_volatility) - 1
-    parts += [_VOLATILITY.format(count=len(of_volatility), reach=reach)]
+    daily = len(SETS["volatility"]((), DAY))
+    parts += [_VOLATILITY.format(count=len(of_volatility), reach=reach, daily=daily)]
     parts += [_rows((*LOG_VOLATILITY, *time_of_hour(None)))]
     parts += [_OTHERS, _rows(ticker((), None)[-1:]), _RAW]
     return "\n".join(parts)

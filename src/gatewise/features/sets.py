@@ -9,7 +9,7 @@ import polars as pl
 
 from gatewise.data.table import OHLCV
 from gatewise.features.base import Feature
-from gatewise.features.clock import clock, time_of_hour
+from gatewise.features.clock import DAY, clock, time_of_hour
 from gatewise.features.differences import CHANGES, LEVEL_FREE
 from gatewise.features.flow import FLOW
 from gatewise.features.price import BAR_SHAPE, RETURNS, VOLATILITY
@@ -83,8 +83,14 @@ def differences(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Fe
 
 
 def volatility(columns: Sequence[str], timeframe: timedelta | None) -> tuple[Feature, ...]:
-    """23 causal features for forecasts of volatility: logs of how far prices moved, and times."""
-    return (*LOG_VOLATILITY, *clock(timeframe), *time_of_hour(timeframe))
+    """27 causal features for forecasts of volatility: logs of how far prices moved, which way, and times.
+
+    Of daily rows and slower 19: without the spans of 240 rows, a year of days, and without times within the day.
+    """
+    if timeframe is None or timeframe < DAY:
+        return (*LOG_VOLATILITY, *clock(timeframe), *time_of_hour(timeframe))
+    of_week = (feature for feature in clock(timeframe) if "week" in feature.name)
+    return (*(feature for feature in LOG_VOLATILITY if feature.lookback <= 61), *of_week)
 
 
 # (the table's numeric columns, its timeframe) -> features

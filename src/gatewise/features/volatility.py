@@ -3,6 +3,7 @@
 Logs of volatility are near normal and add up where volatilities multiply, so that a linear model and a scaler have what
 they expect. Different measures over one span say different things: absolute returns mind single jumps less than squares
 do, ranges see what went on within rows, and the net move of a span tells a trend from a back and forth.
+Which way prices went stands beside them, by the last 60 rows' volatility, as falls raise it more than rises do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ FLOOR = 1e-5
 
 def _over(rows: int) -> str:
     return f"over {rows} rows" if rows > 1 else "over 1 row"
+
+
+def _change(rows: int) -> pl.Expr:
+    return _RETURN if rows == 1 else (CLOSE / CLOSE.shift(rows)).log()
 
 
 def _feature(name: str, rows: int, before: int, expression: pl.Expr, formula: str, source: str) -> Feature:
@@ -76,10 +81,23 @@ LOG_VOLATILITY: tuple[Feature, ...] = (
             "log_net_move",
             rows,
             1,
-            (CLOSE / CLOSE.shift(rows)).log().abs() / math.sqrt(rows),
+            _change(rows).abs() / math.sqrt(rows),
             f"|ln(C[t] / C[t-{rows}])| / sqrt({rows})",
             "Müller et al. (1997), Journal of Empirical Finance 4(2-3): volatilities of different resolutions",
         )
         for rows in SPANS[2:]
+    ),
+    *(
+        Feature(
+            name=f"standardized_return_{rows}",
+            lookback=61,
+            of_positive=True,
+            expression=_change(rows) / (math.sqrt(rows) * (pl.col("_volatility_60") + FLOOR)),
+            requires=("close",),
+            formula=f"ln(C[t] / C[t-{rows}]) / (sqrt({rows}) × (sqrt(mean of r² over 60 rows) + 0.00001))",
+            unit="ratio, within ±sqrt(60)",
+            source="Black (1976), Studies of stock price volatility changes: volatility rises where prices fall",
+        )
+        for rows in SPANS[:4]
     ),
 )

@@ -1,6 +1,6 @@
-"""What the volatility study stands for where nothing is said: of daily bars, of bars within the day, of a measure.
+"""What the volatility study stands for where nothing is said: a preset for daily bars, one for bars within the day.
 
-A layer below everything that a person says, presets too.
+A layer below everything that a person says, other presets too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.config.fields import flatten
+from gatewise.config.preset_layer import preset_values
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import OHLCV, Table
 from gatewise.targets.make import make_labels
@@ -22,8 +24,6 @@ BEFORE_ROWS = {"target.kind": KIND, "features.history": True, "cv.n_splits": 1, 
 # What a training part's labels and inputs share with the test part is purged. No further embargo: a forecaster of the
 # next day has yesterday's measure.
 _ALWAYS = {**BEFORE_ROWS, "split.embargo_rows": 0}
-_DAILY = {"target.horizon": 1, "windows.sequence_length": 22, "training.batch_size": 64}
-_WITHIN_THE_DAY = {"target.horizon": 20, "windows.sequence_length": 60, "windows.stride": 5}
 
 
 def study_settings(table: Table, first: ExperimentConfig) -> dict[str, Any]:
@@ -35,11 +35,17 @@ def study_settings(table: Table, first: ExperimentConfig) -> dict[str, Any]:
     measure = getattr(first.target, "measure", "returns")
     daily = table.timeframe >= timedelta(days=1)
     prices = all(name in table.columns for name in ("open", "high", "low", "close"))
-    values: dict[str, Any] = {**_ALWAYS, **(_WITHIN_THE_DAY if not daily and measure == "returns" else _DAILY)}
-    if daily and prices:
-        values["target.measure"] = "range"
-    sets = ["market39" if daily else "volatility"]  # of days the longest of the latter reads a year
-    values["features.sets"] = sets if all(name in table.columns for name in OHLCV) else []
+    values = _preset("volatility_daily" if daily or measure != "returns" else "volatility_minutes") | _ALWAYS
+    if not (daily and prices):
+        values.pop("target.measure", None)
+    if not all(name in table.columns for name in OHLCV):
+        values["features.sets"] = []
+    return values
+
+
+def _preset(name: str) -> dict[str, Any]:
+    values = dict(flatten(preset_values(name)))
+    del values["name"]
     return values
 
 
