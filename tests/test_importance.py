@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from gatewise.bundle.explaining import feature_groups
 from gatewise.config.schema import FeatureConfig
@@ -146,6 +147,23 @@ def test_noise_that_a_model_reads_is_called_important_no_more_often_than_the_int
         increase = of(importances(x, y, np.array([1.0, 0.4]), steps=4, repeats=2, groups={"b": "b"}), "b")
         held += increase.low <= 0 <= increase.high
     assert held >= 0.875 * drawn
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("fades", "rows", "most_rows"), [(0.0, 2000, 2000), (0.9, 2000, 2000), (0.98, 6000, 1000)])
+def test_intervals_hold_where_labels_overlap_and_features_last(fades: float, rows: int, most_rows: int) -> None:
+    """Labels of 20 rows, windows of 60; one feature is planted, one is noise that the model reads half as much."""
+    held = found = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        x = signal.lfilter([np.sqrt(1 - fades**2)], [1, -fades], rng.normal(size=(rows, 2)), axis=0)
+        y = 0.3 * x[:, 0] + np.convolve(rng.normal(size=rows + 19), np.ones(20) / np.sqrt(20), "valid")
+        how: dict[str, Any] = {"sequence_length": 60, "horizon": 20, "most_rows": most_rows, "seed": seed}
+        made = importances(x, y, np.array([0.3, 0.15]), **how)
+        held += of(made, "b").low <= 0 <= of(made, "b").high
+        found += of(made, "a").low > 0
+    assert held >= 88
+    assert found >= 80
 
 
 def test_a_feature_is_as_important_whatever_else_is_asked_for_and_whoever_asks_again() -> None:
