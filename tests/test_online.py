@@ -312,6 +312,17 @@ def test_updated_and_frozen_are_two_lines_and_stand_beside_each_other(compared: 
     assert any(line.startswith("logistic@3 updated: log loss") for line in compared.verdict.lines)
 
 
+def test_the_page_shows_both_and_when_updating_helped(compared: CvOutcome) -> None:
+    page = compared.report.read_text(encoding="utf-8")
+    section = page.split("Updated as labels settled")[1].split("The verdict in a picture")[0]
+    assert "anew, from all settled rows" in section
+    assert "When updating helped" in section
+    assert section.count("logistic@3") == 1
+    one = compared.online["logistic@3"].paired
+    for values in (one.values, one.other_values):
+        assert f"{values['log_loss']:.4f}" in section
+
+
 def planted(changes: bool, num_rows: int = 900) -> Table:
     """Prices whose next move is told by the last one's sign, with a sign that turns over where `changes`."""
     table, rng = walk(num_rows), np.random.default_rng(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -29,6 +29,7 @@ from gatewise.report.html import (
     table,
 )
 from gatewise.report.kinds.table import BRIEF
+from gatewise.report.online import UpdatedModel, online_section
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class CvPage:
         compared: the folds that every number but the dots stands on, in words.
         against_prior: {model@horizon: difference in it}; below zero the model is better.
         side_by_side: head and lines of one table of all models: how good, and what each took; legend: of its columns.
+        online: of models that were updated; empty where none was. recipe: how they were, in words.
         measures: (name, value, meaning) of each measure of overfitting.
         failures: one sentence each.
         facts: group by group: {group: {name: words}}.
@@ -90,6 +92,8 @@ class CvPage:
     facts: Mapping[str, Mapping[str, str]]
     notes: Sequence[str]
     configs: Mapping[str, str]
+    online: Mapping[str, UpdatedModel] = field(default_factory=dict)
+    recipe: Sequence[str] = ()
 
 
 def write_cv_report(path: Path, page: CvPage) -> None:
@@ -110,6 +114,7 @@ def render(page: CvPage) -> str:
         _header(page),
         *failed,
         section("Side by side", [_side_by_side(page)]),
+        *_online(page, pictures),
         section("The verdict in a picture", _differences(page, pictures)),
         *(section(_ahead(horizon.horizon), _horizon(page, horizon, pictures)) for horizon in page.horizons),
         section("How much of it is luck", [_measures(page)]),
@@ -119,6 +124,12 @@ def render(page: CvPage) -> str:
         *(folded(f"Resolved configuration of {name}", preformatted(text)) for name, text in page.configs.items()),
     ]
     return render_page(page.title, body, pictures)
+
+
+def _online(page: CvPage, pictures: Pictures) -> Iterator[str]:
+    if page.online:
+        pieces = online_section(page.online, page.deciding, page.confidence, page.recipe, pictures)
+        yield section("Updated as labels settled", pieces)
 
 
 def _header(page: CvPage) -> str:

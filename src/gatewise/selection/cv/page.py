@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 
 from gatewise.config.load import to_yaml
-from gatewise.config.schema import CvConfig, format_duration
+from gatewise.config.schema import CvConfig, OnlineConfig, format_duration
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.jobs.shared import ALL, SharedData
 from gatewise.report.cv import CvPage, HorizonPage
 from gatewise.report.cv_figures import Dots
 from gatewise.report.fold_figures import fold_timeline, timeline_height
+from gatewise.report.online import UpdatedModel
 from gatewise.selection.cv.coverage import Coverage
 from gatewise.selection.cv.frames import Prediction
+from gatewise.selection.cv.online import Online
 from gatewise.selection.cv.outcome import CvOutcome
 from gatewise.selection.cv.side_by_side import legend, side_by_side
 from gatewise.selection.cv.verdict import measures
@@ -52,7 +54,36 @@ def gather_page(outcome: CvOutcome, predictions: Sequence[Prediction], shared: S
         facts=_facts(outcome, shared),
         notes=_notes(outcome),
         configs={name: to_yaml(config) for name, config in plan.models.items()},
+        online={name: _updated(one, deciding) for name, one in outcome.online.items()},
+        recipe=_recipe(plan.base.online),
     )
+
+
+def _updated(one: Online, deciding: str) -> UpdatedModel:
+    paired = one.paired
+    return UpdatedModel(
+        paired.values[deciding],
+        paired.other_values[deciding],
+        paired.differences[deciding],
+        paired.judgement,
+        one.diebold_mariano.p,
+        one.updates,
+        len(one.failed),
+        one.seconds,
+        one.time_us,
+        one.gain,
+    )
+
+
+def _recipe(online: OnlineConfig) -> list[str]:
+    """Sentences on how models were updated."""
+    before = f"Before a stretch, {online.words}, models learned from labels that were settled by then"
+    window = f"the {online.window:,} newest rows" if online.window else "all settled rows"
+    if online.how == "refit":
+        return [f"{before}: anew, from {window}."]
+    recent = f"the {online.recent:,} newest rows" if online.recent else "as many newest rows as training had"
+    times = "once" if online.passes == 1 else f"{online.passes} times"
+    return [f"{before}: networks went on, {times} over {recent}; models of one row were fitted anew, from {window}."]
 
 
 def _horizon(
