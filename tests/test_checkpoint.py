@@ -30,6 +30,7 @@ class State:
             "half": torch.ones(3, dtype=torch.bfloat16),
             "step": torch.tensor(7.0),
             "none": torch.empty(0),
+            "lone": torch.tensor(7).expand(1),  # of stride 0
         }
         return tensors, {"epoch": 3, "history": [{"loss": 0.1}]}
 

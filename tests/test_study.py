@@ -22,6 +22,7 @@ from cv_worlds import Ear
 from gatewise.api.study import StudyResult
 from gatewise.cli import cv_progress
 from gatewise.config.load import load_config
+from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, GatewiseError, Interrupted, UnknownNameError
 from gatewise.evaluation.base import Estimate
@@ -32,6 +33,7 @@ from gatewise.selection.cv.pairs import Pairs
 from gatewise.selection.cv.summary import Summary
 from gatewise.selection.cv.verdict_beside import judge_beside
 from gatewise.selection.luck.overfitting import overfitting_report
+from gatewise.selection.study.plan import plan_study
 from gatewise.selection.study.settings import BEFORE_ROWS, study_settings
 from gatewise.training import timed_steps
 
@@ -78,7 +80,7 @@ def test_every_line_is_judged_on_the_newest_quarter_and_nothing_else(studied: St
     found = studied.out_of_fold
     rows = {name: part["time"].sort() for (name,), part in found.group_by("model")}
     assert all(part.equals(rows["prior"]) for part in rows.values())
-    assert {"lstm", "ridge"} <= rows.keys()
+    assert {f"{name}{end}" for name in ("lstm", "ridge", "har_log") for end in ("", "+online")} <= rows.keys()
     labelled = 700 - 22  # rows whose history of 22 days is there, and which a day follows
     assert len(rows["prior"]) == labelled // 4
     assert rows["prior"].max() == bars()["time"].dt.replace_time_zone("UTC")[-2], "the last day has no next"
@@ -86,7 +88,7 @@ def test_every_line_is_judged_on_the_newest_quarter_and_nothing_else(studied: St
 
 @pytest.mark.trains
 def test_the_table_is_what_the_predictions_give_by_hand(studied: StudyResult) -> None:
-    table, first = studied.table, studied.outcome.plan.beside[0]
+    table, first = studied.table, studied.outcome.pairs.beside[1][0]
     assert table["qlike"].is_sorted()
     assert {"lstm", "ridge", "random_walk", "mean_5"} <= set(table["model"])
     assert "prior" not in set(table["model"])
@@ -108,6 +110,7 @@ def test_it_leaves_a_page_two_tables_and_one_headline(studied: StudyResult) -> N
     folder = studied.outcome.folder
     page = Path(studied.report()).read_text(encoding="utf-8")
     assert page.count('class="plot"') == 3
+    assert "Frozen beside updated" in page
     assert pl.read_csv(folder / "table.csv")["model"].to_list() == studied.table["model"].to_list()
     assert len([line for line in studied.markdown.splitlines() if line.startswith("|")]) == studied.table.height + 2
     answer = studied.to_dict()
@@ -235,6 +238,17 @@ def test_what_can_not_be_is_one_line_and_a_hint(home: Path, said: dict[str, Any]
         gw.study("volatility", bars(120), progress=False, **{"stamp": "close", **said})
     assert words in refused.value.message
     assert "\n" not in refused.value.message + (refused.value.hint or "")
+
+
+def test_a_test_part_shorter_than_two_stretches_has_no_updates(home: Path) -> None:
+    def config_of(compared: Sequence[str], more: Any, below: Any) -> ExperimentConfig:
+        return load_config(overrides={"cv.test_size": 12, "features.sets": [], **more}, compared=compared, below=below)
+
+    whole = gw.load_table(load_config(overrides={"data.source": "sp500"}).data)
+    plan, _ = plan_study(config_of, ["ridge"], load=lambda config: whole)
+    assert plan.base.online.every is None
+    assert plan.models.keys() == {"ridge", "har_log"}
+    assert plan.beside == ("har_log", "ridge")
 
 
 def test_an_unknown_study_names_those_that_there_are() -> None:

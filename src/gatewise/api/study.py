@@ -106,9 +106,8 @@ def study(
         from gatewise.config.seeds import names_seeds, read_seeds
         from gatewise.registry.cv import cross_validate
         from gatewise.registry.folders import find_folder
-        from gatewise.selection.compare.pace import paced
         from gatewise.selection.cv.cv import start_cv
-        from gatewise.selection.study.plan import MAX_TIME, first_config, plan_study, resume_study
+        from gatewise.selection.study.plan import MAX_TIME, first_config, paced_study, plan_study, resume_study
 
         def config_of(compared: Sequence[str], more: Mapping[str, Any], below: Mapping[str, Any]) -> ExperimentConfig:
             return call.config(compared, below, **more)
@@ -123,7 +122,7 @@ def study(
             plan, table = plan_study(
                 config_of, names, length, chosen, call.fields, load=lambda made: call.rows.load(made.data)
             )
-            plan, shared = paced(plan, table)
+            plan, shared = paced_study(plan, table)
             folder = start_cv(plan)
         elif call.says_anything or models is not None or max_time is not None or seeds != 1:
             raise ConfigError("resume takes the study's own settings; leave others out", f'resume="{resume}"')

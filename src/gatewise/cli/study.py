@@ -107,8 +107,7 @@ def volatility(
 
 
 def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: str | None) -> tuple[Plan, SharedData]:
-    from gatewise.selection.compare.pace import paced
-    from gatewise.selection.study.plan import MAX_TIME, first_config, plan_study
+    from gatewise.selection.study.plan import MAX_TIME, first_config, paced_study, plan_study
 
     def config(compared: Sequence[str], more: Mapping[str, Any], below: Mapping[str, Any]) -> ExperimentConfig:
         return flags.config(more, compared=compared, typed=True, below=below)
@@ -118,7 +117,7 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
     if seeds is not None:
         chosen = seeds_from(seeds, first_config(config, names), "training.seed" in flags.fields)
     plan, table = plan_study(config, names, max_time or MAX_TIME, chosen, flags.fields)
-    return paced(plan, table)
+    return paced_study(plan, table)
 
 
 def _print_study(study: Study) -> None:

@@ -106,5 +106,7 @@ def _seal(tensors: Mapping[str, Tensor], state: str, key: str) -> str:
     shapes = [(name, str(tensors[name].dtype), list(tensors[name].shape)) for name in names]
     digest = hashlib.sha256(json.dumps([state, key, shapes]).encode())
     for name in names:
-        digest.update(tensors[name].detach().reshape(-1).view(torch.uint8).numpy().data)
+        whole = tensors[name].detach().contiguous()
+        flat = whole.as_strided((whole.numel(),), (1,))  # a lone number may have a stride of 0, which no view takes
+        digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

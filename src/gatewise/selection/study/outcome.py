@@ -11,15 +11,14 @@ import numpy as np
 import polars as pl
 
 from gatewise.config.durations import format_duration, rough_duration
-from gatewise.evaluation.base import Ints, count, fixed
-from gatewise.evaluation.diebold_mariano import diebold_mariano, p_text
-from gatewise.evaluation.metric_names import metric_text, metric_words
+from gatewise.evaluation.base import Ints, count
+from gatewise.evaluation.diebold_mariano import p_text
+from gatewise.evaluation.metric_names import metric_difference, metric_text, metric_words
 from gatewise.evaluation.scoring import PRIOR
 from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.files import write_frame, write_text
 from gatewise.report.study import StudyPage, write_study_page
 from gatewise.selection.cv.outcome import CvOutcome
-from gatewise.selection.cv.plan import ONLINE
 from gatewise.selection.cv.side_by_side import NONE
 from gatewise.selection.study.table import (
     Line,
@@ -91,7 +90,7 @@ def _page(study: Study) -> StudyPage:
         cells=study_cells(lines, beside),
         legend=study_legend(outcome),
         ratios={line.name: line.ratio for line in lines},
-        updated=_updated(lines, losses, horizon),
+        updated=_updated(study),
         newest_us=_time_us(drawn[first]),
         realised=np.exp(drawn[first]["target"].to_numpy()),
         forecast={name: np.exp(frame["forecast"].to_numpy()) for name, frame in drawn.items()},
@@ -122,24 +121,23 @@ def _by_moment(rows: pl.DataFrame) -> pl.DataFrame:
     return means.pivot(on="model", index="time", values="loss").drop_nulls().sort("time")
 
 
-def _updated(lines: list[Line], losses: pl.DataFrame, horizon: int) -> tuple[list[str], list[list[str]]] | None:
-    by_name = {line.name: line for line in lines}
-    cells = []
-    for name, frozen in by_name.items():
-        if (updated := by_name.get(name + ONLINE)) is None:
-            continue
-        test = diebold_mariano(losses[updated.name].to_numpy(), losses[name].to_numpy(), horizon)
-        size = abs(frozen.metrics["qlike"])
+def _updated(study: Study) -> tuple[list[str], list[list[str]]] | None:
+    metric, cells = study.outcome.deciding_metric, []
+    took = {line.name: line.seconds for line in study.lines}
+    for one in study.outcome.online.values():
+        values = one.paired.other_values[metric], one.paired.values[metric]
+        name, size, test = one.name.rpartition("@")[0], max(map(abs, values)), one.diebold_mariano
         cells.append(
             [
                 name,
-                *(metric_text("qlike", line.metrics["qlike"], size) for line in (frozen, updated)),
-                fixed(test.difference, 4, "+"),
+                *(metric_text(metric, value, size) for value in values),
+                metric_difference(metric, one.paired.differences[metric], size),
                 NONE if test.p is None else p_text(test.p),
-                *(NONE if line.seconds is None else rough_duration(line.seconds) for line in (frozen, updated)),
+                rough_duration(took[name] or 0),
+                rough_duration(one.seconds),
             ]
         )
-    head = ["model", "QLIKE frozen", "updated", "difference", "DM p", "took frozen", "updated"]
+    head = ["model", f"{metric_words(metric)} frozen", "updated", "difference, paired", "DM p", "trained in", "updates"]
     return (head, cells) if cells else None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
+from gatewise.jobs.shared import SharedData
+from gatewise.selection.compare.pace import paced
 from gatewise.selection.compare.plan import plan_comparison
 from gatewise.selection.cv.cv import resume_cv
 from gatewise.selection.cv.plan import STUDY, Plan
-from gatewise.selection.study.settings import BEFORE_ROWS, KIND, quarter, study_settings
+from gatewise.selection.study.settings import BEFORE_ROWS, KIND, quarter, study_settings, without_updates
 
 MAX_TIME = "30m"
 BESIDE = ("har_log", "ridge")  # every line is held against these; the first is to be beaten
+TRAINED = 0.7  # of the time, where models are updated; the rest is for updates
 _FAMILY = ("har", "har_log", "harq", "garch", "gjr")
 _LEARNERS = ("ridge", "xgboost", "lstm", "gru", "tcn", "voting")
 
@@ -56,6 +60,10 @@ def plan_study(
     settings = study_settings(table, first)
     if getattr(first.cv, "test_size", None) == BEFORE_ROWS["cv.test_size"]:  # nobody said another
         settings["cv.test_size"] = quarter(table, config_of(models, {}, settings))
+    asked = config_of(models, {}, settings)
+    stretch, tested = asked.online.stretch, getattr(asked.cv, "test_size", None)
+    if isinstance(stretch, timedelta) and tested is not None and tested * table.timeframe < 2 * stretch:
+        settings = without_updates(settings)  # nothing would settle on the way
     names = [*models] or [name for name in (*_FAMILY, *_LEARNERS) if _has_what_it_reads(name, first, table)]
     names += [name for name in BESIDE if name not in names and name in MODEL_CONFIGS]
 
@@ -66,6 +74,13 @@ def plan_study(
     timed = sum(not isinstance(one.model, TabularConfig) for one in plan.models.values())
     beside = tuple(name for name in BESIDE if name in plan.models)
     return replace(plan, command=STUDY, beside=beside, max_seconds=(plan.max_seconds or 0) / max(1, timed)), table
+
+
+def paced_study(plan: Plan, table: Table) -> tuple[Plan, SharedData]:
+    """`paced`, with some of the time left for updates."""
+    share = TRAINED if plan.base.online.every is not None else 1.0
+    fitted, shared = paced(replace(plan, max_seconds=share * (plan.max_seconds or 0)), table)
+    return replace(fitted, max_seconds=plan.max_seconds), shared
 
 
 def first_config(config_of: ConfigOf, models: Sequence[str] = ()) -> ExperimentConfig:

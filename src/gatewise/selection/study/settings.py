@@ -5,6 +5,7 @@ A layer below everything that a person says, other presets too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +25,9 @@ BEFORE_ROWS = {"target.kind": KIND, "features.history": True, "cv.n_splits": 1, 
 # What a training part's labels and inputs share with the test part is purged. No further embargo: a forecaster of the
 # next day has yesterday's measure.
 _ALWAYS = {**BEFORE_ROWS, "split.embargo_rows": 0}
+# How often models learn from labels that have settled, and from how many of the newest rows networks do.
+_UPDATED_DAILY = {"online.every": "week", "online.recent": 250}
+_UPDATED_WITHIN_THE_DAY = {"online.every": "day", "online.recent": 20_000}
 
 
 def study_settings(table: Table, first: ExperimentConfig) -> dict[str, Any]:
@@ -36,6 +40,7 @@ def study_settings(table: Table, first: ExperimentConfig) -> dict[str, Any]:
     daily = table.timeframe >= timedelta(days=1)
     prices = all(name in table.columns for name in ("open", "high", "low", "close"))
     values = _preset("volatility_daily" if daily or measure != "returns" else "volatility_minutes") | _ALWAYS
+    values |= _UPDATED_DAILY if daily else _UPDATED_WITHIN_THE_DAY
     if not (daily and prices):
         values.pop("target.measure", None)
     if not all(name in table.columns for name in OHLCV):
@@ -47,6 +52,11 @@ def _preset(name: str) -> dict[str, Any]:
     values = dict(flatten(preset_values(name)))
     del values["name"]
     return values
+
+
+def without_updates(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with models that stay as they were trained."""
+    return {name: value for name, value in settings.items() if not name.startswith("online.")}
 
 
 def quarter(table: Table, config: ExperimentConfig) -> int:
