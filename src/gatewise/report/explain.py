@@ -21,7 +21,7 @@ from gatewise.report.html import Cell, Line, Pictures, bullets, columns, render_
 
 CAUTION = (
     "It is said of this model and these rows. What two features both say is taken from neither alone, so move them "
-    "together; and what a model reads need not be what moves a market."
+    "together; and what a model reads need not be a cause."
 )
 
 
