@@ -44,7 +44,8 @@ def scorable_rows(
     """
     rows = window_rows(valid, table.segment_start, record.config.windows.sequence_length)
     if (history := read_history(record, table)) is not None:
-        rows = rows[history.known[rows]]
+        whole = rows - (rows_needed(record) - 1) >= table.segment_start[rows]
+        rows = rows[history.known[rows] & whole]
     if not len(rows):
         longest = int(np.max(np.arange(table.num_rows) - table.segment_start)) + 1
         raise NotEnoughRowsError(

@@ -108,7 +108,9 @@ class ModelConfig(Section):
             able.sort(key=lambda name: self.options[name].consumes != self.consumes)
             raise ConfigError(
                 f"{self.name} predicts {kind_words(self.targets)}; this target is of {output_kind}",
-                f'model.name="{able[0]}", or another target.kind',
+                'target.kind="realized_volatility"'
+                if self.targets == ("volatility",)
+                else f'model.name="{able[0]}", or another target.kind',
             )
         if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):
             reason = "it reads one row and has no earlier steps"

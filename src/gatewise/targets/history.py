@@ -82,10 +82,13 @@ def _windows(values: Floats, rows: Rows, length: int) -> Floats:
 
     What lies before the first row is NaN.
     """
-    padded = np.concatenate([np.full(length - 1, np.nan), values])
+    if not len(rows):
+        return np.empty((0, length))
+    first, last = int(rows.min()), int(rows.max())
+    before = max(0, length - 1 - first)
+    padded = np.concatenate([np.full(before, np.nan), values[max(0, first - length + 1) : last + 1]])
     windows = np.lib.stride_tricks.sliding_window_view(padded, length)
-    consecutive = len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())
-    return windows[rows[0] : rows[-1] + 1] if consecutive else windows[rows]
+    return windows if bool((np.diff(rows) == 1).all()) else windows[rows - first]
 
 
 def make_history(table: Table, target: TargetSection) -> History:
