@@ -131,6 +131,23 @@ def test_where_nothing_is_learned_the_predictions_are_the_frozen_models(world: S
     assert state.updates == state.done > 3
 
 
+@pytest.mark.parametrize("most", [1, 2, 1_000])
+def test_what_is_slow_to_fit_is_updated_so_often_at_most_and_evenly(
+    most: int, world: SharedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, numbers = config_of(), []
+
+    def probe(config: ExperimentConfig, samples: Any, model: Standing, rows: Rows, number: int, *_: Any) -> Standing:
+        numbers.append(number)
+        return model
+
+    _, standing = standing_of(config, world)
+    monkeypatch.setattr(type(config.model), "most_updates", most)
+    state = gone_over(config, world, standing, update=probe)
+    assert numbers == list(range(1, state.done + 1, -(-state.done // most)))
+    assert 0 < state.updates == len(numbers) <= min(most, state.done)
+
+
 def test_no_update_is_given_a_row_whose_label_is_not_settled_by_the_stretch_less_the_embargo(
     world: SharedData,
 ) -> None:

@@ -33,10 +33,12 @@ class ModelConfig(Section):
         targets: kinds of outputs (`targets/outputs`) that it predicts.
         tiny: values of its fields with which it is proved in moments; names that are no fields of it are left out.
         quick: those of a first look (`training.quick`), likewise.
+        most_updates: how often at most `cv --online` fits it within a fold, evenly spaced; None: before each stretch.
         calibrated: its predictions come calibrated, so that `calibration.method` auto leaves them alone.
     """
 
     options: ClassVar[Mapping[str, type[ModelConfig]]] = {}
+    most_updates: ClassVar[int | None] = None
     consumes: ClassVar[Consumes] = "sequences"
     reads: ClassVar[Reads] = "features"
     targets: ClassVar[tuple[str, ...]] = OUTPUT_KINDS

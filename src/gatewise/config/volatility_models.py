@@ -33,6 +33,7 @@ class GarchConfig(TabularConfig):
     targets: ClassVar = ("volatility",)
     calibrated: ClassVar = True
     tiny: ClassVar = {"newest_returns": 2_000}
+    most_updates: ClassVar = 50  # of parameters; between them its forecasts are filtered, as always
 
     distribution: Literal["normal", "t"] = "normal"  # of the shocks, in the likelihood
     newest_returns: int = Field(20_000, ge=100)  # of training, that parameters are fitted to

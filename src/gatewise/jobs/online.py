@@ -161,12 +161,13 @@ def predict_online(
             state.standing = _go_on(config, samples, standing, *saved)
     bundle, last_save, last_seconds = bundle_of(state.standing), time.monotonic(), 0.0
     seen = len(learned(stretches[state.done - 1])) if state.done else 0
+    apart = -(-len(stretches) // (config.model.most_updates or len(stretches)))  # stretches from update to update
     for stretch in stretches[state.done :]:
         rows = learned(stretch)
         budget = Budget(None if max_seconds is None else max(0.0, max_seconds - state.seconds))
         if state.done and budget.max_seconds is not None and budget.max_seconds < last_seconds:
             state.ended = "max_time"
-        if len(rows) > seen and not state.ended:
+        if len(rows) > seen and not state.ended and (stretch.number - 1) % apart == 0:
             began = time.perf_counter()
             try:
                 state.standing = update(config, samples, state.standing, rows, stretch.number, budget)
