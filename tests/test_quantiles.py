@@ -335,10 +335,12 @@ def test_a_page_says_what_is_stated_reached_and_promised_and_which_symbols_diffe
     assert page.index("before calibration") < page.index("reached") < page.index("width before")
     assert "80.0%" in page
     calibrator = Calibrator("conformal", (0.0, 0.1, None), 300, 60)
-    assert promise(calibrator).startswith("Promised")
-    assert "too few stay" in promise(calibrator)
-    assert promise(replace(calibrator, not_promised="it rains")) == "Not promised: it rains."
-    assert promise(None).startswith("Nothing is promised")
+    assert promise(calibrator, True).startswith("Promised")
+    assert "too few stay" in promise(calibrator, True)
+    assert "epoch" in promise(calibrator, True)
+    assert "epoch" not in promise(calibrator, False)
+    assert promise(replace(calibrator, not_promised="it rains"), False) == "Not promised: it rains."
+    assert promise(None, False).startswith("Nothing is promised")
     assert list(symbols_apart(replace(result, symbols={"A": result}), ONE, "By symbol")) == []
     narrow = replace(result, symbols={"A": result, "B": judged(y, truth / 3)})
     (table,) = symbols_apart(narrow, ONE, "By symbol")

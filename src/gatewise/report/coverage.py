@@ -58,17 +58,22 @@ def symbols_apart(result: PartResult, spec: Quantiles, caption: str) -> Iterator
     yield table(caption, whole, ("reached", "interval holds what is stated"), lines)
 
 
-def promise(calibrator: Calibrator | None) -> str:
-    """Whether the stated coverage is promised, and of what."""
+def promise(calibrator: Calibrator | None, chose: bool) -> str:
+    """Whether the stated coverage is promised, and of what.
+
+    Args:
+        chose: validation rows chose the model's epoch, too.
+    """
     if calibrator is None:
         return "Nothing is promised: the quantiles are those of the model, which validation rows have not set right."
     if calibrator.not_promised:
         return f"Not promised: {calibrator.not_promised}."
     few = " Quantiles for which these are too few stay as the model says them." if None in calibrator.shifts else ""
+    epoch = ", and that the same rows chose the epoch is not counted" * chose
     return (
         "Promised: of rows that come as validation rows came, quantiles hold at least what they state, on average. "
-        f"{calibrator.independent_rows:,} of {calibrator.rows:,} validation rows share no bar; their errors "
-        f"set each quantile right.{few} Another market is no such row, and the choice of the epoch is not counted."
+        f"{calibrator.independent_rows:,} moments of {calibrator.rows:,} validation rows share no bar; their errors "
+        f"set each quantile right.{few} Another market is no such row{epoch}."
     )
 
 

@@ -31,7 +31,7 @@ class QuantilesDrawing:
         assert isinstance(spec, Quantiles)
         yield coverage_table(result, spec, "Stated and reached coverage")
         yield from symbols_apart(result, spec, "Coverage symbol by symbol")
-        yield paragraph(promise(report.calibrator))
+        yield paragraph(promise(report.calibrator, report.evaluation.val_chose))
         before = result.uncalibrated.metrics if result.uncalibrated else {}
         yield pictures.add(
             coverage(
