@@ -54,6 +54,7 @@ CHOICES: dict[str, Any] = {
     "data.url": "sqlite:///bars of 2023.db",
     "model.name": "gru",
     "target.kind": "next_row",
+    "target.measure": "range",
     "target.learn": "relative",
     "training.schedule.name": "step",
     "training.optimizer.name": "adam",
@@ -71,6 +72,7 @@ NEEDED = {
     "model.base_models": {"model.name": "voting"},
     "training.schedule.patience": {"training.schedule.name": "plateau"},
     "target.steps": {"target.kind": "next_row"},
+    "target.measure": {"target.kind": "realized_volatility"},
 }
 
 

@@ -20,11 +20,14 @@ from hypothesis import strategies as st
 from audit_tables import case_of, random_walk, small_experiment
 from gatewise.config.load import load_config
 from gatewise.config.target_section import RealizedVolatilityConfig
+from gatewise.data.market.sessions import sessions
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, NotEnoughRowsError, QualityError, SchemaError
+from gatewise.levels import still_rows
 from gatewise.proofs.base import Parts
 from gatewise.proofs.features import check_features, check_live_parity
 from gatewise.proofs.labels import check_labels
+from gatewise.samples import make_samples
 from gatewise.targets.base import Labels
 from gatewise.targets.history import History, make_history
 from gatewise.targets.make import make_labels
@@ -201,6 +204,30 @@ def test_a_day_without_its_last_row_is_known_with_the_next_row_and_predicts_noth
     assert np.isfinite(labels.history.means[24 * 25 - 1]).all()
 
 
+def test_sessions_of_an_exchange_end_early_on_half_days_and_count_no_night() -> None:
+    pytest.importorskip("exchange_calendars")
+    first, last = (int(datetime(2024, month, 1, tzinfo=UTC).timestamp()) * 1_000_000 for month in (10, 12))
+    market, step = sessions("XNYS", first, last), 1_800_000_000
+    inside = (market.open_us > first) & (market.open_us < last)
+    times = [
+        time
+        for opened, closed in zip(market.open_us[inside].tolist(), market.close_us[inside].tolist(), strict=True)
+        for time in range(opened + step, closed + 1, step)
+    ]
+    made = bars(len(times)).frame.with_columns(
+        time=pl.Series(times).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
+    table = Table(made, 30 * MINUTE, 30 * MINUTE, calendar="XNYS")
+    labels = make_labels(table, target(measure="day", horizon=1))
+    row = np.flatnonzero(labels.valid)[-1]
+    known = int(labels.known_at[row])
+    # The day before Thanksgiving, and the Friday after it, which closes at 13:00 in New York.
+    assert [table.frame["time"][at].strftime("%d %H:%M") for at in (int(row), known)] == ["27 21:00", "29 18:00"]
+    opened, close = (table.frame[name].to_numpy()[known - 6 : known + 1] for name in ("open", "close"))
+    expected = math.log(close[0] / opened[0]) ** 2 + np.square(np.diff(np.log(close))).sum()
+    assert math.exp(2 * labels.y[row, 0]) == pytest.approx(expected)
+
+
 def test_several_symbols_keep_apart() -> None:
     one, two = bars(120, 1), bars(120, 2)
     both = one.with_frame(pl.concat([one.frame, two.frame.with_columns(symbol=pl.lit("B"))]))
@@ -220,6 +247,17 @@ def test_where_nothing_moves_there_is_no_label() -> None:
     assert not labels.valid[sorted(quiet)].any()
     assert labels.valid[[148, 160]].all()
     assert np.isfinite(labels.y).all()
+
+
+def test_rows_in_which_nothing_moves_are_counted_in_a_remark() -> None:
+    table = bars(300)
+    still = np.where((np.arange(300) >= 150) & (np.arange(300) < 160), table.frame["close"][149], table.frame["close"])
+    said = {"target.kind": "realized_volatility", "target.horizon": 3, "features.sets": [], "features.history": True}
+    config = load_config(overrides=said | {"windows.sequence_length": 2})
+    for close, words in ((still, "ends with 8 of 300 rows"), (table.frame["close"].to_numpy(), None)):
+        samples = make_samples(config, table.with_frame(table.frame.with_columns(close=pl.Series(close))))
+        remark = still_rows(samples)
+        assert words in remark if words and remark else remark is None
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,7 @@ TRAIN_FLAGS = (
         TARGET,
         Flag("--target", "target.kind", str, "What is predicted, or mypkg.targets:Mine."),
         Flag("--horizon", "target.horizon", int, "Rows ahead that the target looks."),
+        Flag("--measure", "target.measure", str, "Of realized_volatility: what is measured."),
         Flag("--steps", "target.steps", int, "next_row: so many rows at once, each of them predicted."),
         Flag("--learn", "target.learn", str, "Of next_row's columns: how they change, or their levels."),
     ),
