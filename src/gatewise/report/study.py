@@ -24,6 +24,8 @@ from gatewise.report.html import (
     table,
 )
 
+_FIRST = 2  # of the verdict's sentences: which line is best, and what stands in the way
+
 
 @dataclass(frozen=True)
 class StudyPage:
@@ -73,14 +75,14 @@ def render(page: StudyPage) -> str:
     """The page as HTML that refers to nothing outside itself."""
     pictures = Pictures()
     body = [
-        header("study", page.title, page.judgement, bullets(page.lines)),
+        header("study", page.title, page.judgement, bullets(page.lines[:_FIRST])),
         section("Side by side", [_table("lines side by side", " ".join(page.legend), page.cells)]),
         section("The verdict in a picture", _ratios(page, pictures)),
         *([section("Frozen beside updated", _updated(page.updated))] if page.updated else []),
         section("Forecast and realised", _forecasts(page, pictures)),
         section("Where it came about", _cumulative(page, pictures)),
         section("What was run", [facts(page.facts)]),
-        section("Read this with the numbers", [bullets(page.notes)]),
+        section("Read this with the numbers", [bullets([*page.lines[_FIRST:], *page.notes])]),
     ]
     return render_page(page.title, body, pictures)
 
