@@ -211,7 +211,7 @@ class ExperimentConfig(Section):
             raise ConfigError(
                 "online.every updates models on what comes after their training, which is tested in order of time; "
                 f'got cv.splitter="{self.cv.splitter}"',
-                'cv.splitter="expanding" or "sliding", or leave out online.every',
+                'cv.splitter="expanding", or leave out online.every',
             )
         if self.model.continues and self.features.drop_correlated:
             raise ConfigError(

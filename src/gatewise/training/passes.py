@@ -41,7 +41,8 @@ def run_passes(
     passes: int,
     update: int,
 ) -> dict[str, Tensor]:
-    """Trains `model` in place on `rows`, each once a pass, and gives the optimizer's state.
+    """Trains `model` in place on `rows`, each once a pass (of more than `windows_per_epoch` so many, drawn anew each
+    time), and gives the optimizer's state.
 
     Args:
         settings: their learning rate is that of every step.
@@ -66,7 +67,8 @@ def run_passes(
         listener = Listeners(())
         step = Step(model, optimizer, scaler, windows, objective, settings.gradient_clip, listener, piece, members)
         for number in range(passes):
-            order, key = epoch_order(learned, seed, number), epoch_key(seed, number)
+            order = epoch_order(learned, seed, number, settings.windows_per_epoch)
+            key = epoch_key(seed, number)
             losses = run_epoch(
                 step, order, settings.batch_size, len(spec.classes), number + 1, lambda _: settings.learning_rate, key
             )
