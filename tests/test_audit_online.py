@@ -41,7 +41,7 @@ def experiment(**more: Any) -> ExperimentConfig:
     ids=["warm", "refit", "ensemble", "next row", "volatility"],
 )
 def test_honest_updates_pass(more: dict[str, Any]) -> None:
-    check = check_online(case_of(random_walk(1_500, symbols="AB", gaps=1), config=experiment(**more)))
+    check = check_online(case_of(random_walk(1_000, symbols="AB", gaps=1), config=experiment(**more)))
     assert check.passed, check.detail
     assert check.detail.startswith("6 updates of a small")
 
