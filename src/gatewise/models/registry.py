@@ -121,13 +121,11 @@ MODELS: dict[str, ModelSpec] = {
     "xgboost": TabularSpec("Boosted trees on one row", "Chen & Guestrin 2016", XgboostConfig, fit_xgboost, xgboost_of),
     "har": _tabular(Har, HarConfig, "Least squares on realised variance of 1, 5 and 22 horizons", "Corsi 2009"),
     "harq": _tabular(
-        Har, HarqConfig, "The same, with the error of what was measured", "Bollerslev, Patton & Quaedvlieg 2016"
+        Har, HarqConfig, "HAR with the error of what was measured", "Bollerslev, Patton & Quaedvlieg 2016"
     ),
-    "har_log": _tabular(Har, HarConfig, "The same of logs, with half the variance of its residuals", "Corsi 2009"),
+    "har_log": _tabular(Har, HarConfig, "HAR of logs, with half the variance of its residuals", "Corsi 2009"),
     "garch": _tabular(Garch, GarchConfig, "Variance of returns from those before", "Bollerslev 1986"),
-    "gjr": _tabular(
-        Garch, GarchConfig, "The same, where falls count differently", "Glosten, Jagannathan & Runkle 1993"
-    ),
+    "gjr": _tabular(Garch, GarchConfig, "GARCH in which falls count differently", "Glosten, Jagannathan & Runkle 1993"),
     "voting": EnsembleSpec("Several models' mean or majority", "Hansen & Salamon 1990", ENSEMBLES["voting"]),
     "blending": EnsembleSpec(
         "A model over models, learned from held-out rows", "Töscher, Jahrer & Bell 2009", ENSEMBLES["blending"]
