@@ -18,7 +18,7 @@ from gatewise.cli.app import app
 from gatewise.cli.flags import ConfigFlags, config_flags, translate
 from gatewise.config.flags import ALL_FLAGS, ARGUMENT_FLAGS, FIELD_FLAGS, Flag
 from gatewise.config.load import load_config
-from gatewise.config.schema import DataConfig
+from gatewise.config.schema import DataConfig, ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.errors import GatewiseError
 from gatewise.feeds.base import FeedOptions, base_url
@@ -147,6 +147,12 @@ def test_a_setting_that_has_a_flag_is_said_by_it(flag: Flag) -> None:
 def test_words_around_a_setting_stay(text: str, in_flags: str) -> None:
     assert translate(text) == in_flags
     assert translate(in_flags) == in_flags
+
+
+def test_a_setting_of_every_section_is_said_in_flags() -> None:
+    sections = [name for name, field in ExperimentConfig.model_fields.items() if field.annotation is not str]
+    for section in sections:
+        assert translate(f"{section}.no_such=1").split() == ["--set", f"{section}.no_such=1"]
 
 
 def test_every_argument_is_a_flag_of_some_command() -> None:

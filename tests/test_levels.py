@@ -22,6 +22,7 @@ from data_files import put
 from feature_tables import Numbers, random_walk, table_of
 from gatewise.bundle import Bundle
 from gatewise.config.schema import DataConfig, ExperimentConfig, FeatureConfig
+from gatewise.config.target_section import RealizedVolatilityConfig
 from gatewise.data.check.precision import lost_steps
 from gatewise.data.check.rows import check_data
 from gatewise.data.table import Table
@@ -140,8 +141,13 @@ def test_a_bundle_scores_one_row_with_the_bits_of_the_batch_and_repeats_the_sour
 def test_a_target_that_never_varies_in_training_is_refused() -> None:
     chosen, _, samples = world(0.0, 1.0)
     still = replace(samples, labels=replace(samples.labels, y=np.full_like(samples.labels.y, 5.0)))
-    with pytest.raises(LabelError, match="must vary in training; all 150 labels are 5"):
+    with pytest.raises(LabelError, match="must vary in training; all 150 labels are 5") as refused:
         fit_fold(chosen, still, samples.rows[:150])
+    assert "target.columns" in refused.value.hint
+    other = chosen.model_copy(update={"target": RealizedVolatilityConfig()})
+    with pytest.raises(LabelError) as refused:
+        fit_fold(other, still, samples.rows[:150])
+    assert "target.columns" not in refused.value.hint, "it has no such field"
 
 
 # ---- what the check says

@@ -314,6 +314,16 @@ def test_settings_that_do_not_go_with_it_are_refused(fields: dict[str, Any], wor
     assert refused.value.hint
 
 
+@pytest.mark.parametrize("kind", ["realized_volatility", "forward_return"])
+def test_a_model_of_volatility_that_is_asked_for_quantiles_says_to_leave_them_out(kind: str) -> None:
+    asked = {"target.kind": kind, "target.quantiles": [0.1, 0.9], "model.name": "har"}
+    with pytest.raises(ConfigError) as refused:
+        load_config(overrides=asked)
+    assert "no target.quantiles" in refused.value.hint
+    del asked["target.quantiles"]
+    load_config(overrides=asked | {"target.kind": "realized_volatility"})
+
+
 def test_history_is_a_feature_of_this_target_alone() -> None:
     with pytest.raises(ConfigError, match=r"target\.kind is direction"):
         load_config(overrides={"target.kind": "direction", "features.history": True})

@@ -108,11 +108,12 @@ class ModelConfig(Section):
         if output_kind not in self.targets:
             able = [name for name, model in self.options.items() if output_kind in model.targets]
             able.sort(key=lambda name: self.options[name].consumes != self.consumes)
+            without = "no target.quantiles" if output_kind == "quantiles" else ""
+            mends = [f'model.name="{able[0]}"', without or "another target.kind"]
+            if self.targets == ("volatility",):
+                mends = ['target.kind="realized_volatility"' + (without and f" and {without}")]
             raise ConfigError(
-                f"{self.name} predicts {kind_words(self.targets)}; this target is of {output_kind}",
-                'target.kind="realized_volatility"'
-                if self.targets == ("volatility",)
-                else f'model.name="{able[0]}", or another target.kind',
+                f"{self.name} predicts {kind_words(self.targets)}; this target is of {output_kind}", ", or ".join(mends)
             )
         if supervise == "every" and not (self.is_causal and self.consumes == "sequences"):
             reason = "it reads one row and has no earlier steps"

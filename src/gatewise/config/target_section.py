@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -27,7 +28,7 @@ class TargetSection(Section):
 
     kind: str
     horizon: int = Field(20, ge=1)  # rows; a label is known at most so many after its own; next_row: so many ahead
-    # forward_return, next_row: below which numbers it comes with these probabilities; empty: the mean is predicted
+    # of numbers: below which of them it comes with these probabilities; empty: the mean is predicted
     quantiles: Annotated[tuple[float, ...], LATER] = ()
     # forward_return, next_row: so many rows ahead at once, a number for each; `horizon` is the longest. Empty: it alone
     horizons: Annotated[tuple[int, ...], LATER] = ()
@@ -126,9 +127,11 @@ class TargetSection(Section):
     def _classes_are_one(self) -> Self:
         for name in ("quantiles", "horizons"):
             if getattr(self, name) and self.output_kind in ("classes", None):
+                kinds = ["forward_return", "next_row", *["realized_volatility"] * (name == "quantiles")]
                 raise ConfigError(
-                    f"target.{name} are of the numbers of forward_return and next_row; target.kind is {self.kind}",
-                    f'target.kind="forward_return" or "next_row", or no target.{name}',
+                    f"target.{name} are of the numbers of {', '.join(kinds[:-1])} and {kinds[-1]}; target.kind is "
+                    f"{self.kind}",
+                    f"target.kind={' or '.join(map(json.dumps, kinds))}, or no target.{name}",
                 )
         return self
 
