@@ -181,6 +181,45 @@ def test_no_update_is_given_a_row_whose_label_is_not_settled_by_the_stretch_less
     assert learned & set(fold.test.tolist())  # tested rows are learned from once they are settled
 
 
+def test_what_settles_between_two_updates_is_news_at_the_next(
+    world: SharedData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, numbers = config_of(), []
+    samples, fold = world.samples(config), world.fold(3, 2)
+    stretches = cut_stretches(world.table.time_us[fold.test], 20)
+    # All that settles while the rows are gone over does so between the first update's turn and the one after it.
+    between = int(world.table.time_us[fold.test[stretches[1].at]].min())
+    first_us = stretches[0].first_us
+    last_us = np.where(samples.spans.last_us > first_us - 300_000_000, between - 300_000_000, samples.spans.last_us)
+    spans = replace(samples.spans, last_us=last_us)
+
+    def probe(config: ExperimentConfig, samples: Any, model: Standing, rows: Rows, number: int, *_: Any) -> Standing:
+        numbers.append(number)
+        return model
+
+    _, standing = standing_of(config, world)
+    monkeypatch.setattr(type(config.model), "most_updates", -(-len(stretches) // 2))
+    predict_online(config, samples, spans, fold, standing, update=probe)
+    assert numbers == [1, 3]
+
+
+def test_no_update_learns_from_rows_nearer_than_the_least_purge(world: SharedData) -> None:
+    config, given_rows = config_of(split__purge_rows=60), {}
+    samples, fold, time_us = world.samples(config), world.fold(3, 2), world.table.time_us
+
+    def probe(config: ExperimentConfig, samples: Any, model: Standing, rows: Rows, number: int, *_: Any) -> Standing:
+        given_rows[number] = rows
+        return model
+
+    _, standing = standing_of(config, world)
+    predict_online(config, samples, samples.spans, fold, standing, update=probe)
+    assert len(given_rows) > 3
+    for stretch in cut_stretches(time_us[fold.test], 20):
+        if stretch.number in given_rows:
+            newest = max(time_us[given_rows[stretch.number]].tolist())
+            assert stretch.first_us - 70 * 60_000_000 <= newest < stretch.first_us - 60 * 60_000_000
+
+
 def test_updates_change_predictions_by_the_recipe_and_the_same_recipe_gives_the_same(world: SharedData) -> None:
     _, standing = standing_of(config_of(), world)
     found = [

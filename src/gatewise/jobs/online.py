@@ -137,11 +137,13 @@ def predict_online(
     table, time_us = samples.table, samples.table.time_us
     stretches = cut_stretches(time_us[fold.test], every, table.calendar)
     gap_us, _ = embargo_us(config.split, table.timeframe, samples.spans)
+    least_us = purge_us(config.split, table.timeframe)
     oldest_us = time_us[fold.train].min()
     update = update or update_standing
 
     def learned(stretch: Stretch) -> Rows:
-        rows = spans.row[rule(spans, stretch, gap_us) & (spans.time_us >= oldest_us)]
+        near = spans.time_us >= stretch.first_us - least_us if least_us else False
+        rows = spans.row[rule(spans, stretch, gap_us) & (spans.time_us >= oldest_us) & ~np.asarray(near)]
         return newest_of(rows, time_us, len(rows))
 
     frozen = Bundle.of(config, samples, standing.fitted, standing.trained.predictor)
@@ -160,14 +162,15 @@ def predict_online(
         elif state.made_at:
             state.standing = _go_on(config, samples, standing, *saved)
     bundle, last_save, last_seconds = bundle_of(state.standing), time.monotonic(), 0.0
-    seen = len(learned(stretches[state.done - 1])) if state.done else 0
     apart = -(-len(stretches) // (config.model.most_updates or len(stretches)))  # stretches from update to update
+    seen = len(learned(stretches[(state.done - 1) // apart * apart])) if state.done else 0
     for stretch in stretches[state.done :]:
         rows = learned(stretch)
         budget = Budget(None if max_seconds is None else max(0.0, max_seconds - state.seconds))
         if state.done and budget.max_seconds is not None and budget.max_seconds < last_seconds:
             state.ended = "max_time"
-        if len(rows) > seen and not state.ended and (stretch.number - 1) % apart == 0:
+        has_turn = (stretch.number - 1) % apart == 0
+        if has_turn and len(rows) > seen and not state.ended:
             began = time.perf_counter()
             try:
                 state.standing = update(config, samples, state.standing, rows, stretch.number, budget)
@@ -177,7 +180,7 @@ def predict_online(
                 state.failed.append((stretch.number, error.message))
             last_seconds = time.perf_counter() - began
             state.seconds += last_seconds
-        seen = len(rows)
+        seen = len(rows) if has_turn else seen  # what settles between two turns is news at the next
         tested, device = fold.test[stretch.at], config.training.device
         state.predictions[stretch.at] = bundle.predict_rows(table, samples.matrix, tested, device)
         state.done = stretch.number
