@@ -116,3 +116,8 @@ def test_a_model_without_gradient_is_told_what_it_has() -> None:
     with pytest.raises(ConfigError, match="ridge has no gradient") as caught:
         window_gradients(predictor, inputs, of_kind(SPECS["values"]))
     assert "leave the time out" in str(caught.value.hint)
+    told: Any = {"model": {"name": "har"}, "target": {"kind": "realized_volatility"}}
+    inputs = SimpleNamespace(config=ExperimentConfig.model_validate(told))
+    with pytest.raises(ConfigError, match="har has no gradient") as caught:
+        window_gradients(predictor, inputs, of_kind(SPECS["values"]))
+    assert "leave the time out" not in str(caught.value.hint), "it has no importances either"

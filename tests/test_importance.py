@@ -196,6 +196,7 @@ def test_few_blocks_give_no_interval_and_a_reason_and_one_is_refused() -> None:
     assert made.frame["low"].to_list() == [None]
     with pytest.raises(NotEnoughRowsError, match="two blocks of 51"):
         importances(x, y, np.ones(1), horizon=51)
+    assert of(importances(x, y, np.ones(1), most_rows=1), "a").low is None, "of one moment too, without a warning"
 
 
 def test_fewer_rows_are_evenly_spaced_moments_and_the_newest_is_one() -> None:

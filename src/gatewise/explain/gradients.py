@@ -115,10 +115,12 @@ def window_gradients(predictor: Predictor, inputs: Inputs, explained: Explained)
         ]
         return _together(members)
     if not isinstance(predictor, NeuralPredictor):
-        name = inputs.config.model.name
+        model = inputs.config.model
         raise ConfigError(
-            f"single predictions are explained of networks and of votings of networks; {name} has no gradient",
-            "leave the time out: permutation importances are there for every model",
+            f"single predictions are explained of networks and of votings of networks; {model.name} has no gradient",
+            "leave the time out: permutation importances are there for every model of features"
+            if model.reads == "features"
+            else "take a network, or a voting of networks: gatewise models list",
         )
     module, windows = predictor.placed_with(replace(inputs, device="cpu"))
     rows = torch.from_numpy(inputs.rows)

@@ -168,11 +168,10 @@ def permutation_importances(
             on_pass(done, total)
     metric = judge_of(ground.labels).deciding_metric
     least = max(block_rows, memory_rows or 1) / stride
-    increases = {name: _increase(plain, some, metric, when, least, confidence) for name, some in others.items()}
     reason = _too_few(when, block_rows, int(blocks.max()))
     each = [
-        Importance(name, tuple(groups[name]), Interval(one.value, reason=reason) if reason else one)
-        for name, one in increases.items()
+        Importance(name, tuple(groups[name]), _increase(plain, some, metric, when, least, confidence, reason))
+        for name, some in others.items()
     ]
     time_us = ground.table.time_us[judged]
     return Importances(
@@ -209,10 +208,20 @@ def _exchanged(values: Values, rows: Ints, taken: Ints, columns: Ints) -> Values
 
 
 def _increase(
-    plain: Influence, moved: Sequence[Influence], metric: str, when: Moments, least: float, confidence: float
+    plain: Influence,
+    moved: Sequence[Influence],
+    metric: str,
+    when: Moments,
+    least: float,
+    confidence: float,
+    reason: str | None,
 ) -> Interval:
-    """The mean over repetitions, paired with the predictions as they are, over the same moments."""
+    """The mean over repetitions, paired with the predictions as they are, over the same moments; without an interval
+    where there is a reason for none.
+    """
     value = float(np.mean([one.values[metric] - plain.values[metric] for one in moved]))
+    if reason:
+        return Interval(value, reason=reason)
     scores = {"model": plain.scores} | {str(number): one.scores for number, one in enumerate(moved)}
     precise = Precise(when, math.ceil(least), None, scores)
     precision = min((precise.of_difference(str(n)) for n in range(len(moved))), key=lambda one: one.freedom)
