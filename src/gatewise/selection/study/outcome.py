@@ -163,11 +163,11 @@ def _facts(study: Study, rows: pl.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _notes(study: Study) -> list[str]:
-    first = held_against(study.outcome)[0]
+    first, confidence = held_against(study.outcome)[0], study.outcome.plan.base.evaluation.confidence
     return [
         "Every number is of rows that no training saw; what training and test rows share is purged.",
-        f"The headline says better than {first} only where DM p is below 5% and the confidence set, which counts that "
-        f"the best was picked among all, leaves {first} out.",
+        f"The headline says better than {first} only where DM p is below {1 - confidence:.2g} and the confidence set, "
+        f"which counts that the best was picked among all, leaves {first} out.",
         "Folds, every metric and all settings are on the page of the cross-validation, report.html beside this one.",
         "Once a model is chosen by these numbers, its own flatters it: fresh rows say what it is worth.",
     ]

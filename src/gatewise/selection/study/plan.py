@@ -101,12 +101,11 @@ def first_config(config_of: ConfigOf, models: Sequence[str] = ()) -> ExperimentC
 
 def _has_what_it_reads(name: str, first: ExperimentConfig, table: Table) -> bool:
     """Whether a model is there, and the rows hold what it reads."""
-    needs = {
-        "harq": getattr(first.target, "quarticity", None) is not None,
-        "garch": "close" in table.columns,
-        "gjr": "close" in table.columns,
+    there = {
+        "quarticity": getattr(first.target, "quarticity", None) is not None,
+        "returns": "close" in table.columns,
     }
-    return name in MODEL_CONFIGS and needs.get(name, True)
+    return name in MODEL_CONFIGS and there.get(MODEL_CONFIGS[name].reads, True)
 
 
 def resume_study(folder: Path) -> Plan:
