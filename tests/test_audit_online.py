@@ -77,6 +77,20 @@ def test_updates_on_labels_that_are_not_settled_are_caught(parts: Parts, how: st
     assert "not settled by" in check.detail
 
 
+@pytest.mark.parametrize("column", ["means", "quarticity", "returns"])
+def test_an_update_that_reads_any_of_the_history_of_later_rows_is_caught(column: str) -> None:
+    def as_the_last_row_says(
+        config: ExperimentConfig, samples: Samples, standing: Standing, rows: Rows, number: int, budget: Any
+    ) -> Standing:
+        told = int(1e6 * abs(np.ravel(getattr(samples.labels.history, column))[-1])) % 97
+        return update_standing(config, samples, standing, rows[told:], number, budget)
+
+    said = {"target.measure": "column", "target.column": "volume", "target.quarticity": "volume", "model.name": "harq"}
+    config = experiment(target__kind="realized_volatility", features__history=True, **said)
+    assert check_online(case_of(random_walk(1_000), config=config)).passed
+    assert not check_online(case_of(random_walk(1_000), Parts(update=as_the_last_row_says), config)).passed
+
+
 def test_the_audit_asks_where_models_are_updated_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "CHECKS", {})
     table = random_walk(1_500)

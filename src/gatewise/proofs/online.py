@@ -91,8 +91,10 @@ def _with_labels(labels: Labels, unsettled: np.ndarray, later: np.ndarray, rng: 
     if history is not None:
         means = history.means.copy()
         means[later] = rng.lognormal(0, 3, (int(later.sum()), means.shape[1]))
-        returns = history.returns
+        returns, quarticity = history.returns, history.quarticity
         if returns is not None:
             returns = np.where(later, random_values(rng, len(later), 1)[:, 0], returns)
-        history = replace(history, means=means, returns=returns)
+        if quarticity is not None:
+            quarticity = np.where(later, rng.lognormal(0, 3, len(later)), quarticity)
+        history = replace(history, means=means, returns=returns, quarticity=quarticity)
     return replace(labels, y=y, start=start, history=history)
