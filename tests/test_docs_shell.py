@@ -72,6 +72,7 @@ ELSEWHERE: dict[str, Callable[[list[str]], bool]] = {
     "needs an exchange's own files; tests/test_lake_cli.py": lambda words: words[:2] == ["data", "import"],
     "needs the files of printed tables; tests/test_printed_protocol.py": lambda words: bool({*words} & _PRINTED),
     "needs a month of futures; tests/test_data_shared.py": lambda words: "ESH20_20200101_20200223.csv" in words,
+    "studies of printed tables; tests/test_study.py": lambda words: words[0] == "study" and "--online" in words,
     "takes hundreds of updates; tests/test_online.py": lambda words: {"--online", "split.embargo_rows=0"} <= {*words},
     "a moment of rows of one's own; tests/test_explain.py": lambda words: words[0] == "explain" and "--time" in words,
     "parts of one's own; tests/test_new_model.py, tests/test_own_parts.py": lambda words: "mypkg" in " ".join(words),
