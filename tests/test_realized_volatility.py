@@ -228,6 +228,18 @@ def test_sessions_of_an_exchange_end_early_on_half_days_and_count_no_night() -> 
     assert math.exp(2 * labels.y[row, 0]) == pytest.approx(expected)
 
 
+def test_days_with_a_gap_before_each_are_told_of_calendars_and_one_horizon_is_not_to_be_lowered() -> None:
+    nights = tuple(hour for hour in range(24 * 40) if hour % 24 > 8)
+    table = replace(days(40, without=nights), gap_tolerance=timedelta(hours=1))
+    with pytest.raises(NotEnoughRowsError) as refused:
+        make_labels(table, target(measure="day", horizon=1))
+    assert "data.calendar=" in refused.value.hint
+    assert "lower" not in refused.value.hint
+    with pytest.raises(NotEnoughRowsError) as refused:
+        make_labels(table, target(measure="returns", horizon=2))
+    assert "lower target.horizon, or raise data.gap_tolerance" in refused.value.hint
+
+
 def test_several_symbols_keep_apart() -> None:
     one, two = bars(120, 1), bars(120, 2)
     both = one.with_frame(pl.concat([one.frame, two.frame.with_columns(symbol=pl.lit("B"))]))

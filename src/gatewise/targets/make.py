@@ -68,10 +68,18 @@ def make_labels(table: Table, spec: TargetSection) -> Labels:
         raise NotEnoughRowsError(
             f"target {spec.kind} needs {need} rows in a row without gap or missing value, and a price that moves; "
             f"none of {table.num_rows} rows has them",
-            f"give more rows, lower {spec.ahead_field}, or raise data.gap_tolerance",
+            _remedy(table, spec),
         )
     _tell(labels, spec)
     return labels
+
+
+def _remedy(table: Table, spec: TargetSection) -> str:
+    lower = f"lower {spec.ahead_field}, " if spec.horizon > 1 else ""
+    of_sessions = isinstance(spec, RealizedVolatilityConfig) and spec.measure == "day"
+    if of_sessions and table.calendar is None:  # nights are gaps, which no session may have before it
+        return f'give more rows, {lower}or name the calendar of a market that closes: data.calendar="XNYS"'
+    return f"give more rows, {lower}or raise data.gap_tolerance"
 
 
 def short_name(kind: str) -> str:
