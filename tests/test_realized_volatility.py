@@ -336,6 +336,14 @@ def test_a_model_of_volatility_that_is_asked_for_quantiles_says_to_leave_them_ou
     load_config(overrides=asked | {"target.kind": "realized_volatility"})
 
 
+def test_history_can_be_all_that_is_read_and_nothing_at_all_is_told_of_it() -> None:
+    said = {"target.kind": "realized_volatility", "features.sets": []}
+    with pytest.raises(ConfigError) as refused:
+        load_config(overrides=said)
+    assert "features.history=true" in refused.value.hint
+    load_config(overrides=said | {"features.history": True})
+
+
 def test_history_is_a_feature_of_this_target_alone() -> None:
     with pytest.raises(ConfigError, match=r"target\.kind is direction"):
         load_config(overrides={"target.kind": "direction", "features.history": True})

@@ -47,6 +47,13 @@ def test_a_cross_validation_says_once_how_long_it_may_take_when_each_that_runs_h
     assert capsys.readouterr().err.count("At this pace at most 1m 50s left; trainings may stop early") == 1
 
 
+def test_trainings_that_take_no_time_are_told_of_no_bound(capsys: pytest.CaptureFixture[str]) -> None:
+    ridge = load_config(overrides={"model.name": "har_log", "target.kind": "realized_volatility"})
+    with CvProgress(quiet=False, clock=Clock()) as progress:
+        progress.on_plan([Job("1", ridge, 1, 42, "har_log", 20, size=100, max_seconds=5.0)], 0)
+    assert capsys.readouterr().err == "1 training to run\n"
+
+
 def test_a_search_says_after_its_first_trial_how_long_the_others_may_take(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     rows = [TrialRow(number, "COMPLETE", 1.0, {}, (1.0,), None) for number in range(7)]

@@ -48,7 +48,9 @@ class CvProgress:
         self.total, self.began = len(jobs), self.clock()
         before = f", {resumed} finished before" if resumed else ""
         self.timed = {job.key: _most_seconds(job) for job in jobs if job.max_seconds is not None}
-        in_all = f", in {rough_duration(sum(self.timed.values()))} of training at most" if self.timed else ""
+        in_all = (
+            f", in {rough_duration(sum(self.timed.values()))} of training at most" if any(self.timed.values()) else ""
+        )
         self._say(f"{len(jobs)} training{'' if len(jobs) == 1 else 's'} to run{before}{in_all}")
         if jobs:
             self.work = sum(job.size for job in jobs)

@@ -71,7 +71,11 @@ class FeatureConfig(Section):
     @model_validator(mode="after")
     def _something_to_eat(self) -> Self:
         if not self.sets and not self.columns and not self.history:
-            raise ValueError("at least one of features.sets and features.columns must name something")
+            raise ConfigError(
+                "features.sets or features.columns must name something, or features.history be true; neither is so",
+                'name columns, like features.columns=["close"], or with target.kind="realized_volatility" say '
+                "features.history=true",
+            )
         if self.timeframes and not self.sets:
             raise ValueError("features.timeframes takes features.sets to build on longer bars; none is named")
         return self

@@ -162,7 +162,8 @@ def cross_validate(
                 if left == 1:  # a core lies idle by now
                     with traceless():
                         import gatewise.selection.cv.results  # noqa: F401  # so that judging need not wait for it
-        logging.getLogger("gatewise.cv").info("Judging %d folds…", len({job.fold for job in jobs}))
+        folds = len({job.fold for job in jobs})
+        logging.getLogger("gatewise.cv").info("Judging %d fold%s…", folds, "" if folds == 1 else "s")
         # Here, not above: judging brings scikit-learn, arch and plotly, and workers were to start without them.
         with traceless():
             from gatewise.selection.cv.results import write_results
