@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from arch import arch_model
 
+from gatewise.config.load import load_config
 from gatewise.config.volatility_models import GarchConfig
 from gatewise.errors import NotEnoughRowsError
+from gatewise.levels import short_filter
 from gatewise.tabular.base import Floats, TrainingRows
 from gatewise.tabular.garch import Garch, Parameters, fit_parameters
 
@@ -123,3 +125,14 @@ def test_the_newest_returns_alone_are_fitted() -> None:
 def test_too_few_returns_are_refused(returns: Floats) -> None:
     with pytest.raises(NotEnoughRowsError, match="garch needs 100 training returns that move"):
         fit_parameters(returns, False, "normal")
+
+
+def test_windows_that_hold_next_to_no_returns_are_remarked_on_and_others_not() -> None:
+    def remark(name: str, length: int) -> str | None:
+        target = {"target.kind": "realized_volatility"}
+        return short_filter(load_config(overrides=target | {"model.name": name, "windows.sequence_length": length}))
+
+    assert (remark("gjr", 1) or "").startswith("gjr reads its window's returns and none before, here 1,")
+    assert "windows.sequence_length=60" in (remark("garch", 9) or "")
+    assert remark("garch", 10) is None
+    assert remark("har_log", 1) is None
