@@ -28,6 +28,7 @@ import gatewise as gw
 from cv_worlds import SMALL, Ear, plan_of, run_cv, same_table, walk
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.config.training_section import ConstantConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import OHLCV, Table
 from gatewise.errors import ConfigError, DivergedError, Interrupted
@@ -231,15 +232,19 @@ def test_updates_change_predictions_by_the_recipe_and_the_same_recipe_gives_the_
 
 
 def test_the_optimizer_goes_on_from_the_epoch_whose_weights_are_kept(world: SharedData) -> None:
-    config = config_of(training__max_epochs=4)
-    _, whole = standing_of(config, world)
-    best = whole.trained.fit.best_epoch
-    _, short = standing_of(config_of(training__max_epochs=4), world)
-    assert torch.equal(whole.trained.optimizer["steps"], short.trained.optimizer["steps"])
-    steps = -(-len(world.fold(3, 2).train) // 64)
-    assert int(whole.trained.optimizer["steps"]) == best * steps
+    def at_one_rate(epochs: int) -> ExperimentConfig:
+        config = config_of(training__max_epochs=epochs, training__learning_rate=0.02)
+        training = config.training.model_copy(update={"schedule": ConstantConfig()})
+        return config.model_copy(update={"training": training})
+
+    config = at_one_rate(4)
+    (_, whole), (_, short) = standing_of(config, world), standing_of(at_one_rate(1), world)
+    assert (whole.trained.fit.best_epoch, len(whole.trained.fit.history)) == (1, 4)
+    assert int(whole.trained.optimizer["steps"]) == -(-len(world.fold(3, 2).train) // 64)
+    assert whole.trained.optimizer.keys() == short.trained.optimizer.keys()
+    assert all(torch.equal(value, short.trained.optimizer[name]) for name, value in whole.trained.optimizer.items())
     moved = gone_over(config, world, whole).standing.trained.optimizer
-    assert int(moved["steps"]) > best * steps
+    assert int(moved["steps"]) > int(whole.trained.optimizer["steps"])
 
 
 def test_an_update_that_diverges_leaves_the_model_as_it_was_and_is_told_of(world: SharedData) -> None:
