@@ -354,7 +354,7 @@ def test_a_page_says_what_is_stated_reached_and_promised_and_which_symbols_diffe
     ("said", "message"),
     [
         ({"target.kind": "direction", "target.quantiles": [0.1, 0.9]}, "quantiles are of the numbers of"),
-        ({"target.quantiles": [0.1, 0.9]}, "quantiles are of the numbers of"),
+        ({"target.quantiles": [0.1, 0.9]}, "the numbers of forward_return, next_row and realized_volatility"),
         ({"target.kind": "forward_return", "target.quantiles": [0.9, 0.1]}, "rising"),
         ({"target.kind": "forward_return", "target.quantiles": [0.5, 0.5]}, "rising"),
         ({"target.kind": "forward_return", "target.quantiles": [0, 0.5]}, "within 0 and 1"),

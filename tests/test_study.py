@@ -112,6 +112,10 @@ def test_it_leaves_a_page_two_tables_and_one_headline(studied: StudyResult) -> N
     assert page.count('class="plot"') == 3
     assert "Frozen beside updated" in page
     assert "DM p is below 0.1 and" in page
+    verdict, below = page.split("Side by side", 1)
+    assert " updated: QLIKE" not in verdict  # the head says which line is best, and what stands in the way
+    assert "ridge updated: QLIKE" in below  # by the name that the table has
+    assert '"dtick":"D2"' in below  # of volatility's log axis: nine digits run together
     assert pl.read_csv(folder / "table.csv")["model"].to_list() == studied.table["model"].to_list()
     assert len([line for line in studied.markdown.splitlines() if line.startswith("|")]) == studied.table.height + 2
     answer = studied.to_dict()

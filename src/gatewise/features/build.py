@@ -54,7 +54,8 @@ def _resolve(
         raise SchemaError(
             f"feature set {spec.sets[0]} needs columns {', '.join(OHLCV)}; missing: {', '.join(missing)} "
             f"(have: {', '.join(table_columns)})",
-            "name raw columns instead: features.sets=[] with features.columns=[…]",
+            "name raw columns instead: features.sets=[] with features.columns=[…]; of realized_volatility "
+            "features.history=true will do",
         )
     for name in spec.columns:
         if name == SMA_VALUE.name and name not in table_columns:
@@ -170,7 +171,11 @@ def build_features(table: Table, spec: FeatureConfig) -> FeatureMatrix:
             "give more rows, raise data.gap_tolerance, or choose features with a shorter lookback",
         )
     log.info(
-        "%d features, lookback %d rows: %d of %d rows are complete", len(features), lookback, valid.sum(), valid.size
+        "%d features, lookback %d rows: %s of %s rows are complete",
+        len(features),
+        lookback,
+        f"{valid.sum():,}",
+        f"{valid.size:,}",
     )
     return FeatureMatrix(values, valid, tuple(feature.name for feature in features), lookback)
 

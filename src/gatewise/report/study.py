@@ -24,15 +24,13 @@ from gatewise.report.html import (
     table,
 )
 
-_FIRST = 2  # of the verdict's sentences: which line is best, and what stands in the way
-
 
 @dataclass(frozen=True)
 class StudyPage:
     """Everything that the page shows.
 
     Attributes:
-        lines: the verdict's sentences.
+        reasons: the verdict's sentences: which line is best, and what stands in the way.
         reference: the line that is to be beaten.
         cells: head and lines of the table; legend: of its columns.
         ratios: each line's loss by the reference's, the best first.
@@ -45,7 +43,7 @@ class StudyPage:
 
     title: str
     judgement: Judgement
-    lines: Sequence[str]
+    reasons: Sequence[str]
     metric: str
     reference: str
     confidence: float
@@ -75,14 +73,14 @@ def render(page: StudyPage) -> str:
     """The page as HTML that refers to nothing outside itself."""
     pictures = Pictures()
     body = [
-        header("study", page.title, page.judgement, bullets(page.lines[:_FIRST])),
+        header("study", page.title, page.judgement, bullets(page.reasons)),
         section("Side by side", [_table("lines side by side", " ".join(page.legend), page.cells)]),
         section("The verdict in a picture", _ratios(page, pictures)),
         *([section("Frozen beside updated", _updated(page.updated))] if page.updated else []),
         section("Forecast and realised", _forecasts(page, pictures)),
         section("Where it came about", _cumulative(page, pictures)),
         section("What was run", [facts(page.facts)]),
-        section("Read this with the numbers", [bullets([*page.lines[_FIRST:], *page.notes])]),
+        section("Read this with the numbers", [bullets(page.notes)]),
     ]
     return render_page(page.title, body, pictures)
 

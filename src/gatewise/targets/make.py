@@ -131,7 +131,13 @@ def _forward_return(table: Table, spec: TargetConfig) -> Labels:
     if table.any_prices:
         name, unit, change = ("forward_change", "price units", forward_change)
     y = np.concatenate([change(close, column) for column in known.T], axis=1)
-    return _numbers(spec, y, known, (name,), f"{unit} over {', '.join(map(str, spec.ahead))} rows")
+    return _numbers(
+        spec,
+        y,
+        known,
+        (name,),
+        f"{unit} over {', '.join(map(str, spec.ahead))} {'row' if spec.ahead == (1,) else 'rows'}",
+    )
 
 
 def _next_row(table: Table, spec: TargetConfig) -> Labels:
@@ -184,4 +190,7 @@ def _tell(labels: Labels, spec: TargetSection) -> None:
     counts = labels.counts(np.flatnonzero(labels.valid))
     named = ", ".join(f"{name} {n / count:.1%}" for name, n in zip(labels.classes, counts, strict=True))
     shares = f": {named}" if named else ""
-    log.info("%s, horizon %d rows: %d of %d rows labelled%s", spec.kind, spec.horizon, count, labels.valid.size, shares)
+    ahead = "1 row" if spec.horizon == 1 else f"{spec.horizon:,} rows"
+    log.info(
+        "%s, horizon %s: %s of %s rows labelled%s", spec.kind, ahead, f"{count:,}", f"{labels.valid.size:,}", shares
+    )

@@ -112,13 +112,17 @@ def beside_frozen(
     return found
 
 
-def online_words(online: Online, deciding: str) -> list[str]:
-    """Sentences on one: what updating changed, and what came in its way."""
+def online_words(online: Online, deciding: str, name: str) -> list[str]:
+    """Sentences on one: what updating changed, and what came in its way.
+
+    Args:
+        name: what the model is called beside the others.
+    """
     values = online.paired.values[deciding], online.paired.other_values[deciding]
     size, apart = max(map(abs, values)), online.paired.differences[deciding]
     updates = f"{count(online.updates, 'update')} took {rough_duration(online.seconds)}"
     sentences = [
-        f"{online.name} updated: {metric_words(deciding)} {metric_text(deciding, values[0], size)}, "
+        f"{name} updated: {metric_words(deciding)} {metric_text(deciding, values[0], size)}, "
         f"{metric_difference(deciding, apart, size)} beside itself frozen: {SHORT[online.paired.judgement.verdict]}; "
         f"{updates}."
     ]
@@ -126,11 +130,11 @@ def online_words(online: Online, deciding: str) -> list[str]:
         place, stretch, why = online.failed[0]
         times = count(len(online.failed), "update")
         sentences.append(
-            f"{online.name}: {times} came to nothing and left the model as it was; the first, {place}, stretch "
+            f"{name}: {times} came to nothing and left the model as it was; the first, {place}, stretch "
             f"{stretch}: {why}."
         )
     if online.timed:
-        sentences.append(f"{online.name}: in {count(online.timed, 'training')} time was up before the last update.")
+        sentences.append(f"{name}: in {count(online.timed, 'training')} time was up before the last update.")
     return sentences
 
 

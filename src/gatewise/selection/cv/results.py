@@ -77,7 +77,8 @@ def write_results(
     timed = [(job, result.epochs) for job, result in finished if result.ended == "max_time"]
     online = beside_frozen(compared, finished, shared, plan)
     remarks = [*timed_words(timed, num_jobs), *plan.remarks, *remarks]
-    updated = [sentence for one in online.values() for sentence in online_words(one, deciding)]
+    called = {name: name.rpartition("@")[0] if plan.beside and len(plan.horizons) == 1 else name for name in online}
+    updated = [words for name, one in online.items() for words in online_words(one, deciding, called[name])]
     notes = (*updated, *coverage.sentences, *diverged_words(diverged, num_jobs), *remarks)
     outcome = CvOutcome(
         plan=plan,

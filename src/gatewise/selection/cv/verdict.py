@@ -24,10 +24,16 @@ from gatewise.selection.luck.snooping import Snooping
 
 @dataclass(frozen=True)
 class CvVerdict:
-    """The judgement, and the sentences behind it."""
+    """The judgement, the sentences behind it, and what a reader should know beside."""
 
     judgement: Judgement
-    lines: tuple[str, ...]
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All sentences, the reasons first."""
+        return (*self.reasons, *self.notes)
 
     @property
     def headline(self) -> str:
@@ -65,7 +71,8 @@ def judge(
     else:
         judgement = Judgement("undecided")
     shades = _shades(models, judgement, snooping, shown)
-    return CvVerdict(judgement, (*shades, *(_line(summary, deciding, confidence) for summary in models), *notes))
+    reasons = *shades, *(_line(summary, deciding, confidence) for summary in models)
+    return CvVerdict(judgement, reasons, tuple(notes))
 
 
 def measures(report: OverfittingReport) -> list[tuple[str, str, str]]:

@@ -42,7 +42,7 @@ def judge_beside(
     apart = {s.name: s for s in summaries if s.model != PRIOR and s.name not in named.values()}
     if not apart:
         (model,) = {names[0] for names in pairs.beside.values()}
-        return CvVerdict(Judgement("undecided", model), (f"There is nothing beside {model}.", *notes))
+        return CvVerdict(Judgement("undecided", model), (f"There is nothing beside {model}.",), tuple(notes))
     lines = {name: pairs.tests[name][named[s.horizon]] for name, s in apart.items()}
     best = min(lines, key=lambda name: lines[name].difference)
     test, beaten = lines[best], named[apart[best].horizon]
@@ -54,18 +54,19 @@ def judge_beside(
     if test.difference >= 0:
         return CvVerdict(
             Judgement("too_few" if test.p is None else "undecided", model),
-            (f"{other} is best: {metric_words(deciding)} {theirs}; the nearest, {leader}, has {ours}.", *notes),
+            (f"{other} is best: {metric_words(deciding)} {theirs}; the nearest, {leader}, has {ours}.",),
+            tuple(notes),
         )
     bounds = f" {bounds_text(test.interval(confidence), places, sign='+')}".rstrip()
     difference = f"difference {fixed(test.difference, places, '+')}{bounds}"
     numbers = f"{leader} is best: {metric_words(deciding)} {ours} against {other}'s {theirs}, {difference}"
     if test.p is None:
-        return CvVerdict(Judgement("too_few"), (f"{numbers}; no test: {test.reason}.", *notes))
+        return CvVerdict(Judgement("too_few"), (f"{numbers}; no test: {test.reason}.",), tuple(notes))
     numbers += f" at {confidence:.0%}, DM p {test.p:.2g}."
     if test.p >= 1 - confidence:
-        return CvVerdict(Judgement("undecided", model), (numbers, *notes))
+        return CvVerdict(Judgement("undecided", model), (numbers,), tuple(notes))
     if snooping.value is None or beaten in snooping.included:
         why = snooping.reason or f"{other} stays among those that can't be told from the best"
         luck = f"That it was picked as the best of {len(lines)} is not counted there; with that counted, {why}."
-        return CvVerdict(Judgement("undecided", model), (numbers, luck, *notes))
-    return CvVerdict(Judgement("better", model), (numbers, *notes))
+        return CvVerdict(Judgement("undecided", model), (numbers, luck), tuple(notes))
+    return CvVerdict(Judgement("better", model), (numbers,), tuple(notes))

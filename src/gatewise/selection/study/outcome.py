@@ -83,7 +83,7 @@ def _page(study: Study) -> StudyPage:
     return StudyPage(
         title=f"Volatility of {', '.join(symbols[:4])}: {len(lines)} forecasts of the next {rows_ahead}",
         judgement=outcome.verdict.judgement,
-        lines=outcome.verdict.lines,
+        reasons=outcome.verdict.reasons,
         metric=metric_words(outcome.deciding_metric),
         reference=first,
         confidence=plan.base.evaluation.confidence,
@@ -97,7 +97,7 @@ def _page(study: Study) -> StudyPage:
         time_us=_time_us(losses),
         apart={name: (losses[name] - losses[first]).to_numpy() for name in fitted if name != first},
         facts=_facts(study, rows),
-        notes=_notes(study),
+        notes=[*outcome.verdict.notes, *_notes(study)],
     )
 
 
