@@ -19,10 +19,13 @@ from gatewise.evaluation.kinds.volatility import VolatilityJudge
 from gatewise.experiment import Prepared, prepare
 from gatewise.fold import label_units, scaled_features
 from gatewise.learners.table import train_model
+from gatewise.learners.tabular import require_readable
+from gatewise.samples import make_samples
 from gatewise.training.listeners import Listeners
 
 pytestmark = pytest.mark.trains
 HORIZON = 3
+OF_ALL = 'features.scale_by="all"'
 
 
 def config_of(model: str, **fields: Any) -> ExperimentConfig:
@@ -94,8 +97,8 @@ def test_it_is_a_member_among_models_of_windows() -> None:
             "target.quarticity",
         ),
         ("garch", "AB", {}, "garch is fitted to the returns of one symbol; these rows are of 2", "training.per_symbol"),
-        ("har", "AB", {"features__scale_by": "symbol"}, "har reads one measure of all symbols", "training.per_symbol"),
-        ("har", "AB", {"features__symbol_onehot": True}, "har reads one measure of all symbols", "training.per_symbol"),
+        ("har", "AB", {"features__scale_by": "symbol"}, "har reads one measure of all symbols", OF_ALL),
+        ("har", "AB", {"features__symbol_onehot": True}, "har reads one measure of all symbols", OF_ALL),
     ],
 )
 def test_what_it_cannot_read_is_refused_before_anything_is_trained(
@@ -105,6 +108,15 @@ def test_what_it_cannot_read_is_refused_before_anything_is_trained(
         prepare(config_of(model, **fields), random_walk(700, symbols=symbols))
     assert refused.value.message.startswith(reason)
     assert hint in (refused.value.hint or "")
+
+
+def test_of_several_symbols_the_rows_of_one_are_enough_for_returns() -> None:
+    config, table = config_of("garch"), random_walk(700, symbols="AB")
+    samples = make_samples(config, table)
+    rows = samples.rows[samples.rows < 700]
+    require_readable(config, samples, rows)
+    with pytest.raises(ConfigError, match="these rows are of 2"):
+        require_readable(config, samples, samples.rows)
 
 
 def test_returns_take_a_close() -> None:

@@ -256,6 +256,17 @@ def test_a_test_part_shorter_than_two_stretches_has_no_updates(home: Path) -> No
     assert plan.beside == ("har_log", "ridge")
 
 
+def test_models_of_one_symbols_returns_stand_aside_where_there_are_several(home: Path) -> None:
+    def config_of(compared: Sequence[str], more: Any, below: Any) -> ExperimentConfig:
+        return load_config(overrides={"features.sets": [], **more}, compared=compared, below=below)
+
+    one = gw.load_table(load_config(overrides={"data.source": "sp500"}).data)
+    both = one.with_frame(pl.concat([one.frame, one.frame.with_columns(symbol=pl.lit("B"))]).sort("symbol", "time"))
+    alone, together = (set(plan_study(config_of, load=lambda _, rows=rows: rows)[0].models) for rows in (one, both))
+    assert alone - together == {"garch", "gjr"}
+    assert "har" in together
+
+
 def test_an_unknown_study_names_those_that_there_are() -> None:
     with pytest.raises(UnknownNameError, match="unknown study 'direction'") as refused:
         gw.study("direction", bars(120))

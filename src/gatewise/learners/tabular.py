@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from gatewise.config.schema import ExperimentConfig, ModelConfig
+from gatewise.data.blocks import block_numbers
+from gatewise.data.table import SYMBOL
 from gatewise.errors import BundleError, ConfigError
 from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
@@ -80,7 +82,7 @@ class Tabular:
     ) -> None:
         if config.knows_symbols:
             require_trained(samples.table, train_rows)
-        require_readable(config, samples)
+        require_readable(config, samples, np.concatenate([train_rows, val_rows]))
 
     def train(
         self,
@@ -167,8 +169,8 @@ def _read(config: ExperimentConfig, samples: Samples, fold: FittedFold, rows: Ro
     return read_rows(Inputs.of(config, samples, fold, rows))
 
 
-def require_readable(config: ExperimentConfig, samples: Samples) -> None:
-    """Refuses models that read what these rows do not have.
+def require_readable(config: ExperimentConfig, samples: Samples, rows: Rows) -> None:
+    """Refuses models that read what samples do not have, or `rows`, which they are fitted to and held against.
 
     Raises:
         ConfigError: there is no close or quarticity, several symbols' returns, or symbols are told apart.
@@ -179,7 +181,7 @@ def require_readable(config: ExperimentConfig, samples: Samples) -> None:
     if config.knows_symbols:
         raise ConfigError(
             f"{name} reads one measure of all symbols; features.scale_by and features.symbol_onehot tell them apart",
-            "training.per_symbol=true makes one model a symbol",
+            'features.scale_by="all" features.symbol_onehot=false; training.per_symbol=true makes one model a symbol',
         )
     if reads == "quarticity" and history.quarticity is None:
         raise ConfigError(
@@ -188,9 +190,10 @@ def require_readable(config: ExperimentConfig, samples: Samples) -> None:
         )
     if reads == "returns" and history.returns is None:
         raise ConfigError(f"{name} reads returns, and these rows have no close", 'model.name="har_log"')
-    if reads == "returns" and len(samples.table.symbols) > 1:
+    symbols = len(np.unique(block_numbers(samples.table.frame[SYMBOL])[rows]))
+    if reads == "returns" and symbols > 1:
         raise ConfigError(
-            f"{name} is fitted to the returns of one symbol; these rows are of {len(samples.table.symbols)}",
+            f"{name} is fitted to the returns of one symbol; these rows are of {symbols}",
             'training.per_symbol=true makes one model a symbol, or model.name="har_log"',
         )
 

@@ -103,7 +103,7 @@ def _has_what_it_reads(name: str, first: ExperimentConfig, table: Table) -> bool
     """Whether a model is there, and the rows hold what it reads."""
     there = {
         "quarticity": getattr(first.target, "quarticity", None) is not None,
-        "returns": "close" in table.columns,
+        "returns": "close" in table.columns and len(table.symbols) == 1,
     }
     return name in MODEL_CONFIGS and there.get(MODEL_CONFIGS[name].reads, True)
 
