@@ -129,7 +129,7 @@ def study_legend(outcome: CvOutcome) -> list[str]:
     first, also = beside[0], "".join(f"; p {name.removesuffix(ONLINE)}: beside {name}" for name in beside[1:])
     return [
         "QLIKE decides: the mean of v/f - ln(v/f) - 1, v the variance that came, f its forecast; MSE, R² are of ln v.",
-        f"ratio: its QLIKE by {first}'s; below 1 is better.",
+        f"ratio: its QLIKE by {first}'s, a moment counting once however many symbols it holds; below 1 is better.",
         f"DM p: Diebold and Mariano's (1995) test beside {first}: the probability of losses this far apart, row by "
         f"row, if they were alike in the long run. It counts one pair{also}.",
         f"set: whether it is in the model confidence set at {confidence:.0%}, which counts that many are compared "
