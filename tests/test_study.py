@@ -274,6 +274,16 @@ def test_an_unknown_study_names_those_that_there_are() -> None:
 
 
 @pytest.mark.trains
+def test_a_measure_alone_is_studied_by_its_history(home: Path) -> None:
+    measured = bars(240).select("time", rv=(pl.col("high") / pl.col("low")).log() ** 2)
+    settings = SMALL["settings"] | {"target.measure": "column", "target.column": "rv", "online.every": None}
+    few = {"test_size": 40, "max_time": "1h", "progress": False}
+    study = gw.study("volatility", measured, models="lstm", **SMALL | {"settings": settings, "max_epochs": 1}, **few)
+    by_name = {row["model"]: row for row in study.table.iter_rows(named=True)}
+    assert by_name["lstm"]["weights"] == 4 * 3 * (3 + 3 + 2) + 3 + 1, "three units that read three means"
+
+
+@pytest.mark.trains
 def test_the_command_makes_the_table_and_goes_on_by_its_own_word(home: Path, cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     bars().write_csv(path)

@@ -93,7 +93,7 @@ def _step_bytes(config: ExperimentConfig, horizon: int, shared: SharedData) -> i
     device, _ = choose_device(config.training.device)
     account = account_of(
         config,
-        shared.matrix.names,
+        shared.samples(config).matrix.names,
         shared.horizons[horizon].labels.spec,
         len(shared.table.symbols),
         shared.table.num_rows,
