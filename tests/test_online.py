@@ -520,7 +520,7 @@ def test_python_takes_it_by_one_word(tmp_path: Path) -> None:
 
 def test_the_sentences_say_what_changed_what_failed_and_what_ran_out_of_time(compared: CvOutcome) -> None:
     one: Online = replace(compared.online["logistic@3"], failed=(("fold 1 of logistic", 3, "no rows"),), timed=2)
-    words = online_words(one, "log_loss")
+    words = online_words(one, "log_loss", one.name)
     assert "beside itself frozen" in words[0]
     assert "1 update came to nothing" in words[1]
     assert "stretch 3: no rows" in words[1]
