@@ -56,6 +56,9 @@ def volatility(
 
     Which is best, and is it shown to be better than log-HAR: one page, one table (Markdown, CSV).
 
+    What is not said fits the rows: of daily bars the next day's range, within the day the next 20 rows' returns, by
+    small networks, on one fold, frozen and updated. Of these the defaults below are other commands'.
+
     Exit code 2 also where some trainings failed; the others' results are on the page all the same.
 
     Example: gatewise study volatility --data BTCUSDT-1m.parquet --stamp open --max-time 1h

@@ -42,7 +42,7 @@ def differences(metric: str, paired: Mapping[str, Interval], confidence: float) 
         )
     some = any(len(_points(interval)) > 1 for interval in paired.values())
     title = f"difference in {metric}" + f", {confidence:.0%} interval" * some
-    figure.update_xaxes(title=title, range=[-reach, reach])
+    figure.update_xaxes(title=title, range=[-reach, reach], exponentformat="e")  # not 100µ
     figure.update_yaxes(type="category", showgrid=False)
     return styled(figure, legend=False)
 
