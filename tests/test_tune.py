@@ -172,7 +172,7 @@ def test_people_read_a_line_a_trial_a_table_and_what_to_type_next(cli, tmp_path)
         (["--pruner", "medium"], "unknown pruner"),
         (["--workers", "-1"], "0 or more"),
         (["--resume", "abc"], "leave other settings out"),
-        (["--n-splits", "1"], "greater than or equal to 2"),
+        (["--n-splits", "1"], "at least 2"),
     ],
 )
 def test_what_can_not_be_is_one_line_and_exit_code_two(cli, words, message) -> None:

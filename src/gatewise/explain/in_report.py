@@ -7,10 +7,13 @@ costs about three that are predicted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gatewise.explain.attribution import Attribution
 from gatewise.explain.importance import Importances, Passes
-from gatewise.learners.base import Trained
+
+if TYPE_CHECKING:
+    from gatewise.learners.base import Trained  # brings torch
 
 _SHARE, _TRAINED = 0.05, 3
 _LEAST_ROWS, _MOST_ROWS, _REPEATS = 100, 1000, 2

@@ -119,7 +119,7 @@ MODELS: dict[str, ModelSpec] = {
     "logistic": _tabular(Logistic, LogisticConfig, "Logistic regression on one row", "Cox 1958"),
     "ridge": _tabular(Ridge, RidgeConfig, "Ridge regression on one row", "Hoerl & Kennard 1970"),
     "xgboost": TabularSpec("Boosted trees on one row", "Chen & Guestrin 2016", XgboostConfig, fit_xgboost, xgboost_of),
-    "har": _tabular(Har, HarConfig, "Least squares on realised variance of 1, 5 and 22 horizons", "Corsi 2009"),
+    "har": _tabular(Har, HarConfig, "Least squares on variances of 1, 5 and 22 horizons", "Corsi 2009"),
     "harq": _tabular(
         Har, HarqConfig, "HAR with the error of what was measured", "Bollerslev, Patton & Quaedvlieg 2016"
     ),

@@ -47,8 +47,8 @@ def check_scaler(case: Case) -> Check:
 
 
 def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Samples, int]:
-    """The samples with garbage as features outside the windows of `rows` and as labels outside `rows`, or of paths in
-    what only other rows' labels are read off; labels that no step of theirs is scored on are known too early.
+    """The samples with garbage as features outside the windows of `rows` and as labels that none of their scored steps
+    has, or of paths in what only such are read off; those are known too early, too.
 
     Also returns in how many rows the features are garbage.
     """
@@ -58,7 +58,8 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
     values = samples.matrix.values.copy()
     values[outside] = rng.normal(1e3, 1e4, (int(outside.sum()), values.shape[1])).astype(values.dtype)
     unlabelled = np.ones(num_rows, dtype=bool)
-    unlabelled[samples.labels.read_by(rows)] = False
+    learned = rows_in_windows(rows, samples.steps_scored, num_rows)
+    unlabelled[samples.labels.read_by(learned[samples.labels.valid[learned]])] = False
     y, count = samples.labels.y.copy(), int(unlabelled.sum())
     paths = samples.labels.steps
     y[unlabelled] = random_values(rng, count, y.shape[1]) if paths else samples.labels.spec.random_labels(rng, count)
@@ -68,7 +69,7 @@ def garble_outside(case: Case, rows: Rows, rng: np.random.Generator) -> tuple[Sa
         start[unlabelled] = random_values(rng, count, start.shape[1])
     known_at = samples.labels.known_at.copy()
     early = samples.labels.valid.copy()
-    early[rows_in_windows(rows, samples.steps_scored, num_rows)] = False
+    early[learned] = False
     known_at[early] = np.flatnonzero(early) + 1
     labels = replace(samples.labels, y=y, start=start, known_at=known_at)
     garbled = replace(samples, matrix=replace(samples.matrix, values=values), labels=labels)

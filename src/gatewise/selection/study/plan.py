@@ -13,6 +13,7 @@ from typing import Any
 
 from gatewise.config.model_section import TabularConfig
 from gatewise.config.schema import MODEL_CONFIGS, ExperimentConfig
+from gatewise.config.target_section import RealizedVolatilityConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError
@@ -90,8 +91,9 @@ def first_config(config_of: ConfigOf, models: Sequence[str] = ()) -> ExperimentC
         ConfigError: another target than the study's; see `load_config`.
     """
     target = config_of(models, {"features.sets": ["market39"], "features.history": False}, BEFORE_ROWS).target
-    if target.kind != KIND or target.output_kind != "volatility":
-        what = f"{target.kind} with quantiles" if target.kind == KIND else target.kind
+    ours = isinstance(target, RealizedVolatilityConfig)
+    if not ours or target.quantiles:
+        what = f"{target.kind} with quantiles" if ours else target.kind
         raise ConfigError(
             f"study volatility predicts {KIND}; target.kind is {what}",
             "leave the target out; target.measure and target.horizon say which volatility",

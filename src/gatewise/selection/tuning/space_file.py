@@ -212,6 +212,8 @@ def _why_not(dotted: str, config: ExperimentConfig) -> str | None:
         return _BARRED[dotted]
     if section in ("name", "data", "target", "split", "cv", "evaluation"):
         return "it decides what trials are scored on, or how"
+    if section in ("calibration", "online"):
+        return "what is trained is the same whatever it says"
     if section == "features" and dotted not in _TUNED_FEATURES:
         return f"of features, {' and '.join(_TUNED_FEATURES)} can be tuned"
     if section == "training" and config.model.consumes == "rows" and dotted.split(".")[1] not in READ_BY_ALL:
