@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from audit_tables import random_walk
 from conftest import TINY
 from gatewise.clocks import OPTIMIZER, PARTS, Clocks, counting, stage, trained_on
+from gatewise.config.schema import FeatureConfig
 from gatewise.config.target_section import TargetSection
 from gatewise.data.table import Table
+from gatewise.features.base import FeatureMatrix
+from gatewise.features.build import build_features
 from gatewise.samples import make_samples
 from gatewise.targets.base import Labels
 from gatewise.targets.make import make_labels
@@ -62,12 +66,19 @@ def test_stages_and_what_is_left_add_up_to_all(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_labels_take_longer_than_features_counts_as_features() -> None:
+    begun = threading.Event()
+
+    def features(table: Table, config: FeatureConfig) -> FeatureMatrix:
+        begun.set()
+        return build_features(table, config)
+
     def slowly(table: Table, target: TargetSection) -> Labels:
+        begun.wait()  # on a busy machine labels may begin long before features
         time.sleep(0.2)
         return make_labels(table, target)
 
     with counting() as clocks:
-        make_samples(config_of(features__columns=["close"]), random_walk(300), label=slowly)
+        make_samples(config_of(features__columns=["close"]), random_walk(300), features, slowly)
     assert clocks.seconds["features"] >= 0.2
 
 
