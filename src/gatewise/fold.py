@@ -78,7 +78,8 @@ def fit_fold(config: ExperimentConfig, samples: Samples, train_rows: Rows) -> Fi
     values = np.asarray(moved(labels.y, start, least), np.float64)
     read = labels.read_by(train_rows)
     target_scaler = _fit(config, samples, kind, values, read, labels.spec.columns)
-    hint = None if labels.spec.starts or labels.steps else "give a training part in which it moves"
+    chooses_columns = isinstance(config.target, TargetConfig) and (labels.spec.starts or labels.steps)
+    hint = None if chooses_columns else "give a training part in which it moves"
     require_movement(values[read], labels.spec.columns, hint)
     if labels.spec.scale is not None:
         target_scaler = replace(target_scaler, scale=np.full_like(target_scaler.scale, labels.spec.scale))
