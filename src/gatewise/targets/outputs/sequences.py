@@ -6,20 +6,16 @@ step by step, all columns of the first step, then of the second: [n, K] is [n, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
-
-from gatewise.targets.outputs.base import Flags, Floats, Ints, random_values, value_columns
+from gatewise.targets.outputs.base import Floats
+from gatewise.targets.outputs.points import Points
 
 
 @dataclass(frozen=True)
-class Sequences:
+class Sequences(Points):
     """y float64 [rows, steps · columns]; see `OutputSpec`.
 
     Attributes:
@@ -32,9 +28,6 @@ class Sequences:
     unit: str = ""
 
     kind: ClassVar[str] = "sequences"
-    loss: ClassVar[str] = "mse"
-    scale: ClassVar[float | None] = None
-    classes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
@@ -49,36 +42,8 @@ class Sequences:
         return self.columns.index("close") if "close" in self.columns else None
 
     @property
-    def loss_fields(self) -> dict[str, Any]:
-        return {}
-
-    @property
     def num_outputs(self) -> int:
         return self.steps * len(self.columns)
-
-    def predictions(self, raw: npt.NDArray[Any], floor: Floats) -> Floats:
-        return raw.astype(np.float64)
-
-    def unscaled(self, predictions: Floats, restore: Callable[[Floats], Floats]) -> Floats:
-        return restore(predictions)
-
-    def losses(self, predictions: Floats, y: npt.NDArray[Any]) -> Floats:
-        return np.asarray(np.square(predictions - y).mean(axis=1))
-
-    def counts(self, y: npt.NDArray[Any]) -> Ints:
-        return np.empty(0, np.int64)
-
-    def prediction_columns(self, predictions: Floats) -> dict[str, Floats]:
-        return dict(zip(self.outputs, predictions.T, strict=True))
-
-    def decision_columns(self, predictions: Floats) -> dict[str, npt.NDArray[Any]]:
-        return {}
-
-    def target_columns(self, y: npt.NDArray[Any], known: Flags) -> list[pl.Series]:
-        return value_columns(self.outputs, y, known)
-
-    def random_labels(self, rng: np.random.Generator, num_rows: int) -> npt.NDArray[Any]:
-        return random_values(rng, num_rows, self.num_outputs)
 
     def by_step(self, values: Floats) -> Floats:
         """[n, steps · columns] as [n, steps, columns]."""
