@@ -7,11 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from audit_tables import random_walk, small_experiment
-from gatewise.bundle import Bundle
+from gatewise.bundle import Bundle, scorable
 from gatewise.config.schema import ExperimentConfig
+from gatewise.config.target_section import TargetSection
 from gatewise.data.table import Table
 from gatewise.errors import ConfigError, NotEnoughRowsError
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
@@ -21,6 +23,7 @@ from gatewise.fold import label_units, scaled_features
 from gatewise.learners.table import train_model
 from gatewise.learners.tabular import require_readable
 from gatewise.samples import make_samples
+from gatewise.targets.history import History, make_history
 from gatewise.training.listeners import Listeners
 
 pytestmark = pytest.mark.trains
@@ -59,6 +62,25 @@ def test_long_windows_of_returns_count_the_row_before_them() -> None:
     assert bundle.rows_needed >= 101
     buffer = table.with_frame(table.frame.tail(bundle.rows_needed))
     assert bundle.predict(buffer)["log_volatility"].to_list() == bundle.predict(table)["log_volatility"].to_list()[-1:]
+
+
+def test_history_is_measured_once_a_table_however_often_it_is_predicted_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Table] = []
+
+    def counted(table: Table, target: TargetSection) -> History:
+        measured.append(table)
+        return make_history(table, target)
+
+    table = random_walk(700)
+    prepared, bundle = trained(config_of("har_log"), table)
+    samples, test = prepared.samples, prepared.split.test
+    monkeypatch.setattr(scorable, "make_history", counted)
+    parts = [bundle.predict_rows(table, samples.matrix, rows) for rows in np.array_split(test, 5)]
+    assert np.array_equal(np.concatenate(parts), bundle.predict_rows(table, samples.matrix, test))
+    assert [one is table for one in measured] == [True]
+    other = table.with_frame(table.frame.with_columns(pl.col("close", "open", "high", "low") ** 1.1))
+    assert not np.array_equal(bundle.predict_rows(other, samples.matrix, test), np.concatenate(parts))
+    assert measured[1] is other
 
 
 @pytest.mark.parametrize("name", ["har", "har_log"])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import numpy.typing as npt
 
 from gatewise.bundle.record import Record
+from gatewise.config.target_section import TargetSection
 from gatewise.data.table import Table
 from gatewise.errors import NotEnoughRowsError
 from gatewise.rows import window_rows
 from gatewise.targets.history import History, history_lookback, make_history
 from gatewise.targets.learned import start_values
 from gatewise.targets.outputs.base import OutputSpec
+
+# The newest, of the one table that it was measured of: updates and explanations predict of it again and again.
+_kept: list[tuple[weakref.ref[Table], TargetSection, History]] = []
 
 
 def rows_needed(record: Record) -> int:
@@ -26,8 +32,18 @@ def rows_needed(record: Record) -> int:
 
 
 def read_history(record: Record, table: Table) -> History | None:
-    """Of a table's rows; `None` where the model reads features alone."""
-    return make_history(table, record.config.target) if record.config.model.reads_history else None
+    """Of a table's rows, measured once while no other table's is asked for; `None` where the model reads features
+    alone.
+    """
+    target = record.config.target
+    if not record.config.model.reads_history:
+        return None
+    for measured, measured_by, history in _kept:
+        if measured() is table and measured_by == target:
+            return history
+    history = make_history(table, target)
+    _kept[:] = [(weakref.ref(table, lambda _: _kept.clear()), target, history)]
+    return history
 
 
 def scorable_rows(
