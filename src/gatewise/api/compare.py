@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,6 +17,11 @@ from gatewise.api.summary import Summary
 from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
 from gatewise.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gatewise.jobs.shared import SharedData
+    from gatewise.selection.cv.outcome import CvOutcome
+    from gatewise.selection.cv.plan import Plan
 
 
 class CompareResult(CvResult):
@@ -81,38 +88,79 @@ def compare(
     are_texts(run_name=run_name, resume=resume)
     call = Call(data, config, settings, said, compare, preset)
     with speaking(progress):
-        from gatewise.cli.cv import make_compute
-        from gatewise.cli.cv_progress import CvProgress
-        from gatewise.config.seeds import names_seeds, read_seeds
-        from gatewise.registry.cv import cross_validate
-        from gatewise.registry.folders import find_folder
         from gatewise.selection.compare.pace import paced
         from gatewise.selection.compare.plan import MAX_TIME, first_config, plan_comparison
-        from gatewise.selection.cv.cv import resume_cv, start_cv
+        from gatewise.selection.cv.cv import resume_cv
 
         def config_of(compared: Sequence[str], more: Mapping[str, Any]) -> ExperimentConfig:
             return call.config(compared, **more)
 
-        if resume is None:
-            if names_seeds(seeds) and "training.seed" in call.fields:
-                raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
-            names = listed("models", models, str)
-            chosen = read_seeds(seeds, first_config(config_of, names).training.seed) if seeds != 1 else ()
+        def planned(names: Sequence[str], chosen: Sequence[int]) -> tuple[Plan, SharedData]:
             length = MAX_TIME if max_time is None else max_time
             plan = plan_comparison(config_of, names, length, chosen, call.fields)
-            plan, shared = paced(plan, call.rows.load(plan.base.data))
-            folder, table = start_cv(plan), shared.table
-        elif call.says_anything or models is not None or max_time is not None or seeds != 1:
-            raise ConfigError("resume takes the comparison's own settings; leave others out", f'resume="{resume}"')
-        else:
-            folder = find_folder(resume, "cv")
-            plan = resume_cv(folder)
-            shared, table = None, call.rows.load(plan.base.data)
-        place, fleet = make_compute("local", None, plan, "auto")
-        with CvProgress(quiet=not progress) as listener:
-            outcome = cross_validate(plan, folder, place, listener, fleet, table, run_name, shared)
-        if outcome.failures:
-            from gatewise.selection.cv.outcome import failure_words
+            return paced(plan, call.rows.load(plan.base.data))
 
-            raise failure_words(outcome.failures, outcome.num_jobs)
+        asked = Asked("comparison", models, max_time, seeds, resume, run_name, progress)
+        outcome = run_asked(call, asked, partial(first_config, config_of), planned, resume_cv)
+        refuse_failures(outcome)
     return CompareResult(outcome)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a comparison of some noun was asked for, see `compare`."""
+
+    noun: str
+    models: str | Sequence[str] | None
+    max_time: str | timedelta | None
+    seeds: str | int | Sequence[int]
+    resume: str | None
+    run_name: str | None
+    progress: bool
+
+
+def run_asked(
+    call: Call,
+    asked: Asked,
+    first_config: Callable[[Sequence[str]], ExperimentConfig],
+    planned: Callable[[Sequence[str], Sequence[int]], tuple[Plan, SharedData]],
+    resumed: Callable[[Path], Plan],
+) -> CvOutcome:
+    """Runs a new plan, or goes on with one; failures are in the outcome.
+
+    Args:
+        first_config: of model names, before any row is read. planned: of model names and seeds. resumed: of a folder.
+    """
+    from gatewise.cli.cv import make_compute
+    from gatewise.cli.cv_progress import CvProgress
+    from gatewise.config.seeds import names_seeds, read_seeds
+    from gatewise.registry.cv import cross_validate
+    from gatewise.registry.folders import find_folder
+    from gatewise.selection.cv.cv import start_cv
+
+    models, seeds, resume = asked.models, asked.seeds, asked.resume
+    shared: SharedData | None
+    if resume is None:
+        if names_seeds(seeds) and "training.seed" in call.fields:
+            raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
+        names = listed("models", models, str)
+        first = first_config(names)
+        plan, shared = planned(names, read_seeds(seeds, first.training.seed) if seeds != 1 else ())
+        folder, table = start_cv(plan), shared.table
+    elif call.says_anything or models is not None or asked.max_time is not None or seeds != 1:
+        raise ConfigError(f"resume takes the {asked.noun}'s own settings; leave others out", f'resume="{resume}"')
+    else:
+        folder = find_folder(resume, "cv")
+        plan = resumed(folder)
+        shared, table = None, call.rows.load(plan.base.data)
+    place, fleet = make_compute("local", None, plan, "auto")
+    with CvProgress(quiet=not asked.progress) as listener:
+        return cross_validate(plan, folder, place, listener, fleet, table, asked.run_name, shared)
+
+
+def refuse_failures(outcome: CvOutcome) -> None:
+    """Raises the first failure of a comparison's trainings, if one failed."""
+    if outcome.failures:
+        from gatewise.selection.cv.outcome import failure_words
+
+        raise failure_words(outcome.failures, outcome.num_jobs)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from gatewise.api.call import Call, Config, are_texts, speaking
-from gatewise.api.cv import CvResult, listed
+from gatewise.api.compare import Asked, refuse_failures, run_asked
+from gatewise.api.cv import CvResult
 from gatewise.api.summary import Report, Summary
 from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
-from gatewise.errors import ConfigError, UnknownNameError
+from gatewise.errors import UnknownNameError
 
 if TYPE_CHECKING:
+    from gatewise.jobs.shared import SharedData
+    from gatewise.selection.cv.plan import Plan
     from gatewise.selection.study.outcome import Study
 
 STUDIES = ("volatility",)
@@ -101,43 +105,22 @@ def study(
         raise UnknownNameError("study", name, STUDIES)
     call = Call(data, config, settings, said, study, preset)
     with speaking(progress):
-        from gatewise.cli.cv import make_compute
-        from gatewise.cli.cv_progress import CvProgress
-        from gatewise.config.seeds import names_seeds, read_seeds
-        from gatewise.registry.cv import cross_validate
-        from gatewise.registry.folders import find_folder
-        from gatewise.selection.cv.cv import start_cv
         from gatewise.selection.study.plan import MAX_TIME, first_config, paced_study, plan_study, resume_study
 
         def config_of(compared: Sequence[str], more: Mapping[str, Any], below: Mapping[str, Any]) -> ExperimentConfig:
             return call.config(compared, below, **more)
 
-        if resume is None:
-            if names_seeds(seeds) and "training.seed" in call.fields:
-                raise ConfigError("seeds names every seed, and so does seed; got both", "leave out one of the two")
-            names = listed("models", models, str)
-            first = first_config(config_of, names)
-            chosen = read_seeds(seeds, first.training.seed) if seeds != 1 else ()
+        def planned(names: Sequence[str], chosen: Sequence[int]) -> tuple[Plan, SharedData]:
             length = MAX_TIME if max_time is None else max_time
             plan, table = plan_study(
-                config_of, names, length, chosen, call.fields, load=lambda made: call.rows.load(made.data)
+                config_of, names, length, chosen, call.fields, load=lambda first: call.rows.load(first.data)
             )
-            plan, shared = paced_study(plan, table)
-            folder = start_cv(plan)
-        elif call.says_anything or models is not None or max_time is not None or seeds != 1:
-            raise ConfigError("resume takes the study's own settings; leave others out", f'resume="{resume}"')
-        else:
-            folder = find_folder(resume, "cv")
-            plan = resume_study(folder)
-            shared, table = None, call.rows.load(plan.base.data)
-        place, fleet = make_compute("local", None, plan, "auto")
-        with CvProgress(quiet=not progress) as listener:
-            outcome = cross_validate(plan, folder, place, listener, fleet, table, run_name, shared)
+            return paced_study(plan, table)
+
+        asked = Asked("study", models, max_time, seeds, resume, run_name, progress)
+        outcome = run_asked(call, asked, partial(first_config, config_of), planned, resume_study)
         from gatewise.selection.study.outcome import write_study
 
         made = write_study(outcome)
-        if outcome.failures:
-            from gatewise.selection.cv.outcome import failure_words
-
-            raise failure_words(outcome.failures, outcome.num_jobs)
+        refuse_failures(outcome)
     return StudyResult(made)
