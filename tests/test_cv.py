@@ -378,6 +378,18 @@ def test_resuming_under_other_settings_or_rows_is_refused_by_name() -> None:
         resume_cv(first.folder)
 
 
+def test_a_state_that_a_kill_left_beside_a_finished_result_goes_with_the_next_run(tmp_path: Path) -> None:
+    store, nothing = JobStore(tmp_path), np.empty((0, 1))
+    result = JobResult("a" * 32, {}, {}, 1, 1, 0, 1, 1, np.empty(0, np.int64), nothing, 0.0)
+    with store.lock():
+        store.write(result)
+        for key in (result.key, "b" * 32):
+            store.checkpoint(key).write_bytes(b"state")
+        assert store.read(result.key) is not None
+        assert store.read("b" * 32) is None
+    assert [path.stem for path in (tmp_path / "jobs").glob("*.checkpoint")] == ["b" * 32], "which is gone on from"
+
+
 def test_two_processes_may_not_work_on_one_cross_validation() -> None:
     plan = plan_of()
     folder = start_cv(plan)

@@ -38,7 +38,10 @@ class JobStore:
         except (OSError, BundleError) as error:
             _log.warning("%s can't be used (%s): that fold is trained again", path, error)
             return None
-        return result if result.key == key else None
+        if result.key != key:
+            return None
+        drop_checkpoint(self.checkpoint(key))  # which a kill right after the result was written has left
+        return result
 
     def write(self, result: JobResult) -> None:
         """Keeps a result and drops the job's checkpoint.
