@@ -17,12 +17,12 @@ from gatewise.features.cache import CODE
 
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
-    "errors clocks config files foreign host interrupts loading locks parts quiet sqlite | lake | data | feeds"
+    "errors clocks config files foreign host interrupts loading locks manifest parts quiet sqlite | lake | data | feeds"
     " | features | rows targets | splits | samples class_weights sample_weights levels"
     " | isolation resident windows sealed"
     " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration"
-    " | explain | report | bundle | outcome experiment | jobs | selection | registry | group | runtime | serving"
-    " | export proofs | cli | api | __main__"
+    " | explain | report | bundle | outcome experiment | jobs | selection | registry | champions | group"
+    " | runtime | serving | export proofs | cli | api | __main__"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}
 BEFORE_TORCH = [name for name, place in PLACE.items() if place < PLACE["windows"]]

@@ -209,6 +209,17 @@ def _sync(path: Path) -> None:
             os.fsync(written.fileno())
 
 
+def sync_folder(folder: Path) -> None:
+    """Waits until the names in a folder are on the disk, on systems where a folder can be asked; see `man 2 fsync`."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _swap(new: Path, path: Path) -> None:
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
     try:

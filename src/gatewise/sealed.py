@@ -7,7 +7,6 @@ manifest.json       SHA-256 of every other file, and one over those
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +18,9 @@ from torch import Tensor
 
 from gatewise.errors import BundleError, StorageError
 from gatewise.files import atomic_folder, sha256_file, write_json
+from gatewise.manifest import MANIFEST, REMEDY, listed_names, manifest_of, read_files
 
-MANIFEST = "manifest.json"
 TENSORS = "model.safetensors"
-REMEDY = "copy it again from where it was trained, or train anew"
 # What reading values raises that are not what they were when they were written.
 DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -41,7 +39,7 @@ def write_sealed(folder: Path, documents: Mapping[str, Any], tensors: Mapping[st
         for name, values in documents.items():
             write_json(temporary / f"{name}.json", values)
         hashes = {path.name: sha256_file(path) for path in temporary.iterdir()}
-        write_json(temporary / MANIFEST, _manifest(hashes))
+        write_json(temporary / MANIFEST, manifest_of(hashes))
 
 
 def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -50,22 +48,8 @@ def read_sealed(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         BundleError: not such a folder; a file missing, added or changed. The file is named.
     """
-    if not (folder / MANIFEST).is_file():
-        raise BundleError(
-            f"{folder} must be a folder with {MANIFEST}; there is none", "give a run id or a bundle folder"
-        )
-    expected = _read_manifest(folder / MANIFEST)
-    present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    for name in sorted(expected.keys() - present):
-        raise BundleError(f"{folder / name} is missing", REMEDY)
-    for name in sorted(present - expected.keys()):
-        raise BundleError(f"{folder / name} does not belong to the bundle", "move it elsewhere")
-    content = {}
-    for name, wanted in expected.items():
-        # Hashed from the bytes that are used, so that nothing can change in between.
-        content[name] = _read(folder / name)
-        if hashlib.sha256(content[name]).hexdigest() != wanted:
-            raise BundleError(f"{folder / name} has changed since it was written: its SHA-256 differs", REMEDY)
+    content = read_files(folder)
+    del content[MANIFEST]
     try:
         documents = {
             name.removesuffix(".json"): json.loads(data) for name, data in content.items() if name.endswith(".json")
@@ -85,43 +69,8 @@ def _refuse_what_is_not_ours(folder: Path) -> None:
         present = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise StorageError(f"can't write {folder}: {error.strerror}", "choose another folder") from error
-    if foreign := sorted(present - _own_names(folder / MANIFEST)):
+    if foreign := sorted(present - listed_names(folder)):
         raise StorageError(
             f"{folder} must be a new or empty folder, or one that was saved before; it holds {foreign[0]}",
             "choose another folder",
         )
-
-
-def _own_names(manifest: Path) -> set[str]:
-    """The names that a folder's manifest lists and its own; none where it is absent or another program's."""
-    try:
-        value = json.loads(manifest.read_bytes())
-        return {MANIFEST, *value["files"]} if value.keys() == {"files", "sha256"} else set()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return set()
-
-
-def _manifest(hashes: Mapping[str, str]) -> dict[str, Any]:
-    whole = hashlib.sha256("".join(f"{name} {hashes[name]}\n" for name in sorted(hashes)).encode()).hexdigest()
-    return {"files": dict(hashes), "sha256": whole}
-
-
-def _read_manifest(path: Path) -> dict[str, str]:
-    text = _read(path)
-    try:
-        manifest: dict[str, Any] = json.loads(text)
-        hashes: dict[str, str] = manifest["files"]
-        # Compared as bytes, so that not even a blank can differ from what was written.
-        intact = text == (json.dumps(_manifest(hashes), indent=2, sort_keys=True) + "\n").encode()
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BundleError(f"{path} is damaged", REMEDY) from error
-    if not intact:
-        raise BundleError(f"{path} has changed since it was written", REMEDY)
-    return hashes
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"can't read {path}: {error.strerror}", REMEDY) from error

@@ -13,8 +13,9 @@ from gatewise.bundle.record import Record
 from gatewise.bundle.state import from_json, to_json
 from gatewise.bundle.upgrades import upgraded
 from gatewise.errors import BundleError
+from gatewise.manifest import REMEDY
 from gatewise.parts import require_same_code
-from gatewise.sealed import REMEDY, read_sealed, write_sealed
+from gatewise.sealed import read_sealed, write_sealed
 from gatewise.targets.spec import output_spec
 
 

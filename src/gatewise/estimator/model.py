@@ -27,7 +27,8 @@ from gatewise.estimator.targets import Task, check_targets, check_weights
 from gatewise.estimator.training import Printed, train_parts
 from gatewise.features.base import Values
 from gatewise.isolation import plain_numbers
-from gatewise.sealed import REMEDY, read_sealed, write_sealed
+from gatewise.manifest import REMEDY
+from gatewise.sealed import read_sealed, write_sealed
 from gatewise.training.listeners import Listener, Listeners
 
 FORMAT = "gatewise-sequence-model/1"

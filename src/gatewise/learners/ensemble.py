@@ -26,8 +26,8 @@ from gatewise.learners.kept_members import kept_member
 from gatewise.learners.levels import inner_folds, predicted_rows, second_stage_rows
 from gatewise.learners.members import Member, Trainings, members_of
 from gatewise.learners.tabular import fit_model, restore_model
+from gatewise.manifest import REMEDY
 from gatewise.samples import Samples
-from gatewise.sealed import REMEDY
 from gatewise.splits.base import Rows
 from gatewise.splits.folds import FoldSplit
 from gatewise.tabular.base import TrainingRows

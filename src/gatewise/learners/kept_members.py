@@ -12,7 +12,8 @@ from typing import Any
 
 from gatewise.errors import BundleError
 from gatewise.learners.base import Predictor, Trained
-from gatewise.sealed import DAMAGE, REMEDY, read_sealed, write_sealed
+from gatewise.manifest import REMEDY
+from gatewise.sealed import DAMAGE, read_sealed, write_sealed
 from gatewise.training.device import DTYPES, Precision
 from gatewise.training.progress import FitResult
 

@@ -22,12 +22,13 @@ from gatewise.features.scaling import scaled_rows
 from gatewise.features.symbols import require_trained
 from gatewise.fold import FittedFold, row_weights, trained_labels
 from gatewise.learners.base import Inputs, Predictor, Shape, Trained, no_hidden_states
+from gatewise.manifest import REMEDY
 from gatewise.models.registry import tabular_spec
 from gatewise.parts import model_code
 from gatewise.rows import rows_in_windows
 from gatewise.sample_weights import fit_sample_weights
 from gatewise.samples import Samples
-from gatewise.sealed import DAMAGE, REMEDY
+from gatewise.sealed import DAMAGE
 from gatewise.splits.base import Rows
 from gatewise.tabular.base import State, TabularModel, TrainingRows
 from gatewise.targets.history import history_width
