@@ -25,6 +25,8 @@ and scikit-learn have it.
     │   └── LostWorkerError     a process that trained is gone, killed or crashed
     ├── StorageError            a disk that is full or not writable
     ├── BundleError             a bundle that is damaged, incomplete or of another version
+    ├── RegistryError           a history of champions that can't be reached, or was edited
+    │   └── ChampionChangedError  another champion than the one that was looked at
     ├── RunNotFoundError        a run id or folder that does not exist
     └── MissingExtraError       an optional package is absent; the extra is named
 """
@@ -187,6 +189,14 @@ class StorageError(GatewiseError):
 
 class BundleError(GatewiseError):
     """A bundle that is damaged, incomplete, or written by another version."""
+
+
+class RegistryError(GatewiseError):
+    """A history of champions that can't be reached, is of a later version, or was edited."""
+
+
+class ChampionChangedError(RegistryError):
+    """The champion is another than the one that was looked at: somebody else promoted meanwhile."""
 
 
 class RunNotFoundError(GatewiseError):

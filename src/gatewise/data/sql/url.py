@@ -30,8 +30,8 @@ def resolve_url(given: str | None) -> URL:
     named = os.environ.get(URL_VARIABLE)
     if not (text := given or named):
         raise ConfigError("no database is named", f'data.url="sqlite:///bars.db", or set ${URL_VARIABLE}')
-    url = _parse(text)
-    whole = _parse(named) if named else None
+    url = parse_url(text)
+    whole = parse_url(named) if named else None
     if whole is not None and masked_url(shown(whole)) == masked_url(shown(url)):
         return _with_password(whole)
     if MASK in {part for value in url.query.values() for part in ([value] if isinstance(value, str) else value)}:
@@ -51,7 +51,15 @@ def hidden(text: str, url: URL) -> str:
     return text.replace(str(url.password), MASK) if url.password else text
 
 
-def _parse(text: str) -> URL:
+def parse_url(text: str, setting: str = "data.url=") -> URL:
+    """The URL that a text is, drivers of PostgreSQL settled.
+
+    Args:
+        setting: what it was given as, for the hint.
+
+    Raises:
+        ConfigError: the text is no URL.
+    """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -60,7 +68,7 @@ def _parse(text: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
             f"a database's URL reads dialect://user:password@host:port/database; got {masked_url(text)!r}",
-            'for example data.url="sqlite:///bars.db" or postgresql://me@localhost/market; in a password, write @ / : '
+            f'for example {setting}"sqlite:///bars.db" or postgresql://me@localhost/market; in a password, write @ / : '
             "as %40 %2F %3A",
         ) from error
     # SQLAlchemy 2.0 took psycopg2 for PostgreSQL where no driver is said; `postgres` is what many services hand out.
