@@ -15,6 +15,7 @@ _WHERE = {
     "SequenceModel": "gatewise.estimator",
     "Table": "gatewise.data.table",
     "audit": "gatewise.api.check",
+    "champion": "gatewise.api.fit",
     "check": "gatewise.api.check",
     "compare": "gatewise.api.compare",
     "cv": "gatewise.api.cv",

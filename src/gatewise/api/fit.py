@@ -82,11 +82,12 @@ def fit(
 
 
 def load(model: str | Path) -> Model:
-    """A trained model again: of a run by its id (or enough of its start) or name, or of a bundle's folder.
+    """A trained model again: of a run by its id (or enough of its start) or name, of a bundle's folder, or a champion:
+    NAME@champion, NAME@previous, NAME@frozen, NAME@NUMBER.
 
     Raises:
         ArgumentError: neither a text nor a path.
-        RunNotFoundError: no such run or folder.
+        RunNotFoundError: no such run, folder or champion.
         BundleError: it is damaged, or of a later version.
     """
     if not isinstance(model, str | Path):
@@ -94,3 +95,17 @@ def load(model: str | Path) -> Model:
     loaded = Model(Path(model).expanduser())
     _ = loaded.bundle
     return loaded
+
+
+def champion(name: str) -> Model:
+    """The model that was last promoted under a name, as it stands now: `gatewise.champion("btc").predict(frame)`.
+
+    Its bundle comes from the store, every byte checked; the run that it was trained by need not be there any more.
+
+    Raises:
+        ArgumentError: no text.
+        RunNotFoundError: nothing was promoted under that name.
+        BundleError: the bundle is not in the store, or was changed there.
+    """
+    are_texts(name=name)
+    return load(f"{name}@champion")

@@ -17,6 +17,7 @@ from gatewise.api.frames import in_library_of, on_rows_of
 from gatewise.api.settings import read_settings
 from gatewise.api.summary import WIDTH, Judged, Report, Summary
 from gatewise.bundle import Bundle
+from gatewise.champions.named import find_model
 from gatewise.cli.output import from_here
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
@@ -24,7 +25,6 @@ from gatewise.errors import ReadError, RunNotFoundError
 from gatewise.evaluation.side_by_side import against, best_first, read_part, side_by_side
 from gatewise.evaluation.verdict import Judgement, read_judgement
 from gatewise.learners.attention import Attention
-from gatewise.registry.folders import find_bundle
 from gatewise.registry.history import History
 from gatewise.registry.info import read_info
 
@@ -33,11 +33,11 @@ class Model(Judged):
     """A bundle that predicts frames; of a run it knows the verdict too.
 
     Args:
-        folder: of a run, or a bundle alone.
+        folder: of a run, or a bundle alone; or what names one: a run's id or name, NAME@champion.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._bundle_folder = find_bundle(str(folder))
+    def __init__(self, folder: Path | str) -> None:
+        self._bundle_folder = find_model(str(folder))
         is_run = self._bundle_folder.name == "bundle" and (self._bundle_folder.parent / "config.yaml").is_file()
         self.folder = self._bundle_folder.parent if is_run else None
 

@@ -33,6 +33,22 @@ def run_ids(incomplete: str) -> Iterator[str]:
     return (folder.name for folder in run_folders() if folder.name.startswith(incomplete))
 
 
+def model_ids(incomplete: str) -> Iterator[str]:
+    """The trained models of this home, the latest first, then champions."""
+    yield from run_ids(incomplete)
+    yield from (text for text in _champions() if text.startswith(incomplete))
+
+
+def _champions() -> list[str]:
+    from gatewise.champions.log import open_log
+    from gatewise.errors import GatewiseError
+
+    try:
+        return [f"{name}@champion" for name in open_log().names()]
+    except GatewiseError:  # a person who asks for words is told of no database
+        return []
+
+
 def all_run_ids(incomplete: str) -> Iterator[str]:
     """The runs of any kind, the latest first."""
     from gatewise.registry.folders import KINDS, run_folders

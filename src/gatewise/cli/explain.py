@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.completion import run_ids
+from gatewise.cli.completion import model_ids
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.config.flags import DATA_FLAGS, EVALUATION, MACHINE, MODEL, OUTPUT
 
@@ -31,9 +31,9 @@ def explain(
         str,
         typer.Option(
             "--model",
-            help="Run id (or enough of its start), run or bundle folder.",
+            help="Run id (or enough of its start), NAME@champion, run or bundle folder.",
             rich_help_panel=MODEL,
-            autocompletion=run_ids,
+            autocompletion=model_ids,
         ),
     ],
     time: Annotated[
@@ -95,15 +95,15 @@ def explain(
 
     Example: gatewise explain --model 3f2a --time 2022-12-24T10:00Z --out why.html
     """
+    from gatewise.champions.named import find_model
     from gatewise.cli.flags import listed
     from gatewise.cli.output import print_json, set_up_logging
-    from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
     if out is not None:
         _require_place(out.expanduser())
     _require_use(time, {"--symbol": symbol, "--output": output}, {"--features": features, "--groups": groups})
-    folder = find_bundle(model)
+    folder = find_model(model)
 
     from gatewise.bundle import Bundle
     from gatewise.bundle.explaining import attribution, importances, own_table, row_at

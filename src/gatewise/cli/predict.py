@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import run_ids
+from gatewise.cli.completion import model_ids
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL, OUTPUT
 
@@ -33,9 +33,9 @@ def predict(
         str,
         typer.Option(
             "--model",
-            help="Run id (or enough of its start), run or bundle folder.",
+            help="Run id (or enough of its start), NAME@champion, run or bundle folder.",
             rich_help_panel=MODEL,
-            autocompletion=run_ids,
+            autocompletion=model_ids,
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.", rich_help_panel=OUTPUT)] = Path(
@@ -75,10 +75,10 @@ def predict(
 
     Example: gatewise predict --model 3f2a --data new.parquet --hidden-states states.parquet
     """
+    from gatewise.champions.named import find_model
     from gatewise.cli.output import print_json, print_sentence, set_up_logging
     from gatewise.errors import NotEnoughRowsError, StorageError
     from gatewise.files import require_frame_suffix, write_frames
-    from gatewise.registry.folders import find_bundle
 
     set_up_logging(quiet)
     given = {"-o": output, "--hidden-states": hidden_states, "--attention": attention}
@@ -87,7 +87,7 @@ def predict(
         _refuse_a_place(place, flag)
         require_frame_suffix(place)
     _refuse_one_place(places)
-    folder = find_bundle(model)
+    folder = find_model(model)
 
     from gatewise.bundle import Bundle, predicted_parts
     from gatewise.data.load import load_table
