@@ -16,6 +16,8 @@ from gatewise.errors import ConfigError, RegistryError
 
 Action = Literal["promote", "rollback", "update"]
 
+# What a rollback takes over from the entry that it goes back to.
+_KEPT = ("name", "bundle", "run_id", "weights_hash", "config_hash", "data_hash", "known_at_utc", "fallback")
 GENESIS = "0" * 64  # what the first entry follows
 _REMEDY = (
     "gatewise registry verify names every such entry; gatewise registry restore reads a backup into a new registry"
@@ -75,6 +77,11 @@ class Entry(Draft):
     previous: str | None
     prior: str
     hash: str
+
+    def again(self, reason: str) -> Draft:
+        """The draft of a rollback to this entry, with its run and hashes; gates were asked when it was promoted."""
+        values = {name: getattr(self, name) for name in _KEPT}
+        return Draft(**values, action="rollback", reason=reason, restores=self.number)
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""

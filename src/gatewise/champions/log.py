@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gatewise.champions.chain import problems
 from gatewise.champions.database import reading, registry_url, writing
 from gatewise.champions.entry import GENESIS, Draft, Entry, decided, require_name
-from gatewise.champions.rows import all_rows, entries, insert, newest
+from gatewise.champions.rows import Row, all_rows, entries, insert, newest
 from gatewise.data.sql.url import shown
 from gatewise.errors import ChampionChangedError, UnknownNameError
 
@@ -108,8 +108,12 @@ class Log:
         Args:
             head: an entry's hash that was noted elsewhere, in full or at least 8 digits of it; the chain must hold it.
         """
+        return tuple(problems(self.rows(), head))
+
+    def rows(self) -> list[Row]:
+        """Every entry as the database has it, whatever was done to it: number, name, content, hash."""
         with reading(self.url) as connection:
-            return tuple(problems(all_rows(connection) if connection else (), head))
+            return all_rows(connection) if connection else []
 
     def followed(self, follower: str) -> int:
         """The number of the newest entry that a follower has taken over; 0: none."""

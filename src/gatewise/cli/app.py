@@ -6,7 +6,22 @@ from typing import Annotated, cast
 
 import typer
 
-from gatewise.cli import audit, compare, config, cv, data, explain, models, predict, runs, study, train, tune
+from gatewise.cli import (
+    audit,
+    compare,
+    config,
+    cv,
+    data,
+    explain,
+    models,
+    predict,
+    registry,
+    rollback,
+    runs,
+    study,
+    train,
+    tune,
+)
 from gatewise.cli.help import Command
 
 app = typer.Typer(
@@ -38,7 +53,23 @@ def _root(
     pass
 
 
-for verb in (train, cv, compare, study, tune, predict, explain, audit, data, explain, models, config, runs):
+for verb in (
+    train,
+    cv,
+    compare,
+    study,
+    tune,
+    predict,
+    explain,
+    audit,
+    rollback,
+    registry,
+    data,
+    explain,
+    models,
+    config,
+    runs,
+):
     verb.register(app)
 
 

@@ -54,3 +54,14 @@ def all_run_ids(incomplete: str) -> Iterator[str]:
     from gatewise.registry.folders import KINDS, run_folders
 
     return (folder.name for folder in run_folders(*KINDS) if folder.name.startswith(incomplete))
+
+
+def champion_names(incomplete: str) -> Iterator[str]:
+    """Those of the registry; none where it can't be reached."""
+    from gatewise.champions.log import open_log
+    from gatewise.errors import GatewiseError
+
+    try:
+        yield from (name for name in open_log().names() if name.startswith(incomplete))
+    except GatewiseError:
+        return

@@ -53,7 +53,7 @@ def chosen_runs(
             raise UnknownNameError(name, wanted, _VALID[name])
     if sort not in ORDERS:
         raise UnknownNameError("order", sort, ORDERS)
-    start = _moment(since) if since is not None else None
+    start = moment_of(since, "since") if since is not None else None
     fitting = [
         info
         for info in infos
@@ -62,7 +62,12 @@ def chosen_runs(
     return sorted(fitting, key=ORDERS[sort])
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str, what: str) -> datetime:
+    """A moment as people say it: how long ago (2d), or a date with or without time, UTC unless it says a zone.
+
+    Raises:
+        ConfigError: neither; `what` it is for is named.
+    """
     from gatewise.config.durations import parse_duration
 
     try:
@@ -74,5 +79,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"since must be a length of time or a date; got {text!r}", "2d, or 2026-01-31") from error
+        raise ConfigError(f"{what} must be a length of time or a date; got {text!r}", "2d, or 2026-01-31") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

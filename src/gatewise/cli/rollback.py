@@ -1,0 +1,42 @@
+"""`gatewise rollback`: a former champion is the champion again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gatewise.cli.registry import NAME
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb."""
+    app.command("rollback")(rollback)
+
+
+def rollback(
+    name: Annotated[str, NAME],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="An entry's number, or a bundle's address.", show_default="what stood before the present one"
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")] = False,
+) -> None:
+    """Make a former champion the champion again; its stored bundle is checked first.
+
+    A second time goes back one further, not to what was just left; --to goes to any.
+
+    Example: gatewise rollback btc-usd-direction --reason "it stopped trading"
+    """
+    from gatewise.champions.rollback import rollback as rolled_back
+    from gatewise.cli.output import print_json
+    from gatewise.cli.registry_words import print_change
+
+    change = rolled_back(name, to, reason=reason)
+    if as_json:
+        print_json(change.to_dict())
+    else:
+        print_change(change)
