@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 
 from gatewise.champions.entry import Entry
 from gatewise.champions.words import bundle_words, entry_cells
+from gatewise.evaluation.verdict import COLOURS
 from gatewise.report.figure_style import ACCENT, INK, MODEL, styled
 
-_COLOURS = {"promote": MODEL, "rollback": ACCENT, "update": INK}
+_COLOURS = {"promote": MODEL, "rollback": ACCENT, "update": INK, "overridden": COLOURS["bad"].page}
 
 
 def timeline(entries: Sequence[Entry], now: datetime) -> go.Figure:
@@ -21,8 +22,8 @@ def timeline(entries: Sequence[Entry], now: datetime) -> go.Figure:
     shown: set[str] = set()
     for entry, end in zip(entries, ends, strict=True):
         label = bundle_words(entry).replace(", ", "<br>")
-        colour = ACCENT if entry.override is not None else _COLOURS[entry.action]
-        kind = "overridden" if entry.override is not None else entry.action
+        kind = entry.action if entry.override is None else "overridden"
+        colour = _COLOURS[kind]
         figure.add_trace(
             go.Scatter(
                 x=[_text(entry.utc), _text(end)],

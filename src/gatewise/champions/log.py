@@ -15,7 +15,7 @@ from gatewise.champions.database import reading, registry_url, writing
 from gatewise.champions.entry import GENESIS, Draft, Entry, decided, require_name
 from gatewise.champions.rows import Row, all_rows, entries, insert, newest
 from gatewise.data.sql.url import shown
-from gatewise.errors import ChampionChangedError, UnknownNameError
+from gatewise.errors import ChampionChangedError, RegistryError, UnknownNameError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -81,12 +81,19 @@ class Log:
         """Like `champion`.
 
         Raises:
-            UnknownNameError: the name has none.
+            RegistryError: the name had none then, or nothing was ever promoted.
+            UnknownNameError: no such name; those that there are are listed.
         """
-        entry = self.champion(require_name(name), at)
-        if entry is None:
-            raise UnknownNameError("champion", name, self.names())
-        return entry
+        if (entry := self.champion(require_name(name), at)) is not None:
+            return entry
+        known = self.names()
+        if name in known:
+            raise RegistryError(f"{name} had no champion then", f"gatewise registry history {name} says since when")
+        if known:
+            raise UnknownNameError("champion", name, known)
+        raise RegistryError(
+            f"no champion is called {name!r}: there are none yet", "gatewise promote RUN_ID --name NAME makes one"
+        )
 
     def names(self) -> tuple[str, ...]:
         """Those that have a champion, sorted."""

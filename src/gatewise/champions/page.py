@@ -11,7 +11,19 @@ from gatewise.champions.entry import Entry
 from gatewise.champions.figure import timeline
 from gatewise.champions.words import bundle_words, entry_cells, entry_facts, gates_words
 from gatewise.files import write_text
-from gatewise.report.html import Cell, Line, Pictures, columns, folded, paragraph, render_page, section, table, titled
+from gatewise.report.html import (
+    Cell,
+    Line,
+    Pictures,
+    bullets,
+    columns,
+    folded,
+    paragraph,
+    render_page,
+    section,
+    table,
+    titled,
+)
 
 _MARKS = {True: "pass", False: "FAIL", None: "not asked"}
 
@@ -45,7 +57,7 @@ def render(name: str, entries: Sequence[Entry], place: str, now: datetime) -> st
         titled("history", name),
         section("Live", [columns(entry_facts(live))]),
         section("Timeline", [figure]),
-        section("Entries", [_entries(entries)]),
+        section("Entries", _entries(entries)),
         *([section("What the gates said", _gates(promoted))] if promoted else []),
         paragraph(
             f"From {place}, {len(entries)} entries of this name, the newest with the hash {live.hash}. A hash covers "
@@ -56,25 +68,19 @@ def render(name: str, entries: Sequence[Entry], place: str, now: datetime) -> st
     return render_page(f"{name}: history", body, pictures)
 
 
-def _entries(entries: Sequence[Entry]) -> str:
-    lines = []
+def _entries(entries: Sequence[Entry]) -> Iterator[str]:
+    lines, why = [], []
     for entry in reversed(entries):
         cells = entry_cells(entry)
-        said = entry.override and f"override: {entry.override}"
-        lines.append(
-            Line(
-                str(entry.number),
-                [
-                    Cell(cells.action, bold=True),
-                    Cell(cells.time),
-                    Cell(cells.live),
-                    Cell(cells.gates),
-                    Cell(entry.who),
-                    Cell(cells.reason, small=said or ""),
-                ],
-            )
-        )
-    return table("entries", "", ["what", "time (UTC)", "live then", "gates", "who", "why"], lines)
+        row = [Cell(cells.action, bold=True), *map(Cell, (cells.time, cells.live, cells.gates, entry.who))]
+        lines.append(Line(str(entry.number), row))
+        if entry.reason:
+            why.append(f"Entry {entry.number}: {entry.reason}")
+        if entry.override is not None:
+            why.append(f"Entry {entry.number} was promoted although gates failed: {entry.override}")
+    yield table("entries", "", ["what", "time (UTC)", "live then", "gates", "who"], lines)
+    if why:
+        yield bullets(why)
 
 
 def _gates(promoted: Sequence[Entry]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def rollback(
     if not target:
         raise ConfigError(
             f"no champion of {name} stood before the present one",
-            f"gatewise registry history {name} lists all; --to NUMBER goes to any of them",
+            f"gatewise registry history {name} lists all; gatewise rollback {name} --to NUMBER goes to any of them",
         )
     (origin,) = target
     if origin.bundle == present.bundle:

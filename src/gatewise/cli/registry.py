@@ -161,7 +161,9 @@ def restore(
 ) -> None:
     """Read a backup into an empty registry, or into one that it continues; into any other nothing is written.
 
-    Example: GATEWISE_REGISTRY=sqlite:///restored.db gatewise registry restore registry.jsonl
+    Which registry: GATEWISE_REGISTRY, a URL of SQLite or PostgreSQL.
+
+    Example: gatewise registry restore registry.jsonl
     """
     from gatewise.champions.backup import restore as restored
     from gatewise.champions.log import open_log
