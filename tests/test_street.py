@@ -21,7 +21,7 @@ STREET = (
     " | features | rows targets | splits | samples class_weights sample_weights levels"
     " | isolation resident windows sealed"
     " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration"
-    " | explain | report | bundle | outcome experiment | jobs | selection | registry | champions | group"
+    " | explain | report | bundle | outcome experiment | jobs | selection | registry | gates | champions | group"
     " | runtime | serving | export proofs | cli | api | __main__"
 )
 PLACE = {name: place for place, row in enumerate(STREET.split(" | ")) for name in row.split()}

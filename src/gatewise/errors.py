@@ -2,8 +2,8 @@
 
 A message says what must hold, what came instead and, in `hint`, what to do about it, in config fields and arguments as
 Python has them (`training.batch_size=512`). The command line prints both on one line each, the hint in flags, and exits
-with code 2; nothing below raises a bare exception at a user. What is wrong with values is a ValueError, too, as Python
-and scikit-learn have it.
+with code 2, or that of the type; nothing below raises a bare exception at a user. What is wrong with values is a
+ValueError, too, as Python and scikit-learn have it.
 
     GatewiseError
     ├── ConfigError             an invalid value or key
@@ -28,6 +28,7 @@ and scikit-learn have it.
     ├── RegistryError           a history of champions that can't be reached, or was edited
     │   └── ChampionChangedError  another champion than the one that was looked at
     ├── RunNotFoundError        a run id or folder that does not exist
+    ├── GateError               a run that fails a gate; the command line's exit code is 3
     └── MissingExtraError       an optional package is absent; the extra is named
 """
 
@@ -36,7 +37,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 Entry = TypeVar("Entry")
 
@@ -60,6 +61,8 @@ class GatewiseError(Exception):
         message: what must hold and what came, one line.
         hint: what to do, one line; `None` when the message says it all.
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         # Whatever names a URL, what it was given may hold a password.
@@ -201,6 +204,12 @@ class ChampionChangedError(RegistryError):
 
 class RunNotFoundError(GatewiseError):
     """No run or bundle of that name."""
+
+
+class GateError(GatewiseError):
+    """A run that fails a gate; nothing is wrong with what was asked."""
+
+    exit_code = 3
 
 
 class MissingExtraError(GatewiseError):

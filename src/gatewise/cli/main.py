@@ -1,6 +1,7 @@
 """The command `gatewise`: the one place where errors become words.
 
-Data goes to stdout (with --json exactly one object), words to stderr; an error is one line and a hint, exit code 2.
+Data goes to stdout (with --json exactly one object), words to stderr; an error is one line and a hint, exit code 2, or
+3 where a gate fails.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
 def run() -> None:
-    """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 130 Ctrl-C."""
+    """The console script. Exit codes: 0 done, 1 a check failed, 2 an error that is the user's to mend, 3 a gate fails,
+    130 Ctrl-C.
+    """
     _speak_utf8()
     as_json = "--json" in sys.argv
     if isinstance(sys.stdout, io.TextIOWrapper):  # a pipe or terminal may know less than UTF-8; stderr escapes already
@@ -50,7 +53,8 @@ def _run(as_json: bool) -> int:
     try:
         return int(app(standalone_mode=False) or 0)
     except GatewiseError as error:
-        return report_error(type(error).__name__, error.message, error.hint, as_json)
+        report_error(type(error).__name__, error.message, error.hint, as_json)
+        return error.exit_code
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError" and not as_json:
             error.show()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from gatewise.evaluation.verdict import COLOURS, Judgement
+from gatewise.evaluation.verdict import COLOURS, Tone
 
 _TEMPLATES = Environment(
     loader=PackageLoader("gatewise.report"),
@@ -90,7 +91,16 @@ def section(title: str, contents: Iterable[str]) -> Markup:
     return _piece("section", title, contents)
 
 
-def header(page: str, title: str, judgement: Judgement, content: str) -> Markup:
+class Headed(Protocol):
+    """What has a headline and its tone, as judgements have."""
+
+    @property
+    def headline(self) -> str: ...
+    @property
+    def tone(self) -> Tone: ...
+
+
+def header(page: str, title: str, judgement: Headed, content: str) -> Markup:
     """The top of a page: what it is of, and the verdict in its tone with what stands behind it."""
     return _piece("header", page, title, judgement, content)
 

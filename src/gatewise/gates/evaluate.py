@@ -1,0 +1,77 @@
+"""A run by its name, held against gates, with the page beside it: what the command and Python's call both do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from gatewise.config.schema import model_config
+from gatewise.errors import ConfigError, StorageError
+from gatewise.gates.checks import check, on_symbol
+from gatewise.gates.gate import Gate
+from gatewise.gates.results import GateResults
+from gatewise.loading import traceless
+from gatewise.registry.info import RunInfo
+from gatewise.registry.listing import find_info
+
+PAGE = "gates.html"
+
+_log = logging.getLogger("gatewise.gates")
+
+
+def evaluate_run(
+    model: str,
+    gates: Sequence[Gate],
+    symbol: str | None = None,
+    model_type: str | None = None,
+    against: str | None = None,
+    page: Path | None = None,
+) -> tuple[GateResults, Path | None]:
+    """The results, and their page; `None` where its usual place, the run's folder, can't be written.
+
+    Args:
+        model: a run's id, enough of its start, its name, or its folder.
+        symbol: whose rows alone are judged, of a run of several; `None`: all.
+        model_type: which kind the model must be; `None`: any.
+        against: the run in use, called likewise.
+        page: `None`: gates.html in the run's folder.
+
+    Raises:
+        RunNotFoundError, ReadError, ConfigError: see `check`; another symbol or kind than was said.
+        StorageError: the page that was asked for can't be written.
+    """
+    info = find_info(model)
+    _require_kind(info, model_type)
+    if symbol is not None:
+        _require_symbol(info, symbol)
+        gates = on_symbol(gates, symbol) if len(info.subject.symbols) > 1 else gates
+    champion = None if against is None else find_info(against).folder
+    if champion is None and any(gate.metric == "gain_over_champion" and gate.required for gate in gates):
+        raise ConfigError("a gain over the champion takes a run to be compared with; got none", 'against="ID"')
+    results = check(info.folder, gates, champion=champion)
+    with traceless():
+        from gatewise.gates.page import write_gates_page
+
+    place = page.expanduser() if page is not None else info.folder / PAGE
+    try:
+        write_gates_page(place, results)
+    except StorageError as error:
+        if page is not None:
+            raise
+        _log.warning("the page was not written: %s", error.message)
+        return results, None
+    return results, place
+
+
+def _require_kind(info: RunInfo, wanted: str | None) -> None:
+    models = ", ".join(info.subject.models)
+    if wanted is not None and model_config(wanted) and wanted not in info.subject.models:
+        raise ConfigError(f"run {info.run_id[:8]} must be of a {wanted}; it is of {models}", "gatewise runs list")
+
+
+def _require_symbol(info: RunInfo, wanted: str) -> None:
+    symbols = info.subject.symbols
+    if wanted not in symbols:
+        shown = ", ".join(symbols[:5]) + ", …" * (len(symbols) > 5)
+        raise ConfigError(f"run {info.run_id[:8]} must predict {wanted}; it predicts {shown}", "gatewise runs list")

@@ -1,0 +1,187 @@
+"""A run's stored test figures, as gates read them: metrics.json and run.json, and nothing scored anew."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gatewise.errors import ConfigError, ReadError, RunNotFoundError, UnknownNameError
+from gatewise.evaluation.base import Interval
+from gatewise.registry.info import RunInfo
+from gatewise.registry.listing import info_of
+
+PART = "test"
+NOT_KEPT = "no interval of it was kept"
+_BY_CLASS = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was found on a run's test rows when it was judged.
+
+    Attributes:
+        results: all of metrics.json.
+        part: its judging of the test rows.
+    """
+
+    info: RunInfo
+    results: Mapping[str, Any]
+    part: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.info.folder
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Those that the run predicts."""
+        return self.info.subject.symbols
+
+    @property
+    def deciding_metric(self) -> str:
+        """By which models of its kind are compared; lower is better."""
+        return str(self.part["deciding_metric"])
+
+    @property
+    def confidence(self) -> float:
+        """Of all intervals."""
+        return float(self.part["intervals"]["confidence"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; empty where numbers are predicted."""
+        return tuple(name.removeprefix("recall_") for name in self.part["metrics"] if name.startswith("recall_"))
+
+    def judged(self, on: str) -> Mapping[str, Mapping[str, Any] | None]:
+        """{symbol, or "" for all rows: the judging of its rows, `None` where it has too few}.
+
+        Raises:
+            UnknownNameError: no such symbol.
+        """
+        kind, _, name = on.partition(":")
+        if kind == "symbol" and name not in self.symbols:
+            raise UnknownNameError("symbol of the run", name, self.symbols)
+        if kind not in ("symbol", "every_symbol") or len(self.symbols) < 2:
+            return {"": self.part}
+        return {symbol: self.part["symbols"].get(symbol) for symbol in ([name] if name else self.symbols)}
+
+    def name_of(self, metric: str, on: str) -> str:
+        """The metric's own name, `recall_up` of recall on class:up.
+
+        Raises:
+            ConfigError: a metric that no class has alone. UnknownNameError: no such class.
+        """
+        kind, _, name = on.partition(":")
+        if kind != "class":
+            return metric
+        if metric not in _BY_CLASS:
+            raise ConfigError(
+                f"{metric} is none of a class alone; {', '.join(_BY_CLASS)} are", "of the gate: on: pooled"
+            )
+        if name not in self.classes:
+            raise UnknownNameError("class of the run", name, self.classes)
+        return f"{metric}_{name}"
+
+    def figure(self, metric: str, judged: Mapping[str, Any], others: Iterable[str] = ()) -> Interval:
+        """A stored figure with its interval.
+
+        Args:
+            others: what else a gate may name, for the words.
+
+        Raises:
+            UnknownNameError: the run keeps none of that name. ConfigError: none of a symbol alone.
+        """
+        stored = dict(self._stored(judged))
+        if metric in stored:
+            return _interval(stored[metric], metric, judged["intervals"])
+        if metric in dict(self._stored(self.part)):
+            raise of_all_symbols(metric)
+        raise UnknownNameError("figure of this run's test rows", metric, [*stored, *others])
+
+    def chance(self, metric: str, judged: Mapping[str, Any]) -> float | None:
+        """The same of what knows nothing, on the same rows; `None` where that has none."""
+        value = judged["baselines"].get(judged["chance"], {}).get(metric, {}).get("value")
+        return None if value is None else float(value)
+
+    def _stored(self, judged: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """By the names that gates have for them."""
+        yield from judged["metrics"].items()
+        yield from _measured(judged.get("backtest") or {})
+        if judged is self.part:
+            decision = (self.results.get("decision") or {}).get("parts", {}).get(PART) or {}
+            yield from _measured({"precision_acted" if k == "precision" else k: v for k, v in decision.items()})
+
+
+def read_figures(folder: Path) -> Figures:
+    """The stored figures of the run in a folder.
+
+    Raises:
+        RunNotFoundError: no run, or one that was not judged. ConfigError: it has no test rows, or trained many models.
+        ReadError: what it keeps is damaged.
+    """
+    info = info_of(folder)
+    called = info.run_id[:8] or str(folder)
+    if info.kind != "train":
+        raise ConfigError(
+            f"gates are asked of one trained model; {called} is of kind {info.kind}",
+            f"gatewise runs show {called} lists what it trained",
+        )
+    path = info.folder / "metrics.json"
+    if not path.is_file():
+        raise _not_judged(info, called)
+    try:
+        results = json.loads(path.read_bytes())
+        parts = results["evaluation"]["parts"]
+        if PART not in parts:
+            raise ConfigError(
+                f"gates read figures of test rows; run {called} was judged on {results['judged_on']} rows alone, which "
+                "chose its epoch",
+                "train anew with split.test=0.15",
+            )
+        figures = Figures(info, results, parts[PART])
+        _ = figures.deciding_metric, figures.confidence, figures.part["baselines"], figures.part["symbols"]
+        return figures
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ReadError(f"{path} must hold what a run's judging found; it does not", "train anew") from error
+
+
+def of_all_symbols(metric: str) -> ConfigError:
+    """What a gate is told that asks one symbol for what is of all together."""
+    return ConfigError(f"{metric} is of all symbols of a run together", "of the gate: on: pooled")
+
+
+def _not_judged(info: RunInfo, called: str) -> RunNotFoundError:
+    if not info.run_id:
+        return RunNotFoundError(
+            f"{info.folder} is a bundle alone, which keeps no figures of test rows beside baselines",
+            "name its run: gatewise runs list",
+        )
+    if info.status == "RUNNING":
+        return RunNotFoundError(
+            f"run {called} is not judged yet: it is at epoch {info.done} of {info.of}",
+            f"wait until it has ended: gatewise runs show {called}",
+        )
+    return RunNotFoundError(
+        f"run {called} was not judged: {info.status.lower()} at epoch {info.done} of {info.of}",
+        f"see how it ended: gatewise runs show {called}",
+    )
+
+
+def _measured(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Those that are numbers, or numbers with an interval."""
+    for name, value in values.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number or (isinstance(value, dict) and "value" in value):
+            yield name, value
+
+
+def _interval(stored: Any, metric: str, intervals: Mapping[str, Any]) -> Interval:
+    if not isinstance(stored, dict):
+        return Interval(float(stored), reason=NOT_KEPT)
+    value = math.nan if stored["value"] is None else float(stored["value"])
+    reason = stored.get("reason") or intervals.get("reason") or intervals.get("without", {}).get(metric) or NOT_KEPT
+    return Interval(value, stored.get("low"), stored.get("high"), reason if stored.get("low") is None else None)

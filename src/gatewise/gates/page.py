@@ -1,0 +1,124 @@
+"""The page of gates: whether a run passes, each figure with its interval beside its bound, and why."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import plotly.graph_objects as go
+
+from gatewise.evaluation.verdict import COLOURS
+from gatewise.files import write_text
+from gatewise.gates.gate import CHECKS
+from gatewise.gates.results import GateResult, GateResults
+from gatewise.gates.words import OUTCOMES, bound_text, end_of, figure_text, gate_name, interval_text
+from gatewise.report.figure_style import BASELINE, INK, QUIET, styled
+from gatewise.report.html import (
+    Cell,
+    Line,
+    Pictures,
+    bullets,
+    columns,
+    header,
+    paragraph,
+    render_page,
+    section,
+    table,
+)
+
+
+def write_gates_page(path: Path, results: GateResults) -> None:
+    """Writes the page, whole or not at all.
+
+    Raises:
+        StorageError: the place can't be written.
+    """
+    pictures = Pictures()
+    drawn = [result for result in results.results if _is_drawn(result)]
+    body = [
+        header("gates", results.name, results, paragraph(results.sentence)),
+        section("Gate by gate", [_table(results)]),
+        *([section("Beside their bounds", [_picture(r, results, pictures) for r in drawn])] if drawn else []),
+        *([section("Gates that ask for little", [bullets(results.remarks)])] if results.remarks else []),
+        section("What was read", [columns(_facts(results))]),
+    ]
+    write_text(path, render_page(results.name, body, pictures))
+
+
+def _table(results: GateResults) -> str:
+    deciding = results.deciding_metric
+    lines = []
+    for result in results.results:
+        metric, figure = result.gate.metric, result.figure
+        cells = [
+            Cell(figure_text(metric, figure.value if figure else None, deciding), bold=True),
+            Cell(interval_text(metric, figure, deciding)),
+            Cell(bound_text(result.gate, deciding)),
+            Cell(OUTCOMES[result.passed].word, style=f"tone {OUTCOMES[result.passed].tone}"),
+            Cell(result.words, style="words"),
+        ]
+        lines.append(Line(gate_name(result.gate), cells))
+    caption = f"Figures of {results.rows:,} test rows as they were judged, with {results.confidence:.0%} intervals."
+    return table("gate by gate", caption, ("value", "interval", "bound", "", "why"), lines)
+
+
+def _is_drawn(result: GateResult) -> bool:
+    figure = result.figure
+    return figure is not None and math.isfinite(figure.value) and result.gate.metric not in CHECKS
+
+
+def _picture(result: GateResult, results: GateResults, pictures: Pictures) -> str:
+    """The value with its interval, the bound, and what knows nothing."""
+    gate, figure = result.gate, result.figure
+    assert figure is not None
+    colour = COLOURS[OUTCOMES[result.passed].tone].page
+    picture = go.Figure()
+    ends = [end for end in (figure.low, figure.high) if end is not None]
+    spread = [*ends, figure.value, gate.bound, *([result.chance[1]] if result.chance else [])]
+    margin = 0.12 * (max(spread) - min(spread) or abs(gate.bound) or 1.0)
+    low, high = min(spread) - margin, max(spread) + margin
+    kept = (gate.bound, high) if gate.bound_name in ("at_least", "above") else (low, gate.bound)
+    picture.add_vrect(*kept, fillcolor=COLOURS["good"].page, opacity=0.09, line_width=0)
+    picture.add_vline(x=gate.bound, line={"color": INK, "width": 2})
+    if ends:
+        picture.add_trace(
+            go.Scatter(x=ends, y=["", ""], mode="lines", line={"color": colour, "width": 4}, hoverinfo="skip")
+        )
+    asked = end_of(gate, figure)
+    points = {"value": figure.value} | ({gate.of: asked} if gate.of != "point" and asked is not None else {})
+    for name, value in points.items():
+        symbol = "circle" if name == "value" else "line-ns-open"
+        text = figure_text(gate.metric, value, results.deciding_metric)
+        marker = {"size": 13, "color": colour, "symbol": symbol, "line": {"width": 3, "color": colour}}
+        picture.add_trace(
+            go.Scatter(x=[value], y=[""], mode="markers", marker=marker, hovertemplate=f"{name} {text}<extra></extra>")
+        )
+    if result.chance:
+        name, value = result.chance
+        text = figure_text(gate.metric, value, results.deciding_metric)
+        picture.add_trace(
+            go.Scatter(
+                x=[value],
+                y=[""],
+                mode="markers+text",
+                text=[name],
+                textposition="top center",
+                textfont={"color": QUIET},
+                marker={"size": 11, "color": BASELINE, "symbol": "diamond"},
+                hovertemplate=f"{name} {text}<extra></extra>",
+            )
+        )
+    picture.update_xaxes(range=[low, high])
+    picture.update_yaxes(showgrid=False, showticklabels=False)
+    caption = f"{result.words}."
+    return pictures.add(styled(picture, legend=False), gate_name(gate), caption, height=150)
+
+
+def _facts(results: GateResults) -> dict[str, str]:
+    return {
+        "run": results.run_id,
+        "test rows": f"{results.rows:,}",
+        "intervals": f"{results.confidence:.0%}",
+        "champion": results.champion or "none",
+        "checked": f"{results.checked_utc:%Y-%m-%d %H:%M} UTC",
+    }

@@ -1,0 +1,119 @@
+"""Gates in words: what each is called, its figure as people read it, and why it passes or fails."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gatewise.evaluation.base import Interval
+from gatewise.evaluation.metric_names import metric_text, metric_words
+from gatewise.evaluation.verdict import Tone
+from gatewise.gates.gate import BOUNDS, CHECKS, Gate
+
+_NAMES = {
+    "gain_over_best_baseline": "gain over best baseline",
+    "gain_over_champion": "gain over champion",
+    "max_age": "age of newest training row",
+    "max_run_age": "age of the run",
+    "audit": "audit passed",
+    "verified": "bundle verified",
+    "sharpe": "Sharpe after cost",
+    "accuracy_acted": "accuracy on acted rows",
+    "precision_acted": "precision on acted rows",
+}
+_ENDS = {"low": "low end of ", "high": "high end of ", "point": ""}
+_COUNTS = ("rows", "independent_rows", "trades", "steps", "acted")
+
+
+class Outcome(NamedTuple):
+    """Of a gate, as tables say and colour it."""
+
+    word: str
+    tone: Tone
+
+
+OUTCOMES: Mapping[bool | None, Outcome] = {
+    True: Outcome("pass", "good"),
+    False: Outcome("FAIL", "bad"),
+    None: Outcome("passed over", "open"),
+}
+_CHECKED = {1.0: "yes", 0.0: "no"}
+
+
+def gate_name(gate: Gate) -> str:
+    """`accuracy`, `recall of up`, `low end of accuracy, BTC-USD`."""
+    kind, _, name = gate.on.partition(":")
+    words = _NAMES.get(gate.metric) or metric_words(gate.metric)
+    words += f" of {name}" if kind == "class" else ""
+    place = {"symbol": f", {name}", "every_symbol": ", every symbol"}.get(kind, "")
+    return f"{_ENDS[gate.of]}{words}{place}"
+
+
+def bound_text(gate: Gate, deciding_metric: str) -> str:
+    """`≥ 68.0%`."""
+    if gate.metric in CHECKS:
+        return "yes"
+    return f"{BOUNDS[gate.bound_name].sign} {figure_text(gate.metric, gate.bound, deciding_metric)}"
+
+
+def figure_text(metric: str, value: float | None, deciding_metric: str) -> str:
+    """A figure as people read it; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if metric in CHECKS:
+        return _CHECKED[value]
+    if metric in _COUNTS:
+        return f"{value:,.0f}"
+    if metric in ("max_age", "max_run_age"):
+        return f"{value:,.1f} days"
+    if metric.startswith(("gain_", "deflated_")):
+        return metric_text(deciding_metric, value, sign="+") if value else "0"
+    return metric_text(metric, value)
+
+
+def interval_text(metric: str, figure: Interval | None, deciding_metric: str) -> str:
+    """`[42.6%, 49.6%]`; nothing where there is none."""
+    if figure is None or figure.low is None or figure.high is None:
+        return ""
+    low, high = (figure_text(metric, end, deciding_metric) for end in (figure.low, figure.high))
+    return f"[{low}, {high}]"
+
+
+def why(
+    gate: Gate,
+    figure: Interval,
+    passed: bool,
+    deciding_metric: str,
+    whose: str = "",
+    chance: tuple[str, float] | None = None,
+) -> str:
+    """`accuracy 46.1% is below 68.0%, and so is its whole interval [42.6%, 49.6%]`; of what has no figure the reason.
+
+    Args:
+        whose: a symbol, or the baseline that a gain is over; empty where nothing need be named.
+        chance: what knows nothing, and its figure.
+    """
+    name = gate_name(gate) + (f" ({whose})" if whose else "")
+    value = end_of(gate, figure)
+    if gate.metric in CHECKS:
+        return name if passed else f"not {name}" + (f": {figure.reason}" if figure.reason else "")
+    if value is None or not math.isfinite(value):
+        return f"{name} can't be told: {figure.reason or 'the run kept none'}"
+    ours, theirs = (figure_text(gate.metric, each, deciding_metric) for each in (value, gate.bound))
+    if ours == theirs and value != gate.bound:  # nearer than the digits that are shown
+        ours, theirs = f"{value:.9g}", f"{gate.bound:.9g}"
+    bound = BOUNDS[gate.bound_name]
+    words = f"{name} {ours} {bound.holds if passed else bound.fails} {theirs}"
+    if gate.of == "point" and figure.low is not None and figure.high is not None:
+        whole = gate.holds(figure.low) == gate.holds(figure.high) == passed
+        between = interval_text(gate.metric, figure, deciding_metric)
+        words += f", and so is its whole interval {between}" if whole else f"; its interval {between} reaches across"
+    if chance is not None and not passed:
+        words += f"; {chance[0]}, which knows nothing, has {figure_text(gate.metric, chance[1], deciding_metric)}"
+    return words
+
+
+def end_of(gate: Gate, figure: Interval) -> float | None:
+    """The number that the gate is on: the point, or an end of the interval."""
+    return {"point": figure.value, "low": figure.low, "high": figure.high}[gate.of]
