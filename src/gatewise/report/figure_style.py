@@ -26,23 +26,28 @@ def date_text(time_us: Ints) -> npt.NDArray[Any]:
     return np.datetime_as_string(time_us.astype("datetime64[us]").astype("datetime64[s]"))
 
 
+_AXIS = {
+    "gridcolor": GRID, "zeroline": False, "showline": True, "linecolor": GRID, "ticks": "outside", "tickcolor": GRID,
+    "automargin": True, "tickfont": {"color": QUIET}, "title": {"font": {"color": QUIET, "size": 12}},
+}  # fmt: skip
+# Plotly checks a template once, when it is made; the same settings said to each figure take forty times as long.
+_STYLE = go.layout.Template(
+    layout={
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 12, "color": INK},
+        "margin": {"l": 64, "r": 20, "t": 34, "b": 52},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
+        "hoverlabel": {"bgcolor": PAPER, "font": {"color": INK}},
+        "autosize": True,
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
+
+
 def styled(figure: go.Figure, legend: bool = True) -> go.Figure:
-    """Gives a figure the report's fonts, margins and quiet axes."""
-    figure.update_layout(
-        template="none",
-        paper_bgcolor=PAPER,
-        plot_bgcolor=PAPER,
-        font={"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 12, "color": INK},
-        margin={"l": 64, "r": 20, "t": 34, "b": 52},
-        showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 12}},
-        hoverlabel={"bgcolor": PAPER, "font": {"color": INK}},
-        autosize=True,
-    )
-    axes = {
-        "gridcolor": GRID, "zeroline": False, "linecolor": GRID, "tickcolor": GRID, "automargin": True,
-        "tickfont": {"color": QUIET}, "title": {"font": {"color": QUIET, "size": 12}},
-    }  # fmt: skip
-    figure.update_xaxes(**axes)
-    figure.update_yaxes(**axes)
+    """Gives a figure the report's fonts, margins and quiet axes; what it says of itself stays."""
+    figure.layout.template = _STYLE  # in place of any that it has; an update would be mixed with it
+    figure.layout.showlegend = legend
     return figure
