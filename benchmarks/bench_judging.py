@@ -37,7 +37,7 @@ PARTS = (
     ("  fitting baselines", "evaluation.kinds.classes", "fit_class_baselines"),
     ("    trees", "tabular.xgboost", "Xgboost._train"),
     ("  resampling", "evaluation.evaluate", "judge_part"),
-    ("  the naive rule's Sharpe ratio", "evaluation.evaluate", "sharpe_interval"),
+    ("  the backtest", "evaluation.evaluate", "backtest"),
     ("  report", "outcome", "write_report"),
     ("  files", "outcome", "write_frame"),
 )

@@ -30,6 +30,7 @@ _FLEET = "members of a fleet are moved by the kernels that move a model alone, t
 _CONFORMAL = "quantiles are moved by what validation rows say; the weights are those of before"
 _SPREAD = "what knows how much a series moved of late is a baseline"
 _MONITOR = "huber is trained on, and squared error is what epochs are compared by: another epoch is kept"
+_BROKER = "strategy, the part by returns, is of the broker's account: the next open, the horizon, net orders"
 MEANT: dict[tuple[str, str], str] = (
     {
         ("*", f"{name} {part}"): _BASELINES
@@ -57,6 +58,7 @@ MEANT: dict[tuple[str, str], str] = (
     | {("audit", "checks"): "two checks more: declared causality, the levels of ensembles"}
     | {("quantiles", value): _CONFORMAL for value in ("metrics", "predictions")}
     | {("quantiles", f"trailing_volatility {part}"): _SPREAD for part in ("val", "test")}
+    | {(case, "pbo"): _BROKER for case in ("cv", "cv, processes", "cv, combinatorial, a fleet")}
     | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
 

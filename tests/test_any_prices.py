@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from conftest import Cli
 from feature_tables import table_of
+from gatewise.broker import Market, simulate
 from gatewise.bundle import Bundle
+from gatewise.config.broker_section import BrokerConfig
 from gatewise.config.load import load_config
 from gatewise.config.schema import DataConfig, FeatureConfig, TargetConfig
 from gatewise.data.check.rows import check_data
@@ -27,7 +29,6 @@ from gatewise.data.load import load_table
 from gatewise.data.steps.resample import resample
 from gatewise.data.table import Table, require_bars
 from gatewise.errors import ConfigError, QualityError, SchemaError
-from gatewise.evaluation.backtest import backtest
 from gatewise.features.build import build_features
 from gatewise.features.sets import SETS
 from gatewise.jobs.shared import SharedData
@@ -210,29 +211,22 @@ def test_targets_are_differences_in_price_units() -> None:
         assert (barriers.y[row], barriers.known_at[row]) == truth
 
 
-def test_the_naive_rule_earns_points_and_nothing_compounds() -> None:
-    rows = np.arange(ROWS - 1)
-    position = np.sign(np.random.default_rng(2).normal(size=rows.size))
-    found = backtest(
-        position,
-        rows,
-        close=C,
-        segment_start=np.zeros(ROWS, np.int64),
-        time_us=TABLE.time_us,
-        symbol=np.zeros(ROWS, np.int64),
-        cost=0.25,
-        in_price_units=True,
-    )
-    assert found is not None
-    paid = 0.25 * (np.abs(np.diff(position, prepend=0.0)) + np.append(np.zeros(rows.size - 1), np.abs(position[-1])))
-    net = position * np.diff(C) - paid
-    assert found.net == pytest.approx(net)
-    assert found.total_return == pytest.approx(net.sum())
-    assert found.hold_return == pytest.approx(C[-1] - C[0] - 0.5)
+def test_a_backtest_earns_points_and_nothing_compounds() -> None:
+    rows = np.arange(ROWS)
+    side = np.sign(np.random.default_rng(2).normal(size=ROWS)).astype(np.int8)
+    market = Market.from_table(TABLE)
+    assert market is not None
+    account = simulate(side, rows, market, BrokerConfig(fill="close"), hold=1, fee=0.25)
+    assert account is not None
+    position = side[:-1].astype(np.float64)
+    paid = 0.25 * np.abs(np.diff(position, prepend=0.0, append=0.0))
+    net = np.append(0.0, position * np.diff(C)) - paid
+    assert account.net == pytest.approx(net)
+    assert account.held.sum() == pytest.approx(C[-1] - C[0] - 0.5)
     peak = np.maximum.accumulate(np.maximum(np.cumsum(net), 0.0))
-    assert found.max_drawdown == pytest.approx((peak - np.cumsum(net)).max())
-    assert found.sharpe == pytest.approx(net.mean() / net.std(ddof=1) * math.sqrt(found.steps_per_year))
-    assert found.to_dict()["unit"] == "price units"
+    assert account.drawdown.max() == pytest.approx((peak - np.cumsum(net)).max())
+    assert account.equity[-1] == pytest.approx(net.sum())
+    assert account.to_dict()["unit"] == "price units"
 
 
 def test_a_model_is_trained_judged_and_asked_in_price_units(cli: Cli, gatewise_home: Path, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_the_page_says_the_verdict_and_holds_every_number_that_the_evaluation_fo
     assert test.tests is not None
     assert "Diebold-Mariano p, model beside it" in text
     assert all(p_text(one.p) in text for one in test.tests.diebold_mariano.values() if one.p is not None)
-    for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "indicative"):
+    for words in ("2021-03-01", "S0", "purge_rows: 0", "hidden_size: 256", "abc123", "700 windows", "No Sharpe ratio"):
         assert words in text, words
 
 

@@ -18,7 +18,7 @@ from gatewise.features.cache import CODE
 SOURCE = Path(__file__).parents[1] / "src" / "gatewise"
 STREET = (
     "errors clocks config files foreign host interrupts loading locks manifest parts quiet sqlite | lake | data | feeds"
-    " | features | rows targets | splits | samples class_weights sample_weights levels"
+    " | features | rows targets broker | splits | samples class_weights sample_weights levels"
     " | isolation resident windows sealed"
     " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration"
     " | explain | report | bundle | outcome experiment | jobs | selection | registry | gates | champions | group"

@@ -187,6 +187,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             model=config.model.name,
             val_chose=trained.fit.ended != "fitted",
             uncalibrated=uncalibrated or {},
+            broker=config.broker,
             say=on_message,
         )
         members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from gatewise.config.broker_section import BrokerConfig as BrokerConfig
 from gatewise.config.calibration_section import CalibrationConfig as CalibrationConfig
 from gatewise.config.cv_section import CvConfig as CvConfig
 from gatewise.config.cv_section import CvSection as CvSection
@@ -176,7 +177,7 @@ class EvaluationConfig(Section):
     # rows after which a path is expected to repeat itself, of the seasonal naive reference; None: a day's rows where
     # they are intraday, a week's of days, a year's of weeks and months, as training has them
     season: Annotated[int | None, Field(ge=1), LATER] = None
-    cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price (any prices: their unit), of the naive rule
+    cost: float = Field(0.0005, ge=0)  # one-way, fraction of the price (any prices: their unit): the broker's fee
 
 
 class ExperimentConfig(Section):
@@ -194,6 +195,7 @@ class ExperimentConfig(Section):
     calibration: Annotated[CalibrationConfig, LATER] = CalibrationConfig()
     online: Annotated[OnlineConfig, LATER] = OnlineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    broker: Annotated[BrokerConfig, LATER] = BrokerConfig()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

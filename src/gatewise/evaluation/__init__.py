@@ -1,4 +1,4 @@
-"""Judging: metrics with intervals, baselines on the same rows, an indicative backtest, the verdict, the report."""
+"""Judging: metrics with intervals, baselines on the same rows, a backtest, the verdict, the report."""
 
 from __future__ import annotations
 

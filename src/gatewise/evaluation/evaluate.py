@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gatewise.config.schema import EvaluationConfig, TargetSection
+from gatewise.broker import Market
+from gatewise.broker.market import Sides
+from gatewise.config.schema import BrokerConfig, EvaluationConfig, TargetSection
 from gatewise.data.table import Table
-from gatewise.evaluation.backtest import backtest
-from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.base import Ints
 from gatewise.evaluation.baselines import choose_rows
 from gatewise.evaluation.by_symbol import judge_symbols
 from gatewise.evaluation.columns import outside_note
-from gatewise.evaluation.judge import PartResult, judge_part, sharpe_interval
+from gatewise.evaluation.judge import PartResult, judge_part
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.loss_tests import loss_tests
+from gatewise.evaluation.trading import Backtest, backtest, sides
 from gatewise.evaluation.units import ErrorUnits, error_units
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.tabular.base import Say, say_nothing
@@ -30,6 +32,8 @@ from gatewise.targets.base import Labels
 from gatewise.targets.learned import Units
 
 _log = logging.getLogger("gatewise.evaluation")
+
+USUAL_BROKER = BrokerConfig()
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,9 @@ class _Rules:
     newest: str
     val_chose: bool
     seed: int
+    market: Market | None
+    broker: BrokerConfig
+    hold: int
 
 
 def evaluate_parts(
@@ -129,6 +136,8 @@ def evaluate_parts(
     model: str = "",
     val_chose: bool = True,
     uncalibrated: Mapping[str, npt.NDArray[Any]] = MappingProxyType({}),
+    broker: BrokerConfig = USUAL_BROKER,
+    acted: Mapping[str, Sides] = MappingProxyType({}),
     say: Say = say_nothing,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
@@ -146,6 +155,8 @@ def evaluate_parts(
         model: its name; it is no baseline of its own.
         val_chose: val rows chose its epoch.
         uncalibrated: predictions as they were before validation rows set them right; none: nothing was set right.
+        broker: how sides are traded.
+        acted: the sides int8 [n] that a decision rule takes, by part; none: the naive ones.
         say: hears in words what is done next, each part of a judging once.
 
     Raises:
@@ -153,7 +164,17 @@ def evaluate_parts(
         DivergedError: predictions that are not finite.
     """
     ground = Ground(table, labels, train_rows, units, spec.season)
-    rules = _Rules(ground, target.horizon, spec, newest=list(part_rows)[-1], val_chose=val_chose, seed=seed)
+    rules = _Rules(
+        ground,
+        target.horizon,
+        spec,
+        newest=list(part_rows)[-1],
+        val_chose=val_chose,
+        seed=seed,
+        market=Market.from_table(table),
+        broker=broker,
+        hold=broker.holding(target),
+    )
     chosen = train_rows[choose_rows(table.time_us[train_rows], spec.baseline_rows)]
     notes = [_fitted_on(len(chosen), len(train_rows))]
     if unseen := labels.unseen(train_rows):
@@ -165,7 +186,9 @@ def evaluate_parts(
     parts = {}
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
-        parts[part] = _judged(rules, part, rows, predictions[part], features_at(rows), fitted, uncalibrated.get(part))
+        result = _judged(rules, part, rows, predictions[part], features_at(rows), fitted, uncalibrated.get(part))
+        side = acted.get(part, _naive_sides(ground, rows, predictions[part]))
+        parts[part] = replace(result, backtest=_traded(rules, rows, side))
         if labels.start is None and (note := outside_note(part, parts[part].columns)):
             notes.append(note)
             _log.info("%s", note)
@@ -215,28 +238,20 @@ def _judged(
                 seed=rules.seed,
             ),
         )
-    result = replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}))
-    return _with_backtest(rules, result, rows, judge.positions(ground, rows, predictions))
+    return replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}))
 
 
-def _with_backtest(rules: _Rules, result: PartResult, rows: Ints, position: Floats | None) -> PartResult:
-    ground = rules.ground
-    if position is None or "close" not in ground.table.columns:
-        return result
-    rule = backtest(
-        position,
-        rows,
-        close=ground.table.frame["close"].to_numpy(),
-        segment_start=ground.table.segment_start,
-        time_us=ground.table.time_us,
-        symbol=ground.symbol,
-        cost=rules.spec.cost,
-        in_price_units=ground.table.any_prices,
-    )
-    if rule is None:
-        return result
-    sharpe = sharpe_interval(rule, rules.horizon, rules.spec.confidence)
-    return replace(result, backtest=rule, sharpe=sharpe)
+def _naive_sides(ground: Ground, rows: Ints, predicted: npt.NDArray[Any]) -> Sides | None:
+    predictions = np.asarray(predicted, dtype=np.float64).reshape(len(rows), -1)
+    position = judge_of(ground.labels).positions(ground, rows, predictions)
+    return None if position is None else sides(position)
+
+
+def _traded(rules: _Rules, rows: Ints, side: Sides | None) -> Backtest | None:
+    if side is None or rules.market is None:
+        return None
+    spec = rules.spec
+    return backtest(side, rows, rules.market, rules.broker, hold=rules.hold, fee=spec.cost, confidence=spec.confidence)
 
 
 def _fitted_on(chosen: int, available: int) -> str:

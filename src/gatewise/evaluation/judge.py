@@ -7,9 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-import numpy as np
-
-from gatewise.evaluation.backtest import Backtest, RuleScores
 from gatewise.evaluation.base import Interval, Ints, Scores, beats, shown, signed
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
@@ -18,6 +15,7 @@ from gatewise.evaluation.loss_tests import LossTests
 from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
 from gatewise.evaluation.sequence_metrics import StepErrors
+from gatewise.evaluation.trading import Backtest
 from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
 
 
@@ -43,7 +41,7 @@ class PartResult:
         independent_rows: how many independent ones the rows are worth by that, moments counted.
         freedom: degrees of freedom of its interval; confidence: of all intervals.
         confusion: int64 [classes, classes], rows true, columns decided. reliability. Both `None` but for classes.
-        backtest, sharpe: indicative; `None` where the target has no up and down or the table no close.
+        backtest: what trading it makes; `None` where nothing says where a price goes, or the table has no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
         steps: errors of a path step by step; `None` of other predictions.
         tests: of its loss beside the baselines'; of the newest part.
@@ -70,7 +68,6 @@ class PartResult:
     confusion: Ints | None = None
     reliability: Reliability | None = None
     backtest: Backtest | None = None
-    sharpe: Interval | None = None
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
     steps: StepErrors | None = None
     tests: LossTests | None = None
@@ -99,9 +96,6 @@ class PartResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without curves."""
-        rule = None
-        if self.backtest is not None and self.sharpe is not None:
-            rule = self.backtest.to_dict() | {"sharpe": self.sharpe.to_dict()}
         return {
             "part": self.part,
             "rows": self.rows,
@@ -125,7 +119,7 @@ class PartResult:
             },
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "reliability": None if self.reliability is None else self.reliability.to_dict(),
-            "backtest": rule,
+            "backtest": self.backtest and self.backtest.to_dict(),
             "columns": {name: result.to_dict() for name, result in self.columns.items()},
             "symbols": {name: result.to_dict() for name, result in self.symbols.items()},
         }
@@ -239,16 +233,6 @@ class Precise:
     def _measured(self, name: str, other: str | None) -> float:
         signals = self._signals[name]
         return memory(signals if other is None else signals - self._signals[other])
-
-
-def sharpe_interval(rule: Backtest, horizon: int, confidence: float) -> Interval:
-    """The rule's Sharpe ratio with its interval."""
-    when = moments(rule.time_us, np.zeros_like(rule.time_us))
-    scores = RuleScores(rule)
-    if reason := too_few(when, horizon):
-        return Interval(rule.sharpe, reason=reason)
-    longest = max(float(horizon), memory(scores.signals))
-    return Influence(scores, when).interval("sharpe", Precision.of(when.count, longest), confidence)
 
 
 def _summary(result: PartResult, chose: bool) -> str:

@@ -61,7 +61,7 @@ def spread(y: Floats) -> Floats:
 
 
 def price_positions(table: Table, labels: Labels, rows: Ints, values: Floats) -> Floats | None:
-    """The naive rule's side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
+    """The naive side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
 
     Args:
         values: [rows, outputs], predicted.

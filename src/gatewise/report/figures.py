@@ -8,11 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gatewise.evaluation.backtest import Backtest
 from gatewise.evaluation.base import Interval, Ints
 from gatewise.evaluation.class_metrics import Reliability
 from gatewise.evaluation.verdict import COLOURS, judge_differences
-from gatewise.report.data import Predicted, thinned
+from gatewise.report.data import Predicted
 from gatewise.report.figure_style import BASELINE, INK, MODEL, QUIET, date_text, styled
 
 
@@ -110,27 +109,6 @@ def reliability_diagram(reliability: Reliability) -> go.Figure:
     )
     figure.update_xaxes(title="predicted probability of the decided class", tickformat=".0%", range=edges)
     figure.update_yaxes(title="share that was right", tickformat=".0%", range=edges)
-    return styled(figure)
-
-
-def equity_curve(rule: Backtest) -> go.Figure:
-    """Capital of the naive rule after cost beside staying long; indicative."""
-    kept = thinned(len(rule.time_us))
-    times = date_text(rule.time_us[kept])
-    figure = go.Figure()
-    for values, name, colour in (
-        (rule.hold_equity, "staying long", BASELINE),
-        (rule.equity, "naive rule, after cost", MODEL),
-    ):
-        figure.add_trace(
-            go.Scatter(x=times, y=values[kept], name=name, mode="lines", line={"color": colour, "width": 2})
-        )
-    figure.add_hline(y=0 if rule.in_price_units else 1, line={"color": QUIET, "width": 1, "dash": "dot"})
-    figure.add_annotation(
-        text="INDICATIVE", xref="paper", yref="paper", x=0.5, y=0.5, showarrow=False, textangle=-18,
-        font={"size": 34, "color": "rgba(103,113,127,0.16)"},
-    )  # fmt: skip
-    figure.update_yaxes(title="price units, start = 0" if rule.in_price_units else "capital, start = 1")
     return styled(figure)
 
 

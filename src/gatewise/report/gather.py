@@ -243,14 +243,9 @@ def _notes(config: ExperimentConfig, evaluation: Evaluation, spec: OutputSpec) -
             )
     if any(len(result.columns) > 1 for result in evaluation.parts.values()):
         notes.append("Each column's verdict stands by itself; of many columns, one in twenty beats luck by luck.")
-    if rules := [result.backtest for result in evaluation.parts.values() if result.backtest is not None]:
-        unit = "price units" if rules[0].in_price_units else "of the price"
-        notes.append(
-            f"The equity curve is indicative: one bar at a time, filled at the close, {config.evaluation.cost:.4g} "
-            f"{unit} for each unit of position changed, no slippage, no funding."
-        )
-        if rules[0].in_price_units:
-            notes.append("Prices may be 0 or negative (data.prices any): returns are differences, in price units.")
+    backtests = [result.backtest for result in evaluation.parts.values() if result.backtest is not None]
+    if backtests and backtests[0].account.in_price_units:
+        notes.append("Prices may be 0 or negative (data.prices any): returns are differences, in price units.")
     return notes
 
 

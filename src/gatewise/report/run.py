@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gatewise.evaluation.backtest import Backtest
-from gatewise.evaluation.base import Interval
-from gatewise.evaluation.interval_words import bounds_text, without_interval
+from gatewise.evaluation.interval_words import without_interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import metric_words
 from gatewise.explain.in_report import Explanations
 from gatewise.files import write_text
 from gatewise.learners.attention import Attention
 from gatewise.report import attention_figures, figures, run_figures
+from gatewise.report.backtest import account_pieces
 from gatewise.report.data import ReportData
 from gatewise.report.explain import attribution_pieces, importance_pieces
 from gatewise.report.html import (
@@ -108,34 +107,8 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
             result, f"{_title(result)}: column by column, beside the last value", report.evaluation.units.of_columns
         )
     yield from drawing.pictures(report, result, pictures)
-    if result.backtest is not None and result.sharpe is not None:
-        yield from _rule(result.backtest, result.sharpe, pictures)
-
-
-def _rule(rule: Backtest, sharpe: Interval, pictures: Pictures) -> Iterator[str]:
-    yield pictures.add(
-        figures.equity_curve(rule),
-        "Naive long, flat or short rule (indicative)",
-        "Follows the prediction for one bar at a time at the close, pays for every change of position, and is flat "
-        "over gaps. It hints at whether the score is worth a closer look; it is no trading result.",
-        wide=True,
-    )
-    numbers = {
-        "Sharpe ratio": f"{sharpe.value:.2f} {bounds_text(sharpe, 2)}".rstrip(),
-        "Total return": _amount(rule, rule.total_return, "+"),
-        "Return of staying long": _amount(rule, rule.hold_return, "+"),
-        "Maximum drawdown": _amount(rule, rule.max_drawdown),
-        "Turnover a step": f"{rule.turnover:.3g}",
-        "Time in the market": f"{rule.exposure:.0%}",
-        "Cost, one way": f"{rule.cost:g} price units" if rule.in_price_units else f"{rule.cost:.3%}",
-        "Steps a year, as seen": f"{rule.steps_per_year:,.0f}",
-    }
-    yield columns(numbers)
-
-
-def _amount(rule: Backtest, value: float, sign: str = "") -> str:
-    """A return or a fall in its unit."""
-    return f"{value:{sign},.4g} price units" if rule.in_price_units else f"{value:{sign}.1%}"
+    if result.backtest is not None:
+        yield from account_pieces(result.backtest, pictures)
 
 
 def _explained(explanations: Explanations, pictures: Pictures) -> Iterator[str]:

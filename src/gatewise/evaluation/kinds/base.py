@@ -104,7 +104,7 @@ class Judge(Protocol):
         """Those of them that take no fitting beside training's labels, but for the prior."""
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
-        """The naive rule's side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
+        """The naive side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
 
     def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> Mapping[str, Any]:
         """Further fields of `PartResult`.

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gatewise.evaluation.backtest import class_positions
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, PredictionScores, class_prediction
 from gatewise.evaluation.baselines import ClassPredictor, fit_class_baselines
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
@@ -56,7 +55,13 @@ class ClassesJudge:
         return {"persistence": class_persistence(y, last, ground.train_rows, rows, _prior(ground))}
 
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
-        return class_positions(predictions.argmax(axis=1), ground.labels.classes)
+        """up is +1, down is -1, any other class 0; `None` where the classes do not say up and down."""
+        classes = ground.labels.classes
+        if not {"up", "down"} <= set(classes):
+            return None
+        side: Floats = np.array([{"up": 1.0, "down": -1.0}.get(name, 0.0) for name in classes])
+        position: Floats = side[predictions.argmax(axis=1)]
+        return position
 
     def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
         y, predicted = ground.labels.at(rows).astype(np.int64), class_prediction(predictions)

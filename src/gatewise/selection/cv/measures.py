@@ -10,14 +10,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from gatewise.broker import Market, simulate
+from gatewise.broker.market import Sides
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL
-from gatewise.evaluation.backtest import backtest
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.scoring import PRIOR
+from gatewise.evaluation.trading import sides
 from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv.pooled import Pooled
 from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
@@ -43,23 +45,16 @@ def measure_overfitting(
     models = {key: trial for key, trial in trials.items() if key[1] != PRIOR}
     names = {key: f"{key[1]}@{key[0]}" for key in models}
     priors = {horizon: trials[horizon, PRIOR].loss[rows] for horizon in shared.horizons}
+    market = Market.from_table(table)
     returns: dict[str, Floats] = {}
     for (horizon, model), trial in models.items():
-        position = _position(trial, rows, shared, horizon)
-        if position is not None and "close" in table.columns:
-            close = table.frame["close"].to_numpy()
-            rule = backtest(
-                position,
-                rows,
-                close=close,
-                segment_start=table.segment_start,
-                time_us=table.time_us,
-                symbol=symbol,
-                cost=config.evaluation.cost,
-                in_price_units=table.any_prices,
-            )
-            if rule is not None:
-                returns[names[horizon, model]] = rule.net
+        side = _side(trial, rows, shared, horizon)
+        if side is not None and market is not None:
+            target = config.target.over(horizon)
+            hold, fee = config.broker.holding(target), config.evaluation.cost
+            account = simulate(side, rows, market, config.broker, hold=hold, fee=fee)
+            if account is not None:
+                returns[names[horizon, model]] = account.net
     return overfitting_report(
         {names[key]: trial.loss[rows] for key, trial in models.items()},
         {names[key]: priors[key[0]] for key in models} if len(priors) > 1 else next(iter(priors.values())),
@@ -83,8 +78,8 @@ def _skill(trial: Pooled, prior: Pooled, rows: Ints, labels: Labels, symbol: Int
     return SKILLS[labels.spec.kind](labels.spec, trial.values[rows], prior.values[rows], labels.at(rows), source)
 
 
-def _position(trial: Pooled, rows: Ints, shared: SharedData, horizon: int) -> Floats | None:
+def _side(trial: Pooled, rows: Ints, shared: SharedData, horizon: int) -> Sides | None:
     labels = shared.horizons[horizon].labels
     ground = Ground(shared.table, labels, np.empty(0, np.int64))
     position = judge_of(labels).positions(ground, rows, trial.values[rows])
-    return None if position is None else np.nan_to_num(position)
+    return None if position is None else sides(position)

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import rankdata
 
-from gatewise.evaluation.backtest import sharpe_of_sums
 from gatewise.evaluation.base import Floats
+from gatewise.evaluation.trading import sharpe_of_sums
 
 MOST_BLOCKS = 16  # the paper's
 LEAST_BLOCKS = 6  # 20 splits

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from gatewise.evaluation.backtest import sharpe_of_sums
 from gatewise.evaluation.base import Floats
+from gatewise.evaluation.trading import sharpe_of_sums
 
 LEAST_PERIODS = 30
 

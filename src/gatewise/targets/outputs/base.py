@@ -31,7 +31,7 @@ class OutputSpec(Protocol):
         columns: names of what y is scaled by: the outputs, but of a path its columns, each scaled alike at every step.
         unit: of y, for people.
         starts: columns of the table that the columns of y continue, one each; empty where y are changes or classes.
-        price: which column of y says where the price goes, for the naive rule; `None` where none does.
+        price: which column of y says where the price goes, for the naive side; `None` where none does.
         num_outputs: numbers that a model predicts for a row.
         scale: what 1 of y is divided by as it is learned, whatever the training rows; `None`: what these say.
     """

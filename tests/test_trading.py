@@ -1,0 +1,85 @@
+"""What an account says of a model: a ratio without an interval, or of three days, is what people remember."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gatewise.broker import Market
+from gatewise.config.broker_section import BrokerConfig
+from gatewise.config.schema import TargetConfig
+from gatewise.evaluation.trading import Backtest, backtest, sides
+
+DAY_US = 86_400_000_000
+RNG = np.random.default_rng(0)
+CLOSE = 100 * np.exp(np.cumsum(RNG.normal(0.0005, 0.01, 400)))
+SIDE = RNG.integers(-1, 2, 400).astype(np.int8)
+MARKET = Market(CLOSE * 1.001, CLOSE, np.zeros(400, np.int64), np.arange(400) * DAY_US, np.zeros(400, np.int64), ("A",))
+
+
+def of_rows(rows: int, market: Market = MARKET, hold: int = 2) -> Backtest:
+    at = np.arange(rows)
+    made = backtest(SIDE[:rows], at, market, BrokerConfig(), hold=hold, fee=0.001, confidence=0.95)
+    assert made is not None
+    return made
+
+
+def test_the_ratios_are_those_of_their_formula_with_intervals_that_hold_them() -> None:
+    made = of_rows(400)
+    for interval, returns in ((made.sharpe, made.account.net), (made.sharpe_gross, made.account.gross)):
+        assert interval is not None
+        assert interval.value == pytest.approx(returns.mean() / returns.std(ddof=1) * np.sqrt(365.25))
+        assert interval.low is not None
+        assert interval.high is not None
+        assert interval.low < interval.value < interval.high
+
+
+def minutes(market: Market) -> Market:
+    return replace(market, time_us=market.time_us // 1440)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hold", "market", "reason"),
+    [
+        (29, 1, MARKET, "takes 30 steps"),
+        (100, 11, MARKET, "takes 110 steps"),
+        (400, 5, minutes(MARKET), "takes 30 days; these steps span 0.277"),
+    ],
+)
+def test_a_span_that_carries_no_ratio_has_none_and_says_why(rows: int, hold: int, market: Market, reason: str) -> None:
+    made = of_rows(rows, market, hold)
+    assert made.sharpe is None
+    assert reason in str(made.reason)
+    plain = made.to_dict()
+    assert plain["sharpe"] == {"value": None, "low": None, "high": None}
+    assert plain["sharpe_reason"] == made.reason
+    assert plain["total_return"] == pytest.approx(made.account.net.sum())
+
+
+def test_symbols_have_accounts_of_their_own_which_make_the_whole_one() -> None:
+    number = np.repeat([0, 1], 200)
+    two = replace(
+        MARKET, segment_start=200 * number, symbol=number, names=("A", "B"), time_us=np.tile(MARKET.time_us[:200], 2)
+    )
+    whole = of_rows(400, two)
+    assert list(whole.symbols) == ["A", "B"]
+    net = [one.account.net.sum() for one in whole.symbols.values()]
+    assert whole.account.net.sum() == pytest.approx(np.mean(net))
+    assert of_rows(400).symbols == {}
+
+
+def test_positions_become_sides_and_what_is_missing_is_flat() -> None:
+    assert sides(np.array([0.3, -2.0, np.nan, 0.0])).tolist() == [1, -1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("target", "hold"),
+    [({"horizon": 7}, 7), ({"kind": "forward_return", "horizons": (3, 9)}, 3), ({"kind": "next_row", "steps": 4}, 1)],
+)
+def test_a_trade_is_held_for_the_horizon_unless_it_is_said(target: Any, hold: int) -> None:
+    section = TargetConfig(**target)
+    assert BrokerConfig().holding(section) == hold
+    assert BrokerConfig(hold=2).holding(section) == 2
