@@ -27,7 +27,7 @@ from gatewise.splits.folds import FoldSplit
 
 # What a config says that no training reads: how results are judged, where rows come from (their fingerprint is in the
 # key), how they are cut (the rows themselves are).
-_NOT_DECIDING = {"name", "data", "split", "cv", "evaluation"}
+_NOT_DECIDING = {"name", "data", "split", "cv", "evaluation", "broker"}
 _VERSIONS = ("gatewise", "torch")
 DIVERGED = "diverged"  # an ending, see `FitResult`
 _RESULTS = 2  # raised where the same settings come to other numbers: what was kept before is then trained anew

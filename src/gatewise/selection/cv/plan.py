@@ -15,7 +15,7 @@ from gatewise.jobs.jobs import Job, fitting_batch, make_job
 from gatewise.jobs.shared import ALL, SharedData
 
 # Models are compared on the same rows of the same data, so only the others may differ between them.
-_SAME = ("data", "features", "target", "split", "cv", "online", "evaluation")
+_SAME = ("data", "features", "target", "split", "cv", "online", "evaluation", "broker")
 
 _LISTS = ("horizons", "named_seeds", "remarks", "beside")
 CV, COMPARE, STUDY = "cv", "compare", "study"

@@ -210,7 +210,7 @@ def _why_not(dotted: str, config: ExperimentConfig) -> str | None:
     section = dotted.split(".")[0]
     if dotted in _BARRED:
         return _BARRED[dotted]
-    if section in ("name", "data", "target", "split", "cv", "evaluation"):
+    if section in ("name", "data", "target", "split", "cv", "evaluation", "broker"):
         return "it decides what trials are scored on, or how"
     if section in ("calibration", "online"):
         return "what is trained is the same whatever it says"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _TERMS, _ID = "gatewise", "gatewise_id"
 # What a trial's score does not depend on; of the data section the rows themselves are compared.
-_NOT_DECIDING = ("name", "data", "evaluation", "device", "checkpoint_every_epochs")
+_NOT_DECIDING = ("name", "data", "evaluation", "broker", "device", "checkpoint_every_epochs")
 _WORDS = {"data": "other rows", "space": "another search space", "config": "another config", "pruner": "another pruner"}
 _WORDS |= {"own_parts": "other code of one's own parts", "sampler": "another sampler"}
 
