@@ -28,11 +28,11 @@ from gatewise.targets.learned import least_present
 from gatewise.training.listeners import Listener
 
 STEP_US = 60_000_000
-SplitPart = Callable[[Spans, SplitConfig, timedelta], Split]
+SplitPart = Callable[[Spans, SplitConfig, timedelta, float], Split]
 
 
 def of_altered_spans(alter: Callable[[Spans], Spans]) -> SplitPart:
-    return lambda spans, spec, timeframe: chronological_split(alter(spans), spec, timeframe)
+    return lambda spans, *how: chronological_split(alter(spans), *how)
 
 
 def off_by_one_at(edge: str) -> SplitPart:
@@ -41,24 +41,24 @@ def off_by_one_at(edge: str) -> SplitPart:
 
 
 def with_spec(**changes: object) -> SplitPart:
-    return lambda spans, spec, timeframe: chronological_split(spans, spec.model_copy(update=changes), timeframe)
+    return lambda spans, spec, *how: chronological_split(spans, spec.model_copy(update=changes), *how)
 
 
-def shuffled(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
+def shuffled(spans: Spans, spec: SplitConfig, timeframe: timedelta, certify: float) -> Split:
     order = np.random.default_rng(0).permutation(spans.row)
     parts = [np.sort(part) for part in np.split(order, [int(0.7 * order.size), int(0.85 * order.size)])]
     return Split(*parts, 0, 0, 0, ())
 
 
-def test_shortened(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
-    split = chronological_split(spans, spec, timeframe)
+def test_shortened(spans: Spans, spec: SplitConfig, timeframe: timedelta, certify: float) -> Split:
+    split = chronological_split(spans, spec, timeframe, certify)
     return replace(split, test=split.test[20:])
 
 
 test_shortened.__test__ = False  # a part that is planted, not a test
 
 
-def own_cutoff_a_symbol(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
+def own_cutoff_a_symbol(spans: Spans, spec: SplitConfig, timeframe: timedelta, certify: float) -> Split:
     """The first 70 % of each symbol's rows train, though the symbols cover other times."""
     half = spans.row < 1_500
     splits = [chronological_split(take_spans(spans, which), spec, timeframe) for which in (half, ~half)]
@@ -229,7 +229,7 @@ def test_training_that_reads_validation_samples_is_caught_by_its_weights() -> No
 
 
 def test_a_split_that_moves_with_later_prices_is_caught() -> None:
-    def peeking(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
+    def peeking(spans: Spans, spec: SplitConfig, timeframe: timedelta, certify: float) -> Split:
         # Trains on fewer samples the sooner the latest labels are settled.
         fraction = 0.5 + 0.1 * float(np.mean(spans.last_us[-200:] - spans.time_us[-200:])) / (5 * STEP_US)
         changed = spec.model_copy(update={"train": fraction, "val": 0.85 - fraction})

@@ -395,7 +395,7 @@ def test_content_that_does_not_fit_itself_is_refused_even_under_good_hashes(fold
 
 def test_a_document_that_is_no_mapping_is_refused(folder: Path) -> None:
     write_sealed(folder, {"bundle": [1, 2]}, {})
-    with pytest.raises(BundleError, match="gatewise-bundle/4"):
+    with pytest.raises(BundleError, match="gatewise-bundle/5"):
         Bundle.load(folder)
 
 

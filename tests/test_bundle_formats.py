@@ -153,7 +153,7 @@ def test_a_later_format_is_refused_with_the_advice_to_update(tmp_path: Path) -> 
 # ---- slots
 
 
-@pytest.mark.parametrize("slot", ["decision_rule", "members"])
+@pytest.mark.parametrize("slot", ["members"])
 def test_an_empty_slot_is_none_and_a_filled_one_is_never_left_out_of_a_prediction(slot: str, tmp_path: Path) -> None:
     values = upgraded(values_of())
     assert slot not in values

@@ -21,6 +21,7 @@ STREET = (
     " | features | rows targets broker | splits | samples class_weights sample_weights levels"
     " | isolation resident windows sealed"
     " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration"
+    " | decisions"
     " | explain | report | bundle | outcome experiment | jobs | selection | registry | gates | champions | group"
     " | runtime | serving | export proofs | cli | api | __main__"
 )

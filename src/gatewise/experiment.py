@@ -17,6 +17,7 @@ from gatewise.clocks import stage
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.load import load_table
 from gatewise.data.table import Table
+from gatewise.decisions.fit import require_rule
 from gatewise.errors import ConfigError, LabelError, NotEnoughRowsError
 from gatewise.features.cache import cached_features
 from gatewise.fold import FittedFold, fit_fold
@@ -92,11 +93,12 @@ def prepare(
         with stage("imports"):
             beside.shutdown()
     with stage("splits and scalers"):
-        split = chronological_split(samples.spans, config.split, table.timeframe)
+        split = chronological_split(samples.spans, config.split, table.timeframe, config.certify)
         fold = fit_fold(config, samples, split.train)
     _require_two_classes(samples, split.train)
+    require_rule(config, samples)
     check_trainable(config, samples, fold, split.train, split.val)
-    for part, rows in {"val": split.val, "test": split.test}.items():
+    for part, rows in {"val": split.val, "certify": split.certify, "test": split.test}.items():
         if 0 < len(rows) < LEAST_JUDGED:
             raise NotEnoughRowsError(
                 f"the {part} part must hold at least {LEAST_JUDGED} samples to be judged; got {len(rows)}",

@@ -14,12 +14,13 @@ import polars as pl
 import torch
 
 from gatewise import host
-from gatewise.bundle import Bundle, calibrated, frames_with_targets
+from gatewise.bundle import Bundle, calibrated, decided, frames_with_targets, judged_decisions
 from gatewise.bundle.explaining import explanations
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.clocks import stage
 from gatewise.data.origin import stamp_names, with_stamps
 from gatewise.data.sources import how_to_resume
+from gatewise.decisions.judge import Decisions
 from gatewise.errors import Interrupted
 from gatewise.evaluation.base import beats
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
@@ -62,6 +63,7 @@ class Outcome:
         sample_weights: of what was learned from; `None` where all counted alike.
         stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
         calibrator: what validation rows set right; `None`: nothing.
+        decisions: the decision rule and what it did; `None`: there is none.
     """
 
     folder: Path
@@ -76,6 +78,7 @@ class Outcome:
     members: tuple[MemberResult, ...] = ()
     sample_weights: SampleWeights | None = None
     calibrator: Calibrator | None = None
+    decisions: Decisions | None = None
 
     @property
     def bundle(self) -> Path:
@@ -127,6 +130,7 @@ class Outcome:
             "units": self.evaluation.units.to_dict(),
             "calibration": self.calibrator
             and self.calibrator.to_dict() | {"uncalibrated": self.evaluation.uncalibrated()},
+            "decision": self.decisions and self.decisions.to_dict(),
             "members": [member.to_dict() for member in self.members],
             **self.judgement.to_dict(),
             "judged_on": self.evaluation.newest.part,
@@ -158,11 +162,12 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 f"after epoch {trained.fit.epochs}; the best weights so far are in {bundle_folder}; "
                 f"{how_to_resume(config.data, folder.name, 'gatewise train --resume', 'gatewise.fit')}"
             )
-    parts = {"val": split.val, "test": split.test} if len(split.test) else {"val": split.val}
+    kept = {part: rows for part in ("val", "certify", "test") if len(rows := getattr(split, part))}
+    parts = {part: rows for part, rows in kept.items() if part != "certify"}
     on_message = (listener or Listeners(())).on_message
     learned = {}
     with stage("judging"):
-        for part, rows in parts.items():
+        for part, rows in kept.items():
             on_message(f"Predicting {part}: {len(rows):,} windows")
             learned[part] = bundle.learned_rows(table, samples.matrix, rows, config.training.device)
         bundle = calibrated(bundle, samples, fold, split.val, learned["val"])
@@ -171,8 +176,10 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             part: bundle.finished(table, rows, learned[part], calibrate=False) for part, rows in parts.items()
         }
         predicted = {
-            part: bundle.finished(table, rows, learned[part], out=learned[part]) for part, rows in parts.items()
+            part: bundle.finished(table, rows, learned[part], out=learned[part]) for part, rows in kept.items()
         }
+        bundle = decided(bundle, samples, split, predicted)
+        decisions = judged_decisions(bundle, samples, parts, predicted)
         evaluation = evaluate_parts(
             table,
             samples.labels,
@@ -197,6 +204,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         *prepared.remarks,
         *trained.fit.remarks,
         *(calibrator.remarks(samples.labels.spec) if calibrator else ()),
+        *(decisions.remarks if decisions else ()),
     )
     has_learned = beats(evaluation.parts["val"].differences["prior"]) is True
     curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, has_learned)
@@ -204,14 +212,14 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     beside = (bundle, table, samples.labels)
 
     def frames() -> Iterator[pl.DataFrame]:
-        return (with_stamps(frame, table) for frame in frames_with_targets(*beside, parts, predicted))
+        return (with_stamps(frame, table) for frame in frames_with_targets(*beside, kept, predicted))
 
-    nothing = {part: rows[:0] for part, rows in parts.items()}, {part: said[:0] for part, said in predicted.items()}
+    nothing = {part: rows[:0] for part, rows in kept.items()}, {part: said[:0] for part, said in predicted.items()}
     stamps = stamp_names(table, next(frames_with_targets(*beside, *nothing)).columns)
     judged = (folder, trained, split, evaluation)
     weights = fold.sample_weights
     outcome = Outcome(
-        *judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights, calibrator
+        *judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights, calibrator, decisions
     )
     with stage("report"):
         bundle.save(outcome.bundle)

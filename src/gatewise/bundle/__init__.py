@@ -2,8 +2,19 @@
 
 from gatewise.bundle.bundle import Bundle
 from gatewise.bundle.calibrate import calibrated
+from gatewise.bundle.decide import decided, judged_decisions
 from gatewise.bundle.predictions import frames_with_targets, predicted_parts, with_targets
 from gatewise.bundle.record import Record
 from gatewise.bundle.scorer import Scorer
 
-__all__ = ["Bundle", "Record", "Scorer", "calibrated", "frames_with_targets", "predicted_parts", "with_targets"]
+__all__ = [
+    "Bundle",
+    "Record",
+    "Scorer",
+    "calibrated",
+    "decided",
+    "frames_with_targets",
+    "judged_decisions",
+    "predicted_parts",
+    "with_targets",
+]

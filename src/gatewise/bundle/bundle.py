@@ -128,7 +128,7 @@ class Bundle(Inside):
     def predicted_columns(self) -> tuple[str, ...]:
         """The columns that `predict` gives, in order."""
         nothing = np.empty((0, self.spec.num_outputs))
-        return (SYMBOL, TIME, *self.spec.prediction_columns(nothing), *self.spec.decision_columns(nothing))
+        return (SYMBOL, TIME, *self._columns(nothing))
 
     @plain_numbers()
     def predict(
@@ -142,7 +142,8 @@ class Bundle(Inside):
 
         Returns:
             symbol, time, then prob_<class> columns and label (the most probable class), or the outputs or their
-            quantiles in the outputs' own units; one row for each of `rows`, in their order.
+            quantiles in the outputs' own units, then action and reason where there is a decision rule; one row for each
+            of `rows`, in their order.
         """
         chosen = None if rows is None else row_numbers(rows)
         matrix = self.features(table)
@@ -257,9 +258,14 @@ class Bundle(Inside):
 
     def frame(self, table: Table, rows: npt.NDArray[np.int64], predicted: npt.NDArray[np.float64]) -> pl.DataFrame:
         """What `predict_rows` gave, as the rows that `predict` returns."""
-        columns = self.spec.prediction_columns(predicted) | self.spec.decision_columns(predicted)
+        columns = self._columns(predicted)
         keys = table.frame[rows].select(SYMBOL, TIME)
         return keys.with_columns(pl.Series(name, column) for name, column in columns.items())
+
+    def _columns(self, predicted: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
+        rule, spec = self.record.decision_rule, self.spec
+        said = spec.prediction_columns(predicted) | spec.decision_columns(predicted)
+        return said if rule is None else said | rule.columns(spec, predicted)
 
     @cached_property
     def spec(self) -> OutputSpec:

@@ -118,7 +118,7 @@ def importances(
             "these rows are not those that the model was trained on, which its data section named then: it may have "
             "learned from some that are taken for validation rows here"
         )
-    split = chronological_split(samples.spans, config.split, table.timeframe)
+    split = chronological_split(samples.spans, config.split, table.timeframe, config.certify)
     made = _importances(bundle, samples, (split.train, split.val), groups, passes, device, on_pass)
     return replace(made, part="val")
 

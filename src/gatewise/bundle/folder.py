@@ -64,6 +64,8 @@ def _require_fit(record: Record) -> None:
     spec = output_spec(record.config.target, record.classes or record.outputs, record.unit)
     if record.target_scaler is not None and record.target_scaler.names != spec.columns:
         raise BundleError("the target scaler must be for the outputs", REMEDY)
+    if record.decision_rule is not None and not record.decision_rule.fits(spec):
+        raise BundleError(f"the decision rule must be for {spec.num_outputs} numbers of {spec.kind}", REMEDY)
     if record.calibrator is not None and not record.calibrator.fits(spec):
         raise BundleError(f"the calibrator must be for {spec.num_outputs} numbers of {spec.kind}", REMEDY)
     if record.least and len(record.least) != len(record.outputs):

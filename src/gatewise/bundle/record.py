@@ -16,6 +16,7 @@ from gatewise.bundle.reading import with_calendar
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import OHLCV, TIME, Table
+from gatewise.decisions.rule import DecisionRule
 from gatewise.features.build import resolve_features
 from gatewise.features.scaling import Scaler
 from gatewise.fold import FittedFold
@@ -51,8 +52,9 @@ class Record:
         provenance: rows, first and last time, versions of the packages in use; JSON values.
         gatewise_version, created_utc: of the code and the moment.
         calibrator: what is added to the predictor's numbers; `None`: nothing.
-        decision_rule, members: further slots for what may come between a predictor's numbers and a prediction; `None`:
-            there is none. Nothing fills them yet, and `Bundle` refuses a record in which one is filled.
+        decision_rule: at which rows predictions are acted on; `None`: nothing is decided.
+        members: a further slot for what may come between a predictor's numbers and a prediction; `None`: there is none.
+            Nothing fills it yet, and `Bundle` refuses a record in which it is filled.
     """
 
     config: ExperimentConfig
@@ -76,11 +78,11 @@ class Record:
     gatewise_version: str
     created_utc: datetime
     calibrator: Calibrator | None = None
-    decision_rule: Any = None
+    decision_rule: DecisionRule | None = None
     members: Any = None
 
 
-SLOTS = ("decision_rule", "members")
+SLOTS = ("members",)
 
 
 def make_record(config: ExperimentConfig, samples: Samples, fold: FittedFold, predictor: Predictor) -> Record:

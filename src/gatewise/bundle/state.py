@@ -18,6 +18,7 @@ from gatewise.calibration.calibrator import Calibrator
 from gatewise.config.durations import Step, format_duration
 from gatewise.config.load import build_config
 from gatewise.config.schema import ExperimentConfig
+from gatewise.decisions.rule import DecisionRule
 from gatewise.errors import BundleError, GatewiseError
 from gatewise.features.scaling import Scaler
 from gatewise.sealed import DAMAGE
@@ -59,6 +60,7 @@ _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "scaler": (Scaler.from_dict, Scaler.to_dict),
     "target_scaler": (_or_none(Scaler.from_dict), _or_none(Scaler.to_dict)),
     "calibrator": _plain(Calibrator | None, _or_none(Calibrator.to_dict)),
+    "decision_rule": _plain(DecisionRule | None, _or_none(DecisionRule.to_dict)),
     "unseen": _plain(dict[str, float], dict),
     "metrics": _plain(dict[str, Any], _finite),
     "symbols": _NAMES,

@@ -15,7 +15,7 @@ from typing import Any
 from gatewise.errors import BundleError
 from gatewise.sealed import DAMAGE
 
-VERSION = 4
+VERSION = 5
 _NAME = "gatewise-bundle/"
 FORMAT = f"{_NAME}{VERSION}"
 Values = dict[str, Any]
@@ -41,7 +41,12 @@ def _to_4(values: Values) -> Values:
     return {**values, "calibrator": None, "config": {**values["config"], "calibration": {"method": "none"}}}
 
 
-UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3, 3: _to_4}
+def _to_5(values: Values) -> Values:
+    """Nothing was decided; the slot was never filled."""
+    return {"decision_rule": None, **values}
+
+
+UPGRADES: Mapping[int, Callable[[Values], Values]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}
 
 
 def upgraded(values: object) -> Values:

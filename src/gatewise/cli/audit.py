@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+from gatewise.config.flags import DATA_FLAGS, DECISION_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     app.command("audit")(audit)
 
 
-@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *DECISION_FLAGS)
 def audit(
     flags: ConfigFlags,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,

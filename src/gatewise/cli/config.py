@@ -8,7 +8,7 @@ import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.cli.presets import print_presets
-from gatewise.config.flags import DATA_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+from gatewise.config.flags import DATA_FLAGS, DECISION_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="config")
 
 
-@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *DECISION_FLAGS)
 def show(
     flags: ConfigFlags,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of YAML.")] = False,

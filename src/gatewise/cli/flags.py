@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
 
 LIST = "list"  # of --preset: says what there is
-_SECTIONS = "data|features|target|windows|split|cv|model|training|online|calibration|evaluation|broker"
+_SECTIONS = "data|features|target|windows|split|cv|model|training|online|calibration|decision|evaluation|broker"
 _SETTING = re.compile(
     rf"""(?<![\w.$/'"`=-])(?<!--set\ )                 # words of their own, not a part of a command or path
     (?P<name>(?:{_SECTIONS})\.[a-z_]+(?:\.\w+)*|{"|".join(ARGUMENT_FLAGS)})

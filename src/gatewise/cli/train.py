@@ -12,7 +12,7 @@ import typer
 
 from gatewise.cli.completion import run_ids
 from gatewise.cli.flags import RUN_NAME, SEEDS, ConfigFlags, config_flags, refuse_name, seeds_from
-from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
+from gatewise.config.flags import DATA_FLAGS, DECISION_FLAGS, MACHINE, MODEL_FLAGS, SETTINGS, TRAIN_FLAGS, TRAINING
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
 
 
-@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS)
+@config_flags(*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *DECISION_FLAGS)
 def train(
     flags: ConfigFlags,
     resume: Annotated[

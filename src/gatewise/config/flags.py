@@ -201,6 +201,11 @@ TRAIN_FLAGS = (
         Flag("--auto-batch-size", "training.auto_batch_size", bool, "Measure the batch size instead of taking it."),
     ),
 )
+DECISION_FLAGS = _in(
+    EVALUATION,
+    Flag("--decision", "decision.rule", str, "When predictions are acted on: a rule whose precision is certified."),
+    Flag("--min-precision", "decision.precision", float, "Share of the acted rows that must come out right."),
+)
 CV_FLAGS = _in(
     EVALUATION,
     Flag("--splitter", "cv.splitter", str, "How folds are cut, or mypkg.splits:Mine."),
@@ -216,7 +221,7 @@ CV_FLAGS = _in(
     ),
     Flag("--online-how", "online.how", str, "warm: networks go on from where they are; refit: all is fitted anew."),
 )
-ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *CV_FLAGS)
+ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *DECISION_FLAGS, *CV_FLAGS)
 FIELD_FLAGS = {flag.field: flag.name for flag in ALL_FLAGS}
 # Arguments of functions that commands take as flags.
 ARGUMENT_FLAGS = {

@@ -18,6 +18,7 @@ from gatewise.config.cv_section import CvConfig as CvConfig
 from gatewise.config.cv_section import CvSection as CvSection
 from gatewise.config.data_section import DataConfig as DataConfig
 from gatewise.config.database_url import without_mask
+from gatewise.config.decision_section import DecisionConfig as DecisionConfig
 from gatewise.config.durations import Duration, Step
 from gatewise.config.durations import format_duration as format_duration
 from gatewise.config.durations import parse_duration as parse_duration
@@ -123,6 +124,8 @@ class SplitConfig(Section):
     train: Part = Field(0.70, gt=0)  # with rows shares of them, or how many
     val: Part = Field(0.15, ge=0)
     test: Part = Field(0.15, ge=0)
+    # Of the val samples the newest such share choose a decision rule's threshold and carry its certificate.
+    certify: Annotated[float, Field(gt=0, lt=1), LATER] = 0.5
     # With rows: whether train and val give way to later parts' inputs, or, as in printed tables, to labels alone.
     purge_inputs: Annotated[bool, LATER] = True
     purge_rows: int = Field(0, ge=0)  # at least this many; label spans and input reach are always purged
@@ -193,6 +196,7 @@ class ExperimentConfig(Section):
     model: SerializeAsAny[ModelConfig] = RecurrentConfig(name="lstm")
     training: TrainingConfig = TrainingConfig()
     calibration: Annotated[CalibrationConfig, LATER] = CalibrationConfig()
+    decision: Annotated[DecisionConfig, LATER] = DecisionConfig()
     online: Annotated[OnlineConfig, LATER] = OnlineConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     broker: Annotated[BrokerConfig, LATER] = BrokerConfig()
@@ -213,6 +217,7 @@ class ExperimentConfig(Section):
             require_computable(training.loss, training.monitor, output_kind, predicted)
             self.model.require(output_kind, self.windows.supervise, self.training)
             self.calibration.require(output_kind)
+            self.decision.require(output_kind)
         if self.online.every is not None and self.cv.splitter in ("kfold", "combinatorial"):
             raise ConfigError(
                 "online.every updates models on what comes after their training, which is tested in order of time; "
@@ -247,6 +252,11 @@ class ExperimentConfig(Section):
     def knows_symbols(self) -> bool:
         """Whether something is fitted to each symbol, so that others can't be predicted."""
         return self.reads_symbol or self.features.scale_by == "symbol"
+
+    @property
+    def certify(self) -> float:
+        """The share of the val samples that certify a decision rule; 0: there is none."""
+        return 0.0 if self.decision.rule == "none" else self.split.certify
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; feeding them back gives an equal config, but for a password in `data.url`."""

@@ -78,7 +78,7 @@ class Parts:
     build_features: Callable[[Table, FeatureConfig], FeatureMatrix] = build_features
     make_labels: Callable[[Table, TargetSection], Labels] = make_labels
     make_history: Callable[[Table, TargetSection], History] = make_history
-    split: Callable[[Spans, SplitConfig, timedelta], Split] = chronological_split
+    split: Callable[[Spans, SplitConfig, timedelta, float], Split] = chronological_split
     make_folds: Callable[[Spans, CvSection, SplitConfig, timedelta], Sequence[FoldSplit]] = make_folds
     fit_fold: Callable[[ExperimentConfig, Samples, Rows], FittedFold] = fit_fold
     inner_folds: Callable[[ExperimentConfig, Samples, Rows], Sequence[FoldSplit]] = inner_folds

@@ -92,7 +92,7 @@ def check_training(case: Case) -> Check:
         other = case.parts.make_samples(case.config, table)
         # Should prices that stood still be moved, a row may gain a label, and fractions of more samples cut elsewhere.
         if np.array_equal(samples.rows, other.rows):
-            again = case.parts.split(other.spans, case.config.split, table.timeframe)
+            again = case.parts.split(other.spans, case.config.split, table.timeframe, case.config.certify)
             # A label not yet settled at the cut may settle sooner in another future, and its sample clear the purge.
             settled = samples.rows[samples.spans.last_us <= cut_us]
             kept = np.array_equal(np.intersect1d(again.train, settled), split.train)

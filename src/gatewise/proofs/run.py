@@ -14,6 +14,7 @@ from gatewise.data.table import Table
 from gatewise.isolation import one_core, plain_numbers
 from gatewise.proofs.base import Case, Check, Parts, take_chunk
 from gatewise.proofs.causality import check_causality
+from gatewise.proofs.certifying import check_certifying
 from gatewise.proofs.chance import check_permuted_labels
 from gatewise.proofs.features import check_features, check_live_parity
 from gatewise.proofs.fitting import check_scaler, check_training
@@ -87,6 +88,9 @@ def run_audit(
         for name, check in CHECKS.items():
             log.info("auditing %s", name)
             checks.append(check(case))
+        if config.certify:
+            log.info("auditing certifying")
+            checks.append(check_certifying(case))
         if config.online.every is not None:
             log.info("auditing online")
             checks.append(check_online(case))
@@ -99,7 +103,7 @@ def run_audit(
 def prepare_case(config: ExperimentConfig, table: Table, parts: Parts, seed: int = 0) -> Case:
     """Samples and split as training makes them, and the stretch on which futures are corrupted."""
     samples = parts.make_samples(config, table)
-    split = parts.split(samples.spans, config.split, table.timeframe)
+    split = parts.split(samples.spans, config.split, table.timeframe, config.certify)
     num_rows = max(CHUNK_ROWS, CHUNK_REACHES * (samples.reach_rows + config.target.horizon))
     chunk = take_chunk(table, samples.rows, num_rows, np.random.default_rng(seed))
     return Case(config, table, samples, split, chunk, parts, seed)

@@ -16,8 +16,9 @@ from gatewise.proofs.base import Case, Check, name_row
 from gatewise.splits.base import Rows
 from gatewise.splits.purge import Mask
 
-PARTS = ("train", "val", "test")
-JUDGED = {"train": ("val", "test"), "val": ("test",)}  # whose spans a part's must not meet
+PARTS = ("train", "val", "certify", "test")
+JUDGED = {part: PARTS[place + 1 :] for place, part in enumerate(PARTS[:-1])}  # whose spans a part's must not meet
+CUT = ("train", "val", "test")  # what split.method rows cuts; certify is the newest of val
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def check_split(case: Case) -> Check:
     if offence:
         return Check("split", False, offence)
     kept_apart = "span" if case.config.split.purge_inputs else "label"
-    sizes = ", ".join(f"{part} {getattr(case.split, part).size:,}" for part in PARTS)
+    sizes = ", ".join(f"{part} {rows.size:,}" for part in PARTS if (rows := getattr(case.split, part)).size)
     return Check(
         "split",
         True,
@@ -88,10 +89,12 @@ def _not_by_rows(case: Case) -> str | None:
     if not spec.counts_rows:
         asked[1] = num_moments - asked[0] - asked[2]
     start = 0
-    for part, size in zip(PARTS, asked, strict=True):
+    for part, size in zip(CUT, asked, strict=True):
         inside = (places.at + 1 >= start) & (places.last < start + size)
         whole = case.samples.rows[inside[case.samples.rows]]
         rows, start = getattr(case.split, part), start + size
+        if part == "val":
+            rows = np.concatenate([rows, case.split.certify])
         if (out := np.setdiff1d(rows, whole)).size:
             return f"{part} holds labels of other rows than its own, first {name_row(case.table, out[0])}"
         if part == "test" and rows.size < whole.size:

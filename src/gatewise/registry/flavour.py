@@ -21,6 +21,7 @@ import yaml
 from gatewise.config.load import build_config
 from gatewise.config.schema import DataConfig
 from gatewise.data.table import Table
+from gatewise.decisions.rule import ACTION_COLUMNS
 from gatewise.registry.subject import SAMPLES
 from gatewise.targets.spec import output_spec
 
@@ -49,6 +50,8 @@ def model_files(bundle: Path, table: Table, mlflow_run_id: str) -> dict[str, str
         {"type": "double" if decided.dtype.kind == "f" else "string", "name": name, "required": True}
         for name, decided in spec.decision_columns(nothing).items()
     ]
+    if values["decision_rule"]:
+        outputs += [{"type": "string", "name": name, "required": True} for name in ACTION_COLUMNS]
     now = datetime.now(UTC)
     model: dict[str, Any] = {
         "artifact_path": MODEL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +38,11 @@ class Split:
 
     Attributes:
         train, val, test: int64; test is empty for a plain train/val split.
+        certify: int64, between val and test: what a decision rule is chosen and certified on; empty without a rule.
         purged_rows: samples dropped because their span touches an evaluated part's.
         embargo_rows: samples dropped by the embargo alone.
         embargo_us: the embargo in force.
-        cutoffs_us: the first `time_us` of val and of test.
+        cutoffs_us: the first `time_us` of val, of certify where there is one, and of test.
         remarks: sentences on what was dropped, where parts are those of printed tables, which drop nothing.
     """
 
@@ -53,3 +54,4 @@ class Split:
     embargo_us: int
     cutoffs_us: tuple[int, ...]
     remarks: tuple[str, ...] = ()
+    certify: Rows = field(default_factory=lambda: np.empty(0, np.int64))

@@ -1,8 +1,9 @@
-"""The oldest samples train, the next ones choose, the newest ones judge; nothing that the later parts touch is kept."""
+"""The oldest samples train, the next ones choose, the newest ones judge; nothing that a later part touches is kept."""
 
 from __future__ import annotations
 
 import logging
+import math
 from datetime import timedelta
 
 import numpy as np
@@ -17,17 +18,18 @@ from gatewise.splits.purge import Mask, Purge, purge
 _log = logging.getLogger("gatewise.splits")
 
 
-def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -> Split:
-    """Cuts samples by time into train, val and test, then purges and embargoes what comes before each cut.
+def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta, certify: float = 0.0) -> Split:
+    """Cuts samples by time into train, val, certify and test, then purges and embargoes what comes before each cut.
 
     Fractions count samples in order of time. A cutoff is one moment for all symbols, so samples of one moment stay in
-    one part. Test is never shortened: val gives way to test, and train to the val that is left and to test. With
+    one part. Test is never shortened: each earlier part gives way to what is left of the later ones. With
     `method: rows` parts are those of `cut_by_rows`.
 
     Args:
         spans: the samples; in microseconds.
         spec: fractions, embargo, least purge. `test: 0` gives a plain train/val split with no test.
         timeframe: one row's worth of time.
+        certify: share of the val samples, the newest, that make a part of their own; 0: there is none.
 
     Returns:
         Row numbers of the table. What was dropped and why is also said in the log.
@@ -35,10 +37,11 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
     Raises:
         NotEnoughRowsError: a part is empty, at once or after purging; names the part and the fields to change.
     """
-    asked = {"train": spec.train, "val": spec.val, "test": spec.test}
+    asked = {"train": spec.train, "val": spec.val, "certify": certify, "test": spec.test}
     by_rows = cut_by_rows(spans, spec) if spec.method == "rows" else None
     train, val, test = (by_rows.train, by_rows.val, by_rows.test) if by_rows else _parts(spans, spec)
-    sizes = {"train": int(train.sum()), "val": int(val.sum()), "test": int(test.sum())}
+    val, newest_val = _in_two(spans, val, certify)
+    sizes = {part: int(mask.sum()) for part, mask in zip(asked, (train, val, newest_val, test), strict=True)}
     for part, size in sizes.items():
         if asked[part] and not size:
             raise NotEnoughRowsError(
@@ -46,16 +49,17 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
                 f"(split.{part}={asked[part]:g})",
                 f"give more rows, a larger split.{part}, or a shorter windows.sequence_length",
             )
-    cutoffs = tuple(int(spans.time_us[part].min()) for part in (val, test) if part.any())
+    cutoffs = tuple(int(spans.time_us[part].min()) for part in (val, newest_val, test) if part.any())
 
     step_us = timeframe // timedelta(microseconds=1)
     gap_us, origin = embargo_us(spec, timeframe, spans)
     least_us = purge_us(spec, timeframe)
     kept_apart = spans if spec.purge_inputs else labels_alone(spans)
-    of_val = purge(kept_apart, val, test, embargo_before_us=gap_us, least_distance_us=least_us)
-    of_train = purge(kept_apart, train, of_val.kept | test, embargo_before_us=gap_us, least_distance_us=least_us)
-    for part, left in (("val", of_val), ("train", of_train)):
-        if not left.kept.any():
+    later, dropped = test, {}
+    for part, mask in (("certify", newest_val), ("val", val), ("train", train)):
+        dropped[part] = left = purge(kept_apart, mask, later, embargo_before_us=gap_us, least_distance_us=least_us)
+        later = later | left.kept
+        if asked[part] and not left.kept.any():
             raise NotEnoughRowsError(
                 f"the {part} part must keep at least one sample; all {sizes[part]} were dropped: "
                 f"{left.purged.sum()} purged, {left.embargoed.sum()} embargoed ({_words(gap_us)}), "
@@ -63,12 +67,13 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
                 f"give more rows, or lower windows.sequence_length, target.horizon, split.embargo, split.purge_rows or "
                 f"the features' lookback, or raise split.{part}",
             )
-    purged = int(of_val.purged.sum() + of_train.purged.sum())
-    embargoed = int(of_val.embargoed.sum() + of_train.embargoed.sum())
+    purged = sum(int(left.purged.sum()) for left in dropped.values())
+    embargoed = sum(int(left.embargoed.sum()) for left in dropped.values())
+    kept = {part: dropped[part].kept if part in dropped else test for part, share in asked.items() if share}
     _log.info(
-        "split: train %s, val %s, test %s samples; %s purged (%s touches a later part), "
-        "%s embargoed (%s = %g rows; %s)",
-        *(f"{int(n):,}" for n in (of_train.kept.sum(), of_val.kept.sum(), test.sum(), purged)),
+        "split: %s samples; %s purged (%s touches a later part), %s embargoed (%s = %g rows; %s)",
+        ", ".join(f"{part} {int(mask.sum()):,}" for part, mask in kept.items()),
+        f"{purged:,}",
         "label or input" if spec.purge_inputs else "label",
         f"{embargoed:,}",
         _words(gap_us),
@@ -79,17 +84,18 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta) -
     if by_rows:
         across = int(by_rows.across.sum())
         purged += across
-        remarks = (_remark(sizes, of_train, of_val, across),)
+        remarks = (_remark(sizes, dropped, across),)
         _log.info("%s", remarks[0])
     return Split(
-        train=spans.row[of_train.kept],
-        val=spans.row[of_val.kept],
+        train=spans.row[dropped["train"].kept],
+        val=spans.row[dropped["val"].kept],
         test=spans.row[test],
         purged_rows=purged,
         embargo_rows=embargoed,
         embargo_us=gap_us,
         cutoffs_us=cutoffs,
         remarks=remarks,
+        certify=spans.row[dropped["certify"].kept],
     )
 
 
@@ -107,9 +113,19 @@ def _parts(spans: Spans, spec: SplitConfig) -> tuple[Mask, Mask, Mask]:
     return train, ~train & ~test, test
 
 
-def _remark(sizes: dict[str, int], of_train: Purge, of_val: Purge, across: int) -> str:
-    dropped = {"train": sizes["train"] - of_train.kept.sum(), "val": sizes["val"] - of_val.kept.sum()}
-    parts = " and ".join(f"{dropped[part]:,} of {sizes[part]:,} {part} windows" for part in dropped)
+def _in_two(spans: Spans, part: Mask, share: float) -> tuple[Mask, Mask]:
+    """A part without its newest `share` of samples, and these; samples of one moment stay together."""
+    time_us = np.sort(spans.time_us[part])
+    taken = min(math.ceil(share * time_us.size), time_us.size - 1)
+    if taken <= 0:
+        return part, np.zeros_like(part)
+    newest = part & (spans.time_us >= time_us[time_us.size - taken])
+    return part & ~newest, newest
+
+
+def _remark(sizes: dict[str, int], dropped: dict[str, Purge], across: int) -> str:
+    taken = {part: sizes[part] - int(dropped[part].kept.sum()) for part in ("train", "val", "certify") if sizes[part]}
+    parts = " and ".join(f"{number:,} of {sizes[part]:,} {part} windows" for part, number in taken.items())
     return (
         f"Parts are cut by rows: all {sizes['test']:,} test windows are kept; the purge took {parts}; the labels of "
         f"{across:,} more lie in two parts"

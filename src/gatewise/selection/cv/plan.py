@@ -103,6 +103,7 @@ class Plan:
                 f"got {', '.join(map(str, self.horizons))}",
                 "leave out one of the two",
             )
+        self.base.decision.refuse("folds have none to spare")
         if self.tuning is not None and self.max_seconds is not None:
             raise ConfigError(
                 "max_time is a budget of each fold's one training, and a search in each fold makes many; got both",

@@ -133,6 +133,7 @@ def tune(
             "tuning finds settings for one model over all rows; training.per_symbol must be false",
             "tune one symbol: data.symbols=['NAME'] with training.per_symbol=False",
         )
+    config.decision.refuse("tuning looks for its settings")
     request, grid_remarks = within_grid(request, space)
     used, why = fleet_choice(config, space, request.n_trials, request.fleet)
     _log.info("fleet: %s (%s)", "on" if used else "off", why)
