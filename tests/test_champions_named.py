@@ -18,6 +18,7 @@ from gatewise.bundle import Bundle
 from gatewise.champions.entry import Draft
 from gatewise.champions.log import open_log
 from gatewise.champions.named import champion_address, find_model, find_model_run, is_champion
+from gatewise.champions.rollback import rollback
 from gatewise.champions.store import open_store
 from gatewise.cli.completion import model_ids
 from gatewise.errors import BundleError, GatewiseError, RunNotFoundError
@@ -66,11 +67,11 @@ def test_each_word_gives_the_bundle_that_the_history_says(home: Path) -> None:
     assert find_model("1111") == home / "runs" / ("1" * 32) / "bundle"
 
 
-def test_after_a_rollback_the_previous_one_is_what_was_rolled_back(home: Path) -> None:
-    first, second = (entry.bundle for entry in open_log().entries(NAME))
-    open_log().append(Draft(name=NAME, action="rollback", bundle=first, restores=1), second)
-    assert champion_address(f"{NAME}@champion") == first
-    assert champion_address(f"{NAME}@previous") == second
+def test_the_previous_one_is_what_a_rollback_goes_back_to(home: Path) -> None:
+    previous = champion_address(f"{NAME}@previous")
+    assert rollback(NAME).entry.bundle == previous == champion_address(f"{NAME}@champion")
+    with pytest.raises(RunNotFoundError, match="stood before"):
+        champion_address(f"{NAME}@previous")
 
 
 def test_the_champion_predicts_frames_and_lives_on_when_its_run_is_gone(home: Path) -> None:
@@ -107,7 +108,7 @@ def test_what_no_history_holds_is_refused_and_the_names_are_listed(home: Path) -
             find_model(text)
         assert said in str(refused.value.hint)
     open_log().append(Draft(name="one", action="promote", bundle="0" * 64), None)
-    with pytest.raises(RunNotFoundError, match="one champion only"):
+    with pytest.raises(RunNotFoundError, match="stood before"):
         find_model("one@previous")
     with pytest.raises(BundleError, match="holds no bundle"):
         find_model("one@champion")

@@ -180,6 +180,7 @@ def test_the_command_line_says_what_is_live_and_was(
         "bundles": 3,
         "problems": [],
         "absent": [],
+        "mlflow": [],
     }
     file = tmp_path / "backup.jsonl"
     assert cli("registry", "backup", file, "--json").json["entries"] == 5

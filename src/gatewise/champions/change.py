@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from gatewise.champions.entry import Draft, Entry
 from gatewise.champions.log import Log
+
+
+@dataclass(frozen=True)
+class Followed:
+    """How far MLflow has come.
+
+    Attributes:
+        tracking: where it is, without a password.
+        entry: the newest that it has taken over; 0: none.
+        pending: entries after that.
+        reason: why it could not be brought further; empty where it was.
+    """
+
+    tracking: str
+    entry: int
+    pending: int = 0
+    reason: str = ""
+
+    @property
+    def words(self) -> str:
+        """A sentence on what is pending; empty where nothing is."""
+        if not self.pending:
+            return f"MLflow was not reached: {self.reason}" if self.reason else ""
+        entries = f"{self.pending} entries are" if self.pending > 1 else "1 entry is"
+        return f"{entries} pending for MLflow ({self.reason}): gatewise registry sync"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -16,18 +45,24 @@ class Change:
     Attributes:
         entry: that was written; it is on disk.
         replaced: the entry of the champion before; `None`: there was none.
+        followed: how far MLflow has come; `None`: it was not told.
     """
 
     entry: Entry
     replaced: Entry | None
+    followed: Followed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""
-        return {"entry": self.entry.to_dict(), "replaced": self.replaced and self.replaced.to_dict()}
+        return {
+            "entry": self.entry.to_dict(),
+            "replaced": self.replaced and self.replaced.to_dict(),
+            "mlflow": self.followed and self.followed.to_dict(),
+        }
 
 
 def append(log: Log, draft: Draft, present: Entry | None) -> Change:
-    """Writes the entry over the champion that was looked at, and has others follow.
+    """Writes the entry over the champion that was looked at; `champions.follow` has MLflow follow it.
 
     Raises:
         ChampionChangedError: another is the champion by now; nothing is written.

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from gatewise.champions.entry import Entry
 from gatewise.champions.log import Log, open_log
+from gatewise.champions.rollback import standing
 from gatewise.champions.store import open_store
 from gatewise.errors import RunNotFoundError
 from gatewise.registry.folders import find_bundle, find_run_folder, run_folders
 
 
 def _previous(entries: Sequence[Entry]) -> str | None:
-    """What stood before the present champion and is another."""
-    before = (entry.bundle for entry in reversed(entries) if entry.bundle != entries[-1].bundle)
-    return next(before, None)
+    """What a rollback would go back to."""
+    before = standing(entries)[-2:-1]
+    return before[0].bundle if before else None
 
 
 # Of the entries of a name, the oldest first, the address that a word means; `None`: there is none.
@@ -50,7 +51,7 @@ def champion_address(text: str, log: Log | None = None) -> str:
         address = WORDS[word](entries)
         if address is None:
             raise RunNotFoundError(
-                f"{name} has had one champion only, so there is none before it", f"that one: {name}@champion"
+                f"no champion of {name} stood before the present one", f"the present one: {name}@champion"
             )
         return address
     for entry in entries:

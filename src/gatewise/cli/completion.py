@@ -36,17 +36,8 @@ def run_ids(incomplete: str) -> Iterator[str]:
 def model_ids(incomplete: str) -> Iterator[str]:
     """The trained models of this home, the latest first, then champions."""
     yield from run_ids(incomplete)
-    yield from (text for text in _champions() if text.startswith(incomplete))
-
-
-def _champions() -> list[str]:
-    from gatewise.champions.log import open_log
-    from gatewise.errors import GatewiseError
-
-    try:
-        return [f"{name}@champion" for name in open_log().names()]
-    except GatewiseError:  # a person who asks for words is told of no database
-        return []
+    champions = (f"{name}@champion" for name in champion_names(""))
+    yield from (text for text in champions if text.startswith(incomplete))
 
 
 def all_run_ids(incomplete: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group.command("champion")(champion)
     group.command("history")(history)
     group.command("verify")(verify)
+    group.command("sync")(sync)
     group.command("backup")(backup)
     group.command("restore")(restore)
     app.add_typer(group, name="registry")
@@ -114,22 +115,48 @@ def verify(
 ) -> None:
     """Read every entry and every stored bundle that one names, and name what is not as it was written.
 
-    Exit code 1 where something is not. Without --head entries that were cut off at the end don't show.
+    Exit code 1 where something is not; that MLflow's aliases are others is said. Without --head entries that were
+    cut off at the end don't show.
 
     Example: gatewise registry verify --head 3f2a9c00d1
     """
+    from gatewise.champions.follow import differences
     from gatewise.champions.log import open_log
     from gatewise.champions.store import open_store
     from gatewise.champions.verify import verify as verified
-    from gatewise.cli.output import print_json
+    from gatewise.cli.output import print_json, print_sentence
     from gatewise.cli.registry_words import print_verification
 
-    found = verified(open_log(), open_store(), head)
+    log = open_log()
+    found, beside = verified(log, open_store(), head), differences(log)
     if as_json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | {"mlflow": list(beside)})
     else:
         print_verification(found)
+        for sentence in beside:
+            print_sentence(sentence)
     if found.problems:
+        raise typer.Exit(1)
+
+
+def sync(as_json: Annotated[bool, _JSON] = False) -> None:
+    """Have MLflow's registered models follow the history: versions that are missing, aliases that somebody moved.
+
+    Exit code 1 where MLflow can't be reached. Who is champion is the history's alone.
+
+    Example: gatewise registry sync
+    """
+    from gatewise.champions.follow import follow
+    from gatewise.champions.log import open_log
+    from gatewise.champions.store import open_store
+    from gatewise.cli.output import print_json, print_sentence
+
+    followed = follow(open_log(), open_store(), anew=True)
+    if as_json:
+        print_json(followed.to_dict())
+    else:
+        print_sentence(followed.words or f"MLflow at {followed.tracking} is at entry {followed.entry}, the newest.")
+    if followed.reason:
         raise typer.Exit(1)
 
 

@@ -53,6 +53,8 @@ def print_change(change: Change) -> None:
     print(f"entry   {entry.number}  {entry.hash}")
     if entry.override is not None:
         print_sentence(f"Gates failed and were overridden: {entry.override}")
+    if change.followed is not None and change.followed.words:
+        print_sentence(change.followed.words)
 
 
 def print_verification(found: Verification) -> None:

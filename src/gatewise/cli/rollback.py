@@ -31,11 +31,14 @@ def rollback(
 
     Example: gatewise rollback btc-usd-direction --reason "it stopped trading"
     """
+    from gatewise.champions.follow import followed
+    from gatewise.champions.log import open_log
     from gatewise.champions.rollback import rollback as rolled_back
+    from gatewise.champions.store import open_store
     from gatewise.cli.output import print_json
     from gatewise.cli.registry_words import print_change
 
-    change = rolled_back(name, to, reason=reason)
+    change = followed(rolled_back(name, to, reason=reason), open_log(), open_store())
     if as_json:
         print_json(change.to_dict())
     else:

@@ -31,27 +31,13 @@ _MOST_ROWS = 500  # of the example; a prediction may take more
 _LOADER = "gatewise.api.pyfunc"
 
 
-def model_files(bundle: Path, table: Table, mlflow_run_id: str) -> dict[str, str]:
+def model_files(bundle: Path, table: Table | None, mlflow_run_id: str) -> dict[str, str]:
     """{name: text} of the files that stand beside a bundle in MLflow's model folder.
 
     Args:
         bundle: the run's.
-        table: the rows that it was trained on.
+        table: the rows that it was trained on; `None`: they are not at hand, and there is no example and no signature.
     """
-    values = json.loads((bundle / "bundle.json").read_bytes())
-    config = build_config(values["config"])
-    # Where symbols take turns, the first to have a window has it by then.
-    num_rows = (config.windows.sequence_length + values["lookback"] - 1) * len(table.symbols)
-    example = example_rows(config.data, table, min(num_rows, _MOST_ROWS))
-    spec = output_spec(config.target, tuple(values["classes"] or values["outputs"]))
-    nothing = np.empty((0, spec.num_outputs))
-    outputs = [{"type": "double", "name": name, "required": True} for name in spec.prediction_columns(nothing)]
-    outputs += [
-        {"type": "double" if decided.dtype.kind == "f" else "string", "name": name, "required": True}
-        for name, decided in spec.decision_columns(nothing).items()
-    ]
-    if values["decision_rule"]:
-        outputs += [{"type": "string", "name": name, "required": True} for name in ACTION_COLUMNS]
     now = datetime.now(UTC)
     model: dict[str, Any] = {
         "artifact_path": MODEL,
@@ -68,21 +54,42 @@ def model_files(bundle: Path, table: Table, mlflow_run_id: str) -> dict[str, str
         "run_id": mlflow_run_id,
         "utc_time_created": f"{now:%Y-%m-%d %H:%M:%S.%f}",
     }
-    files = {}
-    if example is not None:
-        # Of any type: what a file's column is read as changes with its rows, and gatewise checks them itself.
-        inputs = [{"type": "any", "name": name, "required": True} for name in example.columns]
-        model["signature"] = {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
-        shape = {"type": "dataframe", "pandas_orient": "split", "serving_input_path": None}
-        model["saved_input_example_info"] = {"artifact_path": _EXAMPLE, **shape}
-        rows = {"columns": example.columns, "data": [list(row) for row in example.iter_rows()]}
-        files[_EXAMPLE] = json.dumps(rows, default=str)
+    shown, files = ({}, {}) if table is None else _signed(bundle, table)
     environment = {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]}
     return files | {
-        "MLmodel": yaml.safe_dump(model, sort_keys=False),
+        "MLmodel": yaml.safe_dump(model | shown, sort_keys=False),
         "python_env.yaml": yaml.safe_dump(environment, sort_keys=False),
         "requirements.txt": f"gatewise=={version('gatewise')}\n",
     }
+
+
+def _signed(bundle: Path, table: Table) -> tuple[dict[str, Any], dict[str, str]]:
+    """What MLmodel says of inputs and outputs, and the file with the example; neither where there is no example."""
+    values = json.loads((bundle / "bundle.json").read_bytes())
+    config = build_config(values["config"])
+    # Where symbols take turns, the first to have a window has it by then.
+    num_rows = (config.windows.sequence_length + values["lookback"] - 1) * len(table.symbols)
+    example = example_rows(config.data, table, min(num_rows, _MOST_ROWS))
+    if example is None:
+        return {}, {}
+    spec = output_spec(config.target, tuple(values["classes"] or values["outputs"]))
+    nothing = np.empty((0, spec.num_outputs))
+    outputs = [{"type": "double", "name": name, "required": True} for name in spec.prediction_columns(nothing)]
+    outputs += [
+        {"type": "double" if decided.dtype.kind == "f" else "string", "name": name, "required": True}
+        for name, decided in spec.decision_columns(nothing).items()
+    ]
+    if values["decision_rule"]:
+        outputs += [{"type": "string", "name": name, "required": True} for name in ACTION_COLUMNS]
+    # Of any type: what a file's column is read as changes with its rows, and gatewise checks them itself.
+    inputs = [{"type": "any", "name": name, "required": True} for name in example.columns]
+    shape = {"type": "dataframe", "pandas_orient": "split", "serving_input_path": None}
+    rows = {"columns": example.columns, "data": [list(row) for row in example.iter_rows()]}
+    shown = {
+        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None},
+        "saved_input_example_info": {"artifact_path": _EXAMPLE, **shape},
+    }
+    return shown, {_EXAMPLE: json.dumps(rows, default=str)}
 
 
 def example_rows(data: DataConfig, table: Table, num_rows: int) -> pl.DataFrame | None:

@@ -20,7 +20,6 @@ from gatewise.registry.folders import find_run_folder, run_folder
 from gatewise.registry.info import Group, Kind, RunInfo, this_process, write_info
 from gatewise.registry.limits import flat_params
 from gatewise.registry.listing import info_of
-from gatewise.registry.looks import record_run
 from gatewise.registry.subject import Subject, checked_name, subject_of
 from gatewise.registry.tracking import artifact_folder, connect, talking, tracking_uri
 from gatewise.registry.writer import Run
@@ -56,14 +55,13 @@ def start_run(
     """
     subject = subject or subject_of([config], table)
     name = checked_name(name) or subject.words
-    record_run()
     client, uri = connect(), tracking_uri()
     from mlflow.entities import Param  # after connect, which turns telemetry off before MLflow's first import
 
     tags = {_OURS: version("gatewise"), "gatewise.config_hash": config.digest, "gatewise.kind": kind}
     nested = {"mlflow.parentRunId": parent.mlflow_run_id} if parent else {}
     with talking(uri):
-        record = client.create_run(_experiment_id(client, uri, config.name), tags={**tags, **nested}, run_name=name)
+        record = client.create_run(experiment_id(client, uri, config.name), tags={**tags, **nested}, run_name=name)
         run_id = folder.name if folder else record.info.run_id
         info = RunInfo(
             run_id=run_id,
@@ -105,7 +103,8 @@ def find_run(text: str) -> Run:
     return Run(info_of(find_run_folder(text)), connect(), tracking_uri())
 
 
-def _experiment_id(client: Any, uri: str, name: str) -> str:
+def experiment_id(client: Any, uri: str, name: str) -> str:
+    """Of MLflow's experiment of that name, which is made where there is none; within `talking`."""
     from mlflow.exceptions import MlflowException
 
     # A server keeps artifacts itself; everything else keeps them in our home rather than in ./mlruns.
