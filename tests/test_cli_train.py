@@ -102,10 +102,12 @@ def test_the_predictions_file_holds_what_the_metrics_say(cli) -> None:
     assert frame.columns == ["symbol", "time", "Date", "part", "prob_down", "prob_flat", "prob_up", "label", "target"]
     for part in ("val", "test"):
         rows = frame.filter(part=part)
+        assert value["spans"][part] == [moment.isoformat() for moment in (rows["time"].min(), rows["time"].max())]
         assert rows.height == value["windows"][part]
         assert (rows["label"] == rows["target"]).mean() == pytest.approx(value["metrics"][part]["accuracy"]["value"])
         chosen = pl.concat(rows.filter(target=name)[f"prob_{name}"] for name in ("down", "flat", "up"))
         assert -np.log(chosen).mean() == pytest.approx(value["metrics"][part]["log_loss"]["value"], rel=1e-6)
+    assert value["spans"]["train"][1] < value["spans"]["val"][0]
 
 
 def test_people_read_epochs_a_table_and_what_to_type_next(cli) -> None:

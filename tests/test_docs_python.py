@@ -13,6 +13,7 @@ import torch
 
 from api_frames import bars
 from audit_tables import small_experiment
+from gate_runs import plant
 from gatewise.bundle import Bundle
 from gatewise.features.scaling import fit_scaler
 from gatewise.fold import fit_fold
@@ -80,6 +81,10 @@ def fleet(_: Path) -> Names:
     }
 
 
+def gates(folder: Path) -> Names:
+    return {"run_id": str(plant(folder))}
+
+
 def overfitting(_: Path) -> Names:
     rng = np.random.default_rng(0)
     prob = {name: rng.dirichlet(np.ones(3), 400) for name in ("lstm", "gru")}
@@ -118,7 +123,7 @@ def python(folder: Path) -> Names:
 # What the reader has at hand on each page.
 GIVEN: dict[str, Callable[[Path], Names]] = {
     "README": readme, "architecture": architecture,
-    "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "gates": lambda _: {},
+    "bundle": bundle, "compare": compare, "evaluation": evaluation, "fleet": fleet, "gates": gates,
     "online": compare, "overfitting": overfitting,
     "python": python, "scikit-learn": lambda _: {}, "tuning": tuning, "volatility": compare,
 }  # fmt: skip

@@ -19,90 +19,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import Cli
+from gate_runs import CLASSES, bounds, judged, plant
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, GateError, GatewiseError, ReadError, RunNotFoundError, UnknownNameError
 from gatewise.evaluation.base import class_prediction
 from gatewise.evaluation.class_metrics import class_scores
 from gatewise.evaluation.judge import judge_part
-from gatewise.files import write_frame, write_json
+from gatewise.files import write_frame
 from gatewise.gates import Gate, check, default_gates, on_symbol, read_gates
 from gatewise.gates.gate import BOUNDS
 from gatewise.gates.results import GateResults
 from gatewise.registry.runs import start_run
-from gatewise.sealed import write_sealed
 
-CLASSES = ("down", "flat", "up")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-def bounds(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, float | None]:
-    return {"value": value, "low": low, "high": high}
-
-
-def judged(rows: int = 2000, **metrics: Any) -> dict[str, Any]:
-    """What a judging of test rows stores, as metrics.json has it."""
-    stored = {"accuracy": bounds(0.6, 0.55, 0.65), "log_loss": bounds(1.0, 0.9, 1.1), "ece": bounds(0.04)}
-    stored |= {
-        f"recall_{name}": bounds(value, value - 0.1, value + 0.1)
-        for name, value in zip(CLASSES, (0.2, 0.7, 0.4), strict=True)
-    }
-    stored |= {name: value if isinstance(value, dict) else bounds(value) for name, value in metrics.items()}
-    prior = {"accuracy": bounds(0.5), "log_loss": bounds(1.05), "ece": bounds(0.01)}
-    return {
-        "part": "test", "rows": rows, "metrics": stored, "baselines": {"prior": prior, "logistic": prior},
-        "deciding_metric": "log_loss", "best_baseline": "logistic", "chance": "prior",
-        "differences": {"prior": bounds(-0.05, -0.06, -0.04), "logistic": bounds(-0.02, -0.05, 0.01)},
-        "intervals": {"confidence": 0.95, "independent_rows": 80, "reason": None, "without": {"ece": "chance alone"}},
-        "backtest": {"sharpe": bounds(1.2, -0.3, 2.7), "max_drawdown": 0.1, "unit": "fraction"},
-        "symbols": {},
-    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("planted")
-
-
-def plant(
-    folder: Path,
-    part: dict[str, Any] | None = None,
-    symbols: tuple[str, ...] = ("BTC",),
-    seal: bool = True,
-    **results: Any,
-) -> Path:
-    """A run that was judged so; `seal`: with a bundle."""
-    part = judged() if part is None else part
-    metrics = {"test": part["metrics"]}
-    subject = {
-        "source": "",
-        "symbols": symbols,
-        "timeframe": "1m",
-        "models": ["lstm"],
-        "target": "tb",
-        "horizons": [20],
-    }
-    write_json(
-        folder / "run.json",
-        {
-            "run_id": "ab" * 16,
-            "kind": "train",
-            "name": "planted",
-            "experiment": "",
-            "status": "FINISHED",
-            "done": 1,
-            "of": 1,
-        }
-        | {"started": "2026-02-01T00:00:00+00:00", "ended": "2026-02-27T00:00:00+00:00", "score": None, "metrics": {}}
-        | {"tags": {}, "parent": None, "mlflow_run_id": "", "process": {}}
-        | subject,
-    )
-    spans = {"train": ["2025-01-01T00:00:00+00:00", "2026-02-19T00:00:00+00:00"]}
-    parts = {"val": part, "test": part}
-    values = {"metrics": metrics, "judged_on": "test", "spans": spans, "evaluation": {"parts": parts}} | results
-    (folder / "metrics.json").write_text(json.dumps(values))
-    if seal:
-        write_sealed(folder / "bundle", {"bundle": {"metrics": metrics}}, {})
-    return folder
 
 
 def passed(folder: Path, *gates: Gate, **how: Any) -> list[bool | None]:
@@ -465,7 +399,7 @@ def test_the_command_says_which_gate_fails_and_why_and_exits_with_three(cli: Cli
         "0.05",
     )
     assert said.code == 3
-    assert "Fails 1 of 2 gates: accuracy 60.0% is below 68.0%, and so is its whole interval [55.0%, 65.0%]" in said.out
+    assert "fails: accuracy 60.0% is below 68.0%, and so is its whole interval [55.0%, 65.0%]" in said.out
     assert "lets prior pass" in said.out
     assert (folder / "gates.html").is_file()
     assert cli("evaluate", "--model", folder, "--min-accuracy", "0.6").code == 0
@@ -492,6 +426,27 @@ def test_what_the_command_can_not_ask_is_one_line_and_a_hint(cli: Cli, folder: P
     said = cli("evaluate", "--model", folder, *words)
     assert (said.code, said.out) == (2, "")
     assert [line.split(":")[0] for line in said.err.splitlines()] == ["error", "hint"]
+
+
+def test_python_asks_what_the_command_asks(folder: Path, cli: Cli) -> None:
+    import gatewise as gw
+
+    plant(folder)
+    asked = ("--min-accuracy", "0.6", "--max-log-loss", "0.9", "--whole-interval")
+    one = gw.evaluate(folder, min_accuracy=0.6, max_log_loss=0.9, whole_interval=True)
+    assert one.to_dict() | {"checked": ""} == cli("evaluate", "--model", folder, *asked, "--json").json | {
+        "checked": ""
+    }
+    assert "low ≥ 60.0%" in repr(one)
+    assert not one.passed
+    with pytest.raises(GateError):
+        one.require()
+    listed = gw.evaluate(str(folder), [{"metric": "accuracy", "at_least": 0.6}, Gate("rows", at_least=9)])
+    assert (listed.passed, len(listed.results)) == (True, 2)
+    for wrong in ({"min_acuracy": 0.6}, {"gates": "none.yaml"}, {"gates": []}, {"symbol": 3}, {"min_accuracy": "high"}):
+        with pytest.raises(GatewiseError) as error:
+            gw.evaluate(folder, **wrong)
+        assert error.value.hint
 
 
 def test_results_are_json_and_a_page(folder: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ _WHERE = {
     "check": "gatewise.api.check",
     "compare": "gatewise.api.compare",
     "cv": "gatewise.api.cv",
+    "evaluate": "gatewise.api.evaluate",
     "fit": "gatewise.api.fit",
     "load": "gatewise.api.fit",
     "load_config": "gatewise.config.load",

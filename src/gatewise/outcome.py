@@ -6,7 +6,7 @@ Loaded when the training has ended: SciPy and plotly take a second that need not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from gatewise.report.data import MOST_WINDOWS
 from gatewise.report.gather import gather_report
 from gatewise.report.members import MemberResult
 from gatewise.report.run import write_report
-from gatewise.rows import newest_of
+from gatewise.rows import newest_of, span_of
 from gatewise.sample_weights import SampleWeights
 from gatewise.splits.base import Rows, Split
 from gatewise.training.curves import Curves, read_curves
@@ -64,6 +64,7 @@ class Outcome:
         stamps: columns of the predictions that are the source's own stamps -> what the source calls them.
         calibrator: what validation rows set right; `None`: nothing.
         decisions: the decision rule and what it did; `None`: there is none.
+        spans: of each part of the split, when its first and its last row are knowable; see `span_of`.
     """
 
     folder: Path
@@ -79,6 +80,7 @@ class Outcome:
     sample_weights: SampleWeights | None = None
     calibrator: Calibrator | None = None
     decisions: Decisions | None = None
+    spans: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def bundle(self) -> Path:
@@ -119,6 +121,7 @@ class Outcome:
             "remarks": list(self.remarks),
             "curves": self.curves and self.curves.to_dict(),
             "windows": {"train": self.trained.train_windows, "val": len(self.split.val), "test": len(self.split.test)},
+            "spans": {part: list(span) for part, span in self.spans.items()},
             "windows_per_second": round(fit.windows_per_second, 1),
             "peak_memory_mb": round(self.peak_memory_mb, 1),
             "metrics": self.evaluation.metrics(),
@@ -219,7 +222,17 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
     judged = (folder, trained, split, evaluation)
     weights = fold.sample_weights
     outcome = Outcome(
-        *judged, table.fingerprint, remarks, curves, _peak_memory_mb(), stamps, members, weights, calibrator, decisions
+        *judged,
+        table.fingerprint,
+        remarks,
+        curves,
+        _peak_memory_mb(),
+        stamps,
+        members,
+        weights,
+        calibrator,
+        decisions,
+        {part: span_of(table.time_us, rows) for part, rows in {"train": split.train, **kept}.items()},
     )
     with stage("report"):
         bundle.save(outcome.bundle)

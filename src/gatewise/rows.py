@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NUMBERS_AT_ONCE = 2**24  # 128 MB of float64
 
 
@@ -31,6 +33,13 @@ def rows_in_windows(rows: npt.NDArray[np.int64], sequence_length: int, num_rows:
 def newest_of(rows: npt.NDArray[np.int64], time_us: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
     """The newest `count` of some rows of a table, whichever symbol they are of, in order of time."""
     return rows[np.argsort(time_us[rows], kind="stable")[-count:]]
+
+
+def span_of(time_us: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> tuple[str, str]:
+    """When the first and the last of some rows are knowable, ISO 8601 in UTC; at least one row."""
+    times = time_us[rows]
+    first, last = (_EPOCH + timedelta(microseconds=int(us)) for us in (times.min(), times.max()))
+    return first.isoformat(), last.isoformat()
 
 
 def parts_of(num_rows: int, width: int) -> Iterator[slice]:

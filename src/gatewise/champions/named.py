@@ -11,6 +11,7 @@ from gatewise.champions.rollback import standing
 from gatewise.champions.store import open_store
 from gatewise.errors import RunNotFoundError
 from gatewise.registry.folders import find_bundle, find_run_folder, run_folders
+from gatewise.registry.listing import find_info
 
 
 def _previous(entries: Sequence[Entry]) -> str | None:
@@ -72,6 +73,15 @@ def find_model(text: str) -> Path:
     if not is_champion(text):
         return find_bundle(text)
     return open_store().bundle(champion_address(text))
+
+
+def find_any_run(text: str) -> Path:
+    """The folder of the run that a text names, of any kind: its folder or its bundle's too, or see `find_model_run`.
+
+    Raises:
+        RunNotFoundError: there is none, or it was removed.
+    """
+    return find_model_run(text) if is_champion(text) else find_info(text).folder
 
 
 def find_model_run(text: str) -> Path:

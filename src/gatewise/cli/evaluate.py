@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import run_ids
+from gatewise.cli.completion import model_ids
 from gatewise.cli.gate_flags import GateFlags, gate_flags
 from gatewise.config.flags import MODEL, OUTPUT
 
@@ -26,7 +26,10 @@ def evaluate(
     model: Annotated[
         str,
         typer.Option(
-            "--model", help="Run id (or enough of its start) or folder.", rich_help_panel=MODEL, autocompletion=run_ids
+            "--model",
+            help="Run id (or enough of its start), NAME@champion, or run folder.",
+            rich_help_panel=MODEL,
+            autocompletion=model_ids,
         ),
     ],
     symbol: Annotated[
@@ -41,10 +44,10 @@ def evaluate(
         str | None,
         typer.Option(
             "--against",
-            help="The run in use, for --min-gain-over-champion.",
+            help="The run in use, like NAME@champion.",
             show_default="none",
             rich_help_panel=MODEL,
-            autocompletion=run_ids,
+            autocompletion=model_ids,
         ),
     ] = None,
     page: Annotated[
@@ -65,11 +68,13 @@ def evaluate(
 
     Example: gatewise evaluate --model 3f2a --gates gates.yaml
     """
+    from gatewise.champions.named import find_any_run
     from gatewise.cli.output import print_json, set_up_logging
     from gatewise.gates.evaluate import evaluate_run
 
     set_up_logging(quiet)
-    results, place = evaluate_run(model, asked.gates(), symbol, model_type, against, page)
+    champion = None if against is None else find_any_run(against)
+    results, place = evaluate_run(find_any_run(model), asked.gates(), symbol, model_type, champion, page)
     if as_json:
         print_json(results.to_dict() | {"page": place and str(place)})
     else:
@@ -85,31 +90,23 @@ def print_results(results: GateResults, page: Path | None) -> None:
 
     from gatewise.cli.output import from_here, print_sentence, print_table, terminal_width
     from gatewise.evaluation.verdict import COLOURS
-    from gatewise.gates.words import OUTCOMES, bound_text, figure_text, gate_name, interval_text
+    from gatewise.gates.words import OUTCOMES, cells
 
     Console(highlight=False, markup=False).print(
         Text(results.headline, style=f"bold {COLOURS[results.tone].terminal}"), soft_wrap=terminal_width() is None
     )
     print()
-    deciding = results.deciding_metric
-    rows: list[list[str | Text]] = []
-    for result in results.results:
-        metric, figure = result.gate.metric, result.figure
-        outcome = OUTCOMES[result.passed]
-        rows.append(
-            [
-                gate_name(result.gate),
-                figure_text(metric, figure.value if figure else None, deciding),
-                interval_text(metric, figure, deciding),
-                bound_text(result.gate, deciding),
-                Text(outcome.word, style=COLOURS[outcome.tone].terminal),
-            ]
-        )
-    head = [f"test, {results.rows:,} rows", "value", f"{results.confidence:.0%} interval", "bound", ""]
+    head, lines = cells(results)
+    rows: list[list[str | Text]] = [
+        [*line, Text(word, style=COLOURS[OUTCOMES[result.passed].tone].terminal)]
+        for (*line, word), result in zip(lines, results.results, strict=True)
+    ]
     print_table("", head, rows)
-    print()
-    print_sentence(results.sentence)
+    if results.failed or results.remarks:
+        print()
+    for result in results.failed:
+        print_sentence(f"{result.words}.", "fails: ")
     for remark in results.remarks:
-        print_sentence(f"note: {remark}")
+        print_sentence(remark, "note: ")
     if page is not None:
         print(f"\npage   {from_here(page)}")

@@ -24,8 +24,7 @@ class PartResult:
     """How a model did on one part of the split.
 
     Attributes:
-        part: val or test.
-        rows: evaluated rows; the model and every baseline are scored on exactly these.
+        part: val or test. rows: evaluated rows; the model and every baseline are scored on exactly these.
         metrics: of the model.
         baselines: the same metrics of each baseline.
         deciding_metric: of the kind of prediction; lower is better.
@@ -116,6 +115,7 @@ class PartResult:
                 "independent_rows": self.independent_rows,
                 "freedom": self.freedom,
                 "reason": self.reason,
+                "without": {name: metric.reason for name, metric in self.metrics.items() if metric.low is None},
             },
             "confusion": None if self.confusion is None else self.confusion.tolist(),
             "reliability": None if self.reliability is None else self.reliability.to_dict(),

@@ -1,4 +1,4 @@
-"""A run by its name, held against gates, with the page beside it: what the command and Python's call both do."""
+"""A run held against gates, with the page beside it: what the command and Python's call both do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatewise.gates.gate import Gate
 from gatewise.gates.results import GateResults
 from gatewise.loading import traceless
 from gatewise.registry.info import RunInfo
-from gatewise.registry.listing import find_info
+from gatewise.registry.listing import info_of
 
 PAGE = "gates.html"
 
@@ -21,32 +21,31 @@ _log = logging.getLogger("gatewise.gates")
 
 
 def evaluate_run(
-    model: str,
+    folder: Path,
     gates: Sequence[Gate],
     symbol: str | None = None,
     model_type: str | None = None,
-    against: str | None = None,
+    champion: Path | None = None,
     page: Path | None = None,
 ) -> tuple[GateResults, Path | None]:
     """The results, and their page; `None` where its usual place, the run's folder, can't be written.
 
     Args:
-        model: a run's id, enough of its start, its name, or its folder.
+        folder: of the run.
         symbol: whose rows alone are judged, of a run of several; `None`: all.
         model_type: which kind the model must be; `None`: any.
-        against: the run in use, called likewise.
+        champion: the folder of the run in use; `None`: none is.
         page: `None`: gates.html in the run's folder.
 
     Raises:
         RunNotFoundError, ReadError, ConfigError: see `check`; another symbol or kind than was said.
         StorageError: the page that was asked for can't be written.
     """
-    info = find_info(model)
+    info = info_of(folder)
     _require_kind(info, model_type)
     if symbol is not None:
         _require_symbol(info, symbol)
         gates = on_symbol(gates, symbol) if len(info.subject.symbols) > 1 else gates
-    champion = None if against is None else find_info(against).folder
     if champion is None and any(gate.metric == "gain_over_champion" and gate.required for gate in gates):
         raise ConfigError("a gain over the champion takes a run to be compared with; got none", 'against="ID"')
     results = check(info.folder, gates, champion=champion)

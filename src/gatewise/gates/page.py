@@ -20,7 +20,6 @@ from gatewise.report.html import (
     bullets,
     columns,
     header,
-    paragraph,
     render_page,
     section,
     table,
@@ -36,7 +35,7 @@ def write_gates_page(path: Path, results: GateResults) -> None:
     pictures = Pictures()
     drawn = [result for result in results.results if _is_drawn(result)]
     body = [
-        header("gates", results.name, results, paragraph(results.sentence)),
+        header("gates", results.name, results, bullets([f"{result.words}." for result in results.failed])),
         section("Gate by gate", [_table(results)]),
         *([section("Beside their bounds", [_picture(r, results, pictures) for r in drawn])] if drawn else []),
         *([section("Gates that ask for little", [bullets(results.remarks)])] if results.remarks else []),

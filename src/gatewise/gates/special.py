@@ -67,8 +67,8 @@ def _gain_over_champion(figures: Figures, judged: Mapping[str, Any], beside: Bes
 
 def _turned(difference: Interval) -> Interval:
     """A gain of a difference in a metric of which less is better."""
-    low, high = (None if end is None else -end for end in (difference.high, difference.low))
-    return Interval(-difference.value, low, high, difference.reason if low is None else None)
+    low, high = (None if end is None else 0.0 - end for end in (difference.high, difference.low))
+    return Interval(0.0 - difference.value, low, high, difference.reason if low is None else None)
 
 
 def _max_age(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Interval:

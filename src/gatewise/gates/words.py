@@ -10,14 +10,17 @@ from gatewise.evaluation.base import Interval
 from gatewise.evaluation.metric_names import metric_text, metric_words
 from gatewise.evaluation.verdict import Tone
 from gatewise.gates.gate import BOUNDS, CHECKS, Gate
+from gatewise.gates.results import GateResults
 
 _NAMES = {
     "gain_over_best_baseline": "gain over best baseline",
     "gain_over_champion": "gain over champion",
-    "max_age": "age of newest training row",
+    "max_age": "age of training rows",
     "max_run_age": "age of the run",
     "audit": "audit passed",
     "verified": "bundle verified",
+    "rows": "test rows",
+    "independent_rows": "independent test rows",
     "sharpe": "Sharpe after cost",
     "accuracy_acted": "accuracy on acted rows",
     "precision_acted": "precision on acted rows",
@@ -42,19 +45,20 @@ _CHECKED = {1.0: "yes", 0.0: "no"}
 
 
 def gate_name(gate: Gate) -> str:
-    """`accuracy`, `recall of up`, `low end of accuracy, BTC-USD`."""
+    """`accuracy`, `recall of up`, `accuracy, BTC-USD`."""
     kind, _, name = gate.on.partition(":")
     words = _NAMES.get(gate.metric) or metric_words(gate.metric)
     words += f" of {name}" if kind == "class" else ""
     place = {"symbol": f", {name}", "every_symbol": ", every symbol"}.get(kind, "")
-    return f"{_ENDS[gate.of]}{words}{place}"
+    return f"{words}{place}"
 
 
 def bound_text(gate: Gate, deciding_metric: str) -> str:
-    """`≥ 68.0%`."""
+    """`≥ 68.0%`, `low > 0`."""
     if gate.metric in CHECKS:
         return "yes"
-    return f"{BOUNDS[gate.bound_name].sign} {figure_text(gate.metric, gate.bound, deciding_metric)}"
+    end = "" if gate.of == "point" else f"{gate.of} "
+    return f"{end}{BOUNDS[gate.bound_name].sign} {figure_text(gate.metric, gate.bound, deciding_metric)}"
 
 
 def figure_text(metric: str, value: float | None, deciding_metric: str) -> str:
@@ -94,7 +98,7 @@ def why(
         whose: a symbol, or the baseline that a gain is over; empty where nothing need be named.
         chance: what knows nothing, and its figure.
     """
-    name = gate_name(gate) + (f" ({whose})" if whose else "")
+    name = _ENDS[gate.of] + gate_name(gate) + (f" ({whose})" if whose else "")
     value = end_of(gate, figure)
     if gate.metric in CHECKS:
         return name if passed else f"not {name}" + (f": {figure.reason}" if figure.reason else "")
@@ -108,7 +112,9 @@ def why(
     if gate.of == "point" and figure.low is not None and figure.high is not None:
         whole = gate.holds(figure.low) == gate.holds(figure.high) == passed
         between = interval_text(gate.metric, figure, deciding_metric)
-        words += f", and so is its whole interval {between}" if whole else f"; its interval {between} reaches across"
+        words += (
+            f", and so is its whole interval {between}" if whole else f", but its interval {between} holds the bound"
+        )
     if chance is not None and not passed:
         words += f"; {chance[0]}, which knows nothing, has {figure_text(gate.metric, chance[1], deciding_metric)}"
     return words
@@ -117,3 +123,14 @@ def why(
 def end_of(gate: Gate, figure: Interval) -> float | None:
     """The number that the gate is on: the point, or an end of the interval."""
     return {"point": figure.value, "low": figure.low, "high": figure.high}[gate.of]
+
+
+def cells(results: GateResults) -> tuple[list[str], list[list[str]]]:
+    """A table for terminals and notebooks, a line a gate, its outcome last: names of all columns, and lines."""
+    deciding, lines = results.deciding_metric, []
+    for result in results.results:
+        gate, figure = result.gate, result.figure
+        value = figure_text(gate.metric, figure.value if figure else None, deciding)
+        interval = interval_text(gate.metric, figure, deciding)
+        lines.append([gate_name(gate), value, interval, bound_text(gate, deciding), OUTCOMES[result.passed].word])
+    return [f"test, {results.rows:,} rows", "value", f"{results.confidence:.0%} interval", "bound", ""], lines
