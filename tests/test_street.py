@@ -20,7 +20,7 @@ STREET = (
     "errors clocks config files foreign host interrupts loading locks manifest parts quiet sqlite | lake | data | feeds"
     " | features | rows targets broker | splits | samples class_weights sample_weights levels"
     " | isolation resident windows sealed"
-    " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration"
+    " | fold nn tabular | models | training | as_numpy arrays | learners | estimator | evaluation | calibration looks"
     " | decisions"
     " | explain | report | bundle | outcome experiment | jobs | selection | registry | gates | champions | group"
     " | runtime | serving | export proofs | cli | api | __main__"

@@ -14,6 +14,7 @@ from gatewise.jobs.jobs import Job, JobFailure, JobResult
 from gatewise.jobs.places import Compute
 from gatewise.jobs.shared import SharedData
 from gatewise.registry.info import Score
+from gatewise.registry.looks import record_run
 from gatewise.registry.recorded import Record, recorded
 from gatewise.registry.runs import start_run
 from gatewise.registry.subject import checked_name, subject_of
@@ -79,6 +80,7 @@ def _record(run: Run, outcome: CvOutcome) -> None:
     run.judge(judgement.verdict, judgement.headline, Score("folds", metric, value, beside, other))
     for path in (outcome.report, outcome.folder / "folds.parquet", outcome.folder / "summary.json"):
         run.log_artifacts(path)
+    record_run(outcome.folder)
 
 
 class _Trainings:

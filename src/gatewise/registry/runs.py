@@ -20,6 +20,7 @@ from gatewise.registry.folders import find_run_folder, run_folder
 from gatewise.registry.info import Group, Kind, RunInfo, this_process, write_info
 from gatewise.registry.limits import flat_params
 from gatewise.registry.listing import info_of
+from gatewise.registry.looks import record_run
 from gatewise.registry.subject import Subject, checked_name, subject_of
 from gatewise.registry.tracking import artifact_folder, connect, talking, tracking_uri
 from gatewise.registry.writer import Run
@@ -55,6 +56,7 @@ def start_run(
     """
     subject = subject or subject_of([config], table)
     name = checked_name(name) or subject.words
+    record_run()
     client, uri = connect(), tracking_uri()
     from mlflow.entities import Param  # after connect, which turns telemetry off before MLflow's first import
 

@@ -26,6 +26,7 @@ from gatewise.registry.folders import find_run_folder
 from gatewise.registry.history import History
 from gatewise.registry.info import Group, Score
 from gatewise.registry.kept import kept_training
+from gatewise.registry.looks import record_run
 from gatewise.registry.run_members import trained_runs, with_runs
 from gatewise.registry.runs import find_run, start_run
 from gatewise.registry.subject import checked_name
@@ -180,7 +181,10 @@ def with_lower_rate(config: ExperimentConfig, learning_rate: float) -> Experimen
 
 
 def record(run: Run, outcome: Outcome, table: Table) -> None:
-    """What MLflow gets to know of a run's end: the verdict, the numbers, and the model, which it can load."""
+    """What MLflow gets to know of a run's end: the verdict, the numbers, and the model, which it can load.
+
+    That its rows were looked at goes to the home's ledger.
+    """
     run.set_tag("gatewise.data_fingerprint", outcome.data_fingerprint)
     run.judge(outcome.judgement.verdict, outcome.judgement.headline, _score(outcome))
     run.set_tag("gatewise.ended", outcome.trained.fit.ended)
@@ -192,6 +196,7 @@ def record(run: Run, outcome: Outcome, table: Table) -> None:
         for name, text in model_files(outcome.bundle, table, run.info.mlflow_run_id).items():
             (Path(folder) / name).write_text(text, encoding="utf-8")
             run.log_artifacts(Path(folder) / name, MODEL)
+    record_run(run.folder)
 
 
 def _score(outcome: Outcome) -> Score:

@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.trading import sharpe_of_sums
+from gatewise.looks.deflate import best_of
 
 LEAST_PERIODS = 30
 
@@ -99,11 +100,9 @@ def best_sharpe_by_luck(variance: float, trials: float) -> float:
 
     Args:
         variance: of the trials' Sharpe ratios, a period.
-        trials: independent ones, at least 2; taken as 2 below that, where the approximation would fall under zero.
+        trials: independent ones, at least 2; taken as 2 below that.
     """
-    n = max(trials, 2.0)
-    best = (1 - np.euler_gamma) * norm.ppf(1 - 1 / n) + np.euler_gamma * norm.ppf(1 - 1 / (n * np.e))
-    return float(np.sqrt(variance) * best)
+    return float(np.sqrt(variance) * best_of(max(trials, 2.0)))
 
 
 def probabilistic_sharpe(sharpe: float, threshold: float, periods: int, skew: float, kurtosis: float) -> float:
