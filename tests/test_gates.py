@@ -154,6 +154,25 @@ def test_trading_and_acted_rows_are_read_where_the_run_has_them(folder: Path) ->
     gates = [Gate("sharpe", at_least=1), Gate("sharpe", at_least=0, of="low"), Gate("max_drawdown", at_most=0.1)]
     assert passed(folder, *gates) == [True, False, True]
     assert passed(folder, Gate("coverage", at_least=0.05), Gate("accuracy_acted", at_least=0.68)) == [False, True]
+    assert "(coverage 4.5%)" in check(folder, [Gate("accuracy_acted", at_least=0.68)]).results[0].words
+
+
+def test_what_abstains_always_and_what_never_trades_fails(folder: Path) -> None:
+    acted = {"rows": 2000, "acted": 0, "coverage": bounds(0.0), "accuracy_acted": None, "precision": None}
+    never = {"sharpe": bounds(None), "sharpe_reason": "it never traded", "break_even_cost": None}
+    plant(folder, judged() | {"backtest": never}, decision={"parts": {"test": acted}})
+    for name in ("accuracy_acted", "precision_acted", "sharpe", "break_even_cost"):
+        (result,) = check(folder, [Gate(name, at_least=-9)]).results
+        assert (result.passed, "can't be told" in result.words) == (False, True)
+    assert "it never traded" in check(folder, [Gate("sharpe", at_least=-9)]).results[0].words
+
+
+def test_symbols_trade_on_accounts_of_their_own(folder: Path) -> None:
+    accounts = {"BTC": {"sharpe": bounds(2.0)}, "ETH": {"sharpe": bounds(-1.0)}}
+    part = judged() | {"symbols": {"BTC": judged(), "ETH": judged()}}
+    plant(folder, part | {"backtest": {"sharpe": bounds(0.5), "symbols": accounts}}, symbols=("BTC", "ETH"))
+    places = ("pooled", "symbol:BTC", "symbol:ETH", "every_symbol")
+    assert passed(folder, *(Gate("sharpe", at_least=1, on=on) for on in places)) == [False, True, False, False]
 
 
 def test_the_gain_is_over_the_best_baseline_and_its_ends_are_turned(folder: Path) -> None:
@@ -327,9 +346,7 @@ def test_a_gate_on_what_the_run_has_not_is_an_error_and_not_a_failure(folder: Pa
 
 
 def test_what_is_of_the_whole_run_is_none_of_a_symbol(folder: Path) -> None:
-    plant(
-        folder, judged() | {"symbols": {"BTC": judged() | {"backtest": None}, "ETH": judged()}}, symbols=("BTC", "ETH")
-    )
+    plant(folder, judged() | {"symbols": {"BTC": judged(), "ETH": judged()}}, symbols=("BTC", "ETH"))
     for metric in ("sharpe", "max_age"):
         with pytest.raises(ConfigError, match="all symbols"):
             check(folder, [Gate(metric, at_most=9, on="symbol:BTC")])
@@ -400,7 +417,7 @@ def test_the_command_says_which_gate_fails_and_why_and_exits_with_three(cli: Cli
     )
     assert said.code == 3
     assert "fails: accuracy 60.0% is below 68.0%, and so is its whole interval [55.0%, 65.0%]" in said.out
-    assert "lets prior pass" in said.out
+    assert "no more than prior has" in said.out
     assert (folder / "gates.html").is_file()
     assert cli("evaluate", "--model", folder, "--min-accuracy", "0.6").code == 0
     said = cli("evaluate", "--model", folder, "--min-accuracy", "0.6", "--whole-interval", "--json")

@@ -67,9 +67,17 @@ def _result(gate: Gate, figures: Figures, beside: Beside) -> GateResult:
     passed = gate.holds(end_of(gate, figure))
     deciding = figures.deciding_metric
     chance = _chance(metric, figures, judged, symbol)
-    whose = symbol or str((judged[symbol] or {}).get("best_baseline", "")) * (metric == "gain_over_best_baseline")
-    words = why(gate, figure, passed, deciding, whose, chance)
+    words = why(gate, figure, passed, deciding, symbol or _beside(metric, figures), chance)
     return GateResult(gate, figure, passed, words, chance, _called_out(gate, chance, deciding), symbol)
+
+
+def _beside(metric: str, figures: Figures) -> str:
+    """What a figure of all rows is not said without: the baseline that a gain is over, the share of rows acted on."""
+    if metric == "gain_over_best_baseline":
+        return str(figures.part["best_baseline"])
+    if metric in ("accuracy_acted", "precision_acted"):
+        return f"coverage {figure_text('coverage', figures.acted['coverage']['value'], figures.deciding_metric)}"
+    return ""
 
 
 def _figure(metric: str, figures: Figures, rows: Mapping[str, Any] | None, beside: Beside) -> Interval | None:
@@ -105,9 +113,10 @@ def _chance(
 
 
 def _called_out(gate: Gate, chance: tuple[str, float] | None, deciding_metric: str) -> str:
-    """That what knows nothing passes the gate too; empty where it does not."""
+    """That the bound is one that what knows nothing keeps; empty where it does not."""
     if chance is None or not gate.holds(chance[1]):
         return ""
     name, value = chance
     asked, has = bound_text(gate, deciding_metric), figure_text(gate.metric, value, deciding_metric)
-    return f"the gate on {gate_name(gate)} at {asked} lets {name} pass, which knows nothing and has {has} on these rows"
+    words = f"the gate on {gate_name(gate)} at {asked} asks for no more than {name} has, which knows nothing"
+    return f"{words}: {has} on these rows"

@@ -56,6 +56,12 @@ class Figures:
         """Names of the classes; empty where numbers are predicted."""
         return tuple(name.removeprefix("recall_") for name in self.part["metrics"] if name.startswith("recall_"))
 
+    @property
+    def acted(self) -> Mapping[str, Any]:
+        """What the decision rule did on these rows; empty where the run has none."""
+        decision = (self.results.get("decision") or {}).get("parts", {}).get(PART) or {}
+        return {"precision_acted" if name == "precision" else name: value for name, value in decision.items()}
+
     def judged(self, on: str) -> Mapping[str, Mapping[str, Any] | None]:
         """{symbol, or "" for all rows: the judging of its rows, `None` where it has too few}.
 
@@ -67,7 +73,12 @@ class Figures:
             raise UnknownNameError("symbol of the run", name, self.symbols)
         if kind not in ("symbol", "every_symbol") or len(self.symbols) < 2:
             return {"": self.part}
-        return {symbol: self.part["symbols"].get(symbol) for symbol in ([name] if name else self.symbols)}
+        return {symbol: self._judged_symbol(symbol) for symbol in ([name] if name else self.symbols)}
+
+    def _judged_symbol(self, symbol: str) -> Mapping[str, Any] | None:
+        judged = self.part["symbols"].get(symbol)
+        accounts = (self.part.get("backtest") or {}).get("symbols", {})
+        return None if judged is None else {**judged, "backtest": accounts.get(symbol)}
 
     def name_of(self, metric: str, on: str) -> str:
         """The metric's own name, `recall_up` of recall on class:up.
@@ -112,8 +123,7 @@ class Figures:
         yield from judged["metrics"].items()
         yield from _measured(judged.get("backtest") or {})
         if judged is self.part:
-            decision = (self.results.get("decision") or {}).get("parts", {}).get(PART) or {}
-            yield from _measured({"precision_acted" if k == "precision" else k: v for k, v in decision.items()})
+            yield from _measured(self.acted)
 
 
 def read_figures(folder: Path) -> Figures:
@@ -172,16 +182,16 @@ def _not_judged(info: RunInfo, called: str) -> RunNotFoundError:
 
 
 def _measured(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Those that are numbers, or numbers with an interval."""
+    """Those that are numbers, or numbers with an interval; null is one that can't be told."""
+    reason = "nothing was acted on" if values.get("acted") == 0 else values.get("sharpe_reason")
     for name, value in values.items():
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number or (isinstance(value, dict) and "value" in value):
-            yield name, value
+        if isinstance(value, dict) and "value" in value:
+            yield name, value | {"reason": reason}
+        elif not isinstance(value, bool | str | list | dict) and not name.endswith("_reason"):
+            yield name, {"value": value, "reason": reason if value is None else NOT_KEPT}
 
 
-def _interval(stored: Any, metric: str, intervals: Mapping[str, Any]) -> Interval:
-    if not isinstance(stored, dict):
-        return Interval(float(stored), reason=NOT_KEPT)
+def _interval(stored: Mapping[str, Any], metric: str, intervals: Mapping[str, Any]) -> Interval:
     value = math.nan if stored["value"] is None else float(stored["value"])
     reason = stored.get("reason") or intervals.get("reason") or intervals.get("without", {}).get(metric) or NOT_KEPT
     return Interval(value, stored.get("low"), stored.get("high"), reason if stored.get("low") is None else None)
