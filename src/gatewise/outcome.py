@@ -198,6 +198,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             val_chose=trained.fit.ended != "fitted",
             uncalibrated=uncalibrated or {},
             broker=config.broker,
+            acted=decisions.sides(samples.labels.spec) if decisions else {},
             say=on_message,
         )
         members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)
@@ -207,7 +208,6 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         *prepared.remarks,
         *trained.fit.remarks,
         *(calibrator.remarks(samples.labels.spec) if calibrator else ()),
-        *(decisions.remarks if decisions else ()),
     )
     has_learned = beats(evaluation.parts["val"].differences["prior"]) is True
     curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, has_learned)
@@ -261,6 +261,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
                 weights,
                 calibrator,
                 explanations(bundle, samples, split, trained),
+                decisions,
             ),
         )
     return outcome

@@ -12,6 +12,7 @@ from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.metric_names import metric_head, metric_places, metric_text, metric_words
 from gatewise.evaluation.side_by_side import against, best_first, in_tables, side_by_side
 from gatewise.report.data import thinned
+from gatewise.report.decisions import decision_cells, decision_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,11 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         metric = metric_words(newest.deciding_metric)
         head = ["symbol", "rows", metric, "best baseline's", "difference", "verdict"]
         print_table(f"symbol by symbol on {newest.part} rows, beside the best baseline", head, symbols)
+        print()
+    if decisions := outcome.decisions:
+        rows = [[part, *decision_cells(decisions, part)] for part in reversed([*decisions.parts])]
+        print_table("decisions", ["", *decision_head(decisions)], rows)
+        print_sentence(f"The rule {decisions.rule.words}.")
         print()
     if outcome.members:
         print_members(newest, outcome.members)

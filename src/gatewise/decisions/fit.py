@@ -70,7 +70,7 @@ def fit_rule(
         asked.rule,
         asked.threshold,
         asked.threshold is not None,
-        cost=2 * config.evaluation.cost if by_value else 0.0,
+        cost=2 * (config.evaluation.cost + config.broker.slippage) if by_value else 0.0,
         class_moves=class_moves(samples, val[0]) if by_value and spec.classes else (),
     )
     rows, predictions = certify
@@ -97,18 +97,20 @@ def certified(
         acted: bool [thresholds, n], right: bool [n], of independent rows in order of time.
         num_rows: certifying rows in all.
     """
-    independent = f"{len(right):,} independent rows"
+    apart = f"{len(right):,} rows that share no bar"
     if not thresholds:
-        return replace(rule, not_certified=f"{independent} are too few to choose a threshold")
+        return replace(rule, not_certified=f"{apart} are too few to choose a threshold")
     num_acted, num_right = acted.sum(axis=1), (acted & right).sum(axis=1)
     p = p_values(num_acted, num_right, asked.precision)
     held = holm(p, 1 - asked.confidence)
     if not held.any():
         best = int(np.argmin(p))
         tried = f"none of {len(thresholds)} reaches" if len(thresholds) > 1 else f"{thresholds[0]:.4g} does not reach"
+        if not num_acted[best]:
+            return replace(rule, not_certified=f"no threshold qualifies: none acts on any of {apart}")
         said = (
             f"{tried} a precision of {asked.precision:.0%} with a confidence of {asked.confidence:.0%} on "
-            f"{independent}; {f'the nearest, {thresholds[best]:.4g},' if len(thresholds) > 1 else 'it'} was right in "
+            f"{apart}; {f'the nearest, {thresholds[best]:.4g},' if len(thresholds) > 1 else 'it'} was right in "
             f"{num_right[best]:,} of {num_acted[best]:,}"
         )
         return replace(rule, not_certified=f"no threshold qualifies: {said}")
@@ -117,7 +119,7 @@ def certified(
     if (mood := memory(signals)) > 1:
         return replace(
             rule,
-            not_certified=f"labels remember each other: whether {independent} came out right is remembered for about "
+            not_certified=f"labels remember each other: whether {apart} came out right is remembered for about "
             f"{mood:.0f} such rows",
         )
     counts = len(right), int(num_acted[chosen]), int(num_right[chosen]), len(thresholds)

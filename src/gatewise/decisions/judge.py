@@ -15,12 +15,12 @@ import numpy as np
 
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
-from gatewise.decisions.rule import REASONS, Codes, DecisionRule
+from gatewise.decisions.rule import REASONS, Codes, DecisionRule, takes_sides
 from gatewise.evaluation.base import Floats, Interval, Ints
 from gatewise.evaluation.intervals import Influence, Precision, too_few
 from gatewise.evaluation.moments import memory, moments
 from gatewise.targets.base import Labels
-from gatewise.targets.outputs.base import Flags
+from gatewise.targets.outputs.base import Flags, OutputSpec
 
 CURVE_POINTS = 50
 
@@ -139,10 +139,13 @@ def judge_decisions(
     order = np.flatnonzero((could != 0) & (number > 0))
     order = order[np.argsort(-number[order], kind="stable")]
     any_acted = acted.any()
+    coverage = (
+        interval("coverage") if rule.acts else Interval(0.0, 0.0, 0.0)
+    )  # what abstains always can't act by chance
     return DecisionResult(
         side,
         reason,
-        interval("coverage"),
+        coverage,
         interval("accuracy_acted") if any_acted else None,
         interval("precision") if any_acted else None,
         number[order],
@@ -157,14 +160,9 @@ class Decisions:
     rule: DecisionRule
     parts: Mapping[str, DecisionResult]
 
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """What people should know of it, a sentence each."""
-        (part, newest), rule = list(self.parts.items())[-1], self.rule
-        did = f"on {part} rows it acts on {newest.acted:,} of {len(newest.side):,}"
-        if newest.precision:
-            did += f", of which {newest.precision.value:.1%} come out right"
-        return (f"decision rule: {rule.words}; {did}",)
+    def sides(self, spec: OutputSpec) -> dict[str, Codes]:
+        """What is traded, by part; none where classes say neither up nor down."""
+        return {part: result.side for part, result in self.parts.items()} if takes_sides(spec) else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

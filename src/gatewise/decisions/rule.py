@@ -23,6 +23,11 @@ Codes = npt.NDArray[np.int8]
 REASONS = ("acts", "below_threshold", "flat", "no_edge_after_cost", "set_of_many", "empty_set", "no_certificate")
 ACTS, BELOW_THRESHOLD, FLAT, NO_EDGE_AFTER_COST, SET_OF_MANY, EMPTY_SET, NO_CERTIFICATE = range(len(REASONS))
 ACTION_COLUMNS = ("action", "reason")
+_NUMBERS = {
+    "probability": "the decided class's probability reaches",
+    "expected_value": "the expected move after cost reaches",
+    "conformal": "one class alone reaches",
+}
 SIDES = {"up": 1, "down": -1}  # of classes by these names; any other is neither
 
 
@@ -87,7 +92,7 @@ class DecisionRule:
         Args:
             predictions: float64 [n, num_outputs] as `Bundle.predict_rows` gives them.
         """
-        if self.threshold is None or not (self.certificate or self.by_hand):
+        if self.threshold is None or not self.acts:
             return np.zeros(len(predictions), np.int8), np.full(len(predictions), NO_CERTIFICATE, np.int8)
         side, reason = self.candidates(spec, predictions, self.threshold)
         return np.where(reason == ACTS, side, 0).astype(np.int8), reason
@@ -138,12 +143,15 @@ class DecisionRule:
         return dict(zip(ACTION_COLUMNS, (names[side + 1], np.array(REASONS)[reason]), strict=True))
 
     @property
+    def acts(self) -> bool:
+        """Whether it acts on any row: it has a certificate, or a threshold that was given by hand."""
+        return self.threshold is not None and (self.certificate is not None or self.by_hand)
+
+    @property
     def words(self) -> str:
         """What it does and promises, a sentence."""
-        if self.certificate:
-            return f"acts at {self.rule} {self.threshold:.4g} and above; {self.certificate.words}"
-        acts = f"acts at {self.rule} {self.threshold:.4g} and above" if self.by_hand else "abstains always"
-        return f"{acts}; no certificate: {self.not_certified}"
+        acts = f"acts where {_NUMBERS[self.rule]} {self.threshold:.4g}" if self.acts else "abstains always"
+        return f"{acts}; {self.certificate.words if self.certificate else f'no certificate: {self.not_certified}'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

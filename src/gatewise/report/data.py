@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gatewise.calibration.calibrator import Calibrator
+from gatewise.decisions.judge import Decisions
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.judge import PartResult
@@ -80,6 +81,7 @@ class ReportData:
         members: of an ensemble, beside it.
         weights: of the labels that were learned from; `None`: all counted alike.
         calibrator: what validation rows set right; `None`: nothing.
+        decisions: the decision rule and what it did; `None`: there is none.
     """
 
     title: str
@@ -100,6 +102,7 @@ class ReportData:
     explanations: Explanations = UNEXPLAINED
     weights: SampleWeights | None = None
     calibrator: Calibrator | None = None
+    decisions: Decisions | None = None
 
     @property
     def verdict(self) -> PartResult:

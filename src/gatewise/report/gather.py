@@ -15,6 +15,7 @@ from gatewise.config.load import to_yaml
 from gatewise.config.schema import ExperimentConfig, format_duration
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
+from gatewise.decisions.judge import Decisions
 from gatewise.evaluation.base import Ints, count
 from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
@@ -52,6 +53,7 @@ def gather_report(
     weights: SampleWeights | None = None,
     calibrator: Calibrator | None = None,
     explanations: Explanations = UNEXPLAINED,
+    decisions: Decisions | None = None,
 ) -> ReportData:
     """Gathers a run's parts for its report.
 
@@ -65,9 +67,10 @@ def gather_report(
         explanations: see `ReportData`.
         weights: of the labels that were learned from; `None`: all counted alike.
         calibrator: what validation rows set right; `None`: nothing.
+        decisions: the decision rule and what it did; `None`: there is none.
     """
     labels, table = samples.labels, samples.table
-    rows = {"train": split.train, "val": split.val, "test": split.test}
+    rows = {"train": split.train, "val": split.val, "certify": split.certify, "test": split.test}
     rows = {part: r for part, r in rows.items() if len(r)}
     numbers = evaluation.parts if labels.outputs else ()
     target = "path" if config.target.steps else config.target.kind.replace("_", " ")
@@ -97,6 +100,7 @@ def gather_report(
         explanations=explanations,
         weights=weights,
         calibrator=calibrator,
+        decisions=decisions,
     )
 
 
@@ -129,9 +133,9 @@ def split_stretches(table: Table, rows: Ints, split: Split) -> tuple[Stretch, ..
     Args:
         rows: int64, all samples, ascending.
     """
-    kinds = ("purged", "train", "val", "test")
+    kinds = ("purged", "train", "val", "certify", "test")
     kind = np.zeros(len(rows), dtype=np.int64)
-    for number, part in enumerate((split.train, split.val, split.test), start=1):
+    for number, part in enumerate((split.train, split.val, split.certify, split.test), start=1):
         kind[np.isin(rows, part, assume_unique=True)] = number
     lane = block_numbers(table.frame[SYMBOL])[rows]
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(kind) != 0) | (np.diff(lane) != 0)]))
@@ -158,7 +162,7 @@ def _facts(
     table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
     step_us = table.timeframe // timedelta(microseconds=1)
     predicts = ", ".join(labels.classes or labels.spec.columns) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
-    parts = {"Train": split.train, "Validation": split.val, "Test": split.test}
+    parts = {"Train": split.train, "Validation": split.val, "Certifying": split.certify, "Test": split.test}
     model = {
         name.replace("_", " "): str(value)
         for name, value in config.model.model_dump().items()

@@ -20,6 +20,7 @@ from gatewise.learners.attention import Attention
 from gatewise.report import attention_figures, figures, run_figures
 from gatewise.report.backtest import account_pieces
 from gatewise.report.data import ReportData
+from gatewise.report.decisions import decision_pieces
 from gatewise.report.explain import attribution_pieces, importance_pieces
 from gatewise.report.html import (
     Pictures,
@@ -58,6 +59,7 @@ def render(report: ReportData) -> str:
         _header(report),
         section("The verdict in a picture", [_differences(result, pictures) for result in newest_first]),
         *(section(_title(result), _part(report, result, pictures)) for result in newest_first),
+        *([section("Decisions", decision_pieces(report.decisions, pictures))] if report.decisions else []),
         *_explained(report.explanations, pictures),
         *([section("Attention", _attention(report.attention, pictures))] if report.attention else []),
         section("Training", _training(report, pictures)),

@@ -13,7 +13,14 @@ from gatewise.evaluation.base import Floats, Ints
 from gatewise.report.data import Stretch, thinned
 from gatewise.report.figure_style import ACCENT, INK, MODEL, PALETTE, QUIET, date_text, styled
 
-PARTS = {"train": "#7fa6d6", "purged": "#d7dbe2", "embargoed": "#97a0ae", "val": "#e2a04a", "test": "#2c8a72"}
+PARTS = {
+    "train": "#7fa6d6",
+    "purged": "#d7dbe2",
+    "embargoed": "#97a0ae",
+    "val": "#e2a04a",
+    "certify": "#b0698f",
+    "test": "#2c8a72",
+}
 DROPPED = ("purged", "embargoed")
 _GROUPS = 200  # neighbours that are one point
 # Of the palette's; flat is grey because it is the absence of a view.
