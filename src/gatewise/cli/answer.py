@@ -84,6 +84,7 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         {"run": f"{run_id}  {name}"},
         outcome.files,
         f"gatewise predict --model {run_id[:8]} {newer_rows(data)} -o predictions.csv",
+        *([f"gatewise evaluate --model {run_id[:8]}"] if newest.part == "test" else []),
         f"gatewise runs show {run_id[:8]}",
         "gatewise ui",
     )

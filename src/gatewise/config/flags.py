@@ -226,6 +226,7 @@ FIELD_FLAGS = {flag.field: flag.name for flag in ALL_FLAGS}
 # Arguments of functions that commands take as flags.
 ARGUMENT_FLAGS = {
     "adjusted": "--adjusted/--raw",
+    "against": "--against",
     "base_url": "--base-url",
     "end": "--end",
     "fleet": "--fleet",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewise.evaluation.base import Interval
-from gatewise.evaluation.metric_names import best_of
+from gatewise.evaluation.metric_names import best_of, metric_words
 from gatewise.gates.figures import Figures, of_all_symbols, read_figures
 from gatewise.gates.gate import Gate
 from gatewise.gates.results import GateResult, GateResults
@@ -74,7 +74,7 @@ def _result(gate: Gate, figures: Figures, beside: Beside) -> GateResult:
 def _beside(metric: str, figures: Figures) -> str:
     """What a figure of all rows is not said without: the baseline that a gain is over, the share of rows acted on."""
     if metric == "gain_over_best_baseline":
-        return str(figures.part["best_baseline"])
+        return f"{metric_words(figures.deciding_metric)} of {figures.part['best_baseline']}"
     if metric in ("accuracy_acted", "precision_acted"):
         return f"coverage {figure_text('coverage', figures.acted['coverage']['value'], figures.deciding_metric)}"
     return ""

@@ -15,6 +15,7 @@ from typing import Any
 from gatewise.errors import BundleError
 from gatewise.evaluation.base import Interval
 from gatewise.gates.figures import NOT_KEPT, PART, Figures
+from gatewise.manifest import read_files
 
 DAY_SECONDS = 86_400
 
@@ -118,13 +119,13 @@ def _audit(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Inter
 
 def _verified(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Interval:
     """Whether the bundle's bytes are those of its manifest, and metrics.json says what the bundle says."""
-    from gatewise.sealed import read_sealed
-
     try:
-        documents, _ = read_sealed(figures.folder / "bundle")
+        sealed = json.loads(read_files(figures.folder / "bundle")["bundle.json"])["metrics"]
     except BundleError as error:
         return Interval(0.0, reason=error.message)
-    if documents.get("bundle", {}).get("metrics") != figures.results["metrics"]:
+    except (KeyError, ValueError, TypeError):
+        return Interval(0.0, reason="the bundle holds no metrics")
+    if sealed != figures.results["metrics"]:
         return Interval(0.0, reason="metrics.json says other numbers than the sealed bundle")
     return Interval(1.0)
 
