@@ -31,6 +31,7 @@ _CONFORMAL = "quantiles are moved by what validation rows say; the weights are t
 _SPREAD = "what knows how much a series moved of late is a baseline"
 _MONITOR = "huber is trained on, and squared error is what epochs are compared by: another epoch is kept"
 _BROKER = "strategy, the part by returns, is of the broker's account: the next open, the horizon, net orders"
+_CLASSES = "probabilities are calibrated where validation rows show that to be better; the weights are those of before"
 MEANT: dict[tuple[str, str], str] = (
     {
         ("*", f"{name} {part}"): _BASELINES
@@ -59,8 +60,23 @@ MEANT: dict[tuple[str, str], str] = (
     | {("quantiles", value): _CONFORMAL for value in ("metrics", "predictions")}
     | {("quantiles", f"trailing_volatility {part}"): _SPREAD for part in ("val", "test")}
     | {(case, "pbo"): _BROKER for case in ("cv", "cv, processes", "cv, combinatorial, a fleet")}
+    | {
+        (case, value): _CLASSES
+        for case in (
+            *("lstm, barriers", "broken off and gone on with", "other scaler, clipped", "sgd, plateau"),
+            *("stride, sampled epochs", "symbol one-hot"),
+        )
+        for value in ("metrics", "predictions")
+    }
+    | {("per symbol, in turn", f"B {value}"): _CLASSES for value in ("metrics", "predictions")}
+    | {("cv", value): _CLASSES for value in ("folds of gru", "folds of lstm", "snooping")}
+    | {("cv, processes", value): _CLASSES for value in ("folds of lstm",)}
+    | {("tune", value): _CLASSES for value in ("best", "trials")}
     | {("adam, steps, huber", value): _MONITOR for value in ("epochs", "metrics", "predictions", "weights")}
 )
+
+# Metrics that were added: without them, what was there before compares with files that were recorded before them.
+_LATER_METRICS = ("ece_width", "ece_classwise", "brier_skill")
 
 _SMALL = (
     *("--horizon", "3", "--seq-len", "8", "--hidden-size", "6", "--num-layers", "2", "--dropout", "0.1"),
@@ -170,10 +186,10 @@ def of_run(answer: dict[str, Any]) -> Hashes:
         "losses": digest(losses.to_dict(as_series=False)),
         "epochs": str((answer["epochs"], answer["best_epoch"], answer["ended"])),
         "predictions": frame_digest(without_stamps(pl.read_parquet(folder / "predictions.parquet"))),
-        "metrics": digest(answer["metrics"]),
+        "metrics": digest(without(answer["metrics"], *_LATER_METRICS)),
     }
     for part, baselines in answer["baselines"].items():
-        found |= {f"{part} {name}": digest(value) for name, value in baselines.items()}
+        found |= {f"{part} {name}": digest(without(value, *_LATER_METRICS)) for name, value in baselines.items()}
     return found
 
 
@@ -194,7 +210,11 @@ def of_cv(answer: dict[str, Any]) -> Hashes:
     models = sorted({fold["model"] for fold in answer["folds"]})
     found = {
         f"folds of {model}": digest(
-            [without(fold, "seconds", "windows_per_second") for fold in answer["folds"] if fold["model"] == model]
+            [
+                without(fold, "seconds", "windows_per_second", *_LATER_METRICS)
+                for fold in answer["folds"]
+                if fold["model"] == model
+            ]
         )
         for model in models
     }
@@ -211,8 +231,8 @@ def of_symbols(answer: dict[str, Any]) -> Hashes:
 def of_study(answer: dict[str, Any]) -> Hashes:
     """Of a search: its trials."""
     return {
-        "trials": digest(without(answer["trials"], "seconds", "folder")),
-        "best": digest(without(answer["best"], "config")),
+        "trials": digest(without(answer["trials"], "seconds", "folder", *_LATER_METRICS)),
+        "best": digest(without(answer["best"], "config", *_LATER_METRICS)),
     }
 
 

@@ -25,6 +25,7 @@ from gatewise.bundle.upgrades import upgraded
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.calibration.conformal import conformal_shifts
 from gatewise.calibration.fit import fit_calibrator, settled_apart
+from gatewise.calibration.shifts import Shifts
 from gatewise.config.load import load_config
 from gatewise.errors import BundleError, ConfigError
 from gatewise.experiment import Prepared, prepare
@@ -190,14 +191,14 @@ def test_a_planted_bias_and_spread_are_set_right_and_a_mood_is_not_promised() ->
     noise = rng.normal(size=(3_000, 1))
     said = np.tile(0.3 * TRUE - 1, (len(rows), 1))
     made = fit_calibrator(prepared.config, with_labels(prepared, noise), prepared.fold, rows, said)
-    assert made is not None
+    assert isinstance(made, Shifts)
     assert made.not_promised == ""
     assert made.remarks(SPEC) == ()
     assert (made.rows, made.independent_rows) == (len(rows), -(-len(rows) // 5))
     assert made(SPEC, said)[0] == pytest.approx(TRUE, abs=0.6)
     mood = noise + np.repeat([[2.0], [-2.0]] * 10, 150, axis=0)
     made = fit_calibrator(prepared.config, with_labels(prepared, mood), prepared.fold, rows, said)
-    assert made is not None
+    assert isinstance(made, Shifts)
     assert "remember each other" in made.not_promised
     assert made.independent_rows < len(rows) // 5
     assert any("not promised" in remark for remark in made.remarks(SPEC))
@@ -293,7 +294,8 @@ def test_bundles_of_before_are_read_as_not_calibrated() -> None:
         ({"calibration.method": "conformal"}, "conformal is for quantiles; this target is of classes"),
         ({"calibration.method": "smearing", "target.kind": "forward_return"}, "smearing is for volatility"),
         (QUANTILES | {"calibration.method": "smearing"}, "this target is of quantiles"),
-        ({"calibration.method": "isotonic"}, "calibration.method"),
+        ({"calibration.method": "isotonic", "target.kind": "forward_return"}, "isotonic is for classes"),
+        ({"calibration.method": "beta"}, "calibration.method"),
     ],
 )
 def test_methods_of_other_kinds_are_refused(said: dict[str, Any], message: str) -> None:

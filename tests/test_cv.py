@@ -110,7 +110,9 @@ def test_labels_and_features_of_a_folds_test_rows_move_no_bit_of_its_model() -> 
 
 
 def test_a_folds_model_is_the_one_that_a_lone_training_gives() -> None:
-    plan = plan_of(("gru",), features__clip=3.0, training__class_weights="balanced", windows__stride=2)
+    plan = plan_of(
+        ("gru",), features__clip=3.0, training__class_weights="balanced", windows__stride=2, calibration__method="none"
+    )
     shared = make_shared(plan.configs(), walk())
     config, fold, samples = plan.base, shared.fold(3, 3), shared.samples(plan.base)
     result = run_job(make_job(config, shared, 3, "gru"), shared, NOBODY)

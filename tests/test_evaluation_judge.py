@@ -130,6 +130,7 @@ def test_baselines_are_scored_on_exactly_the_model_s_rows() -> None:
     result = world.judge(world.prior)
     shares = (np.bincount(world.y[world.train], minlength=3) + 1) / (len(world.train) + 3)
     by_hand = classification_metrics(world.y[world.test], np.tile(shares, (len(world.test), 1)), CLASSES)
+    by_hand["brier_skill"] = 0.0
     assert result.rows == len(world.test)
     assert set(result.baselines) == {"prior", "logistic", "xgboost", "persistence"}
     for name, found in result.baselines["prior"].items():

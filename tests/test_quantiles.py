@@ -21,7 +21,7 @@ from sklearn.metrics import mean_pinball_loss
 
 from audit_tables import random_walk
 from conftest import TINY, Cli
-from gatewise.calibration.calibrator import Calibrator
+from gatewise.calibration.shifts import Shifts
 from gatewise.config.load import load_config
 from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.errors import ConfigError, DivergedError
@@ -334,7 +334,7 @@ def test_a_page_says_what_is_stated_reached_and_promised_and_which_symbols_diffe
     page = coverage_table(replace(result, uncalibrated=judged(y, truth / 2)), ONE, "Coverage")
     assert page.index("before calibration") < page.index("reached") < page.index("width before")
     assert "80.0%" in page
-    calibrator = Calibrator("conformal", (0.0, 0.1, None), 300, 60)
+    calibrator = Shifts("conformal", (0.0, 0.1, None), 300, 60)
     assert promise(calibrator, True).startswith("Promised")
     assert "too few stay" in promise(calibrator, True)
     assert "epoch" in promise(calibrator, True)

@@ -175,8 +175,10 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             learned[part] = bundle.learned_rows(table, samples.matrix, rows, config.training.device)
         bundle = calibrated(bundle, samples, fold, split.val, learned["val"])
         calibrator = bundle.record.calibrator
-        uncalibrated = calibrator and {
-            part: bundle.finished(table, rows, learned[part], calibrate=False) for part, rows in parts.items()
+        uncalibrated = {
+            part: bundle.finished(table, rows, learned[part], calibrate=False)
+            for part, rows in parts.items()
+            if calibrator and calibrator.moves
         }
         predicted = {
             part: bundle.finished(table, rows, learned[part], out=learned[part]) for part, rows in kept.items()
@@ -196,7 +198,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             units=label_units(samples, fold),
             model=config.model.name,
             val_chose=trained.fit.ended != "fitted",
-            uncalibrated=uncalibrated or {},
+            uncalibrated=uncalibrated,
             broker=config.broker,
             acted=decisions.sides(samples.labels.spec) if decisions else {},
             say=on_message,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.bundle.bundle import Bundle
-from gatewise.calibration.fit import calibration_method, fit_calibrator
+from gatewise.calibration.fit import calibration_methods, fit_calibrator
 from gatewise.fold import FittedFold
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
@@ -29,7 +29,7 @@ def calibrated(
         learned: what `Bundle.learned_rows` gave of them, where that is known.
     """
     config = bundle.record.config
-    if calibration_method(config, bundle.spec.kind) is None:
+    if not calibration_methods(config, bundle.spec.kind):
         return bundle
     if learned is None:
         learned = bundle.learned_rows(samples.table, samples.matrix, val_rows, config.training.device)

@@ -51,7 +51,7 @@ class Record:
         data_fingerprint: of the whole table.
         provenance: rows, first and last time, versions of the packages in use; JSON values.
         gatewise_version, created_utc: of the code and the moment.
-        calibrator: what is added to the predictor's numbers; `None`: nothing.
+        calibrator: what the predictor's numbers go through; `None`: nothing.
         decision_rule: at which rows predictions are acted on; `None`: nothing is decided.
         members: a further slot for what may come between a predictor's numbers and a prediction; `None`: there is none.
             Nothing fills it yet, and `Bundle` refuses a record in which it is filled.

@@ -59,7 +59,7 @@ _FIELDS: dict[str, tuple[Convert, Convert]] = {
     "least": _plain(tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...]),
     "scaler": (Scaler.from_dict, Scaler.to_dict),
     "target_scaler": (_or_none(Scaler.from_dict), _or_none(Scaler.to_dict)),
-    "calibrator": _plain(Calibrator | None, _or_none(Calibrator.to_dict)),
+    "calibrator": _plain(Calibrator | None, _or_none(lambda calibrator: calibrator.to_dict())),
     "decision_rule": _plain(DecisionRule | None, _or_none(DecisionRule.to_dict)),
     "unseen": _plain(dict[str, float], dict),
     "metrics": _plain(dict[str, Any], _finite),

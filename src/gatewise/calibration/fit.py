@@ -1,9 +1,9 @@
-"""Fits what is added to a model's predictions, on validation rows alone.
+"""Fits what is set right in a model's predictions, on validation rows alone.
 
-Labels of neighbouring rows overlap, and a rank among rows that are settled by the same bars promises more than they
-hold. So one moment is taken for each label that is settled: the newest one, then the newest whose label was known by
-then, and so on. What these still remember of each other is measured; where they do, ranks are taken among fewer and
-nothing is promised.
+Of numbers, rows are counted with care: labels of neighbouring rows overlap, and a rank among rows that are settled by
+the same bars promises more than they hold. So one moment is taken for each label that is settled: the newest one, then
+the newest whose label was known by then, and so on. What these still remember of each other is measured; where they do,
+ranks are taken among fewer and nothing is promised. Of classes see `class_choice`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.calibration.calibrator import Calibrator
+from gatewise.calibration.class_choice import fit_classes
 from gatewise.calibration.conformal import conformal_shifts
+from gatewise.calibration.shifts import Shifts
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL
@@ -29,9 +31,9 @@ from gatewise.targets.outputs.volatility import smearing
 Ints = npt.NDArray[np.int64]
 
 
-def calibration_method(config: ExperimentConfig, kind: str) -> str | None:
-    """How predictions of a kind are calibrated; `None`: not at all."""
-    return config.calibration.method_for(kind, config.model.calibrated or config.training.loss.name == "qlike")
+def calibration_methods(config: ExperimentConfig, kind: str) -> tuple[str, ...]:
+    """Those that predictions of a kind may be calibrated by; none: they are not."""
+    return config.calibration.methods_for(kind, config.model.calibrated or config.training.loss.name == "qlike")
 
 
 def fit_calibrator(
@@ -43,12 +45,16 @@ def fit_calibrator(
         rows: that the model has not learned from, all labelled; training labels are settled before the first of them.
         predictions: float64 [rows, num_outputs], in the unit that is learned.
     """
-    spec, method = samples.labels.spec, calibration_method(config, samples.labels.spec.kind)
-    if method is None:
+    spec = samples.labels.spec
+    methods = calibration_methods(config, spec.kind)
+    if not methods:
         return None
     y = trained_labels(samples, fold, rows)
-    if method == "smearing":
-        return Calibrator("smearing", tuple(smearing(predictions, y).tolist()), len(rows), len(rows))
+    if spec.kind == "classes":
+        unseen = [name for name, share in zip(samples.labels.classes, fold.floor, strict=True) if share]
+        return fit_classes(methods, samples, rows, predictions, y.astype(np.int64), config.target.horizon, unseen)
+    if methods == ("smearing",):
+        return Shifts("smearing", tuple(smearing(predictions, y).tolist()), len(rows), len(rows))
     assert isinstance(spec, Quantiles)
     settled = settled_apart(samples, rows)
     predictions, y = predictions[settled], y[settled]
@@ -56,7 +62,7 @@ def fit_calibrator(
     signals = np.column_stack([error, spec.losses(predictions, y)])  # where it lies, and how wide it is
     independent, mood = independent_rows(samples, rows[settled], signals)
     shifts = conformal_shifts(spec, predictions, y, independent)
-    return Calibrator("conformal", shifts, len(rows), independent, _not_promised(shifts, independent, mood))
+    return Shifts("conformal", shifts, len(rows), independent, _not_promised(shifts, independent, mood))
 
 
 def settled_apart(samples: Samples, rows: Rows) -> Ints:

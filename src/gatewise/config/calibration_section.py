@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from gatewise.config.section import Section
 from gatewise.errors import ConfigError
 
-# Of each method the kind of predictions that it is for, as `targets/outputs/table.py` names it.
-CALIBRATES = {"conformal": "quantiles", "smearing": "volatility"}
+ClassMethod = Literal["temperature", "vector", "isotonic"]
+CLASS_METHODS: tuple[ClassMethod, ...] = get_args(ClassMethod)
+
+# Of each kind of predictions, as `targets/outputs/table.py` names it, the methods that there are.
+METHODS: dict[str, tuple[str, ...]] = {
+    "classes": CLASS_METHODS,
+    "quantiles": ("conformal",),
+    "volatility": ("smearing",),
+}
 
 
 class CalibrationConfig(Section):
-    """How a trained model's predictions are calibrated; `auto` takes the method of their kind, if there is one."""
+    """How a trained model's predictions are calibrated; `auto` takes the method of their kind, if there is one, and of
+    several the best, if one is better than none.
+    """
 
-    method: Literal["auto", "none", "conformal", "smearing"] = "auto"
+    method: Literal["auto", "none", "temperature", "vector", "isotonic", "conformal", "smearing"] = "auto"
 
     def require(self, output_kind: str) -> None:
         """Refuses a method that is for predictions of another kind.
@@ -22,20 +31,19 @@ class CalibrationConfig(Section):
         Raises:
             ConfigError: it is.
         """
-        if CALIBRATES.get(self.method, output_kind) != output_kind:
+        kinds = [kind for kind, methods in METHODS.items() if self.method in methods]
+        if kinds and output_kind not in kinds:
             raise ConfigError(
-                f"calibration.method {self.method} is for {CALIBRATES[self.method]}; this target is of {output_kind}",
+                f"calibration.method {self.method} is for {kinds[0]}; this target is of {output_kind}",
                 'calibration.method="auto"',
             )
 
-    def method_for(self, output_kind: str, calibrated: bool) -> str | None:
-        """The method to use; `None` for none.
+    def methods_for(self, output_kind: str, calibrated: bool) -> tuple[str, ...]:
+        """The method to use, or those to choose from; none: predictions stay as they are.
 
         Args:
             calibrated: what is predicted comes calibrated already, so `auto` leaves it alone.
         """
         if self.method != "auto":
-            return None if self.method == "none" else self.method
-        if calibrated:
-            return None
-        return next((method for method, kind in CALIBRATES.items() if kind == output_kind), None)
+            return () if self.method == "none" else (self.method,)
+        return () if calibrated else METHODS.get(output_kind, ())

@@ -192,6 +192,12 @@ TRAIN_FLAGS = (
             str,
             "uniqueness: labels that overlap others count less; uniqueness_decay: older ones too.",
         ),
+        Flag(
+            "--calibration",
+            "calibration.method",
+            str,
+            "By validation rows; none, or of classes temperature, vector, isotonic.",
+        ),
         Flag("--seed", "training.seed", int, "Same seed, same weights."),
     ),
     *_in(

@@ -51,6 +51,9 @@ class DecisionScores:
         """All rows, or those acted on."""
         return self.contributions[:, :1] if metric == "coverage" else self.contributions[:, 1:2]
 
+    def unsummed(self) -> dict[str, float]:
+        return {}
+
     def on_rows(self, at: Ints, scale: Floats | None = None) -> DecisionScores:
         """The scores of some rows."""
         return DecisionScores(self.contributions[at])

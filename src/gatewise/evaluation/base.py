@@ -83,6 +83,9 @@ class Scores(Protocol):
     def truth(self) -> Floats:
         """[n, t], what of the labels metrics depend on beside `signals`; t may be 0."""
 
+    def unsummed(self) -> dict[str, float]:
+        """Metrics over all rows that no sums settle; they have no interval."""
+
     def basis(self, metric: str) -> Floats:
         """[n, kinds], above 0 on the rows of each kind that a share needs, such as those of its class."""
 
@@ -96,6 +99,13 @@ class PredictionScores(Scores, Protocol):
     @property
     def loss(self) -> Floats:
         """[n], a proper one; over several outputs, of all together."""
+
+
+def metrics_of(scores: Scores) -> dict[str, float]:
+    """Metrics by name over all rows that are scored, and `n`, how many those are."""
+    metrics = scores.metrics(scores.contributions.sum(axis=0))
+    values = {name: float(value) for name, value in metrics.items()}
+    return values | scores.unsummed() | {"n": float(len(scores.contributions))}
 
 
 def beats(difference: Interval) -> bool | None:

@@ -13,31 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DivergedError
-from gatewise.evaluation.base import ClassPrediction, Floats, Ints, check_labels, class_prediction
+from gatewise.evaluation.base import ClassPrediction, Floats, Ints, check_labels, class_prediction, metrics_of
+from gatewise.evaluation.reliability import BINS, classwise_error, equal_mass_bins, width_error
 
-CALIBRATION_BINS = 15
-LEAST_BIN_ROWS = 100  # few rows take fewer bins: a bin of 20 is off by 0.09 by luck alone
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Said against seen, by bins of equal row count over the probability of the decided class.
-
-    Attributes:
-        confidence, accuracy: float64 [bins], the means of each bin that holds rows.
-        rows: int64 [bins].
-    """
-
-    confidence: Floats
-    accuracy: Floats
-    rows: Ints
-
-    def to_dict(self) -> dict[str, list[float]]:
-        return {
-            "confidence": self.confidence.tolist(),
-            "accuracy": self.accuracy.tolist(),
-            "rows": self.rows.tolist(),
-        }
+SKILL = "brier_skill"
 
 
 @dataclass(frozen=True)
@@ -46,11 +25,13 @@ class ClassScores:
 
     Attributes:
         prob: float64 [n, classes].
+        prior_brier: float64 [n], what the prior's Brier is; `None`: there is no prior.
     """
 
     contributions: Floats
     classes: tuple[str, ...]
     prob: Floats
+    prior_brier: Floats | None = None
 
     @property
     def loss(self) -> Floats:
@@ -85,20 +66,19 @@ class ClassScores:
 
     def on_rows(self, at: Ints, scale: Floats | None = None) -> ClassScores:
         """The scores of some rows; classes have no `scale`."""
-        return replace(self, contributions=self.contributions[at], prob=self.prob[at])
+        prior = None if self.prior_brier is None else self.prior_brier[at]
+        return replace(self, contributions=self.contributions[at], prob=self.prob[at], prior_brier=prior)
 
     def _by_class(self, number: int) -> Floats:
-        first = 3 + CALIBRATION_BINS + number * len(self.classes)
+        first = 3 + BINS + number * len(self.classes)
         return self.contributions[:, first : first + len(self.classes)]
 
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         """Metrics [...] of sums [..., q]; see `classification_metrics` for what each is."""
         num_classes = len(self.classes)
         n = sums[..., 0]
-        gaps = sums[..., 3 : 3 + CALIBRATION_BINS]
-        support, predicted, hits = np.moveaxis(
-            sums[..., 3 + CALIBRATION_BINS :].reshape(*sums.shape[:-1], 3, num_classes), -2, 0
-        )
+        gaps = sums[..., 3 : 3 + BINS]
+        support, predicted, hits = np.moveaxis(sums[..., 3 + BINS :].reshape(*sums.shape[:-1], 3, num_classes), -2, 0)
         by_class = {
             "precision": _ratio(hits, predicted),
             "recall": _ratio(hits, support),
@@ -116,27 +96,46 @@ class ClassScores:
             metrics |= {f"{name}_{label}": v[..., number] for name, v in by_class.items()}
         return metrics
 
+    def unsummed(self) -> dict[str, float]:
+        """`ece` over bins of equal width, and of each class; what is gained on the prior's Brier score."""
+        truth, said = self._by_class(0), self._by_class(1).astype(bool)
+        right = (truth * said).sum(axis=1)
+        prior = self.prior_brier
+        skill = {} if prior is None else {SKILL: float(1 - self.contributions[:, 2].sum() / prior.sum())}
+        return skill | {
+            "ece_width": width_error(self.prob[said], right),
+            "ece_classwise": classwise_error(self.prob, truth.argmax(axis=1)),
+        }
 
-def class_scores(y: Ints, prediction: ClassPrediction, classes: Sequence[str]) -> ClassScores:
-    """Per-row contributions of a prediction; y int64 [n]."""
+
+def class_scores(
+    y: Ints, prediction: ClassPrediction, classes: Sequence[str], prior: Floats | None = None
+) -> ClassScores:
+    """Per-row contributions of a prediction.
+
+    Args:
+        y: int64 [n].
+        prior: float64 [classes], shares that training labels have; `None`: there is no Brier skill.
+    """
     y = check_labels(y, len(classes))
     prob, label = prediction.prob, prediction.label
     if prob.shape != (len(y), len(classes)):
         raise DivergedError(f"a prediction must have shape {(len(y), len(classes))}; got {prob.shape}")
     n, rows = len(y), np.arange(len(y))
     confidence, prob_of_y = prob[rows, label], prob[rows, y]
-    bins = _equal_mass_bins(confidence)
-    out = np.zeros((n, 3 + CALIBRATION_BINS + 3 * len(classes)))
+    bins = equal_mass_bins(confidence)
+    out = np.zeros((n, 3 + BINS + 3 * len(classes)))
     out[:, 0] = 1
     out[:, 1] = -np.log(np.maximum(prob_of_y, np.finfo(np.float64).eps))
     out[:, 2] = np.square(prob).sum(axis=1) - 2 * prob_of_y + 1
     out[rows, 3 + bins] = confidence - (label == y)
-    first = 3 + CALIBRATION_BINS
+    first = 3 + BINS
     out[rows, first + y] = 1
     out[rows, first + len(classes) + label] = 1
     hit = rows[label == y]
     out[hit, first + 2 * len(classes) + y[hit]] = 1
-    return ClassScores(out, tuple(classes), prob)
+    prior_brier = None if prior is None else np.square(prior).sum() - 2 * prior[y] + 1
+    return ClassScores(out, tuple(classes), prob, prior_brier)
 
 
 def classification_metrics(
@@ -157,37 +156,19 @@ def classification_metrics(
         (Brier 1950, summed over classes, 0 to 2); ece: expected calibration error, the mean over rows of
         |mean confidence - accuracy| of the row's bin, with up to 15 bins of equal row count (100 or more) over the
         probability of the decided class (Nguyen and O'Connor 2015), since weak models' confidences crowd into a few
-        equal-width bins; n.
+        equal-width bins; ece_width: over these; ece_classwise: likewise, the mean over the classes' own probabilities;
+        n.
 
     Raises:
         LabelError: a label outside the classes, or no rows.
         DivergedError: probabilities negative or not finite.
     """
-    scores = class_scores(y, class_prediction(prob, label), classes)
-    metrics = scores.metrics(scores.contributions.sum(axis=0))
-    return {name: float(value) for name, value in metrics.items()} | {"n": float(len(y))}
+    return metrics_of(class_scores(y, class_prediction(prob, label), classes))
 
 
 def confusion_counts(y: Ints, label: Ints, num_classes: int) -> Ints:
     """int64 [classes, classes]: rows true, columns decided."""
     return np.bincount(y * num_classes + label, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def reliability(y: Ints, prediction: ClassPrediction) -> Reliability:
-    """The bins behind `ece`."""
-    prob = prediction.prob[np.arange(len(y)), prediction.label]
-    bins = _equal_mass_bins(prob)
-    rows = np.bincount(bins, minlength=CALIBRATION_BINS)
-    held = rows > 0
-    confidence = np.bincount(bins, prob, CALIBRATION_BINS)[held] / rows[held]
-    accuracy = np.bincount(bins, prediction.label == y, CALIBRATION_BINS)[held] / rows[held]
-    return Reliability(confidence, accuracy, rows[held].astype(np.int64))
-
-
-def _equal_mass_bins(prob: Floats) -> Ints:
-    bins = min(CALIBRATION_BINS, max(1, len(prob) // LEAST_BIN_ROWS))
-    edges = np.quantile(prob, np.arange(1, bins) / bins)
-    return np.searchsorted(edges, prob, side="right").astype(np.int64)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -223,7 +223,8 @@ def _judged(
     result = judge_part(part, model, baselines, **how, outside=judge.outside(ground, rows))
     if uncalibrated is not None:
         before = judge_part(part, score(uncalibrated), {"calibrated": model}, **how | {"chance": ("calibrated",)})
-        result = replace(result, uncalibrated=before)
+        details = judge.details(ground, rows, uncalibrated, {"model": score(uncalibrated)}, before)
+        result = replace(result, uncalibrated=replace(before, **details))
     if part == rules.newest:  # the part that counts: it costs three times what all rows together do
         names = dict(enumerate(table.symbols))
         scale_of = partial(judge.symbol_scale, ground)
@@ -238,7 +239,7 @@ def _judged(
                 seed=rules.seed,
             ),
         )
-    return replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}))
+    return replace(result, **judge.details(ground, rows, predictions, {"model": model, **baselines}, result))
 
 
 def _naive_sides(ground: Ground, rows: Ints, predicted: npt.NDArray[Any]) -> Sides | None:

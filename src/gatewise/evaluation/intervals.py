@@ -29,6 +29,7 @@ _STRETCHES, _RARE, _ENOUGH = 15, 0.15, 300  # what is rarer than that share of t
 _SLOW = 0.8  # of the frequency at which a geometrically fading memory has lost half of its variance
 _NO_SPREAD = "every row adds the same to it"
 _WITHOUT = {
+    "brier_skill": "there is no prior beside it",
     "coverage_error": "a mean of gaps is biased upwards by chance, so no interval around it holds",
     "ece": "a gap between binned shares is biased upwards by chance, so no interval around it holds",
     **dict.fromkeys(
@@ -91,7 +92,7 @@ class Influence:
         self.scores, self.when = scores, when
         self.by_moment = when.sums(scores.contributions)
         self.sums = self.by_moment.sum(axis=0)
-        self.values = {name: float(value) for name, value in scores.metrics(self.sums).items()}
+        self.values = {name: float(value) for name, value in scores.metrics(self.sums).items()} | scores.unsummed()
         self._gradients = self._gradients_of(scores)
         slow = fft.dct(self.by_moment, axis=0)[1 : 1 + Precision.of(when.count, 1.0).freedom]
         self.slow: Floats = np.asarray(slow) / np.sqrt(2)
@@ -164,6 +165,17 @@ def difference(model: Influence, baseline: Influence, metric: str, precision: Pr
         return Interval(value, reason=_NO_SPREAD)
     half = float(stats.t.ppf((1 + confidence) / 2, precision.freedom)) * error
     return Interval(value, value - half, value + half)
+
+
+def skill(model: Influence, reference: Influence, loss: str, precision: Precision, confidence: float) -> Interval:
+    """What is gained on a reference, 1 - loss / its loss, paired: over the same moments."""
+    lost, whole = model.values[loss], reference.values[loss]
+    slow = reference.components(loss, precision.freedom) * (lost / whole) - model.components(loss, precision.freedom)
+    error = _standard_error(slow) / whole
+    if error <= 1e-12:
+        return Interval(1 - lost / whole, reason=_NO_SPREAD)
+    half = float(stats.t.ppf((1 + confidence) / 2, precision.freedom)) * error
+    return Interval(1 - lost / whole, 1 - lost / whole - half, min(1.0, 1 - lost / whole + half))
 
 
 def _standard_error(components: Floats) -> float:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from gatewise.evaluation.base import Interval, Ints, Scores, beats, shown, signed
-from gatewise.evaluation.class_metrics import Reliability
+from gatewise.evaluation.class_metrics import SKILL
 from gatewise.evaluation.columns import PERSISTENCE, ColumnResult, column_names, column_summary, column_verdict
-from gatewise.evaluation.intervals import Influence, Precision, difference, too_few
+from gatewise.evaluation.intervals import Influence, Precision, difference, skill, too_few
 from gatewise.evaluation.loss_tests import LossTests
 from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.evaluation.moments import Moments, memory, moments
+from gatewise.evaluation.reliability import BrierParts, Reliability
 from gatewise.evaluation.sequence_metrics import StepErrors
 from gatewise.evaluation.trading import Backtest
 from gatewise.evaluation.verdict import Judgement, Verdict, judge_differences
@@ -32,14 +33,13 @@ class PartResult:
         differences: model minus each baseline in the deciding metric, paired: over the same moments.
         judgement: the verdict, and the baseline that it names; see `evaluation.verdict`.
         chance: the baseline that knows nothing: `prior`, and for numbers `persistence` where that is better.
-        beats_chance: True where the whole interval of the difference to `chance` lies below zero; False where it lies
-            above zero; `None` where it holds zero or there is none.
+        beats_chance: whether the interval of the difference to `chance` lies below zero; False: above; `None`: neither.
         summary: the verdict with its numbers.
         reason: why no metric has an interval; `None` where they have.
         memory_rows: rows after which what happens counts as independent, of the difference that decides.
         independent_rows: how many independent ones the rows are worth by that, moments counted.
         freedom: degrees of freedom of its interval; confidence: of all intervals.
-        confusion: int64 [classes, classes], rows true, columns decided. reliability. Both `None` but for classes.
+        confusion: int64 [classes, classes], rows true, columns decided. It, reliability, brier_parts: of classes alone.
         backtest: what trading it makes; `None` where nothing says where a price goes, or the table has no close.
         columns: by name, where columns of the table are predicted; each beside its present value.
         steps: errors of a path step by step; `None` of other predictions.
@@ -66,6 +66,7 @@ class PartResult:
     confidence: float
     confusion: Ints | None = None
     reliability: Reliability | None = None
+    brier_parts: BrierParts | None = None
     backtest: Backtest | None = None
     columns: Mapping[str, ColumnResult] = field(default_factory=dict)
     steps: StepErrors | None = None
@@ -118,10 +119,12 @@ class PartResult:
                 "without": {name: metric.reason for name, metric in self.metrics.items() if metric.low is None},
             },
             "confusion": None if self.confusion is None else self.confusion.tolist(),
-            "reliability": None if self.reliability is None else self.reliability.to_dict(),
+            "reliability": self.reliability and self.reliability.to_dict(),
+            "brier_parts": self.brier_parts and asdict(self.brier_parts),
             "backtest": self.backtest and self.backtest.to_dict(),
             "columns": {name: result.to_dict() for name, result in self.columns.items()},
             "symbols": {name: result.to_dict() for name, result in self.symbols.items()},
+            "uncalibrated": self.uncalibrated and self.uncalibrated.to_dict(),
         }
 
 
@@ -164,7 +167,10 @@ def judge_part(
         values = everyone[name].values
         if reason:
             return {metric: Interval(value, reason=reason) for metric, value in values.items()}
-        return {m: everyone[name].interval(m, precise.of_metrics(name), confidence) for m in values}
+        found = {m: everyone[name].interval(m, precise.of_metrics(name), confidence) for m in values}
+        if SKILL in values and "prior" in everyone:
+            found[SKILL] = skill(everyone[name], everyone["prior"], "brier", precise.of_metrics(name), confidence)
+        return found
 
     def against(name: str, metric: str = deciding_metric) -> Interval:
         if reason:

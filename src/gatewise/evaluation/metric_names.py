@@ -42,7 +42,22 @@ METRICS = {
     "macro_f1": Metric("macro F1", high=1.0, lower_is_better=False, places=3),
     "weighted_f1": Metric("weighted F1", high=1.0, lower_is_better=False, in_tables=False, places=3),
     "f1": Metric("F1", high=1.0, lower_is_better=False, in_tables=False, places=3),
+    "brier_skill": Metric(
+        "Brier skill over the prior",
+        low=-np.inf,
+        high=1.0,
+        lower_is_better=False,
+        in_tables=False,
+        places=4,
+        short="Brier skill",
+    ),
     "brier": Metric("Brier score", high=2.0, places=4, short="Brier"),
+    "ece_width": Metric(
+        "calibration error, bins of equal width", high=1.0, in_tables=False, places=1, percent=True, short="ECE width"
+    ),
+    "ece_classwise": Metric(
+        "calibration error, classwise", high=1.0, in_tables=False, places=1, percent=True, short="classwise ECE"
+    ),
     "ece": Metric("calibration error", high=1.0, places=1, percent=True, short="ECE"),
     "mse_source": Metric("MSE in source units", in_tables=False, short="MSE source"),
     "mae_source": Metric("MAE in source units", in_tables=False, short="MAE source"),

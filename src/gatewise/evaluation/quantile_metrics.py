@@ -46,6 +46,9 @@ class QuantileScores:
         """Every row."""
         return self.contributions[:, :1]
 
+    def unsummed(self) -> dict[str, float]:
+        return {}
+
     def on_rows(self, at: Ints, scale: Floats | None = None) -> QuantileScores:
         """The scores of some rows, with their own `scale` where there are several columns to put together."""
         together = self.scale if scale is None or len(self.spec.outputs) == 1 else scale

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.data.table import Table
-from gatewise.evaluation.base import Scores
+from gatewise.evaluation.base import metrics_of
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.reference import by_symbol
@@ -30,12 +30,6 @@ def score(table: Table, labels: Labels, train_rows: Rows, rows: Rows, prediction
         DivergedError: predictions that are not finite.
     """
     return metrics_of(judge_of(labels).scorer(Ground(table, labels, train_rows), rows)(predictions))
-
-
-def metrics_of(scores: Scores) -> dict[str, float]:
-    """Metrics by name over all rows that are scored, and `n`, how many those are."""
-    metrics = scores.metrics(scores.contributions.sum(axis=0))
-    return {name: float(value) for name, value in metrics.items()} | {"n": float(len(scores.contributions))}
 
 
 def score_symbols(

@@ -51,6 +51,9 @@ class SequenceScores:
     def metrics(self, sums: Floats) -> dict[str, Floats]:
         return {name: sums[..., number] / sums[..., 0] for number, name in enumerate(METRICS, start=1)}
 
+    def unsummed(self) -> dict[str, float]:
+        return {}
+
     def on_rows(self, at: Ints, scale: Floats | None = None) -> SequenceScores:
         return replace(self, contributions=self.contributions[at], signals=self.signals[at])
 

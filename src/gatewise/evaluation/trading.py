@@ -143,6 +143,9 @@ class ReturnScores:
         """Every step."""
         return np.ones((len(self.returns), 1))
 
+    def unsummed(self) -> dict[str, float]:
+        return {}
+
     def on_rows(self, at: Ints, scale: Floats | None = None) -> ReturnScores:
         """The scores of some steps."""
         return ReturnScores(self.returns[at], self.steps_per_year)

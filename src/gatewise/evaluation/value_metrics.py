@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gatewise.errors import DivergedError, LabelError
-from gatewise.evaluation.base import Floats, Ints
+from gatewise.evaluation.base import Floats, Ints, metrics_of
 
 _COLUMNS = (
     6  # of each output: |error|, error², y, y² (both about the mean of y's group), direction hit, has a direction
@@ -56,6 +56,9 @@ class ValueScores:
         output = metric.removeprefix("directional_accuracy").removeprefix("_")
         directed = self._each()[:, :, 5]
         return directed[:, [self.outputs.index(output)]] if output in self.outputs else directed
+
+    def unsummed(self) -> dict[str, float]:
+        return {}
 
     def on_rows(self, at: Ints, scale: Floats | None = None) -> ValueScores:
         """The scores of some rows, with their own `scale` where there are several outputs to put together."""
@@ -163,6 +166,4 @@ def regression_metrics(
         LabelError: no rows.
         DivergedError: a prediction is not finite.
     """
-    scores = value_scores(y, value, outputs, reference, scale, group)
-    metrics = scores.metrics(scores.contributions.sum(axis=0))
-    return {name: float(v) for name, v in metrics.items()} | {"n": float(len(scores.contributions))}
+    return metrics_of(value_scores(y, value, outputs, reference, scale, group))

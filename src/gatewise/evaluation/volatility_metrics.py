@@ -51,6 +51,9 @@ class VolatilityScores:
         """Every row."""
         return self.contributions[:, :1]
 
+    def unsummed(self) -> dict[str, float]:
+        return {}
+
     def on_rows(self, at: Ints, scale: Floats | None = None) -> VolatilityScores:
         """The scores of some rows; one output has no unit to be put together in."""
         return replace(self, contributions=self.contributions[at], error=self.error[at])

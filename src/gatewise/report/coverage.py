@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from gatewise.calibration.calibrator import Calibrator
+from gatewise.calibration.shifts import Shifts
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.metric_names import metric_interval, metric_text
@@ -64,7 +65,7 @@ def promise(calibrator: Calibrator | None, chose: bool) -> str:
     Args:
         chose: validation rows chose the model's epoch, too.
     """
-    if calibrator is None:
+    if not isinstance(calibrator, Shifts):
         return "Nothing is promised: the quantiles are those of the model, which validation rows have not set right."
     if calibrator.not_promised:
         return f"Not promised: {calibrator.not_promised}."

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from gatewise.evaluation.base import Interval, Ints
-from gatewise.evaluation.class_metrics import Reliability
+from gatewise.evaluation.base import Floats, Interval, Ints
+from gatewise.evaluation.reliability import Reliability
 from gatewise.evaluation.verdict import COLOURS, judge_differences
 from gatewise.report.data import Predicted
-from gatewise.report.figure_style import BASELINE, INK, MODEL, QUIET, date_text, styled
+from gatewise.report.figure_style import ACCENT, BASELINE, INK, MODEL, QUIET, date_text, styled
 
 
 def differences(metric: str, paired: Mapping[str, Interval], confidence: float) -> go.Figure:
@@ -83,11 +84,14 @@ def confusion(counts: Ints, classes: Sequence[str]) -> go.Figure:
     return styled(figure, legend=False)
 
 
-def reliability_diagram(reliability: Reliability) -> go.Figure:
-    """Accuracy by stated probability, and how many rows stand behind each point."""
-    both = np.concatenate([reliability.confidence, reliability.accuracy])
-    edges = np.array([both.min(), both.max()])
-    edges = np.clip(edges + np.array([-0.05, 0.05]), 0, 1)
+def reliability_diagram(reliability: Reliability, uncalibrated: Reliability | None = None) -> go.Figure:
+    """Accuracy by stated probability with its interval; `uncalibrated`: before validation rows set it right."""
+    lines = {"model": (reliability, MODEL, "circle")}
+    if uncalibrated is not None:
+        lines = {"before calibration": (uncalibrated, ACCENT, "circle-open"), **lines}
+    ends = (end for each, _, _ in lines.values() for end in (each.confidence, _ends(each, "low"), _ends(each, "high")))
+    shown = np.concatenate(list(ends))
+    edges = np.clip([shown.min() - 0.02, shown.max() + 0.02], 0, 1)
     figure = go.Figure()
     figure.add_trace(
         go.Scatter(
@@ -95,21 +99,26 @@ def reliability_diagram(reliability: Reliability) -> go.Figure:
             hoverinfo="skip",
         )
     )  # fmt: skip
-    figure.add_trace(
-        go.Scatter(
-            x=reliability.confidence,
-            y=reliability.accuracy,
-            mode="lines+markers",
-            name="model",
-            line={"color": MODEL, "width": 1.5},
-            marker={"size": 8, "color": MODEL},
-            customdata=reliability.rows,
-            hovertemplate="predicted %{x:.1%}, right %{y:.1%} of %{customdata:,} rows<extra></extra>",
-        )
-    )
+    for name, (each, colour, symbol) in lines.items():
+        seen = np.array([interval.value for interval in each.accuracy])
+        bars = {"array": _ends(each, "high") - seen, "arrayminus": seen - _ends(each, "low"), "thickness": 1}
+        figure.add_trace(
+            go.Scatter(
+                x=each.confidence, y=seen, mode="lines+markers", name=name, line={"color": colour, "width": 1},
+                error_y={"type": "data", "symmetric": False, **bars}, customdata=each.rows,
+                marker={"size": 7, "color": colour, "symbol": symbol},
+                hovertemplate="predicted %{x:.1%}, right %{y:.1%} of %{customdata:,} rows<extra></extra>",
+            )
+        )  # fmt: skip
     figure.update_xaxes(title="predicted probability of the decided class", tickformat=".0%", range=edges)
     figure.update_yaxes(title="share that was right", tickformat=".0%", range=edges)
     return styled(figure)
+
+
+def _ends(reliability: Reliability, which: Literal["low", "high"]) -> Floats:
+    """An end of each bin's interval; the share itself where there is none."""
+    ends = ((getattr(each, which), each.value) for each in reliability.accuracy)
+    return np.array([value if end is None else end for end, value in ends])
 
 
 def predicted_against_actual(rows: Predicted, output: int, name: str) -> go.Figure:

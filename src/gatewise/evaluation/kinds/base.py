@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.evaluation.judge import PartResult
 from gatewise.tabular.base import Features, Say, say_nothing
 from gatewise.targets.base import Labels
 from gatewise.targets.learned import Units
@@ -106,11 +107,14 @@ class Judge(Protocol):
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         """The naive side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> Mapping[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> Mapping[str, Any]:
         """Further fields of `PartResult`.
 
         Args:
             scores: by the scorer, of `model` and of each baseline.
+            result: of these predictions, without them.
         """
 
     def outside(self, ground: Ground, rows: Ints) -> Mapping[str, float]:

@@ -10,9 +10,12 @@ import numpy as np
 
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, PredictionScores, class_prediction
 from gatewise.evaluation.baselines import ClassPredictor, fit_class_baselines
-from gatewise.evaluation.class_metrics import class_scores, confusion_counts, reliability
+from gatewise.evaluation.class_metrics import class_scores, confusion_counts
+from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
+from gatewise.evaluation.moments import moments
 from gatewise.evaluation.persistence import class_persistence, last_known_row
+from gatewise.evaluation.reliability import brier_parts, reliability
 from gatewise.tabular.base import Features, class_prior
 
 
@@ -23,7 +26,7 @@ class ClassesJudge:
     chance = ("prior",)
 
     def scorer(self, ground: Ground, rows: Ints) -> Scorer:
-        return partial(_scores, ground.labels.at(rows).astype(np.int64), ground.labels.classes)
+        return partial(_scores, ground.labels.at(rows).astype(np.int64), ground.labels.classes, prior=_prior(ground))
 
     def kept_scores(self, spec: Any, y: Ints, predictions: Floats, symbol: Ints) -> PredictionScores:
         return _scores(y, spec.classes, predictions)
@@ -63,10 +66,18 @@ class ClassesJudge:
         position: Floats = side[predictions.argmax(axis=1)]
         return position
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> dict[str, Any]:
         y, predicted = ground.labels.at(rows).astype(np.int64), class_prediction(predictions)
         confusion = confusion_counts(y, predicted.label, len(ground.labels.classes))
-        return {"confusion": confusion, "reliability": reliability(y, predicted)}
+        when = None if result.reason else moments(ground.table.time_us[rows], ground.symbol[rows])
+        memory = result.memory_rows * (when.a_row if when else 1)
+        return {
+            "confusion": confusion,
+            "reliability": reliability(y, predicted, when, memory, result.confidence),
+            "brier_parts": brier_parts(predicted.prob, y),
+        }
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:
         return {}
@@ -75,9 +86,11 @@ class ClassesJudge:
         return None
 
 
-def _scores(y: Ints, classes: tuple[str, ...], predicted: ClassPrediction | Floats) -> PredictionScores:
+def _scores(
+    y: Ints, classes: tuple[str, ...], predicted: ClassPrediction | Floats, prior: Floats | None = None
+) -> PredictionScores:
     made = predicted if isinstance(predicted, ClassPrediction) else class_prediction(predicted)
-    return class_scores(y, made, classes)
+    return class_scores(y, made, classes, prior)
 
 
 def _prior(ground: Ground) -> Floats:

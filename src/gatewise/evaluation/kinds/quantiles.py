@@ -12,6 +12,7 @@ import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.baselines import ValuePredictor, choose_rows, fit_quantile_baselines
+from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.quantile_metrics import quantile_scores
 from gatewise.evaluation.reference import by_symbol, spread, usual_moves
@@ -91,7 +92,9 @@ class QuantilesJudge:
         median = spec.apart(predictions)[:, spec.price, spec.levels.index(0.5)]
         return np.sign(median - start_values(ground.table, spec, rows)[:, spec.price])
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> dict[str, Any]:
         return {}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
+from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.reference import spread
 from gatewise.evaluation.season import random_walk, season_rows, seasonal_naive
@@ -67,7 +68,9 @@ class SequencesJudge:
         side: Floats = np.sign(predictions[:, price] - ground.labels.y[rows, price])
         return side
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> dict[str, Any]:
         errors = {name: scored.by_step for name, scored in scores.items() if name != "prior"}
         return {"steps": StepErrors(_spec(ground).columns, errors)}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.baselines import ValuePredictor, fit_value_baselines
+from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.reference import (
     mean_or_present,
@@ -81,7 +82,9 @@ class ValuesJudge:
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return price_positions(ground.table, ground.labels, rows, predictions)
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> dict[str, Any]:
         return {}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:

@@ -15,6 +15,7 @@ from gatewise.evaluation.baselines import (
     fit_history_baselines,
     fit_value_baselines,
 )
+from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.volatility_metrics import volatility_scores
 from gatewise.tabular.base import Features
@@ -72,7 +73,9 @@ class VolatilityJudge:
     def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
         return None
 
-    def details(self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any]) -> dict[str, Any]:
+    def details(
+        self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult
+    ) -> dict[str, Any]:
         return {}
 
     def outside(self, ground: Ground, rows: Ints) -> dict[str, float]:

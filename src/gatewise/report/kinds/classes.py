@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gatewise.evaluation.judge import PartResult
 from gatewise.report import figures
+from gatewise.report.calibration import calibration_pieces
 from gatewise.report.data import ReportData
 from gatewise.report.html import Pictures
 from gatewise.targets.outputs.base import OutputSpec
@@ -29,9 +30,11 @@ class ClassesDrawing:
             "Confusion matrix",
             "Each row is a true class; its shares add up to 100%.",
         )
+        before = result.uncalibrated.reliability if result.uncalibrated else None
         yield pictures.add(
-            figures.reliability_diagram(result.reliability),
+            figures.reliability_diagram(result.reliability, before),
             "Reliability",
             "Where the model says 40%, is it right 40% of the time? Below the dashed line it promises too much. Each "
-            "dot stands for a bin of rows, by how sure the model was.",
+            "dot stands for a bin of rows, by how sure the model was; bars are intervals.",
         )
+        yield from calibration_pieces(report.calibrator, result, report.evaluation.val_chose)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gatewise.config.schema import EvaluationConfig
-from gatewise.evaluation.base import Floats
+from gatewise.evaluation.base import Floats, metrics_of
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
-from gatewise.evaluation.scoring import PRIOR, metrics_of
+from gatewise.evaluation.scoring import PRIOR
 from gatewise.jobs.shared import ALL, SharedData
 from gatewise.selection.cv.frames import Line, Prediction
 from gatewise.selection.cv.summary import Summary, summarize
