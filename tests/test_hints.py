@@ -64,6 +64,7 @@ CHOICES: dict[str, Any] = {
     "training.device": "cuda:1",
     "training.precision": "bf16",
     "cv.splitter": "kfold",
+    "calibration.method": "isotonic",
     "decision.rule": "probability",
     "cv.test_groups": 3,
     "online.every": "day",

@@ -11,6 +11,7 @@ from pydantic import ConfigDict
 from gatewise.calibration.class_maps import ClassMap, Scaling
 from gatewise.config.calibration_section import ClassMethod
 from gatewise.targets.outputs.base import Floats, OutputSpec
+from gatewise.targets.outputs.classes import Classes
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class ClassCalibrator:
 
     def fits(self, spec: OutputSpec) -> bool:
         """Whether it was fitted on predictions of that kind and width."""
-        if spec.kind != "classes" or (self.map is None) != (self.method == "none"):
+        if not isinstance(spec, Classes) or (self.map is None) != (self.method == "none"):
             return False
         return self.map is None or self.map.fits(spec.num_outputs)
 

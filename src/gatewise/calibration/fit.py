@@ -25,6 +25,7 @@ from gatewise.fold import FittedFold, trained_labels
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows
 from gatewise.targets.outputs.base import Floats
+from gatewise.targets.outputs.classes import Classes
 from gatewise.targets.outputs.quantiles import Quantiles
 from gatewise.targets.outputs.volatility import smearing
 
@@ -50,8 +51,8 @@ def fit_calibrator(
     if not methods:
         return None
     y = trained_labels(samples, fold, rows)
-    if spec.kind == "classes":
-        unseen = [name for name, share in zip(samples.labels.classes, fold.floor, strict=True) if share]
+    if isinstance(spec, Classes):
+        unseen = [name for name, share in zip(spec.classes, fold.floor, strict=True) if share]
         return fit_classes(methods, samples, rows, predictions, y.astype(np.int64), config.target.horizon, unseen)
     if methods == ("smearing",):
         return Shifts("smearing", tuple(smearing(predictions, y).tolist()), len(rows), len(rows))
