@@ -175,11 +175,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             learned[part] = bundle.learned_rows(table, samples.matrix, rows, config.training.device)
         bundle = calibrated(bundle, samples, fold, split.val, learned["val"])
         calibrator = bundle.record.calibrator
-        uncalibrated = {
-            part: bundle.finished(table, rows, learned[part], calibrate=False)
-            for part, rows in parts.items()
-            if calibrator and calibrator.moves
-        }
+        moved = parts if calibrator and calibrator.moves else {}
+        uncalibrated = {p: bundle.finished(table, rows, learned[p], calibrate=False) for p, rows in moved.items()}
         predicted = {
             part: bundle.finished(table, rows, learned[part], out=learned[part]) for part, rows in kept.items()
         }
