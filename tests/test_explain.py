@@ -138,7 +138,7 @@ def test_parts_of_numbers_are_in_the_predictions_own_unit(home: Path, settings: 
     trained = gw.fit(FRAME, **{**tiny, "max_epochs": 1, **settings})
     with pytest.raises(ConfigError, match="came as a frame") as caught:
         trained.explain()
-    assert "model.explain(frame)" in str(caught.value.hint)
+    assert "hand in the frame" in str(caught.value.hint)
     table = given(FRAME).load(trained.bundle.reading())
     made = attribution(trained.bundle, table, table.num_rows - 1)
     assert made.output == output

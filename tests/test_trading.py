@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from gatewise.broker import Market
 from gatewise.config.broker_section import BrokerConfig
 from gatewise.config.schema import TargetConfig
-from gatewise.evaluation.trading import Backtest, backtest, sides
+from gatewise.data.table import Table
+from gatewise.evaluation.kinds.table import JUDGES
+from gatewise.evaluation.trading import Backtest, backtest
+from gatewise.targets.spec import output_spec
 
 DAY_US = 86_400_000_000
 RNG = np.random.default_rng(0)
@@ -71,8 +76,24 @@ def test_symbols_have_accounts_of_their_own_which_make_the_whole_one() -> None:
     assert of_rows(400).symbols == {}
 
 
-def test_positions_become_sides_and_what_is_missing_is_flat() -> None:
-    assert sides(np.array([0.3, -2.0, np.nan, 0.0])).tolist() == [1, -1, 0, 0]
+def test_the_naive_side_is_that_of_what_is_predicted() -> None:
+    rows = np.arange(3)
+    close = np.array([100.0, np.nan, 100.0])
+    frame = pl.DataFrame(
+        {"symbol": ["A"] * 3, "time": pl.Series([0, 1, 2]).cast(pl.Datetime("us", "UTC")), "close": close}
+    )
+    table = Table(frame, timedelta(microseconds=1), timedelta(microseconds=1))
+    up_down = output_spec(TargetConfig(kind="triple_barrier"), ("down", "flat", "up"))
+    prob = np.array([[0.5, 0.3, 0.2], [0.3, 0.4, 0.3], [0.1, 0.2, 0.7]])
+    side = JUDGES["classes"].positions(table, up_down, rows, prob)
+    assert side is not None
+    assert side.tolist() == [-1, 0, 1]
+    levels = output_spec(TargetConfig(kind="next_row", columns=("close",)), ("close",))
+    side = JUDGES["values"].positions(table, levels, rows, np.array([[101.0], [101.0], [99.0]]))
+    assert side is not None
+    assert side.tolist() == [1, 0, -1]  # flat where the present value is missing
+    cats = output_spec(TargetConfig(kind="triple_barrier"), ("cat", "dog"))
+    assert JUDGES["classes"].positions(table, cats, rows, prob[:, :2]) is None
 
 
 @pytest.mark.parametrize(

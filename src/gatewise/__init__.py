@@ -15,6 +15,7 @@ _WHERE = {
     "SequenceModel": "gatewise.estimator",
     "Table": "gatewise.data.table",
     "audit": "gatewise.api.check",
+    "backtest": "gatewise.api.backtest",
     "champion": "gatewise.api.fit",
     "check": "gatewise.api.check",
     "compare": "gatewise.api.compare",

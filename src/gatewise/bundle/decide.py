@@ -8,9 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.broker.market import Sides
 from gatewise.bundle.bundle import Bundle
+from gatewise.data.table import Table
 from gatewise.decisions.fit import fit_rule
 from gatewise.decisions.judge import Decisions, judge_decisions
+from gatewise.evaluation.kinds.table import JUDGES
 from gatewise.samples import Samples
 from gatewise.splits.base import Rows, Split
 
@@ -53,3 +56,15 @@ def judged_decisions(
         for part, rows in parts.items()
     }
     return Decisions(rule, judged)
+
+
+def traded_sides(bundle: Bundle, table: Table, rows: Rows, predicted: npt.NDArray[np.float64]) -> Sides | None:
+    """The side that a broker is told at each row: the bundle's rule's, else the naive one; `None` where nothing says
+    where a price goes.
+
+    Args:
+        predicted: what `Bundle.predict_rows` gives of the rows.
+    """
+    rule, spec = bundle.record.decision_rule, bundle.spec
+    naive = JUDGES[spec.kind].positions(table, spec, rows, predicted)
+    return naive if naive is None or rule is None else rule(spec, predicted)[0]

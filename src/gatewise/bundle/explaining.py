@@ -72,7 +72,7 @@ def own_table(bundle: Bundle) -> Table:
     if spec.source == "frame":
         raise ConfigError(
             "the model was trained on rows that came as a frame of Python's, which are nowhere to be read again",
-            "give rows: model.explain(frame), or name files of them: data.paths=FILE",
+            "hand in the frame, or name files of its rows: data.paths=FILE",
         )
     return load_table(spec)
 

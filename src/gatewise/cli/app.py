@@ -8,6 +8,7 @@ import typer
 
 from gatewise.cli import (
     audit,
+    backtest,
     compare,
     config,
     cv,
@@ -62,6 +63,7 @@ for verb in (
     tune,
     predict,
     explain,
+    backtest,
     evaluate,
     audit,
     rollback,

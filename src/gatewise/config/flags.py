@@ -227,6 +227,17 @@ CV_FLAGS = _in(
     ),
     Flag("--online-how", "online.how", str, "warm: networks go on from where they are; refit: all is fitted anew."),
 )
+# Of a trained model; not of its training, whose --set says them.
+BROKER_FLAGS = _in(
+    EVALUATION,
+    Flag("--cost", "evaluation.cost", float, "Fee, one way, a fraction of the price.", ("--fee",)),
+    Flag("--slippage", "broker.slippage", float, "Beside the fee, one way, a fraction of the price."),
+    Flag("--fill", "broker.fill", str, "Orders are filled at the next row's open, or at the row's own close."),
+    Flag("--hold", "broker.hold", int, "Rows that a trade is held.", unset="the horizon"),
+    Flag("--sides", "broker.sides", str, "both, or long: no short trades."),
+    Flag("--size", "broker.size", float, "Of a trade, a share of its symbol's capital.", unset="1 / hold"),
+    Flag("--max-position", "broker.max_position", float, "Largest position of a symbol, likewise."),
+)
 ALL_FLAGS = (*DATA_FLAGS, *MODEL_FLAGS, *TRAIN_FLAGS, *DECISION_FLAGS, *CV_FLAGS)
 FIELD_FLAGS = {flag.field: flag.name for flag in ALL_FLAGS}
 # Arguments of functions that commands take as flags.

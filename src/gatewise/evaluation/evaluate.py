@@ -24,7 +24,7 @@ from gatewise.evaluation.judge import PartResult, judge_part
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.loss_tests import loss_tests
-from gatewise.evaluation.trading import Backtest, backtest, sides
+from gatewise.evaluation.trading import Backtest, backtest
 from gatewise.evaluation.units import ErrorUnits, error_units
 from gatewise.evaluation.verdict import Judgement, on_chosen_rows
 from gatewise.tabular.base import Say, say_nothing
@@ -244,8 +244,7 @@ def _judged(
 
 def _naive_sides(ground: Ground, rows: Ints, predicted: npt.NDArray[Any]) -> Sides | None:
     predictions = np.asarray(predicted, dtype=np.float64).reshape(len(rows), -1)
-    position = judge_of(ground.labels).positions(ground, rows, predictions)
-    return None if position is None else sides(position)
+    return judge_of(ground.labels).positions(ground.table, ground.labels.spec, rows, predictions)
 
 
 def _traded(rules: _Rules, rows: Ints, side: Sides | None) -> Backtest | None:

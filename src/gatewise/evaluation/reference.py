@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gatewise.broker.market import Sides
 from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.targets.base import Labels
 from gatewise.targets.learned import start_values
+from gatewise.targets.outputs.base import OutputSpec
 
 
 def by_symbol(table: Table, train_rows: Ints, rows: Ints, predict: Callable[[Ints, Ints], Floats]) -> Floats:
@@ -60,15 +62,13 @@ def spread(y: Floats) -> Floats:
     return np.where(deviation > 0, deviation, 1.0)
 
 
-def price_positions(table: Table, labels: Labels, rows: Ints, values: Floats) -> Floats | None:
-    """The naive side at each row, -1, 0 or 1: up or down as predicted; `None` where no output is a price's move.
-
-    Args:
-        values: [rows, outputs], predicted.
+def price_sides(table: Table, spec: OutputSpec, rows: Ints, values: Floats) -> Sides:
+    """The naive side at each row: up or down as the price's number is predicted, float64 [rows]; flat where its present
+    value is missing.
     """
-    if (price := labels.spec.price) is None:
-        return None
-    return np.sign(values[:, price] - start_values(table, labels.spec, rows)[:, price])
+    assert spec.price is not None
+    move = values - start_values(table, spec, rows)[:, spec.price]
+    return np.sign(np.nan_to_num(move)).astype(np.int8)
 
 
 def outside_training(labels: Labels, train_rows: Ints, rows: Ints) -> dict[str, float]:

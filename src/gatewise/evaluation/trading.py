@@ -50,11 +50,6 @@ def _plain(interval: Interval | None) -> dict[str, float | None]:
     return {"value": None, "low": None, "high": None} if interval is None else interval.to_dict()
 
 
-def sides(position: Floats) -> Sides:
-    """Positions of `Judge.positions` as a broker takes them; flat where there is none."""
-    return np.sign(np.nan_to_num(position)).astype(np.int8)
-
-
 def backtest(
     side: Sides,
     rows: Ints,

@@ -18,6 +18,9 @@ from gatewise.report.figure_style import ACCENT, BASELINE, MODEL, QUIET, date_te
 from gatewise.report.html import Cell, Line, Pictures, bullets, columns, render_page, section, table, titled
 
 MOST_TRADES = 200  # of a page
+SYMBOL_FIGURES = (
+    "Return after cost", "Return before cost", "Sharpe ratio after cost", "Fee at which nothing is left", "Trades",
+)  # fmt: skip
 
 
 def account_figure(account: Account) -> go.Figure:
@@ -43,7 +46,7 @@ def account_figure(account: Account) -> go.Figure:
     return styled(figure)
 
 
-def figures_of(backtest: Backtest) -> dict[str, str]:
+def named_figures(backtest: Backtest) -> dict[str, str]:
     """The figures by their names, as people read them; terminal and page show the same."""
     account = backtest.account
     trades, terms, cost = account.trades, account.terms, account.break_even_cost
@@ -87,25 +90,18 @@ def account_pieces(backtest: Backtest, pictures: Pictures) -> Iterator[str]:
         wide=True,
         height=520,
     )
-    yield columns(figures_of(backtest))
+    yield columns(named_figures(backtest))
     if backtest.symbols:
         yield symbol_lines(backtest.symbols)
 
 
 def symbol_lines(symbols: Mapping[str, Backtest]) -> Markup:
     """Each symbol as an account of its own, a line each."""
-    head = (
-        "Return after cost",
-        "Return before cost",
-        "Sharpe ratio after cost",
-        "Fee at which nothing is left",
-        "Trades",
-    )
     lines = []
     for name, backtest in symbols.items():
-        figures = figures_of(backtest)
-        lines.append(Line(name, [Cell(figures[column]) for column in head]))
-    return table("Trading, symbol by symbol", "Each symbol as an account of its own.", head, lines)
+        figures = named_figures(backtest)
+        lines.append(Line(name, [Cell(figures[column]) for column in SYMBOL_FIGURES]))
+    return table("Trading, symbol by symbol", "Each symbol as an account of its own.", SYMBOL_FIGURES, lines)
 
 
 def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
@@ -116,7 +112,7 @@ def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
     """
     trades = account.trades
     newest = np.argsort(trades.exit_us, kind="stable")[::-1][:MOST_TRADES].tolist()
-    entered, left = date_text(trades.entry_us), date_text(trades.exit_us)
+    entered, left = (np.char.replace(date_text(us), "T", " ") for us in (trades.entry_us, trades.exit_us))
     lines = []
     for n in newest:
         prices = f"{trades.entry_price[n]:,.6g} → {trades.exit_price[n]:,.6g}"
@@ -132,7 +128,7 @@ def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
         f"The newest {len(newest):,} of {len(trades):,}." if len(newest) < len(trades) else f"{len(trades):,} trades."
     )
     unit = "price units" if account.in_price_units else "shares of the capital"
-    caption = f"{many} Times are those of the rows whose prices filled them; before and after cost in {unit}."
+    caption = f"{many} A line begins with the time of the row that filled it; before and after cost in {unit}."
     return table("Trades", caption, ("out", "symbol", "side", "price", "before cost", "after cost"), lines)
 
 

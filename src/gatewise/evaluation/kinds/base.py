@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from gatewise.broker.market import Sides
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL, Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
@@ -104,8 +105,12 @@ class Judge(Protocol):
     def references(self, ground: Ground, rows: Ints) -> Mapping[str, Any]:
         """Those of them that take no fitting beside training's labels, but for the prior."""
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
-        """The naive side at each row, -1, 0 or 1; `None` where nothing says where a price goes."""
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
+        """The naive side at each row; `None` where nothing says where a price goes.
+
+        Args:
+            spec: of the outputs. predictions: float64 [rows, num_outputs], in their own units.
+        """
 
     def details(
         self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.broker.market import Sides
+from gatewise.data.table import Table
 from gatewise.evaluation.base import ClassPrediction, Floats, Ints, PredictionScores, class_prediction
 from gatewise.evaluation.baselines import ClassPredictor, fit_class_baselines
 from gatewise.evaluation.class_metrics import class_scores, confusion_counts
@@ -57,14 +59,12 @@ class ClassesJudge:
         last = last_known_row(labels.known_at, labels.valid, _symbol_start(ground.symbol))
         return {"persistence": class_persistence(y, last, ground.train_rows, rows, _prior(ground))}
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
         """up is +1, down is -1, any other class 0; `None` where the classes do not say up and down."""
-        classes = ground.labels.classes
-        if not {"up", "down"} <= set(classes):
+        if not {"up", "down"} <= set(spec.classes):
             return None
-        side: Floats = np.array([{"up": 1.0, "down": -1.0}.get(name, 0.0) for name in classes])
-        position: Floats = side[predictions.argmax(axis=1)]
-        return position
+        side = np.array([{"up": 1, "down": -1}.get(name, 0) for name in spec.classes], np.int8)
+        return np.asarray(side[predictions.argmax(axis=1)])
 
     def details(
         self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.broker.market import Sides
+from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.baselines import ValuePredictor, choose_rows, fit_quantile_baselines
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground, Scorer
 from gatewise.evaluation.quantile_metrics import quantile_scores
-from gatewise.evaluation.reference import by_symbol, spread, usual_moves
+from gatewise.evaluation.reference import by_symbol, price_sides, spread, usual_moves
 from gatewise.evaluation.spread import quantiles_by_spread
 from gatewise.tabular.base import Features
 from gatewise.targets.learned import start_values
@@ -84,13 +86,12 @@ class QuantilesJudge:
     def references(self, ground: Ground, rows: Ints) -> dict[str, Floats]:
         return quantiles_by_spread(ground, _spec(ground), rows, self.knowing_nothing(ground, rows))
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
         """By the median, where it is predicted."""
-        spec = _spec(ground)
         if spec.price is None or 0.5 not in spec.levels:
             return None
         median = spec.apart(predictions)[:, spec.price, spec.levels.index(0.5)]
-        return np.sign(median - start_values(ground.table, spec, rows)[:, spec.price])
+        return price_sides(table, spec, rows, median)
 
     def details(
         self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult

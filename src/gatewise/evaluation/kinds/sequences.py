@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.broker.market import Sides
+from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.judge import PartResult
 from gatewise.evaluation.kinds.base import BaselineRows, Ground
-from gatewise.evaluation.reference import spread
+from gatewise.evaluation.reference import price_sides, spread
 from gatewise.evaluation.season import random_walk, season_rows, seasonal_naive
 from gatewise.evaluation.sequence_metrics import Paths, SequenceScores, StepErrors, sequence_scores
 from gatewise.features.scaling import fit_scaler
@@ -61,12 +63,9 @@ class SequencesJudge:
     def references(self, ground: Ground, rows: Ints) -> dict[str, Paths]:
         return {name: partial(_at, one, rows) for name, one in _references(ground).items()}
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
         """By the close of the next row."""
-        if (price := _spec(ground).price) is None:
-            return None
-        side: Floats = np.sign(predictions[:, price] - ground.labels.y[rows, price])
-        return side
+        return None if spec.price is None else price_sides(table, spec, rows, predictions[:, spec.price])
 
     def details(
         self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult

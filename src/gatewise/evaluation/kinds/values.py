@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.broker.market import Sides
+from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.baselines import ValuePredictor, fit_value_baselines
 from gatewise.evaluation.judge import PartResult
@@ -15,7 +17,7 @@ from gatewise.evaluation.reference import (
     mean_or_present,
     nearer_of_mean_and_present,
     outside_training,
-    price_positions,
+    price_sides,
     spread,
     usual_moves,
 )
@@ -79,8 +81,8 @@ class ValuesJudge:
         start = start_values(ground.table, ground.labels.spec, rows)
         return {"persistence": np.where(np.isfinite(start), start, prior)}
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
-        return price_positions(ground.table, ground.labels, rows, predictions)
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
+        return None if spec.price is None else price_sides(table, spec, rows, predictions[:, spec.price])
 
     def details(
         self, ground: Ground, rows: Ints, predictions: Floats, scores: Mapping[str, Any], result: PartResult

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gatewise.broker.market import Sides
+from gatewise.data.table import Table
 from gatewise.evaluation.base import Floats, Ints, PredictionScores
 from gatewise.evaluation.baselines import (
     HistoryPredictor,
@@ -70,7 +72,7 @@ class VolatilityJudge:
         logs = 0.5 * np.log(history.means[rows])
         return {"random_walk": logs[:, :1], "mean_5": logs[:, 1:2]}
 
-    def positions(self, ground: Ground, rows: Ints, predictions: Floats) -> Floats | None:
+    def positions(self, table: Table, spec: Any, rows: Ints, predictions: Floats) -> Sides | None:
         return None
 
     def details(

@@ -16,10 +16,8 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.blocks import block_numbers
 from gatewise.data.table import SYMBOL
 from gatewise.evaluation.base import Floats, Ints
-from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
 from gatewise.evaluation.scoring import PRIOR
-from gatewise.evaluation.trading import sides
 from gatewise.jobs.shared import SharedData
 from gatewise.selection.cv.pooled import Pooled
 from gatewise.selection.luck.overfitting import OverfittingReport, overfitting_report
@@ -80,6 +78,4 @@ def _skill(trial: Pooled, prior: Pooled, rows: Ints, labels: Labels, symbol: Int
 
 def _side(trial: Pooled, rows: Ints, shared: SharedData, horizon: int) -> Sides | None:
     labels = shared.horizons[horizon].labels
-    ground = Ground(shared.table, labels, np.empty(0, np.int64))
-    position = judge_of(labels).positions(ground, rows, trial.values[rows])
-    return None if position is None else sides(position)
+    return judge_of(labels).positions(shared.table, labels.spec, rows, trial.values[rows])
