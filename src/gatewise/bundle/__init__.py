@@ -2,7 +2,7 @@
 
 from gatewise.bundle.bundle import Bundle
 from gatewise.bundle.calibrate import calibrated
-from gatewise.bundle.decide import decided, judged_decisions
+from gatewise.bundle.decide import decided, judged_decisions, traded_sides
 from gatewise.bundle.predictions import frames_with_targets, predicted_parts, with_targets
 from gatewise.bundle.record import Record
 from gatewise.bundle.scorer import Scorer
@@ -16,5 +16,6 @@ __all__ = [
     "frames_with_targets",
     "judged_decisions",
     "predicted_parts",
+    "traded_sides",
     "with_targets",
 ]

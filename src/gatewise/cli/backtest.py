@@ -130,7 +130,7 @@ def _print(made: ModelBacktest, files: list[Path]) -> None:
 
     print_sentence(f"{made.title}: {made.caption}")
     print()
-    print_table("", ["", ""], [[name, value] for name, value in named_figures(made.backtest).items()])
+    print_table("", ["", "account"], [[name, value] for name, value in named_figures(made.backtest).items()])
     if made.backtest.symbols:
         print()
         lines = []

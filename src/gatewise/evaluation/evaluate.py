@@ -137,7 +137,7 @@ def evaluate_parts(
     val_chose: bool = True,
     uncalibrated: Mapping[str, npt.NDArray[Any]] = MappingProxyType({}),
     broker: BrokerConfig = USUAL_BROKER,
-    acted: Mapping[str, Sides] = MappingProxyType({}),
+    acted: Mapping[str, Sides | None] = MappingProxyType({}),
     say: Say = say_nothing,
 ) -> Evaluation:
     """Judges predictions on every part beside baselines that were fitted on training rows only.
@@ -156,7 +156,7 @@ def evaluate_parts(
         val_chose: val rows chose its epoch.
         uncalibrated: predictions as they were before validation rows set them right; none: nothing was set right.
         broker: how sides are traded.
-        acted: the sides int8 [n] that a decision rule takes, by part; none: the naive ones.
+        acted: the sides int8 [n] that are traded, by part; of parts that it lacks the naive ones.
         say: hears in words what is done next, each part of a judging once.
 
     Raises:
@@ -187,7 +187,7 @@ def evaluate_parts(
     for part, rows in part_rows.items():
         say(f"Judging {part}: {len(rows):,} rows")
         result = _judged(rules, part, rows, predictions[part], features_at(rows), fitted, uncalibrated.get(part))
-        side = acted.get(part, _naive_sides(ground, rows, predictions[part]))
+        side = acted[part] if part in acted else _naive_sides(ground, rows, predictions[part])
         parts[part] = replace(result, backtest=_traded(rules, rows, side))
         if labels.start is None and (note := outside_note(part, parts[part].columns)):
             notes.append(note)

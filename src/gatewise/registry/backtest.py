@@ -14,13 +14,12 @@ import polars as pl
 
 from gatewise.broker import Market
 from gatewise.broker.market import Sides
-from gatewise.bundle import Bundle
+from gatewise.bundle import Bundle, traded_sides
 from gatewise.bundle.explaining import own_table
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, NotEnoughRowsError
-from gatewise.evaluation.kinds.table import JUDGES
 from gatewise.evaluation.trading import Backtest, backtest
 from gatewise.report.backtest import backtest_page, terms_words
 
@@ -156,7 +155,9 @@ def backtest_model(
         predictions = bundle.predict_rows(table, matrix, rows, device)
         bundle.warn_of_far(table, matrix, rows, warn)
         notes += _learned_from(bundle, table, rows, frame)
-    side = _sides(bundle, table, rows, predictions)
+    side = traded_sides(bundle, table, rows, predictions)
+    if rule := bundle.record.decision_rule:
+        notes.insert(0, f"Sides are those of the decision rule, which {rule.words}.")
     market = Market.from_table(table)
     if side is None or market is None:
         without = "the rows have no close" if market is None else f"a {config.target.kind} says neither up nor down"
@@ -192,12 +193,6 @@ def _traded(side: Sides, rows: npt.NDArray[np.int64], market: Market, config: Ex
             "a backtest takes two rows or more with prices in one gap-free stretch", "give more rows"
         )
     return made
-
-
-def _sides(
-    bundle: Bundle, table: Table, rows: npt.NDArray[np.int64], predictions: npt.NDArray[np.float64]
-) -> Sides | None:
-    return JUDGES[bundle.spec.kind].positions(table, bundle.spec, rows, predictions)
 
 
 def _kept(
