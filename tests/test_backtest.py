@@ -102,6 +102,7 @@ def test_a_decision_rule_says_the_sides(model: Any, tmp_path: Path) -> None:
     assert 0 < len(some.trades) < 1900
     assert "decision rule" in some.to_dict()["notes"][0]
     assert len(none.trades) == 0
+    assert "0 trades." in none.save(tmp_path / "none.html").read_text(encoding="utf-8")
     assert none.to_dict()["sharpe_reason"] == "nothing was traded"
 
 

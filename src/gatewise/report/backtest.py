@@ -112,7 +112,8 @@ def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
     """
     trades = account.trades
     newest = np.argsort(trades.exit_us, kind="stable")[::-1][:MOST_TRADES].tolist()
-    entered, left = (np.char.replace(date_text(us), "T", " ") for us in (trades.entry_us, trades.exit_us))
+    times = (date_text(us).tolist() for us in (trades.entry_us, trades.exit_us))
+    entered, left = ([text.replace("T", " ") for text in texts] for texts in times)
     lines = []
     for n in newest:
         prices = f"{trades.entry_price[n]:,.6g} → {trades.exit_price[n]:,.6g}"
@@ -123,7 +124,7 @@ def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
             prices,
             *(f"{money[n]:+.3g}" for money in (trades.gross, trades.net)),
         ]
-        lines.append(Line(str(entered[n]), [Cell(text) for text in cells]))
+        lines.append(Line(entered[n], [Cell(text) for text in cells]))
     many = (
         f"The newest {len(newest):,} of {len(trades):,}." if len(newest) < len(trades) else f"{len(trades):,} trades."
     )
