@@ -153,6 +153,7 @@ def test_trading_and_acted_rows_are_read_where_the_run_has_them(folder: Path) ->
     plant(folder, decision=decision)
     gates = [Gate("sharpe", at_least=1), Gate("sharpe", at_least=0, of="low"), Gate("max_drawdown", at_most=0.1)]
     assert passed(folder, *gates) == [True, False, True]
+    assert "max drawdown 0.1 is at most 0.1" in check(folder, gates).results[2].words
     assert passed(folder, Gate("coverage", at_least=0.05), Gate("accuracy_acted", at_least=0.68)) == [False, True]
     assert "(coverage 4.5%)" in check(folder, [Gate("accuracy_acted", at_least=0.68)]).results[0].words
 

@@ -26,7 +26,12 @@ _NAMES = {
     "precision_acted": "precision on acted rows",
 }
 _ENDS = {"low": "low end of ", "high": "high end of ", "point": ""}
-_COUNTS = ("rows", "independent_rows", "trades", "steps", "acted")
+_COUNTS = ("rows", "independent_rows", "trades", "unfilled", "steps", "acted")
+# Of an account, in fractions of a capital or in price units: the number as a gate writes it is right in both.
+_PLAIN = (
+    *("total_return", "gross_return", "hold_return", "cost_paid", "break_even_cost", "max_drawdown"),
+    *("days", "mean_holding", "steps_per_year"),
+)
 
 
 class Outcome(NamedTuple):
@@ -69,6 +74,8 @@ def figure_text(metric: str, value: float | None, deciding_metric: str) -> str:
         return _CHECKED[value]
     if metric in _COUNTS:
         return f"{value:,.0f}"
+    if metric in _PLAIN:
+        return f"{value:,.4g}"
     if metric in ("max_age", "max_run_age"):
         return f"{value:,.1f} days"
     if metric.startswith(("gain_", "deflated_")):
