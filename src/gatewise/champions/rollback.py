@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatewise.champions.change import Change, append
-from gatewise.champions.entry import Entry
+from gatewise.champions.entry import Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.store import Store, open_store
 from gatewise.errors import ConfigError, UnknownNameError
@@ -28,8 +28,8 @@ def rollback(
         ChampionChangedError: another is the champion since this was called.
     """
     log, store = log or open_log(), store or open_store()
-    present = log.require_champion(name)
-    entries = log.entries(name)
+    entries = log.entries(require_name(name))
+    present = entries[-1] if entries else log.require_champion(name)
     target = standing(entries)[-2:-1] if to is None else [_named(entries, to)]
     if not target:
         raise ConfigError(
