@@ -6,7 +6,7 @@ Loaded when the training has ended: SciPy and plotly take a second that need not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import polars as pl
 import torch
 
 from gatewise import host
-from gatewise.bundle import Bundle, calibrated, decided, frames_with_targets, judged_decisions
+from gatewise.bundle import Bundle, calibrated, decided, frames_with_targets, judged_decisions, with_learned
 from gatewise.bundle.explaining import explanations
 from gatewise.calibration.calibrator import Calibrator
 from gatewise.clocks import stage
@@ -202,7 +202,7 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         )
         members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)
     on_message("Writing predictions and report")
-    bundle = Bundle(replace(bundle.record, metrics=evaluation.metrics()))
+    bundle = with_learned(bundle, samples, fold, trained, split.train, metrics=evaluation.metrics())
     remarks = (
         *prepared.remarks,
         *trained.fit.remarks,

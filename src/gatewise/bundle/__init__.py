@@ -3,6 +3,7 @@
 from gatewise.bundle.bundle import Bundle
 from gatewise.bundle.calibrate import calibrated
 from gatewise.bundle.decide import decided, judged_decisions, traded_sides
+from gatewise.bundle.learned import with_learned
 from gatewise.bundle.predictions import frames_with_targets, predicted_parts, with_targets
 from gatewise.bundle.record import Record
 from gatewise.bundle.scorer import Scorer
@@ -17,5 +18,6 @@ __all__ = [
     "judged_decisions",
     "predicted_parts",
     "traded_sides",
+    "with_learned",
     "with_targets",
 ]

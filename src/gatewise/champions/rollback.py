@@ -10,6 +10,7 @@ from gatewise.champions.log import Log, open_log
 from gatewise.champions.store import Store, open_store
 from gatewise.errors import ConfigError, UnknownNameError
 
+FROZEN = "frozen"
 _FEWEST_DIGITS = 8
 
 
@@ -19,8 +20,9 @@ def rollback(
     """Makes a former champion the champion again.
 
     Args:
-        to: number of an entry of that name, or a bundle's address (8 digits of it will do); `None`: what stood before
-            the present champion. Again `None` goes back one further, not to what was just left.
+        to: number of an entry of that name, or a bundle's address (8 digits of it will do); `frozen`: what was promoted
+            before it was updated; `None`: what stood before the present champion. Again `None` goes back one further,
+            not to what was just left.
 
     Raises:
         UnknownNameError: no such champion, or no such entry of it. ConfigError: nothing stood before.
@@ -30,6 +32,8 @@ def rollback(
     log, store = log or open_log(), store or open_store()
     entries = log.entries(require_name(name))
     present = entries[-1] if entries else log.require_champion(name)
+    if to == FROZEN:
+        to = present.fallback or present.bundle
     target = standing(entries)[-2:-1] if to is None else [_named(entries, to)]
     if not target:
         raise ConfigError(

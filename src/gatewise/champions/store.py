@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from gatewise.manifest import MANIFEST, read_files
 _ADDRESS = re.compile("[0-9a-f]{64}")
 # A promotion puts its bundle before its entry is written; what nothing names yet may be named within this time.
 YOUNG_SECONDS = 3600.0
+_WEIGHTS = ("model.safetensors", "model.json")
 _ELSEWHERE = "set GATEWISE_STORE to a place that can be written"
 
 
@@ -85,6 +86,10 @@ class Store:
             )
         return place
 
+    def weights_hash(self, address: str) -> str | None:
+        """SHA-256 of a bundle's tensors, or of what stands for them in a model that has none."""
+        return weights_hash(read_files(self.bundle(address)))
+
     def addresses(self) -> Iterator[str]:
         """Of all bundles, checked or not, in order."""
         for place in sorted(self.folder.glob("??/*")):
@@ -130,6 +135,12 @@ class Store:
         with suppress(BundleError, OSError):
             return bool(self.bundle(address))
         return False
+
+
+def weights_hash(files: Mapping[str, bytes]) -> str | None:
+    """Of a bundle's files, see `Store.weights_hash`."""
+    weights = (files[name] for name in _WEIGHTS if name in files)
+    return next((hashlib.sha256(data).hexdigest() for data in weights), None)
 
 
 def _clear(aside: Path) -> None:

@@ -22,6 +22,9 @@ def rollback(
             "--to", help="An entry's number, or a bundle's address.", show_default="what stood before the present one"
         ),
     ] = None,
+    to_frozen: Annotated[
+        bool, typer.Option("--to-frozen", help="To the weights that were promoted, before they were updated.")
+    ] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of words.")] = False,
 ) -> None:
@@ -33,12 +36,13 @@ def rollback(
     """
     from gatewise.champions.follow import followed
     from gatewise.champions.log import open_log
+    from gatewise.champions.rollback import FROZEN
     from gatewise.champions.rollback import rollback as rolled_back
     from gatewise.champions.store import open_store
     from gatewise.cli.output import print_json
     from gatewise.cli.registry_words import print_change
 
-    change = followed(rolled_back(name, to, reason=reason), open_log(), open_store())
+    change = followed(rolled_back(name, FROZEN if to_frozen else to, reason=reason), open_log(), open_store())
     if as_json:
         print_json(change.to_dict())
     else:

@@ -136,15 +136,11 @@ def predict_online(
     assert every is not None
     table, time_us = samples.table, samples.table.time_us
     stretches = cut_stretches(time_us[fold.test], every, table.calendar)
-    gap_us, _ = embargo_us(config.split, table.timeframe, samples.spans)
-    least_us = purge_us(config.split, table.timeframe)
-    oldest_us = time_us[fold.train].min()
+    oldest_us = int(time_us[fold.train].min())
     update = update or update_standing
 
     def learned(stretch: Stretch) -> Rows:
-        near = spans.time_us >= stretch.first_us - least_us if least_us else False
-        rows = spans.row[rule(spans, stretch, gap_us) & (spans.time_us >= oldest_us) & ~np.asarray(near)]
-        return newest_of(rows, time_us, len(rows))
+        return rows_learned(config, samples, spans, stretch, oldest_us, rule)
 
     frozen = Bundle.of(config, samples, standing.fitted, standing.trained.predictor)
     calibrator = calibrated(frozen, samples, standing.fitted, fold.val).record.calibrator
@@ -190,6 +186,28 @@ def predict_online(
             last_save = time.monotonic()
         on_stretch(state.done, len(stretches))
     return state
+
+
+def rows_learned(
+    config: ExperimentConfig,
+    samples: Samples,
+    spans: Spans,
+    stretch: Stretch,
+    oldest_us: int,
+    rule: Callable[[Spans, Stretch, int], Mask] = settled,
+) -> Rows:
+    """Rows that may be learned from before a stretch, in order of time.
+
+    Args:
+        spans: of those that ever may.
+        oldest_us: the time of the oldest that does.
+    """
+    table = samples.table
+    gap_us, _ = embargo_us(config.split, table.timeframe, samples.spans)
+    least_us = purge_us(config.split, table.timeframe)
+    near = spans.time_us >= stretch.first_us - least_us if least_us else False
+    rows = spans.row[rule(spans, stretch, gap_us) & (spans.time_us >= oldest_us) & ~np.asarray(near)]
+    return newest_of(rows, table.time_us, len(rows))
 
 
 def update_standing(
