@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 from mapie.risk_control import BinaryClassificationController
 from scipy.signal import lfilter
@@ -20,14 +21,16 @@ from audit_tables import case_of, random_walk, small_experiment
 from gatewise.bundle import Bundle
 from gatewise.config.load import load_config
 from gatewise.config.schema import DecisionConfig
+from gatewise.data.table import Table
 from gatewise.decisions.certify import holm, p_values
 from gatewise.decisions.fit import certified, conformal_threshold, one_a_moment, require_rule
 from gatewise.decisions.judge import judge_decisions
 from gatewise.decisions.rule import REASONS, Certificate, DecisionRule
 from gatewise.errors import BundleError, ConfigError
-from gatewise.experiment import Prepared, prepare
+from gatewise.experiment import Prepared, prepare, run_experiment
 from gatewise.learners.base import Trained
 from gatewise.learners.table import train_model
+from gatewise.outcome import Outcome
 from gatewise.proofs.base import Parts
 from gatewise.proofs.certifying import check_certifying
 from gatewise.proofs.splitting import check_split
@@ -264,6 +267,57 @@ def test_coverage_stands_beside_the_share_that_is_right() -> None:
     assert never["reasons"] == {"no_certificate": len(rows)}
 
 
+def told_by_volume(num_rows: int = 3_000) -> Table:
+    """A walk whose next step is up after a volume above 10 and down after one below, in seven of ten."""
+    rng, table = np.random.default_rng(0), random_walk(num_rows)
+    volume = rng.uniform(0, 20, num_rows)
+    side = np.where(rng.random(num_rows) < 0.7, 1, -1) * np.sign(volume - 10)
+    step = np.abs(rng.normal(0, 1e-3, num_rows)) * np.concatenate([[1], side[:-1]])
+    close = 100 * np.exp(np.cumsum(step))
+    opened = np.concatenate([close[:1], close[:-1]])
+    bars = {"open": opened, "high": np.maximum(opened, close), "low": np.minimum(opened, close), "close": close}
+    return table.with_frame(table.frame.with_columns(**bars, volume=volume))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Of a planted edge."""
+    usual = {"model.name": "logistic", "target.horizon": 1}
+    small = {"evaluation.baseline_rows": 300, "evaluation.bootstrap_samples": 50}
+    made = prepare(load_config(overrides=SETTINGS | usual | small), told_by_volume())
+    return run_experiment(made, tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.trains
+def test_a_planted_edge_is_certified_and_holds_on_test_rows(run: Outcome) -> None:
+    assert run.decisions is not None
+    certificate, test = run.decisions.rule.certificate, run.decisions.parts["test"]
+    assert certificate is not None
+    assert certificate.rows == run.split.certify.size
+    assert test.precision is not None
+    assert test.precision.value >= 0.55
+    assert test.coverage.value > 0.1
+    assert run.evaluation.parts["test"].backtest is not None  # the broker trades the rule's sides
+    account = run.evaluation.parts["test"].backtest.account
+    assert len(account.trades) <= test.acted <= len(run.split.test)
+
+
+@pytest.mark.trains
+def test_action_and_reason_stand_beside_predictions_wherever_they_are(run: Outcome, tmp_path: Path) -> None:
+    frame = pl.read_parquet(run.predictions)
+    assert frame["part"].unique(maintain_order=True).to_list() == ["val", "certify", "test"]
+    acts = frame["reason"] == "acts"
+    assert (frame["action"].is_in(["long", "short"]) == acts).all()
+    assert set(frame.filter(~acts)["action"]) <= {"flat"}
+    right = frame.filter(acts & (frame["part"] == "test")).select((pl.col("label") == pl.col("target")).mean()).item()
+    decision = json.loads((run.folder / "metrics.json").read_text(encoding="utf-8"))["decision"]
+    assert decision["parts"]["test"]["precision"]["value"] == pytest.approx(right)
+    assert "coverage" in decision["parts"]["test"]
+    predicted = Bundle.load(run.bundle).predict(told_by_volume(300))
+    assert predicted.columns[-3:] == ["label", "action", "reason"]
+    assert f"The rule {run.decisions.rule.words}." in run.report.read_text(encoding="utf-8").replace("&#39;", "'")
+
+
 WRITTEN = Path(__file__).parent / "assets" / "bundles_1" / "classes"
 
 
@@ -293,6 +347,14 @@ def test_a_rule_that_is_none_is_refused(broken: dict[str, Any], tmp_path: Path) 
     write_sealed(tmp_path / "broken", documents | {"bundle": values}, weights)
     with pytest.raises(BundleError, match="decision"):
         Bundle.load(tmp_path / "broken")
+
+
+@pytest.mark.parametrize("command", [["cv", "--models", "logistic"], ["tune", "--model", "lstm"]])
+def test_folds_and_searches_refuse_a_rule(cli: Any, command: list[str]) -> None:
+    result = cli(*command, "--source", "sp500", "--set", "decision.rule=probability")
+    assert result.code == 2
+    assert "certified for one model" in result.err
+    assert "--decision none" in result.err
 
 
 @pytest.mark.parametrize(

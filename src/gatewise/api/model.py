@@ -266,6 +266,7 @@ class Model(Judged):
         long = against(self.judgement, model, baselines)
         unit = self._values["units"].get("errors")
         units = [f"Errors are in {unit}."] if unit else []
+        decided = [decision["words"]] if (decision := self._values.get("decision")) else []
         wins = self._values["windows"]
         run_id, members = self.folder.name, [member["name"] for member in self._values.get("members", ())]
         trained = f"best epoch {self._values['best_epoch']} of {self._values['epochs']}"
@@ -276,7 +277,7 @@ class Model(Judged):
             f"{'of ' * bool(members)}{', '.join(members) or trained}",
             head,
             lines,
-            [*units, *(f"{remark.rstrip('.')}." for remark in self._values["remarks"])],
+            [*decided, *units, *(f"{remark.rstrip('.')}." for remark in self._values["remarks"])],
             {"run": f"{run_id[:8]}  {self.name}", "report": str(from_here(self.folder / "report.html"))},
             ("result.predict(new_rows)", "result.report()", f"gatewise runs show {run_id[:8]}"),
             self._curves(),

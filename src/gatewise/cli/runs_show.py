@@ -58,6 +58,9 @@ def print_run(info: RunInfo, details: Details, now: Usage | None) -> None:
     if rows:
         print()
         print_table("", columns, rows)
+    if decision := details.results.get("decision"):
+        print()
+        print_sentence(decision["words"])
     print(f"\ndata      {info.subject.rows}{_data_words(details)}")
     if fingerprint := info.tags.get("gatewise.data_fingerprint"):
         print(f"          fingerprint {fingerprint[:16]}")

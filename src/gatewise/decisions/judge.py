@@ -163,10 +163,21 @@ class Decisions:
     rule: DecisionRule
     parts: Mapping[str, DecisionResult]
 
+    @property
+    def words(self) -> str:
+        """What the rule does and promises, and how much of the newest part it acts on."""
+        part, newest = list(self.parts.items())[-1]
+        did = f"it acted on {newest.acted:,} of {len(newest.side):,} {part} rows"
+        right = f", {newest.precision.value:.1%} of them right" if newest.precision else ""
+        return f"The rule {self.rule.words}; {did}{right}."
+
     def sides(self, spec: OutputSpec) -> dict[str, Codes]:
         """What is traded, by part; none where classes say neither up nor down."""
         return {part: result.side for part, result in self.parts.items()} if takes_sides(spec) else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return self.rule.to_dict() | {"parts": {part: result.to_dict() for part, result in self.parts.items()}}
+        return self.rule.to_dict() | {
+            "words": self.words,
+            "parts": {part: result.to_dict() for part, result in self.parts.items()},
+        }
