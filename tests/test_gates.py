@@ -237,6 +237,8 @@ def test_a_gate_that_knowing_nothing_passes_is_called_out_whether_it_passes_or_f
     assert [result.passed for result in results.results] == [False, True, False, True]
     assert "prior" in results.remarks[0]
     assert "50.0%" in results.remarks[0]
+    ends = [Gate("accuracy", at_least=bound, of=end) for bound in (0.5, 0.49) for end in ("point", "low", "high")]
+    assert [bool(result.called_out) for result in check(folder, ends).results] == [True, False, True, True, True, True]
 
 
 # ---- the champion

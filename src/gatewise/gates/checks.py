@@ -113,8 +113,12 @@ def _chance(
 
 
 def _called_out(gate: Gate, chance: tuple[str, float] | None, deciding_metric: str) -> str:
-    """That the bound is one that what knows nothing keeps; empty where it does not."""
-    if chance is None or not gate.holds(chance[1]):
+    """That the bound is one that what knows nothing keeps; empty where it does not.
+
+    To have all of an interval on the right side of what knows nothing is something: of the end that asks for more its
+    very value is no such bound.
+    """
+    if chance is None or not gate.holds(chance[1]) or (chance[1] == gate.bound and gate.of == gate.strict_end):
         return ""
     name, value = chance
     asked, has = bound_text(gate, deciding_metric), figure_text(gate.metric, value, deciding_metric)

@@ -112,6 +112,11 @@ class Gate:
         """In the metric's unit."""
         return float(getattr(self, self.bound_name))
 
+    @property
+    def strict_end(self) -> End:
+        """The end of an interval that asks for more than the point does."""
+        return "low" if self.bound_name in ("at_least", "above") else "high"
+
     def holds(self, value: float | None) -> bool:
         """Whether a number keeps the bound; one that is missing or not finite never does."""
         return value is not None and math.isfinite(value) and BOUNDS[self.bound_name].keeps(value, self.bound)

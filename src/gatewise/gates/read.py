@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from gatewise.config.parsing import MISREAD, parse_json, parse_yaml
 from gatewise.errors import ConfigError, ReadError
-from gatewise.gates.gate import End, Gate
+from gatewise.gates.gate import AGES, Gate
 from gatewise.gates.table import WORDS
 
 _EXAMPLE = "- {metric: accuracy, at_least: 0.55, of: low}"
@@ -68,9 +69,9 @@ def gates_in_words(words: Mapping[str, Any], whole_interval: bool = False) -> tu
         if bound is None:
             continue
         word = WORDS[name]
-        measured = whole_interval and word.metric not in ("rows", "max_age", "max_run_age")
-        end: End = "point" if not measured else "low" if word.bound == "at_least" else "high"
-        gates.append(Gate.from_dict({"metric": word.metric, word.bound: bound, "of": end}))
+        gate = Gate.from_dict({"metric": word.metric, word.bound: bound})
+        measured = word.metric not in ("rows", *AGES)
+        gates.append(replace(gate, of=gate.strict_end) if whole_interval and measured else gate)
     return tuple(gates)
 
 

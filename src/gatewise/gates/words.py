@@ -63,7 +63,8 @@ def bound_text(gate: Gate, deciding_metric: str) -> str:
     if gate.metric in CHECKS:
         return "yes"
     end = "" if gate.of == "point" else f"{gate.of} "
-    return f"{end}{BOUNDS[gate.bound_name].sign} {figure_text(gate.metric, gate.bound, deciding_metric)}"
+    bound = figure_text(gate.metric, gate.bound, deciding_metric) if gate.bound else "0"
+    return f"{end}{BOUNDS[gate.bound_name].sign} {bound}"
 
 
 def figure_text(metric: str, value: float | None, deciding_metric: str) -> str:
