@@ -191,23 +191,6 @@ def test_age_is_counted_from_the_newest_row_that_was_learned_from(folder: Path, 
     assert passed(folder, Gate("max_age", at_most=days), Gate("max_run_age", at_most="2d")) == [passes, True]  # type: ignore[arg-type]
 
 
-def test_an_audit_counts_where_there_is_one(folder: Path) -> None:
-    plant(folder)
-    asked = Gate("audit"), Gate("audit", required=False)
-    assert passed(folder, *asked) == [False, None]
-    path = folder / "audit.json"
-    check_of = {"name": "causality", "passed": True, "detail": ""}
-    for values, passes in (
-        ({"passed": True, "checks": [check_of]}, True),
-        ({"passed": True, "checks": [check_of | {"passed": False}]}, False),
-        ({"passed": False, "checks": []}, False),
-        ([], False),
-    ):
-        path.write_text(json.dumps(values))
-        assert passed(folder, *asked) == [passes, passes]
-    path.unlink()
-
-
 def test_a_changed_bundle_and_changed_metrics_are_not_verified(folder: Path) -> None:
     plant(folder)
     assert passed(folder, Gate("verified")) == [True]

@@ -13,7 +13,7 @@ from gatewise.data.table import Table
 from gatewise.errors import ConfigError
 
 # What chose the training rows; new rows are all wanted. A store's are, of the symbols that training named.
-_CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": None}
+CHOICE = {"source": "files", "paths": (), "symbols": (), "start": None, "end": None}
 _STORES = ("lake", "sql")
 # Which sources know what a field is about; from the others it is left out unless it is said anew.
 _KNOWN_TO = {
@@ -36,7 +36,7 @@ def reading_config(
         ConfigError: an invalid setting, or one that concerns anything but data.
     """
     calendar = trained.data.calendar or NO_CALENDAR  # a source may bring one of its own, which training had not
-    base = trained.model_copy(update={"data": trained.data.model_copy(update={**_CHOICE, "calendar": calendar})})
+    base = trained.model_copy(update={"data": trained.data.model_copy(update={**CHOICE, "calendar": calendar})})
     config = load_config(file, assignments, overrides, base=base.to_dict())
     for section in ExperimentConfig.model_fields:
         if section != "data" and getattr(config, section) != getattr(trained, section):

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gatewise.cli.flags import translate
-from gatewise.cli.output import newer_rows, print_headline, print_places, print_sentence, print_table, verdict_text
+from gatewise.cli.output import (
+    newer_rows,
+    print_headline,
+    print_looks,
+    print_places,
+    print_sentence,
+    print_table,
+    verdict_text,
+)
 from gatewise.data.origin import stamp_words
 from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from gatewise.evaluation.judge import PartResult
     from gatewise.evaluation.sequence_metrics import StepErrors
     from gatewise.outcome import Outcome
+    from gatewise.registry.looks import RunLooks
     from gatewise.report.members import MemberResult
 
 _MOST_STEPS = 6
@@ -39,7 +48,7 @@ _COLUMN_HEAD = (
 )
 
 
-def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) -> None:
+def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig, looks: RunLooks | None) -> None:
     """Of the newest part all, of an earlier one, which chose the epoch, its table."""
     *earlier, newest = outcome.evaluation.parts.values()
     print()
@@ -79,6 +88,7 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig) ->
         print_sentence(f"{translate(outcome.curves.sentence)}.")
     for remark in outcome.remarks:
         print_sentence(f"note: {translate(remark)}")
+    print_looks(looks)
     print_sentence(f"predictions hold {stamp_words(outcome.stamps)}")
     print_places(
         {"run": f"{run_id}  {name}"},

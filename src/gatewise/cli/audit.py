@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.config.flags import DATA_FLAGS, DECISION_FLAGS, MODEL_FLAGS, TRAIN_FLAGS
+
+_MODEL = "model.name"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,20 +26,56 @@ def audit(
 ) -> None:
     """Prove on your own data that nothing looks ahead.
 
-    Its future is corrupted, its labels are permuted, and no past number may notice.
+    Its future is corrupted, its labels are permuted, and no past number may notice. With a run in place of a kind of
+    model, its own config and rows are audited, and audit.json is kept beside it, for gates to read.
 
     Exit code 0: nothing leaks; 1: something does, and the check that failed names it.
 
     Example: gatewise audit --data BTCUSDT-1m.parquet --stamp open
+
+    Example: gatewise audit --model 3f2a
     """
-    from gatewise.cli.output import print_checks, set_up_logging
+    from gatewise.cli.output import from_here, print_checks, set_up_logging
     from gatewise.data.load import load_table
     from gatewise.proofs import run_audit
 
     set_up_logging(quiet)
-    config = flags.config(typed=True)
-    rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
-    result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
-    print_checks(result, as_json, "nothing looks ahead", "something looks ahead")
+    kept = None
+    if folder := _run_folder(flags):
+        from gatewise.proofs.kept import audit_run
+
+        overrides = {name: value for name, value in flags.overrides.items() if name != _MODEL}
+        result, kept = audit_run(folder, flags.assignments, overrides)
+    else:
+        config = flags.config(typed=True)
+        rows = load_table(config.data.model_copy(update={"resample": None})) if config.data.resample else None
+        result = run_audit(config, load_table(config.data), seed=config.training.seed, rows=rows)
+    print_checks(result, as_json, "nothing looks ahead", "something looks ahead", {"kept": str(kept)} if kept else None)
+    if kept and not as_json:
+        print(f"\nkept   {from_here(kept)}")
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _run_folder(flags: ConfigFlags) -> Path | None:
+    """Of the run that --model names; `None` where it is not given, or names a kind of model."""
+    from gatewise.champions.named import find_model_run, is_champion
+    from gatewise.config.schema import model_config
+    from gatewise.errors import ConfigError, RunNotFoundError, UnknownNameError
+    from gatewise.registry.listing import find_info
+
+    name = flags.overrides.get(_MODEL)
+    if name is None:
+        return None
+    try:
+        model_config(name)
+        return None
+    except UnknownNameError as error:
+        try:
+            folder = find_model_run(name) if is_champion(name) else find_info(name).folder
+        except RunNotFoundError as missing:
+            hint = f"{error.hint}; of runs: {missing.hint}"
+            raise ConfigError(f"--model must be a kind of model or a run; got {name!r}", hint) from None
+    if flags.file or flags.preset:
+        raise ConfigError("a run is audited by its own config; leave --config and --preset out", f"--model {name}")
+    return folder

@@ -69,6 +69,7 @@ def compare(
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.registry.cv import cross_validate
     from gatewise.registry.folders import find_folder
+    from gatewise.registry.looks import looks_key
     from gatewise.selection.cv.cv import resume_cv, start_cv
 
     set_up_logging(quiet)
@@ -94,7 +95,7 @@ def compare(
 
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
-        print_json(outcome.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        print_json(outcome.to_dict() | looks_key(folder) | ({"error": error_to_dict(error)} if error else {}))
         if error:
             raise typer.Exit(2)
         return
@@ -123,8 +124,9 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
 
 
 def _print_outcome(outcome: CvOutcome) -> None:
-    from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
+    from gatewise.cli.output import print_headline, print_looks, print_places, print_sentence, print_table
     from gatewise.registry.listing import info_of
+    from gatewise.registry.looks import known_looks
     from gatewise.selection.cv.side_by_side import legend, side_by_side
     from gatewise.selection.cv.verdict import measures
 
@@ -138,5 +140,6 @@ def _print_outcome(outcome: CvOutcome) -> None:
     for name, value, meaning in measures(outcome.overfitting):
         if name == "Snooping":
             print_sentence(f"{name} {value}: {meaning}.", "- ")
+    print_looks(known_looks(outcome.folder), "- ")
     files = (outcome.report, outcome.folder / "compare.md", outcome.folder / "folds.parquet", outcome.out_of_fold)
     print_places({"compare": f"{outcome.folder.name}  {info_of(outcome.folder).name}"}, files)

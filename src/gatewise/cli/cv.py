@@ -118,6 +118,7 @@ def cv(
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.registry.cv import cross_validate
     from gatewise.registry.folders import find_folder
+    from gatewise.registry.looks import looks_key
     from gatewise.selection.cv.cv import resume_cv, start_cv
 
     set_up_logging(quiet)
@@ -148,7 +149,7 @@ def cv(
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
         tuned = {"tuned": json.loads((folder / "tuned.json").read_bytes())} if plan.tuning else {}
-        print_json(outcome.to_dict() | tuned | ({"error": error_to_dict(error)} if error else {}))
+        print_json(outcome.to_dict() | looks_key(folder) | tuned | ({"error": error_to_dict(error)} if error else {}))
         if error:
             raise typer.Exit(2)
     else:
@@ -235,10 +236,11 @@ def _whole(flag: str, text: str) -> tuple[int, ...]:
 
 
 def _print_outcome(outcome: CvOutcome) -> None:
-    from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
+    from gatewise.cli.output import print_headline, print_looks, print_places, print_sentence, print_table
     from gatewise.data.origin import stamp_words
     from gatewise.evaluation.side_by_side import over_folds
     from gatewise.registry.listing import info_of
+    from gatewise.registry.looks import known_looks
     from gatewise.selection.cv.verdict import measures
 
     print()
@@ -252,6 +254,7 @@ def _print_outcome(outcome: CvOutcome) -> None:
         print_sentence(translate(line), "- ")
     for name, value, meaning in measures(outcome.overfitting):
         print_sentence(f"{name} {value}: {meaning}.", "- ")
+    print_looks(known_looks(outcome.folder), "- ")
     print_sentence(f"predictions out of fold hold {stamp_words(outcome.stamps)}", "- ")
     files = (outcome.report, outcome.folder / "folds.parquet", outcome.out_of_fold)
     print_places({"cv": f"{outcome.folder.name}  {info_of(outcome.folder).name}"}, files)

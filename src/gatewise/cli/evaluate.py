@@ -88,7 +88,7 @@ def print_results(results: GateResults, page: Path | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from gatewise.cli.output import from_here, print_sentence, print_table, terminal_width
+    from gatewise.cli.output import from_here, print_looks, print_sentence, print_table, terminal_width
     from gatewise.evaluation.verdict import COLOURS
     from gatewise.gates.words import OUTCOMES, cells
 
@@ -108,5 +108,6 @@ def print_results(results: GateResults, page: Path | None) -> None:
         print_sentence(f"{result.words}.", "fails: ")
     for remark in results.remarks:
         print_sentence(remark, "note: ")
+    print_looks(results.looks)
     if page is not None:
         print(f"\npage   {from_here(page)}")

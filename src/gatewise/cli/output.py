@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gatewise.config.schema import DataConfig
     from gatewise.evaluation.verdict import Judgement
     from gatewise.proofs.run import Audit
+    from gatewise.registry.looks import RunLooks
 
 _ADVICE = ("hint", "remedy", "notes", "remarks", "sentence", "error")  # keys of what the core says of its fields
 
@@ -31,10 +32,10 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(_advice_in_flags(value), allow_nan=False, default=str))
 
 
-def print_checks(audit: Audit, as_json: bool, passed: str, failed: str) -> None:
-    """A line for all, then one a check; or one JSON object."""
+def print_checks(audit: Audit, as_json: bool, passed: str, failed: str, more: Mapping[str, Any] | None = None) -> None:
+    """A line for all, then one a check; or one JSON object, with `more` in it."""
     if as_json:
-        print_json(audit.to_dict())
+        print_json(audit.to_dict() | dict(more or {}))
         return
     from rich.console import Console
 
@@ -104,6 +105,12 @@ def wrapped(text: str, stream: TextIO | None = None, bullet: str = "") -> str:
 def print_sentence(text: str, bullet: str = "") -> None:
     """Words for people on stdout."""
     print(wrapped(text, bullet=bullet))
+
+
+def print_looks(looks: RunLooks | None, bullet: str = "") -> None:
+    """How many models were judged on the same rows, and what that leaves of the gain."""
+    for line in looks.lines if looks else ():
+        print_sentence(f"looks: {line}", bullet)
 
 
 def print_table(title: str, columns: list[str], rows: Sequence[Sequence[str | Text]], whole: bool = True) -> None:

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command("show")(show)
     group.command("compare")(compare)
+    group.command("looks")(looks)
     group.command("rename")(rename)
     group.command("rm")(remove)
     app.add_typer(group, name="runs")
@@ -82,11 +83,12 @@ def show(
     from gatewise.registry.details import details_of
     from gatewise.registry.listing import find_info
     from gatewise.registry.live import usage
+    from gatewise.registry.looks import looks_key
 
     info = find_info(run_id)
     live, details = usage([info]), details_of(info)
     if as_json:
-        print_json(_plain(info, live) | details.to_dict())
+        print_json(_plain(info, live) | details.to_dict() | looks_key(info.folder))
     else:
         print_run(info, details, live.get(info.run_id))
 
@@ -116,6 +118,30 @@ def compare(
         print_json(comparison.to_dict())
     else:
         print_comparison(comparison)
+
+
+def looks(
+    symbol: Annotated[str | None, typer.Option("--symbol", help="Only rows of this symbol.")] = None,
+    as_json: Annotated[bool, _JSON] = False,
+) -> None:
+    """List judged rows: how many models were judged on them, and what that leaves of the best one's gain.
+
+    Runs that were removed count too.
+
+    Example: gatewise runs looks --symbol BTCUSDT
+    """
+    from gatewise.cli.output import print_json
+    from gatewise.cli.runs_looks import print_spans
+    from gatewise.looks.ledger import ledger_file
+    from gatewise.looks.span import judged_spans
+    from gatewise.registry.looks import begin_ledger
+
+    begin_ledger()
+    spans = judged_spans(symbol)
+    if as_json:
+        print_json({"ledger": str(ledger_file()), "spans": [span.to_dict() for span in spans]})
+    else:
+        print_spans(spans)
 
 
 def rename(

@@ -41,7 +41,8 @@ def way_on(info: RunInfo) -> str:
 
 def print_run(info: RunInfo, details: Details, now: Usage | None) -> None:
     """A run's headline, numbers, settings, data, files, and what can be done with it."""
-    from gatewise.cli.output import print_headline, print_sentence, print_table, setting_words
+    from gatewise.cli.output import print_headline, print_looks, print_sentence, print_table, setting_words
+    from gatewise.registry.looks import known_looks
 
     print(f"{info.name}{f'  {info.run_id}' if info.run_id else ''}")
     ended = "bundle" if not info.run_id else f"{info.kind}, {info.status.lower()}"
@@ -54,6 +55,7 @@ def print_run(info: RunInfo, details: Details, now: Usage | None) -> None:
         print(info.headline)
     if info.score:
         print_sentence(_score_words(info))
+    print_looks(known_looks(info.folder))
     columns, rows = _numbers(info, details)
     if rows:
         print()

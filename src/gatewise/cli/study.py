@@ -72,6 +72,7 @@ def volatility(
     from gatewise.jobs.jobs import error_to_dict
     from gatewise.registry.cv import cross_validate
     from gatewise.registry.folders import find_folder
+    from gatewise.registry.looks import looks_key
     from gatewise.selection.cv.cv import start_cv
     from gatewise.selection.study.plan import resume_study
 
@@ -97,7 +98,7 @@ def volatility(
     study = write_study(outcome)
     error = failure_words(outcome.failures, outcome.num_jobs) if outcome.failures else None
     if as_json:
-        print_json(study.to_dict() | ({"error": error_to_dict(error)} if error else {}))
+        print_json(study.to_dict() | looks_key(folder) | ({"error": error_to_dict(error)} if error else {}))
         if error:
             raise typer.Exit(2)
         return
@@ -124,8 +125,9 @@ def _plan(flags: ConfigFlags, models: str | None, max_time: str | None, seeds: s
 
 
 def _print_study(study: Study) -> None:
-    from gatewise.cli.output import print_headline, print_places, print_sentence, print_table
+    from gatewise.cli.output import print_headline, print_looks, print_places, print_sentence, print_table
     from gatewise.registry.listing import info_of
+    from gatewise.registry.looks import known_looks
     from gatewise.selection.study.table import FEW, held_against, study_cells, study_legend
 
     outcome = study.outcome
@@ -136,4 +138,5 @@ def _print_study(study: Study) -> None:
     print()
     for line in (*outcome.verdict.lines, *study_legend(outcome)):
         print_sentence(translate(line), "- ")
+    print_looks(known_looks(outcome.folder), "- ")
     print_places({"study": f"{outcome.folder.name}  {info_of(outcome.folder).name}"}, study.files)

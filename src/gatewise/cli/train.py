@@ -128,6 +128,7 @@ def train(
         return
     if fleet or workers:
         raise ConfigError("--fleet and --workers say how --per-symbol and --seeds train; got neither", "--seeds 3")
+    from gatewise.registry.looks import known_looks, looks_key
     from gatewise.registry.profile import write_profile
     from gatewise.registry.train import train as train_and_record  # torch and MLflow, which workers load themselves
 
@@ -144,12 +145,12 @@ def train(
     profiled = write_profile(clocks, config, outcome, before) if clocks else None
     called = info_of(outcome.folder).name
     if as_json:
-        answer = {"run_id": run_id, "name": called, **outcome.to_dict()}
+        answer = {"run_id": run_id, "name": called, **outcome.to_dict(), **looks_key(outcome.folder)}
         print_json(answer | ({"profile": profiled} if profiled else {}))
     else:
         from gatewise.cli.answer import print_outcome  # with all that judges, which only now is loaded
 
-        print_outcome(run_id, called, outcome, config.data)
+        print_outcome(run_id, called, outcome, config.data, known_looks(outcome.folder))
         if profiled:
             print_profile(profiled)
 

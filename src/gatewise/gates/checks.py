@@ -15,6 +15,7 @@ from gatewise.gates.gate import Gate
 from gatewise.gates.results import GateResult, GateResults
 from gatewise.gates.special import BY_SYMBOL, SPECIAL, Beside
 from gatewise.gates.words import bound_text, end_of, figure_text, gate_name, why
+from gatewise.registry.looks import known_looks
 
 TOO_FEW_ROWS = "too few test rows to be judged"
 
@@ -43,6 +44,7 @@ def check(
         tuple(_result(gate, figures, beside) for gate in gates),
         champion.name if champion is not None else "",
         beside.now,
+        known_looks(folder),
     )
 
 

@@ -39,6 +39,7 @@ def write_gates_page(path: Path, results: GateResults) -> None:
         section("Gate by gate", [_table(results)]),
         *([section("Beside their bounds", [_picture(r, results, pictures) for r in drawn])] if drawn else []),
         *([section("Gates that ask for little", [bullets(results.remarks)])] if results.remarks else []),
+        *([section("How often these rows were looked at", [bullets(results.looks.lines)])] if results.looks else []),
         section("What was read", [columns(_facts(results))]),
     ]
     write_text(path, render_page(results.name, body, pictures))

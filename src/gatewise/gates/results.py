@@ -11,6 +11,7 @@ from gatewise.errors import GateError
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.verdict import Tone
 from gatewise.gates.gate import Gate
+from gatewise.registry.looks import RunLooks
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class GateResults:
         deciding_metric: by which runs of its kind are compared, whose unit gains have.
         champion: the run that it was held beside; empty: none.
         checked_utc: ages were counted until then.
+        looks: at the same rows by all runs; `None` where they can't be told.
     """
 
     run_id: str
@@ -76,6 +78,7 @@ class GateResults:
     results: tuple[GateResult, ...]
     champion: str
     checked_utc: datetime
+    looks: RunLooks | None = None
 
     @property
     def passed(self) -> bool:
@@ -138,6 +141,7 @@ class GateResults:
             "passed": self.passed,
             "headline": self.headline,
             "sentence": self.sentence,
+            "looks": self.looks and self.looks.to_dict(),
             "remarks": self.remarks,
             "gates": [result.to_dict() for result in self.results],
         }

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gatewise.errors import BundleError
+from gatewise.errors import BundleError, GatewiseError, ReadError
 from gatewise.evaluation.base import Interval
 from gatewise.gates.figures import NOT_KEPT, PART, Figures
 from gatewise.manifest import read_files
+from gatewise.registry.audits import kept_audit
+from gatewise.registry.looks import run_looks
 
 DAY_SECONDS = 86_400
 
@@ -103,18 +105,26 @@ def _days_since(moment: datetime | None, now: datetime) -> Interval:
 
 
 def _audit(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Interval | None:
-    """Whether all checks of the audit beside the run passed."""
-    path = figures.folder / "audit.json"
-    if not path.is_file():
-        return None
+    """Whether all checks of the audit that is kept beside the run passed, and it is of this model and these rows."""
     try:
-        values = json.loads(path.read_bytes())
-        failed = [str(check["name"]) for check in values["checks"] if check["passed"] is not True]
-    except (OSError, ValueError, KeyError, TypeError):
-        return Interval(0.0, reason=f"{path.name} can't be read")
-    if failed or values.get("passed") is not True:
-        return Interval(0.0, reason=f"something looks ahead: {', '.join(failed) or 'it did not pass'}")
+        audit = kept_audit(figures.folder)
+    except ReadError as error:
+        return Interval(0.0, reason=error.message)
+    if audit is None:
+        return None
+    if why := audit.refusal(figures.folder):
+        return Interval(0.0, reason=why)
+    if not audit.passed:
+        return Interval(0.0, reason=f"something looks ahead: {', '.join(audit.failed) or 'it did not pass'}")
     return Interval(1.0)
+
+
+def _deflated_gain(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Interval:
+    """The gain over the best baseline, with all models counted that were judged on these rows."""
+    try:
+        return run_looks(figures.folder).deflated_gain.interval
+    except GatewiseError as error:
+        return Interval(float("nan"), reason=error.message)
 
 
 def _verified(figures: Figures, judged: Mapping[str, Any], beside: Beside) -> Interval:
@@ -135,6 +145,7 @@ SPECIAL: Mapping[str, Special] = {
     "independent_rows": _independent_rows,
     "gain_over_best_baseline": _gain_over_best_baseline,
     "gain_over_champion": _gain_over_champion,
+    "deflated_gain": _deflated_gain,
     "max_age": _max_age,
     "max_run_age": _max_run_age,
     "audit": _audit,

@@ -15,6 +15,7 @@ from gatewise.gates.results import GateResults
 _NAMES = {
     "gain_over_best_baseline": "gain over best baseline",
     "gain_over_champion": "gain over champion",
+    "deflated_gain": "gain with all looks counted",
     "max_age": "age of training rows",
     "max_run_age": "age of the run",
     "audit": "audit passed",

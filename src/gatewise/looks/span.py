@@ -6,11 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from gatewise.errors import ReadError
 from gatewise.evaluation.base import count, shown
 from gatewise.evaluation.interval_words import bounds_text
 from gatewise.evaluation.metric_names import metric_places, metric_words
 from gatewise.looks.deflate import Deflated, deflate
-from gatewise.looks.ledger import Look, read
+from gatewise.looks.ledger import Ledger, Look, read
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Looks:
             return f"{sentence}; {left.interval.reason}"
         bounds = f"{bounds_text(left.interval, places, sign='+')} at {confidence:.0%} with all {left.trials:,} counted"
         verdict = "more than luck" if left.is_shown else "not shown to be more than luck"
-        expected = f"; the best of {left.trials:,} without skill is expected {shown(left.luck, places)} ahead"
+        expected = f" (the best of {left.trials:,} without skill: about {shown(left.luck, places)} ahead)"
         return f"{sentence}, {bounds}: {verdict}{expected if left.trials > 1 else ''}"
 
     def to_dict(self, confidence: float = 0.95) -> dict[str, Any]:
@@ -109,6 +113,39 @@ class Looks:
         }
 
 
+@dataclass(frozen=True)
+class Span:
+    """Rows that were judged, by their symbols and their first and last time, and all looks that overlap with them."""
+
+    symbols: tuple[str, ...]
+    first_us: int
+    last_us: int
+    looks: Looks
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine interface."""
+        first, last = (str(np.datetime64(us, "us")) + "Z" for us in (self.first_us, self.last_us))
+        return {"symbols": list(self.symbols), "first": first, "last": last} | self.looks.to_dict()
+
+
+def judged_spans(symbol: str | None = None) -> list[Span]:
+    """Every stretch of rows that was judged, the one that was looked at last first.
+
+    Args:
+        symbol: only rows of this one; `None`: all.
+
+    Raises:
+        ReadError: see `looks_on`.
+    """
+    ledger = read()
+    places = dict.fromkeys(
+        (look.symbols, look.first_us, look.last_us, look.fingerprint)
+        for look in reversed(ledger.looks)
+        if symbol is None or symbol in look.symbols
+    )
+    return [Span(*place[:3], _overlapping(ledger, *place)) for place in places]
+
+
 def looks_on(
     symbols: Collection[str], first_us: int, last_us: int, fingerprint: str, other_than: str | None = None
 ) -> Looks:
@@ -122,7 +159,26 @@ def looks_on(
     Raises:
         ReadError: the ledger can't be read, or a later version wrote in it.
     """
-    ledger, asked = read(), set(symbols)
+    return _overlapping(read(), symbols, first_us, last_us, fingerprint, other_than)
+
+
+def words_before(symbols: Collection[str], time_us: npt.NDArray[np.int64], fingerprint: str, run_id: str) -> str:
+    """The words on rows that a run is about to be judged on; of a ledger that can't be read, that it can't."""
+    try:
+        return looks_on(symbols, int(time_us.min()), int(time_us.max()), fingerprint, run_id).words
+    except ReadError as error:
+        return error.message
+
+
+def _overlapping(
+    ledger: Ledger,
+    symbols: Collection[str],
+    first_us: int,
+    last_us: int,
+    fingerprint: str,
+    other_than: str | None = None,
+) -> Looks:
+    asked = set(symbols)
     here: dict[tuple[str, object], Look] = {}
     for look in ledger.looks:
         overlaps = look.first_us <= last_us and first_us <= look.last_us and look.run_id != other_than

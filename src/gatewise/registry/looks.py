@@ -96,6 +96,23 @@ def run_looks(folder: Path) -> RunLooks:
     return RunLooks(look, replace(here, looks=(*here.looks, *missing)), confidence)
 
 
+def known_looks(folder: Path) -> RunLooks | None:
+    """`run_looks`; `None` where nothing was judged, and where the ledger can't tell, which is said."""
+    try:
+        return run_looks(folder)
+    except RunNotFoundError:
+        return None
+    except GatewiseError as error:
+        _log.warning("%s; how often these rows were looked at is not known", error.message)
+        return None
+
+
+def looks_key(folder: Path) -> dict[str, Any]:
+    """`known_looks` under the key of the machine interface."""
+    looks = known_looks(folder)
+    return {"looks": looks and looks.to_dict()}
+
+
 def record_run(folder: Path | None = None) -> None:
     """Adds what a run judged to the ledger; where that can't be, it is said, and the run is what it is.
 
