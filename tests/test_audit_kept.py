@@ -5,6 +5,7 @@ A gate that took an audit of something else would let a leak pass under the name
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,8 @@ def test_it_is_of_the_run_until_bundle_config_or_rows_are_others(run_folder: Pat
 
 @pytest.mark.parametrize(
     "changes",
-    [{"passed": False}, {"checks": []}, {"checks": [{"name": "labels", "passed": False, "detail": ""}]}, {"checks": [{"name": "labels", "passed": 1, "detail": ""}]}],
-)  # fmt: skip
+    [{"passed": False}, {"checks": []}, *({"checks": [{"name": "labels", "passed": said}]} for said in (False, 1))],
+)
 def test_it_has_passed_only_where_it_and_each_of_its_checks_say_so(run_folder: Path, changes: dict[str, Any]) -> None:
     keep_audit(run_folder, PASSED | changes, "rows")
     audit = kept_audit(run_folder)
@@ -87,8 +88,6 @@ def test_rows_that_lie_elsewhere_now_are_chosen_as_the_runs_were(
     kept.audit_run(run_folder)
     copy = tmp_path / "copy.csv"
     (named,) = sample_config(config.data).paths
-    import gzip
-
     copy.write_bytes(gzip.decompress(Path(named).read_bytes()))
     here = {"data.paths": [str(copy)], "data.stamp": "open", "data.symbol": "SP500"}
     kept.audit_run(run_folder, (), here)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conftest import TINY
+from gatewise.gates import Gate, check
 from gatewise.looks.ledger import ledger_file, read
 from gatewise.registry.looks import begin_ledger, looks_of, run_looks
 
@@ -33,11 +34,18 @@ def test_every_judging_is_counted_whatever_becomes_of_its_run(cli: Any, gatewise
     assert (interval.low, interval.high) == (
         pytest.approx(-apart[here.look.baseline]["high"]), pytest.approx(-apart[here.look.baseline]["low"])
     )  # fmt: skip
+    (gate,) = check(folder, [Gate("deflated_gain", above=0, of="low")]).results
+    assert gate.figure is not None
+    assert (gate.figure.value, gate.figure.low, gate.passed) == (interval.value, interval.low, interval.low > 0)
+    (span,) = cli("runs", "looks", "--json").json["spans"]
+    assert (span["runs"], span["models"], span["symbols"]) == (2, 1, ["SP500"])
+    assert span["words"] in cli("runs", "show", first["run_id"]).out
+    assert "1 model of 1 run" in (folder.parent / again["run_id"] / "report.html").read_text(encoding="utf-8")
     folds = cli("cv", "--models", "logistic", "--n-splits", "3", *logistic).json
     lines = [look for look in read().looks if look.run_id == folds["id"]]
     assert [look.model for look in lines] == ["logistic@3"]
     assert lines[0].gain == -folds["against_prior"]["logistic@3"]["mean"]
-    assert run_looks(folder).here.models == 2, "folds and test part share days"
+    assert folds["looks"]["models"] == run_looks(folder).here.models == 2, "folds and test part share days"
     assert run_looks(folder).deflated_gain.interval.low < interval.low
     before = ledger_file().read_bytes()
     assert cli("runs", "rm", first["run_id"], "--yes").code == 0

@@ -32,7 +32,6 @@ from gatewise.interrupts import Uninterrupted
 from gatewise.isolation import plain_numbers
 from gatewise.learners.attention import Attention, has_attention, read_attention
 from gatewise.learners.base import Inputs, Trained, TrainedMember
-from gatewise.looks.span import words_before
 from gatewise.report.data import MOST_WINDOWS
 from gatewise.report.gather import gather_report
 from gatewise.report.members import MemberResult
@@ -241,8 +240,6 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
             write_frames(outcome.predictions.with_suffix(".csv"), frames())
         write_json(folder / "metrics.json", outcome.to_dict() | {"evaluation": evaluation.to_dict()})
         facts = {"Run": folder.name, "Device": trained.device, "Precision": trained.precision.name}
-        newest = table.time_us[parts[evaluation.newest.part]]
-        facts["Looks before"] = words_before(table.symbols, newest, table.fingerprint, folder.name)
         fit = trained.fit
         used = config.training.model_copy(update={"batch_size": trained.batch_size})
         write_report(

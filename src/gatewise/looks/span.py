@@ -162,7 +162,7 @@ def looks_on(
     return _overlapping(read(), symbols, first_us, last_us, fingerprint, other_than)
 
 
-def words_before(symbols: Collection[str], time_us: npt.NDArray[np.int64], fingerprint: str, run_id: str) -> str:
+def words_before(symbols: Collection[str], time_us: npt.NDArray[np.int64], fingerprint: str, run_id: str | None) -> str:
     """The words on rows that a run is about to be judged on; of a ledger that can't be read, that it can't."""
     try:
         return looks_on(symbols, int(time_us.min()), int(time_us.max()), fingerprint, run_id).words

@@ -21,6 +21,7 @@ from gatewise.evaluation.evaluate import Evaluation
 from gatewise.evaluation.units import MOVES, STANDARD
 from gatewise.explain.in_report import UNEXPLAINED, Explanations
 from gatewise.learners.attention import Attention
+from gatewise.looks.span import words_before
 from gatewise.report.data import MOST_DOTS, MOST_NEWEST, Predicted, ReportData, Stretch, thinned
 from gatewise.report.members import MemberResult
 from gatewise.sample_weights import SampleWeights
@@ -162,6 +163,7 @@ def _facts(
     table, labels, judged = samples.table, samples.labels, next(iter(evaluation.parts.values()))
     step_us = table.timeframe // timedelta(microseconds=1)
     predicts = ", ".join(labels.classes or labels.spec.columns) + (f" ({labels.spec.unit})" if labels.spec.unit else "")
+    newest = table.time_us[split.test if len(split.test) else split.val]
     parts = {"Train": split.train, "Validation": split.val, "Certifying": split.certify, "Test": split.test}
     model = {
         name.replace("_", " "): str(value)
@@ -188,6 +190,7 @@ def _facts(
             **{part: count(len(rows), "window") for part, rows in parts.items() if len(rows)},
             "Purged": count(split.purged_rows, "window"),
             "Embargo": f"{split.embargo_us / step_us:g} rows, {count(split.embargo_rows, 'window')} dropped",
+            "Looks before": words_before(table.symbols, newest, table.fingerprint, run.get("Run")),
         },
         "Model": {"Name": config.model.name, **{name.capitalize(): value for name, value in model.items()}},
         "Training": {
