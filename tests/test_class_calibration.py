@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
+import gatewise as gw
+from api_frames import bars
 from audit_tables import random_walk
 from gatewise.bundle import Bundle, calibrated
 from gatewise.calibration.class_calibrator import ClassCalibrator
@@ -316,3 +319,32 @@ def test_isotonic_lines_rise() -> None:
     assert isinstance(made, Isotonic)
     assert all((np.diff(line) >= 0).all() for line in (*made.said, *made.seen))
     assert log_loss(made(prob), y) < log_loss(prob, y)
+
+
+# ---- a run
+
+
+@pytest.mark.trains
+def test_a_run_says_draws_and_keeps_what_calibration_did(gatewise_home: Path) -> None:
+    frame = bars("AAA")
+    small = {"seq_len": 4, "sets": ["ohlcv"], "hidden_size": 3, "num_layers": 1, "batch_size": 64, "max_epochs": 1}
+    result = gw.fit(frame, horizon=5, calibration="vector", device="cpu", progress=False, **small)
+    said = json.loads((result.folder / "metrics.json").read_text("utf-8"))
+    calibration, test = said["calibration"], said["evaluation"]["parts"]["test"]
+    assert (calibration["method"], set(calibration["scores"])) == ("vector", {"none", "vector"})
+    assert calibration["uncalibrated"]["test"] == test["uncalibrated"]["metrics"]
+    assert calibration["uncalibrated"]["test"]["log_loss"] != said["metrics"]["test"]["log_loss"]
+    for part in (test, test["uncalibrated"]):
+        assert len({len(values) for values in part["reliability"].values()}) == 1
+        parts = part["brier_parts"]
+        whole = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within_bins"]
+        assert whole == pytest.approx(part["metrics"]["brier"]["value"])
+    assert any("calibrated (vector)" in remark for remark in said["remarks"])
+    page = Path(result.report()).read_text("utf-8")
+    for words in ("Methods of calibration", "before calibration", "vector (taken)", "fitted to these very rows"):
+        assert words in page
+    run = pl.read_parquet(result.folder / "predictions.parquet").with_columns(time=pl.col("source_time"))
+    again = frame.select("time").hstack(result.predict(frame)).drop_nulls()
+    both = run.join(again, on="time", suffix="_again")
+    assert both.height > 50
+    assert both["prob_up"].to_list() == both["prob_up_again"].to_list()

@@ -63,7 +63,8 @@ class Evaluation:
     def judgement(self) -> Judgement:
         """The verdict on the model: the newest part's, but for val rows not that it is better; see `on_chosen_rows`."""
         judgement = self.newest.judgement
-        return judgement if self.newest.part == "test" or not self.val_chose else on_chosen_rows(judgement)
+        fitted_to = self.val_chose or self.newest.uncalibrated is not None
+        return on_chosen_rows(judgement) if self.newest.part != "test" and fitted_to else judgement
 
     def metrics(self) -> dict[str, dict[str, dict[str, float | None]]]:
         """{part: {metric: {value, low, high}}} of the model; null where there is no interval."""

@@ -44,7 +44,7 @@ def _methods(calibrator: ClassCalibrator) -> Markup:
     plain = calibrator.scores["none"].log_loss
     lines = [
         Line(
-            f"{name} (chosen)" if name == calibrator.method else name,
+            f"{name} (taken)" if name == calibrator.method else name,
             [
                 Cell(metric_text("log_loss", score.log_loss), bold=name == calibrator.method),
                 Cell(
@@ -66,6 +66,9 @@ def _methods(calibrator: ClassCalibrator) -> Markup:
 def _before_and_after(result: PartResult) -> Markup:
     before = result.uncalibrated
     columns = {"model": result} if before is None else {"before calibration": before, "calibrated": result}
+    fitted = " The map was fitted to these very rows, which flatters it." * (
+        before is not None and result.part == "val"
+    )
     lines = [
         Line(metric_words(name), [_cell(name, part.metrics[name]) for part in columns.values()])
         for name in _METRICS
@@ -77,10 +80,11 @@ def _before_and_after(result: PartResult) -> Markup:
     caption = (
         f"Calibration on {result.rows:,} {result.part} rows. The Brier score is reliability (0 is perfect) less "
         "resolution (more is better) plus uncertainty, and what differs within bins. Chance alone keeps calibration "
-        "errors and reliability above 0."
+        f"errors and reliability above 0.{fitted}"
     )
     return table("Calibration", caption, columns, lines)
 
 
 def _cell(metric: str, interval: Interval) -> Cell:
-    return Cell(metric_text(metric, interval.value), metric_interval(metric, interval, interval.value, "{} to {}"))
+    bounds = metric_interval(metric, interval, abs(interval.value), "{} to {}")
+    return Cell(metric_text(metric, interval.value), bounds, bold=True)

@@ -35,6 +35,6 @@ class ClassesDrawing:
             figures.reliability_diagram(result.reliability, before),
             "Reliability",
             "Where the model says 40%, is it right 40% of the time? Below the dashed line it promises too much. Each "
-            "dot stands for a bin of rows, by how sure the model was; bars are intervals.",
+            "dot stands for a bin of rows, by how sure the model was; bars are intervals, where bins give them.",
         )
         yield from calibration_pieces(report.calibrator, result, report.evaluation.val_chose)
