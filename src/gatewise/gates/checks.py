@@ -69,8 +69,9 @@ def _result(gate: Gate, figures: Figures, beside: Beside) -> GateResult:
     passed = gate.holds(end_of(gate, figure))
     deciding = figures.deciding_metric
     chance = _chance(metric, figures, judged, symbol)
-    words = why(gate, figure, passed, deciding, symbol or _beside(metric, figures), chance)
-    return GateResult(gate, figure, passed, words, chance, _called_out(gate, chance, deciding), symbol)
+    whose = symbol if gate.on == "every_symbol" else "" if symbol else _beside(metric, figures)
+    words = why(gate, figure, passed, deciding, whose, chance)
+    return GateResult(gate, figure, passed, words, chance, _called_out(gate, chance, deciding, whose), symbol)
 
 
 def _beside(metric: str, figures: Figures) -> str:
@@ -114,7 +115,7 @@ def _chance(
     return None if value is None else (str(rows["chance"]), value)
 
 
-def _called_out(gate: Gate, chance: tuple[str, float] | None, deciding_metric: str) -> str:
+def _called_out(gate: Gate, chance: tuple[str, float] | None, deciding_metric: str, whose: str) -> str:
     """That the bound is one that what knows nothing keeps; empty where it does not.
 
     To have all of an interval on the right side of what knows nothing is something: of the end that asks for more its
@@ -125,4 +126,4 @@ def _called_out(gate: Gate, chance: tuple[str, float] | None, deciding_metric: s
     name, value = chance
     asked, has = bound_text(gate, deciding_metric), figure_text(gate.metric, value, deciding_metric)
     words = f"the gate on {gate_name(gate)} at {asked} asks for no more than {name} has, which knows nothing"
-    return f"{words}: {has} on these rows"
+    return f"{words}: {has} on {f'rows of {whose}' if whose else 'these rows'}"
