@@ -104,3 +104,20 @@ def test_a_trade_is_held_for_the_horizon_unless_it_is_said(target: Any, hold: in
     section = TargetConfig(**target)
     assert BrokerConfig().holding(section) == hold
     assert BrokerConfig(hold=2).holding(section) == 2
+
+
+def test_the_interval_of_a_rule_without_skill_holds_zero_as_often_as_it_says() -> None:
+    """Trades that overlap, sides that last: returns of steps are those of one bar each all the same."""
+    rows, held = np.arange(400), 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        side = np.repeat(rng.choice([-1, 0, 1], 40), 10).astype(np.int8)
+        opens = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, 401)))
+        market = replace(MARKET, open=opens[:400], close=opens[1:])
+        made = backtest(side, rows, market, BrokerConfig(), hold=8, fee=0.0, confidence=0.95)
+        assert made is not None
+        assert made.sharpe is not None
+        assert made.sharpe.low is not None
+        assert made.sharpe.high is not None
+        held += made.sharpe.low <= 0 <= made.sharpe.high
+    assert 52 <= held <= 60

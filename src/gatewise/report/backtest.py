@@ -81,12 +81,17 @@ def terms_words(backtest: Backtest) -> str:
     return f"{words} No Sharpe ratio: {backtest.reason}." if backtest.reason else words
 
 
-def account_pieces(backtest: Backtest, pictures: Pictures) -> Iterator[str]:
-    """The picture, the figures, and each symbol's."""
+def account_pieces(backtest: Backtest, pictures: Pictures, ruled: bool = False) -> Iterator[str]:
+    """The picture, the figures, and each symbol's.
+
+    Args:
+        ruled: sides are those of a decision rule, and not the naive ones.
+    """
+    sides = "Sides are the decision rule's. " if ruled else ""
     yield pictures.add(
         account_figure(backtest.account),
         "What trading it makes",
-        f"{terms_words(backtest)} A trade has a fixed value, so profits add up; no funding, and orders move no price.",
+        f"{sides}{terms_words(backtest)} A trade has a fixed value: profits add up. No funding; orders move no price.",
         wide=True,
         height=520,
     )
@@ -122,14 +127,14 @@ def trade_table(account: Account, symbol: Sequence[str]) -> Markup:
             symbol[n],
             "long" if trades.side[n] > 0 else "short",
             prices,
-            *(f"{money[n]:+.3g}" for money in (trades.gross, trades.net)),
+            *(_of_trade(account, n, float(money[n])) for money in (trades.gross, trades.net)),
         ]
         lines.append(Line(entered[n], [Cell(text) for text in cells]))
     many = (
         f"The newest {len(newest):,} of {len(trades):,}." if len(newest) < len(trades) else f"{len(trades):,} trades."
     )
-    unit = "price units" if account.in_price_units else "shares of the capital"
-    caption = f"{many} A line begins with the time of the row that filled it; before and after cost in {unit}."
+    unit = "" if account.in_price_units else " in shares of its value"
+    caption = f"{many} A line begins with the time of the row that filled it; what it made{unit}."
     return table("Trades", caption, ("out", "symbol", "side", "price", "before cost", "after cost"), lines)
 
 
@@ -153,6 +158,13 @@ def backtest_page(title: str, backtest: Backtest, symbol: Sequence[str], notes: 
 def amount(account: Account, value: float, sign: str = "") -> str:
     """A return or a fall in its unit."""
     return f"{value:{sign},.4g} price units" if account.in_price_units else f"{value:{sign}.1%}"
+
+
+def _of_trade(account: Account, number: int, money: float) -> str:
+    """What a trade made, by what it was worth when it began."""
+    if account.in_price_units:
+        return f"{money + 0.0:+.4g} price units"
+    return f"{money / abs(account.trades.units[number] * account.trades.entry_price[number]) + 0.0:+.2%}"
 
 
 def _cost(account: Account, value: float) -> str:

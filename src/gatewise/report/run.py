@@ -110,7 +110,7 @@ def _part(report: ReportData, result: PartResult, pictures: Pictures) -> Iterato
         )
     yield from drawing.pictures(report, result, pictures)
     if result.backtest is not None:
-        yield from account_pieces(result.backtest, pictures)
+        yield from account_pieces(result.backtest, pictures, ruled=report.decisions is not None)
 
 
 def _explained(explanations: Explanations, pictures: Pictures) -> Iterator[str]:
