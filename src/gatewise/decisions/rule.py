@@ -160,7 +160,7 @@ class DecisionRule:
 
 def takes_sides(spec: OutputSpec) -> bool:
     """Whether what is predicted says up and down."""
-    return spec.kind != "classes" or set(SIDES) <= set(spec.classes)
+    return not spec.classes or set(SIDES) <= set(spec.classes)
 
 
 def class_sides(spec: OutputSpec) -> Codes:
