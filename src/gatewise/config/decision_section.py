@@ -13,6 +13,11 @@ from gatewise.errors import ConfigError
 DECIDES = {"probability": ("classes",), "expected_value": ("classes", "values"), "conformal": ("classes",)}
 
 
+def decides(rule: str, output_kind: str) -> bool:
+    """Whether a rule is for predictions of a kind; none is for all."""
+    return output_kind in DECIDES.get(rule, (output_kind,))
+
+
 class DecisionConfig(Section):
     """A rule that says at each row whether to act; it takes `split.certify` of the validation rows for itself."""
 
@@ -30,7 +35,7 @@ class DecisionConfig(Section):
             ConfigError: it is.
         """
         kinds = DECIDES.get(self.rule, (output_kind,))
-        if output_kind not in kinds:
+        if not decides(self.rule, output_kind):
             raise ConfigError(
                 f"decision.rule {self.rule} is for {kind_words(kinds) if len(kinds) > 1 else kinds[0]}; "
                 f"this target is of {output_kind}",

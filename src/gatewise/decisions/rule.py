@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict
 
-from gatewise.config.decision_section import DECIDES
+from gatewise.config.decision_section import decides
 from gatewise.targets.outputs.base import Flags, Floats, OutputSpec
 
 RuleName = Literal["probability", "expected_value", "conformal"]
@@ -134,7 +134,7 @@ class DecisionRule:
     def fits(self, spec: OutputSpec) -> bool:
         """Whether it decides on predictions of that kind and width."""
         moves = len(spec.classes) if self.rule == "expected_value" else 0
-        return spec.kind in DECIDES[self.rule] and len(self.class_moves) == moves and not spec.starts
+        return decides(self.rule, spec.kind) and len(self.class_moves) == moves and not spec.starts
 
     def columns(self, spec: OutputSpec, predictions: Floats) -> dict[str, npt.NDArray[Any]]:
         """action (long, short or flat; act or abstain where there is no up and down) and reason, text [n]."""
