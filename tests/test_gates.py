@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import Cli
+from conftest import TINY, Cli
 from gate_runs import CLASSES, bounds, judged, plant
 from gatewise.config.load import load_config
 from gatewise.errors import ConfigError, GateError, GatewiseError, ReadError, RunNotFoundError, UnknownNameError
@@ -174,6 +174,29 @@ def test_symbols_trade_on_accounts_of_their_own(folder: Path) -> None:
     plant(folder, part | {"backtest": {"sharpe": bounds(0.5), "symbols": accounts}}, symbols=("BTC", "ETH"))
     places = ("pooled", "symbol:BTC", "symbol:ETH", "every_symbol")
     assert passed(folder, *(Gate("sharpe", at_least=1, on=on) for on in places)) == [False, True, False, False]
+
+
+@pytest.mark.trains
+def test_every_figure_of_a_trained_run_is_gated_at_its_very_value(cli: Cli) -> None:
+    """What is planted elsewhere here must be what judgings write."""
+    value = cli("train", *TINY, "--set", "decision.rule=probability", "--json", "--quiet").json
+    folder = Path(value["bundle"]).parent
+    part = json.loads((folder / "metrics.json").read_text())["evaluation"]["parts"]["test"]
+    found = {name: metric["value"] for name, metric in value["metrics"]["test"].items()}
+    found |= {name: part["backtest"][name] for name in ("max_drawdown", "turnover", "trades")}
+    found |= {"coverage": value["decision"]["parts"]["test"]["coverage"]["value"], "rows": value["windows"]["test"]}
+    found["gain_over_best_baseline"] = 0.0 - part["differences"][part["best_baseline"]]["value"]
+    assert len(found) > 20
+    beyond = [Gate(name, at_least=math.nextafter(number, math.inf)) for name, number in found.items()]
+    assert passed(folder, *(Gate(name, at_least=number) for name, number in found.items())) == [True] * len(found)
+    assert passed(folder, *beyond) == [False] * len(found)
+    assert passed(folder, Gate("verified"), Gate("max_age", at_most=0), Gate("max_age", at_most=1e6)) == [
+        True, False, True,
+    ]  # fmt: skip
+    without = part["intervals"]["without"]
+    assert {name for name, metric in value["metrics"]["test"].items() if metric["low"] is None} == without.keys()
+    for name, reason in without.items():
+        assert check(folder, [Gate(name, at_least=-9, of="low")]).results[0].words.endswith(f": {reason}")
 
 
 def test_the_gain_is_over_the_best_baseline_and_its_ends_are_turned(folder: Path) -> None:

@@ -51,15 +51,15 @@ def _table(results: GateResults) -> str:
     for result in results.results:
         metric, figure = result.gate.metric, result.figure
         cells = [
+            Cell(OUTCOMES[result.passed].word, style=f"tone {OUTCOMES[result.passed].tone}"),
             Cell(figure_text(metric, figure.value if figure else None, deciding), bold=True),
             Cell(interval_text(metric, figure, deciding)),
             Cell(bound_text(result.gate, deciding)),
-            Cell(OUTCOMES[result.passed].word, style=f"tone {OUTCOMES[result.passed].tone}"),
             Cell(result.words, style="words"),
         ]
         lines.append(Line(gate_name(result.gate), cells))
     caption = f"Figures of {results.rows:,} test rows as they were judged, with {results.confidence:.0%} intervals."
-    return table("gate by gate", caption, ("value", "interval", "bound", "", "why"), lines)
+    return table("gate by gate", caption, ("", "value", "interval", "bound", "why"), lines)
 
 
 def _is_drawn(result: GateResult) -> bool:
