@@ -95,6 +95,16 @@ def test_without_a_certificate_nothing_is_acted_on_but_by_hand() -> None:
     assert "no certificate" in by_hand.words
 
 
+def test_a_model_that_is_updated_acts_on_and_says_that_other_weights_were_certified() -> None:
+    rule = DecisionRule("probability", 0.5, certificate=GIVEN)
+    later = rule.updated()
+    assert decided(later, UP_DOWN, [[0.0, 0.0, 1.0]]) == [(1, "acts")]
+    assert later.updated() == later
+    assert "before an update" in later.words
+    assert "before an update" not in rule.words
+    assert DecisionRule("probability", not_certified="too few").updated().not_certified == "too few"
+
+
 @pytest.mark.parametrize(("count", "rank"), [(9, 9), (19, 18), (99, 90)])
 def test_a_conformal_set_holds_the_class_that_came_by_its_rank(count: int, rank: int) -> None:
     """ceil(10 · 0.9) = 9 of 9: the least of the probabilities of what came; of 8 rows there is none."""

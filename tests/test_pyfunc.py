@@ -53,7 +53,8 @@ def bars(tmp_path: Path) -> Path:
 
 
 def test_a_process_that_knows_mlflow_alone_predicts_what_the_run_did(cli: Cli, gatewise_home: Path, bars: Path) -> None:
-    said = cli("train", *TINY[2:], "--data", bars, "--json", "--quiet").json
+    decides = ("--decision", "probability", "--set", "decision.threshold=0.4", "--set", "split.train=0.5")
+    said = cli("train", *TINY[2:], *decides, "--set", "split.val=0.35", "--data", bars, "--json", "--quiet").json
     folder = gatewise_home / "artifacts" / said["run_id"] / "artifacts" / "model"
     made = gatewise_home / "made.parquet"
     tracker = f"sqlite:///{gatewise_home / 'mlflow.db'}"
@@ -67,7 +68,7 @@ def test_a_process_that_knows_mlflow_alone_predicts_what_the_run_did(cli: Cli, g
     kept = pl.read_parquet(said["predictions"])
     both = kept.join(predicted, on=["symbol", "time"], how="left", suffix="_again")
     assert both.height == kept.height > 100
-    for name in ("prob_down", "prob_flat", "prob_up", "label"):
+    for name in ("prob_down", "prob_flat", "prob_up", "label", "action", "reason"):
         assert both[name].equals(both[f"{name}_again"], check_names=False)
 
     files = [path for path in folder.rglob("*") if path.is_file()]

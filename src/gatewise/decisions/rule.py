@@ -6,7 +6,7 @@ one without a certificate abstains at every row, unless its threshold was given 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ Codes = npt.NDArray[np.int8]
 # Reason codes by number; they are told as these words.
 REASONS = ("acts", "below_threshold", "flat", "no_edge_after_cost", "set_of_many", "empty_set", "no_certificate")
 ACTS, BELOW_THRESHOLD, FLAT, NO_EDGE_AFTER_COST, SET_OF_MANY, EMPTY_SET, NO_CERTIFICATE = range(len(REASONS))
+_UPDATED = ". That is of the weights before an update, and nothing is promised of those since"
 ACTION_COLUMNS = ("action", "reason")
 _NUMBERS = {
     "probability": "the decided class's probability reaches",
@@ -70,7 +71,7 @@ class DecisionRule:
         by_hand: the threshold was given, so the rule acts without a certificate too.
         cost: of a trade there and back, in the unit of the move; expected_value alone.
         class_moves: the mean move that came with each class; expected_value of classes alone.
-        not_certified: why there is no certificate; empty where there is one.
+        not_certified: why there is no certificate, or why the one there is holds no longer; empty where it does.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -151,7 +152,12 @@ class DecisionRule:
     def words(self) -> str:
         """What it does and promises, a sentence."""
         acts = f"acts where {_NUMBERS[self.rule]} {self.threshold:.4g}" if self.acts else "abstains always"
-        return f"{acts}; {self.certificate.words if self.certificate else f'no certificate: {self.not_certified}'}"
+        missing = f"no certificate: {self.not_certified}"
+        return f"{acts}; {self.certificate.words}{self.not_certified}" if self.certificate else f"{acts}; {missing}"
+
+    def updated(self) -> DecisionRule:
+        """The rule of the same model with later weights: it goes on, and says that others were certified."""
+        return replace(self, not_certified=_UPDATED) if self.certificate else self
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -93,7 +93,8 @@ def update_bundle(
     on_start(new)
     standing = update_standing(config, samples, _standing(bundle, known), rows, number, budget)
     made = Bundle.of(config, samples, standing.fitted, standing.trained.predictor)
-    kept: dict[str, Any] = {"config": config, "calibrator": record.calibrator, "decision_rule": record.decision_rule}
+    kept: dict[str, Any] = {"config": config, "calibrator": record.calibrator}
+    kept["decision_rule"] = record.decision_rule and record.decision_rule.updated()
     fitted, trained = standing.fitted, standing.trained
     updated = with_learned(made, samples, fitted, trained, rows, known.first_us, **kept)
     return Update(updated, len(rows), new, learned_by(updated.record))

@@ -65,7 +65,7 @@ def chronological_split(spans: Spans, spec: SplitConfig, timeframe: timedelta, c
                 f"{left.purged.sum()} purged, {left.embargoed.sum()} embargoed ({_words(gap_us)}), "
                 f"of {spans.row.size} samples in all",
                 f"give more rows, or lower windows.sequence_length, target.horizon, split.embargo, split.purge_rows or "
-                f"the features' lookback, or raise split.{part}",
+                f"the features' lookback, or raise split.{part}" + " or split.val" * (part == "certify"),
             )
     purged = sum(int(left.purged.sum()) for left in dropped.values())
     embargoed = sum(int(left.embargoed.sum()) for left in dropped.values())
