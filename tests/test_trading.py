@@ -16,6 +16,7 @@ from gatewise.config.schema import TargetConfig
 from gatewise.data.table import Table
 from gatewise.evaluation.kinds.table import JUDGES
 from gatewise.evaluation.trading import Backtest, backtest
+from gatewise.report.backtest import account_words
 from gatewise.targets.spec import output_spec
 
 DAY_US = 86_400_000_000
@@ -121,3 +122,11 @@ def test_the_interval_of_a_rule_without_skill_holds_zero_as_often_as_it_says() -
         assert made.sharpe.high is not None
         held += made.sharpe.low <= 0 <= made.sharpe.high
     assert 52 <= held <= 60
+
+
+def test_what_trading_makes_is_said_in_a_sentence() -> None:
+    words = account_words(of_rows(400))
+    assert words.startswith("Traded it makes ")
+    assert "Sharpe ratio" in words
+    assert "nothing is left at a fee of" in words
+    assert "Sharpe" not in account_words(of_rows(29, hold=1))

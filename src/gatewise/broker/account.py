@@ -119,5 +119,5 @@ class Account:
             "unfilled": self.unfilled,
             "hit_rate": trades.hit_rate,
             "mean_holding": trades.mean_holding,
-            "terms": vars(self.terms),
+            "terms": dict(vars(self.terms)),
         }

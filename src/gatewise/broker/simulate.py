@@ -43,8 +43,9 @@ def simulate(
     wanted[passed.at] = side[passed.kept]
     if config.sides == "long":
         wanted = np.maximum(wanted, 0).astype(np.int8)
-    most = int(config.max_position / size + 1e-9)
-    taken = within_limit(wanted, passed.first, hold, most) if most < hold else wanted
+    taken = wanted
+    if hold * size > config.max_position * (1 + 1e-9):  # else no limit can bind
+        taken = within_limit(wanted, passed.first, hold, int(config.max_position / size + 1e-9))
     desk = _Desk(market, passed, at_open, fee + config.slippage)
     book = desk.fill(orders(taken, passed, hold, at_open), size * share)
     begins = (np.arange(len(passed.row)) == passed.first).astype(np.int8)

@@ -19,6 +19,7 @@ from gatewise.evaluation.base import decimals, shown, signed
 from gatewise.evaluation.interval_words import bounds_text, without_interval
 from gatewise.evaluation.metric_names import metric_head, metric_places, metric_text, metric_words
 from gatewise.evaluation.side_by_side import against, best_first, in_tables, side_by_side
+from gatewise.report.backtest import account_words
 from gatewise.report.data import thinned
 from gatewise.report.decisions import decision_cells, decision_head
 
@@ -82,6 +83,8 @@ def print_outcome(run_id: str, name: str, outcome: Outcome, data: DataConfig, lo
     if unit := outcome.evaluation.units.errors:
         print_sentence(f"Errors are in {unit}.")
     print_sentence(newest.summary)
+    if newest.backtest is not None and len(newest.backtest.account.trades):
+        print_sentence(account_words(newest.backtest))
     for line in without_interval({newest.part: newest.metrics}, in_tables(newest.metrics)):
         print_sentence(line)
     if outcome.curves:

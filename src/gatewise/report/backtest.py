@@ -69,6 +69,16 @@ def named_figures(backtest: Backtest) -> dict[str, str]:
     }
 
 
+def account_words(backtest: Backtest) -> str:
+    """What trading makes, in a sentence."""
+    figures = named_figures(backtest)
+    ratio = "" if backtest.sharpe is None else f", Sharpe ratio {figures['Sharpe ratio after cost']}"
+    left = figures["Fee at which nothing is left"]
+    fee = f"; nothing is left at a fee of {left}" if backtest.account.break_even_cost is not None else ""
+    before, after = (figures[f"Return {when} cost"] for when in ("before", "after"))
+    return f"Traded it makes {before} before cost and {after} after{ratio}{fee}."
+
+
 def terms_words(backtest: Backtest) -> str:
     """How it was traded, in a sentence or two."""
     account = backtest.account
