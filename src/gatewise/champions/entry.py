@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from gatewise.errors import ConfigError, RegistryError
 
-Action = Literal["promote", "rollback", "update"]
+Action = Literal["promote", "rollback", "update", "prune"]
 
 # What a rollback takes over from the entry that it goes back to.
 _KEPT = ("name", "bundle", "run_id", "weights_hash", "config_hash", "data_hash", "known_at_utc", "fallback")
@@ -31,7 +31,8 @@ class Draft:
 
     Attributes:
         name: whose champion it makes.
-        action: promote; rollback to one that stood before; update of an online champion's weights.
+        action: promote; rollback to one that stood before; update of an online champion's weights; prune of the store,
+            which changes no champion.
         bundle: address in the store, SHA-256 of the bundle's manifest.
         reason: in the words of who decided.
         run_id: the run that made the bundle; `None` where only the bundle is known.

@@ -69,7 +69,7 @@ def aliases_of(entries: Sequence[Entry]) -> dict[str, str]:
         entries: of one name, the oldest first.
     """
     champion, before = entries[-1].bundle, standing(entries)[-2:-1]
-    newest = next(entry.bundle for entry in reversed(entries) if entry.restores is None)
+    newest = next(entry.bundle for entry in reversed(entries) if entry.action in ("promote", "update"))
     aliases = {"champion": champion} | ({"previous": before[0].bundle} if before else {})
     return aliases | ({"challenger": newest} if newest != champion else {})
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from gatewise.champions.change import Change, append
 from gatewise.champions.entry import Draft, Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.named import find_model_run
-from gatewise.champions.store import Store, open_store
+from gatewise.champions.store import Store, open_store, weights_hash
 from gatewise.errors import ConfigError, RunNotFoundError
 from gatewise.gates.checks import check
 from gatewise.gates.gate import Gate
@@ -26,7 +25,6 @@ from gatewise.registry.info import RunInfo
 from gatewise.registry.listing import info_of
 
 _BESIDE_CHAMPION = "gain_over_champion"
-_WEIGHTS = ("model.safetensors", "model.json")  # of networks; of models of one row
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ def candidate(
             f"promote where that run lies, or with gates of your own, without {_BESIDE_CHAMPION}",
         )
     results = check(info.folder, asked, champion=None if is_gone else beside)
-    weights = next((sha256(files[file]).hexdigest() for file in _WEIGHTS if file in files), None)
-    return Candidate(name, info, bundle, weights, present, results, alone)
+    return Candidate(name, info, bundle, weights_hash(files), present, results, alone)
 
 
 def promote(

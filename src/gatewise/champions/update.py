@@ -89,7 +89,7 @@ def updates_since(entries: Sequence[Entry]) -> int:
     Args:
         entries: of one name, the oldest first.
     """
-    by_bundle = {entry.bundle: entry for entry in entries if entry.restores is None}
+    by_bundle = {entry.bundle: entry for entry in entries if entry.action in ("promote", "update")}
     entry, count = by_bundle[entries[-1].bundle], 0
     while entry.action == "update" and entry.previous is not None:
         entry, count = by_bundle[entry.previous], count + 1

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gatewise.cli.completion import champion_names
+from gatewise.cli.registry_prune import prune
 from gatewise.cli.registry_update import update
 
 _JSON = typer.Option("--json", help="One JSON object instead of words.")
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("verify")(verify)
     group.command("sync")(sync)
     group.command("update")(update)
+    group.command("prune")(prune)
     group.command("backup")(backup)
     group.command("restore")(restore)
     app.add_typer(group, name="registry")
