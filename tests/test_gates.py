@@ -25,7 +25,7 @@ from gatewise.errors import ConfigError, GateError, GatewiseError, ReadError, Ru
 from gatewise.evaluation.base import class_prediction
 from gatewise.evaluation.class_metrics import class_scores
 from gatewise.evaluation.judge import judge_part
-from gatewise.files import write_frame
+from gatewise.files import write_frame, write_json
 from gatewise.gates import Gate, check, default_gates, on_symbol, read_gates
 from gatewise.gates.gate import BOUNDS
 from gatewise.gates.results import GateResults
@@ -388,6 +388,15 @@ def test_runs_that_gates_can_not_read_are_refused(folder: Path, tmp_path: Path) 
     plant(folder, evaluation={"parts": {"val": judged()}}, judged_on="val")
     with pytest.raises(ConfigError, match="judged on val rows alone"):
         check(folder, default_gates())
+    broken: Any
+    part = judged()
+    for broken in (
+        *(part | {name: None} for name in sorted(part.keys() - {"part", "backtest"})),
+        judged(accuracy={"value": "x"}),
+    ):
+        plant(folder, broken, evaluation={"parts": {"test": broken}}, seal=False)
+        with pytest.raises(ReadError):
+            check(folder, default_gates())
     (folder / "metrics.json").write_text("{}")
     with pytest.raises(ReadError):
         check(folder, default_gates())
@@ -396,6 +405,14 @@ def test_runs_that_gates_can_not_read_are_refused(folder: Path, tmp_path: Path) 
         check(folder, default_gates())
     with pytest.raises(RunNotFoundError):
         check(tmp_path, default_gates())
+
+
+def test_a_run_that_goes_on_is_not_held_against_what_it_was(folder: Path) -> None:
+    plant(folder)
+    values = json.loads((folder / "run.json").read_text())
+    write_json(folder / "run.json", values | {"status": "RUNNING"})
+    with pytest.raises(RunNotFoundError, match="not judged yet"):
+        check(folder, default_gates())
 
 
 def test_a_result_that_must_pass_raises_where_it_does_not(folder: Path) -> None:

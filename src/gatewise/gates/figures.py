@@ -141,7 +141,7 @@ def read_figures(folder: Path) -> Figures:
             f"gatewise runs show {called} lists what it trained",
         )
     path = info.folder / "metrics.json"
-    if not path.is_file():
+    if not path.is_file() or info.status == "RUNNING":  # what is gone on with may have other weights by now
         raise _not_judged(info, called)
     try:
         results = json.loads(path.read_bytes())
@@ -152,11 +152,22 @@ def read_figures(folder: Path) -> Figures:
                 "chose its epoch",
                 "train anew with split.test=0.15",
             )
-        figures = Figures(info, results, parts[PART])
-        _ = figures.deciding_metric, figures.confidence, figures.part["baselines"], figures.part["symbols"]
-        return figures
+        part = parts[PART]
+        for judged in (part, *part["symbols"].values()):
+            _require_whole(judged)
+        return Figures(info, results, part)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ReadError(f"{path} must hold what a run's judging found; it does not", "train anew") from error
+
+
+def _require_whole(judged: Mapping[str, Any]) -> None:
+    """Raises KeyError or TypeError where a judging lacks what gates read of any."""
+    _ = judged["rows"] + judged["intervals"]["independent_rows"], judged["metrics"][judged["deciding_metric"]]
+    _ = judged["intervals"]["confidence"], judged["baselines"][judged["chance"]].items()
+    for figure in (*judged["metrics"].values(), judged["differences"][judged["best_baseline"]]):
+        for end in (figure["value"], figure["low"], figure["high"]):
+            if end is not None:
+                float(end)
 
 
 def of_all_symbols(metric: str) -> ConfigError:

@@ -68,50 +68,43 @@ def _is_drawn(result: GateResult) -> bool:
 
 
 def _picture(result: GateResult, results: GateResults, pictures: Pictures) -> str:
-    """The value with its interval, the bound, and what knows nothing."""
-    gate, figure = result.gate, result.figure
+    """The value with its interval, the bound and the side that keeps it, and what knows nothing."""
+    gate, figure, picture = result.gate, result.figure, go.Figure()
     assert figure is not None
     colour = COLOURS[OUTCOMES[result.passed].tone].page
-    picture = go.Figure()
     ends = [end for end in (figure.low, figure.high) if end is not None]
     spread = [*ends, figure.value, gate.bound, *([result.chance[1]] if result.chance else [])]
     margin = 0.12 * (max(spread) - min(spread) or abs(gate.bound) or 1.0)
     low, high = min(spread) - margin, max(spread) + margin
-    kept = (gate.bound, high) if gate.bound_name in ("at_least", "above") else (low, gate.bound)
-    picture.add_vrect(*kept, fillcolor=COLOURS["good"].page, opacity=0.09, line_width=0)
+    keeps = (gate.bound, high) if gate.strict_end == "low" else (low, gate.bound)
+    picture.add_vrect(*keeps, fillcolor=COLOURS["good"].page, opacity=0.09, line_width=0)
     picture.add_vline(x=gate.bound, line={"color": INK, "width": 2})
-    if ends:
-        picture.add_trace(
-            go.Scatter(x=ends, y=["", ""], mode="lines", line={"color": colour, "width": 4}, hoverinfo="skip")
-        )
-    asked = end_of(gate, figure)
-    points = {"value": figure.value} | ({gate.of: asked} if gate.of != "point" and asked is not None else {})
-    for name, value in points.items():
-        symbol = "circle" if name == "value" else "line-ns-open"
-        text = figure_text(gate.metric, value, results.deciding_metric)
-        marker = {"size": 13, "color": colour, "symbol": symbol, "line": {"width": 3, "color": colour}}
-        picture.add_trace(
-            go.Scatter(x=[value], y=[""], mode="markers", marker=marker, hovertemplate=f"{name} {text}<extra></extra>")
-        )
-    if result.chance:
-        name, value = result.chance
+    line = {"color": colour, "width": 4}
+    picture.add_trace(go.Scatter(x=ends, y=[""] * len(ends), mode="lines", line=line, hoverinfo="skip"))
+
+    def mark(name: str, value: float | None, symbol: str, color: str, label: str = "") -> None:
         text = figure_text(gate.metric, value, results.deciding_metric)
         picture.add_trace(
             go.Scatter(
                 x=[value],
                 y=[""],
                 mode="markers+text",
-                text=[name],
+                text=[label],
                 textposition="top center",
                 textfont={"color": QUIET},
-                marker={"size": 11, "color": BASELINE, "symbol": "diamond"},
+                marker={"size": 13, "color": color, "symbol": symbol, "line": {"width": 3, "color": color}},
                 hovertemplate=f"{name} {text}<extra></extra>",
             )
         )
+
+    if result.chance:
+        mark(*result.chance, "diamond", BASELINE, result.chance[0])
+    mark("value", figure.value, "circle", colour)
+    if gate.of != "point" and end_of(gate, figure) is not None:
+        mark(f"{gate.of} end", end_of(gate, figure), "line-ns-open", colour)
     picture.update_xaxes(range=[low, high])
     picture.update_yaxes(showgrid=False, showticklabels=False)
-    caption = f"{result.words}."
-    return pictures.add(styled(picture, legend=False), gate_name(gate), caption, height=150)
+    return pictures.add(styled(picture, legend=False), gate_name(gate), f"{result.words}.", height=150)
 
 
 def _facts(results: GateResults) -> dict[str, str]:
