@@ -123,7 +123,7 @@ def reference(
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_account_is_that_of_a_loop_over_events(
     seed: int, n: int, symbols: int, hold: int, fill: Any, sides: Any, size: float | None, most: float,
     any_prices: bool, has_open: bool,
