@@ -302,6 +302,13 @@ def test_a_champion_that_shares_no_row_can_not_be_passed(gatewise_home: Path) ->
     assert passed(ours, gate) == [None]
 
 
+def test_a_run_to_be_held_against_is_not_passed_over(gatewise_home: Path, cli: Cli) -> None:
+    champion = run_that_predicted(classes_frame(1, 0, 300))
+    said = cli("evaluate", "--model", champion, "--against", champion.name[:8], "--min-accuracy", "0.6", "--json").json
+    assert [gate["metric"] for gate in said["gates"]] == ["accuracy", "gain_over_champion"]
+    assert said["champion"] == champion.name
+
+
 # ---- what is refused
 
 

@@ -34,7 +34,8 @@ def evaluate_run(
         folder: of the run.
         symbol: whose rows alone are judged, of a run of several; `None`: all.
         model_type: which kind the model must be; `None`: any.
-        champion: the folder of the run in use; `None`: none is.
+        champion: the folder of the run in use, than which the run must not be shown to be worse where no gate says it
+            otherwise; `None`: none is.
         page: `None`: gates.html in the run's folder.
 
     Raises:
@@ -46,7 +47,10 @@ def evaluate_run(
     if symbol is not None:
         _require_symbol(info, symbol)
         gates = on_symbol(gates, symbol) if len(info.subject.symbols) > 1 else gates
-    if champion is None and any(gate.metric == "gain_over_champion" and gate.required for gate in gates):
+    beside = [gate for gate in gates if gate.metric == "gain_over_champion"]
+    if champion is not None and not beside:
+        gates = (*gates, Gate("gain_over_champion", at_least=0, of="high"))
+    if champion is None and any(gate.required for gate in beside):
         raise ConfigError("a gain over the champion takes a run to be compared with; got none", 'against="ID"')
     results = check(info.folder, gates, champion=champion)
     with traceless():
