@@ -61,7 +61,7 @@ class Evaluated(Result):
 
         results = self._results
         head, lines = cells(results)
-        notes = [results.sentence, *results.remarks]
+        notes = [results.sentence, *results.remarks, *(results.looks.lines if results.looks else ())]
         facts = {"run": results.run_id} | ({"page": str(from_here(self._page))} if self._page else {})
         return Summary(results.headline, results.tone, "", head[1:], lines, notes, facts)
 

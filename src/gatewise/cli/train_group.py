@@ -140,7 +140,7 @@ def _print_outcome(outcome: GroupOutcome, data: DataConfig) -> None:
     from rich.console import Console
 
     from gatewise.cli.flags import translate
-    from gatewise.cli.output import newer_rows, print_places, print_sentence, print_table, verdict_text
+    from gatewise.cli.output import newer_rows, print_looks, print_places, print_sentence, print_table, verdict_text
     from gatewise.evaluation.metric_names import (
         IN_TABLES,
         deciding_among,
@@ -150,6 +150,7 @@ def _print_outcome(outcome: GroupOutcome, data: DataConfig) -> None:
         metric_words,
     )
     from gatewise.evaluation.verdict import COLOURS, TONES, read_judgement
+    from gatewise.registry.looks import known_looks
 
     judged = [_judged(run.result) for run in outcome.runs]
     metrics_shown = [name for name in IN_TABLES if name not in _NOT_SHOWN]
@@ -196,6 +197,8 @@ def _print_outcome(outcome: GroupOutcome, data: DataConfig) -> None:
     if len(remarked) > _MOST_REMARKS:
         print_sentence(f"note: {len(remarked) - _MOST_REMARKS} more such notes are in the runs' reports")
     first = outcome.runs[0]
+    if outcome.kind == "seeds":  # which are judged on the same rows, so that the best of them flatters
+        print_looks(known_looks(Path(first.result["report"]).parent))
     print_places(
         {f"{noun} {first.member}": first.run_id},
         [Path(first.result[name]) for name in ("report", "predictions", "bundle")],

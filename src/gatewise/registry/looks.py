@@ -120,25 +120,28 @@ def record_run(folder: Path | None = None) -> None:
         folder: of a run that has ended; `None`: one is about to start, and looks of those before it are to be there.
     """
     try:
-        begin_ledger()
+        begin_ledger(other_than=folder)
         if folder:
             record(*looks_of(folder))
     except GatewiseError as error:
         _log.warning("%s; looks at these rows are not counted", error.message)
 
 
-def begin_ledger() -> None:
-    """Makes the ledger, with the looks of all runs that are in this home, where there is none.
+def begin_ledger(other_than: Path | None = None) -> None:
+    """Makes the ledger, with the looks of all runs that are in this home, where there is none; of no run no ledger.
+
+    Args:
+        other_than: a run's folder that is left out.
 
     Raises:
         StorageError: the home can't be written.
     """
     if ledger_file().exists():
         return
-    folders = sorted(run_folders(*_KINDS), key=lambda folder: folder.stat().st_mtime)
+    folders = [folder for folder in reversed(run_folders(*_KINDS)) if folder != other_than]
     if folders:
         _log.info("reading what the runs of this home were judged on, once")
-    begin(look for folder in folders for look in looks_of(folder))
+        begin(look for folder in folders for look in looks_of(folder))
 
 
 def looks_of(folder: Path) -> list[Look]:
