@@ -203,11 +203,8 @@ def conclude(prepared: Prepared, trained: Trained, folder: Path, listener: Liste
         members = tuple(_beside(prepared, member, parts, on_message) for member in trained.members)
     on_message("Writing predictions and report")
     bundle = with_learned(bundle, samples, fold, trained, split.train, metrics=evaluation.metrics())
-    remarks = (
-        *prepared.remarks,
-        *trained.fit.remarks,
-        *(calibrator.remarks(samples.labels.spec) if calibrator else ()),
-    )
+    said = calibrator.remarks(samples.labels.spec) if calibrator else ()
+    remarks = tuple(dict.fromkeys((*prepared.remarks, *trained.fit.remarks, *said)))  # each once: an ended run has all
     has_learned = beats(evaluation.parts["val"].differences["prior"]) is True
     curves = read_curves(trained.fit, config, len(split.val) // config.target.horizon, has_learned)
 

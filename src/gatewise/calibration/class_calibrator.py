@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
+from pydantic_core import to_jsonable_python
 
 from gatewise.calibration.class_maps import ClassMap, Scaling
 from gatewise.config.calibration_section import ClassMethod
@@ -78,4 +79,5 @@ class ClassCalibrator:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self)
+        values: dict[str, Any] = to_jsonable_python(asdict(self))
+        return values

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from gatewise.calibration.class_maps import ClassMap, Isotonic, Scaling, centred_logs
+from gatewise.loading import load_sklearn
 from gatewise.targets.outputs.base import Floats, Ints
 from gatewise.targets.outputs.classes import probabilities
 
@@ -58,6 +59,7 @@ def _scaling(prob: Floats, y: Ints, one_slope: bool) -> Scaling:
 
 def _isotonic(prob: Floats, y: Ints) -> Isotonic:
     """Each class against all others."""
+    load_sklearn()
     from sklearn.isotonic import IsotonicRegression  # late: classes that are scaled need no scikit-learn
 
     said, seen = [], []
