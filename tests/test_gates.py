@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from conftest import TINY, Cli
 from gate_runs import CLASSES, bounds, judged, plant
 from gatewise.config.load import load_config
+from gatewise.config.parsing import parse_yaml
 from gatewise.errors import ConfigError, GateError, GatewiseError, ReadError, RunNotFoundError, UnknownNameError
 from gatewise.evaluation.base import class_prediction
 from gatewise.evaluation.class_metrics import class_scores
@@ -28,6 +29,7 @@ from gatewise.evaluation.judge import judge_part
 from gatewise.files import write_frame, write_json
 from gatewise.gates import Gate, check, default_gates, on_symbol, read_gates
 from gatewise.gates.gate import BOUNDS
+from gatewise.gates.read import parse_gates
 from gatewise.gates.results import GateResults
 from gatewise.registry.runs import start_run
 
@@ -389,6 +391,12 @@ def test_files_of_gates_are_lists_of_them(tmp_path: Path) -> None:
             read_gates(path)
     with pytest.raises(ReadError):
         read_gates(tmp_path / "none.yaml")
+
+
+def test_the_page_shows_the_default_gates_as_they_are() -> None:
+    page = Path(__file__).parents[1] / "docs" / "gates.md"
+    shown = page.read_text(encoding="utf-8").split("## The default gates")[1].split("```yaml\n")[1].split("```")[0]
+    assert parse_gates(parse_yaml(shown)) == default_gates()
 
 
 def test_runs_that_gates_can_not_read_are_refused(folder: Path, tmp_path: Path) -> None:
