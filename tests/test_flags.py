@@ -71,7 +71,7 @@ def test_every_option_of_a_command_that_takes_settings_belongs_to_a_group(name: 
     assert [heading for heading in headings if heading != "Arguments"] == [g for g in GROUPS if g in headings]
 
 
-@pytest.mark.parametrize("name", [name for name in WITH_FLAGS if name not in ("predict", "explain", "backtest")])
+@pytest.mark.parametrize("name", [name for name in WITH_FLAGS if not PAGES[name][0].callback.as_trained])
 def test_every_flag_shows_its_default_and_its_choices(name: str) -> None:
     command, page = PAGES[name]
     config = dict(flatten(load_config().to_dict()))

@@ -8,14 +8,14 @@ import typer
 
 from gatewise.cli.completion import champion_names
 from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA_FLAGS
+from gatewise.config.flags import DATA_FLAGS, OUTPUT
 
 
 @config_flags(*DATA_FLAGS, as_trained=True)
 def update(
     flags: ConfigFlags,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A champion's name.", autocompletion=champion_names)],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the history.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the history.", rich_help_panel=OUTPUT)] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No words on the way.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
