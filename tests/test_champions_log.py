@@ -239,6 +239,6 @@ def test_a_registry_that_can_not_be_used_is_told_without_its_password(tmp_path: 
             use()
         assert "s3cret" not in f"{raised.value.message} {raised.value.hint} {unreachable.place}"
         assert "GATEWISE_REGISTRY" in str(raised.value.hint)
-    for text in ("mysql://me@host/x", "no url"):
+    for text in ("mysql://me@host/x", "no url", "sqlite://", "sqlite:///:memory:"):
         with pytest.raises(ConfigError):
             open_log(text)

@@ -44,6 +44,8 @@ def registry_url(given: str | None = None) -> URL:
             f"the registry lies in SQLite or PostgreSQL; got {shown(url)}",
             f"{VARIABLE}=sqlite:///registry.db or {VARIABLE}=postgresql://user@host/database",
         )
+    if url.get_backend_name() == "sqlite" and str(url.database or ":memory:").startswith((":memory:", "file:")):
+        raise ConfigError("an SQLite registry must be a file", f"{VARIABLE}=sqlite:///registry.db")
     return url
 
 

@@ -182,7 +182,7 @@ def backup(
     if as_json:
         print_json({"registry": log.place, "file": str(file), "entries": count, "store": str(store.folder)})
     else:
-        print_sentence(f"{count:,} entries of {log.place} are in {file}.")
+        print_sentence(f"The history of {log.place} is in {file}: entries {count:,}.")
         print_sentence(f"The bundles that they name lie in {store.folder}: copy that folder as it is.")
 
 
@@ -205,4 +205,4 @@ def restore(
     if as_json:
         print_json({"registry": log.place, "file": str(file), "added": count})
     else:
-        print_sentence(f"{count:,} entries were added to {log.place}." if count else "It holds all of them already.")
+        print_sentence(f"Added to {log.place}: entries {count:,}." if count else "It holds all of them already.")

@@ -59,14 +59,14 @@ def print_change(change: Change) -> None:
 
 def print_verification(found: Verification) -> None:
     """A line for all, then one a problem."""
-    whole = f"{found.entries:,} entries and {found.bundles:,} stored bundles are as they were written"
+    whole = f"as they were written: entries {found.entries:,}, stored bundles {found.bundles:,}"
     if not found.entries:
         print(f"no entries in {found.place}")
     elif not found.problems:
-        print(f"whole: {whole}")
+        print(f"whole  {whole}")
         print(f"head   {found.head}")
     else:
-        print(f"NOT WHOLE: {len(found.problems)} of {found.place}")
+        print(f"NOT WHOLE: {found.place}")
     for problem in found.problems:
         print_sentence(problem, "  ")
     if found.absent:
