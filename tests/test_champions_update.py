@@ -19,11 +19,11 @@ from champion_worlds import planted_bundle
 from cv_worlds import SMALL, walk
 from gatewise.bundle import Bundle, calibrated, with_learned
 from gatewise.bundle.learned import learned_by
-from gatewise.champions.entry import Draft
+from gatewise.champions.entry import Draft, Entry
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.named import champion_address
 from gatewise.champions.rollback import FROZEN, rollback
-from gatewise.champions.store import Store
+from gatewise.champions.store import Store, known_at_utc, weights_hash
 from gatewise.champions.update import load_champion, update_champion, updates_since
 from gatewise.config.load import load_config
 from gatewise.config.schema import ExperimentConfig
@@ -35,6 +35,7 @@ from gatewise.jobs.run import fit_job
 from gatewise.jobs.shared import SharedData, make_shared
 from gatewise.jobs.update import update_bundle
 from gatewise.learners.table import train_model
+from gatewise.manifest import read_files
 from gatewise.training.listeners import Listeners
 
 pytestmark = pytest.mark.trains
@@ -143,6 +144,10 @@ def champion(world: World, tmp_path: Path) -> tuple[Log, Store]:
     return log, store
 
 
+def weights_of(store: Store, entry: Entry) -> str | None:
+    return weights_hash(read_files(store.bundle(entry.bundle)))
+
+
 def update(world: World, log: Log, store: Store, rows: Table, **words: Any) -> Any:
     return update_champion(*load_champion(NAME, log, store), rows, log, store, **words)
 
@@ -150,6 +155,9 @@ def update(world: World, log: Log, store: Store, rows: Table, **words: Any) -> A
 def test_updates_are_entries_that_chain_and_nothing_new_writes_none(world: World, champion: tuple[Log, Store]) -> None:
     log, store = champion
     promoted = log.require_champion(NAME)
+    frozen_us = learned_by(world.bundle.record).known_us
+    said = known_at_utc(read_files(store.bundle(promoted.bundle)))
+    assert said == datetime.fromtimestamp(frozen_us / 1e6, UTC).isoformat()  # what a promotion writes
     middle, end = world.first_tested_us, int(world.shared.table.time_us.max()) + 1
     first = update(world, log, store, world.rows_until(middle), reason="monday")
     again = update(world, log, store, world.rows_until(middle))
@@ -159,7 +167,7 @@ def test_updates_are_entries_that_chain_and_nothing_new_writes_none(world: World
     assert [entry.action for entry in entries] == ["promote", "update", "update"]
     for before, entry in pairwise(entries):
         assert (entry.previous, entry.fallback, entry.run_id) == (before.bundle, promoted.bundle, "3f2a")
-        assert entry.weights_hash == store.weights_hash(entry.bundle) != store.weights_hash(before.bundle)
+        assert entry.weights_hash == weights_of(store, entry) != weights_of(store, before)
         known = datetime.fromtimestamp(learned_by(Bundle.load(store.bundle(entry.bundle)).record).known_us / 1e6, UTC)
         assert entry.known_at_utc == known.isoformat()
     assert (entries[1].reason, entries[2].known_at_utc > entries[1].known_at_utc) == ("monday", True)

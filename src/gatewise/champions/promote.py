@@ -13,7 +13,7 @@ from gatewise.champions.change import Change, append
 from gatewise.champions.entry import Draft, Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.named import find_model_run
-from gatewise.champions.store import Store, open_store, weights_hash
+from gatewise.champions.store import Store, known_at_utc, open_store, weights_hash
 from gatewise.errors import ConfigError, RunNotFoundError
 from gatewise.gates.checks import check
 from gatewise.gates.gate import Gate
@@ -36,6 +36,7 @@ class Candidate:
         present: the champion that it was held beside; `None`: the name has none.
         gates: their results.
         alone: whether a gate on the champion could not be asked, as the champion's run is gone.
+        known_at_utc: when the newest label that it learned from became known; `None`: it does not say.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Candidate:
     present: Entry | None
     gates: GateResults
     alone: bool = False
+    known_at_utc: str | None = None
 
     def draft(self, address: str, reason: str, override: str | None) -> Draft:
         """The entry that makes it champion."""
@@ -60,6 +62,7 @@ class Candidate:
             data_hash=tags.get("gatewise.data_fingerprint"),
             gates=self.gates.to_dict(),
             override=override,
+            known_at_utc=self.known_at_utc,
         )
 
 
@@ -95,7 +98,7 @@ def candidate(
             f"promote where that run lies, or with gates of your own, without {_BESIDE_CHAMPION}",
         )
     results = check(info.folder, asked, champion=None if is_gone else beside)
-    return Candidate(name, info, bundle, weights_hash(files), present, results, alone)
+    return Candidate(name, info, bundle, weights_hash(files), present, results, alone, known_at_utc(files))
 
 
 def promote(

@@ -8,6 +8,7 @@ every byte is checked at each read. Nothing here needs MLflow, or the run that a
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gatewise.errors import BundleError, StorageError
@@ -86,10 +88,6 @@ class Store:
             )
         return place
 
-    def weights_hash(self, address: str) -> str | None:
-        """SHA-256 of a bundle's tensors, or of what stands for them in a model that has none."""
-        return weights_hash(read_files(self.bundle(address)))
-
     def addresses(self) -> Iterator[str]:
         """Of all bundles, checked or not, in order."""
         for place in sorted(self.folder.glob("??/*")):
@@ -138,9 +136,18 @@ class Store:
 
 
 def weights_hash(files: Mapping[str, bytes]) -> str | None:
-    """Of a bundle's files, see `Store.weights_hash`."""
+    """SHA-256 of a bundle's tensors, or of what stands for them in a model that has none."""
     weights = (files[name] for name in _WEIGHTS if name in files)
     return next((hashlib.sha256(data).hexdigest() for data in weights), None)
+
+
+def known_at_utc(files: Mapping[str, bytes]) -> str | None:
+    """ISO 8601, when the newest label that a bundle learned from became known; `None`: it does not say."""
+    try:
+        known_us = json.loads(files["bundle.json"])["provenance"]["learned"]["known_us"]
+        return datetime.fromtimestamp(known_us / 1_000_000, UTC).isoformat()
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _clear(aside: Path) -> None:

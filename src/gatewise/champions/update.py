@@ -6,9 +6,8 @@ that were promoted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +16,10 @@ from gatewise.bundle import Bundle
 from gatewise.champions.change import Change, append
 from gatewise.champions.entry import Draft, Entry
 from gatewise.champions.log import Log
-from gatewise.champions.store import Store
+from gatewise.champions.store import Store, known_at_utc, weights_hash
 from gatewise.data.table import Table
 from gatewise.jobs.update import Update, update_bundle
+from gatewise.manifest import read_files
 from gatewise.training.budget import WHOLE, Budget
 
 
@@ -79,7 +79,7 @@ def update_champion(
     with TemporaryDirectory(prefix="gatewise-update-") as folder:
         made.bundle.save(Path(folder) / "bundle")
         address = store.put(Path(folder) / "bundle")
-    change = append(log, _draft(present, made, address, store.weights_hash(address), reason), present)
+    change = append(log, _draft(present, made, address, read_files(store.bundle(address)), reason), present)
     return ChampionUpdate(change.entry, change, made.settled, made.new)
 
 
@@ -96,17 +96,16 @@ def updates_since(entries: Sequence[Entry]) -> int:
     return count
 
 
-def _draft(present: Entry, made: Update, address: str, weights_hash: str | None, reason: str) -> Draft:
-    known = datetime.fromtimestamp(made.learned.known_us / 1_000_000, UTC)
+def _draft(present: Entry, made: Update, address: str, files: Mapping[str, bytes], reason: str) -> Draft:
     return Draft(
         name=present.name,
         action="update",
         bundle=address,
         reason=reason,
         run_id=present.run_id,
-        weights_hash=weights_hash,
+        weights_hash=weights_hash(files),
         config_hash=present.config_hash,
         data_hash=made.bundle.record.data_fingerprint,
-        known_at_utc=known.isoformat(),
+        known_at_utc=known_at_utc(files),
         fallback=present.fallback or present.bundle,
     )

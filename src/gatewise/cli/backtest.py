@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import run_ids
+from gatewise.cli.completion import model_ids
 from gatewise.cli.flags import ConfigFlags, config_flags
 from gatewise.config.flags import BROKER_FLAGS, DATA_FLAGS, MACHINE, MODEL, OUTPUT
 
@@ -30,7 +30,7 @@ def backtest(
             "--model",
             help="Run id (or enough of its start), run or bundle folder, NAME@champion.",
             rich_help_panel=MODEL,
-            autocompletion=run_ids,
+            autocompletion=model_ids,
         ),
     ],
     output: Annotated[
