@@ -16,7 +16,6 @@ from gatewise.evaluation.moments import Moments
 from gatewise.loading import traceless
 
 with traceless():
-    from arch.bootstrap import CircularBlockBootstrap, optimal_block_length
     from scipy.sparse import csr_array
 
 LEAST_BLOCKS = 10
@@ -78,6 +77,9 @@ class Draws:
 
 def draw(when: Moments, block: int, samples: int, seed: int) -> Draws:
     """Draws `samples` resamples in blocks of `block` moments."""
+    with traceless():
+        from arch.bootstrap import CircularBlockBootstrap
+
     drawn = CircularBlockBootstrap(block, np.arange(when.count), seed=np.random.default_rng(seed)).bootstrap(samples)
     starts = np.stack([moment[0][::block] for moment, _ in drawn])
     per_draw = starts.shape[1] - 1
@@ -94,5 +96,8 @@ def _memory(when: Moments, loss: Floats) -> float:
     mean = series[:, 0] / series[:, 1]
     if when.count < 50 or np.ptp(mean) <= 1e-12 * np.abs(mean).max():
         return 1.0
+    with traceless():
+        from arch.bootstrap import optimal_block_length  # with it come pandas and matplotlib: most of a second
+
     length = float(optimal_block_length(mean)["circular"].iloc[0])
     return length if np.isfinite(length) else 1.0

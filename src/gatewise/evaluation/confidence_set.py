@@ -20,10 +20,6 @@ from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments
 from gatewise.evaluation.moments import Moments, moments
 from gatewise.loading import traceless
 
-with traceless():
-    from arch.bootstrap import MCS
-    from scipy import stats
-
 MOST_PAIRS_DRAWN = 4_000_000  # it holds samples · models² numbers, a few times over: about 100 MB
 # More periods than this are put together: the tests' cost grows with their square, what they can tell does not.
 MOST_PERIODS = 1_000
@@ -116,6 +112,8 @@ def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
 
 def sobered(values: Floats, around: float, block: int, tail: float) -> Floats:
     """The columns with their means drawn towards `around`, by Student's t over the normal at a tail's probability."""
+    from scipy import stats
+
     mean = values.mean(axis=0)
     freedom = max(len(values) / block - 1, 1.0)
     widen = stats.t.ppf(1 - tail, freedom) / stats.norm.ppf(1 - tail) * np.sqrt((freedom + 1) / freedom)
@@ -145,6 +143,9 @@ def confidence_p(losses: Floats, block: int, level: float, samples: int, seed: i
         # arch can't order pairs that are exactly as far apart.
         compared += least * np.random.default_rng(seed).random(count)
         draws = min(samples, max(100, MOST_PAIRS_DRAWN // count**2))
+        with traceless():
+            from arch.bootstrap import MCS
+
         test = MCS(compared, size=level, block_size=block, reps=draws, bootstrap="circular", seed=seed)
         test.compute()
         p_values = test.pvalues.sort_index()["Pvalue"].to_numpy()

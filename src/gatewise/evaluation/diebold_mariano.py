@@ -21,10 +21,9 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
-from scipy import stats
 
 from gatewise.evaluation.base import Floats, Interval, Ints
-from gatewise.evaluation.intervals import LEAST_HORIZONS, LEAST_MOMENTS
+from gatewise.evaluation.intervals import LEAST_HORIZONS, LEAST_MOMENTS, student
 from gatewise.evaluation.moments import moments
 
 _SAME = 1e-12  # of the losses: differences that are no larger are rounding
@@ -54,7 +53,7 @@ class DieboldMariano:
         """Of the difference, that which leaves out 0 where p is below 1 - confidence."""
         if not self.statistic:
             return Interval(self.difference, reason=self.reason)
-        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * abs(self.difference / self.statistic)
+        half = student(confidence, self.freedom) * abs(self.difference / self.statistic)
         return Interval(self.difference, self.difference - half, self.difference + half)
 
     def to_dict(self) -> dict[str, float | int | str | None]:
@@ -90,6 +89,8 @@ def diebold_mariano(loss: Floats, other: Floats, horizon: int) -> DieboldMariano
     few = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
     statistic = float(mean / np.sqrt(variance / count) * np.sqrt(few))
     freedom = 1.5 * count / (lags + 1)
+    from scipy import stats
+
     return DieboldMariano(mean, statistic, float(2 * stats.t.sf(abs(statistic), freedom)), lags, freedom)
 
 

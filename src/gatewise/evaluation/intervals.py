@@ -15,7 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, stats
 
 from gatewise.evaluation.base import Floats, Interval, Scores
 from gatewise.evaluation.metric_names import metric_bounds
@@ -28,6 +27,15 @@ _LEAST_COSINES, _MOST = 2, 0.4
 _STRETCHES, _RARE, _ENOUGH = 15, 0.15, 300  # what is rarer than that share of the moments takes so many of them
 _SLOW = 0.8  # of the frequency at which a geometrically fading memory has lost half of its variance
 _NO_SPREAD = "every row adds the same to it"
+
+
+def student(confidence: float, freedom: float) -> float:
+    """Student's t: how many standard errors an interval of that confidence reaches to either side."""
+    from scipy import stats  # a third of a second, which the first step of a training need not wait for
+
+    return float(stats.t.ppf((1 + confidence) / 2, freedom))
+
+
 _WITHOUT = {
     "brier_skill": "there is no prior beside it",
     "coverage_error": "a mean of gaps is biased upwards by chance, so no interval around it holds",
@@ -94,6 +102,8 @@ class Influence:
         self.sums = self.by_moment.sum(axis=0)
         self.values = {name: float(value) for name, value in scores.metrics(self.sums).items()} | scores.unsummed()
         self._gradients = self._gradients_of(scores)
+        from scipy import fft
+
         slow = fft.dct(self.by_moment, axis=0)[1 : 1 + Precision.of(when.count, 1.0).freedom]
         self.slow: Floats = np.asarray(slow) / np.sqrt(2)
 
@@ -110,7 +120,7 @@ class Influence:
         if (low, high) == (0.0, 1.0):
             return self._share(metric, precision, confidence)
         error = _standard_error(self.components(metric, precision.freedom))
-        quantile = float(stats.t.ppf((1 + confidence) / 2, precision.freedom))
+        quantile = student(confidence, precision.freedom)
         if (low, high) == (-np.inf, np.inf):
             return Interval(value, value - quantile * error, value + quantile * error)
         if not error or not value:
@@ -131,7 +141,7 @@ class Influence:
             return Interval(value, reason=f"a class comes or is decided on in {rarest:,} rows only; it takes {wanted}")
         freedom = max(_LEAST_COSINES, min(precision.freedom, stretches // 3))
         error = _standard_error(self.components(metric, freedom))
-        quantile = float(stats.t.ppf((1 + confidence) / 2, freedom))
+        quantile = student(confidence, freedom)
         variance = value * (1 - value)
         rows = variance / error**2 if error > 0 and variance > 0 else float(stretches)
         square = quantile**2 / rows
@@ -163,7 +173,7 @@ def difference(model: Influence, baseline: Influence, metric: str, precision: Pr
     error = _standard_error(slow)
     if error <= 1e-12 * abs(model.values[metric]) and abs(value) > 1e-12 * abs(model.values[metric]):
         return Interval(value, reason=_NO_SPREAD)
-    half = float(stats.t.ppf((1 + confidence) / 2, precision.freedom)) * error
+    half = student(confidence, precision.freedom) * error
     return Interval(value, value - half, value + half)
 
 
@@ -174,7 +184,7 @@ def skill(model: Influence, reference: Influence, loss: str, precision: Precisio
     error = _standard_error(slow) / whole
     if error <= 1e-12:
         return Interval(1 - lost / whole, reason=_NO_SPREAD)
-    half = float(stats.t.ppf((1 + confidence) / 2, precision.freedom)) * error
+    half = student(confidence, precision.freedom) * error
     return Interval(1 - lost / whole, 1 - lost / whole - half, min(1.0, 1 - lost / whole + half))
 
 

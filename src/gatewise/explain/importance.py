@@ -18,11 +18,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from gatewise.errors import NotEnoughRowsError
 from gatewise.evaluation.base import Floats, Interval, Ints
-from gatewise.evaluation.intervals import LEAST_MOMENTS, Influence, Precision
+from gatewise.evaluation.intervals import LEAST_MOMENTS, Influence, Precision, student
 from gatewise.evaluation.judge import Precise
 from gatewise.evaluation.kinds.base import Ground
 from gatewise.evaluation.kinds.table import judge_of
@@ -236,7 +235,7 @@ def _standard_error(plain: Influence, moved: Sequence[Influence], metric: str, p
 
 
 def _quantile(precision: Precision, confidence: float) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, precision.freedom))
+    return student(confidence, precision.freedom)
 
 
 def _too_few(when: Moments, block_rows: int, blocks: int) -> str | None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from gatewise.evaluation.base import Interval
+from gatewise.evaluation.intervals import student
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ def deflate(gain: float, error: float | None, freedom: int, trials: int, confide
     """
     if not error:
         return Deflated(Interval(gain, reason="its rows give no interval"), trials)
+    from scipy import stats
+
     half = float(stats.t.isf((1 - confidence ** (1 / trials)) / 2, freedom)) * error
     one = float(2 * stats.t.sf(abs(gain) / error, freedom)) if gain > 0 else 1.0
     chance = float(-np.expm1(trials * np.log1p(-min(one, 1 - 1e-16))))
@@ -72,7 +74,7 @@ def standard_error(low: float | None, high: float | None, freedom: int, confiden
     """That of an interval of Student's t; `None` where it has no bounds or no width."""
     if low is None or high is None or freedom < 1:
         return None
-    return (high - low) / 2 / float(stats.t.ppf((1 + confidence) / 2, freedom)) or None
+    return (high - low) / 2 / student(confidence, freedom) or None
 
 
 def best_of(trials: float) -> float:
@@ -84,5 +86,6 @@ def best_of(trials: float) -> float:
     if trials <= 1:
         return 0.0
     n = max(trials, 2.0)
-    norm = stats.norm
+    from scipy.stats import norm
+
     return float((1 - np.euler_gamma) * norm.ppf(1 - 1 / n) + np.euler_gamma * norm.ppf(1 - 1 / (n * np.e)))

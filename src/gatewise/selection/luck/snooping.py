@@ -23,9 +23,6 @@ from gatewise.evaluation.confidence_set import confidence_p, sobered
 from gatewise.evaluation.moments import Moments
 from gatewise.loading import traceless
 
-with traceless():
-    from arch.bootstrap import SPA
-
 
 @dataclass(frozen=True)
 class Snooping:
@@ -110,6 +107,9 @@ def data_snooping(
     # arch's statistic is the largest plain mean, in which the most erratic trial would drown the others; Hansen's is
     # the largest in units of its own spread.
     standard = sobered(gain[:, differs] / spread[differs], 0.0, block, (1 - confidence) / differs.sum())
+    with traceless():
+        from arch.bootstrap import SPA
+
     test = SPA(np.zeros(len(gain)), -standard, block_size=block, reps=samples, bootstrap="circular", seed=seed)
     test.compute()
     # The draw that was observed counts as one of them: a p-value is never zero.
