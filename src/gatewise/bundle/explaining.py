@@ -201,6 +201,7 @@ def attribution(
         ends = np.array([np.zeros(spec.num_outputs), np.ones(spec.num_outputs)])
         zero, one = (bundle.finished(table, rows, end[None])[0] @ what.share for end in ends)
         step, start = float(one - zero), float(zero)
+    moved = what.share is None and record.calibrator is not None and record.calibrator.moves
     here = slice(row + 1 - len(made.parts), row + 1)
     columns = bundle.frame(table, rows, predicted).drop(SYMBOL, TIME)
     return Attribution(
@@ -208,7 +209,7 @@ def attribution(
         time_us=int(table.time_us[row]),
         model=record.config.model.name,
         predicted=columns.row(0, named=True),
-        output=what.words,
+        output=f"{what.words}, before calibration" if moved else what.words,
         unit=what.unit,
         steps_us=table.time_us[here],
         names=matrix.names,
