@@ -147,6 +147,19 @@ FAULTS: dict[str, tuple[Callable[[Log], None], str]] = {
     "first two removed": (_run(f"DELETE FROM {TABLE} WHERE number < 3"), "entries 1 to 2 are missing"),
     "reordered": (_run(*SWAP), "entry 2 of btc was moved: it was written as entry 3"),
     "inserted": (_run(INSERT), "entry 5 was edited"),
+    "inserted without a number": (
+        _run(INSERT.replace("SELECT 5", "SELECT NULL")),
+        "an entry of btc has the number None",
+    ),
+    "numbered in words": (_run(f"UPDATE {TABLE} SET number = 'two' WHERE number = 2"), "entry 2 is missing"),
+    "of another type": (
+        _run(f"UPDATE {TABLE} SET content = CAST(content AS BLOB) WHERE number = 2"),
+        "entry 2 was edited",
+    ),
+    "a flipped byte": (
+        _run(f"UPDATE {TABLE} SET content = CAST(x'fb' || substr(content, 2) AS TEXT) WHERE number = 2"),
+        "entry 2 was edited",
+    ),
 }
 
 
@@ -212,6 +225,26 @@ def test_the_tables_of_an_earlier_version_are_upgraded_and_those_of_a_later_one_
         assert not log.verify()
     for use in (log.entries, lambda: log.append(draft(4), address(3))):
         with pytest.raises(RegistryError, match="of version 2; this gatewise reads up to 1"):
+            use()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("UPDATE registry_version SET version = 0",),
+        ("UPDATE registry_version SET version = -1",),
+        ("DELETE FROM registry_version",),
+        ("INSERT INTO registry_version VALUES (1)",),
+        ("DROP TABLE registry_version",),
+    ],
+)
+def test_a_history_whose_version_was_edited_is_refused_and_not_taken_for_an_empty_one(
+    log: Log, statements: tuple[str, ...]
+) -> None:
+    filled(log, 2)
+    statement(log, *statements)
+    for use in (log.entries, log.verify, log.names, lambda: log.append(draft(4), address(1))):
+        with pytest.raises(RegistryError, match="the registry was edited"):
             use()
 
 

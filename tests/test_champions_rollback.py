@@ -153,6 +153,34 @@ def test_a_backup_that_was_cut_off_or_edited_is_refused(world: tuple[Log, Store,
     assert file.read_text() == whole
 
 
+def test_a_backup_writes_over_nothing_but_what_it_continues(
+    world: tuple[Log, Store, list[Entry]], tmp_path: Path
+) -> None:
+    log, _, _ = world
+    file, notes = tmp_path / "registry.jsonl", tmp_path / "notes.txt"
+    backup(log, file)
+    whole = file.read_bytes()
+    empty = open_log(f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(RegistryError, match="a backup of 3 entries, which the 0 of"):
+        backup(empty, file)
+    assert file.read_bytes() == whole
+    notes.write_text("mine")
+    for other in (notes, Path(str(log.url.database))):
+        before = other.read_bytes()
+        with pytest.raises(RegistryError, match="is not written over"):
+            backup(log, other)
+        assert other.read_bytes() == before
+    file.write_text("")
+    assert backup(log, file) == 3  # nothing is lost of what was empty
+
+
+def test_a_backup_whose_first_line_lacks_something_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "registry.jsonl"
+    file.write_text('{"format": "gatewise-registry/1"}\n')
+    with pytest.raises(ReadError, match="is no backup"):
+        restore(open_log(f"sqlite:///{tmp_path}/empty.db"), file)
+
+
 def test_the_command_line_says_what_is_live_and_was(
     world: tuple[Log, Store, list[Entry]], cli: Cli, tmp_path: Path
 ) -> None:

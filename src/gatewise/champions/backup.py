@@ -23,12 +23,16 @@ _FORMAT = "gatewise-registry/1"
 def backup(log: Log, path: Path) -> int:
     """Writes all entries to a file, whole or not at all, and says how many these are.
 
+    A backup from before is written over only by one that continues it, and another file by none.
+
     Raises:
-        RegistryError: an entry was edited: a backup from before is worth more, and is not written over.
+        RegistryError: an entry was edited, or the file holds something that the registry does not.
         StorageError: the place can't be written.
     """
     rows = log.rows()
     _require_whole(rows, f"the registry {log.place}")
+    if path.is_file() and path.stat().st_size:
+        _require_continued(rows, path, log.place)
     head = {"format": _FORMAT, "entries": len(rows), "head": rows[-1][-1] if rows else GENESIS}
     lines = [head, *({"number": n, "name": name, "content": text, "hash": hash_} for n, name, text, hash_ in rows)]
     write_text(path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
@@ -67,16 +71,29 @@ def _read(path: Path) -> list[Row]:
             raise ValueError(head["format"])
         rows = [(int(line["number"]), str(line["name"]), str(line["content"]), str(line["hash"])) for line in lines]
         newest = rows[-1][-1] if rows else GENESIS
+        count, last = head["entries"], head["head"]
     except OSError as error:
         raise ReadError(f"can't read {path}: {error.strerror}", "gatewise registry backup FILE writes one") from error
     except (ValueError, TypeError, LookupError) as error:
         raise ReadError(f"{path} is no backup of a registry", "gatewise registry backup FILE writes one") from error
-    if (len(rows), newest) != (head["entries"], head["head"]):
-        raise ReadError(
-            f"{path} was cut off: {head['entries']} entries were written, {len(rows)} are there", "take another"
-        )
+    if (len(rows), newest) != (count, last):
+        raise ReadError(f"{path} was cut off: {count} entries were written, {len(rows)} are there", "take another")
     _require_whole(rows, str(path))
     return rows
+
+
+def _require_continued(rows: list[Row], path: Path, place: str) -> None:
+    """That no other file is lost, such as the registry's own, and no entry that is nowhere else any more."""
+    try:
+        earlier = _read(path)
+    except (ReadError, RegistryError) as error:
+        raise RegistryError(f"{error.message}; it is not written over", "name another file") from error
+    if earlier != rows[: len(earlier)]:
+        raise RegistryError(
+            f"{path} is a backup of {len(earlier)} entries, which the {len(rows)} of {place} do not continue; "
+            "it is not written over",
+            "name another file; gatewise registry verify says what the registry holds",
+        )
 
 
 def _require_whole(rows: list[Row], place: str) -> None:

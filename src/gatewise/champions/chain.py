@@ -20,6 +20,10 @@ def problems(rows: Sequence[Row], head: str | None = None) -> Iterator[str]:
     number, prior, utc, whole = 0, GENESIS, "", True
     live: dict[str, str] = {}
     for at, name, content, hash_ in rows:
+        if not isinstance(at, int):  # SQLite keeps whatever it is given, nothing too
+            yield f"an entry of {name} has the number {at!r}, which is none: it was edited or inserted"
+            live, whole = {}, False
+            continue
         follows = at == number + 1
         if not follows:
             last = at - 1

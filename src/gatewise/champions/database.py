@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gatewise.champions.schema import VERSIONS, upgrade, version_of
 from gatewise.data.sql.connect import open_database
@@ -58,6 +58,7 @@ def reading(url: URL) -> Iterator[Connection | None]:
         return
     with _errors(url):
         with open_database(url) as connection:
+            _read_any_text(connection, path)
             version = version_of(connection)
             if version in (0, len(VERSIONS)):
                 yield connection if version else None
@@ -75,6 +76,7 @@ def writing(url: URL) -> Iterator[Connection]:
         # Else whoever opens a new database and writes nothing removes its empty file, which others may have open.
         path.touch()
     with _errors(url), open_database(url, write=True) as connection:
+        _read_any_text(connection, path)
         if path is None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         upgrade(connection)
@@ -83,6 +85,13 @@ def writing(url: URL) -> Iterator[Connection]:
 
 def _file(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _read_any_text(connection: Connection, path: Path | None) -> None:
+    """Has SQLite give texts that are none, too: an entry with a flipped byte is read, so that it can be named."""
+    driver: Any = connection.connection.driver_connection
+    if path is not None:
+        driver.text_factory = lambda data: data.decode("utf-8", "replace")
 
 
 @contextmanager

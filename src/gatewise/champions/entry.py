@@ -107,7 +107,7 @@ def read_entry(number: int, content: str, hash_: str, name: str) -> Entry:
     Raises:
         RegistryError: the row was edited, or a later version wrote it.
     """
-    if hash_of(content) != hash_:
+    if not isinstance(content, str) or hash_of(content) != hash_:  # SQLite keeps whatever type it is given
         raise RegistryError(f"entry {number} was edited since it was written: its SHA-256 differs", _REMEDY)
     try:
         values = json.loads(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from gatewise.champions.entry import Entry
+from gatewise.champions.entry import Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.rollback import standing
 from gatewise.champions.store import open_store
@@ -38,12 +38,13 @@ def champion_address(text: str, log: Log | None = None) -> str:
     """The address in the store that NAME@WORD means.
 
     Raises:
+        ConfigError: no name for a champion.
         RunNotFoundError: nobody promoted anything under that name, or it has no such entry.
         RegistryError: see `Log`.
     """
     log = log or open_log()
     name, _, word = text.rpartition("@")
-    entries = log.entries(name)
+    entries = log.entries(require_name(name))
     if not entries:
         names = log.names()
         known = f"champions: {', '.join(names)}" if names else f"none was yet: gatewise promote RUN --name {name}"

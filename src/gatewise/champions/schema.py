@@ -28,13 +28,18 @@ def version_of(connection: Connection) -> int:
     """The database's version; 0 where it holds no registry.
 
     Raises:
-        RegistryError: a later one.
+        RegistryError: a later one, or one that nobody wrote: entries would seem never to have been.
     """
     from sqlalchemy import inspect
 
-    if not inspect(connection).has_table("registry_version"):
+    tables = inspect(connection)
+    if not tables.has_table("registry_version"):
+        if tables.has_table("registry_entries"):
+            raise _edited("it holds entries and no version")
         return 0
-    version = int(connection.exec_driver_sql("SELECT version FROM registry_version").scalar_one())
+    versions = connection.exec_driver_sql("SELECT version FROM registry_version").scalars().all()
+    if len(versions) != 1 or not isinstance(version := versions[0], int) or version < 1:
+        raise _edited(f"its version is {', '.join(map(str, versions)) or 'none'}")
     if version > len(VERSIONS):
         raise RegistryError(
             f"the registry is of version {version}; this gatewise reads up to {len(VERSIONS)}",
@@ -53,3 +58,10 @@ def upgrade(connection: Connection) -> None:
         for statement in (statement for step in VERSIONS[version:] for statement in step):
             connection.exec_driver_sql(statement)
         connection.exec_driver_sql(f"UPDATE registry_version SET version = {len(VERSIONS)}")
+
+
+def _edited(how: str) -> RegistryError:
+    return RegistryError(
+        f"the registry was edited: {how}",
+        "keep it; gatewise registry restore reads a backup into a new registry",
+    )
