@@ -4,13 +4,15 @@ import json
 import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from champion_worlds import planted_champions
 from conftest import Cli
 from gatewise.champions.backup import backup, restore
-from gatewise.champions.entry import Draft, Entry
+from gatewise.champions.entry import Action, Draft, Entry
+from gatewise.champions.figure import timeline
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.page import render
 from gatewise.champions.rollback import rollback, standing
@@ -254,4 +256,17 @@ def test_the_page_shows_gates_and_overrides_as_text(world: tuple[Log, Store, lis
     assert "&lt;b&gt;trust me" in page
     assert "ECE 9% is above &lt;5%&gt;" in page
     assert "1 of 2, overridden" in page
+    assert "passed over" in page
     json.dumps([entry.to_dict() for entry in entries])
+
+
+@pytest.mark.parametrize("action", get_args(Action))
+def test_a_history_with_any_kind_of_entry_is_drawn_and_said(
+    action: Action, world: tuple[Log, Store, list[Entry]], cli: Cli, tmp_path: Path
+) -> None:
+    log, _, (*_, third) = world
+    entry = log.append(Draft(name="btc", action=action, bundle=third.bundle), third.bundle)
+    said = cli("registry", "history", "btc", "--html", tmp_path / "history.html")
+    assert (said.code, action in said.out) == (0, True), said.err
+    bars = timeline(log.entries("btc"), datetime.now(UTC)).data
+    assert max(bar.x[1] for bar in bars) > entry.utc[:26], "what is live now reaches to now"

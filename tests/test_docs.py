@@ -79,6 +79,14 @@ def test_the_readmes_tree_names_what_is_there() -> None:
         assert (ROOT / "src" / "gatewise" / name).exists() or (ROOT / name).exists(), name
 
 
+def test_the_readme_leads_to_every_page_and_its_tree_to_every_package() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = {f"docs/{page.name}" for page in PAGES[1:]}
+    assert not pages - set(re.findall(r"\]\(([^)#]+)\)", readme.split("## Where to read on")[1]))
+    packages = {f"{path.parent.name}/" for path in (ROOT / "src" / "gatewise").glob("*/__init__.py")}
+    assert not packages - set(re.findall(r"[a-z_]+/", readme.split("## The tree")[1]))
+
+
 def test_everything_that_the_package_hands_on_is_there() -> None:
     for name in gatewise.__all__:
         assert getattr(gatewise, name)

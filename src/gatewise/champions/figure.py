@@ -16,8 +16,11 @@ _COLOURS = {"promote": MODEL, "rollback": ACCENT, "update": INK, "overridden": C
 
 
 def timeline(entries: Sequence[Entry], now: datetime) -> go.Figure:
-    """A row a bundle, the first at the bottom; each entry a bar from its moment to the next one's, or `now`."""
-    figure = go.Figure()
+    """A row a bundle, the first at the bottom; each entry a bar from its moment to the next one's, or `now`.
+
+    What was pruned changed no champion, and is no bar.
+    """
+    figure, entries = go.Figure(), [entry for entry in entries if entry.action != "prune"]
     ends = [*(entry.utc for entry in entries[1:]), max(now.isoformat(timespec="microseconds"), entries[-1].utc)]
     shown: set[str] = set()
     for entry, end in zip(entries, ends, strict=True):

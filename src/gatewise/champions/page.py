@@ -11,6 +11,7 @@ from gatewise.champions.entry import Entry
 from gatewise.champions.figure import timeline
 from gatewise.champions.words import bundle_words, entry_cells, entry_facts, gates_words
 from gatewise.files import write_text
+from gatewise.gates.words import OUTCOMES
 from gatewise.report.html import (
     Cell,
     Line,
@@ -24,8 +25,6 @@ from gatewise.report.html import (
     table,
     titled,
 )
-
-_MARKS = {True: "pass", False: "FAIL", None: "not asked"}
 
 
 def write_history(path: Path, name: str, entries: Sequence[Entry], place: str) -> None:
@@ -95,5 +94,5 @@ def _gate(gate: dict[str, Any]) -> Line:
     low, high = gate["low"], gate["high"]
     interval = "" if low is None or high is None else f"[{low:.4g}, {high:.4g}]"
     value = "" if gate["value"] is None else f"{gate['value']:.4g}"
-    mark = Cell(_MARKS[gate["passed"]], bold=gate["passed"] is False)
+    mark = Cell(OUTCOMES[gate["passed"]].word, bold=gate["passed"] is False)
     return Line(gate["metric"], [mark, Cell(value), Cell(interval), Cell(gate["words"])])
