@@ -328,7 +328,8 @@ def test_isotonic_lines_rise() -> None:
 def test_a_run_says_draws_and_keeps_what_calibration_did(gatewise_home: Path) -> None:
     frame = bars("AAA")
     small = {"seq_len": 4, "sets": ["ohlcv"], "hidden_size": 3, "num_layers": 1, "batch_size": 64, "max_epochs": 1}
-    result = gw.fit(frame, horizon=5, calibration="vector", device="cpu", progress=False, **small)
+    few = {"evaluation": {"baseline_rows": 100}}  # so that the prior beside the model is not that of all training rows
+    result = gw.fit(frame, horizon=5, calibration="vector", device="cpu", progress=False, config=few, **small)
     said = json.loads((result.folder / "metrics.json").read_text("utf-8"))
     calibration, test = said["calibration"], said["evaluation"]["parts"]["test"]
     assert (calibration["method"], set(calibration["scores"])) == ("vector", {"none", "vector"})
@@ -339,6 +340,8 @@ def test_a_run_says_draws_and_keeps_what_calibration_did(gatewise_home: Path) ->
         parts = part["brier_parts"]
         whole = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within_bins"]
         assert whole == pytest.approx(part["metrics"]["brier"]["value"])
+        over = 1 - part["metrics"]["brier"]["value"] / test["baselines"]["prior"]["brier"]["value"]
+        assert part["metrics"]["brier_skill"]["value"] == pytest.approx(over)
     assert any("calibrated (vector)" in remark for remark in said["remarks"])
     page = Path(result.report()).read_text("utf-8")
     for words in ("Methods of calibration", "before calibration", "vector (taken)", "fitted to these very rows"):

@@ -223,7 +223,8 @@ def _judged(
     }
     result = judge_part(part, model, baselines, **how, outside=judge.outside(ground, rows))
     if uncalibrated is not None:
-        before = judge_part(part, score(uncalibrated), {"calibrated": model}, **how | {"chance": ("calibrated",)})
+        against: dict[str, Any] = how | {"chance": ("calibrated",), "prior": baselines.get("prior")}
+        before = judge_part(part, score(uncalibrated), {"calibrated": model}, **against)
         details = judge.details(ground, rows, uncalibrated, {"model": score(uncalibrated)}, before)
         result = replace(result, uncalibrated=replace(before, **details))
     if part == rules.newest:  # the part that counts: it costs three times what all rows together do

@@ -142,6 +142,7 @@ def judge_part(
     memory_rows: int | None = None,
     outside: Mapping[str, float] | None = None,
     chose: bool = False,
+    prior: Scores | None = None,
 ) -> PartResult:
     """Judges a model beside baselines on the same rows; nothing is drawn, so nothing depends on a seed.
 
@@ -157,19 +158,21 @@ def judge_part(
         outside: {column: share of rows whose true value lies outside of what training showed}, where columns of the
             table are predicted; each then gets a verdict of its own.
         chose: these rows chose the model's epoch, which the words then say.
+        prior: what a skill is over where the prior is none of the baselines; `None`: it is, or there is no skill.
     """
     when = moments(time_us, symbol)
     reason = too_few(when, horizon)
     everyone = {name: Influence(scores, when) for name, scores in {"model": model, **baselines}.items()}
     precise = Precise(when, horizon, memory_rows, {name: judged.scores for name, judged in everyone.items()})
+    shares = everyone.get("prior") if prior is None else Influence(prior, when)
 
     def intervals(name: str) -> dict[str, Interval]:
         values = everyone[name].values
         if reason:
             return {metric: Interval(value, reason=reason) for metric, value in values.items()}
         found = {m: everyone[name].interval(m, precise.of_metrics(name), confidence) for m in values}
-        if SKILL in values and "prior" in everyone:
-            found[SKILL] = skill(everyone[name], everyone["prior"], "brier", precise.of_metrics(name), confidence)
+        if SKILL in values and shares is not None:
+            found[SKILL] = skill(everyone[name], shares, "brier", precise.of_metrics(name), confidence)
         return found
 
     def against(name: str, metric: str = deciding_metric) -> Interval:
