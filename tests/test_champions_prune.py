@@ -32,18 +32,21 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def aged(store: Store, address: str) -> str:
+def aged(store: Store, address: str) -> None:
     """As if it had been put some time ago."""
     place = store.bundle(address)
     then = place.stat().st_mtime - 2 * YOUNG_SECONDS
     os.utime(place, (then, then))
-    return address
+
+
+def all_aged(store: Store) -> None:
+    for address in store.addresses():
+        aged(store, address)
 
 
 def test_only_what_no_entry_names_may_go_and_not_while_it_is_young(log: Log, store: Store, tmp_path: Path) -> None:
     entries = planted_champions(log, store, tmp_path, 4)
-    for entry in entries:
-        aged(store, entry.bundle)
+    all_aged(store)
     stray = store.put(planted_bundle(tmp_path / "stray", 250))
     assert not prunable(log, store)
     aged(store, stray)
@@ -62,6 +65,8 @@ def test_with_keep_older_champions_go_with_an_entry_that_says_so(log: Log, store
     entries = planted_champions(log, store, tmp_path, 5)
     others = planted_champions(log, store, tmp_path, 2, "doge")
     shared = log.append(Draft(name="doge", action="promote", bundle=entries[0].bundle), others[-1].bundle)
+    assert not prunable(log, store, keep=2), "entries that name them again may be on their way"
+    all_aged(store)
     found = prunable(log, store, keep=2)
     assert {one.address for one in found} == {entries[1].bundle, entries[2].bundle, others[0].bundle}
     written = prune(found, log, store, "room")
@@ -80,6 +85,28 @@ def test_with_keep_older_champions_go_with_an_entry_that_says_so(log: Log, store
         prunable(log, store, keep=0)
 
 
+def test_what_is_named_again_between_the_list_and_the_removal_stays(log: Log, store: Store, tmp_path: Path) -> None:
+    first, second, _, fourth = planted_champions(log, store, tmp_path, 4)
+    all_aged(store)
+    found = prunable(log, store, keep=1)
+    assert {one.address for one in found} == {first.bundle, second.bundle}
+    rollback("btc", first.number, log=log, store=store)
+    again = store.put(tmp_path / "btc-1")
+    log.append(Draft(name="doge", action="promote", bundle=again), None)
+    assert prune(found, log, store) == ()
+    assert (log.require_champion("btc").bundle, log.require_champion("doge").bundle) == (first.bundle, second.bundle)
+    assert {first.bundle, second.bundle, fourth.bundle} < set(store.addresses())
+
+
+def test_a_second_prune_at_once_finds_nothing_left_and_no_error(log: Log, store: Store, tmp_path: Path) -> None:
+    entries = planted_champions(log, store, tmp_path, 3)
+    all_aged(store)
+    found = prunable(log, store, keep=1)
+    assert len(prune(found, log, store)) == 1
+    assert prune(found, log, store) == ()
+    assert set(store.addresses()) == {entry.bundle for entry in entries[1:]}
+
+
 def test_what_an_online_champion_falls_back_on_and_a_rollback_goes_back_to_stay(
     log: Log, store: Store, tmp_path: Path
 ) -> None:
@@ -90,6 +117,7 @@ def test_what_an_online_champion_falls_back_on_and_a_rollback_goes_back_to_stay(
         draft = Draft(name="btc", action="update", bundle=address, fallback=promoted.bundle)
         present = log.append(draft, present.bundle)
     before = log.entries("btc")[-2]
+    all_aged(store)
     prune(prunable(log, store, keep=1), log, store)
     assert set(store.addresses()) == {promoted.bundle, before.bundle, present.bundle}
     assert updates_since(log.entries("btc")) == 3
@@ -99,7 +127,8 @@ def test_the_command_lists_first_and_a_removed_run_is_no_loss(cli: Cli, gatewise
     log, store = open_log(), open_store()
     entries: list[Entry] = planted_champions(log, store, gatewise_home / "runs", 3)
     shutil.rmtree(gatewise_home / "runs")
-    stray = aged(store, store.put(planted_bundle(gatewise_home / "stray", 250)))
+    stray = store.put(planted_bundle(gatewise_home / "stray", 250))
+    all_aged(store)
     listed = cli("registry", "prune")
     assert (stray[:12] in listed.out, "--yes removes" in listed.out, stray in set(store.addresses())) == (True,) * 3
     said = cli("registry", "prune", "--keep", "2", "--yes", "--json").json

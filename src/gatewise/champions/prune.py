@@ -58,7 +58,7 @@ def prunable(log: Log, store: Store, keep: int | None = None) -> tuple[Prunable,
     return tuple(
         Prunable(address, store.num_bytes(address), tuple(names.get(address, ())))
         for address in store.addresses()
-        if address not in stays and (address in names or not store.is_young(address))
+        if address not in stays and not store.is_young(address)
     )
 
 
@@ -68,7 +68,8 @@ def prune(found: Sequence[Prunable], log: Log, store: Store, reason: str = "") -
     Raises:
         ChampionChangedError: a champion of one of these names is another by now. StorageError: one can't be removed.
     """
-    written = []
+    written, here = [], set(store.addresses())
+    found = [one for one in found if one.address in here and not store.is_young(one.address)]
     for name in sorted({name for one in found for name in one.names}):
         gone = ", ".join(one.address[:12] for one in found if name in one.names)
         present = log.require_champion(name)
@@ -76,7 +77,7 @@ def prune(found: Sequence[Prunable], log: Log, store: Store, reason: str = "") -
         draft = replace(present.again(words), action="prune", restores=None)
         written.append(log.append(draft, present.bundle))
     for one in found:
-        if one.names or store.is_young(one.address) is False:
+        if not store.is_young(one.address):
             store.remove(one.address)
     store.clear_leftovers()
     return tuple(written)

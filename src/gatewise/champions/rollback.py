@@ -46,7 +46,7 @@ def rollback(
             f"{name} is at that bundle already: {origin.bundle[:12]}, entry {present.number}",
             f"gatewise registry history {name} lists the others",
         )
-    store.bundle(origin.bundle)
+    store.renewed(origin.bundle)
     return append(log, origin.again(reason), present)
 
 

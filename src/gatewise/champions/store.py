@@ -25,7 +25,7 @@ from gatewise.locks import one_after_another
 from gatewise.manifest import MANIFEST, read_files
 
 _ADDRESS = re.compile("[0-9a-f]{64}")
-# A promotion puts its bundle before its entry is written; what nothing names yet may be named within this time.
+# Bundles are put, or renewed, before the entry that names them is written; within this time it may be on its way.
 YOUNG_SECONDS = 3600.0
 _WEIGHTS = ("model.safetensors", "model.json")
 _ELSEWHERE = "set GATEWISE_STORE to a place that can be written"
@@ -52,8 +52,7 @@ class Store:
         place = self._place(address)
         with one_after_another(self.folder, f"the store {self.folder}"):
             if self._is_whole(address):
-                with suppress(OSError):  # another user's, who put it before
-                    os.utime(place)  # young again: see `YOUNG_SECONDS`
+                self._make_young(address)
                 return address
             try:
                 with atomic_folder(place) as beside:
@@ -88,6 +87,11 @@ class Store:
             )
         return place
 
+    def renewed(self, address: str) -> Path:
+        """Like `bundle`, of one that an entry is about to name again: it is as young as if it had been put now."""
+        self._make_young(address)
+        return self.bundle(address)
+
     def addresses(self) -> Iterator[str]:
         """Of all bundles, checked or not, in order."""
         for place in sorted(self.folder.glob("??/*")):
@@ -99,11 +103,14 @@ class Store:
         return sum(file.stat().st_size for file in self._place(address).iterdir())
 
     def is_young(self, address: str) -> bool:
-        """Whether it was put so lately that the entry which names it may still be on its way."""
-        return time.time() - self._place(address).stat().st_mtime < YOUNG_SECONDS
+        """Whether it was put so lately that an entry which names it may still be on its way; of none that is gone."""
+        with suppress(FileNotFoundError):
+            return time.time() - self._place(address).stat().st_mtime < YOUNG_SECONDS
+        return False
 
     def remove(self, address: str) -> None:
-        """Removes a bundle: it is put aside first, in one step, so that no half of it is left under its address.
+        """Removes a bundle, if it is there: it is put aside first, in one step, so that no half of it is left under its
+        address.
 
         Raises:
             StorageError: it can't be removed.
@@ -113,7 +120,8 @@ class Store:
         try:
             with one_after_another(self.folder, f"the store {self.folder}"):
                 _clear(aside)
-                place.rename(aside)
+                with suppress(FileNotFoundError):
+                    place.rename(aside)
                 _clear(aside)
         except OSError as error:
             raise StorageError(f"can't remove {place}: {error.strerror or error}") from error
@@ -128,6 +136,10 @@ class Store:
         if not _ADDRESS.fullmatch(address):
             raise BundleError(f"a bundle's address is 64 hex digits; got {address!r}", "gatewise registry list")
         return self.folder / address[:2] / address
+
+    def _make_young(self, address: str) -> None:
+        with suppress(OSError):  # another user's, who put it before, or none
+            os.utime(self._place(address))
 
     def _is_whole(self, address: str) -> bool:
         with suppress(BundleError, OSError):
