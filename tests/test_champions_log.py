@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gatewise.champions import schema
+from gatewise.champions.backup import backup
 from gatewise.champions.entry import GENESIS, Draft
 from gatewise.champions.log import Log, open_log
 from gatewise.data.sql.connect import open_database
@@ -113,6 +114,21 @@ def test_a_hash_is_the_one_of_the_content_that_anybody_can_compute(on_disk: Log)
         values = {name: value for name, value in entry.to_dict().items() if name != "hash"}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         assert entry.hash == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_backups_lines_are_those_that_the_page_describes(on_disk: Log, tmp_path: Path) -> None:
+    assert backup(on_disk, tmp_path / "registry.jsonl") == 4
+    first, *lines = map(json.loads, (tmp_path / "registry.jsonl").read_text("ascii").splitlines())
+    assert first == {"format": "gatewise-registry/1", "entries": 4, "head": lines[-1]["hash"]}
+    prior = "0" * 64
+    for number, line in enumerate(lines, 1):
+        assert line.keys() == {"number", "name", "content", "hash"}
+        content = json.loads(line["content"])
+        assert (line["number"], content["number"], content["name"]) == (number, number, line["name"])
+        assert line["content"] == json.dumps(content, sort_keys=True, separators=(",", ":"))
+        assert line["hash"] == hashlib.sha256(line["content"].encode("ascii")).hexdigest()
+        assert content["prior"] == prior
+        prior = line["hash"]
 
 
 def _with_hash_of_its_own(log: Log) -> None:

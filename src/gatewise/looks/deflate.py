@@ -27,7 +27,8 @@ class Deflated:
     Attributes:
         interval: at the level at which all of them hold together; without bounds, see its reason.
         trials: models that were judged on these rows, this one among them.
-        chance: probability that one of so many without skill shows a gain as large beside its error; `None`: no error.
+        chance: probability that one of so many without skill shows a gain or a loss as large beside its error; `None`:
+            no error.
         luck: the gain that the best of so many independent ones is expected to show without skill; `None`: no error.
     """
 
