@@ -7,6 +7,7 @@ model that is not live.
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from gatewise.champions.log import open_log
 from gatewise.champions.store import open_store
 from gatewise.registry.tracking import connect, tracking_uri
 from loopback import free_port
+from page_examples import ROOT
 from test_champions_named import NAME, TAIL, home, template  # noqa: F401
 from test_runs_cli import Pages
 
@@ -98,7 +100,11 @@ def test_a_kill_between_any_two_steps_leaves_one_version_a_bundle_in_the_end(mon
 
 def test_what_others_do_to_aliases_is_said_changes_no_champion_and_is_set_back(cli: Cli) -> None:
     assert not differences(open_log())
-    assert cli("registry", "sync", "--json").json["entry"] == 2
+    synced = cli("registry", "sync", "--json").json
+    assert synced["entry"] == 2
+    page = (ROOT / "docs" / "machine-interface.md").read_text(encoding="utf-8")
+    promoted = page.split("mlflow {")[1].split("}")[0]
+    assert synced.keys() == set(re.sub(r"\(.*?\)", "", promoted).replace(" ", "").split(","))
     assert cli("registry", "verify", "--json").json["mlflow"] == []
     first, second = addresses()
     connect().set_registered_model_alias(NAME, "champion", "1")

@@ -176,3 +176,6 @@ def test_python_does_what_the_command_line_does(gatewise_home: Path) -> None:
     assert frame["override"].to_list() == [None, "agreed with risk", None]
     with pytest.raises(TypeError, match="unknown keyword 'min_acuracy'"):
         gw.promote(good, "btc", min_acuracy=0.5)
+    with pytest.raises(TypeError, match="unknown keyword 'reasn'") as wrong:
+        gw.promote(good, "btc", reasn="a first look")
+    assert "reason" in str(wrong.value.hint)

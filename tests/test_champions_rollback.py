@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from champion_worlds import planted_champions
+from champion_worlds import planted_bundle, planted_champions
 from conftest import Cli
 from gatewise.champions.backup import backup, restore
 from gatewise.champions.entry import Action, Draft, Entry
@@ -258,6 +258,20 @@ def test_the_page_shows_gates_and_overrides_as_text(world: tuple[Log, Store, lis
     assert "1 of 2, overridden" in page
     assert "passed over" in page
     json.dumps([entry.to_dict() for entry in entries])
+
+
+def test_the_way_back_to_frozen_weights_is_one_and_stands_alone(
+    world: tuple[Log, Store, list[Entry]], cli: Cli, tmp_path: Path
+) -> None:
+    log, store, (*_, third) = world
+    for number in range(2):
+        address = store.put(planted_bundle(tmp_path / f"updated-{number}", number))
+        draft = Draft(name="btc", action="update", bundle=address, fallback=third.bundle)
+        log.append(draft, log.require_champion("btc").bundle)
+    both = cli("rollback", "btc", "--to", "1", "--to-frozen")
+    assert (both.code, "one way back at a time" in both.err, len(log.entries())) == (2, True, 5)
+    assert cli("rollback", "btc", "--to-frozen", "--json").json["entry"]["bundle"] == third.bundle
+    assert cli("rollback", "btc", "--to-frozen").code == 2, "it is there already"
 
 
 @pytest.mark.parametrize("action", get_args(Action))

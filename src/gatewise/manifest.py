@@ -50,6 +50,11 @@ def read_files(folder: Path) -> dict[str, bytes]:
     return content | {MANIFEST: manifest}
 
 
+def address_of(content: Mapping[str, bytes]) -> str:
+    """The one name of all that `read_files` gives: SHA-256 of the manifest, which holds the hash of every file."""
+    return hashlib.sha256(content[MANIFEST]).hexdigest()
+
+
 def listed_names(folder: Path) -> set[str]:
     """The names that a folder's manifest lists and its own; none where it is absent or another program's."""
     try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +98,29 @@ def evaluate(
         ConfigError: no test rows, a metric that the run has not, a gate that is none.
     """
     are_texts(symbol=symbol, model_type=model_type)
-    for name in bounds:
-        if name not in WORDS:
-            raise UnknownKeywordError(name, WORDS)
     with speaking(True):
         from gatewise.gates.evaluate import evaluate_run
-        from gatewise.gates.read import chosen_gates
 
-        asked = chosen_gates(gates, bounds, whole_interval)
+        asked = asked_gates(gates, bounds, whole_interval, evaluate)
         champion = None if against is None else _folder_of(against)
         place = None if page is None else Path(page)
         return Evaluated(*evaluate_run(_folder_of(model), asked, symbol, model_type, champion, place))
+
+
+def asked_gates(
+    given: Gates, bounds: Mapping[str, Any], whole_interval: bool, function: Callable[..., object]
+) -> tuple[Gate, ...]:
+    """The gates of a call; see `chosen_gates`.
+
+    Args:
+        function: that was called, whose own keywords are listed beside `WORDS` where one is not known.
+    """
+    from gatewise.gates.read import chosen_gates
+
+    for name in bounds:
+        if name not in WORDS:
+            raise UnknownKeywordError(name, {*WORDS, *signature(function).parameters} - {"bounds"})
+    return chosen_gates(given, bounds, whole_interval)
 
 
 def _folder_of(model: str | Path | Model) -> Path:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gatewise.api.call import are_texts, speaking
-from gatewise.api.evaluate import Gates
+from gatewise.api.evaluate import Gates, asked_gates
 from gatewise.api.model import Model
-from gatewise.errors import ArgumentError, RunNotFoundError, UnknownKeywordError
-from gatewise.gates.table import WORDS
+from gatewise.errors import ArgumentError, RunNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,18 +59,14 @@ def promote(
         RunNotFoundError, ConfigError, BundleError, StorageError, RegistryError.
     """
     are_texts(name=name, reason=reason, override=override)
-    for bound in bounds:
-        if bound not in WORDS:
-            raise UnknownKeywordError(bound, WORDS)
     with speaking(True):
         from gatewise.champions.follow import followed
         from gatewise.champions.log import open_log
         from gatewise.champions.promote import candidate
         from gatewise.champions.promote import promote as promoted
         from gatewise.champions.store import open_store
-        from gatewise.gates.read import chosen_gates
 
-        asked = chosen_gates(gates, bounds, whole_interval)
+        asked = asked_gates(gates, bounds, whole_interval, promote)
         judged = candidate(_run_of(run), name, asked, override=override is not None)
         return followed(promoted(judged, reason=reason, override=override), open_log(), open_store())
 
@@ -80,7 +75,8 @@ def rollback(name: str, to: int | str | None = None, *, reason: str = "") -> Cha
     """Makes a former champion the champion again, as `gatewise rollback` does.
 
     Args:
-        to: an entry's number or a bundle's address; `None`: what stood before the present champion.
+        to: an entry's number or a bundle's address; `frozen`: what was promoted before it was updated; `None`: what
+            stood before the present champion.
 
     Raises:
         UnknownNameError, ConfigError, BundleError, ChampionChangedError, RegistryError: nothing is changed.
@@ -95,7 +91,7 @@ def rollback(name: str, to: int | str | None = None, *, reason: str = "") -> Cha
 
 
 def history(name: str | None = None) -> pl.DataFrame:
-    """Every promotion, rollback and update of a name, or of all, the oldest first; a name's last row is its champion.
+    """Every entry of a name, or of all, the oldest first; a name's last row is its champion.
 
     Raises:
         UnknownNameError, RegistryError: the name has no champion.

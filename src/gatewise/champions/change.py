@@ -35,7 +35,7 @@ class Followed:
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""
-        return asdict(self)
+        return asdict(self) | {"words": self.words}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pathlib import Path
 from gatewise.errors import BundleError, StorageError
 from gatewise.files import atomic_folder, home, sync_folder
 from gatewise.locks import one_after_another
-from gatewise.manifest import MANIFEST, read_files
+from gatewise.manifest import MANIFEST, address_of, read_files
 
 _ADDRESS = re.compile("[0-9a-f]{64}")
 # Bundles are put, or renewed, before the entry that names them is written; within this time it may be on its way.
@@ -48,7 +48,7 @@ class Store:
         content = read_files(bundle)
         if "bundle.json" not in content:
             raise BundleError(f"{bundle} is no bundle: it holds no bundle.json", "give a run id or a bundle folder")
-        address = hashlib.sha256(content[MANIFEST]).hexdigest()
+        address = address_of(content)
         place = self._place(address)
         with one_after_another(self.folder, f"the store {self.folder}"):
             if self._is_whole(address):
@@ -80,7 +80,7 @@ class Store:
                 f"the store {self.folder} holds no bundle {address}",
                 "set GATEWISE_STORE to the store that it was promoted into, or put a copy of its folder back there",
             )
-        if hashlib.sha256(read_files(place)[MANIFEST]).hexdigest() != address:
+        if address_of(read_files(place)) != address:
             raise BundleError(
                 f"{place / MANIFEST} has changed since the bundle was promoted: its SHA-256 is not the address",
                 "put a copy of the folder back, or promote its run again",

@@ -59,10 +59,9 @@ def audit(
 
 def _run_folder(flags: ConfigFlags) -> Path | None:
     """Of the run that --model names; `None` where it is not given, or names a kind of model."""
-    from gatewise.champions.named import find_model_run, is_champion
+    from gatewise.champions.named import find_any_run
     from gatewise.config.schema import model_config
     from gatewise.errors import ConfigError, RunNotFoundError, UnknownNameError
-    from gatewise.registry.listing import find_info
 
     name = flags.overrides.get(_MODEL)
     if name is None:
@@ -72,7 +71,7 @@ def _run_folder(flags: ConfigFlags) -> Path | None:
         return None
     except UnknownNameError as error:
         try:
-            folder = find_model_run(name) if is_champion(name) else find_info(name).folder
+            folder = find_any_run(name)
         except RunNotFoundError as missing:
             hint = f"{error.hint}; of runs: {missing.hint}"
             raise ConfigError(f"--model must be a kind of model or a run; got {name!r}", hint) from None

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import model_ids
-from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import BROKER_FLAGS, DATA_FLAGS, MACHINE, MODEL, OUTPUT
+from gatewise.cli.flags import A_MODEL, ConfigFlags, config_flags
+from gatewise.config.flags import BROKER_FLAGS, DATA_FLAGS, MACHINE, OUTPUT
 
 if TYPE_CHECKING:
     from gatewise.registry.backtest import ModelBacktest
@@ -24,15 +23,7 @@ def register(app: typer.Typer) -> None:
 @config_flags(*DATA_FLAGS, *BROKER_FLAGS, as_trained=True)
 def backtest(
     flags: ConfigFlags,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help="Run id (or enough of its start), run or bundle folder, NAME@champion.",
-            rich_help_panel=MODEL,
-            autocompletion=model_ids,
-        ),
-    ],
+    model: Annotated[str, A_MODEL],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Trades: .csv or .parquet.", show_default="none", rich_help_panel=OUTPUT),

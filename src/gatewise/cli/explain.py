@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.completion import model_ids
-from gatewise.cli.flags import ConfigFlags, config_flags
-from gatewise.config.flags import DATA_FLAGS, EVALUATION, MACHINE, MODEL, OUTPUT
+from gatewise.cli.flags import A_MODEL, ConfigFlags, config_flags
+from gatewise.config.flags import DATA_FLAGS, EVALUATION, MACHINE, OUTPUT
 
 if TYPE_CHECKING:
     from gatewise.bundle import Bundle
@@ -27,15 +26,7 @@ def register(app: typer.Typer) -> None:
 @config_flags(*(flag for flag in DATA_FLAGS if flag.name != "--symbol"), as_trained=True)
 def explain(
     flags: ConfigFlags,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help="Run id (or enough of its start), NAME@champion, run or bundle folder.",
-            rich_help_panel=MODEL,
-            autocompletion=model_ids,
-        ),
-    ],
+    model: Annotated[str, A_MODEL],
     time: Annotated[
         str | None,
         typer.Option(

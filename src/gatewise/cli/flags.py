@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gatewise.cli.completion import completer, preset_names
+from gatewise.cli.completion import completer, model_ids, preset_names
 from gatewise.cli.presets import print_presets
-from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, SETTINGS, TRAINING, Flag
+from gatewise.config.flags import ARGUMENT_FLAGS, FIELD_FLAGS, MODEL, SETTINGS, TRAINING, Flag
 
 if TYPE_CHECKING:
     from gatewise.config.schema import ExperimentConfig
@@ -225,6 +225,12 @@ def _parameter(name: str, annotation: Any, option: Any, default: Any) -> inspect
     return inspect.Parameter(name, kind, default=default, annotation=Annotated[annotation, option])
 
 
+A_MODEL = typer.Option(
+    "--model",
+    help="Run id (or enough of its start), NAME@champion, run or bundle folder.",
+    rich_help_panel=MODEL,
+    autocompletion=model_ids,
+)
 RUN_NAME = typer.Option(
     "--run-name", help="The run's name.", show_default="of data, model and target", rich_help_panel=SETTINGS
 )

@@ -25,11 +25,6 @@ class GateFlags:
     words: dict[str, Any]
     whole_interval: bool
 
-    @property
-    def says_anything(self) -> bool:
-        """Whether any gate is named."""
-        return self.file is not None or any(bound is not None for bound in self.words.values())
-
     def gates(self) -> tuple[Gate, ...]:
         """Those that are named; the default ones where none is.
 

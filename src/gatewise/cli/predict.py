@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewise.cli.completion import model_ids
-from gatewise.cli.flags import ConfigFlags, config_flags
+from gatewise.cli.flags import A_MODEL, ConfigFlags, config_flags
 from gatewise.config.flags import DATA_FLAGS, MACHINE, MODEL, OUTPUT
 
 if TYPE_CHECKING:
@@ -29,15 +28,7 @@ def register(app: typer.Typer) -> None:
 @config_flags(*DATA_FLAGS, as_trained=True)
 def predict(
     flags: ConfigFlags,
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help="Run id (or enough of its start), NAME@champion, run or bundle folder.",
-            rich_help_panel=MODEL,
-            autocompletion=model_ids,
-        ),
-    ],
+    model: Annotated[str, A_MODEL],
     output: Annotated[Path, typer.Option("-o", "--output", help=".csv or .parquet.", rich_help_panel=OUTPUT)] = Path(
         "predictions.csv"
     ),

@@ -41,7 +41,10 @@ def rollback(
     from gatewise.champions.store import open_store
     from gatewise.cli.output import print_json
     from gatewise.cli.registry_words import print_change
+    from gatewise.errors import ConfigError
 
+    if to_frozen and to is not None:
+        raise ConfigError(f"one way back at a time; got --to {to} and --to-frozen", "leave one of them out")
     change = followed(rolled_back(name, FROZEN if to_frozen else to, reason=reason), open_log(), open_store())
     if as_json:
         print_json(change.to_dict())

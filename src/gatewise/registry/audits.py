@@ -6,7 +6,6 @@ is not what was audited.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 from gatewise.config.load import load_config
 from gatewise.errors import ReadError
 from gatewise.files import write_json
-from gatewise.manifest import MANIFEST
+from gatewise.manifest import MANIFEST, address_of
 
 FILE = "audit.json"
 _SCHEMA = 1
@@ -102,4 +101,4 @@ def kept_audit(folder: Path) -> KeptAudit | None:
 
 
 def _address(folder: Path) -> str:
-    return hashlib.sha256((folder / "bundle" / MANIFEST).read_bytes()).hexdigest()
+    return address_of({MANIFEST: (folder / "bundle" / MANIFEST).read_bytes()})
