@@ -15,9 +15,10 @@ import pytest
 from gatewise.config.schema import EvaluationConfig, TargetConfig
 from gatewise.data.table import Table
 from gatewise.errors import DivergedError
-from gatewise.evaluation.class_metrics import classification_metrics
+from gatewise.evaluation.base import beats, class_prediction
+from gatewise.evaluation.class_metrics import ClassScores, class_scores, classification_metrics
 from gatewise.evaluation.evaluate import Evaluation, evaluate_parts
-from gatewise.evaluation.judge import PartResult
+from gatewise.evaluation.judge import PartResult, judge_part
 from gatewise.targets.base import Labels
 from gatewise.targets.spec import output_spec
 
@@ -104,6 +105,28 @@ def test_a_model_with_the_planted_signal_beats_chance_and_a_baseline_that_sees_i
     assert result.best_baseline in ("logistic", "xgboost")
     assert result.verdict in ("undecided", "worse")
     assert "It is better than prior, which knows nothing" in result.summary
+
+
+def test_what_is_shown_beside_the_best_baseline_alone_is_said_so() -> None:
+    """The prior loses more, but in moods: its interval holds zero, that of the nearer one does not."""
+    rng, rows = np.random.default_rng(0), 4_000
+    y = rng.integers(0, 2, rows)
+
+    def saying(true: npt.NDArray[np.float64]) -> ClassScores:
+        prob = np.where(np.eye(2)[y] > 0, true[:, None], 1 - true[:, None])
+        return class_scores(y, class_prediction(prob), ("down", "up"))
+
+    noise = rng.uniform(-0.01, 0.01, (2, rows))
+    prior = saying(np.where(np.arange(rows) // 400 % 2, 0.9, 0.3))
+    result = judge_part(
+        "test", saying(0.57 + noise[0]), {"xgboost": saying(0.55 + noise[1]), "prior": prior},
+        deciding_metric="log_loss", chance=("prior",), time_us=np.arange(rows), symbol=np.zeros(rows, np.int64),
+        horizon=1, confidence=0.95,
+    )  # fmt: skip
+    assert (result.verdict, result.best_baseline) == ("undecided", "xgboost")
+    assert beats(result.differences["xgboost"])
+    assert "is better than xgboost, the best baseline, but not shown to be better than all others" in result.summary
+    assert "It is not shown to be better than prior, which knows nothing" in result.summary
 
 
 def test_a_model_that_is_confidently_wrong_is_called_worse_than_the_best_that_beats_it() -> None:

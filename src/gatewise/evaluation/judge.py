@@ -248,9 +248,12 @@ def _summary(result: PartResult, chose: bool) -> str:
     metric = result.deciding_metric
     beside = result.judgement.baseline or result.best_baseline
     places = metric_places(metric, result.metrics[metric].value)
+    undecided = f"it is not shown that the model is better than {beside}, the best baseline"
+    if beats(result.differences[beside]):
+        undecided = f"the model is better than {beside}, the best baseline, but not shown to be better than all others"
     verdict = {
         "better": f"the model is better than every baseline, of which {beside} is nearest",
-        "undecided": f"it is not shown that the model is better than {beside}, the best baseline",
+        "undecided": undecided,
         "worse": f"the model is worse than {beside}",
         "too_few": f"nothing can be told of the model beside {beside}, the best baseline",
     }[result.verdict]
@@ -284,7 +287,8 @@ def _beside_chance(result: PartResult) -> str:
     if result.verdict == "better" or result.chance == result.best_baseline:
         return ""
     places = metric_places(result.deciding_metric, result.metrics[result.deciding_metric].value)
-    stands = {True: "It is better than", False: "It is worse than", None: "Nor is it shown to be better than"}
+    open_ = "It is not" if beats(result.differences[result.best_baseline]) else "Nor is it"
+    stands = {True: "It is better than", False: "It is worse than", None: f"{open_} shown to be better than"}
     apart = signed(result.differences[result.chance], places)
     return f"{stands[result.beats_chance]} {result.chance}, which knows nothing: difference {apart}."
 
