@@ -266,3 +266,14 @@ def test_no_side_no_trade_and_one_step_is_no_account() -> None:
     assert simulate(np.ones(1, np.int8), np.zeros(1, np.int64), market([1.0, 2.0]), BrokerConfig(), hold=1) is None
     with pytest.raises(ConfigError, match=r"at most broker\.max_position"):
         BrokerConfig(size=2.0)
+
+
+@pytest.mark.parametrize("hold", [1, 2, 3])
+def test_a_limit_below_the_usual_size_makes_trades_smaller_and_not_none(hold: int) -> None:
+    """Else an account that may hold less than one usual trade never trades, and says that nothing is lost."""
+    prices, config = market([100, 90, 95, 80, 99]), BrokerConfig(max_position=0.1)
+    account = simulate(np.ones(5, np.int8), np.arange(5), prices, config, hold=hold)
+    assert account is not None
+    assert len(account.trades) > 0
+    assert account.terms.size == 0.1
+    assert account.exposure.max() <= 0.1 + 1e-12

@@ -507,6 +507,44 @@ def test_python_asks_what_the_command_asks(folder: Path, cli: Cli) -> None:
         assert error.value.hint
 
 
+def test_gates_that_are_all_passed_over_let_nothing_pass(folder: Path) -> None:
+    results = check(folder, [Gate("audit", required=False), Gate("gain_over_champion", at_least=0, required=False)])
+    assert (results.passed, results.failed) == (False, ())
+    assert results.headline.startswith("No gate could be asked")
+    with pytest.raises(GateError, match="none could be asked"):
+        results.require()
+    assert check(folder, [Gate("audit", required=False), Gate("verified")]).passed
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("evaluation", "parts", "test", "metrics", "accuracy", "low"), "0.5"),
+        (("evaluation", "parts", "test", "metrics", "accuracy", "high"), "0.9"),
+        (("evaluation", "parts", "test", "baselines", "prior", "accuracy"), None),
+        (("evaluation", "parts", "test", "baselines", "prior", "accuracy", "value"), "abc"),
+        (("evaluation", "parts", "test", "backtest"), "none"),
+        (("spans",), {"train": []}),
+        (("decision",), "none"),
+    ],
+)
+def test_damaged_figures_are_told_and_not_raised_from_within(
+    tmp_path: Path, where: tuple[str, ...], value: Any
+) -> None:
+    folder = plant(tmp_path / "run")
+    path = folder / "metrics.json"
+    results = json.loads(path.read_text())
+    place = results
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    path.write_text(json.dumps(results))
+    with pytest.raises(ReadError, match="must hold what a run's judging found"):
+        check(
+            folder, [Gate("accuracy", at_least=0.1, of="low"), Gate("sharpe", at_least=0), Gate("max_age", at_most=9)]
+        )
+
+
 def test_results_are_json_and_a_page(folder: Path, tmp_path: Path) -> None:
     from gatewise.gates.page import write_gates_page
 

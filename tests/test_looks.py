@@ -6,11 +6,13 @@ A line that is lost, or a model that is counted once where it was two, makes luc
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +86,20 @@ print("ready", flush=True)
 for n in range(int(sys.argv[3])):
     record(look._replace(run_id=f"{sys.argv[2]}{n}"))
 """
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["3", "null", '"x"', "[" * 100_000, "{}", {"gain": "x"}, {"first_us": None}, {"config": []}, {"error": math.nan}],
+)
+def test_a_line_that_is_no_look_is_counted_as_torn(home: Path, line: str | dict[str, Any]) -> None:
+    record(look("aa"))
+    whole = json.loads(ledger_file().read_text())
+    with ledger_file().open("a") as file:
+        file.write("\n" + (line if isinstance(line, str) else json.dumps(whole | line)) + "\n")
+    read_looks = looks_on(("BTC",), 0, 10**18, "")
+    assert (len(read_looks.looks), read_looks.torn) == (1, 1)
+    assert read_looks.to_dict()["best"]
 
 
 def test_writers_at_once_lose_no_line_and_a_killed_one_spoils_none(home: Path) -> None:

@@ -37,7 +37,7 @@ def simulate(
     times, step = np.unique(market.time_us[passed.row], return_inverse=True)
     if len(times) < 2:
         return None
-    size = 1 / hold if config.size is None else config.size
+    size = config.trade_size(hold)
     share = 1 / len(np.unique(market.symbol[passed.row]))
     wanted = np.zeros(len(passed.row), np.int8)
     wanted[passed.at] = side[passed.kept]

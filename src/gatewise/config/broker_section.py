@@ -20,7 +20,7 @@ class BrokerConfig(Section):
     hold: int | None = Field(
         None, ge=1
     )  # rows that a trade is held; None: the target's horizon, the shortest of several
-    size: float | None = Field(None, gt=0)  # a trade, in shares of its symbol's capital; None: 1 / hold
+    size: float | None = Field(None, gt=0)  # a trade, in shares of its symbol's capital; None: 1 / hold, or the limit
     max_position: float = Field(1.0, gt=0)  # a trade that would take its symbol beyond this, either way, is not taken
 
     @model_validator(mode="after")
@@ -32,6 +32,10 @@ class BrokerConfig(Section):
                 f"broker.size={self.max_position:g}, or a larger broker.max_position",
             )
         return self
+
+    def trade_size(self, hold: int) -> float:
+        """Of a trade that is held so many rows; never beyond the limit, or nothing would be traded."""
+        return min(1 / hold, self.max_position) if self.size is None else self.size
 
     def holding(self, target: TargetSection) -> int:
         """Rows that a trade is held."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.metric_names import best_of, metric_words
-from gatewise.gates.figures import Figures, of_all_symbols, read_figures
+from gatewise.gates.figures import Figures, damage_told, of_all_symbols, read_figures
 from gatewise.gates.gate import Gate
 from gatewise.gates.results import GateResult, GateResults
 from gatewise.gates.special import BY_SYMBOL, SPECIAL, Beside
@@ -35,16 +35,19 @@ def check(
     """
     figures = read_figures(folder)
     beside = Beside(champion, now or datetime.now(UTC))
+    with damage_told(figures.folder / "metrics.json"):
+        results = tuple(_result(gate, figures, beside) for gate in gates)
+        rows, confidence, looks = int(figures.part["rows"]), figures.confidence, known_looks(folder)
     return GateResults(
         figures.info.run_id,
         figures.info.name,
-        int(figures.part["rows"]),
-        figures.confidence,
+        rows,
+        confidence,
         figures.deciding_metric,
-        tuple(_result(gate, figures, beside) for gate in gates),
+        results,
         champion.name if champion is not None else "",
         beside.now,
-        known_looks(folder),
+        looks,
     )
 
 

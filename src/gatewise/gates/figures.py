@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ class Figures:
     def chance(self, metric: str, judged: Mapping[str, Any]) -> float | None:
         """The same of what knows nothing, on the same rows; `None` where that has none."""
         value = judged["baselines"].get(judged["chance"], {}).get(metric, {}).get("value")
-        return None if value is None else float(value)
+        return None if value is None or not math.isfinite(value) else float(value)
 
     def _stored(self, judged: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """By the names that gates have for them."""
@@ -143,7 +144,7 @@ def read_figures(folder: Path) -> Figures:
     path = info.folder / "metrics.json"
     if not path.is_file() or info.status == "RUNNING":  # what is gone on with may have other weights by now
         raise _not_judged(info, called)
-    try:
+    with damage_told(path):
         results = json.loads(path.read_bytes())
         parts = results["evaluation"]["parts"]
         if PART not in parts:
@@ -156,7 +157,18 @@ def read_figures(folder: Path) -> Figures:
         for judged in (part, *part["symbols"].values()):
             _require_whole(judged)
         return Figures(info, results, part)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Has what reads figures say that the file which holds them is damaged.
+
+    Raises:
+        ReadError: something in the block met what is no figure.
+    """
+    try:
+        yield
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ReadError(f"{path} must hold what a run's judging found; it does not", "train anew") from error
 
 
@@ -166,8 +178,7 @@ def _require_whole(judged: Mapping[str, Any]) -> None:
     _ = judged["intervals"]["confidence"], judged["baselines"][judged["chance"]].items()
     for figure in (*judged["metrics"].values(), judged["differences"][judged["best_baseline"]]):
         for end in (figure["value"], figure["low"], figure["high"]):
-            if end is not None:
-                float(end)
+            _number(end)
 
 
 def of_all_symbols(metric: str) -> ConfigError:
@@ -203,6 +214,13 @@ def _measured(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _interval(stored: Mapping[str, Any], metric: str, intervals: Mapping[str, Any]) -> Interval:
-    value = math.nan if stored["value"] is None else float(stored["value"])
+    value, low, high = (_number(stored.get(end)) for end in ("value", "low", "high"))
     reason = stored.get("reason") or intervals.get("reason") or intervals.get("without", {}).get(metric) or NOT_KEPT
-    return Interval(value, stored.get("low"), stored.get("high"), reason if stored.get("low") is None else None)
+    return Interval(math.nan if value is None else value, low, high, reason if low is None else None)
+
+
+def _number(stored: Any) -> float | None:
+    """Raises TypeError where it is none, such as text that looks like one."""
+    if isinstance(stored, str | bool):
+        raise TypeError(f"{stored!r} is no number")
+    return None if stored is None else float(stored)

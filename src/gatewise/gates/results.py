@@ -82,8 +82,12 @@ class GateResults:
 
     @property
     def passed(self) -> bool:
-        """Whether no gate fails."""
-        return not self.failed
+        """Whether no gate fails, and one at least could be asked."""
+        return not self.failed and self._asked > 0
+
+    @property
+    def _asked(self) -> int:
+        return sum(result.passed is not None for result in self.results)
 
     @property
     def failed(self) -> tuple[GateResult, ...]:
@@ -98,7 +102,9 @@ class GateResults:
     @property
     def headline(self) -> str:
         """Whether it passes, without a full stop."""
-        asked = sum(result.passed is not None for result in self.results)
+        asked = self._asked
+        if not asked:
+            return "No gate could be asked: there is nothing to read"
         if self.passed:
             return f"Passes all {asked} gates" if asked > 1 else "Passes its gate"
         return f"Fails {len(self.failed)} of {asked} gates" if asked > 1 else "Fails its gate"
@@ -119,8 +125,13 @@ class GateResults:
         """Goes on only where no gate fails.
 
         Raises:
-            GateError: one does; the message says which and why.
+            GateError: one does; the message says which and why. Or none could be asked.
         """
+        if not self._asked:
+            raise GateError(
+                f"run {self.run_id[:8]} passes no gate, as none could be asked: there is nothing to read",
+                "ask one gate at least that every run has, such as {metric: verified}",
+            )
         if not self.passed:
             raise GateError(
                 f"run {self.run_id[:8]} fails {len(self.failed)} of its gates: "

@@ -69,6 +69,14 @@ class Look(NamedTuple):
         return self.config, self.model, self.epochs, self.fingerprint, self.first_us, self.last_us
 
 
+_KINDS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (str, ("run_id", "kind", "model", "config", "fingerprint", "part", "metric", "baseline", "utc")),
+    (int, ("epochs", "first_us", "last_us", "freedom")),
+    (int | float, ("value", "baseline_value", "gain")),
+    (int | float | None, ("error", "sharpe", "sharpe_error")),
+)
+
+
 class Ledger(NamedTuple):
     """What the ledger holds: the lines in the order in which they came, and how many were torn."""
 
@@ -128,8 +136,8 @@ def read() -> Ledger:
     looks, torn = [], 0
     for line in filter(None, lines):
         try:
-            looks.append(_look(json.loads(line)))
-        except (ValueError, TypeError, KeyError):
+            looks.append(_look(json.loads(line, parse_constant=_refuse)))
+        except (ValueError, TypeError, KeyError, RecursionError):
             torn += 1
     return Ledger(tuple(looks), torn)
 
@@ -139,7 +147,9 @@ def _lines(looks: Iterable[Look]) -> bytes:
     return "".join(f"\n{line}\n" for line in lines).encode()
 
 
-def _look(values: dict[str, Any]) -> Look:
+def _look(values: Any) -> Look:
+    if not isinstance(values, dict):
+        raise TypeError("no mapping")
     schema = values.pop("schema")
     if schema > SCHEMA:
         raise ReadError(
@@ -147,7 +157,14 @@ def _look(values: dict[str, Any]) -> Look:
             "use that version to judge on these rows",
         )
     values["symbols"] = tuple(values["symbols"])
-    return Look(**values)
+    look = Look(**values)
+    if not all(isinstance(getattr(look, name), kind) for kind, names in _KINDS for name in names):
+        raise TypeError("a value of another type")
+    return look
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _refused(why: str) -> StorageError:
