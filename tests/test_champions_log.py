@@ -131,13 +131,17 @@ def test_a_backups_lines_are_those_that_the_page_describes(on_disk: Log, tmp_pat
         prior = line["hash"]
 
 
-def _with_hash_of_its_own(log: Log) -> None:
+def _with_hash_of_its_own(number: int, **changed: str) -> Callable[[Log], None]:
     """Whoever edits an entry and computes its hash anew."""
-    second = log.entries()[1]
-    values = {name: value for name, value in second.to_dict().items() if name != "hash"} | {"bundle": address(9)}
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
-    hash_ = hashlib.sha256(text.encode()).hexdigest()
-    statement(log, f"UPDATE registry_entries SET content = '{text}', hash = '{hash_}' WHERE number = 2")
+
+    def tamper(log: Log) -> None:
+        entry = log.entries()[number - 1].to_dict()
+        values = {name: value for name, value in entry.items() if name != "hash"} | changed
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        hash_ = hashlib.sha256(text.encode()).hexdigest()
+        statement(log, f"UPDATE {TABLE} SET content = '{text}', hash = '{hash_}' WHERE number = {number}")
+
+    return tamper
 
 
 def _run(*statements: str) -> Callable[[Log], None]:
@@ -157,7 +161,9 @@ FAULTS: dict[str, tuple[Callable[[Log], None], str]] = {
         "entry 2 was edited",
     ),
     "edited hash": (_run(f"UPDATE {TABLE} SET hash = '{'ab' * 32}' WHERE number = 2"), "entry 2 was edited"),
-    "edited with its hash": (_with_hash_of_its_own, "entry 3 does not follow entry 2"),
+    "edited with its hash": (_with_hash_of_its_own(2, bundle=address(9)), "entry 3 does not follow entry 2"),
+    "the newest dated back": (_with_hash_of_its_own(4, utc="2001-01-01T00:00:00+00:00"), "entry 4 does not fit"),
+    "the newest after another": (_with_hash_of_its_own(4, previous=address(9)), "entry 4 does not fit"),
     "renamed": (_run(f"UPDATE {TABLE} SET name = 'eth' WHERE number = 2"), "entry 2 of eth was moved"),
     "removed": (_run(f"DELETE FROM {TABLE} WHERE number = 2"), "entry 2 is missing"),
     "first two removed": (_run(f"DELETE FROM {TABLE} WHERE number < 3"), "entries 1 to 2 are missing"),

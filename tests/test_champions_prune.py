@@ -71,7 +71,8 @@ def test_with_keep_older_champions_go_with_an_entry_that_says_so(log: Log, store
     assert {one.address for one in found} == {entries[1].bundle, entries[2].bundle, others[0].bundle}
     written = prune(found, log, store, "room")
     assert [(entry.action, entry.name) for entry in written] == [("prune", "btc"), ("prune", "doge")]
-    assert entries[1].bundle[:12] in written[0].reason > "room: removed"
+    assert written[0].reason.startswith("room: removed from the store: ")
+    assert all(entry.bundle[:12] in written[0].reason for entry in entries[1:3])
     assert set(store.addresses()) == {e.bundle for e in (entries[0], entries[3], entries[4], others[1])}
     present = log.require_champion("btc")
     kept = ("bundle", "run_id", "weights_hash", "fallback")

@@ -25,7 +25,7 @@ from api_frames import bars
 from audit_tables import random_walk
 from gatewise.bundle import Bundle, calibrated
 from gatewise.calibration.class_calibrator import ClassCalibrator
-from gatewise.calibration.class_choice import cross_fitted, fit_classes
+from gatewise.calibration.class_choice import BLOCKS, cross_fitted, fit_classes
 from gatewise.calibration.class_fits import fit_map
 from gatewise.calibration.class_maps import Isotonic, Scaling
 from gatewise.calibration.fit import fit_calibrator
@@ -210,10 +210,14 @@ def test_no_row_is_judged_by_a_map_that_saw_a_label_settled_by_its_bars(prepared
     y, time_us = samples.labels.at(rows), samples.table.time_us
     known = time_us[samples.labels.known_at[rows]]
     before = cross_fitted("vector", samples, rows, prob, y)
-    for at in (0, len(rows) // 5, len(rows) // 5 - 1, len(rows) // 2, len(rows) - 1):
+    block, across = np.arange(len(rows)) * BLOCKS // len(rows), 0  # of one symbol a row is a moment
+    edges = np.flatnonzero(np.diff(block))
+    for at in sorted({0, len(rows) - 1, *(int(edge) + apart for edge in edges for apart in range(-2, 4))}):
         shares_a_bar = (time_us[rows] < known[at]) & (known > time_us[rows[at]])
+        across += bool((block[shares_a_bar] != block[at]).any())
         other = np.where(shares_a_bar, (y + 1) % 3, y)
         assert np.array_equal(cross_fitted("vector", samples, rows, prob, other)[at], before[at])
+    assert across >= 4
     assert not np.array_equal(cross_fitted("vector", samples, rows, prob, (y + 1) % 3), before)
 
 

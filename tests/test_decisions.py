@@ -23,7 +23,7 @@ from gatewise.config.load import load_config
 from gatewise.config.schema import DecisionConfig
 from gatewise.data.table import Table
 from gatewise.decisions.certify import holm, p_values
-from gatewise.decisions.fit import certified, conformal_threshold, one_a_moment, require_rule
+from gatewise.decisions.fit import certified, conformal_threshold, fit_rule, one_a_moment, require_rule
 from gatewise.decisions.judge import judge_decisions
 from gatewise.decisions.rule import REASONS, Certificate, DecisionRule
 from gatewise.errors import BundleError, ConfigError
@@ -212,6 +212,39 @@ def test_one_symbol_in_turn_counts_at_a_moment() -> None:
     assert "".join(symbol[:6]) == "ABCABC"
 
 
+def mostly_right(samples: Samples, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Rows, and probabilities whose decided class is the one that comes in nine of ten, by chance alone."""
+    rng = np.random.default_rng(3)
+    y, num_classes = samples.labels.at(rows).astype(np.int64), len(samples.labels.classes)
+    decided = np.where(rng.random(len(rows)) < 0.9, y, (y + 1) % num_classes)
+    prob = np.full((len(rows), num_classes), 0.1)
+    prob[np.arange(len(rows)), decided] = 1 - 0.1 * (num_classes - 1)
+    return rows, prob
+
+
+@pytest.mark.parametrize("rule", ["probability", "conformal"])
+def test_a_certificate_counts_one_row_for_each_settled_label_and_none_that_chose(rule: str) -> None:
+    made = prepared(num_rows=2500, **{"decision.rule": rule})
+    samples, certify = made.samples, made.split.certify
+    time_us, known_us = samples.table.time_us[certify], samples.table.time_us[samples.labels.known_at[certify]]
+    apart, before = 0, known_us.max()
+    for time, known in zip(time_us[::-1], known_us[::-1], strict=True):
+        if known <= before:
+            apart, before = apart + 1, time
+    assert 50 < apart < len(certify) / 2
+    fitted = fit_rule(made.config, samples, *(mostly_right(samples, rows) for rows in (made.split.val, certify)))
+    assert fitted.certificate is not None
+    counted = apart // 2 if rule == "conformal" else apart  # the older ones found the level
+    assert (fitted.certificate.rows, fitted.certificate.independent_rows) == (len(certify), counted)
+
+
+def test_an_expected_value_pays_fee_and_slippage_there_and_back() -> None:
+    costs = {"decision.rule": "expected_value", "evaluation.cost": 0.001, "broker.slippage": 0.0005}
+    made = prepared(num_rows=2500, **costs)
+    parts = (mostly_right(made.samples, rows) for rows in (made.split.val, made.split.certify))
+    assert fit_rule(made.config, made.samples, *parts).cost == pytest.approx(2 * (0.001 + 0.0005))
+
+
 def test_the_newest_validation_rows_certify_and_give_way_to_test_alone() -> None:
     made, without = prepared(), prepared(**{"decision.rule": "none"})
     split, whole = made.split, without.split
@@ -275,6 +308,22 @@ def test_coverage_stands_beside_the_share_that_is_right() -> None:
     ).to_dict()
     assert (never["acted"], never["accuracy_acted"], never["precision"]) == (0, None, None)
     assert never["reasons"] == {"no_certificate": len(rows)}
+
+
+def test_decisions_that_come_in_runs_are_worth_fewer() -> None:
+    """Twenty rows alike tell of coverage what one does: of a share of a half the error is 0.5 / sqrt(rows / 20)."""
+    made = prepared(num_rows=8_000, **{"target.horizon": 1})
+    rows, rng = made.split.train[:3_000], np.random.default_rng(6)
+    for run_rows in (1, 20):
+        sure = np.repeat(rng.random(len(rows) // run_rows) < 0.5, run_rows)
+        prob = np.where(sure[:, None], [0.1, 0.9], [0.45, 0.55])
+        rule = DecisionRule("probability", 0.8, by_hand=True)
+        labels = made.samples.labels
+        result = judge_decisions(rule, made.samples.table, labels, rows, prob, horizon=1, confidence=0.95)
+        assert result.coverage.low is not None
+        assert result.coverage.high is not None
+        width = 2 * 1.96 * 0.5 / np.sqrt(len(rows) / run_rows)
+        assert 0.9 * width < result.coverage.high - result.coverage.low < 2 * width
 
 
 def told_by_volume(num_rows: int = 3_000) -> Table:

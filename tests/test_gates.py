@@ -29,8 +29,9 @@ from gatewise.evaluation.judge import judge_part
 from gatewise.files import write_frame, write_json
 from gatewise.gates import Gate, check, default_gates, on_symbol, read_gates
 from gatewise.gates.gate import BOUNDS
-from gatewise.gates.read import parse_gates
+from gatewise.gates.read import gates_in_words, parse_gates
 from gatewise.gates.results import GateResults
+from gatewise.gates.table import WORDS
 from gatewise.registry.runs import start_run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -543,6 +544,14 @@ def test_damaged_figures_are_told_and_not_raised_from_within(
         check(
             folder, [Gate("accuracy", at_least=0.1, of="low"), Gate("sharpe", at_least=0), Gate("max_age", at_most=9)]
         )
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_of_a_whole_interval_the_end_that_asks_for_more_is_gated(name: str) -> None:
+    of_rows = name in ("min_rows", "max_age", "max_run_age")  # what is counted has no interval
+    (gate,) = gates_in_words({name: "1d" if name.endswith("_age") else 0.5}, whole_interval=True)
+    assert gate.of == ("point" if of_rows else "low" if name.startswith("min_") else "high")
+    assert gates_in_words({name: gate.bound})[0].of == "point"
 
 
 def test_results_are_json_and_a_page(folder: Path, tmp_path: Path) -> None:

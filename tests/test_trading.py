@@ -124,6 +124,26 @@ def test_the_interval_of_a_rule_without_skill_holds_zero_as_often_as_it_says() -
     assert 52 <= held <= 60
 
 
+def test_steps_that_remember_each_other_are_worth_fewer() -> None:
+    """An AR(0.8) tells about a ninth of what as many independent steps do, so its interval is thrice as wide."""
+    noise, moves = np.random.default_rng(5).normal(0, 0.01, 2000), np.zeros(2000)
+    for step in range(1, 2000):
+        moves[step] = 0.8 * moves[step - 1] + noise[step]
+    widths = []
+    for steps in (noise, moves):
+        close = 100 * np.exp(np.cumsum(steps))
+        zeros, at = np.zeros(2000, np.int64), np.arange(2000)
+        market = Market(None, close, zeros, at * DAY_US, zeros, ("A",))
+        side = np.ones(2000, np.int8)
+        made = backtest(side, at, market, BrokerConfig(), hold=1, fee=0.0, confidence=0.95)
+        assert made is not None
+        assert made.sharpe is not None
+        assert made.sharpe.low is not None
+        assert made.sharpe.high is not None
+        widths.append(made.sharpe.high - made.sharpe.low)
+    assert 2 < widths[1] / widths[0] < 4.5
+
+
 def test_what_trading_makes_is_said_in_a_sentence() -> None:
     words = account_words(of_rows(400))
     assert words.startswith("Traded it makes ")
