@@ -3,6 +3,7 @@
 Each promise is held on SQLite and on a real PostgreSQL: a chain that only SQLite keeps is no chain.
 """
 
+import errno
 import hashlib
 import json
 import threading
@@ -297,3 +298,21 @@ def test_a_registry_that_can_not_be_used_is_told_without_its_password(tmp_path: 
     for text in ("mysql://me@host/x", "no url", "sqlite://", "sqlite:///:memory:"):
         with pytest.raises(ConfigError):
             open_log(text)
+
+
+def test_a_registry_in_whose_place_something_else_is_or_that_can_not_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RegistryError, match="must be a file; it is a folder"):
+        open_log(f"sqlite:///{tmp_path}").entries()
+
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    log = open_log(f"sqlite:///{tmp_path}/registry.db")
+    monkeypatch.setattr(Path, "touch", refused)
+    with pytest.raises(RegistryError, match="can't be written: Read-only file system"):
+        log.append(draft(1), None)
+    monkeypatch.setattr(Path, "is_dir", refused)
+    with pytest.raises(RegistryError, match="can't be read: Read-only file system"):
+        log.entries()

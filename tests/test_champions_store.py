@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from champion_worlds import planted_bundle
 from gatewise.champions.store import Store, open_store
 from gatewise.errors import BundleError, StorageError
 from gatewise.files import write_json
@@ -151,6 +152,15 @@ store, bundles = Store(pathlib.Path(sys.argv[1])), sorted(pathlib.Path(sys.argv[
 for bundle in itertools.cycle(bundles):
     print(store.put(bundle), flush=True)
 """
+
+
+def test_what_is_gone_takes_no_room(store: Store, tmp_path: Path) -> None:
+    """Two who prune at once list the same bundles."""
+    address = store.put(planted_bundle(tmp_path / "one", 1))
+    assert store.num_bytes(address) > 0
+    store.remove(address)
+    store.remove(address)
+    assert store.num_bytes(address) == 0
 
 
 def test_processes_that_put_the_same_at_once_and_are_killed_leave_whole_bundles_alone(

@@ -53,7 +53,7 @@ def registry_url(given: str | None = None) -> URL:
 def reading(url: URL) -> Iterator[Connection | None]:
     """A read-only connection; `None` where there is no registry yet."""
     path = _file(url)
-    if path is not None and not (path.is_file() and path.stat().st_size):
+    if path is not None and not _holds_something(path, url):
         yield None
         return
     with _errors(url):
@@ -73,8 +73,11 @@ def writing(url: URL) -> Iterator[Connection]:
     path = _file(url)
     if path is not None:
         make_folder(path.parent)
-        # Else whoever opens a new database and writes nothing removes its empty file, which others may have open.
-        path.touch()
+        try:
+            # Else whoever opens a new database and writes nothing removes its empty file, which others may have open.
+            path.touch()
+        except OSError as error:
+            raise _unusable(url, "written", error) from error
     with _errors(url), open_database(url, write=True) as connection:
         _read_any_text(connection, path)
         if path is None:
@@ -85,6 +88,27 @@ def writing(url: URL) -> Iterator[Connection]:
 
 def _file(url: URL) -> Path | None:
     return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def _holds_something(path: Path, url: URL) -> bool:
+    """Whether a file is there that is not empty.
+
+    Raises:
+        RegistryError: something else is, or it can't be told: a history that is not seen is none that never was.
+    """
+    try:
+        if path.is_dir():
+            raise RegistryError(f"the registry {shown(url)} must be a file; it is a folder", f"see {VARIABLE}")
+        return path.is_file() and path.stat().st_size > 0
+    except OSError as error:
+        raise _unusable(url, "read", error) from error
+
+
+def _unusable(url: URL, how: str, error: OSError) -> RegistryError:
+    place = "make the file and its folder readable and writable, or name another"
+    return RegistryError(
+        f"the registry {shown(url)} can't be {how}: {error.strerror or error}", f"{place}: {VARIABLE}=sqlite:///FILE"
+    )
 
 
 def _read_any_text(connection: Connection, path: Path | None) -> None:

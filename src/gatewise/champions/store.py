@@ -28,6 +28,7 @@ _ADDRESS = re.compile("[0-9a-f]{64}")
 # Bundles are put, or renewed, before the entry that names them is written; within this time it may be on its way.
 YOUNG_SECONDS = 3600.0
 _WEIGHTS = ("model.safetensors", "model.json")
+_PUT_BACK = "put a copy of the folder back in its place, or promote its run again"
 _ELSEWHERE = "set GATEWISE_STORE to a place that can be written"
 
 
@@ -80,10 +81,14 @@ class Store:
                 f"the store {self.folder} holds no bundle {address}",
                 "set GATEWISE_STORE to the store that it was promoted into, or put a copy of its folder back there",
             )
-        if address_of(read_files(place)) != address:
+        try:
+            files = read_files(place)
+        except BundleError as error:
+            raise BundleError(error.message, _PUT_BACK) from error
+        if address_of(files) != address:
             raise BundleError(
                 f"{place / MANIFEST} has changed since the bundle was promoted: its SHA-256 is not the address",
-                "put a copy of the folder back, or promote its run again",
+                _PUT_BACK,
             )
         return place
 
@@ -99,8 +104,10 @@ class Store:
                 yield place.name
 
     def num_bytes(self, address: str) -> int:
-        """What a bundle takes on the disk."""
-        return sum(file.stat().st_size for file in self._place(address).iterdir())
+        """What a bundle takes on the disk; 0 of one that is gone."""
+        with suppress(FileNotFoundError, NotADirectoryError):  # gone meanwhile, or a stray file
+            return sum(file.stat().st_size for file in self._place(address).iterdir())
+        return 0
 
     def is_young(self, address: str) -> bool:
         """Whether it was put so lately that an entry which names it may still be on its way; of none that is gone."""
