@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import time
 import warnings
 from contextlib import AbstractContextManager
@@ -342,4 +343,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 def serve_yahoo(state: YahooServer) -> AbstractContextManager[YahooServer]:
     """Runs the server on a free port of loopback; `state.url` is its address."""
+    _forget_earlier_homes()
     return on_loopback(_Handler, state)
+
+
+def _forget_earlier_homes() -> None:
+    """yfinance keeps its caches where it was first asked, for the whole process; a test's home is gone by the next."""
+    if cache := sys.modules.get("yfinance.cache"):
+        cache._TzCacheManager._tz_cache = None
+        cache._CookieCacheManager._Cookie_cache = None
+        cache._ISINCacheManager._isin_cache = None
