@@ -156,6 +156,7 @@ def test_the_command_line_says_why_and_exits_with_3(cli: Cli) -> None:
     assert "is live" in forced.out
     shown = cli("registry", "history", "btc").out
     assert "0 of 1, overridden" in shown
+    assert "agreed with risk" in shown  # why is the override's own reason where no other was given
     assert cli("promote", bad, "--name", "b c").code == 2
 
 
@@ -166,7 +167,10 @@ def test_python_does_what_the_command_line_does(gatewise_home: Path) -> None:
         gw.promote(bad, "btc", min_accuracy=0.55)
     first = gw.promote(good, "btc", min_accuracy=0.55, reason="the first")
     assert (first.entry.number, first.replaced) == (1, None)
-    gw.promote(bad, "btc", override="agreed with risk", min_accuracy=0.55)
+    forced = gw.promote(bad, "btc", override="agreed with risk", min_accuracy=0.55)
+    assert str(forced).splitlines()[0].startswith("btc: run ")
+    assert "overridden: agreed with risk" in str(forced)
+    assert "Entry(" not in str(forced)
     back = gw.rollback("btc", reason="lost money")
     assert back.entry.restores == 1
     assert gw.history().select("name", "number", "action").rows()[-1] == ("btc", 3, "rollback")

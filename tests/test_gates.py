@@ -517,6 +517,13 @@ def test_gates_that_are_all_passed_over_let_nothing_pass(folder: Path) -> None:
     assert check(folder, [Gate("audit", required=False), Gate("verified")]).passed
 
 
+def test_an_audit_that_was_never_made_is_said_with_the_command_that_makes_it(folder: Path) -> None:
+    plant(folder, judged(accuracy=0.5))
+    results = check(folder, default_gates())
+    assert any(f"gatewise audit --model {results.run_id[:8]}" in remark for remark in results.remarks)
+    assert check(folder, [Gate("verified")]).remarks == []
+
+
 @pytest.mark.parametrize(
     ("where", "value"),
     [

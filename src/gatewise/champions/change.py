@@ -7,6 +7,7 @@ from typing import Any
 
 from gatewise.champions.entry import Draft, Entry
 from gatewise.champions.log import Log
+from gatewise.champions.words import bundle_words
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,25 @@ class Change:
     entry: Entry
     replaced: Entry | None
     followed: Followed | None = None
+
+    def __str__(self) -> str:
+        return "\n".join((*self.lines, *self.sentences))
+
+    @property
+    def lines(self) -> list[str]:
+        """What is live now, what was, and the entry that says so."""
+        return [
+            f"{self.entry.name}: {bundle_words(self.entry)} is live",
+            f"before  {bundle_words(self.replaced) if self.replaced else 'none'}",
+            f"entry   {self.entry.number}  {self.entry.hash}",
+        ]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What people should know beside: of an override why, and what is pending."""
+        override = self.entry.override
+        known = [] if override is None else [f"Gates failed and were overridden: {override}"]
+        return known + ([self.followed.words] if self.followed is not None and self.followed.words else [])
 
     def to_dict(self) -> dict[str, Any]:
         """The machine interface."""

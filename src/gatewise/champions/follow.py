@@ -20,6 +20,7 @@ from gatewise.champions.entry import Entry
 from gatewise.champions.log import Log
 from gatewise.champions.rollback import standing
 from gatewise.champions.store import Store
+from gatewise.champions.words import why_words
 from gatewise.errors import BundleError, GatewiseError, hide_passwords
 from gatewise.locks import one_after_another
 from gatewise.registry.flavour import MODEL, model_files
@@ -149,5 +150,5 @@ def _new_version(client: Any, uri: str, entry: Entry, bundle: Path) -> str:
     client.log_artifacts(run_id, str(bundle), f"{MODEL}/bundle")
     client.set_terminated(run_id)
     source = f"{run.info.artifact_uri}/{MODEL}"
-    description = entry.reason or None
+    description = why_words(entry) or None
     return str(client.create_model_version(entry.name, source, run_id, tags, description=description).version)

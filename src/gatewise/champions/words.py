@@ -22,7 +22,12 @@ class Cells(NamedTuple):
 def entry_cells(entry: Entry) -> Cells:
     """Of one line."""
     action = f"rollback to {entry.restores}" if entry.restores is not None else entry.action
-    return Cells(action, time_words(entry), bundle_words(entry), gates_words(entry), entry.reason)
+    return Cells(action, time_words(entry), bundle_words(entry), gates_words(entry), why_words(entry))
+
+
+def why_words(entry: Entry) -> str:
+    """The reason that was given and that of an override, as far as there are any."""
+    return "; ".join(words for words in (entry.reason, entry.override) if words)
 
 
 def time_words(entry: Entry) -> str:

@@ -47,14 +47,10 @@ def print_entry(entry: Entry, bundle: Path) -> None:
 
 def print_change(change: Change) -> None:
     """What is live now, and what was."""
-    entry, before = change.entry, change.replaced
-    print(f"{entry.name}: {bundle_words(entry)} is live")
-    print(f"before  {bundle_words(before) if before else 'none'}")
-    print(f"entry   {entry.number}  {entry.hash}")
-    if entry.override is not None:
-        print_sentence(f"Gates failed and were overridden: {entry.override}")
-    if change.followed is not None and change.followed.words:
-        print_sentence(change.followed.words)
+    for line in change.lines:
+        print(line)
+    for sentence in change.sentences:
+        print_sentence(sentence)
 
 
 def print_verification(found: Verification) -> None:

@@ -77,4 +77,7 @@ def _require_symbol(info: RunInfo, wanted: str) -> None:
     symbols = info.subject.symbols
     if wanted not in symbols:
         shown = ", ".join(symbols[:5]) + ", …" * (len(symbols) > 5)
-        raise ConfigError(f"run {info.run_id[:8]} must predict {wanted}; it predicts {shown}", "gatewise runs list")
+        raise ConfigError(
+            f"run {info.run_id[:8]} must predict {wanted}; it predicts {shown}",
+            "name a symbol that it predicts, or none: all of its rows are judged; gatewise runs list has other runs",
+        )

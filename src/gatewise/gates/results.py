@@ -116,10 +116,12 @@ class GateResults:
 
     @property
     def remarks(self) -> list[str]:
-        """What people should know beside, a sentence each: of gates that ask for no more than knowing nothing gives."""
-        return [
-            f"{result.called_out[0].upper()}{result.called_out[1:]}." for result in self.results if result.called_out
-        ]
+        """What people should know beside, a sentence each: an audit that was never made, and gates that ask for no more
+        than knowing nothing gives."""
+        called = [result.called_out for result in self.results if result.called_out]
+        unread = [result.gate.metric for result in self.results if result.passed is None]
+        audit = [f"No audit is kept beside the run: gatewise audit --model {self.run_id[:8]} makes one."]
+        return audit * ("audit" in unread) + [f"{words[0].upper()}{words[1:]}." for words in called]
 
     def require(self) -> None:
         """Goes on only where no gate fails.
