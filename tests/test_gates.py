@@ -296,6 +296,20 @@ def test_the_champion_is_compared_on_shared_rows_alone(gatewise_home: Path) -> N
     assert result.figure.low == pytest.approx(-truth.high, rel=1e-9)
 
 
+def test_predictions_that_are_damaged_are_told_by_their_file(gatewise_home: Path, cli: Cli) -> None:
+    champion, ours = (run_that_predicted(classes_frame(seed, 0, 300)) for seed in (1, 2))
+    path = champion / "predictions.parquet"
+    whole = path.read_bytes()
+    for damaged in (b"no parquet", whole[:-40], b""):
+        path.write_bytes(damaged)
+        for command in (("evaluate", "--model", ours, "--against", champion), ("runs", "compare", ours, champion)):
+            said = cli(*command)
+            assert (said.code, "hint:" in said.err) == (2, True), said.err
+            assert path.name in said.err
+    pl.DataFrame({"other": [1]}).write_parquet(path)
+    assert "must hold the rows that a run predicted" in " ".join(cli("runs", "compare", ours, champion).err.split())
+
+
 def test_a_champion_that_shares_no_row_can_not_be_passed(gatewise_home: Path) -> None:
     champion = run_that_predicted(classes_frame(1, 0, 300))
     ours = run_that_predicted(classes_frame(2, 300, 300))

@@ -88,12 +88,10 @@ def _newest_training_row(figures: Figures) -> datetime | None:
     spans = figures.results.get("spans")
     if spans:
         return datetime.fromisoformat(spans["train"][1])
-    import polars as pl
+    from gatewise.registry.predicted import kept_predictions
 
-    path = figures.folder / "predictions.parquet"  # of versions that kept no spans: all rows before validation's first
-    if not path.is_file():
-        return None
-    first = pl.scan_parquet(path).select(pl.col("time").min()).collect().item()
+    frame = kept_predictions(figures.folder)  # of versions that kept no spans: all rows before validation's first
+    first = None if frame is None else frame["time"].min()
     return first if isinstance(first, datetime) else None
 
 

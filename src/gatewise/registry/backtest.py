@@ -21,6 +21,7 @@ from gatewise.config.schema import ExperimentConfig
 from gatewise.data.table import SYMBOL, TIME, Table
 from gatewise.errors import ConfigError, NotEnoughRowsError
 from gatewise.evaluation.trading import Backtest, backtest
+from gatewise.registry.predicted import kept_predictions
 from gatewise.report.backtest import backtest_page, terms_words
 
 _ROW = "__row"
@@ -125,11 +126,11 @@ def backtest_model(
 
     Raises:
         ConfigError: nothing says where a price goes, or there is no close; no table, and no run with predictions.
-        NotEnoughRowsError: fewer than two rows to trade.
+        NotEnoughRowsError: fewer than two rows to trade. ReadError: the predictions that the run kept are damaged.
         GatewiseError: see `Bundle.predict` and `load_table`.
     """
     config = load_config(None, assignments, changes, base=bundle.record.config.to_dict())
-    frame = _predictions(run)
+    frame = kept_predictions(run) if run else None
     if table is None and frame is None:
         raise ConfigError(
             "the model is of no run that kept its predictions, so there are no rows of its own to trade",
@@ -173,12 +174,6 @@ def backtest_model(
     title = f"{config.model.name} on {', '.join(table.symbols[:3])}{', …' * (len(table.symbols) > 3)}"
     first, last = (datetime.fromtimestamp(int(table.time_us[rows].take(n)) / 1e6, UTC) for n in _ends(table, rows))
     return ModelBacktest(traded, title, part, len(rows), first, last, tuple(notes), table)
-
-
-def _predictions(run: Path | None) -> pl.DataFrame | None:
-    """What a run kept."""
-    path = run and run / "predictions.parquet"
-    return pl.read_parquet(path) if path and path.is_file() else None
 
 
 def _ends(table: Table, rows: npt.NDArray[np.int64]) -> tuple[int, int]:

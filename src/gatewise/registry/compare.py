@@ -19,6 +19,7 @@ from gatewise.evaluation.metric_names import IN_TABLES
 from gatewise.evaluation.paired import Paired, pair
 from gatewise.registry.details import config_of, flat
 from gatewise.registry.info import RunInfo
+from gatewise.registry.predicted import kept_predictions
 from gatewise.targets.outputs.base import OutputSpec
 from gatewise.targets.spec import output_spec
 
@@ -80,7 +81,7 @@ def compare_runs(runs: Sequence[RunInfo]) -> Comparison:
     """Compares two runs or more, each beside the first.
 
     Raises:
-        ConfigError: fewer than two.
+        ConfigError: fewer than two. ReadError: the predictions that one kept are damaged.
     """
     if len(runs) < 2:
         raise ConfigError("a comparison takes two runs or more", "gatewise runs compare A B")
@@ -143,10 +144,11 @@ def _data_facts(info: RunInfo) -> dict[str, Any]:
 
 def _shared_rows(runs: Sequence[RunInfo], configs: Sequence[ExperimentConfig]) -> tuple[list[pl.DataFrame], str | None]:
     """Each run's predictions on the rows that all have, in the same order; or why there are none."""
-    without = [info.name for info in runs if not (info.folder / "predictions.parquet").is_file()]
+    kept = [kept_predictions(info.folder) for info in runs]
+    frames = [frame for frame in kept if frame is not None]
+    without = [info.name for info, frame in zip(runs, kept, strict=True) if frame is None]
     if without or len(configs) < len(runs):
         return [], f"no predictions row by row are kept of {', '.join(without) or 'a run'}"
-    frames = [pl.read_parquet(info.folder / "predictions.parquet") for info in runs]
     specs = [_spec(frame, config) for frame, config in zip(frames, configs, strict=True)]
     if any((spec.kind, _columns(spec)) != (specs[0].kind, _columns(specs[0])) for spec in specs):
         kinds = dict.fromkeys(f"{c.target.kind} ({i.name})" for c, i in zip(configs, runs, strict=True))
