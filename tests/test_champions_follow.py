@@ -66,6 +66,15 @@ def test_a_version_stands_for_each_bundle_and_aliases_say_which_is_live() -> Non
     assert not differences(open_log())
 
 
+def test_a_reason_of_any_length_holds_up_no_follower() -> None:
+    follow(open_log(), open_store())
+    first, _ = addresses()
+    append(name="long", bundle=first, reason="x" * 9000)
+    assert follow(open_log(), open_store()).pending == 0
+    (version,) = connect().search_model_versions("name='long'")
+    assert version.description == "x" * 5000
+
+
 def test_a_kill_between_any_two_steps_leaves_one_version_a_bundle_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call to MLflow in turn is the last one that is made."""
     calls, fatal = 0, 0

@@ -316,3 +316,12 @@ def test_a_registry_in_whose_place_something_else_is_or_that_can_not_be_written_
     monkeypatch.setattr(Path, "is_dir", refused)
     with pytest.raises(RegistryError, match="can't be read: Read-only file system"):
         log.entries()
+
+
+@pytest.mark.parametrize("words", [{"reason": "x\udcff"}, {"override": "\udcff"}, {"reason": "a\0b"}])
+def test_words_that_are_no_text_are_refused_as_no_page_or_follower_could_take_them(
+    on_disk: Log, words: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="must be text in UTF-8"):
+        on_disk.append(draft(9, **words), address(3))
+    assert len(on_disk.entries()) == 4

@@ -126,5 +126,5 @@ def _errors(url: URL) -> Iterator[None]:
     except (FeedError, StorageError, ReadError) as error:
         if known := trouble(error):
             raise RegistryError(f"the registry {shown(url)} {known[0]}", known[1]) from error
-        hint = f"champions are as they were; see {VARIABLE} and the server"
+        hint = f"see {VARIABLE} and the server; gatewise registry list says what is live"
         raise RegistryError(f"the registry {error.message}", hint) from error

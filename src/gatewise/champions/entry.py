@@ -134,6 +134,17 @@ def require_name(name: str) -> str:
     return name
 
 
+def require_words(draft: Draft) -> None:
+    """That a draft's words can be written wherever the history is shown, for good.
+
+    Raises:
+        ConfigError: they hold what is no text, such as bytes of a terminal that is not UTF-8.
+    """
+    for name, words in (("reason", draft.reason), ("override", draft.override or "")):
+        if "\0" in words or words != words.encode("utf-8", "replace").decode("utf-8"):
+            raise ConfigError(f"{name} must be text in UTF-8; got {words!r}", "write it with plain letters")
+
+
 def who() -> str:
     """user@host."""
     try:

@@ -29,6 +29,7 @@ from gatewise.registry.tracking import connect, talking, tracking_uri
 
 ADDRESS = "gatewise.address"  # the tag of runs and versions
 _EXPERIMENT = "champions"
+_DESCRIPTION = 5000  # letters that MLflow's databases take; one more and it would never catch up
 
 
 def follow(log: Log, store: Store, anew: bool = False) -> Followed:
@@ -150,5 +151,5 @@ def _new_version(client: Any, uri: str, entry: Entry, bundle: Path) -> str:
     client.log_artifacts(run_id, str(bundle), f"{MODEL}/bundle")
     client.set_terminated(run_id)
     source = f"{run.info.artifact_uri}/{MODEL}"
-    description = why_words(entry) or None
+    description = why_words(entry)[:_DESCRIPTION] or None
     return str(client.create_model_version(entry.name, source, run_id, tags, description=description).version)

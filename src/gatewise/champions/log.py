@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gatewise.champions.chain import problems
 from gatewise.champions.database import reading, registry_url, writing
-from gatewise.champions.entry import GENESIS, Draft, Entry, decided, require_name
+from gatewise.champions.entry import GENESIS, Draft, Entry, decided, require_name, require_words
 from gatewise.champions.rows import Row, all_rows, entries, insert, newest
 from gatewise.data.sql.url import shown
 from gatewise.errors import ChampionChangedError, RegistryError, UnknownNameError
@@ -40,10 +40,11 @@ class Log:
         """Writes an entry, if the name's champion is still `expected` (its address; `None`: none); it is on disk then.
 
         Raises:
-            ConfigError: no name that a champion can have.
+            ConfigError: no name that a champion can have, or a reason that is no text.
             ChampionChangedError: another is the champion now; nothing is written.
         """
         require_name(draft.name)
+        require_words(draft)
         with writing(self.url) as connection:
             champion = newest(connection, draft.name)
             present = champion.bundle if champion else None

@@ -183,7 +183,10 @@ def _require_whole(judged: Mapping[str, Any]) -> None:
 
 def of_all_symbols(metric: str) -> ConfigError:
     """What a gate is told that asks one symbol for what is of all together."""
-    return ConfigError(f"{metric} is of all symbols of a run together", "of the gate: on: pooled")
+    return ConfigError(
+        f"{metric} is of all symbols of a run together",
+        "of the gate: on: pooled, where no one symbol is named beside it",
+    )
 
 
 def _not_judged(info: RunInfo, called: str) -> RunNotFoundError:
