@@ -6,6 +6,7 @@ A model that is the wrong one predicts as fluently as the right one.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from conftest import Cli
 from gatewise.bundle import Bundle
 from gatewise.champions.entry import Draft
 from gatewise.champions.log import open_log
-from gatewise.champions.named import champion_address, find_model, find_model_run, is_champion
+from gatewise.champions.named import champion_address, find_any_run, find_model, find_model_run, is_champion
 from gatewise.champions.rollback import rollback
 from gatewise.champions.store import open_store
 from gatewise.cli.completion import model_ids
@@ -97,6 +98,13 @@ def test_commands_take_it_and_shells_complete_it(home: Path, cli: Cli) -> None:
     assert not made["1111"].equals(made[f"{NAME}@previous"])
     assert [*model_ids("btc")] == [f"{NAME}@champion"]
     assert {"1" * 32, f"{NAME}@champion"} <= {*model_ids("")}
+
+
+@pytest.mark.parametrize("find", [find_any_run, find_model, find_model_run])
+def test_a_champions_name_alone_is_refused_with_how_it_is_written(home: Path, find: Callable[[str], Path]) -> None:
+    with pytest.raises(RunNotFoundError) as refused:
+        find(NAME)
+    assert f"{NAME}@champion" in str(refused.value.hint)
 
 
 def test_what_no_history_holds_is_refused_and_the_names_are_listed(home: Path) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gatewise.champions.entry import Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.rollback import standing
 from gatewise.champions.store import open_store
-from gatewise.errors import RunNotFoundError
+from gatewise.errors import RegistryError, RunNotFoundError
 from gatewise.registry.folders import find_bundle, find_run_folder, run_folders
 from gatewise.registry.listing import find_info
 
@@ -72,7 +73,8 @@ def find_model(text: str) -> Path:
         BundleError: a champion's is not in the store, or was changed there.
     """
     if not is_champion(text):
-        return find_bundle(text)
+        with _or_a_champion(text):
+            return find_bundle(text)
     return open_store().bundle(champion_address(text))
 
 
@@ -82,7 +84,10 @@ def find_any_run(text: str) -> Path:
     Raises:
         RunNotFoundError: there is none, or it was removed.
     """
-    return find_model_run(text) if is_champion(text) else find_info(text).folder
+    if is_champion(text):
+        return find_model_run(text)
+    with _or_a_champion(text):
+        return find_info(text).folder
 
 
 def find_model_run(text: str) -> Path:
@@ -92,7 +97,8 @@ def find_model_run(text: str) -> Path:
         RunNotFoundError: there is none, or it was removed.
     """
     if not is_champion(text):
-        return find_run_folder(text)
+        with _or_a_champion(text):
+            return find_run_folder(text)
     name = text.rpartition("@")[0]
     log = open_log()
     address = champion_address(text, log)
@@ -104,3 +110,15 @@ def find_model_run(text: str) -> Path:
         f"the run that {text} came from is not in this home; its figures went with it",
         f"what was decided by stands in: gatewise registry history {name}",
     )
+
+
+@contextmanager
+def _or_a_champion(text: str) -> Iterator[None]:
+    """Where no run has a name but a champion has, the hint says how that one is named."""
+    try:
+        yield
+    except RunNotFoundError as error:
+        with suppress(RegistryError):
+            if text in open_log().names():
+                raise RunNotFoundError(error.message, f"a champion has it: {text}@champion") from None
+        raise
