@@ -144,12 +144,13 @@ def test_the_command_line_says_why_and_exits_with_3(cli: Cli) -> None:
     said = cli("promote", bad, "--name", "btc", "--min-accuracy", "0.55")
     assert said.code == 3
     assert "accuracy 40.0% is below 55.0%" in said.out
-    assert "not promoted; btc is as it was" in said.out
+    assert "not promoted; nothing is live under btc" in said.out
     refused = cli("promote", bad, "--name", "btc", "--min-accuracy", "0.55", "--json")
     assert (refused.code, refused.json["promoted"], refused.json["gates"]["passed"]) == (3, False, False)
     assert not open_log().entries()
     done = cli("promote", good, "--name", "btc", "--min-accuracy", "0.55", "--reason", "the first", "--json")
     assert (done.code, done.json["promoted"], done.json["entry"]["number"]) == (0, True, 1)
+    assert "not promoted; btc is as it was" in cli("promote", bad, "--name", "btc", "--min-accuracy", "0.55").out
     forced = cli("promote", bad, "--name", "btc", "--min-accuracy", "0.55", "--override", "agreed with risk")
     assert forced.code == 0
     assert "overridden: agreed with risk" in forced.out

@@ -102,7 +102,7 @@ def print_results(results: GateResults, page: Path | None) -> None:
         for (*line, word), result in zip(lines, results.results, strict=True)
     ]
     print_table("", head, rows)
-    if results.failed or results.remarks:
+    if results.failed or results.remarks or (results.looks and results.looks.lines):
         print()
     for result in results.failed:
         print_sentence(f"{result.words}.", "fails: ")

@@ -61,7 +61,7 @@ def promote(
             print_json({"promoted": False, "name": name, "gates": judged.gates.to_dict()})
         else:
             print_results(judged.gates, None)
-            print(f"\nnot promoted; {name} is as it was")
+            print(f"\nnot promoted; {f'{name} is as it was' if judged.present else f'nothing is live under {name}'}")
         raise typer.Exit(3)
     change = followed(promoted(judged, reason=reason, override=override), open_log(), open_store())
     if as_json:
