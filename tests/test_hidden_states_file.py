@@ -13,7 +13,9 @@ from gatewise.bundle import Bundle
 
 
 def test_the_head_laid_over_the_states_gives_the_predictions_of_the_same_rows(cli: Cli, tmp_path: Path) -> None:
-    run = cli("train", *TINY, "--model", "gru", "--set", "training.max_epochs=1", "--json", "--quiet").json
+    run = cli(
+        "train", *TINY, "--model", "gru", "--calibration", "none", "--set", "training.max_epochs=1", "--json", "--quiet"
+    ).json
     out, file = tmp_path / "out.parquet", tmp_path / "states.parquet"
     words = ("--source", "sp500", "-o", out, "--hidden-states", file, "--json", "--quiet")
     said = cli("predict", "--model", run["run_id"], *words)

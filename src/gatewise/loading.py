@@ -132,6 +132,15 @@ def _speaks_of(entry: tuple[Any, ...], packages: set[str]) -> bool:
 
 
 @cache
+def load_scipy() -> None:
+    """SciPy's larger parts without a trace; whoever imports them afterwards finds them loaded."""
+    with traceless():
+        import scipy.fft
+        import scipy.optimize
+        import scipy.stats  # noqa: F401  # loaded for whoever imports it afterwards
+
+
+@cache
 def load_sklearn() -> None:
     """scikit-learn without a trace; whoever imports it afterwards finds it loaded."""
     import random

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gatewise.calibration.class_maps import ClassMap, Isotonic, Scaling, centred_logs
-from gatewise.loading import load_sklearn
+from gatewise.loading import load_scipy, load_sklearn
 from gatewise.targets.outputs.base import Floats, Ints
 from gatewise.targets.outputs.classes import probabilities
 
@@ -51,6 +51,7 @@ def _scaling(prob: Floats, y: Ints, one_slope: bool) -> Scaling:
     start = np.concatenate([np.ones(width), np.zeros(0 if one_slope else num_classes)])
     bounds = [_SLOPES] * width + [(None, None)] * (len(start) - width)
     options = {"ftol": 64 * np.finfo(float).eps, "gtol": 1e-9, "maxiter": 500}
+    load_scipy()
     from scipy.optimize import minimize
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)

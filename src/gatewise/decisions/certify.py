@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gatewise.loading import load_scipy
 from gatewise.targets.outputs.base import Flags, Floats, Ints
 
 
@@ -19,6 +20,7 @@ def p_values(acted: Ints, right: Ints, precision: float) -> Floats:
     Args:
         acted, right: int64 [thresholds], independent rows acted on at each; of these, right.
     """
+    load_scipy()
     from scipy.stats import binom  # a third of a second, which a bundle need not wait for
 
     return np.where(acted > 0, binom.cdf(acted - right, acted, 1 - precision), 1.0)

@@ -18,7 +18,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Ints
 from gatewise.evaluation.bootstrap import LEAST_BLOCKS, block_moments
 from gatewise.evaluation.moments import Moments, moments
-from gatewise.loading import traceless
+from gatewise.loading import load_scipy, traceless
 
 MOST_PAIRS_DRAWN = 4_000_000  # it holds samples · models² numbers, a few times over: about 100 MB
 # More periods than this are put together: the tests' cost grows with their square, what they can tell does not.
@@ -112,6 +112,7 @@ def _fewer(by_moment: Floats, block: int) -> tuple[Floats, int]:
 
 def sobered(values: Floats, around: float, block: int, tail: float) -> Floats:
     """The columns with their means drawn towards `around`, by Student's t over the normal at a tail's probability."""
+    load_scipy()
     from scipy import stats
 
     mean = values.mean(axis=0)

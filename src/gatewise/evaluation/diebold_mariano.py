@@ -25,6 +25,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Interval, Ints
 from gatewise.evaluation.intervals import LEAST_HORIZONS, LEAST_MOMENTS, student
 from gatewise.evaluation.moments import moments
+from gatewise.loading import load_scipy
 
 _SAME = 1e-12  # of the losses: differences that are no larger are rounding
 
@@ -89,6 +90,7 @@ def diebold_mariano(loss: Floats, other: Floats, horizon: int) -> DieboldMariano
     few = (count + 1 - 2 * horizon + horizon * (horizon - 1) / count) / count
     statistic = float(mean / np.sqrt(variance / count) * np.sqrt(few))
     freedom = 1.5 * count / (lags + 1)
+    load_scipy()
     from scipy import stats
 
     return DieboldMariano(mean, statistic, float(2 * stats.t.sf(abs(statistic), freedom)), lags, freedom)

@@ -19,6 +19,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats, Interval, Scores
 from gatewise.evaluation.metric_names import metric_bounds
 from gatewise.evaluation.moments import Moments
+from gatewise.loading import load_scipy
 
 LEAST_MOMENTS = 30
 LEAST_HORIZONS = 10
@@ -31,6 +32,7 @@ _NO_SPREAD = "every row adds the same to it"
 
 def student(confidence: float, freedom: float) -> float:
     """Student's t: how many standard errors an interval of that confidence reaches to either side."""
+    load_scipy()
     from scipy import stats  # a third of a second, which the first step of a training need not wait for
 
     return float(stats.t.ppf((1 + confidence) / 2, freedom))
@@ -102,6 +104,7 @@ class Influence:
         self.sums = self.by_moment.sum(axis=0)
         self.values = {name: float(value) for name, value in scores.metrics(self.sums).items()} | scores.unsummed()
         self._gradients = self._gradients_of(scores)
+        load_scipy()
         from scipy import fft
 
         slow = fft.dct(self.by_moment, axis=0)[1 : 1 + Precision.of(when.count, 1.0).freedom]

@@ -56,7 +56,7 @@ METRICS = {
         "calibration error, bins of equal width", high=1.0, in_tables=False, places=1, percent=True, short="ECE width"
     ),
     "ece_classwise": Metric(
-        "calibration error, classwise", high=1.0, in_tables=False, places=1, percent=True, short="classwise ECE"
+        "calibration error, classwise", high=1.0, in_tables=False, places=1, percent=True, short="ECE by class"
     ),
     "ece": Metric("calibration error", high=1.0, places=1, percent=True, short="ECE"),
     "mse_source": Metric("MSE in source units", in_tables=False, short="MSE source"),

@@ -18,6 +18,7 @@ import numpy as np
 
 from gatewise.evaluation.base import Interval
 from gatewise.evaluation.intervals import student
+from gatewise.loading import load_scipy
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def deflate(gain: float, error: float | None, freedom: int, trials: int, confide
     """
     if not error:
         return Deflated(Interval(gain, reason="its rows give no interval"), trials)
+    load_scipy()
     from scipy import stats
 
     half = float(stats.t.isf((1 - confidence ** (1 / trials)) / 2, freedom)) * error
@@ -87,6 +89,7 @@ def best_of(trials: float) -> float:
     if trials <= 1:
         return 0.0
     n = max(trials, 2.0)
+    load_scipy()
     from scipy.stats import norm
 
     return float((1 - np.euler_gamma) * norm.ppf(1 - 1 / n) + np.euler_gamma * norm.ppf(1 - 1 / (n * np.e)))

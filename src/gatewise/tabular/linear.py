@@ -19,6 +19,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from gatewise.loading import load_scipy
 from gatewise.tabular.base import Floats, Ints
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -109,6 +110,7 @@ def fit_softmax(design: Design, y: Ints, strengths: Sequence[float]) -> Iterator
 
 def _walk_down(design: Design, truth: Ints, curvature: Floats, penalty: Floats, start: Floats) -> Floats:
     """The weights at the minimum, sought in coordinates in which `curvature` [classes, features + 1, ...] is 1."""
+    load_scipy()
     from scipy.optimize import minimize
 
     axes = np.stack([inverse_root(matrix) for matrix in curvature])

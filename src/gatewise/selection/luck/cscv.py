@@ -15,10 +15,13 @@ from itertools import combinations, pairwise
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import rankdata
 
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.trading import sharpe_of_sums
+from gatewise.loading import traceless
+
+with traceless():
+    from scipy.stats import rankdata
 
 MOST_BLOCKS = 16  # the paper's
 LEAST_BLOCKS = 6  # 20 splits

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.trading import sharpe_of_sums
+from gatewise.loading import traceless
 from gatewise.looks.deflate import best_of
+
+with traceless():
+    from scipy.stats import norm
 
 LEAST_PERIODS = 30
 

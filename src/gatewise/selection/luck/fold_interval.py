@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gatewise.evaluation.base import Floats
+from gatewise.loading import load_scipy
 
 # Of folds that share the noise of their training parts in full, the worst case, an interval over two lies on one side
 # of the truth every second time, as the two hardly differ; over three it does in one of nine.
@@ -21,6 +22,7 @@ def corrected_half_width(by_fold: Floats, test_to_train: float, confidence: floa
 
     Source: C. Nadeau, Y. Bengio, Inference for the generalization error, Machine Learning 52 (2003), 239-281.
     """
+    load_scipy()
     from scipy import stats
 
     spread = float(np.std(by_fold, ddof=1))

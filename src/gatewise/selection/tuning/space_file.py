@@ -212,7 +212,7 @@ def _why_not(dotted: str, config: ExperimentConfig) -> str | None:
         return _BARRED[dotted]
     if section in ("name", "data", "target", "split", "cv", "evaluation", "broker"):
         return "it decides what trials are scored on, or how"
-    if section in ("calibration", "online"):
+    if section in ("calibration", "decision", "online"):
         return "what is trained is the same whatever it says"
     if section == "features" and dotted not in _TUNED_FEATURES:
         return f"of features, {' and '.join(_TUNED_FEATURES)} can be tuned"
