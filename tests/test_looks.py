@@ -156,6 +156,7 @@ def test_looks_count_where_rows_overlap_and_share_a_symbol_or_the_table(home: Pa
 def test_a_rerun_is_no_new_model_and_more_epochs_are_one(home: Path) -> None:
     record(look("1" * 32), look("2" * 32), look("1" * 32, utc="2026-02-01T00:00:00+00:00"))
     assert (on_days(0, 10).runs, on_days(0, 10).models) == (2, 1)
+    assert "counted" not in on_days(0, 10).best_words()
     record(look("1" * 32, epochs=9), look("3" * 32, config="c2"))
     assert (on_days(0, 10).runs, on_days(0, 10).models) == (3, 3)
 

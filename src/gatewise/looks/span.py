@@ -89,7 +89,8 @@ class Looks:
         )
         if left.luck is None:
             return f"{sentence}; {left.interval.reason}"
-        bounds = f"{bounds_text(left.interval, places, sign='+')} at {confidence:.0%} with all {left.trials:,} counted"
+        counted = f" with all {left.trials:,} counted" if left.trials > 1 else ""
+        bounds = f"{bounds_text(left.interval, places, sign='+')} at {confidence:.0%}{counted}"
         if look.gain <= 0:
             return f"{sentence}, {bounds}"
         verdict = "more than luck" if left.is_shown else "not shown to be more than luck"
