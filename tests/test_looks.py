@@ -23,7 +23,7 @@ from scipy import stats
 from gatewise.errors import ReadError, StorageError
 from gatewise.evaluation.paired import pair
 from gatewise.evaluation.value_metrics import value_scores
-from gatewise.looks.deflate import best_of, deflate, standard_error
+from gatewise.looks.deflate import deflate, expected_best, standard_error
 from gatewise.looks.ledger import Look, begin, ledger_file, read, record
 from gatewise.looks.span import looks_on
 
@@ -203,11 +203,13 @@ def test_of_independent_looks_the_chance_is_that_of_the_largest(home: Path) -> N
     drawn = np.abs(np.random.default_rng(0).standard_normal((40_000, 12))).max(axis=1)
     for size in (2.0, 2.5, 3.0):
         assert deflate(size, 1.0, 100_000, 12).chance == pytest.approx(np.mean(drawn >= size), abs=0.01)
-    assert best_of(12) == pytest.approx(np.random.default_rng(1).standard_normal((40_000, 12)).max(1).mean(), rel=0.03)
-    assert best_of(1) == 0
+    assert expected_best(12) == pytest.approx(
+        np.random.default_rng(1).standard_normal((40_000, 12)).max(1).mean(), rel=0.03
+    )
+    assert expected_best(1) == 0
 
 
-def test_the_best_of_ten_without_skill_is_called_good_in_one_of_twenty_spans_at_most(home: Path) -> None:
+def test_the_expected_best_ten_without_skill_is_called_good_in_one_of_twenty_spans_at_most(home: Path) -> None:
     """Forecasts that are noise of one size, like the baseline's, lose as much as that in the long run."""
     rng, spans, models, rows = np.random.default_rng(7), 100, 10, 400
     when = {"time_us": np.arange(rows) * DAY_US, "symbol": np.zeros(rows, dtype=np.int64), "horizon": 1}

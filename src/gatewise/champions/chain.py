@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gatewise.champions.entry import GENESIS, read_entry
+from gatewise.champions.entry import FEWEST_DIGITS, GENESIS, read_entry
 from gatewise.champions.rows import Row
 from gatewise.errors import RegistryError
-
-_FEWEST_DIGITS = 8
 
 
 def problems(rows: Sequence[Row], head: str | None = None) -> Iterator[str]:
@@ -44,6 +42,6 @@ def problems(rows: Sequence[Row], head: str | None = None) -> Iterator[str]:
             utc, live[entry.name] = entry.utc, entry.bundle
         number, prior = at, hash_
     if head is not None and not (
-        len(head) >= _FEWEST_DIGITS and any(hash_.startswith(head.lower()) for *_, hash_ in rows)
+        len(head) >= FEWEST_DIGITS and any(hash_.startswith(head.lower()) for *_, hash_ in rows)
     ):
         yield f"no entry has the hash {head}: the chain was cut off before it, or written anew"

@@ -19,6 +19,7 @@ Action = Literal["promote", "rollback", "update", "prune"]
 # What a rollback takes over from the entry that it goes back to.
 _KEPT = ("name", "bundle", "run_id", "weights_hash", "config_hash", "data_hash", "known_at_utc", "fallback")
 GENESIS = "0" * 64  # what the first entry follows
+FEWEST_DIGITS = 8  # of a hash or an address, by which one is named
 _REMEDY = (
     "gatewise registry verify names every such entry; gatewise registry restore reads a backup into a new registry"
 )

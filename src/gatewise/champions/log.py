@@ -105,11 +105,6 @@ class Log:
                 connection.exec_driver_sql("SELECT DISTINCT name FROM registry_entries ORDER BY name").scalars()
             )
 
-    def head(self) -> Entry | None:
-        """The newest entry of all."""
-        with reading(self.url) as connection:
-            return newest(connection) if connection else None
-
     def verify(self, head: str | None = None) -> tuple[str, ...]:
         """What is wrong with the chain, a sentence each; none: every entry is as it was written.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gatewise.champions.change import Change, append
-from gatewise.champions.entry import Entry, require_name
+from gatewise.champions.entry import FEWEST_DIGITS, Entry, require_name
 from gatewise.champions.log import Log, open_log
 from gatewise.champions.store import Store, open_store
 from gatewise.errors import ConfigError, UnknownNameError
 
 FROZEN = "frozen"
-_FEWEST_DIGITS = 8
 
 
 def rollback(
@@ -74,7 +73,7 @@ def _named(entries: Sequence[Entry], to: int | str) -> Entry:
     origins = {entry.number: entry for entry in entries}
     text = str(to).lower()
     by_number = [entry for entry in entries if str(entry.number) == text]
-    by_address = [entry for entry in entries if len(text) >= _FEWEST_DIGITS and entry.bundle.startswith(text)]
+    by_address = [entry for entry in entries if len(text) >= FEWEST_DIGITS and entry.bundle.startswith(text)]
     if not (by_number or by_address):
         raise UnknownNameError("entry or address", str(to), [str(entry.number) for entry in entries], key=int)
     if len({entry.bundle for entry in by_number or by_address}) > 1:

@@ -70,7 +70,7 @@ def deflate(gain: float, error: float | None, freedom: int, trials: int, confide
     half = float(stats.t.isf((1 - confidence ** (1 / trials)) / 2, freedom)) * error
     one = float(2 * stats.t.sf(abs(gain) / error, freedom)) if gain > 0 else 1.0
     chance = float(-np.expm1(trials * np.log1p(-min(one, 1 - 1e-16))))
-    return Deflated(Interval(gain, gain - half, gain + half), trials, chance, error * best_of(trials))
+    return Deflated(Interval(gain, gain - half, gain + half), trials, chance, error * expected_best(trials))
 
 
 def standard_error(low: float | None, high: float | None, freedom: int, confidence: float) -> float | None:
@@ -80,7 +80,7 @@ def standard_error(low: float | None, high: float | None, freedom: int, confiden
     return (high - low) / 2 / student(confidence, freedom) or None
 
 
-def best_of(trials: float) -> float:
+def expected_best(trials: float) -> float:
     """The expected largest of so many independent standard normal numbers; 0 of one.
 
     Source: D. Bailey, M. López de Prado, The deflated Sharpe ratio, Journal of Portfolio Management 40 (2014), eq. 1;

@@ -14,7 +14,7 @@ import numpy as np
 from gatewise.evaluation.base import Floats
 from gatewise.evaluation.trading import sharpe_of_sums
 from gatewise.loading import traceless
-from gatewise.looks.deflate import best_of
+from gatewise.looks.deflate import expected_best
 
 with traceless():
     from scipy.stats import norm
@@ -105,7 +105,7 @@ def best_sharpe_by_luck(variance: float, trials: float) -> float:
         variance: of the trials' Sharpe ratios, a period.
         trials: independent ones, at least 2; taken as 2 below that.
     """
-    return float(np.sqrt(variance) * best_of(max(trials, 2.0)))
+    return float(np.sqrt(variance) * expected_best(max(trials, 2.0)))
 
 
 def probabilistic_sharpe(sharpe: float, threshold: float, periods: int, skew: float, kurtosis: float) -> float:
